@@ -24,7 +24,7 @@ _PENDING = Query(
     .where(proposals.c.mission_id == bindparam("_mission_id"), proposals.c.status == "pending")
     .order_by(proposals.c.created_at, proposals.c.id),
 )
-_CHANGE = Query(
+CHANGE = Query(
     ProposalRow, update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
 )
 _AGENT = Query(
@@ -77,7 +77,7 @@ def carry_out(
     results = (
         {"_id": row.id, "result": as_json(answer)} for (row, _), answer in zip(approved, answers, strict=True)
     )
-    return [rows.proposal(_CHANGE.one(uow.connection, values)) for values in results]
+    return [rows.proposal(CHANGE.one(uow.connection, values)) for values in results]
 
 
 def perform(
@@ -128,4 +128,4 @@ def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None
     for other in _PENDING.all(uow.connection, {"_mission_id": mission_id}):
         after = rules.renew_versions(other.seen, versions)
         if after != other.seen:
-            _CHANGE.one(uow.connection, {"_id": other.id, "seen": after})
+            CHANGE.one(uow.connection, {"_id": other.id, "seen": after})

@@ -39,7 +39,7 @@ from stellary.core.agents import (
     proposing,
     rows,
 )
-from stellary.core.agents.approvals import carry_out, perform
+from stellary.core.agents.approvals import CHANGE, carry_out, perform
 from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
@@ -72,9 +72,6 @@ _DECIDE = (
     )
 )
 _ONE = Query(ProposalRow, select(proposals).where(proposals.c.id == bindparam("_id")))
-_CHANGE = Query(
-    ProposalRow, update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
-)
 _RESUME = (
     update(missions_table)
     .where(missions_table.c.id == bindparam("_mission_id"), missions_table.c.status == "awaiting_approval")
@@ -270,7 +267,7 @@ def _reject(
     uow: UnitOfWork, row: ProposalRow, reason: str | None, before: Sequence[ProposalStatus] = _PENDING_ONLY
 ) -> Proposal:
     _decide(uow, row, "rejected", reason, before)
-    rejected = _CHANGE.one(uow.connection, {"_id": row.id, "result": None})
+    rejected = CHANGE.one(uow.connection, {"_id": row.id, "result": None})
     _log_decision(uow, row, "rejected")
     if row.blob_key is not None:
         blobs, key = uow.env.blobs, row.blob_key

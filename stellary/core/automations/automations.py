@@ -40,7 +40,7 @@ from stellary.core.board import access as board_access
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage.action_params import COLUMN_PARAMS, Candidates, resolve_params
 from stellary.core.pilotage.references import NOTHING, PARTS, describe_rules, save_references
@@ -121,12 +121,8 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
 def list_automations(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Automation]:
     """Return the rules of a project, oldest first, which is the order in which they act."""
     project = board_access.project(uow, ref).row
-    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    page = _LIST.fetch(uow, request, keep_row, _project_id=project.id)
     return Listing(rows.automations_of(uow, page.items), page.next)
-
-
-def _keep_row(row: AutomationRow) -> AutomationRow:
-    return row
 
 
 @serves(GET_AUTOMATION)

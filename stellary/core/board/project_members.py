@@ -25,7 +25,7 @@ from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row, refuse_duplicate
 
@@ -48,7 +48,7 @@ _DELETE = delete(project_members).where(
 def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[ProjectMember]:
     """Return the members of a project."""
     project = access.project(uow, ref).row
-    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    page = _LIST.fetch(uow, request, keep_row, _project_id=project.id)
     people_by_id = people.load_people(uow, [row.user_id for row in page.items])
     return Listing([member_value(people_by_id[row.user_id], row) for row in page.items], page.next)
 
@@ -95,10 +95,6 @@ def insert_members(uow: UnitOfWork, project_id: str, user_ids: Iterable[str]) ->
     """
     rows = [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in user_ids]
     uow.connection.execute(_INSERT, rows)
-
-
-def _keep_row(row: MemberRow) -> MemberRow:
-    return row
 
 
 def member_value(person: people.Person, row: MemberRow) -> ProjectMember:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
@@ -126,11 +126,7 @@ def insert_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
-
-    def insert_with_key(key: str) -> None:
-        uow.connection.execute(_INSERT, {**row, "key": key})
-
-    return _write_with_free_key(uow, project, choose_key, insert_with_key)
+    return _write_with_free_key(uow, project, choose_key, _INSERT, row)
 
 
 def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **internal: object) -> None:
@@ -158,11 +154,7 @@ def reveal_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
-
-    def update_with_key(key: str) -> None:
-        uow.connection.execute(_UPDATE, {"_id": project.id, **row, "key": key})
-
-    return _write_with_free_key(uow, project, choose_key, update_with_key)
+    return _write_with_free_key(uow, project, choose_key, _UPDATE, {"_id": project.id, **row})
 
 
 def taken_keys(uow: UnitOfWork, workspace_id: str) -> set[str]:
@@ -178,14 +170,15 @@ def _write_with_free_key(
     uow: UnitOfWork,
     project: Project,
     choose_key: Callable[[Collection[str]], str],
-    write: Callable[[str], None],
+    statement: Executable,
+    row: Mapping[str, object],
 ) -> Project:
     previous_key = None
     while True:
         key = choose_key(taken_keys(uow, project.workspace_id))
         try:
             with refuse_duplicate(uow, f"another project has the key {key!r}", "duplicate_key"):
-                write(key)
+                uow.connection.execute(statement, {**row, "key": key})
             return replace_fields(project, key=key)
         except Conflict:
             # In a snapshot, the host's transaction never sees the project that has the key.

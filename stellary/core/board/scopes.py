@@ -42,7 +42,7 @@ from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(ScopeRow, scope_rows.OF_PROJECT, scopes.c.id)
@@ -119,7 +119,7 @@ def list_scopes(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Sco
     columns = column_values(uow, project.id)
     if not request.limit and not request.cursor:
         return Listing(scope_rows.project_scopes(uow, project.id, columns))
-    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    page = _LIST.fetch(uow, request, keep_row, _project_id=project.id)
     return Listing(scope_rows.with_columns(page.items, columns), page.next)
 
 
@@ -240,7 +240,3 @@ def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: ScopeRow, column_id
 
 def _value(uow: UnitOfWork, row: ScopeRow) -> Scope:
     return scope_rows.scope(row, scope_columns(uow, row.project_id, row.id))
-
-
-def _keep_row(row: ScopeRow) -> ScopeRow:
-    return row

@@ -99,14 +99,14 @@ class CountLimit:
             table.c[container] == id, *conditions, table.c.id <= last.scalar_subquery()
         )
 
-    def apply(self, uow: UnitOfWork, new_rows: Iterable[Mapping[str, Any]]) -> None:
+    def apply(self, uow: UnitOfWork, new_rows: Iterable[Mapping[str, object]]) -> None:
         """Delete the oldest rows of some of the containers that have new rows.
 
         Args:
             new_rows: The new rows.
         """
-        for id in {row[self._container] for row in new_rows if int(row["id"], 16) % self.every == 0}:
-            self.delete_oldest(uow, id)
+        for id in {row[self._container] for row in new_rows if int(str(row["id"]), 16) % self.every == 0}:
+            self.delete_oldest(uow, str(id))
 
     def delete_oldest(self, uow: UnitOfWork, container_id: str) -> None:
         """Delete the oldest rows of a container.

@@ -59,10 +59,10 @@ _MOVE_CHILDREN_UP = (
         updated_at=bindparam("_now"),
     )
 )
-_WITHDRAW_SUBMISSION = (
+UPDATE_VERSION = (
     update(versions)
     .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
-    .values(status="withdrawn")
+    .returning(versions.c.submitted_by_id)
 )
 _NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
 """The fields whose changes are reported to members; all other fields change only together with these."""
@@ -139,7 +139,8 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     before, after = change_document(uow, loaded, decide)
     changed = find_changed_fields(before, after)
     if after.status != before.status == "pending_review":
-        uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before.id, "_number": before.submissions})
+        version = {"_id": before.id, "_number": before.submissions, "status": "withdrawn"}
+        uow.connection.execute(UPDATE_VERSION, version)
     if not _SEARCHED_FIELDS.isdisjoint(changed):
         is_moved = before.context_id != after.context_id
         uow.emit(written_event(after, is_new=False, is_moved=is_moved))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import insert
 
 from stellary.contract.documents import (
     REVIEW_DOCUMENT,
@@ -18,17 +18,12 @@ from stellary.core.accounts import people
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
-from stellary.core.knowledge.documents import change_document, describe_change
+from stellary.core.knowledge.documents import UPDATE_VERSION, change_document, describe_change
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
 from stellary.core.knowledge.tables import versions
 
 _INSERT_VERSION = insert(versions)
-_UPDATE_VERSION = (
-    update(versions)
-    .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
-    .returning(versions.c.submitted_by_id)
-)
 
 
 @serves(SUBMIT_REVIEW)
@@ -86,7 +81,7 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
 
     before, after = change_document(uow, loaded, decide)
     version = {"_id": after.id, "_number": after.submissions, "status": after.status, **decision}
-    submitted_by_id = uow.connection.execute(_UPDATE_VERSION, version).scalar_one()
+    submitted_by_id = uow.connection.execute(UPDATE_VERSION, version).scalar_one()
     event_class = DocumentApproved if move == "approve" else ChangesRequested
     uow.emit(
         event_class(

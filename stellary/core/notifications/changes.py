@@ -14,19 +14,7 @@ from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.fields import field_names
 from stellary.contract.wire import Value, as_dict, camel, dump
-from stellary.core.kernel.events import (
-    AttachmentAdded,
-    AttachmentRemoved,
-    CardArchived,
-    CardAssigned,
-    CardCreated,
-    CardDeleted,
-    CardEvent,
-    CardMoved,
-    CardUpdated,
-    RelationAdded,
-    RelationRemoved,
-)
+from stellary.core.kernel import events
 from stellary.core.kernel.item_changes import ITEM_CLASSES
 
 StoredChange = dict[str, object]
@@ -94,7 +82,7 @@ _PLAIN_FIELDS: Final[Mapping[str, str]] = {
 """The fields of a card whose changes contain no names and no items."""
 
 
-def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
+def list_card_changes(event: events.CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
     """Return the changes of a card's fields that an event reports; an empty list if it changes no field.
 
     Args:
@@ -102,33 +90,33 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Stored
         names: The names of people, labels, custom fields and scopes, by id.
     """
     match event:
-        case CardMoved():
+        case events.CardMoved():
             column_names = {event.before.column_id: event.from_column, event.card.column_id: event.to_column}
             return list_changes(event.before, event.card, _MOVED, {**names, **column_names})
-        case CardUpdated():
+        case events.CardUpdated():
             changed = [_PYTHON_NAMES[name] for name in event.changed]
             if "archived" in changed and "order" not in changed:
                 changed.append("order")
             return list_changes(event.before, event.card, changed, names)
-        case CardAssigned():
+        case events.CardAssigned():
             return list_changes(event.before, event.card, ("assignee_id",), names)
-        case CardArchived():
+        case events.CardArchived():
             return list_changes(event.before, event.card, _ARCHIVED, names)
         case _:
             return _list_item_values(event, names)
 
 
-def _list_item_values(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
+def _list_item_values(event: events.CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
     """Return the fields of what was created or deleted: a card, or a file or a relation of a card."""
-    is_deleted = isinstance(event, (CardDeleted, AttachmentRemoved, RelationRemoved))
+    is_deleted = isinstance(event, (events.CardDeleted, events.AttachmentRemoved, events.RelationRemoved))
     match event:
-        case CardCreated():
+        case events.CardCreated():
             return list_values(event.card, _CREATED, {**names, event.card.column_id: event.column})
-        case CardDeleted():
+        case events.CardDeleted():
             return list_values(event.card, _DELETED, names, is_deleted=is_deleted)
-        case AttachmentAdded() | AttachmentRemoved():
+        case events.AttachmentAdded() | events.AttachmentRemoved():
             return list_values(event.attachment, _OF_FILES, {}, is_deleted=is_deleted)
-        case RelationAdded() | RelationRemoved():
+        case events.RelationAdded() | events.RelationRemoved():
             values = {"type": event.type, "targetCardId": event.other.id}
             keys = {"targetCardId": {event.other.id: event.other.key}}
             return [
@@ -242,12 +230,12 @@ def list_values(
     return changes
 
 
-def find_referenced_ids(event: CardEvent) -> set[str]:
+def find_referenced_ids(event: events.CardEvent) -> set[str]:
     """Return the ids of the labels, custom fields and scopes whose names the changes of an event contain."""
     card = event.card
-    if isinstance(event, (CardCreated, CardDeleted)):
+    if isinstance(event, (events.CardCreated, events.CardDeleted)):
         return {*card.label_ids, *card.custom_fields}
-    if not isinstance(event, (CardUpdated, CardMoved)):
+    if not isinstance(event, (events.CardUpdated, events.CardMoved)):
         return set()
     before = event.before
     ids = set()

@@ -13,24 +13,7 @@ from stellary.contract.documents import DocumentSummary
 from stellary.core.board import search_entries
 from stellary.core.board.order.ordering import find_card_ids
 from stellary.core.db.direct_connection import queue_rows
-from stellary.core.kernel.events import (
-    CardCreated,
-    CardsImported,
-    CardUpdated,
-    CommentCreated,
-    CommentDeleted,
-    CommentUpdated,
-    DocumentCommentCreated,
-    DocumentCommentDeleted,
-    DocumentCommentEvent,
-    DocumentCommentUpdated,
-    DocumentWritten,
-    Event,
-    ItemRestored,
-    ProjectCreated,
-    ProjectImported,
-    ProjectUpdated,
-)
+from stellary.core.kernel import events
 from stellary.core.kernel.search_sources import SearchEntry
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import search_entries as knowledge
@@ -96,16 +79,16 @@ class _IndexChanges:
             self.deleted[id] = workspace_id
 
 
-def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
+def update_index(uow: UnitOfWork, wave: Sequence[events.Event]) -> None:
     """Insert, update and delete entries for some events.
 
     Entries of deleted projects, cards and documents are deleted with them.
 
     Args:
-        events: The events of the unit, in order.
+        wave: The events of the unit, in order.
     """
     changes = _IndexChanges()
-    for event in events:
+    for event in wave:
         _HANDLERS[type(event)](uow, changes, event)
     rows_by_statement: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
     for entry in changes.created.values():
@@ -151,16 +134,16 @@ def _row(entry: SearchEntry) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- changes of each event
 
 
-def _project_created(uow: UnitOfWork, changes: _IndexChanges, event: ProjectCreated) -> None:
+def _project_created(uow: UnitOfWork, changes: _IndexChanges, event: events.ProjectCreated) -> None:
     changes.create(search_entries.project_entry(event.project))
 
 
-def _project_updated(uow: UnitOfWork, changes: _IndexChanges, event: ProjectUpdated) -> None:
+def _project_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.ProjectUpdated) -> None:
     if not {"name", "description"}.isdisjoint(event.changed):
         changes.change(search_entries.project_entry(event.project))
 
 
-def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: ProjectImported) -> None:
+def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: events.ProjectImported) -> None:
     entry = search_entries.load_project_entry(uow, event.workspace_id, event.project_id)
     if entry is not None:
         changes.create(entry)
@@ -176,7 +159,7 @@ def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: ProjectImp
         )
 
 
-def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: CardsImported) -> None:
+def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: events.CardsImported) -> None:
     imported = [
         search_entries.card_entry(event.workspace_id, card, f"{event.project_key}-{card.number}")
         for card in event.cards
@@ -190,29 +173,29 @@ def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: CardsImporte
     changes.imported += [entry for entry in imported if entry.card_id in existing_ids]
 
 
-def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: CardCreated) -> None:
+def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: events.CardCreated) -> None:
     changes.create(search_entries.card_entry(event.workspace_id, event.card))
 
 
-def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: CardUpdated) -> None:
+def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.CardUpdated) -> None:
     # Most changes only affect fields that are not searched.
     if not {"title", "description", "checklist"}.isdisjoint(event.changed):
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
-def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: CommentCreated) -> None:
+def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentCreated) -> None:
     changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
-def _comment_updated(uow: UnitOfWork, changes: _IndexChanges, event: CommentUpdated) -> None:
+def _comment_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentUpdated) -> None:
     changes.change(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
-def _comment_deleted(uow: UnitOfWork, changes: _IndexChanges, event: CommentDeleted) -> None:
+def _comment_deleted(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentDeleted) -> None:
     changes.delete(event.comment_id, event.workspace_id)
 
 
-def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: DocumentWritten) -> None:
+def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: events.DocumentWritten) -> None:
     entry = knowledge.document_entry(event)
     (changes.create if event.is_new else changes.change)(entry)
     for comment in event.comments:
@@ -225,15 +208,17 @@ def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: DocumentWr
         uow.connection.execute(_MOVE_COMMENTS, {**document, **place})
 
 
-def _document_comment_changed(uow: UnitOfWork, changes: _IndexChanges, event: DocumentCommentEvent) -> None:
+def _document_comment_changed(
+    uow: UnitOfWork, changes: _IndexChanges, event: events.DocumentCommentEvent
+) -> None:
     entry = knowledge.comment_entry(event.document, event.comment.id, event.comment.content)
-    if isinstance(event, DocumentCommentDeleted):
+    if isinstance(event, events.DocumentCommentDeleted):
         changes.delete(entry.id, entry.workspace_id)
     else:
-        (changes.create if isinstance(event, DocumentCommentCreated) else changes.change)(entry)
+        (changes.create if isinstance(event, events.DocumentCommentCreated) else changes.change)(entry)
 
 
-def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored) -> None:
+def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: events.ItemRestored) -> None:
     # The entries of projects, cards and documents are restored with them.
     if event.kind == "comment":
         for entry in search_entries.list_comment_entries(uow, event.workspace_id, event.item_id):
@@ -246,20 +231,20 @@ def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored)
             changes.change(entry)
 
 
-_HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]] = {
-    ProjectCreated: _project_created,
-    ProjectUpdated: _project_updated,
-    ProjectImported: _project_imported,
-    CardsImported: _cards_imported,
-    CardCreated: _card_created,
-    CardUpdated: _card_updated,
-    CommentCreated: _comment_added,
-    CommentUpdated: _comment_updated,
-    CommentDeleted: _comment_deleted,
-    DocumentWritten: _document_written,
-    DocumentCommentCreated: _document_comment_changed,
-    DocumentCommentUpdated: _document_comment_changed,
-    DocumentCommentDeleted: _document_comment_changed,
-    ItemRestored: _item_restored,
+_HANDLERS: Mapping[type[events.Event], Callable[[UnitOfWork, _IndexChanges, Any], None]] = {
+    events.ProjectCreated: _project_created,
+    events.ProjectUpdated: _project_updated,
+    events.ProjectImported: _project_imported,
+    events.CardsImported: _cards_imported,
+    events.CardCreated: _card_created,
+    events.CardUpdated: _card_updated,
+    events.CommentCreated: _comment_added,
+    events.CommentUpdated: _comment_updated,
+    events.CommentDeleted: _comment_deleted,
+    events.DocumentWritten: _document_written,
+    events.DocumentCommentCreated: _document_comment_changed,
+    events.DocumentCommentUpdated: _document_comment_changed,
+    events.DocumentCommentDeleted: _document_comment_changed,
+    events.ItemRestored: _item_restored,
 }
 """The function that applies each event to the index."""
