@@ -358,10 +358,8 @@ def checks() -> dict[str, list[str]]:
     return {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
-        "stubs": ["python", "-m", "tools.stubs", "--check"],
+        "methods": ["python", "-m", "tools.methods", "--check"],
         "mypy": ["mypy", *sources],
-        # Beside a stub, mypy reads a module only if it is named. Its results replace those of the stub, hence a cache of its own.
-        "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
         "mypy of the examples": ["mypy", *list_examples(), *extract_notebooks()],
         **{
             f"mypy of the {path.name} example": ["mypy", str(path)]
@@ -369,12 +367,6 @@ def checks() -> dict[str, list[str]]:
         },
         "import-linter": ["lint-imports", "--no-logo"],
     }
-
-
-def modules_with_stubs() -> list[str]:
-    """Return the modules of the client beside which there is a stub."""
-    folder = ROOT / "stellary" / "client" / "resources"
-    return [str(path.with_suffix(".py").relative_to(ROOT)) for path in sorted(folder.glob("*.pyi"))]
 
 
 def list_examples() -> list[str]:
@@ -415,11 +407,11 @@ def format_sources(arguments: list[str]) -> None:
     run([str(PYTHON), "-m", "ruff", "format", "."])
 
 
-def stubs(arguments: list[str]) -> NoReturn:
-    """Generate the stubs that tell editors and type checkers what the methods of the client take and return."""
+def methods(arguments: list[str]) -> NoReturn:
+    """Generate the methods of the client from the contract, into `stellary/client/methods`."""
     refuse(arguments)
     prepare(FULL)
-    become("tools.stubs")
+    become("tools.methods")
 
 
 def serve(arguments: list[str]) -> NoReturn:
@@ -588,7 +580,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "coverage": coverage,
     "check": check,
     "format": format_sources,
-    "stubs": stubs,
+    "methods": methods,
     "serve": serve,
     "bench": bench,
     "fuzz": fuzz,

@@ -1,8 +1,7 @@
-"""An mkdocs hook that generates the Python reference: pages that mkdocstrings fills from the package and its stubs."""
+"""An mkdocs hook that generates the Python reference: pages that mkdocstrings fills from the package."""
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import stellary
+from tools.handles import list_methods, read_handles
 
 ROOT = Path(__file__).resolve().parents[1]
-RESOURCES = ROOT / "stellary" / "client" / "resources"
 PUBLIC_API = ROOT / "docs" / "guides" / "public-api.md"
 
 _INDEX = "python/index.md"
@@ -98,13 +97,8 @@ def _path_of(name: str) -> str:
 
 
 def _resources() -> dict[str, str]:
-    """Return the titles of the modules of handles, from their docstrings."""
-    modules = [path for path in RESOURCES.glob("*.py") if not path.name.startswith("_")]
-    return {path.stem: _title(ast.get_docstring(ast.parse(path.read_text())) or "") for path in modules}
-
-
-def _title(docstring: str) -> str:
-    return re.split(r"[:.]", docstring.partition("\n")[0])[0]
+    """Return the titles of the modules of handles."""
+    return {module: re.split(r"[:.]", handles["about"])[0] for module, handles in read_handles().items()}
 
 
 def _index() -> Iterator[str]:
@@ -128,7 +122,13 @@ def _page(title: str, introduction: str, objects: dict[str, dict[str, Any]]) -> 
 
 def _resource(name: str, title: str) -> Iterator[str]:
     yield f"# {title} (Python)\n\nThe methods of `Stellary`. With `AsyncStellary`, `await` them.\n"
-    yield from _show(f"stellary.client.resources.{name}", _WHOLE_MODULE)
+    handles = {owner: table for owner, table in read_handles()[name].items() if owner != "about"}
+    for owner, table in handles.items():
+        folder = "methods" if "about" in table else "resources"
+        inherited = {
+            method.name for base in (owner, table.get("base")) if base for method in list_methods(name, base)
+        }
+        yield from _show(f"stellary.client.{folder}.{name}.{owner}", {"inherited_members": sorted(inherited)})
 
 
 def _values() -> Iterator[str]:

@@ -1,10 +1,65 @@
 """Stellary for Python: the project-management API as a client, an embeddable core and a reference server.
 
-The names below are loaded on first access, so a program that embeds the core does not load the client. Type checkers
-and editors read ``__init__.pyi``, which ``dev.py stubs`` generates from the same names.
+The names below are loaded on first access, so a program that embeds the core does not load the client.
 """
 
 from __future__ import annotations
+
+# Type checkers take it for true. It is not imported, since loading ``typing`` takes longer than all of this module; and it
+# is annotated, since jedi would otherwise take the block for unreachable.
+TYPE_CHECKING: bool = False
+if TYPE_CHECKING:
+    from stellary._version import __version__ as __version__
+    from stellary.client._client import AsyncStellary, Stellary
+    from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.errors import (
+        ConnectionFailed,
+        EndlessPages,
+        NotImported,
+        Proposed,
+        StalePlan,
+        TimedOut,
+        Unanswered,
+        UnreadableAnswer,
+        UnsuitableDeclaration,
+        UnsuitableFile,
+        UnverifiedWebhook,
+    )
+    from stellary.client.handles import AsyncBoard, AsyncWorkspace, Board, Workspace
+    from stellary.contract.activities import Activity
+    from stellary.contract.agents import Agent
+    from stellary.contract.attachments import Attachment
+    from stellary.contract.cards import Card, CardChange, CardInColumn
+    from stellary.contract.checklists import ChecklistItem
+    from stellary.contract.columns import Column
+    from stellary.contract.comments import Comment, DocumentComment
+    from stellary.contract.custom_fields import CustomField
+    from stellary.contract.documents import Document
+    from stellary.contract.errors import (
+        ApiError,
+        Conflict,
+        FieldProblem,
+        Forbidden,
+        Invalid,
+        MethodNotAllowed,
+        NotFound,
+        PreconditionFailed,
+        RangeNotSatisfiable,
+        RateLimited,
+        ServerError,
+        StellaryError,
+        StorageFull,
+        TooLarge,
+        Unauthenticated,
+        Unavailable,
+        Unprocessable,
+        UnsupportedMedia,
+    )
+    from stellary.contract.labels import Label
+    from stellary.contract.notifications import Notification
+    from stellary.contract.projects import Project
+    from stellary.contract.scopes import Scope
+    from stellary.contract.unset import UNSET
 
 __all__ = [
     "UNSET",
@@ -63,61 +118,39 @@ __all__ = [
     "Workspace",
 ]
 
-__version__ = "0.1.0"
-
-_CLIENT = {
-    "AsyncBoard": "handles",
-    "AsyncPage": "calling.page",
-    "AsyncStellary": "_client",
-    "AsyncWorkspace": "handles",
-    "Board": "handles",
-    "ConnectionFailed": "errors",
-    "EndlessPages": "errors",
-    "NotImported": "errors",
-    "Page": "calling.page",
-    "Proposed": "errors",
-    "StalePlan": "errors",
-    "Stellary": "_client",
-    "TimedOut": "errors",
-    "Unanswered": "errors",
-    "UnreadableAnswer": "errors",
-    "UnsuitableDeclaration": "errors",
-    "UnsuitableFile": "errors",
-    "UnverifiedWebhook": "errors",
-    "Workspace": "handles",
+_MODULES = {
+    "_version": "__version__",
+    "client._client": "AsyncStellary Stellary",
+    "client.calling.page": "AsyncPage Page",
+    "client.errors": "ConnectionFailed EndlessPages NotImported Proposed StalePlan TimedOut Unanswered "
+    "UnreadableAnswer UnsuitableDeclaration UnsuitableFile UnverifiedWebhook",
+    "client.handles": "AsyncBoard AsyncWorkspace Board Workspace",
+    "contract.activities": "Activity",
+    "contract.agents": "Agent",
+    "contract.attachments": "Attachment",
+    "contract.cards": "Card CardChange CardInColumn",
+    "contract.checklists": "ChecklistItem",
+    "contract.columns": "Column",
+    "contract.comments": "Comment DocumentComment",
+    "contract.custom_fields": "CustomField",
+    "contract.documents": "Document",
+    "contract.labels": "Label",
+    "contract.notifications": "Notification",
+    "contract.projects": "Project",
+    "contract.scopes": "Scope",
+    "contract.unset": "UNSET",
 }
-
-
-_CONTRACT = {
-    "Activity": "activities",
-    "Agent": "agents",
-    "Attachment": "attachments",
-    "Card": "cards",
-    "CardChange": "cards",
-    "CardInColumn": "cards",
-    "ChecklistItem": "checklists",
-    "Column": "columns",
-    "Comment": "comments",
-    "CustomField": "custom_fields",
-    "Document": "documents",
-    "DocumentComment": "comments",
-    "Label": "labels",
-    "Notification": "notifications",
-    "Project": "projects",
-    "Scope": "scopes",
-    "UNSET": "unset",
-}
+"""The modules of the names; those that are not listed are errors of the contract."""
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def _home(name: str) -> str:
     """Return the module that defines a name."""
-    if name in _CLIENT:
-        return f"stellary.client.{_CLIENT[name]}"
-    return f"stellary.contract.{_CONTRACT.get(name, 'errors')}"
+    return f"stellary.{_HOMES.get(name, 'contract.errors')}"
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import attrs
 
 from stellary import Stellary
-from stellary.client.calling.method import EndpointMethod, Resource, Sync
+from stellary.client.calling.method import Resource, Sync
 from stellary.client.testing import RecordingPort
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
@@ -22,6 +22,7 @@ from stellary.contract.naming import wire_fields
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, load, load_query
+from tools.handles import methods_of
 
 SERVER = "http://localhost:3001"
 _SLUGS = {"organization": "acme", "workspace": "eng", "org_slug": "acme", "ws_slug": "eng"}
@@ -108,18 +109,13 @@ def find_methods() -> dict[str, str]:
     methods: dict[str, str] = {}
     with Stellary.embedded(RecordingPort()) as client:
         for expression, handle in _iterate_handles("client", client):
-            for name, member in inspect.getmembers_static(type(handle)):
-                if isinstance(member, EndpointMethod) and not member.all:
-                    ids = ", ".join(f'"{_SLUGS.get(id_name, ID)}"' for id_name in _id_fields(member))
-                    candidate = f"{expression}.{name}({ids}"
-                    best = methods.setdefault(member.endpoint.operation, candidate)
-                    methods[member.endpoint.operation] = min(best, candidate, key=_rank)
+            for method in methods_of(type(handle)):
+                if not method.iterates:
+                    ids = ", ".join(f'"{_SLUGS.get(field, ID)}"' for field in method.ids)
+                    candidate = f"{expression}.{method.name}({ids}"
+                    best = methods.setdefault(method.endpoint.operation, candidate)
+                    methods[method.endpoint.operation] = min(best, candidate, key=_rank)
     return {**methods, **{operation: _BOARD + call for operation, call in _WRITTEN_OUT.items()}}
-
-
-def _id_fields(method: EndpointMethod) -> list[str]:
-    fields = list(parameter_names(method.endpoint.path).values())
-    return fields[len(fields) - method.ids :]
 
 
 def _rank(expression: str) -> tuple[int, int]:

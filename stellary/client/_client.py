@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeV
 
 import attrs
 
-from stellary import __version__
+from stellary._version import __version__
 from stellary.client._lazy_display import register_lazy_display
 from stellary.client.calling.call import CallOptions
 from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
@@ -25,11 +25,12 @@ from stellary.contract.unset import UNSET, Unset
 if TYPE_CHECKING:
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
     from stellary.client.calling.response import Response
-    from stellary.client.resources.api_tokens import ApiTokens
-    from stellary.client.resources.auth import Auth
-    from stellary.client.resources.notifications import Notifications
-    from stellary.client.resources.trash import ContainerTrash
-    from stellary.client.resources.workspaces import ReceivedInvitations, WorkspaceHandle
+    from stellary.client.methods.api_tokens import ApiTokens
+    from stellary.client.methods.auth import Auth
+    from stellary.client.methods.notifications import Notifications
+    from stellary.client.methods.trash import ContainerTrash
+    from stellary.client.methods.workspaces import ReceivedInvitations
+    from stellary.client.resources.workspaces import WorkspaceHandle
 
 register_lazy_display()
 
@@ -161,35 +162,35 @@ class Client(Resource[C], Generic[C, H]):
     @property
     def auth(self) -> Auth[C]:
         """The caller's account."""
-        from stellary.client.resources.auth import Auth
+        from stellary.client.methods.auth import Auth
 
         return Auth(self._caller, self._path_params)
 
     @property
     def api_tokens(self) -> ApiTokens[C]:
         """The caller's personal access tokens."""
-        from stellary.client.resources.api_tokens import ApiTokens
+        from stellary.client.methods.api_tokens import ApiTokens
 
         return ApiTokens(self._caller, self._path_params)
 
     @property
     def trash(self) -> ContainerTrash[C]:
         """The deleted organizations and workspaces that the caller administers."""
-        from stellary.client.resources.trash import ContainerTrash
+        from stellary.client.methods.trash import ContainerTrash
 
         return ContainerTrash(self._caller, self._path_params)
 
     @property
     def notifications(self) -> Notifications[C]:
         """The caller's notifications."""
-        from stellary.client.resources.notifications import Notifications
+        from stellary.client.methods.notifications import Notifications
 
         return Notifications(self._caller, self._path_params)
 
     @property
     def invitations(self) -> ReceivedInvitations[C]:
         """The invitations that the caller has received."""
-        from stellary.client.resources.workspaces import ReceivedInvitations
+        from stellary.client.methods.workspaces import ReceivedInvitations
 
         return ReceivedInvitations(self._caller, self._path_params)
 

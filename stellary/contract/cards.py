@@ -135,6 +135,7 @@ class CardFields(Request):
         start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
     """
 
+    title: Title | Unset = UNSET
     description: Description | Unset | None = UNSET
     priority: Priority | Unset | None = UNSET
     status: CardStatus | Unset = UNSET
@@ -187,7 +188,6 @@ class UpdateCard(CardFields):
         checklist: Replaces the whole checklist. Existing items that are not in the list are deleted.
     """
 
-    title: Title | Unset = UNSET
     assignee_id: Id | Unset | None = UNSET
     column_id: Id | Unset = UNSET
     order: Place | Unset = UNSET

@@ -63,7 +63,7 @@ def build_call(operation: str, **options: object) -> Call:
     """Return a call of an operation with example arguments."""
     plan = CallPlan(find_endpoint(operation))
     place = dict.fromkeys(plan.names, "665f1a2b3c4d5e6f7a8b9c0d")
-    arguments = plan.build_payload(example_request(plan.endpoint))
+    arguments = plan.build_payload(**example_request(plan.endpoint))
     return plan.call(place, arguments, {"authorization": "Bearer secret"}, CallOptions(**options))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +52,11 @@ def test_an_embedded_client_loads_no_http():
 def test_a_client_loads_only_the_resources_that_are_used():
     loaded = loaded_by("from stellary import Stellary\nStellary('http://a').workspace('b', 'c')")
     resources = {"cards", "columns", "comments", "labels", "notifications", "checklists", "projects"}
-    assert {f"stellary.client.{resource}" for resource in resources} & loaded == set()
+    folders = ("methods", "resources")
+    assert {
+        f"stellary.client.{folder}.{resource}" for folder in folders for resource in resources
+    } & loaded == set()
+    assert "stellary.client.methods.workspaces" in loaded
     assert loaded & {"sqlalchemy", "aiohttp"} == set()
 
 
@@ -67,6 +73,13 @@ def test_every_name_of_the_package_is_there(name):
 @for_each("name", stellary.client.__all__)
 def test_every_name_of_the_client_is_there(name):
     assert getattr(stellary.client, name) is not None
+
+
+def test_type_checkers_read_the_same_names():
+    tree = ast.parse(Path(stellary.__file__).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    read = {alias.name: node.module for node in block.body for alias in node.names}
+    assert read == {name: stellary._home(name) for name in (*stellary.__all__, "__version__")}
 
 
 @pytest.mark.parametrize("module", [stellary, stellary.client])

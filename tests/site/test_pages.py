@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,13 +12,12 @@ import attrs
 import pytest
 
 import stellary
-from stellary.client.calling.method import EndpointMethod
 from tests.site.palette import contrast, read_variables, resolve
 from tests.support.each_case import for_each
+from tools.handles import list_methods, read_handles
 
 WIDE_CONTRAST = 4.5
 """The lowest contrast of text of normal size, by WCAG 2, level AA."""
-RESOURCES = Path(__file__).parents[2] / "stellary" / "client" / "resources"
 # Handles are shown under their own names, as Board is ProjectHandle[Sync].
 PUBLIC_CLASSES = set(stellary.__all__) - {"UNSET", "Board", "AsyncBoard", "Workspace", "AsyncWorkspace"}
 EMPTY_LINK_TEXTS = {"", "here", "click here", "link", "this", "this page", "more"}
@@ -139,12 +137,12 @@ def test_python_reference_has_every_method_and_every_public_name(pages: dict[str
     anchors: set[str] = set()
     anchors.update(*(page.ids for path, page in pages.items() if path.startswith("python/")))
     expected = [f"{stellary._home(name)}.{name}" for name in PUBLIC_CLASSES]
-    for path in RESOURCES.glob("[a-z]*.py"):
-        module = importlib.import_module(f"stellary.client.resources.{path.stem}")
-        for kind in vars(module).values():
-            if isinstance(kind, type) and kind.__module__ == module.__name__:
-                methods = [name for name, part in vars(kind).items() if isinstance(part, EndpointMethod)]
-                expected += [f"{module.__name__}.{kind.__name__}.{name}" for name in methods]
+    for module, handles in read_handles().items():
+        for owner, table in handles.items():
+            if owner != "about":
+                folder = "methods" if "about" in table else "resources"
+                path = f"stellary.client.{folder}.{module}.{owner}"
+                expected += [f"{path}.{method.name}" for method in list_methods(module, owner)]
     assert len(expected) > 200
     assert [name for name in expected if name not in anchors] == []
 

@@ -15,12 +15,13 @@ class LanguageServer:
     Args:
         command: The program and its arguments.
         root: The folder that is open in the editor.
+        settings: Settings of the server.
 
     Attributes:
         diagnostics: The last diagnostics of each document, by URI.
     """
 
-    def __init__(self, command: Iterable[str | Path], root: Path) -> None:
+    def __init__(self, command: Iterable[str | Path], root: Path, settings: object = None) -> None:
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}
         self._process = subprocess.Popen(
             [str(part) for part in command],
@@ -45,6 +46,7 @@ class LanguageServer:
             rootUri=root.as_uri(),
             workspaceFolders=[folder],
             capabilities=capabilities,
+            initializationOptions=settings,
         )
         self.notify("initialized")
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import attrs
+import griffe
 import jedi
 import pytest
+from IPython.core.oinspect import Inspector
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import RecordingPort
@@ -21,36 +28,49 @@ FILES = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__)
 EVERYDAY_TASKS = ROOT / "docs" / "examples" / "ten_tasks.py"
 """A program of everyday tasks, which five type checkers accept."""
 TOOLS = Path(sys.executable).parent
-OTHER_SERVERS = (("basedpyright-langserver", "--stdio"), ("ty", "server"))
-"""Language servers beside pyright's: a program and its argument."""
+OTHER_SERVERS = (
+    ("basedpyright-langserver", "--stdio"),
+    ("jedi-language-server",),
+    ("pylsp",),
+    ("pyrefly", "lsp", "--indexing-mode", "none"),
+    ("ty", "server"),
+)
+"""Language servers beside pyright's: a program and its arguments."""
+CHECKERS = ("basedpyright-langserver", "ty")
+"""Those that also report errors of types."""
+WITHOUT_STYLE = {
+    "pylsp": {
+        "plugins": {name: {"enabled": False} for name in ("mccabe", "preload", "pycodestyle", "pyflakes")}
+    }
+}
+"""Settings of pylsp, which otherwise also judges the style of the sample."""
 
 SETUP = """\
-from stellary import AsyncStellary, Stellary
+from stellary import AsyncBoard, AsyncStellary, AsyncWorkspace, Board, Stellary, Workspace
 
 client = Stellary("http://a")
-ws = client.workspace("acme", "eng")
-board = ws.project("p")
-async_board = AsyncStellary("http://a").workspace("acme", "eng").project("p")
+ws: Workspace = client.workspace("acme", "eng")
+board: Board = ws.project("p")
+async_client = AsyncStellary("http://a")
+async_ws: AsyncWorkspace = async_client.workspace("acme", "eng")
+async_board: AsyncBoard = async_ws.project("p")
 """
+"""The handles are annotated, since jedi infers each of them again for each question."""
 METHODS = (
-    "async_board.card('c').labels.add",
-    "async_board.cards.create",
-    "async_board.cards.create_all",
-    "async_board.cards.iterate",
-    "async_board.export_to",
     "board.automations.traces",
     "board.board",
     "board.card('c').attachments.upload",
     "board.card('c').checklist.add",
     "board.card('c').comments.create",
+    "board.card('c').labels.add",
     "board.card('c').relations.create",
     "board.cards.create",
     "board.cards.create_all",
-    "board.cards.delete",
+    "board.cards.iterate",
     "board.cards.list",
     "board.cards.update",
-    "board.columns.delete",
     "board.custom_fields.create",
+    "board.export_to",
     "board.labels.add_to_card",
     "client.api_tokens.create",
     "client.auth.me",
@@ -58,6 +78,7 @@ METHODS = (
     "client.organizations.create",
     "client.request",
     "client.workspace",
+    "client.workspace('acme', 'eng').documents.list",
     "ws.agents('a').missions.create",
     "ws.document('d').review",
     "ws.members.invite",
@@ -66,21 +87,34 @@ METHODS = (
     "ws.project_drafts.refine",
     "ws.projects.create",
     "ws.projects.import_file",
-    "ws.projects.iterate",
     "ws.search",
-    "ws.webhooks.deliveries",
 )
-"""Methods about which an editor is asked."""
+"""Methods about which a tool is asked, also those of ``AsyncStellary``."""
+BOTH_COLORS = tuple(prefix + method for prefix in ("", "async_") for method in METHODS)
 HANDLES = ("async_board.cards", "board", "board.cards", "client", "ws", "ws.documents")
 """Handles whose names an editor completes."""
-SAMPLE = SETUP + "".join(f"{method}\n{method}()\n" for method in METHODS)
+SAMPLE = SETUP + "".join(f"{method}\n{method}()\n" for method in BOTH_COLORS)
 SAMPLE += "".join(f"{handle}.x\n" for handle in HANDLES)
 
 SHOWN_AS_PROBLEM = (1, 2)
 """The severities of errors and warnings in the protocol."""
 
-Ask = Callable[[int, int], str]
-"""Asks an editor about a position: a line and a column, both from 0."""
+
+@attrs.frozen
+class Tool:
+    """Functions that ask an editor or a viewer about a position of the sample: a line and a column, both from 0.
+
+    Attributes:
+        hover: Returns the documentation of a name.
+        show_signature: Returns the signatures of a call.
+        find_definitions: Returns the files and lines, from 1, that define a name.
+        complete: Returns the names below a handle; None if the tool is not asked.
+    """
+
+    hover: Callable[[int, int], str]
+    show_signature: Callable[[int, int], str]
+    find_definitions: Callable[[int, int], Iterable[tuple[str, int]]]
+    complete: Callable[[int, int], Iterable[str]] | None = None
 
 
 def test_mypy_reports_no_error():
@@ -93,21 +127,83 @@ def test_pyright_reports_no_error_and_explains_methods():
     # One process for everything, since starting it costs most.
     with LanguageServer([TOOLS / "pyright-langserver", "--stdio"], HERE) as server:
         assert list_problems(server, *FILES, EVERYDAY_TASKS) == []
-
-        sample = server.open(HERE / "sample.py", SAMPLE)
-        assert find_unexplained_by(server, sample) == []
-        places = server.ask_at("textDocument/definition", sample, *find_method("board.cards.create"))
-        assert "stellary/client/resources/cards.py" in " ".join(place["uri"] for place in places)
+        assert list(find_unexplained(make_tool(server, server.open(HERE / "sample.py", SAMPLE)))) == []
 
 
 @pytest.mark.parametrize("command", OTHER_SERVERS, ids=lambda command: command[0])
-def test_other_editors_explain_methods(command: tuple[str, str]):
-    program, argument = command
+def test_other_editors_explain_methods(command: tuple[str, ...]):
+    program, *arguments = command
     # ty completes a name where nothing follows the dot yet.
     text = SAMPLE.replace(".x\n", ".\n") if program == "ty" else SAMPLE
-    with LanguageServer([TOOLS / program, argument], ROOT) as server:
-        assert find_unexplained_by(server, server.open(HERE / "sample.py", text)) == []
-        assert list_problems(server, EVERYDAY_TASKS) == []
+    with LanguageServer([TOOLS / program, *arguments], ROOT, WITHOUT_STYLE) as server:
+        tool = make_tool(server, server.open(HERE / "sample.py", text))
+        if program not in CHECKERS:
+            # They complete names as jedi does, and take seconds for each handle, or do so only where the name is unfinished.
+            tool = attrs.evolve(tool, complete=None)
+        assert list(find_unexplained(tool)) == []
+        if program in CHECKERS:
+            assert list_problems(server, EVERYDAY_TASKS) == []
+
+
+@pytest.mark.slow("asks an editor about each method")
+def test_jedi_explains_methods():
+    # A process of its own, since measuring the coverage changes how this one imports modules.
+    environment = jedi.create_environment(sys.executable, safe=False)
+    make_script = partial(
+        jedi.Script, SAMPLE, path=HERE / "sample.py", project=jedi.Project(ROOT), environment=environment
+    )
+    script = make_script()
+    tool = Tool(
+        lambda line, column: "\n".join(name.docstring() for name in script.help(line + 1, column)),
+        lambda line, column: "\n".join(
+            signature.to_string() for signature in script.get_signatures(line + 1, column)
+        ),
+        lambda line, column: [
+            (str(name.module_path), name.line) for name in script.goto(line + 1, column, follow_imports=True)
+        ],
+        # jedi gives up after many steps with one script.
+        lambda line, column: [name.name for name in make_script().complete(line + 1, column)],
+    )
+    assert list(find_unexplained(tool)) == []
+
+
+@pytest.mark.slow("renders the help of each method")
+def test_help_and_ipython_explain_methods():
+    inspector = Inspector(theme_name="nocolor")
+    wrong = []
+    for method in BOTH_COLORS:
+        function = evaluate(method)
+        texts = {
+            "help()": pydoc.plain(pydoc.render_doc(function)),
+            "IPython": "\n".join(
+                filter(None, map(inspector.info(function).get, ("definition", "docstring")))
+            ),
+        }
+        for name, text in texts.items():
+            words = [*list_parameters(function), _squeeze(inspect.getdoc(function) or "?")]
+            wrong += [f"{name}: {method}: no {word}" for word in words if word not in _squeeze(text)]
+    assert wrong == []
+
+
+@pytest.mark.slow("parses the modules of all methods")
+def test_griffe_reads_docstrings_and_their_parameters():
+    wrong = []
+    for method in METHODS:
+        function = evaluate(method)
+        path = Path(inspect.getsourcefile(function) or "")
+        module = griffe.visit(function.__module__, path, path.read_text())
+        documented = module[function.__qualname__]
+        sections = documented.docstring.parse("google", warn_missing_types=False, warn_unknown_params=False)
+        described = {
+            entry.name
+            for section in sections
+            if section.kind.value == "parameters"
+            for entry in section.value
+        }
+        missing = set(list_parameters(function)) - described - {"arguments"}
+        missing |= set(list_parameters(function)) - {parameter.name for parameter in documented.parameters}
+        wrong += [f"{method}: no {name}" for name in sorted(missing)]
+    assert wrong == []
 
 
 def test_pyrefly_accepts_everyday_tasks():
@@ -134,8 +230,8 @@ def list_problems(server: LanguageServer, *paths: Path) -> list[str]:
     ]
 
 
-def find_unexplained_by(server: LanguageServer, sample: str) -> list[str]:
-    """Return what a language server does not show of the sample.
+def make_tool(server: LanguageServer, sample: str) -> Tool:
+    """Return the answers of a language server about the sample.
 
     Args:
         server: The server.
@@ -144,80 +240,73 @@ def find_unexplained_by(server: LanguageServer, sample: str) -> list[str]:
 
     def hover(line: int, column: int) -> str:
         response = server.ask_at("textDocument/hover", sample, line, column)
-        return response["contents"]["value"] if response else ""
+        contents = response["contents"] if response else ""
+        return contents["value"] if isinstance(contents, dict) else str(contents)
 
     def show_signature(line: int, column: int) -> str:
         response = server.ask_at("textDocument/signatureHelp", sample, line, column)
         return "\n".join(signature["label"] for signature in response["signatures"]) if response else ""
 
-    def complete(line: int, column: int) -> str:
+    def find_definitions(line: int, column: int) -> Iterator[tuple[str, int]]:
+        response = server.ask_at("textDocument/definition", sample, line, column) or []
+        for place in response if isinstance(response, list) else [response]:
+            yield unquote(urlsplit(place["uri"]).path), place["range"]["start"]["line"] + 1
+
+    def complete(line: int, column: int) -> list[str]:
         response = server.ask_at("textDocument/completion", sample, line, column)
         items = response["items"] if isinstance(response, dict) else response or []
-        return "\n".join(item["label"] for item in items)
+        return [item["label"] for item in items]
 
-    return list(find_unexplained(hover, show_signature, complete))
-
-
-@pytest.mark.slow("asks an editor about each method")
-def test_jedi_shows_signatures_and_names():
-    # jedi shows no documentation of endpoints: it looks for the docstring of a stub's function under the same name in the
-    # module beside the stub (StubNameMixin.py__doc__), and there an endpoint is an assignment without one.
-    project = jedi.Project(ROOT)
-    # A process of its own, since measuring the coverage changes how this one imports modules.
-    environment = jedi.create_environment(sys.executable, safe=False)
-    script = jedi.Script(SAMPLE, path=HERE / "sample.py", project=project, environment=environment)
-
-    def show_signature(line: int, column: int) -> str:
-        return "\n".join(signature.to_string() for signature in script.get_signatures(line + 1, column))
-
-    def complete(line: int, column: int) -> str:
-        return "\n".join(name.name for name in script.complete(line + 1, column))
-
-    assert list(find_unexplained(None, show_signature, complete)) == []
+    return Tool(hover, show_signature, find_definitions, complete)
 
 
-def find_method(method: str) -> tuple[int, int]:
-    """Return the position of the last name of a method in the sample."""
-    return SAMPLE.splitlines().index(method), method.rindex(".") + 1
-
-
-def find_unexplained(hover: Ask | None, show_signature: Ask, complete: Ask) -> Iterator[str]:
-    """Yield what an editor does not show: documentation and parameters of methods, and names of handles.
-
-    Args:
-        hover: Returns what the editor shows about a name; None to look at the rest only.
-        show_signature: Returns the signatures that it shows between parentheses.
-        complete: Returns the names that it offers, one per line.
-    """
+def find_unexplained(tool: Tool) -> Iterator[str]:
+    """Yield what a tool does not show: documentation, parameters and definitions of methods, and names of handles."""
     lines = SAMPLE.splitlines()
-    for method in METHODS:
+    for method in BOTH_COLORS:
         function = evaluate(method)
-        if hover is not None:
-            response = " ".join(hover(*find_method(method)).split())
-            if " ".join((inspect.getdoc(function) or "?").split()) not in response:
-                yield f"{method}: no documentation in {response!r}"
-        call = lines.index(f"{method}()")
-        signatures = show_signature(call, len(method) + 1)
-        parameters = [name for name in inspect.signature(function).parameters if name != "arguments"]
-        if missing := [name for name in parameters if name not in signatures]:
+        line, column = lines.index(method), method.rindex(".") + 1
+        documentation = _squeeze(tool.hover(line, column))
+        if _squeeze(inspect.getdoc(function) or "?") not in documentation:
+            yield f"{method}: no documentation in {documentation!r}"
+        signatures = tool.show_signature(lines.index(f"{method}()"), len(method) + 1)
+        if missing := [name for name in list_parameters(function) if name not in signatures]:
             yield f"{method}: no {', '.join(missing)} in {signatures!r}"
-    for handle in HANDLES:
-        offered = complete(lines.index(f"{handle}.x"), len(handle) + 1).splitlines()
+        source, first, last = find_source(function)
+        definitions = list(tool.find_definitions(line, column))
+        if not any(path == source and first <= number <= last for path, number in definitions):
+            yield f"{method}: not defined at {definitions}"
+    for handle in HANDLES if tool.complete else ():
+        offered = tool.complete(lines.index(f"{handle}.x"), len(handle) + 1)
         names = {name for name in dir(evaluate(handle)) if not name.startswith("_")}
         if missing := sorted(names - set(offered)):
             yield f"{handle}: no {', '.join(missing)} offered"
 
 
-def evaluate(expression: str) -> object:
+def list_parameters(function: Callable[..., object]) -> list[str]:
+    """Return the names of the parameters of a method, without ``**arguments``, whose keys editors show in their place."""
+    return [name for name in inspect.signature(function).parameters if name != "arguments"]
+
+
+def find_source(function: Callable[..., object]) -> tuple[str, int, int]:
+    """Return the file of a method, the line of its first overload, and the first one of its docstring."""
+    overloads = [overload.__code__.co_firstlineno for overload in typing.get_overloads(function)]
+    lines, start = inspect.getsourcelines(function)
+    docstring = next(index for index, line in enumerate(lines) if '"""' in line)
+    return inspect.getsourcefile(function) or "", min([start, *overloads]), start + docstring
+
+
+def _squeeze(text: str) -> str:
+    """Return a text without Markdown's escapes and with single spaces."""
+    return " ".join(text.replace("&nbsp;", " ").replace("\\", "").split())
+
+
+def evaluate(expression: str) -> Callable[..., object]:
     """Return the value of an expression of the sample, with clients that send nothing."""
-    client = Stellary.embedded(RecordingPort())
-    ws = client.workspace("acme", "eng")
-    async_ws = AsyncStellary.embedded(RecordingPort()).workspace("acme", "eng")
-    names = {
-        "client": client,
-        "ws": ws,
-        "board": ws.project("p"),
-        "async_board": async_ws.project("p"),
-    }
-    value: object = eval(expression, names)  # an expression of this module
+    names: dict[str, object] = {}
+    for prefix, client in (("", Stellary), ("async_", AsyncStellary)):
+        root = client.embedded(RecordingPort())
+        ws = root.workspace("acme", "eng")
+        names |= {f"{prefix}client": root, f"{prefix}ws": ws, f"{prefix}board": ws.project("p")}
+    value: Callable[..., object] = eval(expression, names)  # an expression of this module
     return value

@@ -13,17 +13,17 @@ import attrs
 import orjson
 
 from stellary.client.calling.encoding import encode_body, encode_query
-from stellary.client.calling.nearest import nearest
 from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
-from stellary.contract.limits import Reference, Secret
+from stellary.contract.limits import Reference
 from stellary.contract.naming import base, marks
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.redaction import SecretStr, conceal
+from stellary.contract.redaction import SecretStr
 from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
+from stellary.contract.unset import UNSET
 from stellary.contract.wire import read, read_in_place, wire_fields
 
 # Toggling twice restores the original state, so a repetition would undo the call.
@@ -31,6 +31,8 @@ _FLIPS = frozenset({"automations.toggle"})
 # Operations that revoke the token and return a new one for the same person. A login is not one of them:
 # a client never switches to another account.
 _RENEWS = frozenset({"auth.change_password"})
+# The kinds of the last events of streams that end by themselves.
+_LAST_KINDS = {"agent_missions.events": "done"}
 ROOTS = {"org_slug": "organization", "ws_slug": "workspace"}
 """The names of parameters for fields of refs, apart from ``card`` for ``card_id``."""
 
@@ -72,7 +74,6 @@ class CallPlan:
     """An endpoint, with everything that can be computed before a call.
 
     Attributes:
-        names: The parameters of its path in order, by the names of the ref's fields.
         repeatable: Whether sending the request twice has the same effect as sending it once.
         keyed: Whether an ``Idempotency-Key`` makes it repeatable.
         slow: Whether it may take long: it carries a file, or a language model answers it.
@@ -84,8 +85,6 @@ class CallPlan:
         self.operation = endpoint.operation
         self.method = endpoint.method
         self.many = endpoint.many
-        self.template = re.sub(r":\w+", "%s", endpoint.path)
-        self.names = tuple(parameter_names(endpoint.path).values())
         self.takes = endpoint.takes
         self.in_query = endpoint.in_query
         self.empty = endpoint.takes is Nothing
@@ -94,47 +93,28 @@ class CallPlan:
         self.slow = endpoint.takes_file or endpoint.returns_file or endpoint.thinks
         self.renews = endpoint.operation in _RENEWS
         self.returns: Any = endpoint.returns
-        hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}
-        self.hides = tuple(index for index, name in enumerate(self.names) if name in hidden)
-        self.fields = {field.name: field.type for field in wire_fields(endpoint.request_class).values()}
-        self.secret_fields = frozenset(name for name, kind in self.fields.items() if _has_mark(kind, Secret))
-        self.takes_secrets = bool(self.hides or self.secret_fields)
 
-    def conceal(
-        self, ids: Sequence[Any], keywords: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of a method with the secrets among them as ``SecretStr``.
+    # Computed by the first call, since a module of methods has the plans of all its endpoints.
 
-        Args:
-            ids: The positional arguments, which are ids in the order of the path.
-            keywords: The fields and parameters of the request, by name.
+    @functools.cached_property
+    def template(self) -> str:
+        return re.sub(r":\w+", "%s", self.endpoint.path)
 
-        Returns:
-            The positional arguments and the keywords, unchanged apart from the secrets.
-        """
-        hidden = {index - len(self.names) for index in self.hides}
-        return (
-            tuple(conceal(part) if index - len(ids) in hidden else part for index, part in enumerate(ids)),
-            {
-                name: conceal(value) if name in self.secret_fields else value
-                for name, value in keywords.items()
-            },
-        )
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parameters of the path in order, by the names of the ref's fields."""
+        return tuple(parameter_names(self.endpoint.path).values())
 
-    def build_payload(self, keywords: Mapping[str, Any]) -> Any:
-        """Return the request object with these keywords as its fields.
+    @functools.cached_property
+    def hides(self) -> tuple[int, ...]:
+        """The indexes of the parameters that are secrets."""
+        hidden = {field.name for field in attrs.fields(self.endpoint.ref) if not field.repr}
+        return tuple(index for index, name in enumerate(self.names) if name in hidden)
 
-        Raises:
-            TypeError: A keyword is missing or unknown, or takes no value of that class. The message names the method.
-        """
-        try:
-            return self.takes(**{name: self._to_field(name, value) for name, value in keywords.items()})
-        except TypeError as error:
-            message = re.sub(r"^\w+(\.__init__)?\(\)", f"{self.operation}()", str(error))
-            for name in keywords.keys() - self.fields.keys():
-                hint = nearest(name, self.fields)
-                message = f"{self.operation}() got an unexpected keyword argument {name!r}{hint}"
-            raise TypeError(message) from None
+    @functools.cached_property
+    def fields(self) -> dict[str, Any]:
+        """The types of the request's fields."""
+        return {field.name: field.type for field in wire_fields(self.endpoint.request_class).values()}
 
     @functools.cached_property
     def references(self) -> frozenset[str]:
@@ -144,11 +124,24 @@ class CallPlan:
             name for name, parts in kinds.items() if any(_has_mark(part, Reference) for part in parts)
         )
 
+    def build_payload(self, **keywords: Any) -> Any:
+        """Return the request object with these keywords as its fields.
+
+        Raises:
+            TypeError: A keyword takes no value of that class. The message names the method.
+        """
+        return self.takes(
+            **{
+                name: value if value is UNSET else self._to_field(name, value)
+                for name, value in keywords.items()
+            }
+        )
+
     def _to_field(self, name: str, value: Any) -> Any:
         """Replace a value or a handle by its id if the field is a reference; return everything else unchanged."""
         if name in self.references:
             return _to_id(name, value)
-        if isinstance(value, Displayable) and not isinstance(value, list) and name in self.fields:
+        if isinstance(value, Displayable) and not isinstance(value, list):
             expected = "a text" if base(self.fields[name]) is str else "a plain value"
             raise TypeError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
         return value
@@ -193,6 +186,10 @@ class CallPlan:
         if options.if_match is not None and self.method in ("PATCH", "DELETE"):
             request_headers["if-match"] = options.if_match
         return Call(self, RawRequest(self.method, path, query, request_headers, body), options, repeatable)
+
+    def is_last(self, event: Any) -> bool:
+        """Return whether an event is the last one of its stream."""
+        return self.operation in _LAST_KINDS and event.kind == _LAST_KINDS[self.operation]
 
     def redact_path(self, path: str) -> str:
         """Return a path of this endpoint without its secrets, as errors and logs may show it."""

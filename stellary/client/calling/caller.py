@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -12,7 +12,7 @@ from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run
 from stellary.client.calling.settings import Token
-from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow, never
+from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow
 from stellary.client.calling.token_carrier import AsyncTokenCarrier, TokenCarrier
 from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
@@ -75,7 +75,9 @@ class _Caller:
         source = self.credentials.source
         return self.carrier if source is None else self._token_carrier(self.carrier, source)
 
-    def _call(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
+    def _call(
+        self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
+    ) -> Call:
         call = plan.call(path_params, payload, self.credentials.headers, self.options)
         if form is not None:
             form_headers = {"content-type": form.content_type, "content-length": str(form.length)}
@@ -101,19 +103,13 @@ class _Caller:
             lambda cursor: load_page(plan, path_params, attrs.evolve(payload, cursor=cursor)),
         )
 
-    def _start_flow(
-        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool]
-    ) -> StreamFlow[Any]:
+    def _start_flow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> StreamFlow[Any]:
         def make_call() -> Call:
             call = self._call(plan, path_params, payload)
             call.request = self.watch.prepare(call.request)
             return call
 
-        return StreamFlow(
-            make_call,
-            lambda data: plan.answer(RawResponse(200, {}, data)),
-            ends,
-        )
+        return StreamFlow(make_call, lambda data: plan.answer(RawResponse(200, {}, data)), plan.is_last)
 
     def _renew_token(self, plan: CallPlan, value: Any) -> Any:
         if plan.renews and self.credentials.source is None:
@@ -132,7 +128,9 @@ class SyncCaller(_Caller):
     carrier: Carrier
     _token_carrier = TokenCarrier
 
-    def one(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
+    def one(
+        self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
+    ) -> Any:
         """Make a call, and return the value in the response.
 
         Args:
@@ -148,7 +146,7 @@ class SyncCaller(_Caller):
         result = run(*self._start(self._call(plan, path_params, payload, form)))
         return self._renew_token(plan, result[1])
 
-    def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
+    def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> RawResponse:
         """Make a call, and return the response itself.
 
         Args:
@@ -214,18 +212,15 @@ class SyncCaller(_Caller):
         """
         return Rows(lambda: self.list(plan, path_params, payload))
 
-    def follow(
-        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
-    ) -> EventStream[Any]:
-        """Return the stream of events, up to the event for which ``ends`` is true.
+    def follow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> EventStream[Any]:
+        """Return the stream of events.
 
         Args:
             plan: The plan of the method.
             path_params: The ids and slugs of the path, by name.
             payload: The request, with the id of the last event.
-            ends: Tells whether an event is the last one; by default no event is.
         """
-        return EventStream(self._get_carrier(), self._start_flow(plan, path_params, payload, ends))
+        return EventStream(self._get_carrier(), self._start_flow(plan, path_params, payload))
 
 
 class AsyncCaller(_Caller):
@@ -235,7 +230,7 @@ class AsyncCaller(_Caller):
     _token_carrier = AsyncTokenCarrier
 
     async def one(
-        self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None
+        self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
     ) -> Any:
         """Make a call, and return the value in the response.
 
@@ -252,7 +247,7 @@ class AsyncCaller(_Caller):
         result = await arun(*self._start(self._call(plan, path_params, payload, form)))
         return self._renew_token(plan, result[1])
 
-    async def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
+    async def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> RawResponse:
         """Make a call, and return the response itself.
 
         Args:
@@ -319,15 +314,12 @@ class AsyncCaller(_Caller):
         """
         return AsyncRows(lambda: self.list(plan, path_params, payload))
 
-    def follow(
-        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
-    ) -> AsyncEventStream[Any]:
-        """Return the stream of events, up to the event for which ``ends`` is true.
+    def follow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncEventStream[Any]:
+        """Return the stream of events.
 
         Args:
             plan: The plan of the method.
             path_params: The ids and slugs of the path, by name.
             payload: The request, with the id of the last event.
-            ends: Tells whether an event is the last one; by default no event is.
         """
-        return AsyncEventStream(self._get_carrier(), self._start_flow(plan, path_params, payload, ends))
+        return AsyncEventStream(self._get_carrier(), self._start_flow(plan, path_params, payload))

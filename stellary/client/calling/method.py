@@ -1,24 +1,17 @@
-"""Methods: a descriptor turns an endpoint of the contract into a method, or into a coroutine function for AsyncStellary.
-
-``create = method(CREATE_CARD)`` takes its keywords from the request class. Type checkers and editors read the stubs
-(``.pyi``) beside the modules of ``resources``, which ``dev.py stubs`` generates from the same endpoints.
-"""
+"""Handles, and the types of their methods, which ``dev.py methods`` generates from the endpoints of the contract."""
 
 from __future__ import annotations
 
 import copy
-import types
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
 from urllib.parse import unquote
 
 import attrs
 
-from stellary.client.calling.call import CallPlan, segment, version_tag
+from stellary.client.calling.call import segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
-from stellary.client.calling.describing import describe_method, id_names, make_signature
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.page import DEFAULT_LIMIT
 from stellary.client.calling.settings import (
     Token,
     check_headers,
@@ -26,12 +19,8 @@ from stellary.client.calling.settings import (
     check_timeout,
     check_token,
 )
-from stellary.client.calling.stream import never
-from stellary.contract.endpoint import Endpoint
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
-from stellary.contract.router import AnyEndpoint
-from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
 
 T = TypeVar("T")
@@ -147,25 +136,6 @@ class Resource(Displayable, Generic[C]):
         """Return the path parameters of a resource below this one."""
         return {**self._path_params, **{name: segment(name, part) for name, part in parts.items()}}
 
-    def _path_params_of(
-        self, plan: CallPlan, names: tuple[str, ...], ids: tuple[object, ...]
-    ) -> Mapping[str, str]:
-        """Return the path parameters of a call.
-
-        Args:
-            plan: The endpoint.
-            names: The path parameters that are passed by position.
-            ids: The arguments that were passed.
-        """
-        if len(ids) != len(names):
-            expected = " and ".join(id_names(plan.endpoint, len(names))) or "nothing"
-            raise TypeError(f"{plan.operation}() takes {expected} by position; {len(ids)} were given")
-        if not names:
-            return self._path_params
-        if len(names) == 1:
-            return {**self._path_params, names[0]: segment(names[0], ids[0])}
-        return self._extend_path(**dict(zip(names, ids, strict=True)))
-
     @overload
     def show(self: Resource[Sync], view: str | None = None) -> None: ...
     @overload
@@ -217,121 +187,3 @@ class SlugHandle(Resource[C]):
     def slug(self) -> str:
         """The slug, as it was passed."""
         return unquote(list(self._path_params.values())[-1])
-
-
-class EndpointMethod:
-    """An endpoint as a method.
-
-    Args:
-        endpoint: The endpoint to call.
-        ids: The number of path parameters that are passed by position; the others are those of the handle.
-        all: Whether it iterates over all pages.
-        ends: For a stream, returns whether an event is the last one.
-    """
-
-    def __init__(
-        self,
-        endpoint: AnyEndpoint,
-        ids: int,
-        *,
-        all: bool = False,
-        ends: Callable[[Any], bool] = never,
-    ) -> None:
-        self.endpoint = endpoint
-        self.ids = ids
-        self.all = all
-        self.ends = ends
-        self._name = endpoint.operation
-        self._functions: dict[bool, types.FunctionType] = {}
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._name = name
-        self._qualname: str = f"{owner.__qualname__}.{name}"
-        self._module = owner.__module__
-
-    def __get__(self, at: Resource[Any] | None, owner: Any = None) -> Any:
-        awaits = at is not None and isinstance(at._caller, AsyncCaller)  # noqa: SLF001 - of this module
-        function = self._functions.get(awaits)
-        if function is None:
-            function = self._functions[awaits] = self._function(awaits)
-        return function if at is None else types.MethodType(function, at)
-
-    def _function(self, awaits: bool) -> types.FunctionType:
-        plan = CallPlan(self.endpoint)
-        names = plan.names[len(plan.names) - self.ids :]
-        call: Any
-        if self.all:
-
-            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
-                keywords.setdefault("limit", DEFAULT_LIMIT)
-                return self._caller.iterate(
-                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
-                )
-
-        elif self.endpoint.is_stream:
-            ends = self.ends
-
-            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
-                return self._caller.follow(
-                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords), ends
-                )
-
-        elif self.endpoint.many:
-
-            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
-                return self._caller.list(
-                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
-                )
-
-        elif plan.takes_secrets:
-
-            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
-                ids, keywords = plan.conceal(ids, keywords)
-                return self._caller.one(
-                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
-                )
-
-        else:
-
-            def call(self: Resource[Any], /, *ids: Any, **keywords: Any) -> Any:
-                return self._caller.one(
-                    plan, self._path_params_of(plan, names, ids), plan.build_payload(keywords)
-                )
-
-        call.__name__, call.__qualname__, call.__module__ = self._name, self._qualname, self._module
-        call.__doc__ = describe_method(self.endpoint, self.ids, all=self.all)
-        call.__signature__ = make_signature(self.endpoint, self.ids, all=self.all, awaits=awaits)
-        function: types.FunctionType = call
-        return function
-
-
-def method(endpoint: AnyEndpoint) -> EndpointMethod:
-    """Return a method that calls an endpoint of the resource itself."""
-    return EndpointMethod(endpoint, 0)
-
-
-def by_id(endpoint: AnyEndpoint) -> EndpointMethod:
-    """Return a method that calls an endpoint of an item of the resource; it takes the item's id, or a value that has one."""
-    return EndpointMethod(endpoint, 1)
-
-
-def by_two_ids(endpoint: AnyEndpoint) -> EndpointMethod:
-    """Return a method that calls an endpoint two levels below the resource; it takes two ids."""
-    return EndpointMethod(endpoint, 2)
-
-
-def iterates(endpoint: AnyEndpoint) -> EndpointMethod:
-    """Return a method that iterates over all rows of a list, requesting pages of 200 rows unless ``limit`` is passed."""
-    return EndpointMethod(endpoint, 0, all=True)
-
-
-def follows(
-    endpoint: Endpoint[Any, ..., Any, Stream[T]], ends: Callable[[T], bool] = never
-) -> EndpointMethod:
-    """Return a method that streams events of the resource as they happen.
-
-    Args:
-        endpoint: The endpoint of the stream.
-        ends: Tells whether an event is the last one; by default no event is.
-    """
-    return EndpointMethod(endpoint, 0, ends=ends)

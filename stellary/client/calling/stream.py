@@ -28,11 +28,6 @@ PAUSE_FIRST, PAUSE_MAX = 1.0, 15.0
 _NO_MORE = 204
 
 
-def never(_: object) -> bool:
-    """Return False: the ``ends`` function of a stream that has no last event."""
-    return False
-
-
 class OpenStream(Protocol):
     """A streaming response."""
 

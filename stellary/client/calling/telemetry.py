@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from stellary import __version__
+from stellary._version import __version__
 from stellary.client.calling.call import Call
 from stellary.contract.port import RawResponse
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from stellary.client.calling.method import EndpointMethod, Resource
+from stellary.client.calling.method import Resource
 from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
@@ -87,7 +87,8 @@ def load_view(handle: Resource[Any], view: str | None) -> ViewSteps:
     _reject_views(handle, view)
     for name in ("list", "get", "me"):
         method = inspect.getattr_static(handle, name, None)
-        if isinstance(method, EndpointMethod) and not method.ids:
+        # A method of an item, such as ``organizations.get``, takes its id by position.
+        if inspect.isfunction(method) and method.__code__.co_argcount == 1:
             return _load_result(getattr(handle, name))
     raise TypeError(f"{type(handle).__name__} has nothing to show")
 

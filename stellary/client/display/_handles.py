@@ -6,7 +6,7 @@ import inspect
 from datetime import datetime
 from typing import Any
 
-from stellary.client.calling.method import EndpointMethod, Resource
+from stellary.client.calling.method import Resource
 from stellary.client.display._parts import Cell, FactList, Span
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View
@@ -48,9 +48,7 @@ def build_handle(handle: Resource[Any]) -> View:
             ("Place", tuple(Span(f"{part}", kind="code", hint=name) for name, part in place.items()))
         )
     members = [(name, member) for name, member in inspect.getmembers_static(kind) if not name.startswith("_")]
-    calls = [
-        name for name, member in members if isinstance(member, EndpointMethod) or inspect.isfunction(member)
-    ]
+    calls = [name for name, member in members if inspect.isfunction(member)]
     sub_resources = [name for name, member in members if isinstance(member, property)]
     if sub_resources:
         facts.append(("Holds", _code_spans(sub_resources)))

@@ -197,7 +197,7 @@ def read_state(
 
 def _fetch_caller(at: SetupTarget) -> PlanSteps[list[Any]]:
     """Return the caller's account; an empty list if the token may not read it."""
-    from stellary.client.resources.auth import Auth
+    from stellary.client.methods.auth import Auth
 
     try:
         response = yield Auth(at._caller, {}).me()  # noqa: SLF001 - of the SDK

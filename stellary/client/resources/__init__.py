@@ -1,1 +1,1 @@
-"""Handles of the API: one module per section of the reference, one line per endpoint."""
+"""Handles with more than the methods of their endpoints: handles below them, and methods of several calls."""

@@ -6,73 +6,29 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.method import (
-    Async,
-    C,
-    IdLike,
-    ItemHandle,
-    Later,
-    Resource,
-    Sync,
-    by_id,
-    follows,
-    iterates,
-    method,
+from stellary.client.calling.method import Async, C, IdLike, Later, Sync
+from stellary.client.methods.agents import (
+    AgentHandleMethods,
+    AgentMissions,
+    AgentsMethods,
+    AgentTokens,
+    MissionHandleMethods,
 )
-from stellary.contract.agent_missions import (
-    CANCEL_MISSION,
-    CREATE_MISSION,
-    FOLLOW_MISSION,
-    GET_MISSION,
-    LIST_MISSIONS,
-    AgentMission,
-    MissionEntry,
-)
-from stellary.contract.agents import (
-    CREATE_AGENT,
-    CREATE_AGENT_TOKEN,
-    DELETE_AGENT,
-    GET_AGENT,
-    LIST_AGENT_TOKENS,
-    LIST_AGENTS,
-    LIST_AUDIT,
-    REVOKE_AGENT_TOKEN,
-    UPDATE_AGENT,
-)
-from stellary.contract.proposals import (
-    APPROVE_ALL,
-    APPROVE_PROPOSAL,
-    LIST_MISSION_PROPOSALS,
-    LIST_PROPOSALS,
-    REJECT_ALL,
-    REJECT_PROPOSAL,
-)
+from stellary.contract.agent_missions import AgentMission, MissionEntry
 
 LogCallback = Callable[[MissionEntry], object]
 LogOption = bool | LogCallback
 
 
-class Agents(Resource[C]):
+class Agents(AgentsMethods[C]):
     """The agents of a workspace. Call ``agents(id)`` for the handle of one."""
-
-    create = method(CREATE_AGENT)
-    list = method(LIST_AGENTS)
-    iterate = iterates(LIST_AGENTS)
-    get = by_id(GET_AGENT)
-    update = by_id(UPDATE_AGENT)
-    delete = by_id(DELETE_AGENT)
 
     def __call__(self, agent: IdLike) -> AgentHandle[C]:
         return AgentHandle(self._caller, self._extend_path(agent_id=agent))
 
 
-class AgentHandle(ItemHandle[C]):
+class AgentHandle(AgentHandleMethods[C]):
     """One agent. ``audit`` lists the actions that it has attempted."""
-
-    get = method(GET_AGENT)
-    update = method(UPDATE_AGENT)
-    delete = method(DELETE_AGENT)
-    audit = method(LIST_AUDIT)
 
     @property
     def tokens(self) -> AgentTokens[C]:
@@ -85,36 +41,8 @@ class AgentHandle(ItemHandle[C]):
         return AgentMissions(self._caller, self._path_params)
 
 
-class AgentTokens(Resource[C]):
-    """The tokens of an agent. Only the result of ``create`` holds the secret."""
-
-    create = method(CREATE_AGENT_TOKEN)
-    list = method(LIST_AGENT_TOKENS)
-    iterate = iterates(LIST_AGENT_TOKENS)
-    revoke = by_id(REVOKE_AGENT_TOKEN)
-
-
-class AgentMissions(Resource[C]):
-    """The missions of an agent; ``workspace.mission(id)`` is the handle of one."""
-
-    create = method(CREATE_MISSION)
-    list = method(LIST_MISSIONS)
-    iterate = iterates(LIST_MISSIONS)
-
-
-def _is_last(entry: MissionEntry) -> bool:
-    return entry.kind == "done"
-
-
-class MissionHandle(ItemHandle[C]):
+class MissionHandle(MissionHandleMethods[C]):
     """One mission of any agent. ``for event in mission.stream()`` yields its whole log, and ends when the mission ends."""
-
-    stream = follows(FOLLOW_MISSION, _is_last)
-    get = method(GET_MISSION)
-    cancel = method(CANCEL_MISSION)
-    proposals = method(LIST_MISSION_PROPOSALS)
-    approve_all = method(APPROVE_ALL)
-    reject_all = method(REJECT_ALL)
 
     @overload
     def wait(self: MissionHandle[Sync], progress: LogOption | None = None) -> AgentMission: ...
@@ -170,12 +98,3 @@ def _may_have_stopped(entry: MissionEntry) -> bool:
 
 def _has_stopped(mission: AgentMission) -> bool:
     return mission.status not in ("queued", "running")
-
-
-class Proposals(Resource[C]):
-    """The changes that agents of a workspace have proposed. ``approve`` and ``reject`` require a person's login."""
-
-    list = method(LIST_PROPOSALS)
-    iterate = iterates(LIST_PROPOSALS)
-    approve = by_id(APPROVE_PROPOSAL)
-    reject = by_id(REJECT_PROPOSAL)

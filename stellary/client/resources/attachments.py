@@ -9,32 +9,21 @@ from typing import Any, overload
 
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import FileSource, Form, ReportProgress
-from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync, by_id, iterates, method
+from stellary.client.calling.method import Async, C, IdLike, Later, Sync
 from stellary.client.calling.target import TargetFile
+from stellary.client.methods.attachments import AttachmentsMethods
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.client.transfer.progress import Progress, show_progress
-from stellary.contract.attachments import (
-    DELETE_ATTACHMENT,
-    DOWNLOAD_ATTACHMENT,
-    LIST_ATTACHMENTS,
-    UPLOAD_ATTACHMENT,
-    Attachment,
-)
+from stellary.contract.attachments import DOWNLOAD_ATTACHMENT, UPLOAD_ATTACHMENT, Attachment
 
 PART = 1024 * 1024
 """The size of a range request, in bytes; after a failure, at most that much is downloaded again."""
 _UPLOAD = CallPlan(UPLOAD_ATTACHMENT)
 _DOWNLOAD = CallPlan(DOWNLOAD_ATTACHMENT)
-_NO_PAYLOAD = _UPLOAD.build_payload({})
 
 
-class Attachments(Resource[C]):
+class Attachments(AttachmentsMethods[C]):
     """The files on a card, oldest first."""
-
-    list = method(LIST_ATTACHMENTS)
-    iterate = iterates(LIST_ATTACHMENTS)
-    download = by_id(DOWNLOAD_ATTACHMENT)
-    delete = by_id(DELETE_ATTACHMENT)
 
     @overload
     def upload(
@@ -81,9 +70,7 @@ class Attachments(Resource[C]):
         """
 
         def work(report: ReportProgress | None) -> Any:
-            return self._caller.one(
-                _UPLOAD, self._path_params, _NO_PAYLOAD, Form(file, name, mime_type, report)
-            )
+            return self._caller.one(_UPLOAD, self._path_params, None, Form(file, name, mime_type, report))
 
         return show_progress(progress, "upload", "B", work, awaits=self._awaits)
 
@@ -145,7 +132,7 @@ class Attachments(Resource[C]):
 
         def request_part(start: int) -> Any:
             handle: Any = self.with_options(headers={"range": f"bytes={start}-{start + PART - 1}"})
-            return handle._caller.response(_DOWNLOAD, path_params, _NO_PAYLOAD)  # noqa: SLF001 - of this class
+            return handle._caller.response(_DOWNLOAD, path_params)  # noqa: SLF001 - of this class
 
         return request_part
 

@@ -6,54 +6,25 @@ import builtins
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client.calling.method import (
-    Async,
-    C,
-    IdLike,
-    ItemHandle,
-    Later,
-    Resource,
-    Sync,
-    by_id,
-    iterates,
-    method,
-)
-from stellary.contract.cards import (
-    CREATE_CARD,
-    CREATE_CARDS,
-    DELETE_CARD,
-    GET_CARD,
-    LIST_CARDS,
-    UPDATE_CARD,
-    UPDATE_CARDS,
-    Card,
-    CardInColumn,
-)
+from stellary.client.calling.method import Async, C, IdLike, Later, Sync
+from stellary.client.methods.cards import CardHandleMethods, CardsMethods
+from stellary.contract.cards import Card, CardInColumn
 
 if TYPE_CHECKING:
     from stellary.client.calling.form import ReportProgress
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.checklists import Checklist
+    from stellary.client.methods.comments import Comments
+    from stellary.client.methods.custom_fields import CardCustomFields
+    from stellary.client.methods.labels import CardLabels
+    from stellary.client.methods.relations import Relations
     from stellary.client.resources.attachments import Attachments
-    from stellary.client.resources.checklists import Checklist
-    from stellary.client.resources.comments import Comments
-    from stellary.client.resources.custom_fields import CardCustomFields
-    from stellary.client.resources.labels import CardLabels
-    from stellary.client.resources.relations import Relations
     from stellary.client.transfer.progress import Progress
     from stellary.contract.activities import Activity
 
 
-class Cards(Resource[C]):
+class Cards(CardsMethods[C]):
     """The cards of a project. ``create`` takes the column first. Call it with an id for the handle of one card."""
-
-    list = method(LIST_CARDS)
-    iterate = iterates(LIST_CARDS)
-    create = by_id(CREATE_CARD)
-    get = by_id(GET_CARD)
-    update = by_id(UPDATE_CARD)
-    delete = by_id(DELETE_CARD)
-    create_many = method(CREATE_CARDS)
-    update_many = method(UPDATE_CARDS)
 
     @overload
     def create_all(
@@ -88,18 +59,8 @@ class Cards(Resource[C]):
         return CardHandle(self._caller, self._extend_path(card_id=card))
 
 
-class ColumnCards(Resource[C]):
-    """The cards of a column."""
-
-    create = method(CREATE_CARD)
-
-
-class CardHandle(ItemHandle[C]):
+class CardHandle(CardHandleMethods[C]):
     """One card."""
-
-    get = method(GET_CARD)
-    update = method(UPDATE_CARD)
-    delete = method(DELETE_CARD)
 
     @overload
     def history(self: CardHandle[Sync], *, limit: int = 50) -> Page[Activity]: ...
@@ -114,14 +75,14 @@ class CardHandle(ItemHandle[C]):
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
         """
-        from stellary.client.resources.activity import ProjectActivity
+        from stellary.client.methods.activity import ProjectActivity
 
         return ProjectActivity(self._caller, self._path_params).list(card_id=self.id, limit=limit)
 
     @property
     def comments(self) -> Comments[C]:
         """The comments on the card."""
-        from stellary.client.resources.comments import Comments
+        from stellary.client.methods.comments import Comments
 
         return Comments(self._caller, self._path_params)
 
@@ -135,27 +96,27 @@ class CardHandle(ItemHandle[C]):
     @property
     def checklist(self) -> Checklist[C]:
         """The checklist of the card."""
-        from stellary.client.resources.checklists import Checklist
+        from stellary.client.methods.checklists import Checklist
 
         return Checklist(self._caller, self._path_params)
 
     @property
     def labels(self) -> CardLabels[C]:
         """The labels on the card."""
-        from stellary.client.resources.labels import CardLabels
+        from stellary.client.methods.labels import CardLabels
 
         return CardLabels(self._caller, self._path_params)
 
     @property
     def custom_fields(self) -> CardCustomFields[C]:
         """The custom field values of the card."""
-        from stellary.client.resources.custom_fields import CardCustomFields
+        from stellary.client.methods.custom_fields import CardCustomFields
 
         return CardCustomFields(self._caller, self._path_params)
 
     @property
     def relations(self) -> Relations[C]:
         """The relations of the card to other cards."""
-        from stellary.client.resources.relations import Relations
+        from stellary.client.methods.relations import Relations
 
         return Relations(self._caller, self._path_params)

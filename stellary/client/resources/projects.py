@@ -10,48 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import (
-    Async,
-    C,
-    IdLike,
-    ItemHandle,
-    Later,
-    Resource,
-    Sync,
-    by_id,
-    iterates,
-    method,
-)
+from stellary.client.calling.method import Async, C, IdLike, Later, Sync
+from stellary.client.methods.projects import ProjectHandleMethods, ProjectMembers, ProjectsMethods
 from stellary.client.transfer.json_file import JsonFile
-from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.port import RawResponse
-from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
 from stellary.contract.project_imports import IMPORT_PROJECT, ImportProject, ProjectImport
-from stellary.contract.projects import (
-    ADD_PROJECT_MEMBER,
-    CREATE_PROJECT,
-    DELETE_PROJECT,
-    GET_BOARD,
-    GET_PROJECT,
-    LIST_PROJECT_MEMBERS,
-    LIST_PROJECTS,
-    LIST_TEMPLATES,
-    REMOVE_PROJECT_MEMBER,
-    UPDATE_PROJECT,
-)
 
 if TYPE_CHECKING:
     from datetime import date
 
     from stellary.client.calling.form import ReportProgress
-    from stellary.client.resources.activity import ProjectActivity
-    from stellary.client.resources.automations import Automations
+    from stellary.client.methods.activity import ProjectActivity
+    from stellary.client.methods.automations import Automations
+    from stellary.client.methods.custom_fields import CustomFields
+    from stellary.client.methods.labels import Labels
+    from stellary.client.methods.scopes import ScopeHandle, Scopes
     from stellary.client.resources.cards import CardHandle, Cards
     from stellary.client.resources.columns import ColumnHandle, Columns
-    from stellary.client.resources.custom_fields import CustomFields
-    from stellary.client.resources.labels import Labels
-    from stellary.client.resources.scopes import ScopeHandle, Scopes
     from stellary.client.resources.trash import ProjectTrash
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.flow import CumulativeFlow
@@ -60,24 +36,10 @@ if TYPE_CHECKING:
 
 _EXPORT = CallPlan(EXPORT_PROJECT)
 _IMPORT = CallPlan(IMPORT_PROJECT)
-_NO_PAYLOAD = _EXPORT.build_payload({})
 
 
-class Projects(Resource[C]):
+class Projects(ProjectsMethods[C]):
     """The projects of a workspace. Call it with an id for the handle of one."""
-
-    create = method(CREATE_PROJECT)
-    list = method(LIST_PROJECTS)
-    iterate = iterates(LIST_PROJECTS)
-    templates = method(LIST_TEMPLATES)
-    portfolio = method(GET_PORTFOLIO)
-    get = by_id(GET_PROJECT)
-    update = by_id(UPDATE_PROJECT)
-    delete = by_id(DELETE_PROJECT)
-    board = by_id(GET_BOARD)
-    export = by_id(EXPORT_PROJECT)
-    # ``import`` is a keyword of Python.
-    import_ = method(IMPORT_PROJECT)
 
     @overload
     def import_file(
@@ -122,7 +84,7 @@ class Projects(Resource[C]):
         return show_progress(progress, "import", "card", work, awaits=self._awaits)
 
     def _import_steps(self, file: Any, report: ReportProgress | None) -> Steps[ProjectImport]:
-        from stellary.client.resources.imports import Imports
+        from stellary.client.methods.imports import Imports
         from stellary.client.transfer.import_steps import import_file
 
         send = partial(self._caller.one, _IMPORT, self._path_params)
@@ -156,7 +118,7 @@ class Projects(Resource[C]):
             NotImported: A file could not be uploaded. The project was deleted again, or else the error has its id.
             OSError: The file cannot be read.
         """
-        from stellary.client.resources.auth import Auth
+        from stellary.client.methods.auth import Auth
         from stellary.client.transfer.archive_steps import import_archive
         from stellary.client.transfer.progress import show_progress
         from stellary.client.transfer.steps import run_steps, run_steps_async
@@ -211,15 +173,8 @@ class Projects(Resource[C]):
         return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
 
-class ProjectHandle(ItemHandle[C]):
+class ProjectHandle(ProjectHandleMethods[C]):
     """One project, with its board."""
-
-    get = method(GET_PROJECT)
-    update = method(UPDATE_PROJECT)
-    delete = method(DELETE_PROJECT)
-    board = method(GET_BOARD)
-    export = method(EXPORT_PROJECT)
-    undo = by_id(UNDO_ACTIVITY)
 
     @overload
     def flow(
@@ -270,7 +225,7 @@ class ProjectHandle(ItemHandle[C]):
         if self._awaits:
             return self._export_to(Path(path))
         caller: Any = self._caller
-        return _write_body(Path(path), caller.response(_EXPORT, self._path_params, _NO_PAYLOAD))
+        return _write_body(Path(path), caller.response(_EXPORT, self._path_params))
 
     @overload
     def export_archive(
@@ -298,7 +253,7 @@ class ProjectHandle(ItemHandle[C]):
         from stellary.client.transfer.steps import run_steps, run_steps_async
 
         caller: Any = self._caller
-        export = partial(caller.response, _EXPORT, self._path_params, _NO_PAYLOAD)
+        export = partial(caller.response, _EXPORT, self._path_params)
 
         def work(report: ReportProgress | None) -> Any:
             steps = export_archive(self, export, Path(path), report)
@@ -310,9 +265,7 @@ class ProjectHandle(ItemHandle[C]):
         import asyncio
 
         caller: Any = self._caller
-        return await asyncio.to_thread(
-            _write_body, path, await caller.response(_EXPORT, self._path_params, _NO_PAYLOAD)
-        )
+        return await asyncio.to_thread(_write_body, path, await caller.response(_EXPORT, self._path_params))
 
     @property
     def members(self) -> ProjectMembers[C]:
@@ -329,7 +282,7 @@ class ProjectHandle(ItemHandle[C]):
     @property
     def scopes(self) -> Scopes[C]:
         """The scopes (work packages) of the project."""
-        from stellary.client.resources.scopes import Scopes
+        from stellary.client.methods.scopes import Scopes
 
         return Scopes(self._caller, self._path_params)
 
@@ -343,28 +296,28 @@ class ProjectHandle(ItemHandle[C]):
     @property
     def labels(self) -> Labels[C]:
         """The labels for the project's cards."""
-        from stellary.client.resources.labels import Labels
+        from stellary.client.methods.labels import Labels
 
         return Labels(self._caller, self._path_params)
 
     @property
     def custom_fields(self) -> CustomFields[C]:
         """The custom fields of the project."""
-        from stellary.client.resources.custom_fields import CustomFields
+        from stellary.client.methods.custom_fields import CustomFields
 
         return CustomFields(self._caller, self._path_params)
 
     @property
     def automations(self) -> Automations[C]:
         """The automations of the project."""
-        from stellary.client.resources.automations import Automations
+        from stellary.client.methods.automations import Automations
 
         return Automations(self._caller, self._path_params)
 
     @property
     def activity(self) -> ProjectActivity[C]:
         """The activity of the project."""
-        from stellary.client.resources.activity import ProjectActivity
+        from stellary.client.methods.activity import ProjectActivity
 
         return ProjectActivity(self._caller, self._path_params)
 
@@ -387,15 +340,6 @@ class ProjectHandle(ItemHandle[C]):
     def card(self, card: IdLike) -> CardHandle[C]:
         """Return the handle of a card."""
         return self.cards(card)
-
-
-class ProjectMembers(Resource[C]):
-    """The members of a project. ``remove`` takes a user's id, or a member."""
-
-    list = method(LIST_PROJECT_MEMBERS)
-    iterate = iterates(LIST_PROJECT_MEMBERS)
-    add = method(ADD_PROJECT_MEMBER)
-    remove = by_id(REMOVE_PROJECT_MEMBER)
 
 
 def _write_body(path: Path, response: RawResponse) -> Path:

@@ -6,44 +6,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, overload
 
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
-from stellary.client.calling.method import Async, C, Later, Resource, Sync, by_id, iterates, method
+from stellary.client.calling.method import Async, C, Later, Sync
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.trash import (
-    LIST_CONTAINERS,
-    LIST_TRASH,
-    PURGE_CONTAINER,
-    PURGE_ITEM,
-    RESTORE_CONTAINER,
-    RESTORE_ITEM,
-    TrashedItem,
-    TrashKind,
-)
+from stellary.client.methods.trash import ProjectTrashMethods, Trash
+from stellary.contract.trash import TrashedItem, TrashKind
 from stellary.contract.unset import UNSET, Unset
 
 
-class Trash(Resource[C]):
-    """The deleted items of a workspace. ``restore`` and ``delete`` take the ``id`` of an item in the trash, or the item."""
-
-    list = method(LIST_TRASH)
-    iterate = iterates(LIST_TRASH)
-    restore = by_id(RESTORE_ITEM)
-    delete = by_id(PURGE_ITEM)
-
-
-class ContainerTrash(Resource[C]):
-    """The deleted organizations and workspaces that the caller administers.
-
-    ``restore`` and ``delete`` take the ``id`` of an item in the trash, or the item. They require a login, not a personal
-    access token.
-    """
-
-    list = method(LIST_CONTAINERS)
-    iterate = iterates(LIST_CONTAINERS)
-    restore = by_id(RESTORE_CONTAINER)
-    delete = by_id(PURGE_CONTAINER)
-
-
-class ProjectTrash(Resource[C]):
+class ProjectTrash(ProjectTrashMethods[C]):
     """The deleted items of one project. ``restore`` and ``delete`` are those of the workspace's trash.
 
     Args:
@@ -51,9 +21,6 @@ class ProjectTrash(Resource[C]):
         path_params: The path of the workspace.
         project_id: The id of the project.
     """
-
-    restore = by_id(RESTORE_ITEM)
-    delete = by_id(PURGE_ITEM)
 
     def __init__(
         self, caller: SyncCaller | AsyncCaller, path_params: Mapping[str, str], project_id: str

@@ -4,65 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, IdLike, Resource, SlugHandle, by_id, follows, iterates, method
-from stellary.contract.search import SEARCH
-from stellary.contract.workspace_events import STREAM_EVENTS
-from stellary.contract.workspaces import (
-    ACCEPT_INVITATION,
-    CREATE_WORKSPACE,
-    DELETE_WORKSPACE,
-    GET_WORKSPACE,
-    INVITE_MEMBER,
-    LIST_INVITATIONS,
-    LIST_WORKSPACE_MEMBERS,
-    LIST_WORKSPACES,
-    REMOVE_WORKSPACE_MEMBER,
-    REVOKE_INVITATION,
-    UPDATE_WORKSPACE,
-    UPDATE_WORKSPACE_MEMBER,
+from stellary.client.calling.method import C, IdLike
+from stellary.client.methods.workspaces import (
+    Invitations,
+    WorkspaceHandleMethods,
+    WorkspaceMembers,
+    WorkspacesMethods,
 )
 
 if TYPE_CHECKING:
-    from stellary.client.resources.activity import WorkspaceActivity
-    from stellary.client.resources.agents import Agents, MissionHandle, Proposals
+    from stellary.client.methods.activity import WorkspaceActivity
+    from stellary.client.methods.agents import Proposals
+    from stellary.client.methods.imports import Imports
+    from stellary.client.methods.pilotage import Pilotage
+    from stellary.client.methods.project_drafts import ProjectDrafts
+    from stellary.client.methods.scopes import AnyScopes
+    from stellary.client.methods.trash import Trash
+    from stellary.client.methods.webhooks import Webhooks
+    from stellary.client.resources.agents import Agents, MissionHandle
     from stellary.client.resources.documents import DocumentHandle, Documents
-    from stellary.client.resources.imports import Imports
-    from stellary.client.resources.pilotage import Pilotage
-    from stellary.client.resources.project_drafts import ProjectDrafts
     from stellary.client.resources.projects import ProjectHandle, Projects
-    from stellary.client.resources.scopes import AnyScopes
-    from stellary.client.resources.trash import Trash
-    from stellary.client.resources.webhooks import Webhooks
 
 
-class Workspaces(Resource[C]):
+class Workspaces(WorkspacesMethods[C]):
     """The workspaces of an organization. Call it with a slug for the handle of one."""
-
-    create = method(CREATE_WORKSPACE)
-    list = method(LIST_WORKSPACES)
-    iterate = iterates(LIST_WORKSPACES)
-    get = by_id(GET_WORKSPACE)
-    update = by_id(UPDATE_WORKSPACE)
-    delete = by_id(DELETE_WORKSPACE)
 
     def __call__(self, workspace: IdLike) -> WorkspaceHandle[C]:
         return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
 
-class WorkspaceHandle(SlugHandle[C]):
+class WorkspaceHandle(WorkspaceHandleMethods[C]):
     """One workspace."""
-
-    get = method(GET_WORKSPACE)
-    update = method(UPDATE_WORKSPACE)
-    delete = method(DELETE_WORKSPACE)
-    search = method(SEARCH)
-    iterate_search = iterates(SEARCH)
-    events = follows(STREAM_EVENTS)
 
     @property
     def activity(self) -> WorkspaceActivity[C]:
         """The activity of the workspace, without that of cards, which is in ``board.activity``."""
-        from stellary.client.resources.activity import WorkspaceActivity
+        from stellary.client.methods.activity import WorkspaceActivity
 
         return WorkspaceActivity(self._caller, self._path_params)
 
@@ -86,35 +63,35 @@ class WorkspaceHandle(SlugHandle[C]):
     @property
     def project_drafts(self) -> ProjectDrafts[C]:
         """The project drafts of the workspace."""
-        from stellary.client.resources.project_drafts import ProjectDrafts
+        from stellary.client.methods.project_drafts import ProjectDrafts
 
         return ProjectDrafts(self._caller, self._path_params)
 
     @property
     def imports(self) -> Imports[C]:
         """The imports in parts of the workspace."""
-        from stellary.client.resources.imports import Imports
+        from stellary.client.methods.imports import Imports
 
         return Imports(self._caller, self._path_params)
 
     @property
     def webhooks(self) -> Webhooks[C]:
         """The webhooks of the workspace."""
-        from stellary.client.resources.webhooks import Webhooks
+        from stellary.client.methods.webhooks import Webhooks
 
         return Webhooks(self._caller, self._path_params)
 
     @property
     def scopes(self) -> AnyScopes[C]:
         """The scopes of all projects; ``ws.project(…).scopes`` creates and lists those of one project."""
-        from stellary.client.resources.scopes import AnyScopes
+        from stellary.client.methods.scopes import AnyScopes
 
         return AnyScopes(self._caller, self._path_params)
 
     @property
     def pilotage(self) -> Pilotage[C]:
         """The pilotage of the workspace: missions, priorities, todos, decisions and proposed actions."""
-        from stellary.client.resources.pilotage import Pilotage
+        from stellary.client.methods.pilotage import Pilotage
 
         return Pilotage(self._caller, self._path_params)
 
@@ -135,7 +112,7 @@ class WorkspaceHandle(SlugHandle[C]):
     @property
     def trash(self) -> Trash[C]:
         """The deleted items of the workspace."""
-        from stellary.client.resources.trash import Trash
+        from stellary.client.methods.trash import Trash
 
         return Trash(self._caller, self._path_params)
 
@@ -146,7 +123,7 @@ class WorkspaceHandle(SlugHandle[C]):
     @property
     def proposals(self) -> Proposals[C]:
         """The changes that agents of the workspace have proposed."""
-        from stellary.client.resources.agents import Proposals
+        from stellary.client.methods.agents import Proposals
 
         return Proposals(self._caller, self._path_params)
 
@@ -159,27 +136,3 @@ class WorkspaceHandle(SlugHandle[C]):
     def project(self, project: IdLike) -> ProjectHandle[C]:
         """Return the handle of a project."""
         return self.projects(project)
-
-
-class WorkspaceMembers(Resource[C]):
-    """The members of a workspace. ``update`` and ``remove`` take a user's id, or a member."""
-
-    list = method(LIST_WORKSPACE_MEMBERS)
-    iterate = iterates(LIST_WORKSPACE_MEMBERS)
-    invite = method(INVITE_MEMBER)
-    update = by_id(UPDATE_WORKSPACE_MEMBER)
-    remove = by_id(REMOVE_WORKSPACE_MEMBER)
-
-
-class Invitations(Resource[C]):
-    """The pending invitations to a workspace; ``workspace.members.invite`` creates them."""
-
-    list = method(LIST_INVITATIONS)
-    iterate = iterates(LIST_INVITATIONS)
-    revoke = by_id(REVOKE_INVITATION)
-
-
-class ReceivedInvitations(Resource[C]):
-    """The invitations that the caller has received. ``accept`` takes the token from the e-mail."""
-
-    accept = by_id(ACCEPT_INVITATION)
