@@ -28,7 +28,7 @@ ANY_MAX = {
     "reference_server": 8,
     "stellary/asgi.py": 2,
     "stellary/cli": 38,
-    "stellary/client": 592,
+    "stellary/client": 596,
     "stellary/contract": 258,
     "stellary/contrib": 45,
     "stellary/core/accounts": 5,
