@@ -115,7 +115,7 @@ def absent_cards(databases: Databases, kind: Kind, seconds: float) -> Iterator[t
 
 
 def large_bodies(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str, float]]:
-    """Create cards beside bodies of 22 MB with a bad token, and yield how much longer the slowest create takes.
+    """Create cards beside large bodies that are refused, and yield how much longer the slowest create takes.
 
     Another process sends the bodies, so that a create does not wait for the client's own work.
     """
@@ -127,7 +127,7 @@ def large_bodies(databases: Databases, kind: Kind, seconds: float) -> Iterator[t
     settings = {"STELLARY_LIMIT_BAD_TOKENS": "1000000 per minute"}
     with reference_server(databases, database, settings) as server:
         command = [sys.executable, "-m", "benchmarks.large_bodies", str(server.port)]
-        command += [f"{site.workspace}/projects/import", str(seconds)]
+        command += [site.workspace, site.project_path, site.token, str(seconds)]
         for number in range(-1, CLIENT_ROUNDS):
             slot = asyncio.run(load(server.port, creating, seconds))
             with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sender:

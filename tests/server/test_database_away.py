@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from sqlalchemy import make_url
 
+from reference_server import serve
+from reference_server.settings import SettingsError
+from stellary.core import Core
 from tests.server.processes import ROOT, Process, run_failing
 from tests.server.test_workers import wait_until
 
@@ -45,13 +50,13 @@ def test_server_does_not_wait_for_a_missing_database(tmp_path: Path, postgres_ur
     assert "not reachable yet" not in stderr
 
 
-def test_waiting_ends_after_the_limit(tmp_path: Path):
-    url = "postgresql://u@127.0.0.1:1/d"
-    environment = {"STELLARY_DATABASE_URL": url, "STELLARY_DATABASE_WAIT": "1"}
-    code, stderr = run_failing(tmp_path, "--port", "0", environment=environment)
-    assert code == 2
-    assert "waiting up to 1 seconds" in stderr
-    assert "stellary: the database cannot be used: " in stderr.splitlines()[-1]
+def test_waiting_ends_after_the_limit(monkeypatch, caplog):
+    monkeypatch.setattr(serve, "RECONNECT_SECONDS", 0.01)
+    core = Core("postgresql://u@127.0.0.1:1/d")
+    with closing(core), pytest.raises(SettingsError, match="the database cannot be used: connection failed"):
+        serve.migrate(core, 0.1)
+    (record,) = caplog.records
+    assert "the database is not reachable yet; waiting up to" in record.getMessage()
 
 
 def test_systemd_unit_of_the_guide_restarts_after_failures():

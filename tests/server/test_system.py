@@ -91,33 +91,39 @@ def test_responses_must_not_be_cached(sqlite_server: Running):
         assert sqlite_server.ask("GET", path).headers["cache-control"] == "no-store"
 
 
-def test_server_without_its_database_is_not_ready(server: Running):
-    assert server.ask("GET", "/health/ready").status == 200
+@pytest.fixture
+def probe_each_time(monkeypatch):
+    """Let each request for the readiness look at the database."""
+    monkeypatch.setattr(system, "PROBE_EVERY", 1e-6)
+
+
+def test_server_without_its_database_is_not_ready(probe_each_time, server: Running):
+    assert problem_of(server) is None
     broken = Core("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     server.core.units.database, whole = broken.database, server.core.database
     try:
-        assert wait_until_not_ready(server) == "the database cannot be written"
+        assert problem_of(server) == "the database cannot be written"
         assert server.ask("GET", "/health/live").status == 200
     finally:
         server.core.units.database = whole
-    assert wait_until_ready(server)
+    assert problem_of(server) is None
 
 
-def test_server_with_a_read_only_database_is_not_ready(sqlite_server: Running):
+def test_server_with_a_read_only_database_is_not_ready(probe_each_time, sqlite_server: Running):
     def read_only(word: str) -> None:
         with sqlite_server.core.database.open_raw() as connection:
             connection.connection.dbapi_connection.execute(f"PRAGMA query_only={word}")
 
-    assert sqlite_server.ask("GET", "/health/ready").status == 200
+    assert problem_of(sqlite_server) is None
     read_only("on")
-    assert wait_until_not_ready(sqlite_server) == "the database cannot be written"
+    assert problem_of(sqlite_server) == "the database cannot be written"
     read_only("off")
-    assert wait_until_ready(sqlite_server)
+    assert problem_of(sqlite_server) is None
 
 
-def test_server_on_a_full_disk_is_not_ready(sqlite_server: Running, monkeypatch):
+def test_server_on_a_full_disk_is_not_ready(probe_each_time, sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(system, "FREE_BYTES_MIN", 1 << 62)
-    assert wait_until_not_ready(sqlite_server) == "the disk is full"
+    assert problem_of(sqlite_server) == "the disk is full"
 
 
 async def test_server_with_an_unresponsive_database_is_not_ready(sqlite_core: Core, monkeypatch):
@@ -146,21 +152,10 @@ async def test_readiness_is_checked_at_most_once_a_second(sqlite_core: Core, mon
     await threads.close(5)
 
 
-def wait_until_not_ready(server: Running) -> str:
-    """Wait until the server is not ready, and return the message."""
-    for _ in range(200):
-        answer = server.ask("GET", "/health/ready")
-        if answer.status == 503:
-            assert answer.headers["retry-after"] == "1"
-            assert answer.json["code"] == "not_ready"
-            return answer.json["message"]
-        time.sleep(0.02)
-    raise AssertionError("the server stayed ready")
-
-
-def wait_until_ready(server: Running) -> bool:
-    for _ in range(200):
-        if server.ask("GET", "/health/ready").status == 200:
-            return True
-        time.sleep(0.02)
-    return False
+def problem_of(server: Running) -> str | None:
+    """Return the reason why a server is not ready; None if it is ready."""
+    answer = server.ask("GET", "/health/ready")
+    if answer.status == 200:
+        return None
+    assert (answer.status, answer.headers["retry-after"], answer.json["code"]) == (503, "1", "not_ready")
+    return answer.json["message"]
