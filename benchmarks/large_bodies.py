@@ -30,7 +30,7 @@ class Attack:
 
 
 def build_attacks(workspace: str, project: str, token: str) -> list[Attack]:
-    """Return requests with a bad token, with one and compressed, and with too many values.
+    """Return a request with a bad token, one with a bad token and a compressed body, and one with too many values.
 
     Args:
         workspace: The path of the workspace.

@@ -77,6 +77,7 @@ class Busy:
         self._core = core
         self._stopping = threading.Event()
         self.failed: list[BaseException] = []
+        self._working: set[int] = set()
         works = [self._write, self._write, self._read, self._read, self._ring]
         if gathering:
             works = [self._gather, self._read]
@@ -85,7 +86,7 @@ class Busy:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
-        time.sleep(0.2)
+        until(lambda: self.failed or len(self._working) == len(self._threads))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,6 +100,7 @@ class Busy:
         try:
             while not self._stopping.is_set():
                 once()
+                self._working.add(threading.get_ident())
         except BaseException as error:  # noqa: BLE001 - told by the main thread
             self.failed.append(error)
 
@@ -214,9 +216,13 @@ def relay(url: str) -> None:
 
     children = [in_child(lambda number=number: child(number)) for number in range(2)]
     until(lambda: {"child:0", "child:1"} <= set(topics))
-    for _ in range(20):
+
+    def all_have_ended() -> bool:
         core.env.signals.send("parent")
-        time.sleep(0.1)
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return all(os.waitid(os.P_PID, process, options) for process in children)
+
+    until(all_have_ended)
     wait_for(children)
     began = time.monotonic()
     core.relay.stop(10)

@@ -23,7 +23,7 @@ from tests.conftest import RUN
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
 from tests.support.boards import Board
 from tests.support.core_parts import Database
-from tests.support.databases import KINDS
+from tests.support.databases import KINDS, with_lock_timeout
 from tests.support.forms import FORM, form
 from tests.support.tables import activities
 from tests.support.world import World
@@ -261,7 +261,8 @@ def test_nobody_can_write_to_the_source_meanwhile(core, board, target):
 
 
 def test_source_that_is_written_to_is_refused(postgres_url, tmp_path):
-    source, target = Database(postgres_url), Database(f"sqlite:///{tmp_path / 'copy.db'}")
+    source = Database(with_lock_timeout(postgres_url, "50ms"))
+    target = Database(f"sqlite:///{tmp_path / 'copy.db'}")
     with source.writing() as connection:
         connection.execute(activities.delete())
         with pytest.raises(CopyFailed, match="the source is in use; stop its servers first"):

@@ -391,19 +391,20 @@ def test_a_unit_of_its_own_beside_a_borrowed_connection_is_refused_until_its_com
     own_core.run(NOBODY, lambda uow: None)
 
 
-def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postgres_url):
+def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postgres_url, monkeypatch):
     engine = create_engine(postgres_url)
     core = Core(engine, bcrypt_rounds=4)
     ann = World(core).person("ann")
     lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
+    with core.begin(NOBODY) as uow:
+        assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "2s"
+    monkeypatch.setattr("stellary.core.db.postgres.LOCK_TIMEOUT", "50ms")
     with engine.begin() as connection:
         # Of the host's own, which no unit has joined.
         connection.execute(lock, {"id": ann.id})
         with pytest.raises(Unavailable) as caught, core.begin(ann.actor) as uow:
             uow.connection.execute(lock, {"id": ann.id})
         assert caught.value.code == "busy"
-    with core.begin(NOBODY) as uow:
-        assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "2s"
     # The host's own transactions are as the host wants them.
     with engine.connect() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "0"

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from stellary.contract.cards import UpdateCard
 from stellary.contract.refs import CardRef
-from stellary.core import Core
+from stellary.core import Core, UnitOfWork
 from tests.support.boards import Board
 from tests.support.core_parts import update_card
+from tests.support.databases import with_lock_timeout
 from tests.support.world import World, at_once
 
 THREADS = 8
@@ -51,16 +52,20 @@ def test_concurrent_units_of_several_moves_all_succeed(world: World, rounds: int
 @pytest.mark.slow("waits for a lock time-out of the database")
 def test_unit_waits_longer_than_a_lock_timeout(postgres_url: str) -> None:
     lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
-    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, closing(Core(postgres_url)) as host:
+    tried_twice, done = threading.Semaphore(0), []
+
+    def lock_user(uow: UnitOfWork) -> None:
+        tried_twice.release()
+        done.append(uow.connection.execute(lock, {"id": ann.id}))
+
+    url = with_lock_timeout(postgres_url, "50ms")
+    with closing(Core(url, bcrypt_rounds=4)) as core, closing(Core(postgres_url)) as host:
         ann = World(core).person("ann")
         with host.begin(ann.actor) as uow:
             uow.connection.execute(lock, {"id": ann.id})
-            thread = threading.Thread(
-                target=core.run,
-                args=(ann.actor, lambda uow: done.append(uow.connection.execute(lock, {"id": ann.id}))),
-            )
-            done: list[object] = []
+            thread = threading.Thread(target=core.run, args=(ann.actor, lock_user))
             thread.start()
-            thread.join(2.5)
+            for _ in range(2):
+                assert tried_twice.acquire(timeout=20)
         thread.join()
     assert len(done) == 1

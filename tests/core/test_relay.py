@@ -56,7 +56,11 @@ def test_what_one_tells_the_other_hears_once(two):
     assert ears[1].hears("workspace:1")
     there.env.signals.send("workspace:2")
     assert ears[0].hears("workspace:2")
-    time.sleep(0.3)
+    # What was sent before it, or twice, has arrived with the last signal of each.
+    here.env.signals.send("workspace:3")
+    there.env.signals.send("workspace:4")
+    assert ears[1].hears("workspace:3")
+    assert ears[0].hears("workspace:4")
     # A late signal of an earlier test on the same database may be among them.
     topics = ["workspace:1", "workspace:2"]
     assert [[topic for topic in ear.heard if topic in topics] for ear in ears] == [topics] * 2

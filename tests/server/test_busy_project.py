@@ -19,6 +19,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.server.running import Reply, Running, running
 from tests.support.boards import Board
 from tests.support.core_parts import Database
+from tests.support.databases import with_lock_timeout
 from tests.support.world import World
 
 CREATORS = 12
@@ -55,7 +56,7 @@ def make_project(world: World, name: str) -> BusyProject:
 @pytest.fixture
 def patient_url(postgres_url: str) -> str:
     """Return a database URL with a lock timeout that is longer than the test."""
-    return f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=-c%20lock_timeout%3D60s"
+    return with_lock_timeout(postgres_url, "60s")
 
 
 @contextlib.contextmanager
@@ -99,7 +100,8 @@ def test_other_tenant_reads_and_writes_while_creations_in_a_project_wait(patient
 
 
 def test_request_that_waits_too_long_for_a_row_returns_503(postgres_url):
-    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
+    core = Core(with_lock_timeout(postgres_url, "50ms"), bcrypt_rounds=4)
+    with closing(core), running(core) as server:
         busy = make_project(World(core), "ann")
         with lock_project(postgres_url, busy.board):
             answer = busy.create(server)
@@ -192,8 +194,8 @@ def test_client_that_disconnects_does_not_affect_its_group(postgres_url):
 
 
 def test_creations_that_wait_too_long_for_a_row_return_503_and_change_nothing(postgres_url, groups):
-    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=-c%20lock_timeout%3D200ms"
-    with closing(Core(url, bcrypt_rounds=4)) as core, running(core) as server:
+    core = Core(with_lock_timeout(postgres_url, "50ms"), bcrypt_rounds=4)
+    with closing(core), running(core) as server:
         busy = make_project(World(core), "ann")
         with ThreadPoolExecutor(CREATORS) as pool, lock_project(postgres_url, busy.board):
             replies = [pool.submit(busy.create, server) for _ in range(CREATORS)]

@@ -30,6 +30,11 @@ PAGES_MAX = 2_000
 """Pages of a SQLite database that the next test is given."""
 
 
+def with_lock_timeout(url: str, timeout: str) -> str:
+    """Return the URL of a PostgreSQL database with a limit of the waits for locks, in PostgreSQL's format."""
+    return f"{url}{'&' if '?' in url else '?'}options=-c%20lock_timeout%3D{timeout}"
+
+
 class Sqlite:
     """SQLite databases as copies of a migrated file."""
 
