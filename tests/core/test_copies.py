@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from sqlalchemy import delete, func, inspect, make_url, select
+from sqlalchemy import delete, func, inspect, make_url, select, text
 
 from stellary.core import NOBODY, Blobs, Core, FolderBlobs, open_blobs
 from stellary.core.api import copies
@@ -22,8 +22,8 @@ from stellary.core.db.bulk_loads import read_last_number
 from tests.conftest import RUN
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
 from tests.support.boards import Board
-from tests.support.core_parts import Database
-from tests.support.databases import KINDS, with_lock_timeout
+from tests.support.core_parts import Database, migrations
+from tests.support.databases import KINDS
 from tests.support.forms import FORM, form
 from tests.support.tables import activities
 from tests.support.world import World
@@ -139,8 +139,8 @@ def stores(
     folder.with_name("link").symlink_to(folder)
     source, target = open_blobs(str(folder)), open_blobs(PLACES[request.param](folder))
     if request.param == "prefix with a slash":
-        for name, text in request.getfixturevalue("bucket").items():
-            monkeypatch.setenv(name, text)
+        for name, value in request.getfixturevalue("bucket").items():
+            monkeypatch.setenv(name, value)
         source = open_blobs("s3://files/copied")
     with core.database.reading() as connection:
         (key,) = core.list_files(connection)
@@ -260,9 +260,9 @@ def test_nobody_can_write_to_the_source_meanwhile(core, board, target):
     assert refusals
 
 
-def test_source_that_is_written_to_is_refused(postgres_url, tmp_path):
-    source = Database(with_lock_timeout(postgres_url, "50ms"))
-    target = Database(f"sqlite:///{tmp_path / 'copy.db'}")
+def test_source_that_is_written_to_is_refused(postgres_url, tmp_path, monkeypatch):
+    source, target = Database(postgres_url), Database(f"sqlite:///{tmp_path / 'copy.db'}")
+    monkeypatch.setattr(migrations, "_NO_LIMITS", text("SELECT set_config('lock_timeout', '50ms', true)"))
     with source.writing() as connection:
         connection.execute(activities.delete())
         with pytest.raises(CopyFailed, match="the source is in use; stop its servers first"):

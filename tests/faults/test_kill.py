@@ -153,8 +153,10 @@ def send_webhooks(url: str, log: str) -> None:
 
 @pytest.mark.slow("kills a process again and again")
 def test_no_webhook_message_is_lost_and_few_are_repeated(
-    tmp_path, core: Core, database_url: str, rounds: int
+    tmp_path, core: Core, database_url: str, rounds: int, monkeypatch
 ):
+    monkeypatch.setattr("stellary.core.kernel.claims.ABSENT_SECONDS", 0)
+    monkeypatch.setattr("stellary.core.kernel.claims.CHECK_SECONDS", 0.01)
     board = Board(World(core), World(core).person("ann"))
     board.world.ask(board.owner, "POST", f"{board.flat}/webhooks", {"url": URL, "events": ["card_created"]})
     log = tmp_path / "received"

@@ -202,8 +202,8 @@ def read(answer: HTTPResponse) -> Reply:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition is true, for at most five seconds."""
-    for _ in range(500):
+    """Wait until a condition is true, for at most half a minute."""
+    for _ in range(3000):
         if condition():
             return
         time.sleep(0.01)

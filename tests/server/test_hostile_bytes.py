@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
+import socket
 import zlib
 from contextlib import suppress
 
 import pytest
 
-from tests.server.running import Replies, Reply, Running, reply
+from tests.server.running import Replies, Reply, Running, reply, wait_until
 from tests.support.server_parts import protocol
 
 JSON = b"Content-Type: application/json\r\n"
@@ -253,8 +253,7 @@ def test_invalid_chunk_returns_400(sqlite_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
     with sqlite_server.connect() as connection:
         connection.sendall(head)
-        while sqlite_server.state.in_flight == 0:
-            time.sleep(0.01)
+        wait_until(lambda: sqlite_server.state.in_flight)
         connection.sendall(b"xyz\r\n")
         assert_error(reply(connection, "POST"), 400, "invalid")
 
@@ -336,6 +335,16 @@ def test_malformed_request_does_not_affect_the_previous_response(sqlite_server: 
     assert_error(bad, 400, "invalid_http")
 
 
+def send_behind(server: Running, connection: socket.socket, held: bytes, *parts: bytes) -> None:
+    """Send a request, and once it is being answered, each part after the server has read the one before."""
+    connection.sendall(held)
+    wait_until(lambda: server.state.in_flight)
+    (handler,) = server.http_server.connections
+    for count, part in enumerate(parts, 1):
+        connection.sendall(part)
+        wait_until(lambda count=count: handler.queued_count == count)
+
+
 def test_incomplete_body_of_a_queued_request_returns_400(sqlite_server: Running):
     token = sqlite_server.register()
     held = request(
@@ -347,9 +356,7 @@ def test_incomplete_body_of_a_queued_request_returns_400(sqlite_server: Running)
     with sqlite_server.connect() as connection:
         answers = Replies(connection)
         with sqlite_server.core.database.writing():
-            for part in (held, broken, b"xyz\r\n"):
-                connection.sendall(part)
-                time.sleep(0.1)
+            send_behind(sqlite_server, connection, held, broken, b"xyz\r\n")
         first, second = answers.next("POST"), answers.next("POST")
     assert first.status == 201
     assert_error(second, 400)
@@ -365,9 +372,7 @@ def test_invalid_http_behind_a_running_request_does_not_affect_its_response(sqli
     with sqlite_server.connect() as connection:
         answers = Replies(connection)
         with sqlite_server.core.database.writing():
-            for part in (held, b"GARBAGE\r\n\r\n"):
-                connection.sendall(part)
-                time.sleep(0.1)
+            send_behind(sqlite_server, connection, held, b"GARBAGE\r\n\r\n")
         first, second = answers.next("POST"), answers.next()
     assert first.status == 201
     assert_error(second, 400, "invalid_http")

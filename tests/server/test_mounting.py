@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from reference_server.app import make_app
+from reference_server.app import STATE, make_app
 from stellary.core import Core
 from tests.support.core_parts import NO_LIMITS, transfers
 from tests.support.server_parts import Settings
@@ -113,7 +113,8 @@ async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
         account = {"email": "ann@example.com", "password": "correct horse"}
         with sqlite_core.database.writing():
             pending = asyncio.create_task(client.post("/auth/register", json=account))
-            await asyncio.sleep(0.3)
+            while not app[STATE].in_flight:  # noqa: ASYNC110 - it is a number
+                await asyncio.sleep(0.005)
             pending.cancel()
             await asyncio.sleep(0.1)
     # Stopping waits for the request.

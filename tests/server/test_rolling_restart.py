@@ -8,7 +8,6 @@ import select
 import shutil
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPConnection
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Process
+from tests.server.running import wait_until
 from tests.server.test_behind_nginx import nginx_before
 
 CLIENTS = 8
@@ -120,7 +120,7 @@ def send_while(work: Callable[[], object], ports: Sequence[int], token: str, lea
     for thread in threads:
         thread.start()
     try:
-        time.sleep(0.5)
+        wait_until(lambda: all(client.outcomes.total() > len(ports) for client in clients))
         work()
     finally:
         finished.set()

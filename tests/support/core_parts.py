@@ -60,7 +60,7 @@ from stellary.core.http.mcp.tools import TOOLS
 from stellary.core.http.observers import AccessEntry
 from stellary.core.http.threads import Threads
 from stellary.core.insights import actions as insights_actions
-from stellary.core.kernel import actions, grammars, jobs, paging
+from stellary.core.kernel import actions, claims, grammars, jobs, paging
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.batches import Batches, dump_in_parts
 from stellary.core.kernel.grammars import Grammar
