@@ -221,12 +221,11 @@ def test_streams_of_the_same_workspace_share_a_read(server: Running, world, boar
     clients = [Listening(server.port, events, bearer) for _ in range(20)]
     for client in clients:
         assert client.block() == {"retry": "1000"}
-    time.sleep(0.3)
     reads = []
-    whole = server.app[HANDLER].api.streams._read
-    monkeypatch.setattr(
-        server.app[HANDLER].api.streams, "_read", lambda *about: (reads.append(about), whole(*about))[1]
-    )
+    hub = server.app[HANDLER].api.streams
+    wait_until(lambda: not hub._tasks)
+    whole = hub._read
+    monkeypatch.setattr(hub, "_read", lambda *about: (reads.append(about), whole(*about))[1])
     board.card("Once")
     assert {client.event()["meta"]["cardTitle"] for client in clients} == {"Once"}
     assert len(reads) < len(clients) / 2
@@ -271,12 +270,13 @@ def test_open_streams_per_user_are_limited(sqlite_server: Running, monkeypatch):
         monkeypatch.setattr(server_streams, "STREAMS_MAX", 1)
         assert sqlite_server.ask("GET", path, token=bearer).status == 503
     monkeypatch.setattr(server_streams, "STREAMS_MAX", 9)
-    for _ in range(100):
+
+    def is_accepted() -> bool:
         with listening(sqlite_server, path, bearer) as client:
-            if client.status == 200:
-                return
-        time.sleep(0.05)
-    pytest.fail("a stream whose client has gone still counts")
+            return client.status == 200
+
+    # The stream whose client has gone counts until the server has noticed.
+    wait_until(is_accepted)
 
 
 async def test_streams_that_are_opened_at_the_same_time_are_limited(sqlite_core, monkeypatch):
@@ -320,11 +320,7 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
             world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
             if sqlite_server.state.in_flight == 0:
                 break
-        for _ in range(100):
-            if sqlite_server.state.in_flight == 0:
-                return
-            time.sleep(0.05)
-    pytest.fail("it is kept")
+        wait_until(lambda: sqlite_server.state.in_flight == 0)
 
 
 def test_head_of_a_stream_returns_only_headers(sqlite_server: Running, monkeypatch):

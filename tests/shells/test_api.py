@@ -14,7 +14,16 @@ from stellary.contract.errors import NotFound
 from tests.server.listening import SOON, listening
 from tests.support import mcp
 from tests.support.boards import Board
-from tests.support.core_parts import FORM_MAX, STANDARD, AccessEntry, Limits, RateLimit, streams, transfers
+from tests.support.core_parts import (
+    FORM_MAX,
+    STANDARD,
+    AccessEntry,
+    Limits,
+    RateLimit,
+    http_streams,
+    streams,
+    transfers,
+)
 from tests.support.forms import FORM, form
 from tests.support.shells import running_asgi
 from tests.support.world import World
@@ -130,7 +139,8 @@ def test_stream_continues_after_the_last_event(server, world, board):
 
 
 def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
-    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(http_streams, "TICK_SECONDS", 0.02)
     entries: list[AccessEntry] = []
     with serve(core, access_log=entries.append) as server:
         world = World(core)
