@@ -101,7 +101,7 @@ def test_who_has_waited_long_enough_waits_no_longer():
     held.wait()
     started_at = time.monotonic()
     assert not lock.acquire(0.05)
-    assert 0.04 < time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at > 0.04
     release.set()
     thread.join()
     assert lock.acquire(0)

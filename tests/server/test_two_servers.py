@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -16,19 +15,19 @@ import pytest
 from tests.conftest import RUN
 from tests.server.listening import Listening, listening
 from tests.server.processes import Forked
-from tests.support.core_parts import NO_LIMITS, jobs
+from tests.support.core_parts import NO_LIMITS, claims, jobs, streams
 from tests.support.databases import Postgres
 from tests.support.server_parts import Settings, bind_socket, run
 from tests.support.world import at_once
 
 pytestmark = pytest.mark.postgres
-AT_MOST = 1.0
-"""Seconds within which events must arrive, and streams without access must end."""
 
 
 def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and send the port on ``up``; shorten the claims of killed processes."""
+    """Serve, and send the port on ``up``; shorten the claims of killed processes, and read events only after a signal."""
     jobs.LEASE = timedelta(seconds=1)
+    claims.ABSENT_SECONDS, claims.CHECK_SECONDS = 0, 0.02
+    streams.POLL_SECONDS = 600
     with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
@@ -120,14 +119,9 @@ def await_card(client: Listening, title: str) -> None:
 def test_changes_through_one_server_reach_streams_of_the_other(pair: Pair):
     with listening(pair.there, f"{pair.path}/events", pair.ann) as client:
         assert client.block() == {"retry": "1000"}
-        slowest = 0.0
         for number in range(10):
-            started_at = time.monotonic()
             pair.card(str(number))
             await_card(client, str(number))
-            slowest = max(slowest, time.monotonic() - started_at)
-        # A signal announced it: polling would have taken longer.
-        assert slowest < AT_MOST
 
 
 def test_rights_changed_through_one_server_apply_to_the_other(pair: Pair):
@@ -145,11 +139,9 @@ def test_rights_changed_through_one_server_apply_to_the_other(pair: Pair):
         assert of_mission.event()["data"]["status"] == "queued"
         pair.card("Seen")
         await_card(workspace, "Seen")
-        started_at = time.monotonic()
         pair.ask("DELETE", member)
         assert workspace.ends()
         assert of_mission.ends()
-        assert time.monotonic() - started_at < AT_MOST
         pair.card("Not for bob")
         await_card(other, "Not for bob")
 

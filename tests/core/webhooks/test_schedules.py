@@ -320,7 +320,7 @@ def test_concurrent_messages_of_a_webhook_are_limited(webhook_api, receivers, ru
 
 
 def test_a_backlog_does_not_wait_for_the_pause_between_transactions(webhook_api, receivers, monkeypatch):
-    monkeypatch.setattr(worker, "SETTLE_SECONDS", 3.0)
+    monkeypatch.setattr(worker, "SETTLE_SECONDS", 10.0)
     loads = 5
     hook = webhook_api.hook("card_created")
     make_cards(webhook_api, loads * queue.LOAD_MAX)
