@@ -11,7 +11,7 @@ import pytest
 
 from reference_server import jobs as worker
 from tests.server.processes import Forked
-from tests.support.core_parts import NO_LIMITS, jobs, occurrences
+from tests.support.core_parts import NO_LIMITS, claims, jobs, occurrences
 from tests.support.server_parts import Settings, bind_socket, run
 
 CARDS = 16
@@ -23,6 +23,7 @@ def shorten_claims() -> None:
     """Run most actions of rules as jobs, and shorten the claims of killed processes."""
     occurrences.UNIT_ACTIONS_MAX = 2
     jobs.LEASE = timedelta(seconds=0.5)
+    claims.ABSENT_SECONDS, claims.CHECK_SECONDS = 0, 0.02
 
 
 def serve(settings: Settings, up: Connection) -> None:
