@@ -19,7 +19,7 @@ import pytest
 from stellary.core import Core, DeliveryResult, OutgoingRequest
 from tests.server.processes import Forked, serve
 from tests.support.boards import Board
-from tests.support.core_parts import LOAD_MAX, NO_LIMITS
+from tests.support.core_parts import LOAD_MAX, NO_LIMITS, claims
 from tests.support.forkserver import context
 from tests.support.server_parts import Settings
 from tests.support.world import World
@@ -155,8 +155,8 @@ def send_webhooks(url: str, log: str) -> None:
 def test_no_webhook_message_is_lost_and_few_are_repeated(
     tmp_path, core: Core, database_url: str, rounds: int, monkeypatch
 ):
-    monkeypatch.setattr("stellary.core.kernel.claims.ABSENT_SECONDS", 0)
-    monkeypatch.setattr("stellary.core.kernel.claims.CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(claims, "ABSENT_SECONDS", 0)
+    monkeypatch.setattr(claims, "CHECK_SECONDS", 0.01)
     board = Board(World(core), World(core).person("ann"))
     board.world.ask(board.owner, "POST", f"{board.flat}/webhooks", {"url": URL, "events": ["card_created"]})
     log = tmp_path / "received"
