@@ -50,6 +50,20 @@ def test_list_without_a_limit_is_complete_and_in_order():
     assert page_of(["b", "a"], Paged(), str).items == ["b", "a"]
 
 
+def test_page_of_rows_reads_no_more_than_it_has(world, statements):
+    ann = world.person("ann")
+    path = f"{world.home(ann).path}/projects"
+    for name in "abc":
+        world.ask(ann, "POST", path, {"name": name})
+    with statements() as sent:
+        (project,) = world.ask(ann, "GET", f"{path}?limit=1")
+    assert project["name"] == "a"
+    (page,) = [sql for sql in sent if "ORDER BY stellary_projects.id" in sql]
+    assert " LIMIT " in page
+    remaining = world.ask(ann, "GET", f"{path}?cursor={make_cursor(project['id'])}")
+    assert [project["name"] for project in remaining] == ["b", "c"]
+
+
 def test_a_page_without_a_limit_has_a_hundred():
     items = [f"{number:03}" for number in range(150)]
     page = page_of(items, Paged(cursor=make_cursor("009")), str)

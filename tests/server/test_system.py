@@ -7,13 +7,14 @@ import gzip
 import hashlib
 import re
 import time
+from contextlib import closing
 
 import pytest
 
 from stellary.contract.errors import Unavailable
-from stellary.core import Core
+from stellary.core import Core, FolderBlobs
 from stellary.core.http import system
-from tests.server.running import Running
+from tests.server.running import Running, running
 from tests.support.core_parts import Threads
 
 
@@ -124,6 +125,14 @@ def test_server_with_a_read_only_database_is_not_ready(probe_each_time, sqlite_s
 def test_server_on_a_full_disk_is_not_ready(probe_each_time, sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(system, "FREE_BYTES_MIN", 1 << 62)
     assert problem_of(sqlite_server) == "the disk is full"
+
+
+def test_server_without_a_usable_file_store_is_not_ready(sqlite_url: str, tmp_path):
+    path = tmp_path / "files"
+    path.write_text("This is a file.")
+    core = Core(sqlite_url, bcrypt_rounds=4, blobs=FolderBlobs(path))
+    with closing(core), running(core) as server:
+        assert "file store" in wait_until_not_ready(server)
 
 
 async def test_server_with_an_unresponsive_database_is_not_ready(sqlite_core: Core, monkeypatch):

@@ -92,6 +92,27 @@ async def wait_until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_head_has_the_length_of_the_body_and_no_body(sqlite_core):
+    app = make_app(sqlite_core)
+    async with app.running():
+        whole, head = Client(app), Client(app)
+        await whole.request("GET", "/health/live")
+        await head.request("HEAD", "/health/live")
+    assert (head.status, bytes(head.body)) == (200, b"")
+    assert dict(head.sent[0]["headers"])[b"content-length"] == str(len(whole.body)).encode()
+
+
+async def test_unchanged_document_has_no_length(sqlite_core):
+    app = make_app(sqlite_core)
+    async with app.running():
+        whole, again = Client(app), Client(app)
+        await whole.request("GET", "/docs")
+        etag = dict(whole.sent[0]["headers"])[b"etag"]
+        await again.request("GET", "/docs", headers=[(b"host", b"x"), (b"if-none-match", etag)])
+    assert again.status == 304
+    assert b"content-length" not in dict(again.sent[0]["headers"])
+
+
 async def test_request_before_the_lifespan_is_an_error(sqlite_core):
     with pytest.raises(RuntimeError, match="the application is not running"):
         await Client(make_app(sqlite_core)).request("GET", "/health/live")

@@ -34,6 +34,14 @@ def app(sqlite_core: Core) -> Iterable[WsgiApp]:
 
 def ask(app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: Any) -> tuple[str, Any]:
     """Send a request, and return the status with the JSON of the response."""
+    status, _, content = send(app, path, method, body, **environ)
+    return status, orjson.loads(content)
+
+
+def send(
+    app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: Any
+) -> tuple[str, dict[str, str], bytes]:
+    """Send a request, and return the status, the headers and the body of the response."""
     started = []
     blocks = app(
         {
@@ -47,12 +55,20 @@ def ask(app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: 
             "wsgi.input": io.BytesIO(body),
             **environ,
         },
-        lambda status, headers: started.append(status),
+        lambda status, headers: started.append((status, dict(headers))),
     )
     try:
-        return started[0], orjson.loads(b"".join(blocks))
+        return *started[0], b"".join(blocks)
     finally:
         blocks.close()
+
+
+def test_unchanged_document_has_no_length(app):
+    _, headers, _ = send(app, "/docs")
+    names = {name.lower(): value for name, value in headers.items()}
+    status, headers, body = send(app, "/docs", HTTP_IF_NONE_MATCH=names["etag"])
+    assert (status.split()[0], body) == ("304", b"")
+    assert "content-length" not in {name.lower() for name in headers}
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,7 @@ def check_action(limits: AgentLimits, action: AnyAction) -> None:
     Raises:
         Forbidden: No agent may run the action, or the tools or the agent's projects do not allow it.
     """
-    if action.policy.agent == "-":
-        raise Forbidden("agents may not do that, whatever their mode", code="not_for_agents")
+    _actor_of(limits).require(action.policy)
     rules.check_tool(limits.tools, action.name, action.category)
     rules.check_project_scope(action.endpoint, limits.project_ids)
 
@@ -122,7 +121,11 @@ def act_as_agent(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
     if_match, uow.if_match = uow.if_match, None
     cause = Cause(Chain(uow.new_id()), limits.agent_id, 0, {"agent": limits.as_via()})
     try:
-        with uow.caused_by(cause, Actor(limits.agent_id, agent_limits=limits)):
+        with uow.caused_by(cause, _actor_of(limits)):
             yield
     finally:
         uow.if_match = if_match
+
+
+def _actor_of(limits: AgentLimits) -> Actor:
+    return Actor(limits.agent_id, agent_limits=limits)

@@ -62,6 +62,16 @@ def test_brain_receives_its_history_and_the_results_of_its_calls(agent_api: Agen
     assert (refused.outcome, refused.why) == ("refused", "there is no tool 'fly'")
 
 
+@pytest.mark.parametrize("mode", ["autonomous", "supervised"])
+def test_tool_that_is_not_for_agents_is_neither_used_nor_proposed(agent_api: AgentApi, mode):
+    action = call("run_mission", agent="scribe", prompt="move to Done")
+    brain = Scripted(Turn(history=1, calls=[action]), Turn(result="ok"))
+    mission, _ = run_mission(agent_api, brain, mode, tools=list(get_args(Category)))
+    (answer,) = brain.asked[1].answers
+    assert (answer.outcome, answer.why) == ("refused", "agents may not do that, whatever their mode")
+    assert agent_api.proposals(mission) == []
+
+
 def test_reading_never_needs_approval(agent_api: AgentApi):
     brain = Scripted(Turn(history=1, calls=[call("list_projects")]), Turn(result="ok"))
     mission, _ = run_mission(agent_api, brain, "supervised")

@@ -653,7 +653,8 @@ def test_a_mission_on_no_card_is_refused(agent_api: AgentApi):
     agent = agent_api.agent(projectIds=[agent_api.project["id"]])
     path = f"{agent_api.agents}/{agent['id']}/missions"
     ask = agent_api.world.call
-    for card_id in ("0" * 24, agent_api.project["id"], ""):
+    elsewhere = AgentApi(agent_api.world, agent_api.owner)
+    for card_id in ("0" * 24, agent_api.project["id"], "", elsewhere.card()["id"]):
         assert ask(agent_api.owner, "POST", path, {"cardId": card_id, "prompt": "x"}).status == 400
     body = {"cardId": other.card()["id"], "prompt": "x"}
     assert error(ask(agent_api.owner, "POST", path, body)) == (409, "outside_projects")

@@ -9,6 +9,7 @@ import pytest
 from stellary.contract.errors import Invalid
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.wire import load
+from stellary.core.board.rules import import_cards
 from stellary.core.board.rules import imports as import_rules
 from stellary.core.board.rules.imports import Importer, plan_import
 from tests.core.board.card_api import NOW
@@ -205,6 +206,16 @@ def related_cards(*relations):
 )
 def test_invalid_relations_are_refused(file, message):
     assert refusal(file) == message
+
+
+def test_number_of_comments_in_a_file_is_limited(monkeypatch):
+    monkeypatch.setattr(import_cards, "IN_ALL_MAX", 2)
+    comments = [[{"content": "Well."}] * count for count in (2, 3)]
+    plan_import(load(ImportProject, one_card(columnIndex=0, comments=comments[0])), ANN, "Main")
+    assert (
+        refusal(one_card(columnIndex=0, comments=comments[1]))
+        == "cards must not have more than 2 comments in all"
+    )
 
 
 def test_number_of_relations_in_a_file_is_limited(monkeypatch):

@@ -109,6 +109,7 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
     third, _, second, working = crowd(card_api, columns)
     card_api.change(second, status="done")
     card_api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
+    card_api.another().ask("POST", "/scopes", {"name": "Elsewhere"})
     roadmap = view(card_api, phase, "roadmap")
     main = card_api.ask("GET", "/scopes")[0]
     day = "2026-04-05T00:00:00Z"

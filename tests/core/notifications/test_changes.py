@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract.labels import Label
 from stellary.contract.streaming import Follow
 from stellary.core import NOBODY
-from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff, split_lines
+from stellary.core.notifications.changes import TEXT_MAX, diff_texts, merge_changes, revert_diff, split_lines
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
@@ -252,6 +253,16 @@ def test_diff_with_an_empty_text_has_all_lines(text: str):
         (f"@@ -1,{lines} +0,0 @@", f"@@ -0,0 +1,{lines} @@") if text else ("", "")
     )
     assert (revert_diff("", removed), revert_diff(text, added)) == (text, "")
+
+
+def test_changes_after_one_without_a_recorded_diff_have_none_either():
+    moment = datetime(2026, 4, 1, tzinfo=UTC)
+    before, after = (
+        Label(id="a", project_id="b", name=name, color="#ffffff", created_at=moment, updated_at=moment)
+        for name in ("bug", "defect")
+    )
+    unknown = [{"field": "name", "diff": ""}]
+    assert merge_changes(unknown, before, after) == unknown
 
 
 def test_diff_of_another_text_cannot_be_reverted():

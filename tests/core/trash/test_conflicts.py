@@ -5,6 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from tests.support.core_parts import structure
+
 
 def restore_problem(api, item_id, body=None):
     """Return the status, the code and the message of a refused restoration."""
@@ -85,13 +87,24 @@ def test_number_of_a_deleted_card_is_not_given_again(trash_api):
 
 def test_card_goes_to_the_first_column_of_its_scope_if_its_column_is_gone(trash_api):
     first, second, _ = trash_api.project.column_ids
-    other, card = trash_api.card("other"), trash_api.card("moved", 1)
+    other, _, card = trash_api.card("other"), trash_api.card("last"), trash_api.card("moved", 1)
     trash_api.ask("DELETE", f"/cards/{card['id']}")
     trash_api.ask("DELETE", f"/columns/{second}")
     trash_api.restore(card["id"])
     restored = trash_api.ask("GET", f"/cards/{card['id']}")
-    assert (restored["columnId"], restored["order"]) == (first, 1)
+    assert (restored["columnId"], restored["order"]) == (first, 2)
     assert trash_api.ask("GET", f"/cards/{other['id']}")["order"] == 0
+
+
+def test_card_of_a_deleted_scope_returns_when_the_scope_is_restored(trash_api):
+    scope = trash_api.ask("POST", "/scopes", {"name": "Later"})
+    column = trash_api.ask("POST", "/columns", {"name": "Ideas", "scopeId": scope["id"]})
+    card = trash_api.ask("POST", f"/columns/{column['id']}/cards", {"title": "moved"})
+    trash_api.ask("DELETE", f"/cards/{card['id']}")
+    trash_api.ask("DELETE", f"/scopes/{scope['id']}")
+    for item_id, column_id in ((card["id"], trash_api.project.column_ids[0]), (scope["id"], column["id"])):
+        trash_api.restore(item_id)
+        assert trash_api.ask("GET", f"/cards/{card['id']}")["columnId"] == column_id
 
 
 def test_full_column_takes_no_restored_card(trash_api):
@@ -101,6 +114,14 @@ def test_full_column_takes_no_restored_card(trash_api):
     trash_api.ask("PATCH", f"/columns/{trash_api.project.column_ids[0]}", {"wipLimit": 1})
     assert restore_problem(trash_api, card["id"])[:2] == (409, "wip_limit")
     assert [item["itemId"] for item in trash_api.items()] == [card["id"]]
+
+
+def test_project_with_all_fields_takes_no_restored_one(trash_api, monkeypatch):
+    field = trash_api.ask("POST", "/custom-fields", {"name": "Size", "type": "text"})
+    trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/custom-fields/{field['id']}")
+    trash_api.ask("POST", "/custom-fields", {"name": "Weight", "type": "text"})
+    monkeypatch.setattr(structure, "FIELDS_MAX", 1)
+    assert restore_problem(trash_api, field["id"])[:2] == (409, "custom_fields_full")
 
 
 def test_member_who_left_is_no_longer_assigned(trash_api):

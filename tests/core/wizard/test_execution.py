@@ -152,6 +152,17 @@ def test_what_is_deleted_takes_no_more_than_its_own(draft_api, deleted):
         assert draft_api.world.status(draft_api.owner, "GET", draft_api.of(draft)) == 404
 
 
+def test_draft_names_its_project_again_after_the_restoration(draft_api):
+    draft = draft_api.plan(draft_api.draft())
+    project = draft_api.execute(draft)
+    ask, trash = draft_api.world.ask, f"{draft_api.workspace.path}/trash"
+    ask(draft_api.owner, "DELETE", f"{draft_api.workspace.path}/projects/{project['id']}")
+    assert draft_api.read(draft)["projectId"] is None
+    (entry,) = ask(draft_api.owner, "GET", trash)
+    ask(draft_api.owner, "POST", f"{trash}/{entry['id']}/restore")
+    assert draft_api.read(draft)["projectId"] == project["id"]
+
+
 def test_a_long_brief_is_cut_to_what_a_project_says(draft_api):
     draft = draft_api.plan(draft_api.draft(description="x" * 9_000))
     description = draft_api.board(draft_api.execute(draft))["project"]["description"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stellary.contract.wire import load
 from stellary.core import Brief
 from stellary.core.wizard.reader import BriefReader
+from stellary.core.wizard.rules.dates import DateReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
 from tests.core.wizard.draft_api import BRIEF
 from tests.support.core_parts import Text
@@ -360,11 +361,36 @@ def test_range_of_days_beside_a_heading_takes_the_year_that_follows():
     assert start + timedelta(roadmap.phases[1].end_day) == date(2026, 9, 1)
 
 
+def test_year_after_the_last_day_holds_for_the_days_before():
+    reader = DateReader(TODAY)
+
+    def read(text):
+        return [(period.first, period.last) for _, period in reader.find_periods(text)]
+
+    turn_of_the_year = [(date(2026, 12, 29),) * 2, (date(2027, 1, 4),) * 2]
+    assert read("December 29 until January 4, 2027") == turn_of_the_year
+    # Without a year, each is the next day of that date.
+    assert read("February 3 or June 9") == [(date(2027, 2, 3),) * 2, (date(2026, 6, 9),) * 2]
+
+
 def test_what_stands_under_a_theme_is_of_that_theme_however_deep():
     text = "## Risks\n### Technical\n- Old servers\n\n## Work\n- Build the shop"
     roadmap = plan(text)
     assert list(deliverables(roadmap)) == ["Build the shop"]
     assert "Risks: Old servers." in roadmap.notes
+
+
+@pytest.mark.parametrize(
+    ("number", "is_heading"), [("4. ", True), ("b. ", False), ("123. ", False), ("4.", False)]
+)
+def test_short_number_and_a_space_begin_a_heading(number, is_heading):
+    roadmap = plan(f"3. Work\n- Build the shop\n\n{number}Risks\n- Old servers\n")
+    assert ("Old servers" in deliverables(roadmap)) is not is_heading
+
+
+def test_rows_of_a_table_are_phases_rather_than_numbered_items_below_it():
+    table = "| Phase | Time |\n|---|---|\n| Study | 2 weeks |\n| Build | 3 weeks |\n"
+    assert list(phases(plan(f"{table}\n- Week 1: Ask\n- Week 2: Write"))) == ["Study", "Build"]
 
 
 def test_labels_lead_ins_and_marks_are_read_as_headings():

@@ -33,7 +33,7 @@ def suggest_keys(name: str) -> Iterator[str]:
         initials = letters[:3] if len(letters) >= 2 else _FALLBACK
     yield initials
     for length in range(3, KEY_MAX + 1):
-        if len(letters) >= length and letters[:length] != initials:
+        if len(letters) >= length:
             yield letters[:length]
     yield from (
         initials[: KEY_MAX - count] + "".join(end)

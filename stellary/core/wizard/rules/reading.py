@@ -320,7 +320,7 @@ class _Reader:
             self._findings.facts["out_of_scope"].append(item.text)
         elif role in NOT_WORK or (role and not item.items):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
-        elif item.items and (item.text.endswith(":") or (role and not text)):
+        elif item.items and item.text.endswith(":"):
             priority = PRIORITY_ROLES.get(role, priority)
             return [card for child in item.items for card in self._read_item(child, phase, priority)]
         else:
