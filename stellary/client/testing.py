@@ -181,7 +181,7 @@ class RecordingPort:
 
     def _page(self, endpoint: AnyEndpoint, recorded: Recorded, rows: Sequence[Any]) -> RawResponse:
         """Respond with the rows, at most as many as the request's limit allows, and a link to the next page."""
-        limit = int(recorded.query.get("limit", len(rows) or 1))
+        limit = int(recorded.query.get("limit", len(rows)))
         if len(rows) <= limit:
             return RawResponse(endpoint.status, _HEADERS, dump(list(rows)))
         cursor = f"recorded-{len(self._pages) + 1}"

@@ -98,19 +98,19 @@ def test_large_board_is_truncated():
 
 
 def test_scopes_are_stacked_under_their_names():
-    root = render(
-        board(
-            card(1),
-            card(2, column_id="beta", scope_id="b"),
-            scopes=[make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))],
-            columns=[column("todo", "To Do"), column("beta", "To Do", scope_id="b")],
-        )
+    two_scopes = board(
+        card(1),
+        card(2, column_id="beta", scope_id="b"),
+        scopes=[make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))],
+        columns=[column("todo", "To Do"), column("beta", "To Do", scope_id="b")],
     )
+    root = render(two_scopes)
     assert [lanes.texts("section") for lanes in root.all(cls="lanes")] == [
         ["To Do 1LAU-1Write"],
         ["To Do 1LAU-2Write"],
     ]
     assert [heading.text for heading in root.all("h4")][::2] == ["Main", "Beta"]
+    assert "Beta" in render_lines(two_scopes, 80)
 
 
 def test_board_without_columns_shows_a_note():
@@ -191,6 +191,16 @@ def test_calendar_shows_each_card_on_its_day():
         render_lines(board(card(1, "Late", due_date=in_days(-2))), 60, "calendar")[-1]
         == "Mon 13 Apr  LAU-1 Late"
     )
+
+
+def test_open_cards_of_past_days_are_late_in_the_calendar():
+    cards = [
+        card(1, due_date=in_days(-2)),
+        card(2, due_date=in_days(-2), status="done"),
+        card(3, due_date=in_days(2)),
+    ]
+    root = render(board(*cards), "calendar")
+    assert [element.text for element in root.all() if element.attributes.get("title") == "late"] == ["LAU-1"]
 
 
 def test_calendar_shows_three_months_from_the_first_late_or_next_card():

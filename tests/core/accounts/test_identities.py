@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import pytest
 
+from stellary.contract.refs import Ref
 from stellary.core import Core
 from stellary.core.accounts import identities
+from stellary.core.accounts.auth import me
 from stellary.core.accounts.identities import Identity, sign_in
 
 ANN = Identity(issuer="https://login.example.com", subject="7", email="ann@example.com", name="Ann")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Ann Lee", "Ann Lee"), (" ", "ann")])
+def test_account_gets_the_name_of_the_identity_or_of_the_address(world, name, expected):
+    token = sign_in(world.core.units, attrs.evolve(ANN, name=name), "Laptop")
+    with world.core.view(world.core.authenticate(token)) as uow:
+        assert me(uow, Ref()).user.name == expected
 
 
 @pytest.mark.parametrize("statement", ["_find_by_email", "_find_by_identity"])

@@ -7,7 +7,7 @@ from functools import partial
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from stellary.core import NOBODY
 from stellary.core.accounts.password_resets import create_reset_link
@@ -78,6 +78,13 @@ def test_link_is_sent_to_the_stored_spelling_of_the_address(world):
 def test_account_without_a_password_gets_no_link(world):
     world.core.user(external_id="host-7", email="hosted@example.com")
     assert forget(world, "hosted@example.com").status == 200
+    assert world.emails == []
+
+
+def test_deactivated_account_gets_no_link(world, ann):
+    with world.core.begin(NOBODY) as uow:
+        uow.connection.execute(update(tables.users).values(deactivated_at=uow.now))
+    assert forget(world).status == 200
     assert world.emails == []
 
 

@@ -191,4 +191,4 @@ def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Pl
 
 
 def test_flow_of_no_activity_is_empty():
-    assert compute_flow([]).days == []
+    assert compute_flow([]).days == compute_flow([], until=date(2026, 4, 1)).days == []
