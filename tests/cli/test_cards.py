@@ -26,6 +26,7 @@ def test_show_a_board(shell):
 def test_search_a_workspace(shell):
     shell("card", "add", "Order a bookcase", "--description", "Of oak, two metres high.")
     assert "Order a bookcase" in shell("search", "bookcase oak", "--kind", "card")
+    assert shell.run("search", "bookcase", "--kind", "comment").stdout == ""
     assert [hit["title"] for hit in shell.json("search", "bookcase", "--limit", "1")] == ["Order a bookcase"]
     assert shell.run("search", "bookcase", "--archived").stdout == ""
     assert shell.run("search", "wardrobe").stderr == "No results.\n"

@@ -433,6 +433,11 @@ def test_other_colours_are_refused(color):
         load(UpdateLabel, {"color": color})
 
 
+def test_longest_email_address_is_accepted():
+    email = "a@" + "b" * 252
+    assert load(Login, {"email": email, "password": "x"}).email == email
+
+
 @pytest.mark.parametrize(
     "email", ["plain", "a@", "@b", "a b@c.d", "a@b@c", "a" * 65 + "@b.c", "a@" + "b" * 253]
 )

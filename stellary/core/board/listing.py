@@ -13,7 +13,6 @@ from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import utc
 from stellary.core.board import access
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
@@ -31,7 +30,6 @@ from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 PAGE = 100
-_MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that the orders of cards follow from the rows."""
 
@@ -137,9 +135,6 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
     values = {name: value for name in NAMES if (value := getattr(request, name)) is not UNSET}
     absent_names = frozenset(f"no {name}" for name, value in values.items() if value is None)
     filters = {name: value for name, value in values.items() if value is not None}
-    for name in _MOMENTS:
-        if name in filters:
-            filters[name] = utc(filters[name])
     if "q" in filters:
         filters["q"] = searching.pattern_of(filters["q"])
     if "label_id" in filters:

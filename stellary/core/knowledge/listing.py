@@ -21,7 +21,6 @@ from stellary.contract.documents import (
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import utc
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.accounts.rules import CallerRoles
@@ -140,8 +139,6 @@ def get_version(uow: UnitOfWork, ref: DocumentVersionRef, request: GetDocument) 
 
 def _build_filters(request: ListDocuments) -> dict[str, object]:
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
-    if "updated_since" in filters:
-        filters["updated_since"] = utc(filters["updated_since"])
     if "q" in filters:
         filters["q"] = searching.pattern_of(filters["q"])
     if "tag" in filters:
