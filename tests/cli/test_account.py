@@ -173,7 +173,7 @@ def test_token_works_instead_of_a_password(shell):
 
 def test_token_that_cannot_read_the_account_can_log_in(shell):
     token = shell("tokens", "create", "Little", "--scope", "projects:read")
-    output = shell("login", "--token", input=token)
+    output = shell("login", "--token", input=f" {token}")
     assert output.splitlines() == [f"Logged in at {shell.url}.", "Now working in jane-doe/jane-doe."]
     assert "Q1 Launch" in shell("projects")
     shell.run("login", "--email", "jane@example.com", input=PASSWORD)

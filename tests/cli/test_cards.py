@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -54,8 +56,8 @@ def test_add_move_comment_on_and_complete_a_card(shell):
     assert (
         shell("card", "comment", key.split("-")[1], "Ready.") == f'Commented on {key} "Call the printer".\n'
     )
-    output = shell("card", "comment", f"#{key.split('-')[1]}", "-", input="From a pipe\n")
-    assert output.startswith("Commented")
+    piped = shell("card", "comment", f"#{key.split('-')[1]}", "-", "--json", input="From a pipe\n")
+    assert json.loads(piped)["content"] == "From a pipe"
     assert shell.json("card", "comment", key, "Third")["content"] == "Third"
     details = shell("card", "show", key.lower())
     assert all(part in details for part in ("Call the printer", "Ready.", "From a pipe", "Ask"))

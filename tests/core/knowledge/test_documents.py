@@ -52,6 +52,17 @@ def test_list_filters_by_each_of_eight_types(document_api):
     assert [document_api.titles(f"docType={kind}") for kind in types] == [[kind] for kind in types]
 
 
+@pytest.mark.parametrize("query", ["", "limit=5", "status=draft", "status=draft&limit=5"])
+def test_list_has_no_documents_of_another_workspace(document_api, query):
+    for workspace in (document_api.workspace.organization, None):
+        elsewhere = document_api.world.workspace(document_api.ann, workspace)
+        document_api.world.ask(
+            document_api.ann, "POST", f"{elsewhere.path}/documents", {"title": "Elsewhere"}
+        )
+    document_api.document("Here")
+    assert document_api.titles(query) == ["Here"]
+
+
 def test_markdown_is_accepted_and_returned(document_api):
     markdown = "# Plan\n\nWrite **it**."
     document = document_api.document(content=markdown, contentFormat="markdown")
