@@ -459,6 +459,12 @@ def permissions(arguments: list[str]) -> NoReturn:
     become("pytest", *chosen, "--hypothesis-profile=long", *WITHOUT_TIME_LIMIT, *arguments)
 
 
+def mutants(arguments: list[str]) -> NoReturn:
+    """Try small mistakes in the product, which the tests must notice: `mutants [--area AREA] [-n N] [--changed]`."""
+    prepare(FULL)
+    become("tools.mutants", *arguments)
+
+
 def faults(arguments: list[str]) -> NoReturn:
     """Try what must survive kill -9, power cuts and a failing PostgreSQL: `faults [KIND] [--rounds N]`; `faults --help`."""
     kinds = "\n".join(f"  {name:<9}{about}" for name, (about, _) in FAULTS.items())
@@ -586,6 +592,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fuzz": fuzz,
     "permissions": permissions,
     "races": races,
+    "mutants": mutants,
     "faults": faults,
     "services": services,
     "versions": versions,

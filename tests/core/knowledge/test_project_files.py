@@ -80,7 +80,11 @@ def test_imported_documents_are_drafts_of_the_importer(document_api, project):
     assert {(document["status"], document["authorId"], document["version"]) for document in documents} == {
         ("draft", document_api.rob.id, 1)
     }
-    assert [document["title"] for document in documents if "Api" in document["tags"]] == ["Scoped"]
+    (scoped,) = (document for document in documents if "Api" in document["tags"])
+    (scope,) = document_api.world.ask(
+        document_api.ann, "GET", f"{document_api.workspace.path}/projects/{again['id']}/scopes"
+    )
+    assert (scoped["title"], scoped["contextType"], scoped["contextId"]) == ("Scoped", "scope", scope["id"])
     assert [
         document["title"]
         for document in document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?tag=api")

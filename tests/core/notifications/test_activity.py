@@ -150,6 +150,8 @@ def test_unique_first_name_mentions_a_person(board, ann, bob, cid):
     board.comment(card, "@Rob: @Ann is asked.", by=bob)
     mentioned = [meta.get("mentioned") for _, meta in pop_notifications(board, ann)]
     assert mentioned == [["Ann Lee"]]
+    board.comment(card, "@Lee?", by=bob)
+    assert all("mentioned" not in meta for _, meta in pop_notifications(board, ann))
     # Between two people nothing is guessed.
     board.comment(card, "@rob?", by=ann)
     assert all("mentioned" not in meta for _, meta in pop_notifications(board, bob))

@@ -229,6 +229,23 @@ def test_purge_deletes_all_rows_in_batches(world, core, kind):
     assert after["stellary_organizations"] == before["stellary_organizations"] - (kind == "organization")
 
 
+def test_purge_leaves_other_workspaces_of_the_organization(trash_api, core):
+    person, workspace = trash_api.person, trash_api.project.workspace
+    other = trash_api.world.workspace(person, workspace.organization)
+    api = TrashApi(trash_api.world, person, trash_api.world.project(person, other))
+    api.card("kept")
+    agent = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read"]}
+    trash_api.world.ask(person, "POST", f"{other.path}/agents", agent)
+    path = drop(trash_api, "workspace")
+    trash_api.world.ask(trash_api.world.bearer(person), "DELETE", path)
+    core.work.begin()
+    core.work.run_due()
+    assert [card["title"] for card in api.ask("GET", "/cards")] == ["kept"]
+    assert [agent["name"] for agent in trash_api.world.ask(person, "GET", f"{other.path}/agents")] == [
+        "Scribe"
+    ]
+
+
 def test_expired_container_is_purged(trash_api, core):
     clock = trash_api.world.stop_clock()
     core.work.begin()

@@ -357,6 +357,8 @@ def test_range_of_days_beside_a_heading_takes_the_year_that_follows():
     )
     roadmap = plan(text)
     start = roadmap.start_date.date()
+    # The first phase has no time of its own, and comes before.
+    assert start == TODAY
     assert start + timedelta(roadmap.phases[1].start_day) == date(2026, 8, 29)
     assert start + timedelta(roadmap.phases[1].end_day) == date(2026, 9, 1)
 
