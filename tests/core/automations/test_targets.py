@@ -267,7 +267,7 @@ def test_error_for_a_column_of_two_scopes_names_the_scopes(automation_api: Autom
     for name in ("DONE", "Dóne"):
         automation_api.world.ask(automation_api.owner, "POST", path, {"name": name, "scopeId": scope["id"]})
     action = {"type": "move_card", "params": {"targetColumn": "done"}}
-    assert "could be 'Done' in 'Next' (" in refusal(automation_api, action=action)
+    assert "'Done' in 'Next' (" in refusal(automation_api, action=action)
     rule = automation_api.rule("task_moved", "move_card", targetColumn="Done")
     assert len(rule["action"]["params"]["targetColumn"]) == 2
 
