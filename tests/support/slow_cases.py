@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import resource
 import threading
 import time
@@ -222,8 +223,13 @@ def pytest_runtest_protocol(
 
 
 def _may_be_slow(item: pytest.Item) -> bool:
-    """Return whether a case says that it is slow, or takes many examples of Hypothesis in a longer run."""
-    if any(item.get_closest_marker(marker) for marker in ("slow", "wide", "bench", "packaging")):
+    """Return whether a case says that it is slow, or takes many examples of Hypothesis in a longer run.
+
+    In a run with the environment variable ``ANY_SPEED``, as for a mutant, each may be slow.
+    """
+    if "ANY_SPEED" in os.environ or any(
+        item.get_closest_marker(marker) for marker in ("slow", "wide", "bench", "packaging")
+    ):
         return True
     is_long = settings.get_current_profile_name() != "quick"
     return is_long and hasattr(getattr(item, "function", None), "hypothesis")
