@@ -143,7 +143,8 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
                 parameters = dict.fromkeys(re.findall(r":(\w+)", sql))
                 rows = driver.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
             else:
-                rows = driver.cursor().execute(f"EXPLAIN (GENERIC_PLAN) {sql}").fetchall()
+                plan = driver.cursor().execute(f"EXPLAIN (GENERIC_PLAN) {sql}", prepare=False)
+                rows = plan.fetchall()
             yield sql, "\n".join(str(row[-1]) for row in rows)
         transaction.rollback()
 
