@@ -127,12 +127,12 @@ def test_server_on_a_full_disk_is_not_ready(probe_each_time, sqlite_server: Runn
     assert problem_of(sqlite_server) == "the disk is full"
 
 
-def test_server_without_a_usable_file_store_is_not_ready(sqlite_url: str, tmp_path):
+def test_server_without_a_usable_file_store_is_not_ready(probe_each_time, sqlite_url: str, tmp_path):
     path = tmp_path / "files"
     path.write_text("This is a file.")
     core = Core(sqlite_url, bcrypt_rounds=4, blobs=FolderBlobs(path))
     with closing(core), running(core) as server:
-        assert "file store" in wait_until_not_ready(server)
+        assert "file store" in problem_of(server)
 
 
 async def test_server_with_an_unresponsive_database_is_not_ready(sqlite_core: Core, monkeypatch):
