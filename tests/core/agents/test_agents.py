@@ -335,7 +335,7 @@ def test_writes_of_a_supervised_agent_become_proposals(agent_api: AgentApi):
         "path": agent_api.of(card),
         "body": {"title": "Renamed", "priority": "high"},
     }
-    assert f"cardId 'Write' ({card['id']}), priority high, title Renamed" in proposal["summary"]
+    assert f"cardId 'Write' ({card['id']}), title Renamed, priority high" in proposal["summary"]
     assert agent_api.list_attempts(agent) == [("cards.update", "proposed")]
     assert agent_api.audit(agent)[0]["proposalId"] == proposal["id"]
 
