@@ -233,17 +233,15 @@ def test_purge_leaves_other_workspaces_of_the_organization(trash_api, core):
     person, workspace = trash_api.person, trash_api.project.workspace
     other = trash_api.world.workspace(person, workspace.organization)
     api = TrashApi(trash_api.world, person, trash_api.world.project(person, other))
-    api.card("kept")
-    agent = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read"]}
-    trash_api.world.ask(person, "POST", f"{other.path}/agents", agent)
+    body = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read"]}
+    agent = trash_api.world.ask(person, "POST", f"{other.path}/agents", body)
+    card = api.card("kept", assigneeId=agent["id"])
     path = drop(trash_api, "workspace")
     trash_api.world.ask(trash_api.world.bearer(person), "DELETE", path)
     core.work.begin()
     core.work.run_due()
-    assert [card["title"] for card in api.ask("GET", "/cards")] == ["kept"]
-    assert [agent["name"] for agent in trash_api.world.ask(person, "GET", f"{other.path}/agents")] == [
-        "Scribe"
-    ]
+    assert [job.error for job in core.work.jobs() if job.kind == "trash.delete_container"] == []
+    assert api.ask("GET", f"/cards/{card['id']}")["assigneeId"] == agent["id"]
 
 
 def test_expired_container_is_purged(trash_api, core):
