@@ -70,6 +70,7 @@ def test_document_has_every_endpoint_once():
     assert list(OPERATIONS) == [endpoint.operation for endpoint in ENDPOINTS]
 
 
+@pytest.mark.slow("reads the whole document")
 @for_each("name", SCHEMAS)
 def test_each_schema_is_a_schema(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])

@@ -326,7 +326,7 @@ def test_repr_hides_the_password():
 
 
 def test_repr_shows_cleared_but_not_unset_fields():
-    assert repr(UpdateCard(title="x", due_date=None)) == "UpdateCard(due_date=None, title='x')"
+    assert repr(UpdateCard(title="x", due_date=None)) == "UpdateCard(title='x', due_date=None)"
 
 
 # ------------------------------------------------------------------------------------------------------- the query

@@ -74,6 +74,7 @@ def slow_text(expression: Expression) -> HostileText | None:
     return next((text for text in worst if is_slow(expression, text)), None)
 
 
+@pytest.mark.slow("reads all sources")
 def test_every_call_names_its_pattern():
     assert modules_with_computed_patterns() == COMPUTED
 

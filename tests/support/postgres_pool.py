@@ -98,7 +98,8 @@ def _connect(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connectio
     connection.kept_as = key
     threshold = connection.prepare_threshold
     connection._prepared = _Prepared()
-    connection.prepare_threshold = None if threshold is None else 0
+    # A test that says when statements are prepared is about that; the others prepare them at once.
+    connection.prepare_threshold = 0 if threshold == PrepareManager.prepare_threshold else threshold
     return connection
 
 

@@ -171,7 +171,8 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
         if pooled:
             # These settings are made within the transaction. A migration outside of a transaction has none.
             begins_reading = driver.autocommit and driver.read_only
-            driver.execute(f"{_BEGIN_READING if begins_reading else ''} {for_transaction}")
+            # Several statements at once cannot be prepared.
+            driver.execute(f"{_BEGIN_READING if begins_reading else ''} {for_transaction}", prepare=False)
 
     # Not the event "begin": with a listener on it, the engine looks for listeners at every statement.
     engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]

@@ -54,6 +54,7 @@ def replace_at(content, path, value):
 CASES = [(name, path) for name in FILES for path in paths_of(json.loads((FOLDER / name).read_text()))]
 
 
+@pytest.mark.slow("imports many random files")
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(CASES), JSON), min_size=1, max_size=3))
 def test_any_file_is_imported_or_rejected(ws, changes):

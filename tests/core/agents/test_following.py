@@ -119,6 +119,7 @@ def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
         list(handle(agent_api, client, mission).stream())
 
 
+@pytest.mark.slow("waits before it connects again")
 def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
@@ -151,6 +152,7 @@ def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
     assert [block for block in blocks if block != streams.HEARTBEAT] == []
 
 
+@pytest.mark.slow("waits before it connects again")
 def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from typing import Any
 
 from stellary.core.automations.rules.conditions import FIELDS
@@ -49,6 +51,7 @@ def expected_facts(automation_api: AutomationApi, before: Any, after: Any) -> di
     return {name: changes.get(name, after.get(name)) for name in FIELDS}
 
 
+@pytest.mark.slow("runs a rule for each field")
 def test_each_field_that_a_condition_may_name_has_its_value(automation_api: AutomationApi):
     before = make_full_card(automation_api)
     after = automation_api.move(before, DONE)

@@ -369,6 +369,7 @@ def is_value(value):
     return not isinstance(value, str) or (value and not value.isspace() and "\0" not in value)
 
 
+@pytest.mark.slow("makes random changes")
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_card_has_the_values_that_were_set_last(board, data):

@@ -188,6 +188,7 @@ def test_a_label_that_is_put_on_a_card_while_it_is_deleted_is_on_no_card(board):
 STEPS = ("put", "put", "put", "take", "replace", "make", "delete")
 
 
+@pytest.mark.slow("makes random changes")
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9)), max_size=25))
 def test_cards_bear_added_labels_and_no_deleted_ones(world, steps):

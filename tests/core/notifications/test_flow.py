@@ -134,6 +134,7 @@ def start(world: World) -> Callable[[], Player]:
     return partial(Player, world, person, world.workspace(person))
 
 
+@pytest.mark.slow("makes random changes")
 @settings(
     max_examples=8,
     phases=[Phase.generate],
