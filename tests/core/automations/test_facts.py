@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from typing import Any
+
+import pytest
 
 from stellary.core.automations.rules.conditions import FIELDS
 from tests.core.automations.automation_api import AutomationApi
