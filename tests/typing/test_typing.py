@@ -190,7 +190,7 @@ def test_griffe_reads_docstrings_and_their_parameters():
     wrong = []
     for method in METHODS:
         function = evaluate(method)
-        path = Path(inspect.getsourcefile(function) or "")
+        path = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
         module = griffe.visit(function.__module__, path, path.read_text())
         documented = module[function.__qualname__]
         sections = documented.docstring.parse("google", warn_missing_types=False, warn_unknown_params=False)
@@ -293,7 +293,7 @@ def find_source(function: Callable[..., object]) -> tuple[str, int, int]:
     overloads = [overload.__code__.co_firstlineno for overload in typing.get_overloads(function)]
     lines, start = inspect.getsourcelines(function)
     docstring = next(index for index, line in enumerate(lines) if '"""' in line)
-    return inspect.getsourcefile(function) or "", min([start, *overloads]), start + docstring
+    return inspect.getsourcefile(inspect.unwrap(function)) or "", min([start, *overloads]), start + docstring
 
 
 def _squeeze(text: str) -> str:

@@ -12,6 +12,7 @@ from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run
 from stellary.client.calling.settings import Token
+from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow
 from stellary.client.calling.token_carrier import AsyncTokenCarrier, TokenCarrier
 from stellary.contract.port import RawResponse
@@ -244,7 +245,8 @@ class AsyncCaller(_Caller):
             ApiError: The status of the response is not 2xx.
             ConnectionFailed: No response arrived after all retries.
         """
-        result = await arun(*self._start(self._call(plan, path_params, payload, form)))
+        with SHORT_ERRORS:
+            result = await arun(*self._start(self._call(plan, path_params, payload, form)))
         return self._renew_token(plan, result[1])
 
     async def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> RawResponse:
@@ -258,7 +260,8 @@ class AsyncCaller(_Caller):
         Raises:
             ApiError: The status of the response is not 2xx.
         """
-        result = await arun(*self._start(self._call(plan, path_params, payload)))
+        with SHORT_ERRORS:
+            result = await arun(*self._start(self._call(plan, path_params, payload)))
         response: RawResponse = result[0]
         return response
 
@@ -276,7 +279,8 @@ class AsyncCaller(_Caller):
         """
         from stellary.client.calling.generic_request import make_response
 
-        return make_response(await arun(*self._start(self._request(method, path, arguments))))
+        with SHORT_ERRORS:
+            return make_response(await arun(*self._start(self._request(method, path, arguments))))
 
     async def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
         """Return one page.
@@ -294,7 +298,8 @@ class AsyncCaller(_Caller):
         """
         followed = FollowedCursors()
         while True:
-            result = await arun(*self._start(self._call(plan, path_params, payload)))
+            with SHORT_ERRORS:
+                result = await arun(*self._start(self._call(plan, path_params, payload)))
             listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
             if listing or listing.next_cursor is None:
                 return listing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Coroutine, Mapping
-from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
 from urllib.parse import unquote
 
 import attrs
@@ -19,6 +20,7 @@ from stellary.client.calling.settings import (
     check_timeout,
     check_token,
 )
+from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
 from stellary.contract.unset import UNSET, Unset
@@ -76,6 +78,21 @@ class Resource(Displayable, Generic[C]):
     def __init__(self, caller: SyncCaller | AsyncCaller, path_params: Mapping[str, str]) -> None:
         self._caller = caller
         self._path_params = path_params
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Not the classes of other packages, whose frames belong into a traceback.
+        if cls.__module__.startswith("stellary."):
+            for name, member in list(vars(cls).items()):
+                if isinstance(member, FunctionType) and not name.startswith("_"):
+                    setattr(cls, name, shorten_errors(member))
+
+    if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error
+
+        def __getattr__(self, name: str) -> object:
+            if hasattr(type(self), name):
+                return object.__getattribute__(self, name)  # a property that raised an AttributeError
+            raise build_attribute_error(self, name)
 
     def with_options(
         self,
@@ -140,6 +157,7 @@ class Resource(Displayable, Generic[C]):
     def show(self: Resource[Sync], view: str | None = None) -> None: ...
     @overload
     def show(self: Resource[Async], view: str | None = None) -> Later[None]: ...
+    @shorten_errors
     def show(self, view: str | None = None) -> Any:
         """Request what this handle leads to, and show it: in the notebook, or else on standard output.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
+from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.errors import EndlessPages
 from stellary.contract.rendering import Displayable
 
@@ -41,7 +42,8 @@ class Page(_BasePage[T]):
         """Return the next page with rows; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return Page()
-        following: Page[T] = self._follow(self.next_cursor)
+        with SHORT_ERRORS:
+            following: Page[T] = self._follow(self.next_cursor)
         return following
 
 
@@ -52,7 +54,8 @@ class AsyncPage(_BasePage[T]):
         """Return the next page with rows; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return AsyncPage()
-        following: AsyncPage[T] = await self._follow(self.next_cursor)
+        with SHORT_ERRORS:
+            following: AsyncPage[T] = await self._follow(self.next_cursor)
         return following
 
 
@@ -129,10 +132,11 @@ class Rows(_BaseRows[T], Iterator[T]):
         while True:
             for row in self._rows:
                 return row
-            load = self._prepare_load()
-            if load is None:
-                raise StopIteration
-            self._add(load())
+            with SHORT_ERRORS:
+                load = self._prepare_load()
+                if load is None:
+                    raise StopIteration
+                self._add(load())
 
 
 class AsyncRows(_BaseRows[T], AsyncIterator[T]):
@@ -142,7 +146,8 @@ class AsyncRows(_BaseRows[T], AsyncIterator[T]):
         while True:
             for row in self._rows:
                 return row
-            load = self._prepare_load()
-            if load is None:
-                raise StopAsyncIteration
-            self._add(await load())
+            with SHORT_ERRORS:
+                load = self._prepare_load()
+                if load is None:
+                    raise StopAsyncIteration
+                self._add(await load())

@@ -14,6 +14,7 @@ import attrs
 
 from stellary.client.calling.call import Call
 from stellary.client.calling.retries import PASSING, WORLD, World, failure_of
+from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.calling.sse import Decoder
 from stellary.client.errors import Unanswered, UnreadableAnswer
 from stellary.contract.errors import ApiError, StellaryError
@@ -169,8 +170,9 @@ class EventStream(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        self._connect()
-        event: T = self._step()
+        with SHORT_ERRORS:
+            self._connect()
+            event: T = self._step()
         return event
 
     def _step(self, *default: None) -> Any:
@@ -182,7 +184,8 @@ class EventStream(Generic[T]):
             raise
 
     def __enter__(self) -> Self:
-        self._connect()
+        with SHORT_ERRORS:
+            self._connect()
         return self
 
     def _connect(self) -> None:
@@ -252,8 +255,9 @@ class AsyncEventStream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        await self._connect()
-        event: T = await self._step()
+        with SHORT_ERRORS:
+            await self._connect()
+            event: T = await self._step()
         return event
 
     async def _step(self, *default: None) -> Any:
@@ -264,7 +268,8 @@ class AsyncEventStream(Generic[T]):
             raise
 
     async def __aenter__(self) -> Self:
-        await self._connect()
+        with SHORT_ERRORS:
+            await self._connect()
         return self
 
     async def _connect(self) -> None:

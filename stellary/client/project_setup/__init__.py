@@ -15,6 +15,7 @@ from typing import Any, overload
 
 from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.method import Async, Later, Sync
+from stellary.client.calling.short_errors import shorten_errors
 from stellary.client.errors import StalePlan, UnsuitableDeclaration, check_type
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
@@ -73,6 +74,7 @@ def plan(
 def plan(
     at: WorkspaceHandle[Async] | ProjectHandle[Async], declaration: DeclarationSource, *, prune: bool = False
 ) -> Later[Plan[Async]]: ...
+@shorten_errors
 def plan(at: Any, declaration: DeclarationSource, *, prune: bool = False) -> Any:
     """Plan the changes that make a project match its declaration. Nothing is changed yet.
 
@@ -99,6 +101,7 @@ def apply(
 def apply(
     plan: Plan[Async], *, on_change: ChangeCallback | None = None, progress: Progress | None = None
 ) -> Later[Applied]: ...
+@shorten_errors
 def apply(
     plan: Plan[Any], *, on_change: ChangeCallback | None = None, progress: Progress | None = None
 ) -> Any:
@@ -134,6 +137,7 @@ def apply(
 def describe(project: ProjectHandle[Sync]) -> Declaration: ...
 @overload
 def describe(project: ProjectHandle[Async]) -> Later[Declaration]: ...
+@shorten_errors
 def describe(project: ProjectHandle[Any]) -> Any:
     """Return the declaration of an existing project; ``dumps`` writes it as YAML."""
     check_type("project", project, ProjectHandle)

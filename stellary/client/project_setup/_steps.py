@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
+from stellary.client.calling.short_errors import SHORT_ERRORS
+
 T = TypeVar("T")
 PlanSteps = Generator[Any, Any, T]
 
@@ -26,18 +28,19 @@ def run_blocking(steps: PlanSteps[T]) -> T:
 
 async def run_async(steps: PlanSteps[T]) -> T:
     """Run the steps with the asynchronous client; an error is raised at the ``yield`` that caused it."""
-    try:
-        awaitable = next(steps)
-        while True:
-            try:
-                response = await awaitable
-            except Exception as error:  # noqa: BLE001 - the steps decide
-                awaitable = steps.throw(error)
-            else:
-                awaitable = steps.send(response)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    with SHORT_ERRORS:
+        try:
+            awaitable = next(steps)
+            while True:
+                try:
+                    response = await awaitable
+                except Exception as error:  # noqa: BLE001 - the steps decide
+                    awaitable = steps.throw(error)
+                else:
+                    awaitable = steps.send(response)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 PAGE_SIZE = 200

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from stellary.client.calling.short_errors import SHORT_ERRORS
+
 T = TypeVar("T")
 Steps = Generator[Callable[[], Any], Any, T]
 
@@ -48,14 +50,15 @@ async def run_steps_async(steps: Steps[T]) -> T:
     Returns:
         The value that the steps return.
     """
-    call = await _advance_in_thread(steps, None)
-    while not isinstance(call, _StepResult):
-        result, error = None, None
-        try:
-            result = await call()
-        except BaseException as failure:  # noqa: BLE001 - the steps raise it again
-            error = failure
-        call = await _advance_in_thread(steps, result, error)
+    with SHORT_ERRORS:
+        call = await _advance_in_thread(steps, None)
+        while not isinstance(call, _StepResult):
+            result, error = None, None
+            try:
+                result = await call()
+            except BaseException as failure:  # noqa: BLE001 - the steps raise it again
+                error = failure
+            call = await _advance_in_thread(steps, result, error)
     value: T = call.value
     return value
 
