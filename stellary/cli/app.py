@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "logout",
             "whoami",
             "sessions",
+            "identities",
             "second-factor",
             "tokens",
             "change-email",

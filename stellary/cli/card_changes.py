@@ -62,7 +62,7 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
     help="A person in the workspace, by e-mail address or name; me; or none.",
 )
 @click.option("--start", type=DayOrNone(), help="The start date, or none.")
-@click.option("--due", type=DayOrNone(), help="The due date (2026-04-01, friday, +3d …), or none.")
+@click.option("--due", type=DayOrNone(), help="The due date (2026-04-01, friday, in 2 weeks …), or none.")
 @click.option(
     "--add-label",
     metavar="NAME",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -20,11 +19,9 @@ from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import DayParam, Group, dry_run
 from stellary.cli.output import JsonOptions, as_json, print_fields, print_handle, print_json, print_line, show
 from stellary.cli.session import CommandContext, in_project
-from stellary.client.display._activity import summarize_change
+from stellary.client.display._activity import summarize_activity
 from stellary.client.display._look import collect_names
-from stellary.client.display._rows import summarize
-from stellary.client.display._words import format_utc, humanize
-from stellary.contract.activities import Activity
+from stellary.client.display._words import format_utc
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
@@ -77,7 +74,7 @@ def card() -> None:
 )
 @click.option("--start", type=DayParam(), help="The start date.")
 @click.option(
-    "--due", type=DayParam(), help="The due date: 2026-04-01, today, tomorrow, friday, +3d, or a time."
+    "--due", type=DayParam(), help="The due date: 2026-04-01, today, tomorrow, friday, in 2 weeks, or a time."
 )
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
@@ -214,19 +211,12 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
     activities = project.card(card).history(limit=limit)
     if as_json:
         print_json(activities, as_json)
-    for activity in () if as_json else activities:
-        print_fields(_describe(activity))
-
-
-def _describe(activity: Activity) -> Iterator[str]:
-    """Yield the time, the actor, the type, the changes and the means of an activity in words."""
-    yield from (format_utc(activity.created_at), activity.actor_name or "", humanize(activity.type))
-    details = [
-        activity.meta[name] for name in ("fileName", "message", "otherCardKey") if name in activity.meta
-    ]
-    yield ", ".join([*map(summarize_change, activity.changes), *details])
-    if activity.via is not None:
-        yield f"by {summarize(activity.via)}"
+        return
+    undone = {item.via.undo.id: item.actor_name for item in activities if item.via and item.via.undo}
+    for activity in activities:
+        end = f" (undone by {undone[activity.id]})" if activity.id in undone else ""
+        text = f"{activity.actor_name or 'Somebody'} {summarize_activity(activity)}{end}"
+        print_fields((format_utc(activity.created_at), text))
 
 
 @card.command("move")

@@ -1,17 +1,25 @@
-"""Completion in a shell: the names of projects, cards, columns, scopes, labels and people, from the server."""
+"""Completion in a shell: the names of workspaces, projects, cards, columns, scopes, labels and people, from the server."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import click
 from click.shell_completion import CompletionItem
 
 from stellary import StellaryError
+from stellary.cli.config import write_private
 from stellary.cli.session import CommandContext, select_workspace
 from stellary.contract.projects import Board
 
+RECENT = 60.0
+"""The seconds for which names are kept."""
+ORGANIZATIONS_MAX = 20
+"""The number of organizations whose workspaces are offered."""
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
@@ -32,6 +40,29 @@ def _completion_session(ctx: click.Context) -> Iterator[CommandContext]:
         yield session
 
 
+def _load_recent(
+    session: CommandContext, kind: str, load: Callable[[], Iterable[tuple[str, str]]]
+) -> list[tuple[str, str]]:
+    """Return names, each with a description. They are loaded at most once a minute.
+
+    Args:
+        session: The session, whose login and workspace the names belong to.
+        kind: The kind of names.
+        load: Loads the names.
+    """
+    place = [kind, *(session.setting(name) for name in ("url", "token", "org", "workspace"))]
+    key = hashlib.sha256(json.dumps(place).encode()).hexdigest()
+    path, now = session.path.with_name("completions.json"), time.time()
+    entries: dict[str, tuple[float, list[tuple[str, str]]]] = {}
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+        stored = json.loads(path.read_bytes()).items()
+        entries = {name: entry for name, entry in stored if now <= entry[0] <= now + RECENT}
+    if key not in entries:
+        entries[key] = (now + RECENT, list(load()))
+        write_private(path, entries)
+    return entries[key][1]
+
+
 def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
     """Return the projects whose keys start with the prefix; none if they cannot be loaded.
 
@@ -41,8 +72,54 @@ def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> li
     """
     items: list[CompletionItem] = []
     with _completion_session(ctx) as session:
-        projects = session.workspace().projects.iterate(archived=False)
-        items += _to_items(((project.key, project.name) for project in projects), prefix)
+        items += _to_items(_load_recent(session, "projects", lambda: _list_projects(session)), prefix)
+    return items
+
+
+def _list_projects(session: CommandContext) -> Iterator[tuple[str, str]]:
+    for project in session.workspace().projects.iterate(archived=False):
+        yield project.key, project.name
+
+
+def complete_workspaces(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
+    """Return the paths of workspaces that start with the prefix, and behind one of them its projects.
+
+    Args:
+        ctx: The context of the command.
+        prefix: The beginning of a path such as ``acme/eng`` or ``acme/eng/LAUNCH``.
+    """
+    items: list[CompletionItem] = []
+    workspace = prefix.rpartition("/")[0]
+    with _completion_session(ctx) as session:
+        if "/" in workspace and ctx.info_name == "use":
+            select_workspace(session, workspace)
+            projects = _load_recent(session, "projects", lambda: _list_projects(session))
+            items += _to_items(((f"{workspace}/{key}", name) for key, name in projects), prefix)
+        else:
+            items += _to_items(_load_recent(session, "workspaces", lambda: _list_workspaces(session)), prefix)
+    return items
+
+
+def _list_workspaces(session: CommandContext) -> Iterator[tuple[str, str]]:
+    for organization in session.client.organizations.list(limit=ORGANIZATIONS_MAX):
+        for workspace in session.client.organization(organization).workspaces.iterate():
+            yield f"{organization.slug}/{workspace.slug}", workspace.name
+
+
+def complete_organizations(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
+    """Return the organizations whose slugs start with the prefix.
+
+    Args:
+        ctx: The context of the command.
+        prefix: The beginning of the word.
+    """
+    items: list[CompletionItem] = []
+    with _completion_session(ctx) as session:
+        organizations = session.client.organizations
+        names = _load_recent(
+            session, "organizations", lambda: ((item.slug, item.name) for item in organizations.iterate())
+        )
+        items += _to_items(names, prefix)
     return items
 
 

@@ -57,9 +57,13 @@ def load_config(path: Path) -> Config:
 
 
 def save_config(path: Path, config: Config) -> None:
-    """Replace the file atomically. No other user can read it at any moment."""
+    """Replace the configuration file."""
+    write_private(path, {name: text for name, text in attrs.asdict(config).items() if text is not None})
+
+
+def write_private(path: Path, values: Mapping[str, object]) -> None:
+    """Replace a file by JSON atomically. No other user can read it at any moment."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    values = {name: text for name, text in attrs.asdict(config).items() if text is not None}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -24,6 +24,7 @@ NONE = "none"
 
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DISTANCE = re.compile(r"(?:\+|in )(\d{1,4}) ?(d|w)(?:ays?|eeks?)?")
 
 
 class DayParam(click.ParamType[date]):
@@ -38,13 +39,13 @@ class DayParam(click.ParamType[date]):
             return today + timedelta(days=text == "tomorrow")
         if weekdays:
             return today + timedelta(days=(weekdays[0] - today.weekday() - 1) % 7 + 1)
-        if days := re.fullmatch(r"\+(\d{1,4})d", text):
-            return today + timedelta(days=int(days[1]))
+        if amount := _DISTANCE.fullmatch(text):
+            return today + timedelta(days=int(amount[1]) * (7 if amount[2] == "w" else 1))
         with suppress(ValueError):
             moment = datetime.fromisoformat(str(value))
             return moment.date() if re.fullmatch(r"[\d-]+", text) else moment.astimezone()
         return self.fail(
-            f"{value!r} is not a day such as 2026-04-01, today, tomorrow, friday or +3d, nor a time",
+            f"{value!r} is not a day such as 2026-04-01, today, tomorrow, friday, +3d or in 2 weeks, nor a time",
             param,
             ctx,
         )

@@ -6,7 +6,7 @@ import click
 
 from stellary.cli.finding import find_project
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
-from stellary.cli.session import PROJECT, CommandContext, in_workspace, pass_session
+from stellary.cli.session import PROJECT, CommandContext, complete_lazily, in_workspace, pass_session
 
 
 @click.command(cls=JsonCommand)
@@ -23,7 +23,7 @@ def orgs(session: CommandContext, as_json: JsonOptions) -> None:
 
 
 @click.command(cls=JsonCommand)
-@click.argument("org", required=False)
+@click.argument("org", required=False, shell_complete=complete_lazily("complete_organizations"))
 @as_json
 @pass_session
 def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -> None:
@@ -56,7 +56,7 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
 
 
 @click.command()
-@click.argument("path", required=False)
+@click.argument("path", required=False, shell_complete=complete_lazily("complete_workspaces"))
 @PROJECT
 @pass_session
 def use(session: CommandContext, path: str | None, project: str | None) -> None:

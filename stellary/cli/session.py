@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,6 +140,18 @@ def _normalize(url: str | None) -> str:
 pass_session = click.make_pass_decorator(CommandContext)
 
 
+def complete_lazily(name: str) -> Callable[..., list[CompletionItem]]:
+    """Return a completion of ``stellary.cli.completing``, which uses sessions, and only matters in a shell."""
+
+    def complete(ctx: click.Context, param: click.Parameter, prefix: str) -> list[CompletionItem]:
+        items: list[CompletionItem] = getattr(import_module("stellary.cli.completing"), name)(
+            ctx, param, prefix
+        )
+        return items
+
+    return complete
+
+
 def in_workspace(command: F) -> F:
     """Add the options that select a workspace to a command, and pass it the session."""
     return _add_selection(command, project=False)
@@ -160,26 +173,31 @@ def _add_selection(command: F, *, project: bool) -> F:
 
     decorated: Any = pass_session(functools.update_wrapper(run, command))
     workspace_help = "The workspace, by its slug, or the slug of its organization and its own."
-    decorated = click.option("--org", metavar="SLUG", help="The organization.")(decorated)
-    decorated = click.option("-w", "--workspace", metavar="[ORG/]SLUG", help=workspace_help)(decorated)
+    decorated = ORGANIZATION(decorated)
+    decorated = click.option(
+        "-w",
+        "--workspace",
+        metavar="[ORG/]SLUG",
+        shell_complete=complete_lazily("complete_workspaces"),
+        help=workspace_help,
+    )(decorated)
     if project:
         decorated = PROJECT(decorated)
     result: F = decorated
     return result
 
 
-def _complete_projects(ctx: click.Context, param: click.Parameter, prefix: str) -> list[CompletionItem]:
-    # Completion uses sessions, and only matters in a shell.
-    from stellary.cli.completing import complete_projects
-
-    return complete_projects(ctx, param, prefix)
-
-
+ORGANIZATION = click.option(
+    "--org",
+    metavar="SLUG",
+    shell_complete=complete_lazily("complete_organizations"),
+    help="The organization.",
+)
 PROJECT = click.option(
     "-p",
     "--project",
     metavar="KEY",
-    shell_complete=_complete_projects,
+    shell_complete=complete_lazily("complete_projects"),
     help="The project, by its key or name.",
 )
 

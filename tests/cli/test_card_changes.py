@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, date, datetime
 
 from stellary.cli.options import DayParam
@@ -77,16 +76,29 @@ def test_history_names_the_changed_fields(shell):
     assert (updated["type"], created["type"]) == ("card_updated", "card_created")
     assert updated["changes"][0]["from"] == "Print the flyers"
     (line,) = shell("card", "history", key, "--limit", "1").splitlines()
-    assert line.split("\t")[1:] == ["Jane Doe", "card updated", "title Print the flyers → Print posters"]
+    assert line.partition("\t")[2] == "Jane Doe updated the card: title Print the flyers → Print posters"
 
 
 def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
     key = add(shell, "Order the flyers", "--due", "2026-05-01")
     shell("card", "move", key, "Doing")
     monkeypatch.setattr("stellary.cli.output.is_terminal", lambda stream=None: True)
-    moved, created = re.sub(r", order \d+ → \d+", "", shell("card", "history", key)).splitlines()
-    assert moved.endswith("  Jane Doe  card moved  column To do → Doing, status open → in progress")
-    assert "due date — → 2026-05-01" in created
+    shell("undo", key)
+    shell("card", "move", key, "Doing", "--top")
+    shell("card", "edit", key, "--assignee", "me")
+    shell("card", "archive", key)
+    shell("card", "restore", key)
+    lines = [line.partition("UTC  ")[2] for line in shell("card", "history", key).splitlines()]
+    moved = "Jane Doe moved the card from To do to Doing: status open → in progress"
+    assert lines[:-1] == [
+        "Jane Doe restored the card",
+        "Jane Doe archived the card",
+        "Jane Doe assigned the card to Jane Doe",
+        moved,
+        'Jane Doe moved the card from Doing to To do: status in progress → open, to undo "card moved"',
+        f"{moved} (undone by Jane Doe)",
+    ]
+    assert "due date — → 2026-05-01" in lines[-1]
 
 
 @for_each(
@@ -97,6 +109,8 @@ def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
         ("today", date(2026, 4, 3)),
         ("Tomorrow", date(2026, 4, 4)),
         ("+10d", date(2026, 4, 13)),
+        ("in 1 day", date(2026, 4, 4)),
+        ("In 2 weeks", date(2026, 4, 17)),
         ("fri", date(2026, 4, 10)),
         ("saturday", date(2026, 4, 4)),
         ("thursday", date(2026, 4, 9)),

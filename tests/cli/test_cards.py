@@ -146,7 +146,7 @@ def test_archived_card_is_found(shell):
     [
         (
             ("card", "add", "A", "--due", "soon"),
-            "Invalid value for '--due': 'soon' is not a day such as 2026-04-01, today, tomorrow, friday or +3d, nor a time",
+            "Invalid value for '--due': 'soon' is not a day such as 2026-04-01, today, tomorrow, friday, +3d or in 2 weeks, nor a time",
         ),
         (("card", "add"), "Missing argument 'TITLE'."),
         (("card", "mvoe"), "No such command 'mvoe'; did you mean 'move'?"),

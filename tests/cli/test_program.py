@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,12 +94,31 @@ def test_words_are_completed(shell):
     assert complete(shell, "board", "--view", "k") == ["kanban"]
     assert complete(shell, "board", "--project", "la") == ["LAUNCH"]
     assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
+    assert complete(shell, "use", "jane") == ["jane-doe/jane-doe"]
+    assert complete(shell, "use", "jane-doe/jane-doe/la") == ["jane-doe/jane-doe/LAUNCH"]
+    assert complete(shell, "use", "no/where/la") == []
+    assert complete(shell, "board", "--workspace", "") == ["jane-doe/jane-doe"]
+    assert complete(shell, "workspaces", "j") == complete(shell, "board", "--org", "j") == ["jane-doe"]
     assert complete(shell, "use", "jane-doe/jane-doe", "--project", "la") == ["LAUNCH"]
     assert complete(shell, "use", "no/where", "--project", "la") == []
     assert complete(shell, "board", "--workspace", "no/where", "--project", "la") == []
     assert "LAUNCH-1" in complete(shell, "card", "done", "launch-1")
     assert complete(shell, "card", "add", "A", "--column", "do") == ["Doing", "Done"]
     assert complete(shell, "card", "move", "LAUNCH-1", "boo") == ["Booked"]
+
+
+def test_names_of_projects_are_kept_for_a_minute(shell, monkeypatch):
+    assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
+    kept = shell.config.with_name("completions.json")
+    assert kept.stat().st_mode & 0o077 == 0
+    kept.write_text(kept.read_text().replace("LAUNCH", "LATER"))
+    assert complete(shell, "use", "--project", "la") == ["LATER"]
+    now = time.time()
+    monkeypatch.setattr("stellary.cli.completing.time.time", lambda: now + 61)
+    assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
+    for text in ("", "[3]", '{"a": 3}', '{"a": ["x"]}'):
+        kept.write_text(text)
+        assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
     assert complete(shell, "card", "list", "--scope", "mark") == ["Marketing"]
     assert complete(shell, "card", "edit", "LAUNCH-1", "--add-label", "b") == ["Bug"]
     assert complete(shell, "card", "list", "--assignee", "") == ["me", "jane@example.com"]

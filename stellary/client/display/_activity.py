@@ -1,14 +1,52 @@
-"""Changes of fields in words: ``column To Do → Done``."""
+"""Activities and changes of fields in words: ``moved the card from To Do to Done``, ``priority low → high``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from stellary.client.display import _words as w
-from stellary.contract.activities import FieldChange
+from stellary.contract.activities import Activity, FieldChange, Via
 from stellary.contract.naming import snake
 
 _EMPTY = "—"
+_MEANS = {
+    "rule": 'by the rule "{}"',
+    "agent": 'by the agent "{}"',
+    "token": 'with the token "{}"',
+    "import_": 'by the import of "{}"',
+    "action": 'by the approved action "{}"',
+    "undo": 'to undo "{}"',
+    "skipped_rule": 'without the rule "{}"',
+}
+
+
+def summarize_activity(activity: Activity) -> str:
+    """Return what an activity changed, and by what means, without its actor and time."""
+    item, _, verb = activity.type.rpartition("_")
+    text, meta = f"{verb} the {w.humanize(item)}", activity.meta
+    changes = {change.field: change for change in activity.changes if change.field != "order"}
+    if activity.type == "notice_given":
+        text = "noted"
+    elif activity.type == "card_moved":
+        if changes.pop("columnId", None):
+            text += f" from {meta.get('fromColumn')} to {meta.get('toColumn')}"
+        else:
+            text += f" within {meta.get('toColumn')}"
+    elif activity.type == "card_assigned" and (change := changes.pop("assigneeId", None)):
+        text += f" to {_format_value(change.to, change)}" if change.to else " to nobody"
+    elif activity.type in ("card_updated", "card_archived") and (change := changes.pop("archived", None)):
+        text = "archived the card" if change.to else "restored the card"
+    details = [*map(summarize_change, changes.values())]
+    details += [meta[name] for name in ("fileName", "message", "otherCardKey") if name in meta]
+    means = list(_list_means(activity.via))
+    return f"{text}: {', '.join([*details, *means])}" if details else " ".join([text, *means])
+
+
+def _list_means(via: Via | None) -> Iterator[str]:
+    for name, words in _MEANS.items():
+        if item := getattr(via, name, None):
+            yield words.format(w.humanize(item.name or item.id))
 
 
 def summarize_change(change: FieldChange) -> str:
