@@ -64,6 +64,7 @@ class ApiError(StellaryError):
         retries: The number of retries before the client gave up.
         retry_after: Seconds to wait before the next attempt, if the server specified them.
         body: The body of the response, if it came from a server; a proxy's page may explain more than the message.
+        parameters: The wire names of the method's parameters that have other names in Python.
     """
 
     status: int = 500
@@ -84,6 +85,7 @@ class ApiError(StellaryError):
         self.retry_after = retry_after
         self.headers: dict[str, str] = {}
         self.body = b""
+        self.parameters: tuple[str, ...] = ()
         self.request_id: str | None = None
         self.method: str | None = None
         self.path: str | None = None
@@ -107,18 +109,20 @@ class ApiError(StellaryError):
         return f"{self.status} {self.reason}: {self._add_python_names()}{place}"
 
     def _add_python_names(self) -> str:
-        """Return the message with the Python name of each invalid field before its wire name: ``due_date (dueDate) must …``."""
+        """Return the message with the Python name of each field before its wire name: ``due_date (dueDate) must …``."""
         message = self.message
         for problem in self.details:
             # Params of actions have the same names in Python.
             head, params, tail = problem.field.partition("params.")
-            head = re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", head)
-            name = f"{head}{params}{tail}"
+            name = f"{_to_python_name(head)}{params}{tail}"
             if name != problem.field:
                 sentence = f"{problem.field} {problem.message}"
                 message = message.replace(
                     sentence, f"{name.rpartition('].')[2]} ({problem.field}) {problem.message}"
                 )
+        for name in self.parameters:
+            # Not in quotes, where names of items are, nor where the name has been added.
+            message = re.sub(rf"(?<![\w.('\"]){name}\b", f"{_to_python_name(name)} ({name})", message)
         return message
 
     def to_body(self, request_id: str | None = None) -> dict[str, Any]:
@@ -134,6 +138,10 @@ class ApiError(StellaryError):
         if request_id:
             shape["requestId"] = request_id
         return shape
+
+
+def _to_python_name(name: str) -> str:
+    return re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", name)
 
 
 class Invalid(ApiError):

@@ -7,6 +7,7 @@ import inspect
 import logging
 import traceback
 
+import orjson
 import pytest
 
 from stellary import AsyncStellary, NotFound, Stellary, StellaryError
@@ -22,9 +23,11 @@ ROWS = [CardInColumn(column_id="k1", title="A")]
 class MissingPort(RecordingPort):
     """A port that answers each request by 404."""
 
+    message = "Card not found"
+
     def send(self, request: RawRequest) -> RawResponse:
         """Return the answer."""
-        return RawResponse(404, {}, b'{"message": "Card not found"}')
+        return RawResponse(404, {}, orjson.dumps({"message": self.message}))
 
     stream = send
 
@@ -105,3 +108,19 @@ def test_misspelt_name_is_answered_by_similar_ones(call, suggestion):
     for board in (BOARD, ASYNC_BOARD):
         with pytest.raises((TypeError, AttributeError), match=suggestion):
             call(board)
+
+
+@for_each(
+    "message, text",
+    [
+        ("the column has cards: moveCardsTo is required", "cards: move_cards_to (moveCardsTo) is required"),
+        ('it is called "moveCardsTo", not dueDate', 'it is called "moveCardsTo", not dueDate'),
+    ],
+)
+def test_text_of_an_error_names_parameters_of_the_method_as_in_python(message, text):
+    port = MissingPort()
+    port.message = message
+    with pytest.raises(NotFound) as caught:
+        Stellary.embedded(port).workspace("acme", "eng").project("p1").columns.delete("k1")
+    assert text in str(caught.value)
+    assert caught.value.message == message

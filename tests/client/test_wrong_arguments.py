@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from contextlib import suppress
 
 import httpx
@@ -121,6 +122,20 @@ def test_function_returns_the_token_of_each_attempt():
     assert [request.headers["authorization"] for request in port.requests] == ["Bearer one", "Bearer two"]
     with client.workspace("acme", "eng").events():
         assert port.requests[-1].headers["authorization"] == "Bearer three"
+
+
+def test_threads_get_the_token_of_their_own_call():
+    port = RecordingPort()
+    client = Stellary.embedded(port, token=lambda: threading.current_thread().name)
+    threads = [
+        threading.Thread(target=client.organizations.list, name=f"synth_{number}") for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sent = {request.headers["authorization"] for request in port.requests}
+    assert sent == {f"Bearer synth_{number}" for number in range(8)}
 
 
 def test_coroutine_function_returns_the_token_of_an_async_client():

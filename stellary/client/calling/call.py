@@ -117,6 +117,12 @@ class CallPlan:
         return {field.name: field.type for field in wire_fields(self.endpoint.request_class).values()}
 
     @functools.cached_property
+    def wire_names(self) -> tuple[str, ...]:
+        """The wire names of the request's fields that have other names in Python."""
+        fields = wire_fields(self.endpoint.request_class)
+        return tuple(name for name, field in fields.items() if name != field.name)
+
+    @functools.cached_property
     def references(self) -> frozenset[str]:
         """The fields of the request that are ids of other items, or lists of ids."""
         kinds = {name: (kind, *get_args(base(kind))) for name, kind in self.fields.items()}

@@ -24,6 +24,7 @@ class AnyPlan:
     operation = "request"
     slow = False
     returns = None
+    wire_names: tuple[str, ...] = ()
 
     def redact_path(self, path: str) -> str:
         """Return the path unchanged: it holds no known secrets."""

@@ -255,6 +255,8 @@ def _add_request_details(
 ) -> None:
     error.method, error.path = call.request.method, _redact_path(call)
     error.retries = tries - 1
+    if isinstance(error, ApiError):
+        error.parameters = call.plan.wire_names
     if response is not None:
         error.request_id = error.request_id or response.headers.get("x-request-id")
 
