@@ -57,10 +57,12 @@ def _load_recent(
     with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
         stored = json.loads(path.read_bytes()).items()
         entries = {name: entry for name, entry in stored if now <= entry[0] <= now + RECENT}
-    if key not in entries:
-        entries[key] = (now + RECENT, list(load()))
-        write_private(path, entries)
-    return entries[key][1]
+    if key in entries:
+        return entries[key][1]
+    names = list(load())
+    if names:
+        write_private(path, {**entries, key: (now + RECENT, names)})
+    return names
 
 
 def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:

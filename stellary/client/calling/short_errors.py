@@ -8,13 +8,14 @@ import logging
 import re
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from stellary.client.calling.capture import log
 from stellary.client.calling.nearest import nearest
 from stellary.contract.errors import StellaryError
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
 # A TypeError that these modules raise is about an argument of the method.
 _ARGUMENT_CHECKS = ("stellary.client.calling.call", "stellary.client.errors")
 # Steps of an async client run in threads.
@@ -50,11 +51,11 @@ def _explains_itself(error: BaseException) -> bool:
     return isinstance(error, StellaryError) or (isinstance(error, TypeError) and module in _ARGUMENT_CHECKS)
 
 
-def shorten_errors(method: F) -> F:
+def shorten_errors(method: Callable[P, T]) -> Callable[P, T]:
     """Return a method of a handle whose errors are short. An unknown keyword is answered by similar ones."""
 
     @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
         with SHORT_ERRORS:
             try:
                 return method(*args, **kwargs)
@@ -65,8 +66,7 @@ def shorten_errors(method: F) -> F:
                     error.__traceback__ = None
                 raise
 
-    result: Any = call
-    return result  # type: ignore[no-any-return]
+    return call
 
 
 def build_attribute_error(handle: object, name: str) -> AttributeError:
@@ -76,7 +76,9 @@ def build_attribute_error(handle: object, name: str) -> AttributeError:
         handle: The handle or the client.
         name: The name of the attribute.
     """
-    names = [] if name.startswith("_") else [known for known in dir(type(handle)) if known[0] != "_"]
+    names = (
+        [] if name.startswith("_") else [attribute for attribute in dir(type(handle)) if attribute[0] != "_"]
+    )
     message = f"{type(handle).__name__!r} object has no attribute {name!r}{nearest(name, names)}"
     # Without its ``name``, which Python would answer by another suggestion.
     return AttributeError(message, obj=handle)
