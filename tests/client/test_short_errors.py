@@ -124,3 +124,7 @@ def test_text_of_an_error_names_parameters_of_the_method_as_in_python(message, t
         Stellary.embedded(port).workspace("acme", "eng").project("p1").columns.delete("k1")
     assert text in str(caught.value)
     assert caught.value.message == message
+
+
+def test_function_that_closes_an_async_client_is_a_coroutine_function():
+    assert inspect.iscoroutinefunction(AsyncStellary.close)

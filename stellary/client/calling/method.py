@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Coroutine, Mapping
+from inspect import iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
 from urllib.parse import unquote
@@ -84,7 +85,10 @@ class Resource(Displayable, Generic[C]):
         # Not the classes of other packages, whose frames belong into a traceback.
         if cls.__module__.startswith("stellary."):
             for name, member in list(vars(cls).items()):
-                if isinstance(member, FunctionType) and not name.startswith("_"):
+                # Frameworks ask whether a function such as ``close`` is a coroutine function.
+                if isinstance(member, FunctionType) and not (
+                    name.startswith("_") or iscoroutinefunction(member)
+                ):
                     setattr(cls, name, shorten_errors(member))
 
     if not TYPE_CHECKING:  # for type checkers, an unknown attribute is an error

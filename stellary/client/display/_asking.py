@@ -88,7 +88,7 @@ def load_view(handle: Resource[Any], view: str | None) -> ViewSteps:
     for name in ("list", "get", "me"):
         method = inspect.getattr_static(handle, name, None)
         # A method of an item, such as ``organizations.get``, takes its id by position.
-        if inspect.isfunction(method) and method.__code__.co_argcount == 1:
+        if inspect.isfunction(method) and inspect.unwrap(method).__code__.co_argcount == 1:
             return _load_result(getattr(handle, name))
     raise TypeError(f"{type(handle).__name__} has nothing to show")
 
