@@ -36,7 +36,7 @@ def _build_conditions(
         **{name: equals(cards.c[name], bindparam(name, type_=cards.c[name].type)) for name in equal},
         "label_id": type_coerce(cards.c.label_ids, Text).like(bindparam("label_id", type_=Text)),
         "due_before": read(cards.c.due_date) < bindparam("due_before"),
-        "due_after": read(cards.c.due_date) > bindparam("due_after"),
+        "due_after": read(cards.c.due_date) >= bindparam("due_after"),
         "updated_since": read(cards.c.updated_at) >= bindparam("updated_since"),
         "q": or_(
             searching.contains(cards.c.title, q),

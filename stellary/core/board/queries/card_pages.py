@@ -158,11 +158,11 @@ _INDEXES: Mapping[str, _OrderedIndex | _SmallIndex] = {
     ),
     "updated_since": _in_range(cards.c.updated_at, cards.c.updated_at >= bindparam("updated_since")),
     "due_before": _in_range(cards.c.due_date, cards.c.due_date < bindparam("due_before")),
-    "due_after": _in_range(cards.c.due_date, cards.c.due_date > bindparam("due_after")),
+    "due_after": _in_range(cards.c.due_date, cards.c.due_date >= bindparam("due_after")),
     "due_before due_after": _in_range(
         cards.c.due_date,
         cards.c.due_date < bindparam("due_before"),
-        cards.c.due_date > bindparam("due_after"),
+        cards.c.due_date >= bindparam("due_after"),
     ),
     "scope_id": _SmallIndex(
         [cards.c.column_id, cards.c.archived, cards.c.position],
