@@ -1,7 +1,5 @@
 """A command line, and the server that it talks to."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Logging in and out, tokens, and the selected workspace."""
 
-from __future__ import annotations
-
 import json
 import stat
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Changing cards at the command line: edit, archive, restore and delete, and what a dry run prints."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime
 

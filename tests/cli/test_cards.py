@@ -1,7 +1,5 @@
 """Boards and cards at the command line."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

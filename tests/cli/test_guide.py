@@ -1,7 +1,5 @@
 """The sessions in the guide run, and print what the guide shows."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """The program as a whole: help with examples, completion, serving, and a real process."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Projects as files on the command line: set-up, export and import."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Any request, and events, at the command line."""
 
-from __future__ import annotations
-
 import json
 
 PROJECT = "/orgs/{org}/workspaces/{workspace}/projects/{project}"

@@ -1,7 +1,5 @@
 """The trash and undo at the command line."""
 
-from __future__ import annotations
-
 import json
 
 from tests.cli.test_card_changes import add

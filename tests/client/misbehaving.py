@@ -1,7 +1,5 @@
 """A misbehaving server on a real socket: each connection is handled by the next step of a script."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import struct

@@ -1,7 +1,5 @@
 """A world without a network: a script drives flows, and the simulated time."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import attrs

@@ -1,7 +1,5 @@
 """Archives in the client: their content, refusals before the first request, and undone imports."""
 
-from __future__ import annotations
-
 import asyncio
 import copy
 import io

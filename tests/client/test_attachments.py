@@ -1,7 +1,5 @@
 """Files in the client: the bytes of the form, errors before the first request, and retries."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import os

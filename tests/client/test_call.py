@@ -1,7 +1,5 @@
 """Requests built from the arguments of methods, and values read from responses."""
 
-from __future__ import annotations
-
 import types
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone

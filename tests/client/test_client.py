@@ -1,7 +1,5 @@
 """Clients apart from their methods: login, handles, options, captures and logs."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

@@ -1,7 +1,5 @@
 """AsyncStellary in several event loops, and with many calls at a time."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 

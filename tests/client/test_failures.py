@@ -1,7 +1,5 @@
 """Misbehaving servers and networks, over real sockets, with both clients."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time

@@ -1,7 +1,5 @@
 """The guide to the SDK: its code runs from the first line to the last against the real core."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Hooks for requests and responses, the wire log, and spans of OpenTelemetry, with both clients."""
 
-from __future__ import annotations
-
 import inspect
 import logging
 import sys

@@ -1,7 +1,5 @@
 """An httpx client of the caller: its settings apply to each request, with both clients."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from http.cookiejar import CookieJar

@@ -1,7 +1,5 @@
 """The modules that each import loads, and the names of the package."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """JSON files of the caller in all supported forms, and the errors of invalid ones."""
 
-from __future__ import annotations
-
 import io
 import pickle
 

@@ -1,7 +1,5 @@
 """The request of each method over HTTP, with both clients: one table."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """Lists and their pages, with both clients."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 

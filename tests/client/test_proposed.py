@@ -1,7 +1,5 @@
 """Errors of a client with the token of an agent whose writes need an approval."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

@@ -1,7 +1,5 @@
 """Raw responses of calls, and requests without a method, with both clients."""
 
-from __future__ import annotations
-
 import inspect
 import pickle
 

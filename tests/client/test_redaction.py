@@ -1,7 +1,5 @@
 """No repr, error or traceback shows a token or a password, also where tracebacks show local variables."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import traceback

@@ -1,7 +1,5 @@
 """Retries of calls, their pauses and their deadline."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import product

@@ -3,8 +3,6 @@
 It is written once: ``given`` awaits what is to be awaited.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Settings of a client, from its arguments and the environment."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """Server-sent events, decoded independently of the blocks they arrive in."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

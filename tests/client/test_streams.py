@@ -1,7 +1,5 @@
 """Streams of the client: over broken connections, with both clients, and over a port."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The recording port, and the values that it returns."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import pytest

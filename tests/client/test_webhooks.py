@@ -1,7 +1,5 @@
 """The verifier of webhooks: it accepts only messages signed with the secret a moment ago."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Arguments of the wrong type, and tokens that a function returns."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import threading

@@ -1,7 +1,5 @@
 """Hypothesis strategies derived from the contract: any request, any value, any JSON."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, date, datetime
 from functools import cache

@@ -1,7 +1,5 @@
 """Functions that are compiled from generated source."""
 
-from __future__ import annotations
-
 import traceback
 
 from stellary.contract.compiling import compile_function

@@ -1,7 +1,5 @@
 """Errors: one shape, one class per status, and a parser that accepts any body of a proxy."""
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle

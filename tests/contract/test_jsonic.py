@@ -1,7 +1,5 @@
 """The JSON parser: it reads what the standard library reads, within the limits of the API."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 

@@ -1,7 +1,5 @@
 """The OpenAPI document: valid, complete, and exactly as strict as the contract."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

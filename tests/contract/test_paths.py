@@ -1,7 +1,5 @@
 """Refs and the router: every endpoint is found at its paths, and nowhere else."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import attrs

@@ -1,7 +1,5 @@
 """Requests with unknown fields: these are ignored and listed, and all others are checked."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import pytest

@@ -1,7 +1,5 @@
 """UNSET: a falsy singleton that is not None."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 

@@ -1,7 +1,5 @@
 """The fixtures of the core tests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 

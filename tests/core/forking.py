@@ -3,8 +3,6 @@
 ``python -m tests.core.forking SCENARIO DATABASE_URL`` prints what each child and the parent found, a line each.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

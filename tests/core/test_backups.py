@@ -1,7 +1,5 @@
 """Backups contain each row with its file and each file with its row, also during deletions."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

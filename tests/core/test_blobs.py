@@ -1,7 +1,5 @@
 """The file store: the behaviour of each kind of store, and of folders with other files."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

@@ -1,7 +1,5 @@
 """Claims of dead processes: other processes take over their jobs within seconds, and never those of a living process."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

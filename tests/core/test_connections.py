@@ -1,7 +1,5 @@
 """The connection pool: connections stay open between units, up to a limit, and are replaced when they are broken."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Copies of a database appear complete or not at all, while nobody can write to the source."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Connections: readers, writers and waiting times, and the transactions of hosts."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

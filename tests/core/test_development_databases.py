@@ -1,7 +1,5 @@
 """Databases of the last development version get the version of 0.1.0, with all their rows."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import pytest

@@ -1,7 +1,5 @@
 """Statements that are executed by the driver once SQLAlchemy has compiled them: the same rows, errors and events."""
 
-from __future__ import annotations
-
 import gc
 import sqlite3
 import weakref

@@ -1,7 +1,5 @@
 """Refused duplicates in the unit of a host: nothing is changed, and the unit can continue."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import re

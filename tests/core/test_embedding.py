@@ -1,7 +1,5 @@
 """Guarantees for hosts: repeated units, the same errors as in the API, and their own transactions."""
 
-from __future__ import annotations
-
 import faulthandler
 import itertools
 import threading

@@ -1,7 +1,5 @@
 """Handlers of events that a host registers, in the transaction of a change and after its commit."""
 
-from __future__ import annotations
-
 import sys
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Errors of failing databases: the status tells callers whether to retry."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 
 import orjson

@@ -1,7 +1,5 @@
 """Forks, as under ``gunicorn --preload`` and Celery's prefork pool: children leave connections and locks to the parent."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

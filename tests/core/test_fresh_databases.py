@@ -1,7 +1,5 @@
 """The databases of tests: each test finds an empty one of the current schema, although they are used again."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import pytest

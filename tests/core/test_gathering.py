@@ -1,7 +1,5 @@
 """Units of one thread that are committed together: each is undone by itself, and all are kept or none."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 

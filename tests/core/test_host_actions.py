@@ -1,7 +1,5 @@
 """Actions that a host adds: by automations, agents, approvals and on behalf of people, under the policy that they name."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

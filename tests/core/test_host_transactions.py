@@ -1,7 +1,5 @@
 """Units in a host's transaction: when their emails and signals go out, and which connections may be borrowed."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import sqlite3

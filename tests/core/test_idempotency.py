@@ -1,7 +1,5 @@
 """Idempotency keys: a repeated request is executed once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

@@ -1,7 +1,5 @@
 """A stream in process on which nothing happens: it sleeps until a signal of its own, or the next look."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """Ids sort by creation, also when a clock was ahead and is set back."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from contextlib import closing

@@ -1,7 +1,5 @@
 """A version of SQLAlchemy or psycopg that this release does not know: the same results on a slower path."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from contextlib import closing

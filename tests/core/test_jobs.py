@@ -1,7 +1,5 @@
 """Jobs: written with the change, claimed once, executed once, retried, given up, and listed."""
 
-from __future__ import annotations
-
 import threading
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Jobs of killed processes: none is lost and none is executed twice."""
 
-from __future__ import annotations
-
 import os
 import signal
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Constraints of the databases: every unique key, foreign key and check, as ``keys.tsv`` lists them."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

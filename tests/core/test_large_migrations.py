@@ -1,7 +1,5 @@
 """Migrations of large tables in use: they block other queries only briefly."""
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 import threading

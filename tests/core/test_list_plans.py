@@ -1,7 +1,5 @@
 """Plans of list statements: each is read by an index, and no page is sorted."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Sequence

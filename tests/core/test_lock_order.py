@@ -1,7 +1,5 @@
 """Units that lock rows of the board several times, beside others: all of them succeed in the end."""
 
-from __future__ import annotations
-
 import random
 import threading
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Emails, where there is no mail server to take them."""
 
-from __future__ import annotations
-
 from stellary.core import Email, log_email
 from tests.support.world import PASSWORD
 

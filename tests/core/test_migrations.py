@@ -1,7 +1,5 @@
 """Migrations: all or nothing, one at a time, and only in tables of the core."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A store of files belongs to one database: another one, or an older copy of it, neither writes to it nor deletes from it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing, nullcontext, suppress
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Pages during concurrent writes: existing items appear once and in order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages: cursors, and lists that are at hand. What pages of rows promise is tested where there are rows."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The core behind PgBouncer in transaction mode, where each transaction may have another connection to the server."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

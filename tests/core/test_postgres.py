@@ -1,7 +1,5 @@
 """PostgreSQL as it is found in the field: its spellings, settings that others make, servers that freeze."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -1,7 +1,5 @@
 """Prepared statements stay prepared over rollbacks, and are replaced when a migration makes them stale."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing, suppress
 

@@ -1,7 +1,5 @@
 """Statements that are executed in one round trip with later ones: in order, in their transaction, and with their errors."""
 
-from __future__ import annotations
-
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 

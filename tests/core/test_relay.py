@@ -1,7 +1,5 @@
 """News between the processes that share a PostgreSQL database: here, between two cores."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

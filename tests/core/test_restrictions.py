@@ -1,7 +1,5 @@
 """Checks of a host that restrict what actors may do."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.contract.cards import UpdateCard

@@ -1,7 +1,5 @@
 """Retention: old rows are deleted, a few at a time, by statements that read no others."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows and values: the columns in which the fields of a value are stored."""
 
-from __future__ import annotations
-
 import types
 from typing import TypedDict
 

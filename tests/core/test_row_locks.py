@@ -4,8 +4,6 @@ In each race a second request comes while the unit of a first one is still open.
 with the lock taken out of its statement, where it must go wrong. A lock that no race needs has to go.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import threading

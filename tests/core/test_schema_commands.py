@@ -1,7 +1,5 @@
 """``python -m stellary.core``: the tables of the core in a host's database, beside the host's own."""
 
-from __future__ import annotations
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext

@@ -1,7 +1,5 @@
 """Two cores in two PostgreSQL schemas of one database, which has the tables of a third one in ``public``."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from contextlib import ExitStack, closing

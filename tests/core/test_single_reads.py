@@ -1,7 +1,5 @@
 """Units without a snapshot: they execute the access check and one more statement, outside of a transaction."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import pytest

@@ -1,7 +1,5 @@
 """Responses with files: file names that every browser understands, and ranges according to RFC 9110."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable

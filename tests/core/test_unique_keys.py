@@ -3,8 +3,6 @@
 The second request comes while the unit of the first one is still open, so that no look at the table has seen its row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

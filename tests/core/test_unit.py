@@ -1,7 +1,5 @@
 """Units of work: actors, access checks before the commit, events and reactions."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import timedelta
 

@@ -4,8 +4,6 @@ What was written to a file before its last ``fsync`` is there. Of each later wri
 some of its sectors, whatever the order: nothing else is promised to a program.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A PostgreSQL server of a single test, which can crash, and a proxy before it, which can be cut and frozen."""
 
-from __future__ import annotations
-
 import random
 import signal
 import socket

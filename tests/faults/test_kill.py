@@ -1,7 +1,5 @@
 """``kill -9`` under load, at any moment: acknowledged writes are kept, and webhook messages are sent."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import sqlite3

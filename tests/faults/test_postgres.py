@@ -4,8 +4,6 @@ Each client repeats a write with its Idempotency-Key until it is acknowledged, a
 COMMIT leaves it open whether the write was done.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 import threading

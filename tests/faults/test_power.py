@@ -4,8 +4,6 @@ The core runs as it is, with its own settings, transactions and checkpoints; onl
 keeps a log. From the log come files as they may be after a power cut at any moment, and SQLite opens them.
 """
 
-from __future__ import annotations
-
 import random
 import sqlite3
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Measures of names and docstrings by the rules of ``CONTRIBUTING.md``."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The benchmarks: they run, and report every figure with a target. Its size depends on the machine."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

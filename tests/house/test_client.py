@@ -1,7 +1,5 @@
 """The client's handles: they reach every endpoint of the contract, and nothing else."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The contract compared with an independent list of endpoints."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 import sys

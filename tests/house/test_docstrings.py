@@ -1,7 +1,5 @@
 """Docstrings of public functions: they describe their parameters, and the errors that they raise."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Tests over the cases of a table: each case runs, and each that fails is named."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 

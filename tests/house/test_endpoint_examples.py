@@ -1,7 +1,5 @@
 """The calls in the API reference: in Python, blocking and asynchronous, and with curl, each sends the example request."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json

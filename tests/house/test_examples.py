@@ -1,7 +1,5 @@
 """Examples of the docs: a test runs each example file, and each block of a page is part of an example."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Fields of values are exported, imported and declared, unless there is a reason why not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pytest

@@ -1,7 +1,5 @@
 """Names and docstrings: the share that breaks a rule may only shrink."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Allowed imports: the contracts in pyproject.toml, rules that need the names of the areas, and the imports of tests."""
 
-from __future__ import annotations
-
 import ast
 import graphlib
 import re

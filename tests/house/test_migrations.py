@@ -1,7 +1,5 @@
 """Migration files: they run while other processes read and write large tables."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The length, the docstring and the name of each module."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The mutants: each can be tried, and those that no test notices are named."""
 
-from __future__ import annotations
-
 import pytest
 
 from tools import mutants

@@ -1,7 +1,5 @@
 """One name per thing: modules do not use the same name for different classes or types."""
 
-from __future__ import annotations
-
 import ast
 from collections import defaultdict
 from collections.abc import Iterator

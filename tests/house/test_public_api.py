@@ -1,7 +1,5 @@
 """The page of public names: the names exist, and examples use no others of the core."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import re

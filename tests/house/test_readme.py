@@ -1,7 +1,5 @@
 """The README as the package's page: in the wheel it omits parts that need a checkout."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

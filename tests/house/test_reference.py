@@ -1,7 +1,5 @@
 """The reference of the docs: it is generated from the contract, and complete."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Row types: each declares columns that its statements select, with the types that the database returns."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints

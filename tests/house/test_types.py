@@ -1,7 +1,5 @@
 """Types: ``Any`` is used no more than now, and rows of the database have a declared type."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 from pathlib import Path

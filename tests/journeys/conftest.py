@@ -1,7 +1,5 @@
 """The fixtures of the journeys."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary import Stellary

@@ -1,7 +1,5 @@
 """Archives restore a project with its files, byte by byte: at maximum size in process, and over HTTP with both clients."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from pathlib import Path

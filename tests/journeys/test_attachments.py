@@ -1,7 +1,5 @@
 """The example of attachments runs over HTTP and in process, on both databases, with files in a folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The examples of the guides run in process, on both databases."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path

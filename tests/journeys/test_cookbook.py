@@ -1,7 +1,5 @@
 """The recipes of the cookbook, against one running server: each works as its page says."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 from collections.abc import Callable, Iterator

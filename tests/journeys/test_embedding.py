@@ -1,7 +1,5 @@
 """The core inside applications of hosts: their users, their database, one transaction for both."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 from typing import Any

@@ -3,8 +3,6 @@
 To add a place, add a line to the table of its kind: ``?`` stands for the name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The examples of the docs run with both clients, over HTTP and in process, on both databases."""
 
-from __future__ import annotations
-
 import gc
 import importlib.util
 import re

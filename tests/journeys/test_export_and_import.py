@@ -1,7 +1,5 @@
 """The example of export and import runs on both databases."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Files of more than 500 cards are imported in parts, by both clients; an interrupted import is continued or deleted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

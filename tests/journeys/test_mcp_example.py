@@ -1,7 +1,5 @@
 """The example of MCP runs over HTTP, on both databases."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.core import Core

@@ -1,7 +1,5 @@
 """The examples of pilotage run on both databases."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """show() of each handle on a real workspace, on both databases."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """The trash and the cumulative flow of a project, with both clients."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The webhook receiver of the guide as a separate process, behind the real webhook sender: retries, restarts and forged messages."""
 
-from __future__ import annotations
-
 import socket
 import subprocess
 import sys

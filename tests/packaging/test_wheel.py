@@ -1,7 +1,5 @@
 """The wheel, installed alone and with each of its extras in new environments."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -4,8 +4,6 @@ A field that is not listed gets a value by its type. It must come back under its
 the resource's GET endpoints answer about the same thing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Literal, get_args, get_origin

@@ -1,7 +1,5 @@
 """Every query parameter changes the answer, and every list is continued by its cursor alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Any

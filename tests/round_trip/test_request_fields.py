@@ -1,7 +1,5 @@
 """Every field of every request body changes something that can be read back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args

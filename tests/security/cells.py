@@ -1,7 +1,5 @@
 """The cells of the permission table: what each persona gets from each endpoint, and what a refusal has changed."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable
 

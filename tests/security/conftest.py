@@ -1,7 +1,5 @@
 """The world of the permission tests: built once for each kind of database, and left unchanged by every test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -4,8 +4,6 @@ Run it as a process of its own, since Django is configured once per process:
 ``python django_cells.py DATABASE_URL FILES STATE PROFILE``.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import AsyncIterator

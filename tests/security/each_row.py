@@ -1,7 +1,5 @@
 """Tests over the endpoints of the permission table: one test for each resource, which names each endpoint that fails."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any

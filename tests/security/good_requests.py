@@ -1,7 +1,5 @@
 """A good request for each operation, which succeeds for a caller who is allowed to send it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote

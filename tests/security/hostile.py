@@ -1,7 +1,5 @@
 """Paths that are not found: one parameter names nothing, or an item that is not there for the caller."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import attrs

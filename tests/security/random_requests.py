@@ -1,7 +1,5 @@
 """Requests made at random from what an operation takes: good, nearly good, and nonsense."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Mapping
 from datetime import date

@@ -1,7 +1,5 @@
 """Every regular expression of the product, with the methods that run it, and hostile texts made for each."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 import importlib

@@ -5,8 +5,6 @@ personas get the same answer for an item that does not exist, so each endpoint t
 cells of the permission table are never sampled. The profile ``long``, which ``dev.py fuzz`` uses, tries everything.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable
 from typing import TypeVar

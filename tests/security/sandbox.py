@@ -3,8 +3,6 @@
 The changes of a request are real, and can be discarded, so that the next request finds the world as it was.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

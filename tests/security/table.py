@@ -3,8 +3,6 @@
 ``permissions.tsv`` has the published endpoints, ``permissions_beyond.tsv`` those that were added to them.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Mapping

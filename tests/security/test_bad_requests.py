@@ -1,7 +1,5 @@
 """A bad request returns a 4xx in the error shape that names the field in wire names, and changes nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

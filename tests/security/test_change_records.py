@@ -1,7 +1,5 @@
 """Each endpoint that writes records a change with its values, which streams and webhooks send, or is named with the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Concurrent deletions of an item: one caller deletes it, and all others are answered that it is not found."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from functools import partial
 

@@ -1,7 +1,5 @@
 """A copied installation answers every read of the contract like the original, to every caller."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

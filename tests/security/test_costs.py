@@ -1,7 +1,5 @@
 """Hostile texts and lists take processor time in proportion to their size: to write, to react to, and to read."""
 
-from __future__ import annotations
-
 import re
 import time
 import zlib

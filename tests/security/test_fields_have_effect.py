@@ -1,7 +1,5 @@
 """Each field of a request is read by its service, so that none is valid and without effect."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from copy import copy
 from typing import Any

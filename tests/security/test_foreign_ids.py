@@ -1,7 +1,5 @@
 """Ids in bodies and queries: an unknown, malformed, deleted or foreign id gets one fixed 400."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """A path to an item that does not exist, or not for the caller, gets the bytes that an unknown item gets."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.security import hostile

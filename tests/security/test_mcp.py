@@ -1,7 +1,5 @@
 """The permission table through the tools: a tool gives each persona the answer of its endpoint."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

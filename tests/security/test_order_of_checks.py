@@ -1,7 +1,5 @@
 """The order of checks: 401, the token's scope, 404, the role; 400 comes last, beside the version."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.security import hostile

@@ -1,7 +1,5 @@
 """Paths that are not found over HTTP: the answers are those in process, byte for byte."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

@@ -3,8 +3,6 @@
 ``python3 dev.py permissions`` tries all cells over all shells on both databases.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

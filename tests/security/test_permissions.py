@@ -1,7 +1,5 @@
 """Every cell of the permission table, on both databases."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

@@ -3,8 +3,6 @@
 The suite sends a few requests for each operation; ``dev.py fuzz`` sends 5,000 on each database.
 """
 
-from __future__ import annotations
-
 import orjson
 import pytest
 from hypothesis import settings

@@ -1,7 +1,5 @@
 """The record of a change is visible to the callers who may read the item, in the feed and in the stream of a workspace."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, get_args
 

@@ -1,7 +1,5 @@
 """Repeated requests with an ``Idempotency-Key``, for each endpoint that writes."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 from sqlalchemy import update

@@ -1,7 +1,5 @@
 """The sandbox of the permission tests: discarded changes leave nothing behind, and changes are seen."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.security.good_requests import make_path_params, send

@@ -1,7 +1,5 @@
 """The number of statements of each operation, in ``statement_counts.tsv``: for a good request that was sent before."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.security.each_row import each_row

@@ -1,7 +1,5 @@
 """No statement of an endpoint reaches a row of a tenant by its bare id."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

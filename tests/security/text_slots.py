@@ -1,7 +1,5 @@
 """The texts and lists that requests contain, derived from the contract, and hostile values for them."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Clients that read event streams line by line."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

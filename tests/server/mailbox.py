@@ -1,7 +1,5 @@
 """A mail server for tests."""
 
-from __future__ import annotations
-
 import socket
 
 from aiosmtpd.smtp import SMTP, Envelope, Session

@@ -1,7 +1,5 @@
 """Servers as separate processes, started as an operator starts them."""
 
-from __future__ import annotations
-
 import os
 import re
 import runpy

@@ -1,7 +1,5 @@
 """A server in a thread of the test process, on a real port, with the core of the test."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import socket

@@ -1,7 +1,5 @@
 """The page of the account: a new address and the deletion, confirmed by the password or by a mailed link."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.server.test_board_pages import cookie_of

@@ -1,7 +1,5 @@
 """The client address of a request."""
 
-from __future__ import annotations
-
 from ipaddress import ip_network
 
 import pytest

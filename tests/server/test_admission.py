@@ -1,7 +1,5 @@
 """Admission: rejected requests get their response before the body is read, and large hostile bodies do not delay others."""
 
-from __future__ import annotations
-
 import gzip
 import random
 import socket

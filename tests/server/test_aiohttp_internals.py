@@ -1,7 +1,5 @@
 """The private attributes of aiohttp that the server reads mean what they did in the versions that are allowed."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Backups of a server under load: a restored backup contains every write acknowledged before it, and every listed file."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

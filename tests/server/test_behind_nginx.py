@@ -1,7 +1,5 @@
 """The nginx configuration of the guide in front of two processes: streams, large bodies, client addresses, and a crash."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

@@ -1,7 +1,5 @@
 """The pages of a user who has signed in with a browser."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_network
 

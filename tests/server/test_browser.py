@@ -1,7 +1,5 @@
 """The pages in a browser: from an invitation to the board, with a second factor."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

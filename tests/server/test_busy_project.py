@@ -1,7 +1,5 @@
 """A busy project on PostgreSQL: requests that wait for its rows do not delay other tenants."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Conditional reads: a 304 only if the response would be the same."""
 
-from __future__ import annotations
-
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -1,7 +1,5 @@
 """``python -m reference_server copy`` moves a stopped server to PostgreSQL and back."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages that may call the API from a browser."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.server.running import Running, running

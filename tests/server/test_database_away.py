@@ -1,7 +1,5 @@
 """A database that is unreachable when a server starts: the server waits for it, unless the error is permanent."""
 
-from __future__ import annotations
-
 import re
 import threading
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Rejected secrets, and the risks of settings that the doctor lists."""
 
-from __future__ import annotations
-
 import re
 import secrets
 

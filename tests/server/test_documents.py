@@ -1,7 +1,5 @@
 """Documents over HTTP: hostile content neither blocks the server nor is stored."""
 
-from __future__ import annotations
-
 import time
 
 import orjson

@@ -1,7 +1,5 @@
 """Attachments over HTTP: streamed in both directions, rejected before they are read, and cleaned up after failures."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 import threading

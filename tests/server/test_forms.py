@@ -1,7 +1,5 @@
 """The forms of all pages: only a page of this server, in the browser that has opened it, can send one."""
 
-from __future__ import annotations
-
 from ipaddress import ip_network
 from itertools import product
 from urllib.parse import urlencode

@@ -3,8 +3,6 @@
 One or two requests per operation; 100 with the profile ``long``. ``tests/security/test_random_requests.py`` sends thousands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The handler with requests that a host, an attacker or a defect has made unusual."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

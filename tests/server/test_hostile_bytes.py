@@ -1,7 +1,5 @@
 """Malformed bytes on a connection: each gets an error response, and the server continues."""
 
-from __future__ import annotations
-
 import gzip
 import re
 import socket

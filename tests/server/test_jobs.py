@@ -1,7 +1,5 @@
 """Jobs of a server: run by the server or a worker, listed and retried from the command line."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Many concurrent requests: none of them blocks the others."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Logs: one line per response, without secrets."""
 
-from __future__ import annotations
-
 import io
 import logging
 import subprocess

@@ -1,7 +1,5 @@
 """E-mails over SMTP: sent in the background, retried when that may help."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from email import message_from_bytes, policy

@@ -1,7 +1,5 @@
 """MCP: the endpoint with the official client in each protocol version, and with arbitrary messages."""
 
-from __future__ import annotations
-
 import secrets
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Language models configured with environment variables, at an endpoint that speaks the protocol of OpenAI."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

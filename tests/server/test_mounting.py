@@ -1,7 +1,5 @@
 """The API mounted in the application of a host: under a prefix, beside the host's own routes."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import subprocess

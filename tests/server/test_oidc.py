@@ -1,7 +1,5 @@
 """Sign-in by an OpenID Connect provider."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The pages that links in emails lead to."""
 
-from __future__ import annotations
-
 import re
 import time
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Limits on failed logins and registrations."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The server as a process: it prints its address and a snippet, or one sentence about why it cannot start."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import resource

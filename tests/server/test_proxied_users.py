@@ -1,7 +1,5 @@
 """Users that a trusted proxy has signed in, and names in a header."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network

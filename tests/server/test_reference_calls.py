@@ -1,7 +1,5 @@
 """The calls printed in the API reference: each returns the published status and fields."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,7 +1,5 @@
 """A rolling restart: servers that restart one after the other under load answer every request."""
 
-from __future__ import annotations
-
 import itertools
 import secrets
 import select

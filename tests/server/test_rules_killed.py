@@ -1,7 +1,5 @@
 """Rules whose server or worker is killed repeatedly: each acts on each card exactly once."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack
 from datetime import timedelta

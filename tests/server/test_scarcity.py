@@ -1,7 +1,5 @@
 """The server with few file descriptors or little address space."""
 
-from __future__ import annotations
-
 import resource
 import time
 from collections.abc import Iterator

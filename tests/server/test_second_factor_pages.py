@@ -1,7 +1,5 @@
 """The pages of the second factor: enabling it, signing in with a code, disabling it."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The secret that signs logins."""
 
-from __future__ import annotations
-
 import stat
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """Settings: the variables that are read, and one clear sentence for each invalid value."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from ipaddress import ip_network

@@ -1,7 +1,5 @@
 """Clients that are silent or disconnect: they time out, and requests that they sent are finished."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time

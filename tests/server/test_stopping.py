@@ -1,7 +1,5 @@
 """Stopping: the server reports not ready, finishes its requests, and then closes its connections."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor

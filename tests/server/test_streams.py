@@ -1,7 +1,5 @@
 """Event streams: delivered in real time, resumed, and ended when a caller loses access."""
 
-from __future__ import annotations
-
 import asyncio
 import select
 import socket

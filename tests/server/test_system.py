@@ -1,7 +1,5 @@
 """The system endpoints of the server: root, health, documentation and metrics."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

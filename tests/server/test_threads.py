@@ -1,7 +1,5 @@
 """Threads and the bounded queues before them."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

@@ -1,7 +1,5 @@
 """Rate limits of tokens and requests."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import attrs

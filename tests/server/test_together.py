@@ -1,7 +1,5 @@
 """Queued jobs run in one group, and one by one if the group could not be committed."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Iterator

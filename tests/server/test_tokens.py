@@ -1,7 +1,5 @@
 """Tampered tokens: each returns the same 401."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Two servers on one PostgreSQL: changes through one are visible in the other immediately, and conflicting decisions are rejected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta

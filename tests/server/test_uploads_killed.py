@@ -1,7 +1,5 @@
 """Uploads to a server that is killed: no row without its file, and no file without a row after the sweep."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from datetime import timedelta

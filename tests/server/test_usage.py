@@ -1,7 +1,5 @@
 """``python -m reference_server usage``: rows and bytes by table and by organization."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The webhook sender: messages over HTTP to real receivers, with limits on addresses, redirects and time."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """Several processes on one port, with PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """The fixtures of the tests that run over each shell for hosts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 

@@ -3,8 +3,6 @@
 Run it as a process of its own, since Django is configured once per process: ``python django_checks.py FOLDER DATABASE_URL``.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

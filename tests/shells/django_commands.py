@@ -3,8 +3,6 @@
 ``python django_commands.py`` runs in the environment of ``tests.support.django_hosts.manage``.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -4,8 +4,6 @@
 key of a session first, and the rest after SIGTERM.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

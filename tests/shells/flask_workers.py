@@ -3,8 +3,6 @@
 The parent uses the database and the API before it forks, so that there is something that the workers must not share.
 """
 
-from __future__ import annotations
-
 import os
 
 from flask import Response

@@ -1,7 +1,5 @@
 """The API over the ASGI and the WSGI application: files, streams, limits, documentation, MCP and the SDK."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import time

@@ -1,7 +1,5 @@
 """The ASGI application by itself: its lifespan, mounting, disconnected clients and idle streams."""
 
-from __future__ import annotations
-
 import asyncio
 import tracemalloc
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Units that join the transaction of an ``AsyncSession``, on asyncpg and aiosqlite."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial

@@ -1,7 +1,5 @@
 """The helpers that mount the API in FastAPI and Flask applications."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Stellary as an app of Django projects, which run in processes of their own."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

@@ -1,7 +1,5 @@
 """The examples of the guide that mount the API."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The FastAPI application of the guide: its own tests, and the servers that run it."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

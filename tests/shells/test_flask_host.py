@@ -1,7 +1,5 @@
 """The Flask host of the examples: sessions, CSRF, one transaction, the API for its users, commands, and forked workers."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import signal

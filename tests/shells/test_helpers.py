@@ -1,7 +1,5 @@
 """The API behind the helpers for frameworks: each passes the same checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The API for users that a host's application has logged in, and below a prefix of the host."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any

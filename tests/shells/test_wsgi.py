@@ -1,7 +1,5 @@
 """The WSGI application by itself: paths, bodies that break off, its end, and processes that fork."""
 
-from __future__ import annotations
-
 import io
 import os
 import queue

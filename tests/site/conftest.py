@@ -1,7 +1,5 @@
 """The built documentation, which the processes of a test run share."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

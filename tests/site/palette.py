@@ -1,7 +1,5 @@
 """The colours of a built site: CSS variables resolved as a browser does, and the contrast between two of them."""
 
-from __future__ import annotations
-
 import colorsys
 import re
 from collections.abc import Iterable

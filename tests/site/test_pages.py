@@ -1,7 +1,5 @@
 """The pages of the documentation: readable by screen readers and in both color schemes, without dead links or foreign requests."""
 
-from __future__ import annotations
-
 import functools
 import re
 from html.parser import HTMLParser

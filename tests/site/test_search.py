@@ -1,7 +1,5 @@
 """The search of the documentation: everyday queries find the right page first."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks of the API over a shell that is called in process: files, caching, documentation, tools, streams and limits."""
 
-from __future__ import annotations
-
 from stellary.core.api.uploads import FORM_MAX
 from tests.server.running import Reachable, Reply
 from tests.support import mcp

@@ -1,7 +1,5 @@
 """An authenticator app for tests: enrolls accounts, and shows codes of its own, computed by OpenSSL's HMAC."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import struct

@@ -1,7 +1,5 @@
 """The files in the store of a core."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from stellary.core import Core

@@ -1,7 +1,5 @@
 """A board for tests: a workspace, a project, its columns and calls that create cards."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.world import Person, Workspace, World

@@ -1,7 +1,5 @@
 """A headless Chromium, driven over the DevTools protocol: it opens pages and fills in forms."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import shutil

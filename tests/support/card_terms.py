@@ -1,7 +1,5 @@
 """The terms of cards, computed again from the cards."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 
 from stellary.core import Core

@@ -1,7 +1,5 @@
 """Calls that run while another unit of work holds a lock."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -6,8 +6,6 @@ of its own area need is here too. ``tests/house/test_layers.py`` checks this.
 
 # ruff: noqa: F401
 
-from __future__ import annotations
-
 from stellary.core import migrations
 from stellary.core.accounts import (
     api_tokens,

@@ -1,7 +1,5 @@
 """Processor time, for tests that hostile input does not keep a processor busy."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

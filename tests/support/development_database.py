@@ -1,7 +1,5 @@
 """Databases of the last development version: its tables have later columns at their end, and rows of its time."""
 
-from __future__ import annotations
-
 import re
 import runpy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Django projects that run in processes of their own, since Django is configured once per process."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

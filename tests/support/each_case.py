@@ -4,8 +4,6 @@ For pytest, a parametrized test is as many tests. Collecting, scheduling and rep
 a thousand times as long as many checks take.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import traceback

@@ -1,7 +1,5 @@
 """The FastAPI application of the guide, and servers that run it in processes of their own."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The example hosts that are Flask applications, which run in the test process."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A fork server that has loaded all modules already, so that processes of tests start quickly."""
 
-from __future__ import annotations
-
 import multiprocessing
 
 context = multiprocessing.get_context("forkserver")

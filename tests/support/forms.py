@@ -1,7 +1,5 @@
 """Well-formed and malformed multipart forms."""
 
-from __future__ import annotations
-
 BOUNDARY = b"the-boundary"
 FORM = "multipart/form-data; boundary=the-boundary"
 

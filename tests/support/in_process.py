@@ -1,7 +1,5 @@
 """The API over each shell without a network: the applications for hosts are called directly, in the test process."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping

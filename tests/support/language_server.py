@@ -1,7 +1,5 @@
 """A language server, spoken to as an editor does: over standard input and output, with JSON-RPC."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterable

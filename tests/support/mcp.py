@@ -1,7 +1,5 @@
 """Tool calls at ``/mcp``, as JSON over HTTP."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import attrs

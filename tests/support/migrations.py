@@ -1,7 +1,5 @@
 """Databases of several versions: their schemas and rows, and a package that has one migration more."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

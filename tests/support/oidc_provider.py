@@ -1,7 +1,5 @@
 """An OpenID Connect provider for tests: it signs in whoever comes, and can be made to answer wrongly."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -1,7 +1,5 @@
 """A PgBouncer before the PostgreSQL of a test run, in transaction mode, where it is installed."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Query plans: what a database reads to answer the statements that some code sends."""
 
-from __future__ import annotations
-
 import gc
 import re
 import sys

@@ -5,8 +5,6 @@ installed wheel, and waits for the end of file of the pipe ``DIRECTORY/alive``. 
 end, so that the server is stopped and its files removed even when the run is killed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import os

@@ -5,8 +5,6 @@ creating a board on a new connection takes four times as long. So a connection t
 the next test on the same database.
 """
 
-from __future__ import annotations
-
 import os
 import select
 from collections import defaultdict

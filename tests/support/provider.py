@@ -1,7 +1,5 @@
 """A small endpoint that speaks OpenAI's protocol: it streams, calls tools, limits, hangs, breaks off and fails."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The prefixes of the index of search: the job that writes them, and the same prefixes computed again from the entries."""
 
-from __future__ import annotations
-
 from sqlalchemy import func, select
 
 from stellary.core import Core

@@ -2,8 +2,6 @@
 
 # ruff: noqa: F401
 
-from __future__ import annotations
-
 from reference_server import protocol
 from reference_server.__main__ import main
 from reference_server.serve import run

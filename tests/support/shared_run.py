@@ -3,8 +3,6 @@
 The first process that needs something expensive makes it there under a lock, and the others reuse it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

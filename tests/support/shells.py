@@ -1,7 +1,5 @@
 """The servers of the API: aiohttp, and an ASGI and a WSGI server around the applications for hosts."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

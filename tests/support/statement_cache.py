@@ -4,8 +4,6 @@ SQLAlchemy caches compiled statements by engine and by dialect, and a connection
 differ. Here they do not: all engines of a kind talk to the same version of the same database.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import Any
 

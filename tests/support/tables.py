@@ -1,7 +1,5 @@
 """The tables of the core, by their names without the prefix: ``from tests.support.tables import cards, users``."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from stellary.core.migrations.schema import metadata

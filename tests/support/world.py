@@ -4,8 +4,6 @@ People, organizations and workspaces are inserted into the tables directly, whic
 of a test goes through the services, or through ``World.call`` as over HTTP.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import threading

@@ -1,7 +1,5 @@
 """Boards and cards for views, built from values without any request."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

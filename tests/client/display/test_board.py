@@ -1,7 +1,5 @@
 """Boards as columns, as a list, and as a calendar."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import attrs

@@ -1,7 +1,5 @@
 """Roadmaps, statistics, the cockpit, single cards, missions and drafts."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

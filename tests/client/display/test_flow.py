@@ -1,7 +1,5 @@
 """The cumulative flow of a board as a table."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from stellary.client.display import view

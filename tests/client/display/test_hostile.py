@@ -1,7 +1,5 @@
 """Every view of values in which every text is hostile: none becomes markup, and none fails."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

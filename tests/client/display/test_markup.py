@@ -1,7 +1,5 @@
 """Text from users never becomes markup, and never controls a terminal."""
 
-from __future__ import annotations
-
 import unicodedata
 from typing import Any
 

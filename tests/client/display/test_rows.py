@@ -1,7 +1,5 @@
 """Lists as tables, and single values as field names and contents."""
 
-from __future__ import annotations
-
 import sys
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Views of values, pages and handles. Only show() makes requests; the representation of a handle makes none."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import re

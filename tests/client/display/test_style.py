@@ -1,7 +1,5 @@
 """The contrast of both themes, the choice of the theme, and the isolation of the rules."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """GitHub issues as a project, and the report of everything that is not converted."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files with invalid values in any position: the result is a project or one clear error."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A Trello board as a project, and the report of everything that is not converted."""
 
-from __future__ import annotations
-
 import copy
 import json
 from datetime import UTC, datetime

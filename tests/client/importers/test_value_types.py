@@ -1,7 +1,5 @@
 """Files with values of a wrong type: each such value is reported, or the file is rejected with one sentence."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

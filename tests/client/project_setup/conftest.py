@@ -1,7 +1,5 @@
 """A workspace with three people, in process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

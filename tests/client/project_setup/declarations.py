@@ -1,7 +1,5 @@
 """Hypothesis strategies for declarations, with few names so that two of them have items in common."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The project that most tests declare, and helpers that create it and change its declaration."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary import UnsuitableDeclaration

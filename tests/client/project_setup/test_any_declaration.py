@@ -1,7 +1,5 @@
 """Properties of all declarations: after a plan is apply_declaration, the next plan is empty."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import re

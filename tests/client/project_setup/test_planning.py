@@ -1,7 +1,5 @@
 """Applying plans, on both databases, with the blocking and the asynchronous client."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """The texts of plans, and the declarations that they refuse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from typing import Any

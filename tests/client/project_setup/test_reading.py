@@ -1,7 +1,5 @@
 """Strict reading of declarations: every problem is reported with its path and line."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Rows of any table with generated values, for tests that must not list every table."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Access checks take one statement, regardless of which row on the way is missing."""
 
-from __future__ import annotations
-
 import attrs
 import pytest
 

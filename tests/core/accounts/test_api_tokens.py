@@ -1,7 +1,5 @@
 """API tokens."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

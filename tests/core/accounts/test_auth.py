@@ -1,7 +1,5 @@
 """Registration, login and the caller's own profile."""
 
-from __future__ import annotations
-
 import time
 import unicodedata
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Guesses of codes: their own limit, which concurrent guesses keep and recovery codes are exempt from."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Confirmations of changes by accounts without a password: the mailed link, and its limits."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Deactivation of accounts by a host: ``Core.deactivate`` and ``Core.reactivate``."""
 
-from __future__ import annotations
-
 import threading
 
 import orjson

@@ -1,7 +1,5 @@
 """Deletion of accounts: what ends, what stays, and races."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import orjson

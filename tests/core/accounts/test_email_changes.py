@@ -1,7 +1,5 @@
 """Changed e-mail addresses: the link to the new one, its use, and races."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Rights that end when a member is removed, leaves or is demoted, and the response that counts them."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """The removal of the address and the name of an account from the records of changes."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import func, insert, select, update
 

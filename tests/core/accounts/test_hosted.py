@@ -1,7 +1,5 @@
 """Users of a host that manages its own accounts."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.contract.errors import Conflict, Invalid

@@ -1,7 +1,5 @@
 """Identities of an OpenID Connect provider: of two first sign-ins at the same time, both find one account."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs

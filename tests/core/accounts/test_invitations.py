@@ -1,7 +1,5 @@
 """Invitations: creation, acceptance, revocation and concurrency."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

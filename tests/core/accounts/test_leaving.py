@@ -1,7 +1,5 @@
 """Data of members who leave, and of deleted workspaces and organizations."""
 
-from __future__ import annotations
-
 import attrs
 import pytest
 from sqlalchemy import func, select

@@ -1,7 +1,5 @@
 """Identities that their users list and unlink; the last way to sign in stays."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import orjson

@@ -1,7 +1,5 @@
 """JWTs: the account is read in the access check's own statement, and a login that has ended gets no other answer than 401."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import delete, select, update
 

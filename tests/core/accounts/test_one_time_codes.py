@@ -1,7 +1,5 @@
 """One-time codes: the test vectors of RFC 6238, and the window in which a code is accepted."""
 
-from __future__ import annotations
-
 import base64
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -1,7 +1,5 @@
 """Members of organizations: listing, adding, changing and removing."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

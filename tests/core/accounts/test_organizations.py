@@ -1,7 +1,5 @@
 """Organizations: creation, listing, changes and deletion."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

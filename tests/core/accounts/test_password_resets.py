@@ -1,7 +1,5 @@
 """Forgotten passwords: the link in the email, its use, and races."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Memberships that a host decides on: ``Core.provision``, ``Core.set_memberships`` and ``Core.deprovision``."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Concurrent requests: one succeeds, the others get an error, and nothing is left half done."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

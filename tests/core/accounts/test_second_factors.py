@@ -1,7 +1,5 @@
 """Second factors: enrolled, asked for at logins, used once, disabled and removed."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

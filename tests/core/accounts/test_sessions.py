@@ -1,7 +1,5 @@
 """Sessions: listed, revoked, and ended by logging out."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Tokens, passwords and addresses, without a database."""
 
-from __future__ import annotations
-
 import base64
 import json
 from datetime import UTC, datetime, timedelta

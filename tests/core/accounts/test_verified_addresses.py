@@ -1,7 +1,5 @@
 """Addresses of new accounts, which nobody can be added by before their owners have confirmed them."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

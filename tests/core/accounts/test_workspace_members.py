@@ -1,7 +1,5 @@
 """Members of workspaces: listing, adding, changing and removing."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.world import outcome

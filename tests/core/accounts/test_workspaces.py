@@ -1,7 +1,5 @@
 """Workspaces, and access to them."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.world import outcome

@@ -1,7 +1,5 @@
 """The helpers of ``World``, on which the other tests build."""
 
-from __future__ import annotations
-
 
 def test_member_has_access_to_the_workspace(world):
     ann, bob, cid = world.people("ann bob cid")

@@ -1,7 +1,5 @@
 """A test API for agents: a board, its agents, their tokens and missions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Fixtures of the agent tests."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.agents.agent_api import AgentApi

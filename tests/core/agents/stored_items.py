@@ -3,8 +3,6 @@
 Each line that must be refused bears an ignore comment; one that is not needed is an error itself.
 """
 
-from __future__ import annotations
-
 from stellary.contract.agents import Agent, AgentToken
 from stellary.core import UnitOfWork
 from stellary.core.agents.rows import AGENTS, TOKENS

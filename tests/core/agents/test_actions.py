@@ -1,7 +1,5 @@
 """Mission actions: of people who ask for missions, and of external programs that work on them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

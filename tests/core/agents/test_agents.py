@@ -1,7 +1,5 @@
 """Agents: properties, permissions of their tokens, and traces after deletion."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import orjson

@@ -1,7 +1,5 @@
 """Events during a running mission."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

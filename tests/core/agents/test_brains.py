@@ -1,7 +1,5 @@
 """Brains: what they are asked, what they may say, and what a hostile one achieves."""
 
-from __future__ import annotations
-
 import random
 from datetime import timedelta
 from typing import Any, get_args

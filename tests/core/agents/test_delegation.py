@@ -1,7 +1,5 @@
 """Delegation of cards to agents, by assignment and by mention."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

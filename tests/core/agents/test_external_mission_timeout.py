@@ -1,7 +1,5 @@
 """External programs that take a mission and then stop reporting."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Mission streams: from the beginning, from a later entry, and only as long as access lasts."""
 
-from __future__ import annotations
-
 import threading
 import time
 from datetime import timedelta

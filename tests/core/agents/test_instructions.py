@@ -1,7 +1,5 @@
 """Instructions of the built-in brain: what they do, and what they refuse."""
 
-from __future__ import annotations
-
 import csv
 import logging
 import time

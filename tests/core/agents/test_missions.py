@@ -1,7 +1,5 @@
 """Missions: from start to end in each mode, with interruptions."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

@@ -1,7 +1,5 @@
 """Models as brains: run through pydantic-ai, paused at each tool call, and resumed from stored state."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,7 +1,5 @@
 """Concurrent decisions and workers: each step of a mission happens once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A test API for automations: a board, its rules, and their traces."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.boards import Board, Json

@@ -1,7 +1,5 @@
 """Fixtures of the automation tests."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.automations.automation_api import AutomationApi

@@ -1,7 +1,5 @@
 """Acting rules: triggers, owners, limits and traces."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """Responses to writes that trigger rules: the state after the rules, with its version."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

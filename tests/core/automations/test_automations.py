@@ -1,7 +1,5 @@
 """Automation rules: creation, changes, ownership, and turning on and off."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

@@ -1,7 +1,5 @@
 """Chains of random rules: they end within the limit, and act alike on both databases."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Conditions of rules: valid forms, and evaluation."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

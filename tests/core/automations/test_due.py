@@ -1,7 +1,5 @@
 """Due dates: each triggers once per card, across clock changes and processes."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Facts for conditions: each field that a condition may name has a value."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Rules in project files: exported, imported, and turned off if they refer to unknown items."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -3,8 +3,6 @@
 ``python3 dev.py races`` runs two hundred rounds of each.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

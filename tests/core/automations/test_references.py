@@ -1,7 +1,5 @@
 """References in rules: they follow their items, break the rule when one is deleted, and mend it when it is restored."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """References in rules: resolved when a rule is saved, or refused with their path."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Triggers that a host defines and fires, and the list of all triggers."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import orjson

@@ -1,7 +1,5 @@
 """Fixtures of the board tests."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.board.card_api import CardApi

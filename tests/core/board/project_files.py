@@ -1,7 +1,5 @@
 """Project files for tests: a strategy that draws any file that an export can produce, and a comparison."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

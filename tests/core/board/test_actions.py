@@ -1,7 +1,5 @@
 """Actions of the board: the same services by name, with the same checks."""
 
-from __future__ import annotations
-
 import attrs
 import pytest
 

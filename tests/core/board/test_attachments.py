@@ -1,7 +1,5 @@
 """Attachments: never a row without its file, and no file without a row for longer than one sweep."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The board: all that a project shows, in one answer."""
 
-from __future__ import annotations
-
 
 def test_board_has_all_that_the_lists_have(card_api):
     todo, _, done = (column["id"] for column in card_api.columns())

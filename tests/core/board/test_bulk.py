@@ -1,7 +1,5 @@
 """Bulk requests: all cards or none, in the given order, with one result each."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.card_terms import find_wrong_terms

@@ -1,7 +1,5 @@
 """Card keys in paths: they stand for ids, and give no access that ids do not give."""
 
-from __future__ import annotations
-
 import attrs
 import orjson
 import pytest

@@ -1,7 +1,5 @@
 """Card lists: as values and as JSON written directly from rows, with equal content."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

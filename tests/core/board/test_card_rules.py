@@ -1,7 +1,5 @@
 """Rules of cards without a database: events between two states, and target positions."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

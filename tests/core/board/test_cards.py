@@ -1,7 +1,5 @@
 """Single cards: effects of requests, and refusals."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Checklists: order, progress, limits, and concurrent changes."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

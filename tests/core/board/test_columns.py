@@ -1,7 +1,5 @@
 """Columns: dense in their scope, and never lost with a card in them."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

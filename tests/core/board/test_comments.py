@@ -1,7 +1,5 @@
 """Comments: permissions, counts and notifications."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

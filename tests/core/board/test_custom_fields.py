@@ -1,7 +1,5 @@
 """Custom fields: definitions, values on cards, and effects of changed fields on values."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import UTC, date, datetime, timedelta
 

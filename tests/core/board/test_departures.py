@@ -1,7 +1,5 @@
 """Cards and projects of a user who leaves a workspace: what is recorded, and who is notified."""
 
-from __future__ import annotations
-
 from tests.support.boards import Board
 
 

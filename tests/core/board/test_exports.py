@@ -1,7 +1,5 @@
 """Exports that are read in batches and sent from a temporary file."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

@@ -1,7 +1,5 @@
 """Filters of lists by ids: ``none``, and ids of nothing that exists."""
 
-from __future__ import annotations
-
 from stellary import Stellary
 from tests.support.boards import Board
 

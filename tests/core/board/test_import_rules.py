@@ -1,7 +1,5 @@
 """Invalid project files: each problem is reported with its path, in one sentence."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

@@ -1,7 +1,5 @@
 """Project imports: complete content in the right positions, and notifications."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import orjson

@@ -1,7 +1,5 @@
 """Keys of projects."""
 
-from __future__ import annotations
-
 import itertools
 import re
 

@@ -1,7 +1,5 @@
 """Labels: names, colours, and the cards that bear them."""
 
-from __future__ import annotations
-
 import itertools
 import secrets
 from datetime import timedelta

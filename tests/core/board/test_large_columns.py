@@ -1,7 +1,5 @@
 """Large columns: like any other column, but with a position index."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

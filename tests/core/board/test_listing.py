@@ -1,7 +1,5 @@
 """The list of cards: complete in the order of the board, filtered, or by the page."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

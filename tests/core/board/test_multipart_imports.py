@@ -1,7 +1,5 @@
 """Imports in parts: a hidden project that appears at once, with the same content as by a single import."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import orjson

@@ -1,7 +1,5 @@
 """Name matching: exact, or without regard to case, blanks and accents; never another name, never one of two candidates."""
 
-from __future__ import annotations
-
 from unicodedata import combining, normalize
 
 import pytest

@@ -1,7 +1,5 @@
 """The order of cards: after any sequence of calls, each column is dense."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

@@ -1,7 +1,5 @@
 """The cost of pages of cards, which does not depend on the size of the project: the work of the database, without a clock."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The position index of large columns, compared with counting."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, insort
 
 from hypothesis import given

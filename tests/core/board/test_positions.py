@@ -1,7 +1,5 @@
 """Positions of cards: gaps, spreading, lines."""
 
-from __future__ import annotations
-
 import itertools
 
 from hypothesis import given

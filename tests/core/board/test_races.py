@@ -1,7 +1,5 @@
 """Concurrent requests to a board: the second one sees the first one's changes, and no card is lost."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

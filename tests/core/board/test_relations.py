@@ -1,7 +1,5 @@
 """Relations: both ends, forbidden combinations, and concurrent requests."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import threading

@@ -1,7 +1,5 @@
 """The memory of a process for listed cards: what is read again, what is never remembered, and its size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any

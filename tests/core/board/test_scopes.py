@@ -1,7 +1,5 @@
 """Scopes: dense in their project, each with its own columns; and deletion."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

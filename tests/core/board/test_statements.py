@@ -1,7 +1,5 @@
 """Statement counts: fixed numbers that do not grow with the number of cards."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.statements import record_statements

@@ -1,7 +1,5 @@
 """The portfolio: summaries of all projects of a workspace."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from sqlalchemy import insert

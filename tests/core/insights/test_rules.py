@@ -1,7 +1,5 @@
 """Rules of insights without a database: days, counts and times."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

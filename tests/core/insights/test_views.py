@@ -1,7 +1,5 @@
 """Views of a scope: kanban, list, calendar, roadmap and statistics."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

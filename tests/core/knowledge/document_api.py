@@ -1,7 +1,5 @@
 """A test API for documents: a workspace with an author, a reviewer and a member."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Actions on documents: the same services by name, with the same checks."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

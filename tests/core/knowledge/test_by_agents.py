@@ -1,7 +1,5 @@
 """Documents by agents: they carry the agent's name, and wait as proposals if its other writes do."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.agents.agent_api import AgentApi

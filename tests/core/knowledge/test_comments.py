@@ -1,7 +1,5 @@
 """Comments on documents, and mentions in documents: permissions, notifications, search, trash and races."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Documents: creation, search, changes, hierarchy and deletion."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import get_args
 

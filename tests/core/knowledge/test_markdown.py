@@ -1,7 +1,5 @@
 """Markdown: written documents read back equal, and no text takes too long."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

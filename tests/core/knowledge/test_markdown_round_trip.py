@@ -1,7 +1,5 @@
 """Markdown round trips: documents with any TipTap extension survive being written and read."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The plain text of documents."""
 
-from __future__ import annotations
-
 from stellary.core.knowledge.rules.markdown_reading import from_markdown
 from stellary.core.knowledge.rules.plain_text import plain_text
 

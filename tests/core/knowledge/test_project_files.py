@@ -1,7 +1,5 @@
 """Documents in project files: export and import."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.knowledge.document_api import content

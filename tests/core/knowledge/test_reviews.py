@@ -1,7 +1,5 @@
 """Reviews: transitions, permissions and versions."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import pytest

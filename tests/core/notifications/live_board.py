@@ -1,7 +1,5 @@
 """A board that is kept up to date from the events of its workspace alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Json = dict[str, Any]

@@ -1,7 +1,5 @@
 """Activity: recorded changes, notified people, and the number of statements."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import func, select
 

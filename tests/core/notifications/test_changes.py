@@ -1,7 +1,5 @@
 """Records of changes: fields with their values before and after, names as of that time, and the means of the change."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import orjson

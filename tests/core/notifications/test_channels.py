@@ -1,7 +1,5 @@
 """Channels of a host, over which notifications are delivered."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from datetime import timedelta
 

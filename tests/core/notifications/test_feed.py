@@ -1,7 +1,5 @@
 """The feed of a project and of its cards: newest first, with names, and only for callers with access."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The cumulative flow of a board, computed from its activity, against the board as it was at the end of each day."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """A board that is kept from the events of its workspace alone equals ``GET …/board`` after any sequence of writes."""
 
-from __future__ import annotations
-
 import random
 from itertools import zip_longest
 

@@ -1,7 +1,5 @@
 """The caller's notifications: newest first, paginated, marked as read once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The activity of an organization: its members, their roles, its workspaces and its settings, for its admins."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """The rules of notifications: the details of activities, their recipients, and mentions in comments."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from typing import get_args

@@ -1,7 +1,5 @@
 """The record behind event streams: a reader that continues from its position misses and repeats nothing."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Undoing changes of cards: values from before a change come back, unless they have changed since."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import orjson

@@ -1,7 +1,5 @@
 """The activity of a workspace: changes of members, invitations and the workspace, for those who may read the items."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.contract.streaming import Follow

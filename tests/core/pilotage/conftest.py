@@ -1,7 +1,5 @@
 """Fixtures of the pilotage tests: a database of each kind per module, and a workspace per test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import count
 

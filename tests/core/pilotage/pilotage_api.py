@@ -1,7 +1,5 @@
 """A test API for pilotage: a workspace, with a board for the cards of proposed actions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Actions of pilotage and insights, for agents and rules."""
 
-from __future__ import annotations
-
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound

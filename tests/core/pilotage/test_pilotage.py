@@ -1,7 +1,5 @@
 """Missions, priorities, todos, decisions and active documents: creation, lists, changes and deletion."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Proposed actions: suggestion, review and application, with rights and refusals."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from itertools import product
 

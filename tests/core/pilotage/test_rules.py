@@ -1,7 +1,5 @@
 """Rules of pilotage: short ids, blocked missions, completion, and transitions of proposed actions."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import get_args
 

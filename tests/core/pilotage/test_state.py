@@ -1,7 +1,5 @@
 """The state of pilotage: profiles, order, levels of detail, and cost."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

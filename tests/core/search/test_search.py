@@ -1,7 +1,5 @@
 """Search: items with all words of the query, best match first, up to date, and only for callers with access."""
 
-from __future__ import annotations
-
 from urllib.parse import quote, urlencode
 
 import pytest

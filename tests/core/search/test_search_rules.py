@@ -1,7 +1,5 @@
 """The normalization of texts, and the snippets of hits."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

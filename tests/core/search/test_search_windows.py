@@ -1,7 +1,5 @@
 """Searches of large workspaces: a page looks through a limited number of items, and the pages together find each hit once."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from urllib.parse import urlencode

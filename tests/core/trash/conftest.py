@@ -1,7 +1,5 @@
 """The fixtures of the tests of the trash."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import attrs

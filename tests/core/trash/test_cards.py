@@ -1,7 +1,5 @@
 """Cards in the trash: what is restored with them, and to which place."""
 
-from __future__ import annotations
-
 
 def fill(trash_api):
     """Create a card with everything that a card can have, and return it and the card that it relates to."""

@@ -1,7 +1,5 @@
 """Restoring where something has changed: names that were taken, containers that are gone, people who left."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 

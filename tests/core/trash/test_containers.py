@@ -1,7 +1,5 @@
 """Deleted workspaces and organizations: out of reach at once, silent, restored whole, and purged in batches."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

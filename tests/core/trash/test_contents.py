@@ -1,7 +1,5 @@
 """The rows in the trash are those that a deletion removes, for each kind of item."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import select
 

@@ -1,7 +1,5 @@
 """Deleted items of a person whose account was deleted afterwards: no personal data is stored, and they can be restored."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import select
 

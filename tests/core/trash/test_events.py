@@ -1,7 +1,5 @@
 """The activities of restorations: they contain what comes back, with its place."""
 
-from __future__ import annotations
-
 import pytest
 
 

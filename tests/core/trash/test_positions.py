@@ -1,7 +1,5 @@
 """Restored cards, columns and scopes come back between their former neighbours, however others have moved."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

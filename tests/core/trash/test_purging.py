@@ -1,7 +1,5 @@
 """The purge of the trash: expired items, their rows in batches, and their files."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 from typing import get_args

@@ -1,7 +1,5 @@
 """Deleted and restored items leave the project's export equal: each kind, and under interleaved changes."""
 
-from __future__ import annotations
-
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings

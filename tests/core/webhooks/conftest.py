@@ -1,7 +1,5 @@
 """The fixtures of the webhook tests."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.webhooks.webhook_api import WebhookApi

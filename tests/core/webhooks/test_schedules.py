@@ -1,7 +1,5 @@
 """The retry schedule of each webhook, and messages that are claimed, sent and recorded in batches."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

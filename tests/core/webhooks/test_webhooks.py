@@ -1,7 +1,5 @@
 """Webhooks: managed by admins; messages written with the change and retried until they are delivered."""
 
-from __future__ import annotations
-
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta

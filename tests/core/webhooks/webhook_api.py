@@ -1,7 +1,5 @@
 """A board with webhooks, and a webhook sender with prepared results."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Fixtures for the tests of the wizard."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.core.wizard.draft_api import DraftApi

@@ -1,7 +1,5 @@
 """The wizard's API in a workspace, with one method per step of a draft."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """Briefs with the structure of public ones: are the phases those of the brief, is nothing invented, is nothing lost?"""
 
-from __future__ import annotations
-
 import tomllib
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Drafts: framed, refined and planned; what each step takes, and what it leads to."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date
 

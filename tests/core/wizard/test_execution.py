@@ -1,7 +1,5 @@
 """Execution: a roadmap becomes a project once, all of it or nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import UTC, datetime
 

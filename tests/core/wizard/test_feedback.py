@@ -1,7 +1,5 @@
 """Feedback: what is said in plain words is done to the plan, and what is not understood is told."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A planner that asks a model: what it says is taken if it makes sense, and asked for anew if not; without it there is another."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Plans of briefs: phases, deliverables, days, priorities and notes, in the brief's own words."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Any sequence of calls: each is answered, the stages follow each other as they may, and the score never falls."""
 
-from __future__ import annotations
-
 import orjson
 import pytest
 from hypothesis import given, settings
