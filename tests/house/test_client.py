@@ -1,16 +1,13 @@
 """The client's handles: they reach every endpoint of the contract, and nothing else."""
 
-import inspect
-from collections.abc import Iterator
-
 import attrs
 import pytest
 
 from stellary import Stellary
-from stellary.client.calling.method import Resource
 from stellary.client.testing import Recorded, RecordingPort, example_request
 from stellary.contract import ENDPOINTS
 from stellary.contract.naming import whole
+from tests.support.handles import walk_handles
 from tools.handles import methods_of
 
 # What a deployment says about itself to load balancers and browsers; and what is for clients of another protocol.
@@ -23,36 +20,16 @@ NOT_OF_THE_CLIENT = {
     "system.docs",
     "system.metrics",
 }
-A_PLACE = {"organization": "acme", "workspace": "eng"}
 # What is written out because its body is a file.
 WRITTEN_OUT = {"upload": ((b"Hello.",), {"name": "hello.txt"})}
 AN_ID = "665f1a2b3c4d5e6f7a8b9c0d"
-
-
-def handles(at: Resource) -> Iterator[Resource]:
-    """Yield a handle and all handles reachable through its properties, its methods, and calls."""
-    yield at
-    for name, member in inspect.getmembers_static(type(at)):
-        if isinstance(member, property):
-            below = getattr(at, name)
-        elif inspect.isfunction(member) and (name == "__call__" or leads_on(member)):
-            parameters = list(inspect.signature(member).parameters)[1:]
-            below = member(at, *[A_PLACE.get(parameter, AN_ID) for parameter in parameters])
-        else:
-            continue
-        if isinstance(below, Resource):
-            yield from handles(below)
-
-
-def leads_on(function) -> bool:
-    return "Handle[" in str(inspect.signature(function).return_annotation)
 
 
 def record_all_requests() -> list[Recorded]:
     """Call each method of each handle once, and return the requests."""
     port = RecordingPort()
     with Stellary.embedded(port) as client:
-        for at in handles(client):
+        for at in walk_handles(client):
             for name, (arguments, keywords) in WRITTEN_OUT.items():
                 if hasattr(at, name):
                     getattr(at, name)(*arguments, **keywords)
