@@ -6,7 +6,7 @@ import sys
 
 from reference_server.jobs import open_migrated
 from reference_server.settings import Settings
-from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.second_factors import remove_second_factor
 from stellary.core.kernel.unit import NOBODY
 

@@ -13,8 +13,8 @@ from reference_server.pages.sessions import render_sign_in
 from stellary.contract.auth import CHANGE_EMAIL, DELETE_ACCOUNT, ME, SEND_CONFIRMATION, ConfirmedAction
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
-from stellary.core.accounts.confirmations import find_confirmed_action
 from stellary.core.accounts.current_password import has_password
+from stellary.core.accounts.email_links import find_confirmed_action
 
 _ACTIONS: Final[Mapping[str, ConfirmedAction]] = {"email": "change_email", "delete": "delete_account"}
 """The changes by the value of the field ``do``."""

@@ -7,13 +7,13 @@ from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.auth import CONFIRM_EMAIL
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
-from stellary.core.accounts.email_changes import find_email_owner
+from stellary.core.accounts.email_tokens import find_owner
 
 
 def show_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
     """Return the page with the new address. Opening it changes nothing, since mail scanners open links too."""
     try:
-        owner = api.read(lambda uow: find_email_owner(uow, request.token))
+        owner = api.read(lambda uow: find_owner(uow, request.token, "change_email"))
     except Invalid:
         return _render_invalid(request)
     return render_page(request, "confirm_email", owner=owner)

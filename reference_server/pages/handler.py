@@ -30,7 +30,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.core import Core
 from stellary.core.accounts.identities import Identity, link_identity, sign_in
-from stellary.core.accounts.pending_logins import finish_login, open_pending_login
+from stellary.core.accounts.second_factors import finish_login, open_pending_login
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
 from stellary.core.http.api import check_same_site

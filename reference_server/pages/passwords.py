@@ -7,7 +7,7 @@ from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
 from stellary.contract.auth import FORGOT_PASSWORD, RESET_PASSWORD
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
-from stellary.core.accounts.password_resets import find_reset_owner
+from stellary.core.accounts.email_tokens import find_owner
 
 
 def show_forgot_password(request: PageRequest, api: PageApi) -> RawResponse:
@@ -54,7 +54,7 @@ def _render_reset_password(
     request: PageRequest, api: PageApi, response: ApiResponse | None = None
 ) -> RawResponse:
     try:
-        owner = api.read(lambda uow: find_reset_owner(uow, request.token))
+        owner = api.read(lambda uow: find_owner(uow, request.token, "reset_password"))
     except Invalid:
         return render_message(
             request,

@@ -10,7 +10,7 @@ from reference_server.pages.rendering import redirect, render_page
 from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
 from stellary.contract.auth import LOGIN, LOGOUT
 from stellary.contract.port import RawResponse
-from stellary.core.accounts.pending_logins import find_pending_login, seal_pending_login
+from stellary.core.accounts.second_factors import find_pending_login, seal_pending_login
 
 DEVICE = "Browser"
 """The name of the sessions of browsers."""

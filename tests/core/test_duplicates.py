@@ -98,7 +98,7 @@ def insert_identity(agent_api: AgentApi) -> Write:
 
 CASES: dict[str, Callable[[AgentApi], Write]] = {
     "deleted_containers": restore_container,
-    "email_changes": take_address,
+    "email_links": take_address,
     "identities": insert_identity,
     "organizations": create_twice("/organizations", name="Acme", slug="acme"),
     "users": lambda agent_api: lambda uow: create_user(uow, agent_api.owner.email, "Ann"),

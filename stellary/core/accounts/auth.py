@@ -25,7 +25,7 @@ from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.current_password import check_current_password
-from stellary.core.accounts.email_changes import send_verification
+from stellary.core.accounts.email_links import send_verification
 from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION

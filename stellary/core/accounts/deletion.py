@@ -12,8 +12,8 @@ from stellary.contract.errors import Conflict
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import api_tokens, organization_members
 from stellary.core.accounts.addresses import address_key
-from stellary.core.accounts.confirmations import check_confirmed, use_confirmation
 from stellary.core.accounts.container_purge import delete_container
+from stellary.core.accounts.email_links import check_confirmed, use_confirmation
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.row_types import MembershipRow

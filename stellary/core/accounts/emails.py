@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.mail import Email, EmailKind
 
 _PAGE = """\
@@ -47,7 +48,8 @@ def clean_name(name: str) -> str:
     return " ".join(_DOT.sub(" ", words).split()) or "…"
 
 
-def build_email(
+def send_email(
+    uow: UnitOfWork,
     to: str,
     subject: str,
     *,
@@ -57,10 +59,11 @@ def build_email(
     link: str,
     outro: Sequence[str],
     data: Mapping[str, str] = MappingProxyType({}),
-) -> Email:
-    """Return an email that asks the recipient to open a link.
+) -> None:
+    """Mail a link to the recipient once the unit has committed.
 
     Args:
+        uow: A unit that may write.
         to: The address of the recipient.
         subject: The subject.
         kind: The occasion.
@@ -80,7 +83,8 @@ def build_email(
         outro=_to_html(after),
     )
     text = "\n\n".join([*before, f"{action}: {link}", *after])
-    return Email(to=to, subject=subject, text=f"{text}\n", html=html, kind=kind, data={**data, "link": link})
+    email = Email(to=to, subject=subject, text=f"{text}\n", html=html, kind=kind, data={**data, "link": link})
+    uow.after_commit.append(lambda: uow.env.mailer(email))
 
 
 def _to_html(paragraphs: Sequence[str]) -> str:

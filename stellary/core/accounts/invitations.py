@@ -25,7 +25,7 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
-from stellary.core.accounts.emails import build_email, clean_name
+from stellary.core.accounts.emails import clean_name, send_email
 from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt
@@ -44,7 +44,6 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
 PAUSE = timedelta(hours=1)
@@ -198,8 +197,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     )
     emit_change(uow, workspace.id, None, convert(Invitation, invitation))
     link = f"{uow.env.public_url}/invitations/{secret}"
-    message = _build_email(invitation, clean_name(inviter.name), clean_name(workspace.name), link)
-    uow.after_commit.append(lambda: uow.env.mailer(message))
+    _send_email(uow, invitation, clean_name(inviter.name), clean_name(workspace.name), link)
     return invitation
 
 
@@ -306,8 +304,11 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceR
     return granted, taken.invited_by_id
 
 
-def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, link: str) -> Email:
-    return build_email(
+def _send_email(
+    uow: UnitOfWork, invitation: CreatedInvitation, inviter: str, workspace: str, link: str
+) -> None:
+    send_email(
+        uow,
         invitation.email,
         f"Invitation to {workspace}",
         kind="invitation",

@@ -1,13 +1,28 @@
-"""One-time codes of authenticator apps (TOTP, RFC 6238): six digits from HMAC-SHA-1, a new code every 30 seconds."""
+"""One-time codes of authenticator apps (TOTP, RFC 6238), and the limit on guesses of them, apart from those on passwords.
+
+A code has six digits from HMAC-SHA-1, a new one every 30 seconds. Three codes are accepted at a time: that of the current
+step, and those before and after it. So a guess is right with a probability of 3 in 1,000,000. An account has 10 guesses in
+24 hours, wherever they come from, which makes 0.00003 a day. Whoever knows the password and guesses without a pause gets in
+with a probability of 1.1 % in a year, and needs 63 years for even odds (ln 2 / 0.00003 days). Each attempt is counted before
+the code is compared, so concurrent guesses do not exceed the limit.
+
+Recovery codes have 80 random bits, so they are not counted, and let users in whose guesses are used up. A right code ends
+the window. A new password does not: whoever reads the e-mails of the user can set one again and again.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
+
+from stellary.contract.errors import RateLimited
+from stellary.core.accounts.login_attempts import attempts_key, count_attempt, delete_attempts
+from stellary.core.kernel.unit import UnitOfWork
 
 PERIOD = 30
 DIGITS = 6
@@ -16,6 +31,10 @@ SECRET_BYTES = 20
 SKEW_STEPS = 1
 """The number of steps by which the clock of an app may be wrong."""
 ISSUER = "Stellary"
+GUESSES_MAX = 10
+"""The number of codes that an account may try in a window."""
+WINDOW = timedelta(hours=24)
+_CODE = re.compile(rf"\d{{{DIGITS}}}", re.ASCII)
 
 
 def generate_secret() -> str:
@@ -75,3 +94,33 @@ def find_step(secret: str, code: str, now: datetime, last_step: int) -> int | No
         if is_equal and step > last_step:
             matching = step
     return matching
+
+
+def is_guess(code: str) -> bool:
+    """Return whether a code looks like that of an app, so that trying it is a guess."""
+    return _CODE.fullmatch(code.replace(" ", "")) is not None
+
+
+def count_guess(uow: UnitOfWork, user_id: str) -> RateLimited | None:
+    """Count a guess, and return the error if the account has no more guesses.
+
+    Args:
+        uow: The unit that checks the code. It commits even if the code is wrong.
+        user_id: The account.
+    """
+    reason = "too many wrong codes; use a recovery code, or"
+    return count_attempt(uow, _key(user_id), GUESSES_MAX, WINDOW, reason, "too_many_codes")
+
+
+def forget_guesses(uow: UnitOfWork, user_id: str) -> None:
+    """End the window of an account that has used a right code, or whose factor is deleted.
+
+    Args:
+        uow: A unit that may write.
+        user_id: The account.
+    """
+    delete_attempts(uow.connection, _key(user_id))
+
+
+def _key(user_id: str) -> str:
+    return attempts_key("codes", user_id)

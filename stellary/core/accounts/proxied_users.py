@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from stellary.contract.errors import Conflict
 from stellary.core.accounts import api_tokens
-from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import users
-from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
+from stellary.core.accounts.users import (
+    check_not_deactivated,
+    create_user,
+    default_name,
+    find_user_by_address,
+)
 from stellary.core.db.errors import raise_api_errors
-from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AccountTakenOver
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
-_FIND = Query(UserRow, select(users).where(users.c.email_key == bindparam("_email_key")))
 _TAKE_OVER = (
     update(users)
     .where(users.c.id == bindparam("_id"), users.c.unverified_since.is_not(None))
@@ -44,17 +46,13 @@ def find_or_create_user(units: Units, email: str) -> Actor:
         Unavailable: The database does not answer, or was busy for too long.
     """
     with raise_api_errors():
-        user = units.run(partial(_find, email), NOBODY, read_only=True)
+        user = units.run(partial(find_user_by_address, email=email), NOBODY, read_only=True)
         if user is None:
             user = _create(units, email)
         check_not_deactivated(user)
         if user.unverified_since is not None:
             units.run(take_over, Actor(user.id))
         return Actor(user.id)
-
-
-def _find(email: str, uow: UnitOfWork) -> UserRow | None:
-    return _FIND.first(uow.connection, {"_email_key": address_key(email)})
 
 
 def _create(units: Units, email: str) -> UserRow:
@@ -67,7 +65,7 @@ def _create(units: Units, email: str) -> UserRow:
     except Conflict:
         # Another request of the same user has created the account at the same moment.
         pass
-    user = units.run(partial(_find, email), NOBODY, read_only=True)
+    user = units.run(partial(find_user_by_address, email=email), NOBODY, read_only=True)
     assert user is not None
     return user
 

@@ -5,6 +5,8 @@ the time step of the last one, and a recovery code is deleted with its use, so t
 
 Secrets are encrypted with the key that signs logins. One in plain text, of an earlier version, or encrypted with a former
 key is encrypted with the present key when a code of it is used.
+
+Clients that must not keep the password, such as pages, keep a pending login between the password and the code.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
+from datetime import timedelta
 
+import attrs
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from stellary.contract.auth import (
@@ -31,16 +35,24 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, Conflict, FieldProblem, Invalid, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.core.accounts.authentication import confirm_login
-from stellary.core.accounts.code_guesses import count_guess, forget_guesses, is_guess
-from stellary.core.accounts.current_password import check_current_password
+from stellary.core.accounts.current_password import USER, check_current_password
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.one_time_codes import build_uri, find_step, generate_secret
+from stellary.core.accounts.one_time_codes import (
+    build_uri,
+    count_guess,
+    find_step,
+    forget_guesses,
+    generate_secret,
+    is_guess,
+)
 from stellary.core.accounts.row_types import SecondFactorRow
+from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import recovery_codes, second_factors
 from stellary.core.accounts.tokens import digest
-from stellary.core.accounts.users import id_by_address
+from stellary.core.accounts.users import check_not_deactivated, find_user_by_address, id_by_address
+from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.server")
@@ -50,6 +62,8 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """The characters of recovery codes: those that are not mistaken for others."""
 _GROUPS, _GROUP_LENGTH = 4, 4
 _ENCRYPTED, _PURPOSE = "encrypted:", "second-factor"
+PENDING_LIFETIME = timedelta(minutes=10)
+_PENDING_PURPOSE = "pending-login"
 
 _OF_USER = second_factors.c.user_id == bindparam("_user_id")
 _FIND = Query(SecondFactorRow, select(second_factors).where(_OF_USER))
@@ -305,3 +319,89 @@ def _digest_recovery_code(code: str) -> str:
 
 def _already_enabled() -> Conflict:
     return Conflict("the account has a second factor already; disable it first", code="second_factor_enabled")
+
+
+@attrs.frozen
+class PendingLogin:
+    """A login whose password was right, and which waits for a code.
+
+    Attributes:
+        user_id: The account.
+        email: Its address.
+        generation: The number of passwords that the user has had. A new one ends the pending login.
+    """
+
+    user_id: str
+    email: str
+    generation: int
+
+
+def find_pending_login(uow: UnitOfWork, email: str) -> PendingLogin | None:
+    """Return the pending login for an address; None without an account. Call it before the password is checked.
+
+    Args:
+        uow: A unit.
+        email: The address, as the user has typed it.
+    """
+    user = find_user_by_address(uow, email)
+    return None if user is None else PendingLogin(user.id, user.email, user.token_generation)
+
+
+def seal_pending_login(uow: UnitOfWork, login: PendingLogin) -> str:
+    """Return a pending login as a signed text, which is valid for ten minutes.
+
+    Args:
+        uow: A unit.
+        login: The login, whose password was right.
+    """
+    data = {"sub": login.user_id, "email": login.email, "gen": login.generation}
+    return uow.env.signer.seal(_PENDING_PURPOSE, data, uow.now, PENDING_LIFETIME)
+
+
+def open_pending_login(units: Units, sealed: str) -> PendingLogin:
+    """Return the pending login in a signed text.
+
+    Args:
+        units: The core.
+        sealed: The text, which may come from anyone.
+
+    Raises:
+        Unauthenticated: It is forged or expired.
+    """
+    data = units.env.signer.unseal(_PENDING_PURPOSE, sealed, units.env.clock())
+    if data is None:
+        raise _build_login_expired()
+    generation = data["gen"]
+    assert isinstance(generation, int)
+    return PendingLogin(str(data["sub"]), str(data["email"]), generation)
+
+
+def finish_login(units: Units, login: PendingLogin, code: str, device: str) -> str:
+    """Check the code of a pending login, start a session, and return its JWT.
+
+    Args:
+        units: The core.
+        login: The login.
+        code: The code of the authenticator app, or a recovery code.
+        device: The name of the device or program.
+
+    Raises:
+        Unauthenticated: The code is wrong or was used before, or the password has been changed since.
+        RateLimited: Too many codes were wrong.
+        Forbidden: The account is deactivated.
+        Unavailable: The database does not answer, or was busy for too long.
+    """
+    with raise_api_errors(), units.transaction(NOBODY) as uow:
+        user = USER.first(uow.connection, {"_user_id": login.user_id})
+        if user is None or user.token_generation != login.generation:
+            raise _build_login_expired()
+        check_not_deactivated(user)
+        problem = use_second_factor(uow, user.id, code)
+        if problem is None:
+            return start_session(uow, user.id, user.token_generation, device)
+    # A guess of a code is counted, so the unit has committed.
+    raise problem
+
+
+def _build_login_expired() -> Unauthenticated:
+    return Unauthenticated("the sign-in has expired; start again", code="login_expired")

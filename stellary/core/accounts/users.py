@@ -10,12 +10,14 @@ from stellary.core.accounts import personal
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
 ADDRESS_TAKEN = "an account with this e-mail address exists already"
 _INSERT = insert(users)
 _BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))
+_USER_BY_ADDRESS = Query(UserRow, select(users).where(users.c.email_key == bindparam("_key")))
 _BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
 
 
@@ -82,6 +84,16 @@ def check_not_deactivated(user: UserRow) -> None:
     """
     if user.deactivated_at is not None:
         raise Forbidden("the account is deactivated", code="account_deactivated")
+
+
+def find_user_by_address(uow: UnitOfWork, email: str) -> UserRow | None:
+    """Return the user with an address, regardless of case; None if there is none.
+
+    Args:
+        uow: The unit.
+        email: The address.
+    """
+    return _USER_BY_ADDRESS.first(uow.connection, {"_key": address_key(email)})
 
 
 def id_by_address(uow: UnitOfWork, email: str, *, is_verified: bool = False) -> str | None:

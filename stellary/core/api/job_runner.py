@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from stellary.contract.errors import ApiError
-from stellary.core.accounts import container_purge, email_changes, password_resets
+from stellary.core.accounts import container_purge, email_links
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.board import multipart_imports
@@ -91,11 +91,11 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     acting.ACT: JobHandler(acting.act),
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
     multipart_imports.EXPIRE: JobHandler(multipart_imports.expire),
-    password_resets.SEND: JobHandler(password_resets.send_reset_link),
+    email_links.SEND_RESET_LINK: JobHandler(email_links.send_reset_link),
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),
     purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
     container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
-    email_changes.SEND: JobHandler(email_changes.send_email_link),
+    email_links.SEND_EMAIL_LINK: JobHandler(email_links.send_email_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
     erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),

@@ -26,7 +26,7 @@ _log = logging.getLogger("stellary.server")
 REFUSALS_MAX = 10_000
 NEVER = Attempts()
 CODE_PROBLEMS = frozenset({"code_required", "wrong_code", "too_many_codes"})
-"""The errors after a right password; ``code_guesses`` limits the codes."""
+"""The errors after a right password; ``one_time_codes`` limits the codes."""
 _PER_ADDRESS = frozenset({REGISTER, FORGOT_PASSWORD})
 """The operations that are limited per address of the network alone, even when they succeed."""
 

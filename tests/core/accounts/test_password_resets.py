@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from stellary.core import NOBODY
-from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.accounts.email_links import create_reset_link
 from tests.support import tables
 from tests.support.world import PASSWORD, at_once, links, outcome
 
