@@ -51,7 +51,7 @@ _DELETE_FOREIGN = delete(email_tokens).where(
         != select(users.c.email).where(users.c.id == bindparam("_user_id")).scalar_subquery(),
     ),
 )
-RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at, lambda _: timedelta())
+RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at)
 """The rule for expired tokens."""
 
 

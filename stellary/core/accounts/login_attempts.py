@@ -54,14 +54,12 @@ RETENTION = (
     RetentionRule(
         login_attempts,
         login_attempts.c.window_ends_at,
-        lambda _: timedelta(),
-        login_attempts.c.known_until.is_(None),
+        condition=login_attempts.c.known_until.is_(None),
     ),
     RetentionRule(
         login_attempts,
         login_attempts.c.known_until,
-        lambda _: timedelta(),
-        and_(login_attempts.c.known_until.is_not(None), login_attempts.c.window_ends_at <= NOW),
+        condition=and_(login_attempts.c.known_until.is_not(None), login_attempts.c.window_ends_at <= NOW),
     ),
 )
 """The rules for counts whose window is over, and for addresses that are no longer known."""

@@ -6,8 +6,6 @@ is refused by the statement that reads the account (``login_state``).
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy import bindparam, insert, select, update
 
 from stellary.contract.auth import (
@@ -52,7 +50,7 @@ _LIST = Pages(
     ),
     sessions.c.id,
 )
-RETENTION = RetentionRule(sessions, sessions.c.expires_at, lambda _: timedelta())
+RETENTION = RetentionRule(sessions, sessions.c.expires_at)
 """The rule for the rows of expired sessions."""
 
 

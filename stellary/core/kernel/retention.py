@@ -124,7 +124,7 @@ class RetentionRule:
     Args:
         table: The table. No row refers to its rows.
         column: The column with the time from which the lifetime counts. An index begins with it.
-        lifetime: Returns how long a row is kept after that time.
+        lifetime: Returns how long a row is kept after that time. Default: not at all, for columns with the end of a lifetime.
         condition: A condition that the rows fulfil as well, for which the index may be partial. It may use ``NOW``.
             Default: none.
         values: The values of columns that the rows get instead of being deleted; they must not fulfil the condition then.
@@ -135,7 +135,7 @@ class RetentionRule:
         self,
         table: Table,
         column: Column[datetime],
-        lifetime: Callable[[Retention], timedelta],
+        lifetime: Callable[[Retention], timedelta] = lambda _: timedelta(),
         condition: ColumnElement[bool] | TextClause | None = None,
         values: Mapping[str, object] | None = None,
     ) -> None:
