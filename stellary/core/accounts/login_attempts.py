@@ -149,8 +149,7 @@ class LoginAttempts:
     """A counter of login attempts in a database.
 
     Args:
-        database: The database, with an up-to-date schema.
-        clock: Returns the current time.
+        units: The core.
     """
 
     def __init__(self, units: Units) -> None:
