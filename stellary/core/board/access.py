@@ -337,8 +337,8 @@ def queue_column_lock(uow: UnitOfWork, loaded: Loaded[LoadedColumnRow]) -> Calla
     """
     if not uses_row_locks(uow):
         return lambda: read_locked_column(loaded.row)
-    rows = queue_column_locks(uow, loaded.row.project_id, [loaded.row.id])
-    return lambda: read_locked_column(require_row(rows.first(), "Column"))
+    read_columns = queue_column_locks(uow, loaded.row.project_id, [loaded.row.id])
+    return lambda: require_row(read_columns().get(loaded.row.id), "Column")
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:

@@ -42,9 +42,9 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     loaded = access.project(uow, ref)
     requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
     fields = check_references(uow, loaded.row.workspace_id, loaded.row.id, requests)
-    numbers = queue_numbers(uow, loaded.row.id, len(requests))
+    read_numbers = queue_numbers(uow, loaded.row.id, len(requests))
     columns = lock_columns(uow, loaded.row.id, {item.column_id for _, item in requests})
-    number, required = numbers()
+    number, required_fields = read_numbers()
     ends = ordering.find_column_ends(uow, columns)
     new_cards: list[tuple[Card, int]] = []
     for path, item in requests:
@@ -66,7 +66,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             path=path,
             fields=fields,
         )
-        check_required(required, card.custom_fields, path)
+        check_required(required_fields, card.custom_fields, path)
         new_cards.append((card, point.position))
         ends[column.id] = ordering.InsertionPoint(point.position + GAP, point.order + 1)
     # Checked last, so that an invalid request is reported before a full column.

@@ -28,7 +28,6 @@ from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import (
     lock_columns,
     queue_column_locks,
-    read_locked_columns,
     retry_transaction,
     uses_row_locks,
 )
@@ -47,7 +46,7 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardCreated, CardDeleted
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_NUMBERS = Query(
+_RESERVE_NUMBERS = Query(
     CardNumberRow,
     (
         update(projects)
@@ -70,13 +69,15 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Create a card at the end of a column."""
     loaded = access.column(uow, ref)
     workspace_id = loaded.roles.workspace_id or ""
-    # One round trip, in which the project is locked.
-    references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
-    numbers = queue_numbers(uow, ref.project_id, 1)
-    column_lock = access.queue_column_lock(uow, loaded)
-    end = ordering.queue_column_end(uow, ref.project_id, ref.column_id)
-    fields, (number, required), column = references(), numbers(), column_lock()
-    point = ordering.read_column_end(column, end)
+    # One round trip, in which the project and then the column are locked.
+    check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
+    read_numbers = queue_numbers(uow, ref.project_id, 1)
+    read_column = access.queue_column_lock(uow, loaded)
+    read_end = ordering.queue_column_end(uow, ref.project_id, ref.column_id)
+    fields = check_references()
+    number, required_fields = read_numbers()
+    column = read_column()
+    point = read_end(column)
     card = rules.build_card(
         request,
         id=uow.new_id(),
@@ -90,7 +91,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
         now=uow.now,
         fields=fields,
     )
-    check_required(required, card.custom_fields)
+    check_required(required_fields, card.custom_fields)
     rules.check_room(column, point.order + 1)
     queue_statement(uow.connection, INSERT, card_rows.row(card, point.position))
     ordering.index_insertion(uow, column, point)
@@ -117,7 +118,7 @@ def queue_numbers(
         A function that returns the first number, and the custom fields that every new card needs a value of. It raises
         ``NotFound`` if the project was deleted in between.
     """
-    rows = _NUMBERS.queue(uow.connection, {"_project_id": project_id, "_count": count})
+    rows = _RESERVE_NUMBERS.queue(uow.connection, {"_project_id": project_id, "_count": count})
 
     def read() -> tuple[int, list[CustomField]]:
         row = rows.first()
@@ -140,34 +141,34 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
     loaded = access.card(uow, ref)
     workspace_id = loaded.roles.workspace_id or ""
-    references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
-    # Those who are notified, if they have access. Read here, since the locks need a round trip anyway.
+    # The first result that is read executes everything before it, in one round trip.
+    check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     recipient_ids = {
         id for id in (loaded.card.assignee_id, loaded.card.created_by_id) if id and id != uow.user_id
     }
-    members = people.queue_members(uow, workspace_id, recipient_ids)
+    remember_members = people.queue_members(uow, workspace_id, recipient_ids)
     columns: Mapping[str, LockedColumn] = {}
     neighbours: Neighbours | None = None
-    locked: access.LoadedCard | None = loaded
     if rules.changes_position(request):
         entered_id = loaded.card.column_id if request.column_id is UNSET else request.column_id
-        locked_columns = queue_column_locks(uow, loaded.card.project_id, {loaded.card.column_id, entered_id})
-        card_lock = access.queue_card_lock(uow, loaded)
+        read_columns = queue_column_locks(uow, ref.project_id, {loaded.card.column_id, entered_id})
+        read_card = access.queue_card_lock(uow, loaded)
         target = rules.find_target_position(loaded.card, request)
         neighbours = queue_neighbours(uow, ref.project_id, entered_id, target, loaded.card.id)
-        fields, columns, locked = references(), read_locked_columns(locked_columns), card_lock()
+        fields, columns, card = check_references(), read_columns(), read_card()
     else:
-        fields = references()
+        fields, card = check_references(), loaded
     change = _Update(uow, workspace_id, request, columns, fields, neighbours)
     # Concurrent changes of the same card are rare, so try without reading it again.
-    updated = None if locked is None else change.apply(locked, is_current=not uses_row_locks(uow))
+    updated = None if card is None else change.apply(card, is_current=not uses_row_locks(uow))
     if updated is None:
         updated = change.apply(access.lock_card(uow, loaded), is_current=True)
     if updated is None:
         # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
     assert updated is not None
-    members()
+    # For the notifications. Without locks, these rows come with the result of the update.
+    remember_members()
     return updated
 
 
@@ -204,12 +205,12 @@ class _Update:
         before = loaded.card
         if rules.changes_position(self.request) and before.column_id not in self.columns:
             return None
-        entered = self._find_entered_column(before)
+        entered_column = self._find_entered_column(before)
         target = rules.find_target_position(before, self.request)
         if target is None:
             self._check_anchors(before.project_id)
         after = rules.apply_update(
-            before, self.request, entered, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
+            before, self.request, entered_column, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
         )
         self.uow.require_version(before.version)
         order = None if after.archived else before.order
@@ -219,34 +220,14 @@ class _Update:
             order = point.order
         after = rules.increment_version(before, after, order, self.uow.now)
         if after is before:
+            # The order as loaded may be outdated, so that only the current one shows that the position is the same.
             return before if is_current or target is None else None
         if not self._write(loaded, after, point, is_locked=is_current or bool(self.columns)):
             return None
-        names = (self.columns[before.column_id].name, entered.name) if entered else ()
-        for event in rules.build_events(before, after, self.workspace_id, *names):
+        column_names = (self.columns[before.column_id].name, entered_column.name) if entered_column else ()
+        for event in rules.build_events(before, after, self.workspace_id, *column_names):
             self.uow.emit(event)
         return after
-
-    def _write(
-        self,
-        loaded: access.LoadedCard,
-        after: Card,
-        point: ordering.InsertionPoint | None,
-        *,
-        is_locked: bool,
-    ) -> bool:
-        """Write the card and its position; return False if it is not locked, and another unit has changed it."""
-        before = loaded.card
-        changes = card_rows.build_changes(before, after, None if point is None else point.position)
-        written = {"_id": before.id, "_version": before.version, **changes}
-        update = queue_statement(self.uow.connection, _UPDATE, written)
-        if not is_locked and not update.row_count:
-            return False
-        if not before.archived and (after.archived or after.column_id != before.column_id):
-            ordering.index_removal(self.uow, self.columns[before.column_id], loaded.position)
-        if point is not None:
-            ordering.index_insertion(self.uow, self.columns[after.column_id], point)
-        return True
 
     def _find_entered_column(self, before: Card) -> LockedColumn | None:
         if self.request.column_id is UNSET:
@@ -282,6 +263,27 @@ class _Update:
             )
             rules.check_room(into, other_count + 1)
         return point
+
+    def _write(
+        self,
+        loaded: access.LoadedCard,
+        after: Card,
+        point: ordering.InsertionPoint | None,
+        *,
+        is_locked: bool,
+    ) -> bool:
+        """Write the card and its position; return False if it is not locked, and another unit has changed it."""
+        before = loaded.card
+        changes = card_rows.build_changes(before, after, None if point is None else point.position)
+        written = {"_id": before.id, "_version": before.version, **changes}
+        update = queue_statement(self.uow.connection, _UPDATE, written)
+        if not is_locked and not update.row_count:
+            return False
+        if not before.archived and (after.archived or after.column_id != before.column_id):
+            ordering.index_removal(self.uow, self.columns[before.column_id], loaded.position)
+        if point is not None:
+            ordering.index_insertion(self.uow, self.columns[after.column_id], point)
+        return True
 
 
 @serves(DELETE_CARD)

@@ -6,7 +6,7 @@ writing unit is alone from its start, so no locks are needed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from stellary.core.board.row_types import LockedColumnRow
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
-from stellary.core.db.row_types import Query, QueuedRows
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.lock_plan import ALL, LockPlan
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -82,20 +82,17 @@ def lock_columns(
     Returns:
         The current state of the columns that exist, by id.
     """
-    return read_locked_columns(queue_column_locks(uow, project_id, ids))
+    return queue_column_locks(uow, project_id, ids)()
 
 
 def queue_column_locks(
     uow: UnitOfWork, project_id: str, ids: Collection[str] | None = None
-) -> QueuedRows[LockedColumnRow]:
-    """Lock columns like ``lock_columns``, in the same round trip as later statements.
+) -> Callable[[], dict[str, LockedColumn]]:
+    """Send the statement of ``lock_columns`` together with later ones, and return a function that returns its result.
 
     Args:
         project_id: The project.
         ids: The ids of the columns; all columns by default.
-
-    Returns:
-        The rows for ``read_locked_columns``.
     """
     parameters: dict[str, object] = {"_project_id": project_id}
     plan = uow.lock_plan
@@ -107,12 +104,14 @@ def queue_column_locks(
             if len(free) < len({*ids}):
                 retry_transaction(uow)
     if ids is None:
-        return _ALL.queue(uow.connection, parameters)
-    if len(ids) > 2:
-        return _MANY.queue(uow.connection, {**parameters, "_ids": list(ids)})
-    first, *remaining = ids
-    id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
-    return _TWO.queue(uow.connection, {**parameters, **id_pair})
+        rows = _ALL.queue(uow.connection, parameters)
+    elif len(ids) > 2:
+        rows = _MANY.queue(uow.connection, {**parameters, "_ids": list(ids)})
+    else:
+        first, *remaining = ids
+        id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
+        rows = _TWO.queue(uow.connection, {**parameters, **id_pair})
+    return lambda: {row.id: read_locked_column(row) for row in rows.all()}
 
 
 def _lock_planned(plan: LockPlan, connection: Connection) -> None:
@@ -122,11 +121,6 @@ def _lock_planned(plan: LockPlan, connection: Connection) -> None:
             connection.execute(_ALL.statement, {"_project_id": project_id})
         else:
             connection.execute(_MANY.statement, {"_project_id": project_id, "_ids": list(ids)})
-
-
-def read_locked_columns(rows: QueuedRows[LockedColumnRow]) -> dict[str, LockedColumn]:
-    """Return the current state of locked columns by id, once they are locked."""
-    return {row.id: read_locked_column(row) for row in rows.all()}
 
 
 def read_locked_column(row: LockedColumnRow) -> LockedColumn:

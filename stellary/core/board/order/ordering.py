@@ -6,7 +6,7 @@ position index, so that the order of a card is found without counting all cards 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -43,7 +43,7 @@ from stellary.core.board.order.neighbours import (
     page_at_index,
     read_end,
 )
-from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnEndRow, ColumnRow, PositionRow
+from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnRow, PositionRow
 from stellary.core.board.rules.cards import (
     AdjacentPosition,
     IndexPosition,
@@ -55,7 +55,7 @@ from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positio
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
 from stellary.core.db.direct_connection import queue_statement
-from stellary.core.db.row_types import Query, QueuedRows
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
@@ -201,7 +201,9 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     return count
 
 
-def queue_column_end(uow: UnitOfWork, project_id: str, column_id: str) -> QueuedRows[ColumnEndRow]:
+def queue_column_end(
+    uow: UnitOfWork, project_id: str, column_id: str
+) -> Callable[[LockedColumn], InsertionPoint]:
     """Read the end of a column in the same round trip as the lock of the column, which is queued before.
 
     Args:
@@ -209,19 +211,12 @@ def queue_column_end(uow: UnitOfWork, project_id: str, column_id: str) -> Queued
         column_id: The column.
 
     Returns:
-        The rows for ``read_column_end``.
+        A function that returns the insertion point at the end of the locked column.
     """
-    return END_OF_COLUMN.queue(uow.connection, {"_project_id": project_id, "_column_id": column_id})
-
-
-def read_column_end(column: LockedColumn, rows: QueuedRows[ColumnEndRow]) -> InsertionPoint:
-    """Return the insertion point at the end of a locked column.
-
-    Args:
-        column: The column.
-        rows: The result of ``queue_column_end``.
-    """
-    return InsertionPoint(*read_end(rows.first(), column.position_index), column.position_index)
+    rows = END_OF_COLUMN.queue(uow.connection, {"_project_id": project_id, "_column_id": column_id})
+    return lambda column: InsertionPoint(
+        *read_end(rows.first(), column.position_index), column.position_index
+    )
 
 
 def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, InsertionPoint]:
