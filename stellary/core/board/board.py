@@ -12,7 +12,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import column_values
-from stellary.core.board.labels import project_labels
+from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import board_cards
 from stellary.core.board.projects import project_value
 from stellary.core.board.rows.field_rows import project_fields
@@ -43,7 +43,7 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
         columns=columns,
         # A ``CardList`` supports every operation that readers use.
         cards=cast("list[Card]", cards),
-        labels=project_labels(uow, project.id),
+        labels=load_labels(uow, project.id),
         custom_fields=project_fields(uow, project.id),
         members=[
             BoardMember(

@@ -32,7 +32,7 @@ from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
 from stellary.core.board.comments import ROWS
-from stellary.core.board.labels import project_labels
+from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import in_board_order
 from stellary.core.board.row_types import (
     ExportedAttachmentRow,
@@ -157,7 +157,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             for scope in project_scopes(uow, project.id, ())
         ],
         columns=[convert(FileColumn, column) for column in columns],
-        labels=[convert(FileLabel, label) for label in project_labels(uow, project.id)],
+        labels=[convert(FileLabel, label) for label in load_labels(uow, project.id)],
         custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
         cards=cast(
             "list[FileCard]",

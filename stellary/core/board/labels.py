@@ -54,7 +54,9 @@ LABELS = StoredItems(
     taken=lambda label: (f"the project has a label {label.name!r} already", "duplicate_name"),
 )
 # The lock keeps a label from being deleted while it is added to a card.
-_KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
+_SHARE_LOCK = (
+    select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
+)
 _LIST = Pages(LabelRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
 
 
@@ -66,16 +68,18 @@ def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement
     return remaining
 
 
-_label_ids = type_coerce(cards.c.label_ids, Text)
-_id = bindparam("_label_id", type_=Text)
+_ID = bindparam("_label_id", type_=Text)
+_IDS_OF_CARD = type_coerce(cards.c.label_ids, Text)
 _HAS_LABEL = and_(
-    cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
+    cards.c.project_id == bindparam("_project_id"), _IDS_OF_CARD.like(literal('%"') + _ID + literal('"%'))
 )
-_STORE_IDS = trash.build_references(cards.c.label_ids, _label_ids, _HAS_LABEL)
+_STORE_FORMER_IDS = trash.build_references(cards.c.label_ids, _IDS_OF_CARD, _HAS_LABEL)
 _REMOVE_FROM_CARDS = (
     update(cards)
     .where(_HAS_LABEL)
-    .values(label_ids=_remove_id(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
+    .values(
+        label_ids=_remove_id(_IDS_OF_CARD, _ID), version=cards.c.version + 1, updated_at=bindparam("_now")
+    )
     .returning(cards.c.id, cards.c.label_ids, cards.c.version)
 )
 
@@ -102,23 +106,23 @@ def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Labe
 def list_labels(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Label]:
     """Return the labels of a project in order of creation."""
     project = access.project(uow, ref).row
-    return _LIST.fetch(uow, request, _label, _project_id=project.id)
+    return _LIST.fetch(uow, request, LABELS.to_value, _project_id=project.id)
 
 
-def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
+def load_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
     """Return all labels of a project in order of creation.
 
     Args:
         project_id: The project.
     """
-    return list(_LIST.fetch(uow, Paged(), _label, _project_id=project_id).items)
+    return list(_LIST.fetch(uow, Paged(), LABELS.to_value, _project_id=project_id).items)
 
 
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Change the name or the color of a label."""
     loaded = access.label(uow, ref)
-    before = _label(loaded.row)
+    before = LABELS.to_value(loaded.row)
     after = update_value(before, request, uow.now)
     if after is not before:
         LABELS.update(uow, before, after)
@@ -130,21 +134,21 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     """Move a label to the trash, and remove it from all cards."""
     loaded = access.label(uow, ref)
-    label = _label(loaded.row)
-    # This locks the label. A unit that adds it to a card holds a share lock on it, so the change is visible afterwards.
+    label = LABELS.to_value(loaded.row)
     item = trash.Item(label.id, label.name, label.project_id)
+    # This locks the label. A unit that adds it to a card holds a share lock on it, so the change is visible afterwards.
     trash_id = trash.put_item(uow, labels, "label", item, loaded.roles)
     parameters = {"_project_id": label.project_id, "_label_id": label.id}
-    stored_rows = uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id}).all()
+    former_rows = uow.connection.execute(_STORE_FORMER_IDS, {**parameters, "_trash_id": trash_id}).all()
     LABELS.delete(uow, label)
     changed_rows = uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now}).all()
     former_ids = dict[str, object]()
     if len(changed_rows) <= VALUES_MAX:
-        former_ids = {row.key: orjson.loads(row.data) for row in stored_rows}
-    values = [
+        former_ids = {row.key: orjson.loads(row.data) for row in former_rows}
+    changed_values = [
         ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
     ]
-    emit_change(uow, loaded.roles.workspace_id, label, None, **describe_values(values))
+    emit_change(uow, loaded.roles.workspace_id, label, None, **describe_values(changed_values))
     return Deleted(broken_automations=[])
 
 
@@ -153,13 +157,13 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Add a label of its project to a card; no effect if the card has it."""
     loaded = access.card_label(uow, ref)
     if uses_row_locks(uow):
-        access.require_row(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
+        access.require_row(uow.connection.execute(_SHARE_LOCK, {"_id": ref.label_id}).first(), "Label")
     loaded = access.lock_card(uow, loaded)
-    ids = loaded.card.label_ids
-    if ref.label_id not in ids:
-        if len(ids) >= LABELS_MAX:
+    label_ids = loaded.card.label_ids
+    if ref.label_id not in label_ids:
+        if len(label_ids) >= LABELS_MAX:
             raise Conflict(f"a card has at most {LABELS_MAX} labels", code="labels_full")
-        change_card(uow, loaded, label_ids=[*ids, ref.label_id])
+        change_card(uow, loaded, label_ids=[*label_ids, ref.label_id])
     return Ok()
 
 
@@ -169,7 +173,3 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     loaded = access.lock_card(uow, access.card_label(uow, ref))
     change_card(uow, loaded, label_ids=[id for id in loaded.card.label_ids if id != ref.label_id])
     return Ok()
-
-
-def _label(row: LabelRow) -> Label:
-    return LABELS.to_value(row)

@@ -24,7 +24,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
 from stellary.core.board import scope_access
 from stellary.core.board.columns import scope_columns
-from stellary.core.board.labels import project_labels
+from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import scope_cards
 from stellary.core.board.queries import card_counts
 from stellary.core.board.queries.card_lists import CardList
@@ -75,7 +75,7 @@ def _load_stats(uow: UnitOfWork, scope: LoadedScopeRow) -> StatsView:
     parameters = {"_scope_id": scope.id, "_since": first}
     count_labels = stats_rules.CountLabels(
         columns=scope_columns(uow, scope.project_id, scope.id),
-        labels=project_labels(uow, scope.project_id),
+        labels=load_labels(uow, scope.project_id),
         names={id: person.name for id, person in assignees.items()},
     )
     completions = card_counts.load_completions(uow, scope.id, first)

@@ -16,7 +16,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts import people
 from stellary.core.board.changes.changed_values import describe_values
 from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS, scope_columns
-from stellary.core.board.labels import project_labels
+from stellary.core.board.labels import load_labels
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import find_place
 from stellary.core.board.projects import load_project
@@ -82,7 +82,7 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     former_ids = trash.load_rows(uow, item.id, cards.c.label_ids)
     _reinsert_with_name(uow, item, labels, name, "label")
     values = add_label_to_cards(uow, item, former_ids)
-    label = next(label for label in project_labels(uow, project_id) if label.id == item.item_id)
+    label = next(label for label in load_labels(uow, project_id) if label.id == item.item_id)
     emit_restored(uow, item, label, new_name=_find_new_name(item, name), meta=describe_values(values))
 
 
