@@ -6,9 +6,9 @@ import json
 import operator
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import attrs
 import orjson
@@ -44,7 +44,10 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
 
 
 class Value(Displayable):
-    """The base class of response values. They compare by their fields; treat them as immutable."""
+    """The base class of response values. They compare by their fields; treat them as immutable.
+
+    A value is also a mapping of its fields, so that ``dict(card)`` and ``pandas.DataFrame(cards)`` work.
+    """
 
     __slots__ = ("_raw",)
     _raw: Mapping[str, Any]
@@ -63,6 +66,35 @@ class Value(Displayable):
         """Return the value as JSON text with wire names."""
         return dump({**as_dict(self), **self.raw} if self.raw else self).decode()
 
+    def evolve(self, **changes: object) -> Self:
+        """Return a copy with some fields replaced, which keeps ``raw``.
+
+        Args:
+            changes: The new values of fields, by name.
+        """
+        copy = object.__new__(type(self))
+        copy.__setstate__(({**dict(self.items()), **changes}, self.raw))
+        return copy
+
+    def items(self) -> Iterator[tuple[str, object]]:
+        """Yield the names of the fields with their values."""
+        return ((name, getattr(self, name)) for name in _names(type(self)))
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the fields."""
+        return _names(type(self))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_names(type(self)))
+
+    def __len__(self) -> int:
+        return len(_names(type(self)))
+
+    def __getitem__(self, name: str) -> object:
+        if name not in _names(type(self)):
+            raise KeyError(name)
+        return getattr(self, name)
+
     def __eq__(self, other: object) -> bool:
         return _equal(self, other) if type(other) is type(self) else NotImplemented
 
@@ -80,6 +112,9 @@ class Value(Displayable):
             object.__setattr__(self, name, item)
         if state[1]:
             object.__setattr__(self, "_raw", state[1])
+
+
+Mapping.register(Value)
 
 
 class Stored(ABC):

@@ -189,7 +189,7 @@ def test_value_is_compared_by_fields_and_hashed_by_id():
     assert hash(one) == hash(other)
     assert one != read(Label, LABEL | {"name": "idea"})
     assert one != "bug"
-    assert one == pytest.approx(one)
+    assert one.__eq__(object()) is NotImplemented
     assert hash(Ok()) == hash(Ok())
 
 

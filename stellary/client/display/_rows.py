@@ -244,7 +244,7 @@ def _format_mapping(mapping: Mapping[str, Any], name: str, options: RenderOption
 
 def summarize(value: Any) -> str:
     """Return a nested value in a few words."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return ", ".join(f"{key} {summarize(item)}" for key, item in list(value.items())[:6])
     if isinstance(value, list | tuple):
         return ", ".join(summarize(item) for item in value[:6])
@@ -273,5 +273,5 @@ _FORMATTERS: tuple[tuple[Any, Callable[..., Cell]], ...] = (
     (date, lambda day, name, options: (Span(w.format_day(day, options.now), "quiet"),)),
     (str, _format_text),
     ((list, tuple), _format_list),
-    (Mapping, _format_mapping),
+    (dict, _format_mapping),
 )
