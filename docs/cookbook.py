@@ -16,6 +16,7 @@ GROUPS = {
     "Cards": [
         "import_a_csv_file",
         "edit_many_cards",
+        "edit_cards_in_a_data_frame",
         "find_stale_cards",
         "delete_and_restore_a_card",
         "undo_a_change",

@@ -37,7 +37,7 @@ _CALLING = "stellary.client.calling"
 _WHEN_RUN = {
     **dict.fromkeys(("TYPE_CHECKING", "overload"), "typing"),
     "CallPlan": f"{_CALLING}.call",
-    **dict.fromkeys(("C", "ItemHandle", "Resource", "SlugHandle"), f"{_CALLING}.method"),
+    **dict.fromkeys(("C", "ItemHandle", "ListHandle", "Resource", "SlugHandle"), f"{_CALLING}.method"),
     "conceal": "stellary.contract.redaction",
     "UNSET": "stellary.contract.unset",
 }
@@ -85,8 +85,10 @@ class ModuleWriter:
         handle = self._handles[name]
         self._hides_list = any(method.name == "list" for method in self._methods[name])
         kind = "SlugHandle" if self._last_id(name).endswith("_slug") else "ItemHandle"
-        base = handle.get("base") or (kind if name.endswith("Handle") else "Resource")
-        yield f"\n\nclass {class_name(name, handle)}({base}[C]):"
+        plain = "ListHandle" if self._hides_list else "Resource"
+        bases = [handle["base"]] if "base" in handle else []
+        bases += [kind if name.endswith("Handle") else plain] if not bases or self._hides_list else []
+        yield f"\n\nclass {class_name(name, handle)}({', '.join(f'{base}[C]' for base in bases)}):"
         yield _indent(_quote(handle.get("about", f"The endpoints of ``{name}``.").strip()))
         for method in self._methods[name]:
             yield ""

@@ -167,8 +167,8 @@ def print_fields(fields: Iterable[str]) -> None:
 
 def print_handle(handle: Resource[Sync], view_name: str | None = None) -> None:
     """Load and print the view of a handle."""
+    from stellary.client.calling.steps import run_steps
     from stellary.client.display._asking import load_view
-    from stellary.client.transfer.steps import run_steps
 
     draw(run_steps(load_view(handle, view_name)))
 

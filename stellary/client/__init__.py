@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stellary.client._client import AsyncStellary, Stellary
     from stellary.client.calling.capture import Exchange
+    from stellary.client.calling.frames import to_frame
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.port_transport import PortTransport
     from stellary.client.calling.raw_response import with_raw_response
@@ -22,6 +23,7 @@ __all__ = [
     "Response",
     "Stellary",
     "log",
+    "to_frame",
     "with_raw_response",
 ]
 
@@ -34,6 +36,7 @@ _MODULES = {
     "Response": "calling.response",
     "Stellary": "_client",
     "log": "calling.settings",
+    "to_frame": "calling.frames",
     "with_raw_response": "calling.raw_response",
 }
 

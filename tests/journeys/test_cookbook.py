@@ -117,6 +117,14 @@ def try_edit_many_cards(recipe: ModuleType, at: Kitchen) -> None:
     assert {card.title for card in at.board.cards.list(priority="high")} == {"Plan", "Plot"}
 
 
+def try_edit_cards_in_a_data_frame(recipe: ModuleType, at: Kitchen) -> None:
+    late = at.add("Late", due_date=datetime.now(UTC) - timedelta(days=1))
+    at.add("Later", due_date=datetime.now(UTC) + timedelta(days=9))
+    assert recipe.move_late_cards(at.board, at.doing.name) == 1
+    moved = at.board.cards.get(late)
+    assert (moved.column_id, moved.due_date - late.due_date) == (at.doing.id, timedelta(days=7))
+
+
 def try_write_a_weekly_report(recipe: ModuleType, at: Kitchen) -> None:
     now = datetime.now(UTC)
     at.board.cards.create(at.done, title="Plan")

@@ -130,6 +130,20 @@ def test_notebook_reviews_a_week(run):
     assert outputs.streams() == ""
 
 
+@pytest.mark.slow("runs a notebook")
+def test_notebook_edits_a_board_as_a_frame(run):
+    outputs = run("frames.ipynb")
+    _, table, picture, _ = outputs.data("text/html")
+    assert "Pay by invoice" in table
+    assert "linear-gradient" in picture
+    assert "20 h" in picture
+    (board,) = outputs.after('board.show("list")')
+    rows = {row.texts("td")[1]: row.texts("td")[2:] for row in board.all("tr")[1:]}
+    assert rows["Pay by card"] == ["To Do", "open", "▲ high", "Jane Doe", "19 Mar 2027"]
+    assert "low" in rows["Pay by invoice"][2]
+    assert outputs.streams() == ""
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebook_is_stored_without_output(path: Path):
     """The output contains ids and dates. A test runs the notebooks, and the guide has screenshots."""
@@ -138,5 +152,6 @@ def test_notebook_is_stored_without_output(path: Path):
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
 
 
-def test_docs_have_two_notebooks():
-    assert [path.name for path in NOTEBOOKS] == ["review_a_week.ipynb", "set_up_a_project.ipynb"]
+def test_docs_have_three_notebooks():
+    names = ["frames.ipynb", "review_a_week.ipynb", "set_up_a_project.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == names

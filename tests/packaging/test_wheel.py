@@ -56,6 +56,14 @@ from stellary.contract.cards import GET_CARD
 assert "<" in example(GET_CARD)._repr_mimebundle_()["text/html"]
 import rich, tqdm
 """,
+    "frames": """
+from stellary.client import to_frame
+import narwhals
+try:
+    to_frame([])
+except ModuleNotFoundError as error:
+    assert str(error) == "a frame needs pandas or polars, which is not installed: pip install pandas"
+""",
     "cli": """
 import subprocess, sys
 from pathlib import Path

@@ -102,6 +102,7 @@ class _Caller:
             rows,
             next_cursor(response.headers),
             lambda cursor: load_page(plan, path_params, attrs.evolve(payload, cursor=cursor)),
+            (self, plan, path_params),
         )
 
     def _start_flow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> StreamFlow[Any]:

@@ -26,6 +26,10 @@ from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
 from stellary.contract.unset import UNSET, Unset
 
+if TYPE_CHECKING:
+    from stellary.client.calling.frames import Backend, Frame
+    from stellary.client.calling.steps import Steps
+
 T = TypeVar("T")
 Later = Coroutine[Any, Any, T]
 
@@ -153,6 +157,11 @@ class Resource(Displayable, Generic[C]):
     def _awaits(self) -> bool:
         return isinstance(self._caller, AsyncCaller)
 
+    def _run_steps(self, steps: Steps[T]) -> Any:
+        from stellary.client.calling.steps import run_steps, run_steps_async
+
+        return run_steps_async(steps) if self._awaits else run_steps(steps)
+
     def _extend_path(self, **parts: object) -> dict[str, str]:
         """Return the path parameters of a resource below this one."""
         return {**self._path_params, **{name: segment(name, part) for name, part in parts.items()}}
@@ -191,6 +200,30 @@ class Resource(Displayable, Generic[C]):
     def __repr__(self) -> str:
         where = ", ".join(f"{name}={part!r}" for name, part in self._path_params.items())
         return f"{type(self).__name__}({where})"
+
+
+class ListHandle(Resource[C]):
+    """A handle of a collection, whose list it loads."""
+
+    @overload
+    def frame(self: ListHandle[Sync], *, backend: Backend | None = None) -> Frame: ...
+    @overload
+    def frame(self: ListHandle[Async], *, backend: Backend | None = None) -> Later[Frame]: ...
+    def frame(self, *, backend: Backend | None = None) -> Frame:
+        """Return the whole list as a frame, with a row for each item, a column for each field, and names beside ids.
+
+        Loads 500 rows per request, and names in a constant number of requests. ``list(…).frame()`` returns the frame of a
+        filtered list.
+
+        Args:
+            backend: ``pandas`` or ``polars``. Default: the one that is installed, pandas first.
+
+        Raises:
+            ModuleNotFoundError: narwhals or the backend is not installed.
+        """
+        from stellary.client.calling.frames import load_frame
+
+        return self._run_steps(load_frame(self, backend))
 
 
 class ItemHandle(Resource[C]):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.errors import EndlessPages
 from stellary.contract.rendering import Displayable
+
+if TYPE_CHECKING:
+    from stellary.client.calling.call import CallPlan
+    from stellary.client.calling.frames import Backend, Frame
+
+    ListOrigin = tuple[Any, CallPlan, Mapping[str, str]]
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 200
@@ -24,6 +30,7 @@ class _BasePage(list[T], Displayable):
     next_cursor: str | None = None
     next_page: Callable[[], Any]
     _follow: Callable[[str], Any] | None = None
+    _origin: ListOrigin | None = None
 
     @property
     def has_more(self) -> bool:
@@ -31,7 +38,7 @@ class _BasePage(list[T], Displayable):
         return self.next_cursor is not None
 
     def __reduce__(self) -> tuple[type[list[T]], tuple[list[T]]]:
-        # A copy is a plain list, because ``_follow`` holds the client and so its token.
+        # A copy is a plain list, because the page holds the client and so its token.
         return list, (list(self),)
 
 
@@ -46,6 +53,20 @@ class Page(_BasePage[T]):
             following: Page[T] = self._follow(self.next_cursor)
         return following
 
+    def frame(self, *, backend: Backend | None = None) -> Frame:
+        """Return the rows of this page as a frame, with a column for each field, and names beside ids.
+
+        Args:
+            backend: ``pandas`` or ``polars``. Default: the one that is installed, pandas first.
+
+        Raises:
+            ModuleNotFoundError: narwhals or the backend is not installed.
+        """
+        from stellary.client.calling.frames import make_frame
+        from stellary.client.calling.steps import run_steps
+
+        return run_steps(make_frame(self, backend))
+
 
 class AsyncPage(_BasePage[T]):
     """A page of a list, for async callers."""
@@ -58,8 +79,28 @@ class AsyncPage(_BasePage[T]):
             following: AsyncPage[T] = await self._follow(self.next_cursor)
         return following
 
+    async def frame(self, *, backend: Backend | None = None) -> Frame:
+        """Return the rows of this page as a frame, with a column for each field, and names beside ids.
 
-def page(kind: type[Any], rows: list[Any], cursor: str | None, follow: Callable[[str], Any]) -> Any:
+        Args:
+            backend: ``pandas`` or ``polars``. Default: the one that is installed, pandas first.
+
+        Raises:
+            ModuleNotFoundError: narwhals or the backend is not installed.
+        """
+        from stellary.client.calling.frames import make_frame
+        from stellary.client.calling.steps import run_steps_async
+
+        return await run_steps_async(make_frame(self, backend))
+
+
+def page(
+    kind: type[Any],
+    rows: list[Any],
+    cursor: str | None,
+    follow: Callable[[str], Any],
+    origin: ListOrigin | None = None,
+) -> Any:
     """Return rows as a page of the given class.
 
     Args:
@@ -67,11 +108,13 @@ def page(kind: type[Any], rows: list[Any], cursor: str | None, follow: Callable[
         rows: The rows of the page.
         cursor: The cursor of the next page; None on the last one.
         follow: Loads the page at a cursor.
+        origin: The caller, the plan and the parameters of the path that loaded the page; None for a page without a frame.
 
     Returns:
         The page.
     """
     listing = kind(rows)
+    listing._origin = origin  # noqa: SLF001 - of this module
     if cursor is not None:
         listing.next_cursor = cursor
         listing._follow = follow  # noqa: SLF001 - of this module

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
 from stellary.client.calling.method import Resource
+from stellary.client.calling.steps import Steps, run_steps, run_steps_async
 from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
@@ -18,8 +19,7 @@ from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
-ViewSteps = Generator[Callable[[], Any], Any, View]
-"""Yields the calls to make, whose results are awaitable for AsyncStellary, receives each result, and returns the view."""
+ViewSteps = Steps[View]
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")
 
@@ -48,23 +48,11 @@ def load(handle: Resource[Any], view: str | None = None) -> View:
     """
     if handle._awaits:  # noqa: SLF001 - of the client
         raise TypeError("load() takes a handle of Stellary, not of AsyncStellary")
-    steps = load_view(handle, view)
-    try:
-        step = next(steps)
-        while True:
-            step = steps.send(step())
-    except StopIteration as end:
-        loaded: View = end.value
-        return loaded
+    return run_steps(load_view(handle, view))
 
 
 async def _show_async(steps: ViewSteps) -> None:
-    try:
-        step = next(steps)
-        while True:
-            step = steps.send(await step())
-    except StopIteration as end:
-        put(end.value)
+    put(await run_steps_async(steps))
 
 
 def load_view(handle: Resource[Any], view: str | None) -> ViewSteps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.activities import LIST_ACTIVITY, LIST_ORGANIZATION_ACTIVITY, LIST_WORKSPACE_ACTIVITY, UNDO_ACTIVITY
 from stellary.contract.unset import UNSET
 
@@ -25,7 +25,7 @@ _LIST_WORKSPACE_ACTIVITY = CallPlan(LIST_WORKSPACE_ACTIVITY)
 _UNDO_ACTIVITY = CallPlan(UNDO_ACTIVITY)
 
 
-class OrganizationActivity(Resource[C]):
+class OrganizationActivity(ListHandle[C]):
     """The activities of an organization, newest first: changes of its members, its workspaces and itself."""
 
     @overload
@@ -107,7 +107,7 @@ class OrganizationActivity(Resource[C]):
         return self._caller.iterate(_LIST_ORGANIZATION_ACTIVITY, self._path_params, payload)
 
 
-class WorkspaceActivity(Resource[C]):
+class WorkspaceActivity(ListHandle[C]):
     """The activities of a workspace that are not about cards, newest first."""
 
     @overload
@@ -189,7 +189,7 @@ class WorkspaceActivity(Resource[C]):
         return self._caller.iterate(_LIST_WORKSPACE_ACTIVITY, self._path_params, payload)
 
 
-class ProjectActivity(Resource[C]):
+class ProjectActivity(ListHandle[C]):
     """The activities of a project, newest first; ``card_id`` selects those of one card."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, FOLLOW_MISSION, GET_MISSION, LIST_MISSIONS
 from stellary.contract.agents import (CREATE_AGENT, CREATE_AGENT_TOKEN, DELETE_AGENT, GET_AGENT, LIST_AGENTS,
         LIST_AGENT_TOKENS, LIST_AUDIT, REVOKE_AGENT_TOKEN, UPDATE_AGENT)
@@ -49,7 +49,7 @@ _REVOKE_AGENT_TOKEN = CallPlan(REVOKE_AGENT_TOKEN)
 _UPDATE_AGENT = CallPlan(UPDATE_AGENT)
 
 
-class AgentsMethods(Resource[C]):
+class AgentsMethods(ListHandle[C]):
     """The endpoints of ``Agents``."""
 
     @overload
@@ -346,7 +346,7 @@ class AgentHandleMethods(ItemHandle[C]):
         return self._caller.list(_LIST_AUDIT, self._path_params, _LIST_AUDIT.build_payload(limit=limit, cursor=cursor))
 
 
-class AgentTokens(Resource[C]):
+class AgentTokens(ListHandle[C]):
     """The tokens of an agent. Only the result of ``create`` holds the secret."""
 
     @overload
@@ -446,7 +446,7 @@ class AgentTokens(Resource[C]):
         return self._caller.one(_REVOKE_AGENT_TOKEN, self._extend_path(token_id=token))
 
 
-class AgentMissions(Resource[C]):
+class AgentMissions(ListHandle[C]):
     """The missions of an agent; ``workspace.mission(id)`` is the handle of one."""
 
     @overload
@@ -677,7 +677,7 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.one(_REJECT_ALL, self._path_params, _REJECT_ALL.build_payload(reason=reason))
 
 
-class Proposals(Resource[C]):
+class Proposals(ListHandle[C]):
     """The changes that agents of a workspace have proposed. ``approve`` and ``reject`` require a person's login."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.api_tokens import CREATE_API_TOKEN, DELETE_API_TOKEN, LIST_API_TOKENS
 from stellary.contract.unset import UNSET
 
@@ -25,7 +25,7 @@ _DELETE_API_TOKEN = CallPlan(DELETE_API_TOKEN)
 _LIST_API_TOKENS = CallPlan(LIST_API_TOKENS)
 
 
-class ApiTokens(Resource[C]):
+class ApiTokens(ListHandle[C]):
     """The caller's personal access tokens. They require a login, not a personal access token."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.attachments import DELETE_ATTACHMENT, DOWNLOAD_ATTACHMENT, LIST_ATTACHMENTS
 from stellary.contract.unset import UNSET
 
@@ -22,7 +22,7 @@ _DOWNLOAD_ATTACHMENT = CallPlan(DOWNLOAD_ATTACHMENT)
 _LIST_ATTACHMENTS = CallPlan(LIST_ATTACHMENTS)
 
 
-class AttachmentsMethods(Resource[C]):
+class AttachmentsMethods(ListHandle[C]):
     """The endpoints of ``Attachments``."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.automations import (CREATE_AUTOMATION, DELETE_AUTOMATION, GET_AUTOMATION, LIST_AUTOMATIONS,
         LIST_TRACES, LIST_TRIGGERS, TOGGLE_AUTOMATION, UPDATE_AUTOMATION)
 from stellary.contract.unset import UNSET
@@ -29,7 +29,7 @@ _TOGGLE_AUTOMATION = CallPlan(TOGGLE_AUTOMATION)
 _UPDATE_AUTOMATION = CallPlan(UPDATE_AUTOMATION)
 
 
-class Automations(Resource[C]):
+class Automations(ListHandle[C]):
     """The automations of a project. ``traces`` lists the runs of one, ``triggers`` the events to which they can react."""
 
     @overload

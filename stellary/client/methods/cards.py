@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.cards import CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_CARDS, UPDATE_CARD, UPDATE_CARDS
 from stellary.contract.unset import UNSET
 
@@ -30,7 +30,7 @@ _UPDATE_CARD = CallPlan(UPDATE_CARD)
 _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
 
 
-class CardsMethods(Resource[C]):
+class CardsMethods(ListHandle[C]):
     """The endpoints of ``Cards``."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.checklists import ADD_CHECKLIST_ITEM, DELETE_CHECKLIST_ITEM, LIST_CHECKLIST_ITEMS, UPDATE_CHECKLIST_ITEM
 from stellary.contract.unset import UNSET
 
@@ -23,7 +23,7 @@ _LIST_CHECKLIST_ITEMS = CallPlan(LIST_CHECKLIST_ITEMS)
 _UPDATE_CHECKLIST_ITEM = CallPlan(UPDATE_CHECKLIST_ITEM)
 
 
-class Checklist(Resource[C]):
+class Checklist(ListHandle[C]):
     """The steps of a card."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
 from stellary.contract.unset import UNSET
 
@@ -24,7 +24,7 @@ _LIST_COLUMNS = CallPlan(LIST_COLUMNS)
 _UPDATE_COLUMN = CallPlan(UPDATE_COLUMN)
 
 
-class ColumnsMethods(Resource[C]):
+class ColumnsMethods(ListHandle[C]):
     """The endpoints of ``Columns``."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.comments import (CREATE_COMMENT, CREATE_DOCUMENT_COMMENT, DELETE_COMMENT, DELETE_DOCUMENT_COMMENT,
         LIST_COMMENTS, LIST_DOCUMENT_COMMENTS, UPDATE_COMMENT, UPDATE_DOCUMENT_COMMENT)
 from stellary.contract.unset import UNSET
@@ -28,7 +28,7 @@ _UPDATE_COMMENT = CallPlan(UPDATE_COMMENT)
 _UPDATE_DOCUMENT_COMMENT = CallPlan(UPDATE_DOCUMENT_COMMENT)
 
 
-class Comments(Resource[C]):
+class Comments(ListHandle[C]):
     """The comments on a card, oldest first."""
 
     @overload
@@ -145,7 +145,7 @@ class Comments(Resource[C]):
         return self._caller.one(_DELETE_COMMENT, self._extend_path(comment_id=comment))
 
 
-class DocumentComments(Resource[C]):
+class DocumentComments(ListHandle[C]):
     """The comments on a document, oldest first."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle, Resource
 from stellary.contract.custom_fields import (CREATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS,
         SET_CUSTOM_FIELDS, UPDATE_CUSTOM_FIELD)
 from stellary.contract.unset import UNSET
@@ -28,7 +28,7 @@ _SET_CUSTOM_FIELDS = CallPlan(SET_CUSTOM_FIELDS)
 _UPDATE_CUSTOM_FIELD = CallPlan(UPDATE_CUSTOM_FIELD)
 
 
-class CustomFields(Resource[C]):
+class CustomFields(ListHandle[C]):
     """The custom fields of a project."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, GET_DOCUMENT, GET_VERSION, LIST_DOCUMENTS,
         LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
 from stellary.contract.unset import UNSET
@@ -32,7 +32,7 @@ _SUBMIT_REVIEW = CallPlan(SUBMIT_REVIEW)
 _UPDATE_DOCUMENT = CallPlan(UPDATE_DOCUMENT)
 
 
-class DocumentsMethods(Resource[C]):
+class DocumentsMethods(ListHandle[C]):
     """The endpoints of ``Documents``."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle, Resource
 from stellary.contract.labels import (ADD_LABEL_TO_CARD, CREATE_LABEL, DELETE_LABEL, LIST_LABELS, REMOVE_LABEL_FROM_CARD,
         UPDATE_LABEL)
 from stellary.contract.unset import UNSET
@@ -26,7 +26,7 @@ _REMOVE_LABEL_FROM_CARD = CallPlan(REMOVE_LABEL_FROM_CARD)
 _UPDATE_LABEL = CallPlan(UPDATE_LABEL)
 
 
-class Labels(Resource[C]):
+class Labels(ListHandle[C]):
     """The labels of a project. ``add_to_card`` and ``remove_from_card`` take the card first and then the label."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.notifications import COUNT_NOTIFICATIONS, LIST_NOTIFICATIONS, READ_ALL_NOTIFICATIONS, READ_NOTIFICATION
 from stellary.contract.unset import UNSET
 
@@ -23,7 +23,7 @@ _READ_ALL_NOTIFICATIONS = CallPlan(READ_ALL_NOTIFICATIONS)
 _READ_NOTIFICATION = CallPlan(READ_NOTIFICATION)
 
 
-class Notifications(Resource[C]):
+class Notifications(ListHandle[C]):
     """The caller's notifications, newest first."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource, SlugHandle
+from stellary.client.calling.method import C, ListHandle, SlugHandle
 from stellary.contract.organizations import (ADD_ORGANIZATION_MEMBER, CREATE_ORGANIZATION, DELETE_ORGANIZATION,
         GET_ORGANIZATION, LEAVE_ORGANIZATION, LIST_ORGANIZATIONS, LIST_ORGANIZATION_MEMBERS, REMOVE_ORGANIZATION_MEMBER,
         UPDATE_ORGANIZATION, UPDATE_ORGANIZATION_MEMBER)
@@ -33,7 +33,7 @@ _UPDATE_ORGANIZATION = CallPlan(UPDATE_ORGANIZATION)
 _UPDATE_ORGANIZATION_MEMBER = CallPlan(UPDATE_ORGANIZATION_MEMBER)
 
 
-class OrganizationsMethods(Resource[C]):
+class OrganizationsMethods(ListHandle[C]):
     """The endpoints of ``Organizations``."""
 
     @overload
@@ -288,7 +288,7 @@ class OrganizationHandleMethods(SlugHandle[C]):
         return self._caller.one(_LEAVE_ORGANIZATION, self._path_params)
 
 
-class OrganizationMembers(Resource[C]):
+class OrganizationMembers(ListHandle[C]):
     """The members of an organization. ``update`` and ``remove`` take a user's id, or a member."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.unset import UNSET
 from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EXECUTE_PROJECT_DRAFT, GENERATE_ROADMAP,
         GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
@@ -31,7 +31,7 @@ _LIST_PROJECT_DRAFTS = CallPlan(LIST_PROJECT_DRAFTS)
 _REFINE_PROJECT_DRAFT = CallPlan(REFINE_PROJECT_DRAFT)
 
 
-class ProjectDrafts(Resource[C]):
+class ProjectDrafts(ListHandle[C]):
     """The project drafts of a workspace. Call it with an id for the handle of one."""
 
     @overload

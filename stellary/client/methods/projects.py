@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
@@ -46,7 +46,7 @@ _UNDO_ACTIVITY = CallPlan(UNDO_ACTIVITY)
 _UPDATE_PROJECT = CallPlan(UPDATE_PROJECT)
 
 
-class ProjectsMethods(Resource[C]):
+class ProjectsMethods(ListHandle[C]):
     """The endpoints of ``Projects``."""
 
     @overload
@@ -483,7 +483,7 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_UNDO_ACTIVITY, self._extend_path(activity_id=activity))
 
 
-class ProjectMembers(Resource[C]):
+class ProjectMembers(ListHandle[C]):
     """The members of a project. ``remove`` takes a user's id, or a member."""
 
     @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle
 from stellary.contract.relations import CREATE_RELATION, DELETE_RELATION, LIST_RELATIONS
 from stellary.contract.unset import UNSET
 
@@ -23,7 +23,7 @@ _DELETE_RELATION = CallPlan(DELETE_RELATION)
 _LIST_RELATIONS = CallPlan(LIST_RELATIONS)
 
 
-class Relations(Resource[C]):
+class Relations(ListHandle[C]):
     """The relations of a card, from its point of view."""
 
     @overload

@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.scope_views import GET_VIEWS, SET_VIEW
 from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST_SCOPES, UPDATE_SCOPE
 from stellary.contract.unset import UNSET
@@ -182,7 +182,7 @@ class AnyScopes(Resource[C]):
         return ScopeHandle(self._caller, self._extend_path(scope_id=scope))
 
 
-class Scopes(AnyScopes[C]):
+class Scopes(AnyScopes[C], ListHandle[C]):
     """The scopes of a project. Call it with an id for the handle of one.
 
     ``board.columns.list(scope_id=…)`` and ``board.cards.list(scope_id=…)`` list the contents of one.

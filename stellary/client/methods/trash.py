@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource
+from stellary.client.calling.method import C, ListHandle, Resource
 from stellary.contract.trash import LIST_CONTAINERS, LIST_TRASH, PURGE_CONTAINER, PURGE_ITEM, RESTORE_CONTAINER, RESTORE_ITEM
 from stellary.contract.unset import UNSET
 
@@ -26,7 +26,7 @@ _RESTORE_CONTAINER = CallPlan(RESTORE_CONTAINER)
 _RESTORE_ITEM = CallPlan(RESTORE_ITEM)
 
 
-class Trash(Resource[C]):
+class Trash(ListHandle[C]):
     """The deleted items of a workspace. ``restore`` and ``delete`` take the ``id`` of an item in the trash, or the item."""
 
     @overload
@@ -147,7 +147,7 @@ class Trash(Resource[C]):
         return self._caller.one(_PURGE_ITEM, self._extend_path(trash_id=trash))
 
 
-class ContainerTrash(Resource[C]):
+class ContainerTrash(ListHandle[C]):
     """The deleted organizations and workspaces that the caller administers.
 
     ``restore`` and ``delete`` take the ``id`` of an item in the trash, or the item. They require a login, not a personal

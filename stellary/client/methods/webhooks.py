@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ItemHandle, Resource
+from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.unset import UNSET
 from stellary.contract.webhooks import CREATE_WEBHOOK, DELETE_WEBHOOK, LIST_DELIVERIES, LIST_WEBHOOKS, REDELIVER, UPDATE_WEBHOOK
 
@@ -27,7 +27,7 @@ _REDELIVER = CallPlan(REDELIVER)
 _UPDATE_WEBHOOK = CallPlan(UPDATE_WEBHOOK)
 
 
-class Webhooks(Resource[C]):
+class Webhooks(ListHandle[C]):
     """The webhooks of a workspace. Call it with an id for the handle of one."""
 
     @overload

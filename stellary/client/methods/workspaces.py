@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, Resource, SlugHandle
+from stellary.client.calling.method import C, ListHandle, Resource, SlugHandle
 from stellary.contract.redaction import conceal
 from stellary.contract.search import SEARCH
 from stellary.contract.unset import UNSET
@@ -44,7 +44,7 @@ _UPDATE_WORKSPACE = CallPlan(UPDATE_WORKSPACE)
 _UPDATE_WORKSPACE_MEMBER = CallPlan(UPDATE_WORKSPACE_MEMBER)
 
 
-class WorkspacesMethods(Resource[C]):
+class WorkspacesMethods(ListHandle[C]):
     """The endpoints of ``Workspaces``."""
 
     @overload
@@ -363,7 +363,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.follow(_STREAM_EVENTS, self._path_params, _STREAM_EVENTS.build_payload(last_event_id=last_event_id))
 
 
-class WorkspaceMembers(Resource[C]):
+class WorkspaceMembers(ListHandle[C]):
     """The members of a workspace. ``update`` and ``remove`` take a user's id, or a member."""
 
     @overload
@@ -499,7 +499,7 @@ class WorkspaceMembers(Resource[C]):
         return self._caller.one(_REMOVE_WORKSPACE_MEMBER, self._extend_path(user_id=user))
 
 
-class Invitations(Resource[C]):
+class Invitations(ListHandle[C]):
     """The pending invitations to a workspace; ``workspace.members.invite`` creates them."""
 
     @overload

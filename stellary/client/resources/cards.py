@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.method import Async, C, IdLike, Later, Sync
 from stellary.client.methods.cards import CardHandleMethods, CardsMethods
-from stellary.contract.cards import Card, CardInColumn
+from stellary.contract.cards import Card, CardChange, CardInColumn
 
 if TYPE_CHECKING:
     from stellary.client.calling.form import ReportProgress
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from stellary.client.methods.labels import CardLabels
     from stellary.client.methods.relations import Relations
     from stellary.client.resources.attachments import Attachments
+    from stellary.client.transfer.card_rows import CardSource, NanMeaning, RowClass
     from stellary.client.transfer.progress import Progress
     from stellary.contract.activities import Activity
 
@@ -28,30 +28,76 @@ class Cards(CardsMethods[C]):
 
     @overload
     def create_all(
-        self: Cards[Sync], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+        self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
     ) -> builtins.list[Card]: ...
     @overload
     def create_all(
-        self: Cards[Async], cards: Iterable[CardInColumn], *, progress: Progress | None = None
+        self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
     ) -> Later[builtins.list[Card]]: ...
-    def create_all(self, cards: Iterable[CardInColumn], *, progress: Progress | None = None) -> Any:
+    def create_all(
+        self, cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+    ) -> Any:
         """Create any number of cards in order, by as many calls of ``create_many`` as necessary.
 
         Args:
-            cards: The cards, which are created in batches of 100, all or none of each. If a call fails, earlier batches stay:
-                ``error.created`` holds their cards, and row numbers in the message count from the first of all cards.
+            cards: The cards, which are created in batches of 100, all or none of each: a frame of pandas or polars, or
+                ``CardInColumn`` and dicts with the names of Python or of the API. Names may replace ids (``column``,
+                ``assignee``, ``labels``), and custom fields are columns. Columns of ``frame()`` that a new card cannot have,
+                such as ``number``, are ignored. If a call fails, earlier batches stay: ``error.created`` holds their cards, and
+                row numbers in the message count from the first of all cards.
+            nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` leaves the field out, ``clear`` sends null.
             progress: True for a progress bar; or a callback that receives the number of created cards and of all cards.
 
         Returns:
             The cards, in the order given.
+
+        Raises:
+            Invalid: A column or a name is unknown, or a name and its id disagree; nothing was created.
+            ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
         """
-        from stellary.client.transfer.bulk_steps import create_cards
+        return self._write_all(cards, CardInColumn, nan, progress)
+
+    @overload
+    def update_all(
+        self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+    ) -> builtins.list[Card]: ...
+    @overload
+    def update_all(
+        self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+    ) -> Later[builtins.list[Card]]: ...
+    def update_all(
+        self, cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+    ) -> Any:
+        """Update any number of cards, by as many calls of ``update_many`` as necessary.
+
+        A frame that ``frame()`` has made can be edited and passed as it is. Rows with a ``version`` are compared with the cards
+        as they are now, and only what differs is sent; without that column, all fields are sent. Fields that cannot be written,
+        such as ``number``, are ignored.
+
+        Args:
+            cards: The changes, which are applied in batches of 100, all or none of each: a frame of pandas or polars, or
+                ``CardChange`` and dicts with the names of Python or of the API, each with an ``id``. Names may replace ids
+                (``column``, ``assignee``, ``labels``), and custom fields are columns. If a call fails, earlier batches stay:
+                ``error.created`` holds their cards.
+            nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` keeps the field, ``clear`` clears it.
+            progress: True for a progress bar; or a callback that receives the number of updated cards and of all cards.
+
+        Returns:
+            The updated cards, in the order given, without those that nothing would change.
+
+        Raises:
+            Invalid: A column or a name is unknown, or a name and its id disagree; nothing was updated.
+            PreconditionFailed: A card to update has changed since its ``version``; nothing was updated.
+            ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
+        """
+        return self._write_all(cards, CardChange, nan, progress)
+
+    def _write_all(self, cards: CardSource, cls: RowClass, nan: NanMeaning, progress: Progress | None) -> Any:
+        from stellary.client.transfer.bulk_steps import write_cards
         from stellary.client.transfer.progress import show_progress
-        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         def work(report: ReportProgress | None) -> Any:
-            steps = create_cards(self, cards, report)
-            return run_steps_async(steps) if self._awaits else run_steps(steps)
+            return self._run_steps(write_cards(self, cards, cls, nan, report))
 
         return show_progress(progress, "cards", "card", work, awaits=self._awaits)
 

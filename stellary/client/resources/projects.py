@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from stellary.client.calling.form import ReportProgress
+    from stellary.client.calling.steps import Steps
     from stellary.client.methods.activity import ProjectActivity
     from stellary.client.methods.automations import Automations
     from stellary.client.methods.custom_fields import CustomFields
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.flow import CumulativeFlow
     from stellary.client.transfer.progress import Progress
-    from stellary.client.transfer.steps import Steps
 
 _EXPORT = CallPlan(EXPORT_PROJECT)
 _IMPORT = CallPlan(IMPORT_PROJECT)
@@ -75,11 +75,9 @@ class Projects(ProjectsMethods[C]):
             OSError: The file cannot be read.
         """
         from stellary.client.transfer.progress import show_progress
-        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         def work(report: ReportProgress | None) -> Any:
-            steps = self._import_steps(file, report)
-            return run_steps_async(steps) if self._awaits else run_steps(steps)
+            return self._run_steps(self._import_steps(file, report))
 
         return show_progress(progress, "import", "card", work, awaits=self._awaits)
 
@@ -121,14 +119,12 @@ class Projects(ProjectsMethods[C]):
         from stellary.client.methods.auth import Auth
         from stellary.client.transfer.archive_steps import import_archive
         from stellary.client.transfer.progress import show_progress
-        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         without_key = self.with_options(idempotency_key=None, if_match=None)
         me = Auth(without_key._caller, {}).me  # noqa: SLF001 - of this package
 
         def work(report: ReportProgress | None) -> Any:
-            steps = import_archive(self, me, file, report)
-            return run_steps_async(steps) if self._awaits else run_steps(steps)
+            return self._run_steps(import_archive(self, me, file, report))
 
         return show_progress(progress, "import", "B", work, awaits=self._awaits)
 
@@ -161,11 +157,9 @@ class Projects(ProjectsMethods[C]):
         """
         from stellary.client.transfer.bulk_steps import import_projects
         from stellary.client.transfer.progress import show_progress
-        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         def work(report: ReportProgress | None) -> Any:
-            steps = import_projects(self, files, report)
-            return run_steps_async(steps) if self._awaits else run_steps(steps)
+            return self._run_steps(import_projects(self, files, report))
 
         return show_progress(progress, "projects", "project", work, awaits=self._awaits)
 
@@ -193,20 +187,13 @@ class ProjectHandle(ProjectHandleMethods[C]):
             since: The first day, in UTC. Default: the day of the first activity.
             until: The last day. Default: the day of the last activity.
         """
-        from stellary.client.transfer.steps import run_steps, run_steps_async
-
-        steps = self._load_flow(since, until)
-        return run_steps_async(steps) if self._awaits else run_steps(steps)
+        return self._run_steps(self._load_flow(since, until))
 
     def _load_flow(self, since: date | None, until: date | None) -> Steps[CumulativeFlow]:
+        from stellary.client.calling.frames import load_rows
         from stellary.client.transfer.flow import compute_flow
-        from stellary.contract.paging import LIMIT_MAX
 
-        page = yield partial(self.activity.list, limit=LIMIT_MAX)
-        activities = list(page)
-        while page.has_more:
-            page = yield page.next_page
-            activities += page
+        activities = yield from load_rows(self.activity.list)
         return compute_flow(activities, since=since, until=until)
 
     @overload
@@ -250,14 +237,12 @@ class ProjectHandle(ProjectHandleMethods[C]):
         """
         from stellary.client.transfer.archive_steps import export_archive
         from stellary.client.transfer.progress import show_progress
-        from stellary.client.transfer.steps import run_steps, run_steps_async
 
         caller: Any = self._caller
         export = partial(caller.response, _EXPORT, self._path_params)
 
         def work(report: ReportProgress | None) -> Any:
-            steps = export_archive(self, export, Path(path), report)
-            return run_steps_async(steps) if self._awaits else run_steps(steps)
+            return self._run_steps(export_archive(self, export, Path(path), report))
 
         return show_progress(progress, "export", "B", work, awaits=self._awaits)
 

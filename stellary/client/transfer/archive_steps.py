@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 import attrs
 
 from stellary.client.calling.form import ReportProgress
+from stellary.client.calling.steps import Steps
 from stellary.client.calling.target import TargetFile
 from stellary.client.errors import NotImported
 from stellary.client.transfer.archive import (
@@ -25,7 +26,6 @@ from stellary.client.transfer.archive import (
 )
 from stellary.client.transfer.byte_ranges import find_next_start
 from stellary.client.transfer.json_file import parse_json_file
-from stellary.client.transfer.steps import Steps
 from stellary.contract.errors import NotFound
 from stellary.contract.project_imports import NotCarried, ProjectImport
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from stellary.client.transfer.steps import Steps
+from stellary.client.calling.steps import Steps
+from stellary.client.transfer.card_rows import CardLists, CardSource, NanMeaning, RowClass, read_cards
+from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
     from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.client.calling.form import ReportProgress
-    from stellary.contract.cards import CardInColumn
 
 BATCH = 100
 """The number of cards per call; small, so that a progress bar moves."""
@@ -28,11 +29,8 @@ class Handle(Protocol):
     def with_options(self, *, idempotency_key: str | None) -> Self: ...
 
 
-class CardsHandle(Handle, Protocol):
-    """The handle of a project's cards."""
-
-    @property
-    def create_many(self) -> Callable[..., Any]: ...
+class CardsHandle(CardLists, Handle, Protocol):
+    """The handle of a project's cards, which has ``create_many`` and ``update_many``."""
 
 
 class ProjectsHandle(Handle, Protocol):
@@ -45,23 +43,31 @@ class ProjectsHandle(Handle, Protocol):
 H = TypeVar("H", bound=Handle)
 
 
-def create_cards(
-    handle: CardsHandle, cards: Iterable[CardInColumn], progress: ReportProgress | None
-) -> Steps[list[Any]]:
-    """Create cards in batches, each of them all or nothing.
+def write_cards(
+    handle: CardsHandle,
+    cards: CardSource,
+    cls: RowClass,
+    nan: NanMeaning,
+    progress: ReportProgress | None,
+) -> Steps[list[Card]]:
+    """Create or update cards in batches, each of them all or nothing.
 
     Args:
         handle: The cards of the project.
-        cards: The cards to create.
-        progress: Called with the number of created cards and the total.
+        cards: The cards: a frame, or requests and dicts.
+        cls: The class of the requests, ``CardInColumn`` or ``CardChange``.
+        nan: Whether missing values are omitted, or clear fields.
+        progress: Called with the number of finished cards and the total.
     """
-    every = list(cards)
+    rows = yield from read_cards(handle, cards, cls, nan)
+    every: list[object] = list(rows.values())
     batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
+    method, verb = ("create_many", "created") if cls is CardInColumn else ("update_many", "updated")
 
-    def to_call(number: int, batch: list[CardInColumn]) -> Callable[[], Any]:
-        return partial(with_own_key(handle, number).create_many, cards=batch)
+    def to_call(number: int, batch: list[object]) -> Callable[[], object]:
+        return partial(getattr(with_own_key(handle, number), method), cards=batch)
 
-    return _run_batches(batches, to_call, progress, "card")
+    return (yield from _run_batches(batches, to_call, progress, "card", [*rows], verb))
 
 
 def import_projects(
@@ -76,18 +82,30 @@ def import_projects(
     """
     batches = [[file] for file in files]
 
-    def to_call(number: int, batch: list[Any]) -> Callable[[], Any]:
+    def to_call(number: int, batch: list[object]) -> Callable[[], object]:
         return partial(with_own_key(handle, number).import_file, batch[0])
 
-    return _run_batches(batches, to_call, progress, "project")
+    return _run_batches(batches, to_call, progress, "project", range(len(batches)))
 
 
 def _run_batches(
-    batches: Sequence[list[Any]],
-    to_call: Callable[[int, Any], Callable[[], Any]],
+    batches: Sequence[list[object]],
+    to_call: Callable[[int, list[object]], Callable[[], object]],
     progress: ReportProgress | None,
     noun: str,
+    positions: Sequence[int],
+    verb: str = "created",
 ) -> Steps[list[Any]]:
+    """Make the calls of batches one after the other.
+
+    Args:
+        batches: The items of each call.
+        to_call: Returns the call of a batch.
+        progress: Called with the number of finished items and the total.
+        noun: The items, for messages.
+        positions: The position of each item among the rows of the caller.
+        verb: What a call does to the items, for messages.
+    """
     created: list[Any] = []
     total = sum(map(len, batches))
     for number, batch in enumerate(batches):
@@ -97,10 +115,11 @@ def _run_batches(
             if isinstance(error, StellaryError):
                 error.created = tuple(created)
             if isinstance(error, ApiError):
-                count_from_first(error, f"{noun}s", len(created))
+                renumber_rows(error, f"{noun}s", positions[len(created) :])
             if created:
                 error.add_note(
-                    f"{len(created)} of {total} {noun}s were created before that and still exist (error.created)"
+                    f"{len(created)} of {total} {noun}s were {verb} before that"
+                    f"{' and still exist' * (verb == 'created')} (error.created)"
                 )
             raise
         created += result if isinstance(result, list) else [result]
@@ -109,18 +128,18 @@ def _run_batches(
     return created
 
 
-def count_from_first(error: ApiError, field: str, before: int) -> None:
-    """Renumber the rows in an error of one call (``cards[3].title``) to count from the first row of all calls.
+def renumber_rows(error: ApiError, field: str, positions: Sequence[int]) -> None:
+    """Replace the numbers of rows in an error of one call (``cards[3].title``) by their positions among all rows.
 
     Args:
         error: The error, which is changed.
         field: The name of the list, such as ``cards``.
-        before: The number of rows before the first one of the call.
+        positions: The position of each row of the call.
     """
     row = re.compile(rf"\b{field}\[([0-9]{{1,9}})\]")
 
     def renumber(text: str) -> str:
-        return row.sub(lambda match: f"{field}[{int(match[1]) + before}]", text)
+        return row.sub(lambda match: f"{field}[{positions[min(int(match[1]), len(positions) - 1)]}]", text)
 
     error.message = renumber(error.message)
     error.args = (error.message,)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import orjson
 
 from stellary.client.calling.call import CallPlan
+from stellary.client.calling.steps import Steps
 from stellary.client.errors import UnsuitableFile
-from stellary.client.transfer.bulk_steps import count_from_first, with_own_key
+from stellary.client.transfer.bulk_steps import renumber_rows, with_own_key
 from stellary.client.transfer.json_file import parse_json_file
-from stellary.client.transfer.steps import Steps
 from stellary.contract.errors import ApiError
 from stellary.contract.multipart_imports import ADD_IMPORT_PART, CREATE_IMPORT, MultipartImport
 from stellary.contract.project_exports import ProjectFile
@@ -123,7 +123,7 @@ def _import_in_parts(
                 try:
                     yield _post(with_own_key(with_key, number + 1), _ADD_PART, payload)
                 except ApiError as error:
-                    count_from_first(error, "cards", sent)
+                    renumber_rows(error, "cards", range(sent, sent + len(part)))
                     raise
             sent += len(part)
             if progress is not None:
