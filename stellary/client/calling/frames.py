@@ -127,6 +127,8 @@ def make_frame(page: Anything, backend: Backend | None) -> Steps[Frame]:
         page: The page.
         backend: The library of the frame.
     """
+    if page._origin is None:  # noqa: SLF001 - of this package
+        return to_frame(page, backend=backend)
     writer = FrameWriter(backend)
     caller, plan, path_params = page._origin  # noqa: SLF001 - of this package
     origin = Origin(caller, path_params)
