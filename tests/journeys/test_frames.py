@@ -337,6 +337,8 @@ def test_pandas_reads_values_as_rows(board: ProjectHandle):
     assert "checklist_progress" in str(frame.T)
     card = board.cards.get("LAU-1")
     assert dict(card)["due_date"] == card.due_date == WHEN
+    assert board.cards.update_all([card]) == []
+    assert [card.title for card in board.cards.update_all([card.evolve(title="Other")])] == ["Other"]
     assert json.loads(json.dumps(card.to_dict()))["title"] == json.loads(card.to_json())["title"] == "Plan"
 
 

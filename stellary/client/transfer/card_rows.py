@@ -315,4 +315,4 @@ def _is_same(value: Anything, current: Anything) -> bool:
         return utc(value).isoformat() == (
             f"{current}T00:00:00+00:00" if isinstance(current, str) else current.isoformat()
         )
-    return bool(value == frames.to_plain(current))
+    return bool(frames.to_plain(value) == frames.to_plain(current))
