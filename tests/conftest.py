@@ -166,3 +166,15 @@ def core(database_url: str) -> Iterator[Core]:
         yield core
     finally:
         core.close()
+
+
+@pytest.fixture
+def sqlite_core(sqlite_url: str) -> Iterator[Core]:
+    """Yield a core on SQLite, for tests that do not depend on the database."""
+    from stellary.core import Core
+
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    try:
+        yield core
+    finally:
+        core.close()

@@ -16,7 +16,7 @@ import pytest
 
 from stellary.core import Core, DeliveryResult, OutgoingRequest
 from tests.server.processes import Forked, serve
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import LOAD_MAX, NO_LIMITS, claims
 from tests.support.forkserver import context
 from tests.support.server_parts import Settings
@@ -68,9 +68,8 @@ def test_no_acknowledged_card_of_a_common_commit_is_lost(tmp_path, postgres_url:
         log="off",
     )
     with closing(Core(postgres_url, jwt_secret="x" * 32, bcrypt_rounds=4)) as core:
-        world = World(core)
-        board = Board(world, world.person("ann"))
-        token = world.bearer(board.owner)
+        board = create_board(core)
+        token = board.bearer
     titles = (f"card {number}" for number in itertools.count())
     cards_path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     acknowledged: set[str] = set()
@@ -105,8 +104,7 @@ def write_until_killed(
             while True:
                 with lock:
                     name = next(names)
-                body = orjson.dumps(dict.fromkeys(fields, name))
-                connection.request("POST", path, body, headers)
+                connection.request("POST", path, orjson.dumps(dict.fromkeys(fields, name)), headers)
                 answer = connection.getresponse()
                 answer.read()
                 assert answer.status == 201

@@ -109,8 +109,7 @@ class Load:
 def machine() -> Iterator[tuple[PostgresServer, Proxy]]:
     with running_server() as running:
         server, _ = running
-        url = f"postgresql+psycopg://postgres@/faults?host={server.data}"
-        with closing(Core(url)) as core:
+        with closing(Core(f"postgresql+psycopg://postgres@/faults?host={server.data}")) as core:
             core.migrate()
         yield running
 

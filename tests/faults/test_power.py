@@ -18,9 +18,8 @@ from sqlalchemy import create_engine
 from stellary.core import Core
 from tests.faults import driver
 from tests.faults.disk import Entry, Image, RecordingDisk, images
-from tests.support.boards import Board
+from tests.support.boards import create_board
 from tests.support.core_parts import database
-from tests.support.world import World
 
 IMAGES_PER_ROUND = 15
 CARDS_PER_ROUND = 12
@@ -98,8 +97,7 @@ def run(sqlite_url, monkeypatch, rounds, request) -> Callable[[str], Run]:
 
 def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
     """Create cards one by one and several in one commit, and log when they are acknowledged."""
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     numbers = iter(range(count))
     while titles := [str(number) for _, number in zip(range(1 + TOGETHER), numbers, strict=False)]:
         board.card(titles[0])

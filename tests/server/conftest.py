@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import time_machine
 from aiosmtpd.controller import Controller
 
 from stellary.core import Core
@@ -15,16 +16,6 @@ def server(core: Core) -> Iterator[Running]:
     """Yield a server with a new core, on each kind of database."""
     with running(core) as server:
         yield server
-
-
-@pytest.fixture
-def sqlite_core(sqlite_url: str) -> Iterator[Core]:
-    """Yield a core on SQLite, for tests that do not depend on the database."""
-    core = Core(sqlite_url, bcrypt_rounds=4)
-    try:
-        yield core
-    finally:
-        core.close()
 
 
 @pytest.fixture
@@ -42,3 +33,10 @@ def mailbox() -> Iterator[tuple[Box, int]]:
     controller.start()
     yield box, controller.port
     controller.stop()
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Yield a clock that stands still until it is shifted."""
+    with time_machine.travel("2026-04-01T12:00:00Z", tick=False) as traveller:
+        yield traveller

@@ -257,8 +257,7 @@ def clean_environment() -> dict[str, str]:
 
 def memory_of(pid: int) -> int:
     """Return the resident memory of a process, in kilobytes."""
-    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(match[1])
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
 
 
 def reset_peak_memory(pid: int) -> None:
@@ -268,8 +267,7 @@ def reset_peak_memory(pid: int) -> None:
 
 def peak_memory_of(pid: int) -> int:
     """Return the peak resident memory of a process, in kilobytes."""
-    match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(match[1])
+    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
 
 
 def children_of(pid: int) -> list[int]:

@@ -83,8 +83,7 @@ class Reachable:
 
     def register(self, name: str = "ann", password: str = "correct horse") -> str:
         """Register a user, and return the token of the login."""
-        account = {"email": f"{name}@example.com", "password": password}
-        answer = self.ask("POST", "/auth/register", account)
+        answer = self.ask("POST", "/auth/register", {"email": f"{name}@example.com", "password": password})
         assert answer.status == 201, answer
         token: str = answer.json["access_token"]
         return token
@@ -206,3 +205,12 @@ def wait_until(condition: Callable[[], object]) -> None:
             return
         time.sleep(0.01)
     pytest.fail("the condition was never true")
+
+
+def listens(port: int) -> bool:
+    """Return whether a program on this machine listens on a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -6,17 +6,16 @@ import socket
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
 
 import orjson
 import pytest
 
 from reference_server.protocol import KEPT_BODY_MAX
 from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
-from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
+from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory, serve
 from tests.server.running import Reachable, Running, reply, wait_until
 from tests.support.core_parts import NO_LIMITS
-from tests.support.server_parts import Settings, bind_socket, protocol, run
+from tests.support.server_parts import Settings, protocol
 
 WS = "/orgs/acme/workspaces/eng"
 IMPORT = f"{WS}/projects/import"
@@ -111,8 +110,7 @@ def test_caller_without_access_is_refused_before_the_body_has_arrived(server: Ru
 def test_bad_token_is_refused_before_a_body_is_inflated(server: Running):
     bomb = gzip.compress(b'{"x":[' + b"{}," * 1_000_000 + b"{}]}")
     assert len(bomb) < SMALL_MAX
-    answer = server.ask("POST", IMPORT, bomb, "nonsense", content_encoding="gzip")
-    assert answer.status == 401
+    assert server.ask("POST", IMPORT, bomb, "nonsense", content_encoding="gzip").status == 401
 
 
 def test_client_that_expects_100_gets_it_once_admitted(server: Running):
@@ -162,8 +160,7 @@ def test_large_body_with_the_same_key_is_executed_once(server: Running):
     first, second = (server.ask("POST", "/organizations", body, token, idempotency_key="k") for _ in range(2))
     assert (first.status, second.status) == (201, 201)
     assert first.json["id"] == second.json["id"]
-    other = server.ask("POST", "/organizations", body + b" ", token, idempotency_key="k")
-    assert other.status == 422
+    assert server.ask("POST", "/organizations", body + b" ", token, idempotency_key="k").status == 422
 
 
 def test_large_invalid_body_gets_the_same_error_as_a_small_one(server: Running):
@@ -210,12 +207,6 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_serv
 
 
 # ------------------------------------------------------------------------------------------- others meanwhile
-
-
-def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and send the port on ``up``."""
-    with bind_socket("127.0.0.1", 0) as listening:
-        run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
 @pytest.mark.slow("sends large bodies at once")

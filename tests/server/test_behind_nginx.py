@@ -21,7 +21,7 @@ from stellary import Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import children_of, run_process
-from tests.server.running import Reachable, running
+from tests.server.running import Reachable, listens, running
 from tests.server.test_streams import Listening
 from tests.server.test_workers import wait_until
 from tests.support.core_parts import NO_LIMITS
@@ -97,14 +97,6 @@ def run_nginx(folder: Path, port: int, servers: str) -> Iterator[None]:
             nginx.terminate()
 
 
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 def is_up(front: Front) -> bool:
     try:
         return front.ask("GET", "/health/ready").status == 200
@@ -146,8 +138,7 @@ def test_largest_bodies_pass_and_the_server_rejects_larger_ones(front: Front, tm
         board = ws.project(ws.projects.create(name="Launch"))
         card = board.card(board.column(board.columns.list()[0]).cards.create(title="Files"))
         data = os.urandom(10 * 1024 * 1024)
-        attachment = card.attachments.upload(data, name="largest.bin")
-        assert card.attachments.download(attachment) == data
+        assert card.attachments.download(card.attachments.upload(data, name="largest.bin")) == data
         again = ws.projects.import_archive(board.export_archive(tmp_path / "launch.zip"))
         assert ws.project(again).cards.list()[0].attachment_count == 1
         token = client.auth.login(email="bob@example.com", password="correct horse").access_token

@@ -44,8 +44,7 @@ def test_user_signs_in_and_sees_a_board(server, board):
     assert page.status == 200
     reply = sign_in(server)
     assert (reply.status, reply.headers["location"]) == (303, "/home")
-    attributes = reply.headers["set-cookie"].split("; ")[1:]
-    assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"]
+    assert reply.headers["set-cookie"].split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Lax"]
     home = server.ask("GET", "/home", cookie=cookie_of(reply))
     assert "Acme / Engineering" in text_of(home)
     assert f'href="{board}"' in home.body.decode()
@@ -92,8 +91,7 @@ def test_user_creates_and_revokes_a_token(server):
 
 def test_token_needs_a_name_and_a_login(sqlite_server):
     sqlite_server.register()
-    cookie = cookie_of(sign_in(sqlite_server))
-    unnamed = send_form(sqlite_server, "/my-tokens", {"cookie": cookie}, name=" ")
+    unnamed = send_form(sqlite_server, "/my-tokens", {"cookie": cookie_of(sign_in(sqlite_server))}, name=" ")
     assert (unnamed.status, "The name must " in text_of(unnamed)) == (400, True)
     for page in (sqlite_server.ask("GET", "/my-tokens"), send_form(sqlite_server, "/my-tokens", name="x")):
         assert page.status == 401

@@ -61,5 +61,4 @@ async def visit(server: Running, clock: StoppedClock, link: str) -> str:
 def test_user_comes_from_an_invitation_to_the_board(server):
     link = invite(server)
     server.core.env.clock = clock = StoppedClock()
-    board = asyncio.run(visit(server, clock, link))
-    assert "Write the <release> notes" in board
+    assert "Write the <release> notes" in asyncio.run(visit(server, clock, link))

@@ -48,7 +48,7 @@ class BusyProject:
 
 def make_project(world: World, name: str) -> BusyProject:
     board = Board(world, world.person(name))
-    return BusyProject(board, world.bearer(board.owner))
+    return BusyProject(board, board.bearer)
 
 
 @pytest.fixture
@@ -60,8 +60,7 @@ def patient_url(postgres_url: str) -> str:
 @contextlib.contextmanager
 def lock_project(url: str, board: Board) -> Iterator[psycopg.Connection]:
     """Lock the row of a project until the block ends, as a slow transaction of another process does."""
-    plain = url.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(plain) as connection:
+    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://")) as connection:
         connection.execute(
             "SELECT FROM stellary_projects WHERE id = %s FOR NO KEY UPDATE", [board.project["id"]]
         )

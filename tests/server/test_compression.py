@@ -12,10 +12,9 @@ import pytest
 from stellary.core import Core
 from stellary.core.http.compression import SIZE_MIN, Compression, find_encodings, strip_encoding
 from tests.server.running import Running, running
-from tests.support.boards import Board
+from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS, ServiceResponse, card_lists, transfers
 from tests.support.server_parts import Settings
-from tests.support.world import World
 
 LONG = "d" * SIZE_MIN
 EXPORTED_AT = re.compile(rb'"exportedAt":"[^"]*"')
@@ -36,12 +35,11 @@ class Served:
 
 @pytest.fixture(name="served")
 def serve_large_card(sqlite_core: Core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     card = board.card("large", description=LONG)
     settings = attrs.evolve(Settings(), limits=NO_LIMITS, cors_origins=("https://app.example",))
     with running(sqlite_core, settings) as server:
-        yield Served(server, world.bearer(board.owner), board.path, board.of(card))
+        yield Served(server, board.bearer, board.path, board.of(card))
 
 
 @pytest.mark.parametrize("tail", ["/cards", "/cards?limit=1", "/board"])

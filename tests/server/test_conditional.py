@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from stellary.core import Core
 from stellary.core.http.conditional import TAGGED_MAX
 from tests.server.running import Reply, Running, running
-from tests.support.boards import Board
-from tests.support.world import World
+from tests.support.boards import Board, create_board
 
 
 @attrs.frozen
@@ -31,11 +30,10 @@ class Served:
 
 @pytest.fixture(name="served")
 def serve_board(sqlite_core: Core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     board.card("first")
     with running(sqlite_core) as server:
-        yield Served(server, board, world.bearer(board.owner))
+        yield Served(server, board, board.bearer)
 
 
 def test_repeated_reads_return_304_without_a_body(served: Served):

@@ -94,8 +94,7 @@ def test_random_secret_with_a_name_before_it_is_accepted():
 
 
 def run_doctor(capsys):
-    code = main(["doctor"])
-    return code, capsys.readouterr().out.splitlines()
+    return main(["doctor"]), capsys.readouterr().out.splitlines()
 
 
 def test_doctor_finds_nothing_in_safe_settings(environment, capsys):

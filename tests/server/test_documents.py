@@ -35,8 +35,7 @@ def cpu_seconds(do):
 
 
 def link(href):
-    mark = {"type": "link", "attrs": {"href": href}}
-    text = {"type": "text", "text": "a", "marks": [mark]}
+    text = {"type": "text", "text": "a", "marks": [{"type": "link", "attrs": {"href": href}}]}
     return {"type": "doc", "content": [{"type": "paragraph", "content": [text]}]}
 
 

@@ -271,8 +271,7 @@ def test_invalid_form_returns_400_and_stores_nothing(sqlite_attachments, form_bo
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="' + "x" * 300 + '"'])
 def test_invalid_boundary_is_rejected(sqlite_attachments, boundary):
-    answer = sqlite_attachments.upload(content_type="multipart/form-data" + boundary)
-    assert answer.status == 400
+    assert sqlite_attachments.upload(content_type="multipart/form-data" + boundary).status == 400
 
 
 @pytest.mark.parametrize(
@@ -326,8 +325,7 @@ def test_stalled_upload_times_out(sqlite_attachments, monkeypatch):
 
 
 def test_concurrent_uploads_are_all_counted(attachments):
-    answers = at_once(*[lambda: attachments.upload(b"x" * 300_000).status] * 6)
-    assert answers == [201] * 6
+    assert at_once(*[lambda: attachments.upload(b"x" * 300_000).status] * 6) == [201] * 6
     assert (
         attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 6
     )
@@ -336,8 +334,7 @@ def test_concurrent_uploads_are_all_counted(attachments):
     def delete(id: str) -> int:
         return attachments.server.ask("DELETE", f"{attachments.path}/{id}", token=attachments.token).status
 
-    statuses = at_once(*[partial(delete, id) for id in [*ids[:3], ids[0]]])
-    assert sorted(statuses) == [200, 200, 200, 404]
+    assert sorted(at_once(*[partial(delete, id) for id in [*ids[:3], ids[0]]])) == [200, 200, 200, 404]
     assert (
         attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 3
     )

@@ -138,8 +138,7 @@ def test_unknown_path_returns_404_for_any_method(sqlite_server: Running):
 
 
 def test_absolute_target_is_routed_by_its_path(sqlite_server: Running):
-    answer = sqlite_server.send(request(b"GET http://elsewhere.example/health/live"))
-    assert answer.status == 200
+    assert sqlite_server.send(request(b"GET http://elsewhere.example/health/live")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -163,9 +162,7 @@ def test_absolute_target_is_routed_by_its_path(sqlite_server: Running):
     ],
 )
 def test_body_that_is_not_an_object_returns_400(sqlite_server: Running, body: bytes, code: str):
-    token = sqlite_server.register()
-    answer = sqlite_server.ask("POST", "/organizations", body, token=token)
-    assert_error(answer, 400, code)
+    assert_error(sqlite_server.ask("POST", "/organizations", body, token=sqlite_server.register()), 400, code)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,7 @@ def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
     place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
 
     def run_command(*arguments):
-        code = main([*arguments, *place])
-        return code, capsys.readouterr().out
+        return main([*arguments, *place]), capsys.readouterr().out
 
     code, output = run_command("jobs", "list")
     assert (code, len(output.splitlines())) == (0, 2)

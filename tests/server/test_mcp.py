@@ -24,7 +24,7 @@ from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running, wait_until
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import NO_LIMITS, parse_limit
 from tests.support.each_case import for_each
 from tests.support.mcp import ACCEPT, call, post, send, tools
@@ -53,11 +53,10 @@ class Site:
 
 def test_action_of_the_host_is_a_tool(database_url):
     core = Core(database_url, bcrypt_rounds=4, actions=[CREATE_INVOICE])
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     card = board.card()
     with running(core, WITHOUT_JOBS) as server:
-        token = world.bearer(board.owner)
+        token = board.bearer
         tool = tools(server, token)["create_invoice"]
         assert tool["description"] == "Create the invoice of a card."
         assert tool["inputSchema"]["required"] == ["cardId", "amount"]
@@ -68,22 +67,19 @@ def test_action_of_the_host_is_a_tool(database_url):
 
 @pytest.fixture
 def site(core):
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     with running(core, WITHOUT_JOBS) as server:
-        yield Site(server, board, world.bearer(board.owner))
+        yield Site(server, board, board.bearer)
 
 
 @pytest.fixture
 def sqlite_site(sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person("ann"))
+    board = create_board(sqlite_core)
     operators = McpToken(
         SECRET, board.owner.email, board.workspace.path.replace("/orgs/", "").replace("/workspaces/", "/")
     )
-    settings_with_token = attrs.evolve(WITHOUT_JOBS, mcp_token=operators)
-    with running(sqlite_core, settings_with_token) as server:
-        yield Site(server, board, world.bearer(board.owner))
+    with running(sqlite_core, attrs.evolve(WITHOUT_JOBS, mcp_token=operators)) as server:
+        yield Site(server, board, board.bearer)
 
 
 # ------------------------------------------------------------------------------------------------- the protocol
@@ -93,9 +89,8 @@ def sqlite_site(sqlite_core):
 async def test_official_client_works_in_each_version(site, version, monkeypatch):
     monkeypatch.setattr(client_session, "LATEST_HANDSHAKE_VERSION", version)
     mode = version if version in MODERN_PROTOCOL_VERSIONS else "legacy"
-    headers = {"authorization": f"Bearer {site.token}"}
     async with (
-        httpx2.AsyncClient(headers=headers) as http,
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {site.token}"}) as http,
         Client(streamable_http_client(f"{site.server.url}/mcp", http_client=http), mode=mode) as client,
     ):
         assert client.protocol_version == version
@@ -206,8 +201,7 @@ def test_unknown_tool_is_a_protocol_error(sqlite_site):
 
 def test_oversized_body_returns_413(sqlite_site):
     head = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nAuthorization: Bearer "
-    answer = sqlite_site.server.send(head + sqlite_site.token.encode() + b"\r\n\r\n")
-    assert answer.status == 413
+    assert sqlite_site.server.send(head + sqlite_site.token.encode() + b"\r\n\r\n").status == 413
 
 
 def test_defect_is_not_disclosed(sqlite_site, monkeypatch, caplog):
@@ -382,8 +376,7 @@ def test_workspace_is_required_if_there_are_several(site):
 
 
 def test_personal_workspace_is_the_default_if_it_is_the_only_one(site):
-    token = site.server.register("zoe")
-    assert call(site.server, token, "list_projects").data == {"items": [], "next": None}
+    assert call(site.server, site.server.register("zoe"), "list_projects").data == {"items": [], "next": None}
 
 
 # ------------------------------------------------------------------------------------------------- agents

@@ -33,8 +33,7 @@ def test_server_plans_and_runs_agents_with_the_configured_model(tmp_path: Path):
             planned = ws.project_drafts(draft.id).generate_roadmap()
             assert [phase.name for phase in planned.roadmap.phases] == ["Design", "Build"]
 
-            project = ws.projects.create(name="Shop")
-            board = ws.project(project)
+            board = ws.project(ws.projects.create(name="Shop"))
             card = board.column(board.columns.list()[0]).cards.create(title="Sign")
             agent = ws.agents.create(
                 name="Scribe",
@@ -47,8 +46,7 @@ def test_server_plans_and_runs_agents_with_the_configured_model(tmp_path: Path):
                 calls(add_comment={"cardId": card.id, "content": "Hi"}),
                 {"content": "I have said hello."},
             ]
-            mission = ws.mission(ws.agents(agent).missions.create(card_id=card.id, prompt="Say hello"))
-            after = mission.wait()
+            after = ws.mission(ws.agents(agent).missions.create(card_id=card.id, prompt="Say hello")).wait()
             assert (after.status, after.result) == ("completed", "I have said hello.")
             (comment,) = board.card(card).comments.list()
             assert (comment.author_name, comment.content) == ("Scribe", "Hi")

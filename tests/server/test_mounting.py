@@ -131,9 +131,8 @@ async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
 
 def test_example_of_the_guide_runs():
     root = Path(__file__).parents[2]
-    example = root / "docs" / "examples" / "mounted.py"
     done = subprocess.run(
-        [sys.executable, example],
+        [sys.executable, (root / "docs" / "examples" / "mounted.py")],
         env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,

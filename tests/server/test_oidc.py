@@ -66,14 +66,12 @@ def come_back(server: Running, provider: OidcProvider, next: str = "") -> Reply:
     """Sign in at the provider, and return the reply to the browser that comes back."""
     started = server.ask("GET", f"{START}?next={next}")
     assert started.status == 303, started.body
-    path = provider.sign_in(started.headers["location"])
-    return server.ask("GET", path, cookie=cookie_of(started))
+    return server.ask("GET", provider.sign_in(started.headers["location"]), cookie=cookie_of(started))
 
 
 def me(server: Running, reply: Reply) -> dict:
     """Return the user whom a reply has signed in."""
-    token = cookie_of(reply).partition("=")[2]
-    return server.ask("GET", "/auth/me", token=token).json["user"]
+    return server.ask("GET", "/auth/me", token=cookie_of(reply).partition("=")[2]).json["user"]
 
 
 def is_signed_in(reply: Reply) -> bool:
@@ -126,8 +124,7 @@ def test_request_to_the_provider_is_bound_to_the_browser(sqlite_oidc_server, pro
     assert query["scope"] == ["openid email profile"]
     assert query["redirect_uri"] == ["http://localhost:3001/sign-in/oidc/callback"]
     path = provider.sign_in(started.headers["location"])
-    other = sqlite_oidc_server.ask("GET", START)
-    for cookie in ("", "stellary_oidc=wrong", cookie_of(other)):
+    for cookie in ("", "stellary_oidc=wrong", cookie_of(sqlite_oidc_server.ask("GET", START))):
         reply = sqlite_oidc_server.ask("GET", path, cookie=cookie)
         assert (reply.status, is_signed_in(reply)) == (400, False)
         assert "This sign-in has expired" in text_of(reply)
@@ -340,8 +337,7 @@ def test_account_with_a_password_is_linked_once_the_password_is_given(oidc_serve
 def test_account_with_a_second_factor_is_linked_once_the_code_is_given(sqlite_oidc_server, provider):
     clock = stop_clock(sqlite_oidc_server)
     _, secret = enroll_over_http(sqlite_oidc_server, clock)
-    link_page = come_back(sqlite_oidc_server, provider)
-    fields = {"identity": hidden(link_page, "identity")}
+    fields = {"identity": hidden(come_back(sqlite_oidc_server, provider), "identity")}
     code_page = send_form(sqlite_oidc_server, f"{START}/link", password=PASSWORD, **fields)
     assert (code_page.status, is_signed_in(code_page)) == (200, False)
     assert not is_signed_in(come_back(sqlite_oidc_server, provider))
@@ -370,8 +366,7 @@ def test_forged_link_is_refused(sqlite_oidc_server, identity):
 
 def test_identity_is_linked_to_one_account(sqlite_oidc_server, provider):
     sqlite_oidc_server.register()
-    link_page = come_back(sqlite_oidc_server, provider)
-    fields = {"identity": hidden(link_page, "identity"), "password": PASSWORD}
+    fields = {"identity": hidden(come_back(sqlite_oidc_server, provider), "identity"), "password": PASSWORD}
     provider.user["email"] = "bob@example.com"
     come_back(sqlite_oidc_server, provider)
     reply = send_form(sqlite_oidc_server, f"{START}/link", **fields)
@@ -382,8 +377,7 @@ def test_identity_is_linked_to_one_account(sqlite_oidc_server, provider):
 def test_account_with_an_unconfirmed_address_is_given_to_its_owner(oidc_server, provider):
     oidc_server.core.env.verify_email = True
     bearer = oidc_server.register()
-    reply = come_back(oidc_server, provider)
-    assert me(oidc_server, reply)["emailVerified"]
+    assert me(oidc_server, come_back(oidc_server, provider))["emailVerified"]
     assert oidc_server.ask("GET", "/auth/me", token=bearer).status == 401
     assert oidc_server.ask("POST", "/auth/login", {"email": ANN, "password": PASSWORD}).status == 401
 
@@ -421,8 +415,7 @@ def test_user_of_the_provider_accepts_an_invitation(oidc_server, provider):
     (link,) = re.findall(r'class="button" href="([^"]*)"', oidc_server.ask("GET", path).body.decode())
     reply = come_back(oidc_server, provider, parse_qs(urlsplit(link).query)["next"][0])
     assert reply.headers["location"] == path
-    page = oidc_server.ask("GET", path, cookie=cookie_of(reply))
-    assert 'name="password"' not in page.body.decode()
+    assert 'name="password"' not in oidc_server.ask("GET", path, cookie=cookie_of(reply)).body.decode()
     # Another user who has signed in sees the forms.
     provider.user |= {"sub": "2002", "email": "bob@example.com"}
     other = cookie_of(come_back(oidc_server, provider))

@@ -31,8 +31,7 @@ def open_form(server, cookie=""):
     """Open a page with a form, and return the cookies of the browser and the token of the form."""
     page = server.ask("GET", "/forgot-password", cookie=cookie)
     token = re.search(r'name="formToken" value="(\w+)"', page.body.decode())[1]
-    cookies = [cookie, page.headers.get("set-cookie", "").partition(";")[0]]
-    return "; ".join(filter(None, cookies)), token
+    return "; ".join(filter(None, [cookie, page.headers.get("set-cookie", "").partition(";")[0]])), token
 
 
 def text_of(reply):

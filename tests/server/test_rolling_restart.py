@@ -131,8 +131,7 @@ def send_while(work: Callable[[], object], ports: Sequence[int], token: str, lea
 
 @pytest.mark.slow("starts servers")
 def test_clients_with_open_connections_see_no_failure(fleet: Fleet):
-    token = fleet.servers[0].register()
-    outcomes = send_while(fleet.restart_all, fleet.ports, token, REQUESTS_DIRECTLY)
+    outcomes = send_while(fleet.restart_all, fleet.ports, fleet.servers[0].register(), REQUESTS_DIRECTLY)
     assert outcomes.keys() == {"200"}, outcomes
     assert outcomes.total() >= REQUESTS_DIRECTLY
 

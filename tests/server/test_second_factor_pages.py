@@ -35,8 +35,7 @@ def stop_clock(server):
 def enroll_over_http(server, clock, email="ann"):
     """Register a user with a second factor, and return the JWT and the secret."""
     bearer = server.register(email)
-    body = {"currentPassword": PASSWORD}
-    secret = server.ask("POST", "/auth/second-factor", body, bearer).json["secret"]
+    secret = server.ask("POST", "/auth/second-factor", {"currentPassword": PASSWORD}, bearer).json["secret"]
     code = show_code(secret, clock.now)
     assert server.ask("POST", "/auth/second-factor/confirm", {"code": code}, bearer).status == 200
     clock.advance(STEP)
@@ -71,8 +70,7 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     signed_in = send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields)
     assert (signed_in.status, signed_in.headers["location"]) == (303, "/boards/a/b/c")
     cookie = cookie_of(signed_in)
-    again = send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields)
-    assert again.status == 401
+    assert send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields).status == 401
 
     fields = {"do": "disable", "password": PASSWORD}
     assert send_form(server, PATH, {"cookie": cookie}, code="000000", **fields).status == 400
@@ -141,8 +139,7 @@ def test_pending_sign_in_that_has_ended_starts_again(sqlite_server, end):
 
 
 def test_pending_sign_in_is_no_login(sqlite_server):
-    clock = stop_clock(sqlite_server)
-    enroll_over_http(sqlite_server, clock)
+    enroll_over_http(sqlite_server, stop_clock(sqlite_server))
     pending = hidden(sign_in(sqlite_server), "pending")
     assert sqlite_server.ask("GET", "/auth/me", token=pending).status == 401
     assert sqlite_server.ask("GET", "/home", cookie=f"stellary_session={pending}").status == 401
@@ -152,8 +149,7 @@ def try_code(server, code, pending):
     """Send a code, on the page if a sign-in is pending there; return the status."""
     if pending is not None:
         return send_form(server, "/sign-in", code=code, pending=pending).status
-    body = {"email": ANN, "password": PASSWORD, "code": code}
-    return server.ask("POST", "/auth/login", body).status
+    return server.ask("POST", "/auth/login", {"email": ANN, "password": PASSWORD, "code": code}).status
 
 
 def try_password(server, password):
@@ -203,8 +199,7 @@ def test_page_takes_a_recovery_code_after_too_many_codes(sqlite_server):
         assert try_code(sqlite_server, "000000", pending) == 401
     page = send_form(sqlite_server, "/sign-in", code="000000", pending=pending)
     assert (page.status, "use a recovery code" in text_of(page)) == (429, True)
-    reply = send_form(sqlite_server, "/sign-in", code=codes[0], pending=hidden(page, "pending"))
-    assert reply.status == 303
+    assert send_form(sqlite_server, "/sign-in", code=codes[0], pending=hidden(page, "pending")).status == 303
 
 
 def test_user_unlinks_an_identity(sqlite_server):
@@ -236,8 +231,7 @@ def test_last_way_to_sign_in_is_kept_on_the_page(sqlite_server):
 def test_client_logs_in_with_a_code(sqlite_server):
     clock = stop_clock(sqlite_server)
     _, secret = enroll_over_http(sqlite_server, clock)
-    code = show_code(secret, clock.now)
-    with Stellary.login(sqlite_server.url, ANN, PASSWORD, code) as client:
+    with Stellary.login(sqlite_server.url, ANN, PASSWORD, show_code(secret, clock.now)) as client:
         assert client.auth.get_second_factor().recovery_codes == 10
 
 

@@ -41,8 +41,7 @@ def test_readable_secret_file_is_rejected(tmp_path):
 
 
 def test_short_secret_is_rejected(tmp_path):
-    path = tmp_path / "jwt-secret"
-    path.touch(0o600)
+    (tmp_path / "jwt-secret").touch(0o600)
     with pytest.raises(SettingsError, match="must be at least 32 bytes long: remove the file"):
         signing_secret(Settings(data_dir=tmp_path))
 

@@ -182,8 +182,7 @@ def test_client_that_does_not_receive_the_end_of_its_stream_is_disconnected(shor
         ours.setblocking(False)
         open_protocols: set[asyncio.BaseProtocol] = set()
         with theirs:
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
             stream = detached.StreamProtocol(transport, True, open_protocols)
             transport.set_protocol(stream)
             lost = asyncio.Event()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server import serve
-from tests.server.running import Replies, Running, reply, wait_until
+from tests.server.running import Replies, Running, listens, reply, wait_until
 from tests.support.server_parts import protocol
 
 
@@ -135,11 +135,3 @@ def test_no_thread_outlives_its_server(earlier_threads: set[threading.Thread], s
             ]
         )
     )
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from reference_server.app import HANDLER
 from stellary.core.http import streams as server_streams
 from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running, wait_until
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import Threads, streams
 from tests.support.world import PASSWORD, World
 
@@ -34,8 +34,8 @@ def events(board: Board) -> str:
     return f"{board.flat}/events"
 
 
-def test_stream_delivers_events_in_real_time(server: Running, world, board, events):
-    with listening(server, events, world.bearer(board.owner)) as client:
+def test_stream_delivers_events_in_real_time(server: Running, board, events):
+    with listening(server, events, board.bearer) as client:
         assert (client.status, client.answer.headers["content-type"]) == (200, "text/event-stream")
         assert client.answer.headers["x-accel-buffering"] == "no"
         assert client.block() == {"retry": "1000"}
@@ -47,15 +47,14 @@ def test_stream_delivers_events_in_real_time(server: Running, world, board, even
         assert client.event()["type"] == "comment_added"
 
 
-def test_resumed_stream_delivers_missed_events_once(server: Running, world, board, events):
-    bearer = world.bearer(board.owner)
+def test_resumed_stream_delivers_missed_events_once(server: Running, board, events):
+    bearer = board.bearer
     with listening(server, events, bearer) as client:
         board.card("One")
         last_id = client.event()["id"]
     missed = [board.card(title)["title"] for title in ("Two", "Three")]
     for how in ({"last_event_id": last_id}, {}):
-        path = events if how else f"{events}?lastEventId={last_id}"
-        with listening(server, path, bearer, **how) as client:
+        with listening(server, events if how else f"{events}?lastEventId={last_id}", bearer, **how) as client:
             assert [client.event()["meta"]["cardTitle"] for _ in missed] == missed
             board.card("Four")
             assert client.event()["meta"]["cardTitle"] == "Four"
@@ -89,7 +88,7 @@ def test_long_gap_is_delivered_in_order(server: Running, world, board, events):
     path = f"{board.path}/cards/bulk"
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(450)]
     world.ask(board.owner, "POST", path, {"cards": cards})
-    with listening(server, f"{events}?lastEventId=0", world.bearer(board.owner)) as client:
+    with listening(server, f"{events}?lastEventId=0", board.bearer) as client:
         assert client.event()["type"] == "project_created"
         received = [client.event() for _ in cards]
         assert [activity["meta"]["cardTitle"] for activity in received] == [card["title"] for card in cards]
@@ -98,7 +97,7 @@ def test_long_gap_is_delivered_in_order(server: Running, world, board, events):
 
 def test_stream_delivers_events_of_its_workspace_only(server: Running, world, board, events):
     elsewhere = Board(world, board.owner)
-    with listening(server, events, world.bearer(board.owner)) as client:
+    with listening(server, events, board.bearer) as client:
         elsewhere.card("Elsewhere")
         board.card("Here")
         assert client.event()["meta"]["cardTitle"] == "Here"
@@ -107,8 +106,8 @@ def test_stream_delivers_events_of_its_workspace_only(server: Running, world, bo
 @pytest.mark.parametrize(
     ("last", "status"), [("soon", 400), ("-1", 400), ("9" * 19, 400), ("", 200), ("9" * 18, 200)]
 )
-def test_last_event_id_must_be_a_number(server: Running, world, board, events, last, status):
-    with listening(server, events, world.bearer(board.owner), last_event_id=last) as client:
+def test_last_event_id_must_be_a_number(server: Running, board, events, last, status):
+    with listening(server, events, board.bearer, last_event_id=last) as client:
         assert client.status == status
         if status == 400:
             assert orjson.loads(client.answer.read())["message"] == "lastEventId must be the id of an event"
@@ -162,15 +161,14 @@ def test_stream_ends_when_access_is_lost(server: Running, world, board, events, 
 
 
 def test_stream_of_a_revoked_token_ends_and_others_continue(server: Running, world, board, events):
-    token = world.api_token(board.owner)
     with (
-        listening(server, events, token) as one,
-        listening(server, events, world.bearer(board.owner)) as other,
+        listening(server, events, world.api_token(board.owner)) as one,
+        listening(server, events, board.bearer) as other,
     ):
         board.card("Seen")
         assert one.event()["meta"] == other.event()["meta"]
-        (mine,) = world.ask(world.bearer(board.owner), "GET", "/api-tokens")
-        world.ask(world.bearer(board.owner), "DELETE", f"/api-tokens/{mine['id']}")
+        (mine,) = world.ask(board.bearer, "GET", "/api-tokens")
+        world.ask(board.bearer, "DELETE", f"/api-tokens/{mine['id']}")
         assert one.ends()
         board.card("Next")
         assert other.event()["meta"]["cardTitle"] == "Next"
@@ -181,7 +179,7 @@ def test_stream_of_an_agent_without_access_ends(server: Running, world, board, e
     body = {"name": "Scout", "tools": ["board.read"], "runtime": "external", "autonomyMode": "supervised"}
     agent = world.ask(board.owner, "POST", f"{board.flat}/agents", body)
     path = f"{board.flat}/agents/{agent['id']}"
-    agent_token = world.ask(world.bearer(board.owner), "POST", f"{path}/tokens", {"name": "scout"})
+    agent_token = world.ask(board.bearer, "POST", f"{path}/tokens", {"name": "scout"})
     with listening(server, events, agent_token["token"]) as client:
         assert client.status == 200
         board.card("Seen")
@@ -190,7 +188,7 @@ def test_stream_of_an_agent_without_access_ends(server: Running, world, board, e
             world.ask(board.owner, "PATCH", path, {"status": "suspended"})
         else:
             deleted_path = path if how == "deleted" else f"{path}/tokens/{agent_token['id']}"
-            world.ask(world.bearer(board.owner), "DELETE", deleted_path)
+            world.ask(board.bearer, "DELETE", deleted_path)
         assert client.ends()
 
 
@@ -198,15 +196,15 @@ def test_loss_of_access_without_a_signal_ends_the_stream(server: Running, world,
     """Check a loss without a signal, such as a token that expires."""
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
     clock = world.stop_clock()
-    with listening(server, events, world.bearer(board.owner)) as client:
+    with listening(server, events, board.bearer) as client:
         assert client.block() == {"retry": "1000"}
         assert client.block() == {":": "still here"}
         clock.advance(timedelta(days=8))
         assert client.ends()
 
 
-def test_stopping_server_ends_its_streams(core, world, board, events):
-    with running(core) as server, listening(server, events, world.bearer(board.owner)) as client:
+def test_stopping_server_ends_its_streams(core, board, events):
+    with running(core) as server, listening(server, events, board.bearer) as client:
         assert client.block() == {"retry": "1000"}
         began = time.monotonic()
         server.stop()
@@ -214,8 +212,8 @@ def test_stopping_server_ends_its_streams(core, world, board, events):
         assert time.monotonic() - began < SOON
 
 
-def test_streams_of_the_same_workspace_share_a_read(server: Running, world, board, events, monkeypatch):
-    bearer = world.bearer(board.owner)
+def test_streams_of_the_same_workspace_share_a_read(server: Running, board, events, monkeypatch):
+    bearer = board.bearer
     clients = [Listening(server.port, events, bearer) for _ in range(20)]
     for client in clients:
         assert client.block() == {"retry": "1000"}
@@ -235,7 +233,7 @@ def test_streams_at_one_position_deliver_what_each_caller_may_read(server: Runni
     member = world.person("bob")
     board.join(member)
     with (
-        listening(server, events, world.bearer(board.owner)) as admins,
+        listening(server, events, board.bearer) as admins,
         listening(server, events, world.bearer(member)) as members,
     ):
         for client in (admins, members):
@@ -257,10 +255,9 @@ def test_stream_of_an_admin_ends_with_the_admin_rights(server: Running, world, b
 
 
 def test_open_streams_per_user_are_limited(sqlite_server: Running, monkeypatch):
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_server.core)
     monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
-    path, bearer = f"{board.flat}/events", world.bearer(board.owner)
+    path, bearer = f"{board.flat}/events", board.bearer
     with listening(sqlite_server, path, bearer) as client:
         assert client.block() == {"retry": "1000"}
         refused = sqlite_server.ask("GET", path, token=bearer)
@@ -306,16 +303,15 @@ async def test_streams_that_are_opened_at_the_same_time_are_limited(sqlite_core,
 @pytest.mark.slow("fills the buffers of a connection")
 def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(server_streams, "BACKLOG_MAX", 1 << 16)
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_server.core)
     cards = [{"columnId": board.columns[0]["id"], "title": "x" * 500} for _ in range(500)]
     with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=SOON) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n"
+        head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
         deaf.sendall(head.encode())
         assert deaf.recv(1) == b"H"
         for _ in range(12):
-            world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+            board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
             if sqlite_server.state.in_flight == 0:
                 break
         wait_until(lambda: sqlite_server.state.in_flight == 0)
@@ -324,19 +320,17 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
 def test_head_of_a_stream_returns_only_headers(sqlite_server: Running, monkeypatch):
     # The stream of such a request does not count afterwards.
     monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_server.core)
     for _ in range(2):
-        answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+        answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=board.bearer)
         assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
 
 
 def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_server.core)
     with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=SOON) as old:
         old.sendall(
-            f"GET {board.flat}/events HTTP/1.0\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n".encode()
+            f"GET {board.flat}/events HTTP/1.0\r\nAuthorization: Bearer {board.bearer}\r\n\r\n".encode()
         )
         received = b""
         while b"retry: 1000\n\n" not in received:
@@ -348,9 +342,8 @@ def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):
 
 
 def test_open_stream_needs_no_task_and_is_logged_at_its_end(sqlite_server: Running):
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
-    with listening(sqlite_server, f"{board.flat}/events", world.bearer(board.owner)) as client:
+    board = create_board(sqlite_server.core)
+    with listening(sqlite_server, f"{board.flat}/events", board.bearer) as client:
         assert client.block() == {"retry": "1000"}
         assert client.answer.headers["connection"] == "close"
         # aiohttp's protocol, request, parser and tasks have been freed.
@@ -366,9 +359,8 @@ def test_open_stream_needs_no_task_and_is_logged_at_its_end(sqlite_server: Runni
 
 
 def test_data_of_the_client_does_not_affect_its_stream(sqlite_server: Running):
-    world = World(sqlite_server.core)
-    board = Board(world, world.person())
-    head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n"
+    board = create_board(sqlite_server.core)
+    head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
     with sqlite_server.connect() as connection:
         connection.sendall(head.encode() * 2)
         received = b""
@@ -383,7 +375,7 @@ def test_data_of_the_client_does_not_affect_its_stream(sqlite_server: Running):
     assert [entry.path for entry in sqlite_server.entries] == [f"{board.flat}/events"]
 
 
-def test_failed_read_is_retried(server: Running, world, board, events, monkeypatch):
+def test_failed_read_is_retried(server: Running, board, events, monkeypatch):
     monkeypatch.setattr(server_streams, "TROUBLED_SECONDS", 0.1)
     failing = threading.Event()
     whole = server.app[HANDLER].api.streams._read
@@ -394,7 +386,7 @@ def test_failed_read_is_retried(server: Running, world, board, events, monkeypat
             raise OSError("no database")
         return await whole(record, position)
 
-    with listening(server, events, world.bearer(board.owner)) as client:
+    with listening(server, events, board.bearer) as client:
         assert client.block() == {"retry": "1000"}
         monkeypatch.setattr(server.app[HANDLER].api.streams, "_read", read)
         board.card("After all")

@@ -23,7 +23,7 @@ from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads,
 from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
 from tests.server.running import wait_until
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import READERS, WRITERS, BriefReader
 from tests.support.world import World
 
@@ -140,8 +140,7 @@ async def test_small_reads_do_not_wait_for_large_ones(sqlite_core):
     await pools.read(BOARD, partial(use_processor, LARGE_SECONDS))
     gate = threading.Event()
     large = [pools.read(BOARD, gate.wait) for _ in range(5)]
-    other = BOARD._replace(operation="auth.me")
-    assert await pools.read(other, lambda: "done") == "done"
+    assert await pools.read(BOARD._replace(operation="auth.me"), lambda: "done") == "done"
     assert not any(future.done() for future in large)
     gate.set()
     await asyncio.gather(*large)
@@ -256,8 +255,7 @@ async def test_users_take_turns():
 
 
 async def test_user_with_many_waiting_jobs_leaves_room_for_others():
-    pool = Pool("test", 1, 20)
-    blocked = Blocked(pool)
+    blocked = Blocked(Pool("test", 1, 20))
     blocked.add(ANN, 1 + 15)
     with pytest.raises(Unavailable):
         blocked.add(ANN, 1)
@@ -470,8 +468,7 @@ async def test_closing_finishes_queued_jobs(sqlite_core):
 
 
 def test_slow_planner_does_not_block_other_requests(server, core):
-    world = World(core)
-    board = Board(world, world.person())
+    board = create_board(core)
     thinking, gate = threading.Event(), threading.Event()
 
     class Slow(BriefReader):
@@ -481,7 +478,7 @@ def test_slow_planner_does_not_block_other_requests(server, core):
             return super().refine(brief, round)
 
     core.env.planner = Slow()
-    bearer = world.bearer(board.owner)
+    bearer = board.bearer
     with ThreadPoolExecutor(4) as pool:
         drafts = [
             pool.submit(server.ask, "POST", f"{board.flat}/project-drafts", {"name": "Shop"}, bearer)
@@ -529,16 +526,14 @@ def test_plans_of_one_user_leave_threads_to_others(server, core, slow_planner):
         # Another user's plan, and a draft that does not exist, do not wait for the model.
         other = f"{bob.flat}/project-drafts"
         assert server.ask("POST", other, {"name": "Quick"}, world.bearer(bob.owner)).status == 201
-        unknown = f"{drafts}/{'0' * 24}/generate-roadmap"
-        assert server.ask("POST", unknown, {}, bearer).status == 404
+        assert server.ask("POST", f"{drafts}/{'0' * 24}/generate-roadmap", {}, bearer).status == 404
         slow_planner.gate.set()
         assert {plan.result().status for plan in plans} == {201}
 
 
 def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, slow_planner):
-    world = World(core)
-    board = Board(world, world.person())
-    drafts, bearer = f"{board.flat}/project-drafts", world.bearer(board.owner)
+    board = create_board(core)
+    drafts, bearer = f"{board.flat}/project-drafts", board.bearer
     share = THINKING_THREADS // 4
     with ThreadPoolExecutor(share) as pool:
         plans = [pool.submit(server.ask, "POST", drafts, {"name": "Slow"}, bearer) for _ in range(share)]
@@ -558,9 +553,8 @@ def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, sl
 
 
 def test_pages_of_one_person_do_not_delay_the_sign_in_page_of_others(server, core):
-    world = World(core)
-    board = Board(world, world.person())
-    session = f"{SESSION_COOKIE}={world.bearer(board.owner)}"
+    board = create_board(core)
+    session = f"{SESSION_COOKIE}={board.bearer}"
     began, gate = threading.Semaphore(0), threading.Event()
 
     def wait_in_boards(uow: UnitOfWork, endpoint: AnyEndpoint, ref: Ref) -> None:

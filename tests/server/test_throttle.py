@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import attrs
 import pytest
-import time_machine
 
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
@@ -15,13 +14,6 @@ from tests.support.core_parts import NO_LIMITS, Limits, RateLimit, parse_limit
 from tests.support.server_parts import Settings
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
-
-
-@pytest.fixture
-def clock():
-    """Yield a clock that stands still until it is shifted."""
-    with time_machine.travel("2026-04-01T12:00:00Z", tick=False) as traveller:
-        yield traveller
 
 
 @pytest.mark.parametrize(
@@ -124,8 +116,7 @@ def test_window_ends_and_begins_again(clock):
 @pytest.fixture
 def limited_server(sqlite_core: Core):
     """Yield a server with low limits."""
-    limits = Limits(bad_tokens=parse_limit("2/hour"))
-    with running(sqlite_core, Settings(limits=limits)) as server:
+    with running(sqlite_core, Settings(limits=Limits(bad_tokens=parse_limit("2/hour")))) as server:
         yield server
 
 

@@ -93,8 +93,7 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
         log="off",
     )
     uploader = Uploader()
-    cycles = CYCLES["sqlite" if database_url.startswith("sqlite") else "postgresql"]
-    for seed in range(cycles):
+    for seed in range(CYCLES["sqlite" if database_url.startswith("sqlite") else "postgresql"]):
         server = Forked(serve, settings)
         if not seed:
             uploader.begin(server)

@@ -203,9 +203,8 @@ def test_unavailable_receiver_gets_the_message_later(sending_core: Core, monkeyp
     world = World(sending_core)
     ann = world.person("ann")
     workspace = world.workspace(ann)
-    away = b"HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n"
     with (
-        run_receiver(away, lambda connection: None) as receiver,
+        run_receiver(b"HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n", lambda connection: None) as receiver,
         running(sending_core, Settings(limits=NO_LIMITS)),
     ):
         hook = world.ask(ann, "POST", f"{workspace.path}/webhooks", {"url": receiver.url})

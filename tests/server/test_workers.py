@@ -126,8 +126,7 @@ def test_startup_error_of_workers_is_printed_once(tmp_path):
 async def test_worker_that_does_not_stop_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "STOPPING_SECONDS", 0.1)
     deaf = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {UP}; time.sleep(60)"
-    code = await supervise(deaf, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert code == 0
+    assert await supervise(deaf, lambda: os.kill(os.getpid(), signal.SIGTERM)) == 0
 
 
 async def test_worker_that_cannot_start_ends_the_server(tmp_path):

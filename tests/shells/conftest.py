@@ -35,13 +35,3 @@ def world(core: Core) -> World:
 @pytest.fixture
 def board(world: World) -> Board:
     return Board(world, world.person())
-
-
-@pytest.fixture
-def sqlite_core(sqlite_url: str) -> Iterator[Core]:
-    """Yield a migrated core on SQLite, for tests that do not depend on the database."""
-    core = Core(sqlite_url, bcrypt_rounds=4)
-    try:
-        yield core
-    finally:
-        core.close()

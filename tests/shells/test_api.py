@@ -11,7 +11,7 @@ from stellary import Stellary
 from stellary.contract.errors import NotFound
 from tests.server.listening import SOON, listening
 from tests.support import mcp
-from tests.support.boards import Board
+from tests.support.boards import create_board
 from tests.support.core_parts import (
     FORM_MAX,
     STANDARD,
@@ -24,11 +24,10 @@ from tests.support.core_parts import (
 )
 from tests.support.forms import FORM, form
 from tests.support.shells import running_asgi
-from tests.support.world import World
 
 
 def upload(server, board, data, name=b"hello.bin"):
-    token = board.world.bearer(board.owner)
+    token = board.bearer
     path = f"{board.of(board.card())}/attachments"
     reply = server.ask("POST", path, form(data, name), token, content_type=FORM)
     return reply, f"{path}/{reply.json.get('id')}", token
@@ -50,13 +49,12 @@ def test_downloaded_file_equals_the_upload(server, board):
 def test_large_export_is_sent_from_a_file(server, board, monkeypatch):
     monkeypatch.setattr(transfers, "IN_MEMORY", 100)
     board.card(description="d" * 5_000)
-    token, path = board.world.bearer(board.owner), f"{board.path}/export"
+    token, path = board.bearer, f"{board.path}/export"
     whole = server.ask("GET", path, token=token)
     assert (whole.status, whole.headers["content-length"]) == (200, str(len(whole.body)))
     packed = server.ask("GET", path, token=token, accept_encoding="gzip")
     assert (packed.status, packed.headers["content-encoding"]) == (200, "gzip")
-    unpacked = orjson.loads(gzip.decompress(packed.body))
-    assert unpacked | {"exportedAt": ""} == whole.json | {"exportedAt": ""}
+    assert orjson.loads(gzip.decompress(packed.body)) | {"exportedAt": ""} == whole.json | {"exportedAt": ""}
     head = server.ask("HEAD", path, token=token)
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole.body)))
     with Stellary(server.url, token=token) as client:
@@ -66,7 +64,7 @@ def test_large_export_is_sent_from_a_file(server, board, monkeypatch):
 
 
 def test_conditional_read_returns_304_without_a_body(server, board):
-    token, path = board.world.bearer(board.owner), f"{board.path}/columns"
+    token, path = board.bearer, f"{board.path}/columns"
     tag = server.ask("GET", path, token=token).headers["etag"]
     again = server.ask("GET", path, token=token, if_none_match=tag)
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
@@ -77,7 +75,7 @@ def head_of_upload(board, length):
     """Return the path of a card's attachments, and the head of a request that uploads one."""
     path = f"{board.of(board.card())}/attachments"
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.world.bearer(board.owner)}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n"
         f"Content-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
     )
     return path, head.encode()
@@ -89,8 +87,8 @@ def test_declared_file_beyond_the_limit_is_rejected_unread(server, board):
     assert (reply.status, reply.json["code"]) == (413, "too_large")
 
 
-def test_body_beyond_the_limit_of_its_operation_is_rejected(server, world, board):
-    token = world.bearer(board.owner)
+def test_body_beyond_the_limit_of_its_operation_is_rejected(server, board):
+    token = board.bearer
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     reply = server.ask("POST", path, b" " * (STANDARD.size + 1), token)
     assert (reply.status, reply.json["code"]) == (413, "too_large")
@@ -120,14 +118,13 @@ def test_stream_delivers_events_until_access_is_lost(server, world, board):
         board.card("First")
         assert client.event()["meta"]["cardTitle"] == "First"
         board.card("Second")
-        event = client.event()
-        assert event["meta"]["cardTitle"] == "Second"
+        assert client.event()["meta"]["cardTitle"] == "Second"
         world.ask(board.owner, "DELETE", f"{board.flat}/members/{member.id}")
         assert client.ends()
 
 
-def test_stream_continues_after_the_last_event(server, world, board):
-    token = world.bearer(board.owner)
+def test_stream_continues_after_the_last_event(server, board):
+    token = board.bearer
     with listening(server, f"{board.flat}/events", token) as client:
         board.card("One")
         last_id = client.event()["id"]
@@ -141,9 +138,8 @@ def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
     monkeypatch.setattr(http_streams, "TICK_SECONDS", 0.02)
     entries: list[AccessEntry] = []
     with serve(core, access_log=entries.append) as server:
-        world = World(core)
-        board = Board(world, world.person())
-        token = world.bearer(board.owner)
+        board = create_board(core)
+        token = board.bearer
         with listening(server, f"{board.flat}/events", token) as client:
             assert client.block() == {"retry": "1000"}
             client.answer.close()
@@ -153,8 +149,8 @@ def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
             time.sleep(0.02)
 
 
-def test_head_of_a_stream_returns_only_headers(server, world, board):
-    reply = server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+def test_head_of_a_stream_returns_only_headers(server, board):
+    reply = server.ask("HEAD", f"{board.flat}/events", token=board.bearer)
     assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/event-stream", b"")
 
 
@@ -201,16 +197,15 @@ def test_hidden_operations_do_not_exist(serve, sqlite_core):
 
 
 def test_hidden_operations_are_no_tools(serve, sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
-    token = world.bearer(board.owner)
+    board = create_board(sqlite_core)
+    token = board.bearer
     with serve(sqlite_core, hide={"cards.create"}) as server:
         assert "update_card" in mcp.tools(server, token)
         assert "create_card" not in mcp.tools(server, token)
         arguments = {"projectId": "Launch", "column": "To Do", "title": "Hidden"}
         refused = mcp.send(server, "tools/call", {"name": "create_card", "arguments": arguments}, token)
         assert refused["error"]["message"].startswith("There is no such tool")
-    assert world.ask(board.owner, "GET", f"{board.path}/cards") == []
+    assert board.world.ask(board.owner, "GET", f"{board.path}/cards") == []
 
 
 def test_unknown_hidden_operation_is_an_error(serve, sqlite_core):
@@ -221,15 +216,15 @@ def test_unknown_hidden_operation_is_an_error(serve, sqlite_core):
         pass
 
 
-def test_mcp_lists_tools(server, world, board):
-    token = world.bearer(board.owner)
+def test_mcp_lists_tools(server, board):
+    token = board.bearer
     assert "create_card" in mcp.tools(server, token)
     outcome = mcp.call(server, token, "create_card", projectId="Launch", column="To Do", title="From a tool")
     assert not outcome.failed, outcome
 
 
-def test_sdk_works_over_http(server, world, board):
-    client = Stellary(server.url, token=world.bearer(board.owner))
+def test_sdk_works_over_http(server, board):
+    client = Stellary(server.url, token=board.bearer)
     project = client.workspace(board.workspace.organization.slug, board.workspace.slug).project(
         board.project["id"]
     )
@@ -242,10 +237,10 @@ def test_sdk_works_over_http(server, world, board):
     client.close()
 
 
-def test_response_is_compressed(server, world, board):
+def test_response_is_compressed(server, board):
     for number in range(20):
         board.card(f"Card {number}")
-    reply = server.ask("GET", f"{board.path}/cards", token=world.bearer(board.owner), accept_encoding="gzip")
+    reply = server.ask("GET", f"{board.path}/cards", token=board.bearer, accept_encoding="gzip")
     assert reply.headers["content-encoding"] == "gzip"
     assert len(orjson.loads(gzip.decompress(reply.body))) == 20
 
@@ -260,13 +255,13 @@ def test_cors_headers_are_added_for_allowed_origins(serve, sqlite_core):
         assert (preflight.status, preflight.body) == (204, b"")
 
 
-def test_path_with_an_encoded_slash_is_one_part(server, world, board):
-    reply = server.ask("GET", f"{board.path}/cards/a%2Fb", token=world.bearer(board.owner))
+def test_path_with_an_encoded_slash_is_one_part(server, board):
+    reply = server.ask("GET", f"{board.path}/cards/a%2Fb", token=board.bearer)
     assert (reply.status, reply.json["message"]) == (404, "Card not found")
 
 
-def test_disconnected_upload_stores_nothing(server, world, board):
+def test_disconnected_upload_stores_nothing(server, board):
     path, head = head_of_upload(board, 100_000)
     with socket.create_connection(("127.0.0.1", server.port), timeout=SOON) as connection:
         connection.sendall(head + form(b"x" * 500)[:400])
-    assert server.ask("GET", path, token=world.bearer(board.owner)).json == []
+    assert server.ask("GET", path, token=board.bearer).json == []

@@ -16,11 +16,10 @@ from starlette.routing import Mount
 from stellary import asgi
 from stellary.asgi import AsgiApp
 from stellary.core import Core
-from tests.support.boards import Board
+from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS, AccessEntry
 from tests.support.core_parts import http_streams as streams
 from tests.support.shells import serving_asgi
-from tests.support.world import World
 
 SOON = 10.0
 STREAMS = 2000
@@ -196,11 +195,10 @@ def mount(framework: str, app: AsgiApp) -> Any:
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
 def test_mounted_application_keeps_its_prefix(sqlite_core, framework):
     with serving_asgi(mount(framework, make_app(sqlite_core))) as server:
-        world = World(sqlite_core)
-        board = Board(world, world.person())
+        board = create_board(sqlite_core)
         for number in range(3):
             board.card(str(number))
-        token = world.bearer(board.owner)
+        token = board.bearer
         reply = server.ask("GET", f"/pm{board.path}/cards?limit=2", token=token)
         assert (reply.status, len(reply.json)) == (200, 2)
         assert reply.headers["link"].startswith(f"</pm{board.path}/cards?")
@@ -210,15 +208,12 @@ def test_mounted_application_keeps_its_prefix(sqlite_core, framework):
 
 
 async def test_stream_of_a_disconnected_client_ends(sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     entries: list[AccessEntry] = []
     app = make_app(sqlite_core, access_log=entries.append)
     async with app.running():
         client = Client(app, messages=[{"type": "http.request"}])
-        following = asyncio.create_task(
-            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
-        )
+        following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
         await wait_until(lambda: b"retry" in client.body)
         await asyncio.to_thread(board.card, "Seen")
         await wait_until(lambda: b"Seen" in client.body)
@@ -239,14 +234,11 @@ class Stalled(Client):
 
 async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatch):
     monkeypatch.setattr(streams, "BACKLOG_MAX", 100)
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     app = make_app(sqlite_core)
     async with app.running():
         client = Stalled(app, messages=[{"type": "http.request"}])
-        following = asyncio.create_task(
-            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
-        )
+        following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
         await wait_until(lambda: b"retry" in client.body)
         await asyncio.to_thread(board.card, "Never read")
         async with asyncio.timeout(SOON):
@@ -256,22 +248,18 @@ async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatc
 
 async def test_client_that_reads_nothing_does_not_delay_a_stop(sqlite_core, monkeypatch):
     monkeypatch.setattr(asgi, "FLUSH_SECONDS", 0.1)
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     app = make_app(sqlite_core)
     client = Stalled(app, messages=[{"type": "http.request"}])
     async with app.running():
-        following = asyncio.create_task(
-            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
-        )
+        following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
         await wait_until(lambda: b"retry" in client.body)
     async with asyncio.timeout(SOON):
         await following
 
 
 async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplog):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     app = make_app(sqlite_core)
 
     class Refusing(Client):
@@ -284,7 +272,7 @@ async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplo
         tasks = asyncio.all_tasks()
         client = Refusing(app, messages=[{"type": "http.request"}])
         async with asyncio.timeout(SOON):
-            await client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
+            await client.request("GET", f"{board.flat}/events", board.bearer)
         await wait_until(lambda: asyncio.all_tasks() <= tasks)
     assert "a stream broke off: LookupError: the connection is unknown" in caplog.text
 
@@ -294,9 +282,8 @@ async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplo
 async def test_two_thousand_idle_streams_need_little_memory(sqlite_core, monkeypatch, framework, bytes_max):
     """Check the memory of streams, apart from what a server keeps for a connection; alone, and mounted in a host."""
     monkeypatch.setattr(streams, "STREAMS_PER_CALLER_MAX", STREAMS)
-    world = World(sqlite_core)
-    board = Board(world, world.person())
-    token = world.bearer(board.owner)
+    board = create_board(sqlite_core)
+    token = board.bearer
     app = make_app(sqlite_core)
     host, prefix = (app, "") if framework is None else (mount(framework, app), "/pm")
     path = f"{prefix}{board.flat}/events"

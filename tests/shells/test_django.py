@@ -134,8 +134,7 @@ def test_project_uses_the_core(empty_url, tmp_path):
 
 
 def test_commands_migrate_and_flush(empty_url, tmp_path):
-    script = Path(__file__).with_name("django_commands.py")
-    code, output, errors = run_file(script, tmp_path, empty_url)
+    code, output, errors = run_file(Path(__file__).with_name("django_commands.py"), tmp_path, empty_url)
     assert code == 0, errors
     assert json.loads(output) == {
         "changes": "No changes detected\n",

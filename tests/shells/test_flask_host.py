@@ -103,8 +103,7 @@ def test_session_of_the_host_logs_in_and_out(app: Flask):
     assert browser.sign_up("Sam@example.com") == 409
     assert browser.client.get("/session").json["user"] == "sam@example.com"
     assert browser.client.get("/board/auth/me").status_code == 403
-    headers = {"X-CSRF-Token": browser.csrf_token}
-    assert browser.client.delete("/session", headers=headers).status_code == 204
+    assert browser.client.delete("/session", headers={"X-CSRF-Token": browser.csrf_token}).status_code == 204
     assert browser.client.get("/board/auth/me").status_code == 401
     other = Browser(app)
     wrong = other.post("/session", email="sam@example.com", password="wrong horse")
@@ -325,10 +324,8 @@ def test_preloaded_workers_share_no_connection_and_stop_cleanly(gunicorn: Gunico
         backends.setdefault(reply.headers["x-process"], set()).update(reply.headers["x-backends"].split())
     one, other = backends.values()
     assert not one & other
-    parent = set(replies[0].headers["x-parent-backends"].split())
-    assert not parent & (one | other)
-    repairs = first.send("GET", "/repairs").json
-    assert len(repairs) == min(len(replies) + 1, REPAIRS_MAX)
+    assert not set(replies[0].headers["x-parent-backends"].split()) & (one | other)
+    assert len(first.send("GET", "/repairs").json) == min(len(replies) + 1, REPAIRS_MAX)
 
     stream = HTTPConnection("127.0.0.1", gunicorn.port, timeout=20)
     stream.request("GET", "/board/orgs/workshop/workspaces/repairs/events", headers={"Cookie": first.cookie})

@@ -39,20 +39,18 @@ def host(request: pytest.FixtureRequest, core: Core) -> Iterator[Reachable]:
 
 
 def test_stream_through_a_host_delivers_events(host: Reachable, board: Board):
-    with listening(host, f"{PREFIX}{board.flat}/events", board.world.bearer(board.owner)) as client:
+    with listening(host, f"{PREFIX}{board.flat}/events", board.bearer) as client:
         assert client.block() == {"retry": "1000"}
         board.card("First")
         event = client.event()
         assert event["meta"]["cardTitle"] == "First"
-    with listening(
-        host, f"{PREFIX}{board.flat}/events", board.world.bearer(board.owner), last_event_id=event["id"]
-    ) as client:
+    with listening(host, f"{PREFIX}{board.flat}/events", board.bearer, last_event_id=event["id"]) as client:
         board.card("Second")
         assert client.event()["meta"]["cardTitle"] == "Second"
 
 
 def test_sdk_works_through_a_host(host: Reachable, board: Board):
-    with Stellary(f"{host.url}{PREFIX}", token=board.world.bearer(board.owner)) as client:
+    with Stellary(f"{host.url}{PREFIX}", token=board.bearer) as client:
         workspace = client.workspace(board.workspace.organization.slug, board.workspace.slug)
         project = workspace.project(board.project["id"])
         to_do, *_ = project.columns.list()

@@ -414,8 +414,7 @@ def empty_postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.postgres
 def test_schema_per_tenant_isolates_cores(empty_postgres_url: str):
-    schemas = import_host("tenants", "schemas")
-    cores = schemas.TenantCores(empty_postgres_url, cores_max=1)
+    cores = import_host("tenants", "schemas").TenantCores(empty_postgres_url, cores_max=1)
     try:
         for tenant in ("one", "two"):
             cores.create(tenant)

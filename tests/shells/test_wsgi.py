@@ -17,10 +17,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from stellary.core import Core
 from stellary.wsgi import WsgiApp
 from tests.server.listening import SOON, listening
-from tests.support.boards import Board
+from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS
 from tests.support.shells import running_wsgi, serving_wsgi
-from tests.support.world import World
 
 
 @pytest.fixture
@@ -84,9 +83,8 @@ def test_prefix_of_the_host_is_kept(app, script_name, path_info, more):
 
 
 def test_raw_path_keeps_encoded_slashes(app, sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
-    bearer = f"Bearer {world.bearer(board.owner)}"
+    board = create_board(sqlite_core)
+    bearer = f"Bearer {board.bearer}"
     raw = f"{board.path}/cards/a%2Fb"
     _, error = ask(app, f"{board.path}/cards/a/b", REQUEST_URI=raw, HTTP_AUTHORIZATION=bearer)
     assert error["message"] == "Card not found"
@@ -112,21 +110,19 @@ def test_application_starts_again_after_its_end(app):
 
 
 def test_number_of_streams_is_limited(sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
-    path, token = f"{board.flat}/events", world.bearer(board.owner)
+    board = create_board(sqlite_core)
+    path, token = f"{board.flat}/events", board.bearer
     with running_wsgi(sqlite_core, streams_max=1) as server, listening(server, path, token) as client:
         assert client.block() == {"retry": "1000"}
         assert server.ask("GET", path, token=token).status == 503
 
 
 def test_end_of_the_application_ends_streams(sqlite_core):
-    world = World(sqlite_core)
-    board = Board(world, world.person())
+    board = create_board(sqlite_core)
     app = WsgiApp(sqlite_core, limits=NO_LIMITS, jobs=False)
     with (
         serving_wsgi(app) as server,
-        listening(server, f"{board.flat}/events", world.bearer(board.owner)) as client,
+        listening(server, f"{board.flat}/events", board.bearer) as client,
     ):
         assert client.block() == {"retry": "1000"}
         app.close()

@@ -30,7 +30,7 @@ def check_api(call_api: SendRequest, board: Board, prefix: str) -> None:
 
 
 def check_files(call_api: SendRequest, board: Board) -> None:
-    token = board.world.bearer(board.owner)
+    token = board.bearer
     attachments = f"{board.of(board.card())}/attachments"
     created = call_api(token, "POST", attachments, form(DATA), content_type=FORM)
     assert created.status == 201, created
@@ -50,7 +50,7 @@ def check_files(call_api: SendRequest, board: Board) -> None:
 
 
 def check_conditional_read(call_api: SendRequest, board: Board) -> None:
-    token, path = board.world.bearer(board.owner), f"{board.path}/columns"
+    token, path = board.bearer, f"{board.path}/columns"
     tag = call_api(token, "GET", path).headers["etag"]
     again = call_api(token, "GET", path, if_none_match=tag)
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
@@ -68,12 +68,12 @@ def check_documentation(call_api: SendRequest, prefix: str) -> None:
 def check_links(call_api: SendRequest, board: Board, prefix: str) -> None:
     """Check that the link to the next page has the prefix of the host."""
     board.card("Next")
-    link = call_api(board.world.bearer(board.owner), "GET", f"{board.path}/cards?limit=1").headers["link"]
+    link = call_api(board.bearer, "GET", f"{board.path}/cards?limit=1").headers["link"]
     assert link.startswith(f"<{prefix}{board.path}/cards?")
 
 
 def check_tools(call_api: SendRequest, board: Board) -> None:
-    server, token = InProcess(call_api), board.world.bearer(board.owner)
+    server, token = InProcess(call_api), board.bearer
     assert "create_card" in mcp.tools(server, token)
     outcome = mcp.call(server, token, "create_card", projectId="Launch", column="To Do", title="From a tool")
     assert not outcome.failed, outcome
@@ -81,7 +81,7 @@ def check_tools(call_api: SendRequest, board: Board) -> None:
 
 
 def check_stream(call_api: SendRequest, board: Board) -> None:
-    stream = call_api(board.world.bearer(board.owner), "GET", f"{board.flat}/events")
+    stream = call_api(board.bearer, "GET", f"{board.flat}/events")
     assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
     stranger = board.world.bearer(
         board.world.person(f"stranger of {board.owner.user.name}".replace(" ", "-"))

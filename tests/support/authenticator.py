@@ -32,5 +32,4 @@ def enroll(world: World, who: Any) -> tuple[str, list[str]]:
     """
     secret = world.ask(who, "POST", "/auth/second-factor", {"currentPassword": PASSWORD})["secret"]
     code = show_code(secret, world.core.env.clock())
-    codes = world.ask(who, "POST", "/auth/second-factor/confirm", {"code": code})["codes"]
-    return secret, codes
+    return secret, world.ask(who, "POST", "/auth/second-factor/confirm", {"code": code})["codes"]

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import orjson
+
+from stellary.core import Core
 from tests.support.world import Person, Workspace, World
 
 Json = dict[str, Any]
@@ -24,6 +27,11 @@ class Board:
         self.project: Json = world.ask(owner, "POST", f"{self.flat}/projects", {"name": "Launch"})
         self.path = f"{self.flat}/projects/{self.project['id']}"
         self.columns: list[Json] = world.ask(owner, "GET", f"{self.path}/columns")
+
+    @property
+    def bearer(self) -> str:
+        """The token of a login of the owner."""
+        return self.world.bearer(self.owner)
 
     def join(self, *people: Person) -> None:
         """Make people members of the workspace."""
@@ -63,3 +71,26 @@ class Board:
         body = {"content": content}
         new_comment: Json = self.world.ask(by or self.owner, "POST", f"{self.of(card)}/comments", body)
         return new_comment
+
+
+def create_board(core: Core) -> Board:
+    """Return a new board of a new user, ann."""
+    world = World(core)
+    return Board(world, world.person("ann"))
+
+
+def ask(board: Board, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    """Return the answer to a request of the owner, which must succeed."""
+    return board.world.ask(board.owner, method, path, body, **headers)
+
+
+def status(board: Board, method: str, path: str, body: Any = None, **headers: str) -> int:
+    """Return the status of the answer to a request of the owner."""
+    return board.world.status(board.owner, method, path, body, **headers)
+
+
+def error(board: Board, method: str, path: str, body: Any = None) -> tuple[int, str]:
+    """Send a request of the owner that must fail, and return its status and message."""
+    answer = board.world.call(board.owner, method, path, body)
+    assert answer.status >= 400, answer
+    return answer.status, orjson.loads(answer.body)["message"]

@@ -70,8 +70,7 @@ class Sqlite:
 
     def create_sweeper(self) -> SqliteSweeper:
         """Copy the template."""
-        directory = tempfile.mkdtemp(prefix="sqlite-", dir=self.run.directory)
-        path = Path(directory) / "stellary.db"
+        path = Path(tempfile.mkdtemp(prefix="sqlite-", dir=self.run.directory)) / "stellary.db"
         shutil.copyfile(self.template(), path)
         return SqliteSweeper(path)
 
@@ -333,8 +332,7 @@ class Postgres:
         name, template = name or f"stellary_test_{secrets.token_hex(8)}", template or self.template()
         with self.administrator() as connection:
             # Copying files takes a quarter of the time of the default, which logs each page.
-            create = statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
-            connection.execute(create)
+            connection.execute(statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template))
         return name
 
     def delete_all_rows(self, name: str) -> int | None:

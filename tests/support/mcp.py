@@ -35,8 +35,7 @@ def post(server: Reachable, message: Any, token: str | None, **headers: str) -> 
 
 def send(server: Reachable, method: str, params: Any, token: str | None, **headers: str) -> Any:
     """Send a request of the protocol, which must succeed, and return the answer."""
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = post(server, message, token, **headers)
+    answer = post(server, {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, token, **headers)
     assert answer.status == 200, answer
     return answer.json
 

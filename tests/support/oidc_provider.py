@@ -125,8 +125,7 @@ class OidcProvider:
             **self.token_claims,
         }
         claims = {name: claim for name, claim in claims.items() if claim is not None}
-        header = {"alg": "ES256", "kid": self.signing_key.kid}
-        token = jwt.encode(header, claims, self.signing_key)
+        token = jwt.encode({"alg": "ES256", "kid": self.signing_key.kid}, claims, self.signing_key)
         return 200, {"access_token": "at", "token_type": "Bearer", "id_token": token}
 
     def sign_in(self, url: str) -> str:

@@ -123,8 +123,7 @@ class Provider:
 
             def say(self, status: int, kind: str, body: bytes, **headers: str) -> None:
                 self.send_response(status)
-                sent = {"content-type": kind, "content-length": str(len(body)), **headers}
-                for name, text in sent.items():
+                for name, text in {"content-type": kind, "content-length": str(len(body)), **headers}.items():
                     self.send_header(name.replace("_", "-"), text)
                 self.end_headers()
                 self.wfile.write(body)
