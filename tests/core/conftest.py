@@ -11,13 +11,20 @@ from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.migrations import NextVersion
 from tests.support.statements import record_statements
-from tests.support.world import Person, World
+from tests.support.world import Person, StoppedClock, World
 
 
 @pytest.fixture
 def world(core: Core) -> World:
     """Return a world in a new core, on each kind of database."""
     return World(core)
+
+
+@pytest.fixture
+def clock(core: Core) -> StoppedClock:
+    """Return the clock of the core, which stands still."""
+    core.env.clock = clock = StoppedClock()
+    return clock
 
 
 @pytest.fixture
@@ -33,9 +40,9 @@ def bob(world: World) -> Person:
 
 
 @pytest.fixture
-def board(world: World) -> Board:
+def board(world: World, ann: Person) -> Board:
     """Return a board of ann's."""
-    return Board(world, world.person("ann"))
+    return Board(world, ann)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

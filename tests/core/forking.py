@@ -244,8 +244,7 @@ def ids(url: str) -> None:
     def child() -> str:
         return " ".join(core.env.new_id() for _ in range(3))
 
-    children = [in_child(child) for _ in range(CHILDREN)]
-    wait_for(children)
+    wait_for([in_child(child) for _ in range(CHILDREN)])
 
 
 SCENARIOS = {

@@ -132,8 +132,7 @@ def test_backup_contains_files_of_pending_proposals(core, tmp_path):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     path = f"{agent_api.of(card)}/attachments"
     agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
-    backup = core.back_up(tmp_path / "backup")
-    assert list(files_in(backup.folder).values()) == [b"Hello."]
+    assert list(files_in(core.back_up(tmp_path / "backup").folder).values()) == [b"Hello."]
 
 
 def test_backup_is_private_and_contains_additional_files(core, files, tmp_path):

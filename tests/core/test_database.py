@@ -214,8 +214,7 @@ def test_what_a_reader_of_an_in_memory_database_writes_is_thrown_away():
 
 
 def test_writers_wait_for_each_other_and_all_get_their_turn(core):
-    world = World(core)
-    ann = world.person("ann")
+    ann = World(core).person("ann")
     count = tables.users.c.token_generation
     read = select(count).where(tables.users.c.id == ann.id)
 
@@ -235,8 +234,7 @@ def test_writers_wait_for_each_other_and_all_get_their_turn(core):
 
 
 def test_what_fails_is_undone(core):
-    world = World(core)
-    before = world.person("ann")
+    before = World(core).person("ann")
 
     def half_done():
         with core.begin(NOBODY) as uow:

@@ -186,8 +186,7 @@ def test_lists_of_values_have_any_length(database, by_sqlalchemy):
     with database.reading() as connection:
         for letters in ("ab", "ab", "ba", "a", "", "abc", "bc", "c", "", "cba"):
             ids = [letter * 24 for letter in letters]
-            rows = connection.execute(statement, {"ids": ids, "other": "x"})
-            assert rows.scalars().all() == sorted(ids)
+            assert connection.execute(statement, {"ids": ids, "other": "x"}).scalars().all() == sorted(ids)
             remaining = connection.execute(statement, {"ids": tuple(ids), "other": "a" * 24}).scalars().all()
             assert remaining == [id for id in sorted(ids) if "a" not in id]
     # The first one, and one for each length.

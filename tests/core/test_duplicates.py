@@ -41,8 +41,7 @@ def agent_api(world):
 
 def request(agent_api: AgentApi, method: str, path: str, body: Any, *, public: bool = False) -> Write:
     """Return a function that sends a request within a unit."""
-    headers = {"content-type": "application/json"}
-    raw = RawRequest(method, path, "", headers, orjson.dumps(body))
+    raw = RawRequest(method, path, "", {"content-type": "application/json"}, orjson.dumps(body))
     actor = None if public else agent_api.owner.actor
 
     def send(uow: UnitOfWork) -> object:

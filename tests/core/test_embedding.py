@@ -225,8 +225,7 @@ def test_a_database_that_is_not_migrated_says_what_to_do(empty_url, call):
 
 
 def test_a_database_of_an_older_version_says_what_to_do(core):
-    actor = core.user(external_id="1")
-    client = Stellary.embedded(core.port(actor))
+    client = Stellary.embedded(core.port(core.user(external_id="1")))
     home = client.organizations.list()[0].slug
     board = client.workspace(home, home).project(client.workspace(home, home).projects.create(name="Plan"))
     board.column(board.columns.list()[0]).cards.create(title="Write")

@@ -28,13 +28,6 @@ from stellary.core.kernel.events import (
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import Board
 from tests.support.core_parts import cards
-from tests.support.world import StoppedClock
-
-
-@pytest.fixture
-def clock(core):
-    core.env.clock = clock = StoppedClock()
-    return clock
 
 
 def move(board, card, column=1):
@@ -117,8 +110,7 @@ def test_handler_writes_in_the_transaction_of_the_change(core, board):
         ),
     )
     core.on(CardMoved, refuse)
-    card = board.card("Write")
-    move(board, card)
+    move(board, board.card("Write"))
     with core.database.reading() as connection:
         assert list(connection.execute(text("SELECT title FROM audit")).scalars()) == ["Write"]
 
@@ -127,13 +119,11 @@ def test_changes_of_a_handler_are_in_the_answer_and_emit_events(core, board):
     received = []
 
     def raise_priority(uow, event):
-        ref = ref_of(board, event.card.id)
-        cards.update_card(uow, ref, UpdateCard(priority="high"))
+        cards.update_card(uow, ref_of(board, event.card.id), UpdateCard(priority="high"))
 
     core.on(CardMoved, raise_priority)
     core.on(CardUpdated, lambda uow, event: received.append(event.changed))
-    card = board.card()
-    assert orjson.loads(move(board, card).body)["priority"] == "high"
+    assert orjson.loads(move(board, board.card()).body)["priority"] == "high"
     assert ("priority",) in received
 
 
@@ -163,8 +153,7 @@ def test_handler_that_vetoes_the_change_of_a_rule_undoes_the_rule_alone(core, wo
     board = AutomationApi(world, world.person())
     rule = board.rule("task_created", "set_priority", priority="high")
     core.on(CardUpdated, refuse)
-    card = board.card()
-    assert board.read(card)["priority"] != "high"
+    assert board.read(board.card())["priority"] != "high"
     assert board.results(rule) == ["not today"]
 
 

@@ -89,10 +89,9 @@ def test_a_unit_that_is_undone_each_time_is_given_up(world):
 
 def test_access_to_a_stream_is_not_lost_while_the_database_is_away(core, world):
     board = Board(world, world.person("ann"))
-    headers = {"authorization": f"Bearer {world.bearer(board.owner)}"}
+    headers = {"authorization": f"Bearer {board.bearer}"}
     request = RawRequest("GET", f"{board.flat}/events", "", headers, b"")
-    away = of(OperationalError, Exception("server closed the connection"))
-    with failing(away), pytest.raises(Unavailable):
+    with failing(of(OperationalError, Exception("server closed the connection"))), pytest.raises(Unavailable):
         may_read_on(core.units, request, None, policies=())
     assert may_read_on(core.units, request, None, policies=())
 

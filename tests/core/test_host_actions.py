@@ -54,8 +54,7 @@ def test_automation_runs_the_action(world):
 
 def test_parameters_of_the_action_are_checked_when_a_rule_is_created(world):
     board = AutomationApi(world, world.person())
-    action = {"type": "create_invoice", "params": {"amount": "seven"}}
-    body = {"trigger": "task_moved", "action": action}
+    body = {"trigger": "task_moved", "action": {"type": "create_invoice", "params": {"amount": "seven"}}}
     response = world.call(board.owner, "POST", f"{board.path}/automations", body)
     assert (response.status, b"action.params.amount" in response.body) == (400, True)
 

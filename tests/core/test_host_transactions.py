@@ -20,7 +20,7 @@ from stellary.contract.errors import Conflict, NotFound, Unavailable
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import NOBODY, Core
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import cards
 from tests.support.world import PASSWORD, World
 
@@ -183,8 +183,7 @@ def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(engine, core
 
 @pytest.mark.slow("runs two thousand units")
 def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engine, core):
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     column = board.workspace.ref.child(ProjectRef, board.project["id"]).child(
         ColumnRef, board.columns[0]["id"]
     )

@@ -10,9 +10,9 @@ from stellary.contract.labels import CREATE_LABEL
 from stellary.contract.port import RawRequest
 from stellary.core import NOBODY, Core
 from stellary.core.kernel.idempotency import Attempt
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.tables import idempotency_keys as keys
-from tests.support.world import World, at_once
+from tests.support.world import at_once
 
 REQUEST = RawRequest("POST", "/", "", {}, b"")
 
@@ -98,8 +98,7 @@ def test_rejected_request_can_be_repeated(board):
 def test_a_key_is_undone_with_its_effect(board):
     def half_done():
         with board.world.core.begin(board.owner.actor) as uow:
-            attempt = Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
-            attempt.store(post_answer)
+            Attempt(uow, "k", CREATE_LABEL, REQUEST, b"").store(post_answer)
             raise LookupError
 
     post_answer = post(board, "bug", "other")
@@ -130,16 +129,14 @@ def test_a_key_counts_for_a_day(board):
 def test_response_with_a_secret_is_not_stored(board):
     def ask(name="ci"):
         body = {"name": name, "scopes": ["account:read"]}
-        return board.world.call(
-            board.world.bearer(board.owner), "POST", "/api-tokens", body, idempotency_key="k"
-        )
+        return board.world.call(board.bearer, "POST", "/api-tokens", body, idempotency_key="k")
 
     assert ask().status == 201
     assert code(ask()) == (409, "already_done")
     assert ask("other").status == 422
     with board.world.core.view(NOBODY) as uow:
         assert uow.connection.execute(select(keys.c.body)).scalar() is None
-    assert len(board.world.ask(board.world.bearer(board.owner), "GET", "/api-tokens")) == 1
+    assert len(board.world.ask(board.bearer, "GET", "/api-tokens")) == 1
 
 
 def test_concurrent_requests_with_one_key_are_executed_once(board):
@@ -155,8 +152,7 @@ def test_concurrent_requests_with_one_key_are_executed_once(board):
 def test_request_in_progress_returns_409_immediately(postgres_url):
     """On SQLite there is one writer at a time: a repetition waits for its turn, and finds the answer."""
     core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     with core.begin(board.owner.actor) as uow:
         Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
         assert code(post(board, "bug", "k")) == (409, "in_flight")

@@ -9,8 +9,7 @@ import pytest
 from stellary.core import NOBODY, Core
 from stellary.core.db import base
 from stellary.core.db.base import Ids
-from tests.support.boards import Board
-from tests.support.world import World
+from tests.support.boards import create_board
 
 
 class Clocks:
@@ -78,17 +77,16 @@ def test_an_id_of_no_clock_is_not_continued(clocks):
 
 
 def test_cards_made_after_a_restart_come_later_though_the_clock_was_ahead(core, database_url, clocks):
-    world = World(core)
-    board = Board(world, world.person("ann"))
+    board = create_board(core)
     clocks.advance(7200)
     board.card("first")
     clocks.advance(-7200)
     with closing(Core(database_url, bcrypt_rounds=4)) as restarted:
-        world.core = restarted
+        board.world.core = restarted
         for title in ("second", "third"):
             clocks.advance(5)
             board.card(title)
-        page = world.ask(board.owner, "GET", f"{board.path}/cards?limit=10")
+        page = board.world.ask(board.owner, "GET", f"{board.path}/cards?limit=10")
     assert [card["title"] for card in page] == ["first", "second", "third"]
 
 

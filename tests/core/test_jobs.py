@@ -11,13 +11,7 @@ from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE
 from stellary.core.kernel import jobs
 from tests.support.core_parts import JobHandler, JobRunner
 from tests.support.plans import explain, sent_statements, steps_that_read_much
-from tests.support.world import StoppedClock, at_once
-
-
-@pytest.fixture
-def clock(core):
-    core.env.clock = clock = StoppedClock()
-    return clock
+from tests.support.world import at_once
 
 
 @pytest.fixture
@@ -216,8 +210,7 @@ def test_concurrent_runners_execute_each_job_once(core, notes):
     other_runners = [JobRunner(core.units, core.claims, {"note": JobHandler(note)}) for _ in range(3)]
     for number in range(20):
         ask(core, number)
-    done = at_once(*[runner.run_due for runner in (work, *other_runners)])
-    assert sum(done) == 20
+    assert sum(at_once(*[runner.run_due for runner in (work, *other_runners)])) == 20
     assert notes() == sorted(map(str, range(20)))
 
 
@@ -318,8 +311,7 @@ def test_no_statement_of_a_worker_reads_the_backlog(core, clock, notes):
         jobs.enqueue_all(uow, "unheard of", list(range(3_000)))
         jobs.enqueue_all(uow, "note", list(range(3_000)))
     with sent_statements() as statements_sent:
-        job = work._claim_next()
-        work._do(job)
+        work._do(work._claim_next())
         work._pause()
     ours = [statement for statement in statements_sent if "stellary_jobs" in statement[0]]
     assert len(ours) == 4

@@ -43,8 +43,7 @@ def find_keys(url):
 
 def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):
     """A key that is dropped, or made weaker, is dropped from the list in the same change, and its race with it."""
-    lines = ["\t".join(key).rstrip() for key in find_keys(database_url)]
-    assert lines == LISTED.read_text().splitlines()
+    assert ["\t".join(key).rstrip() for key in find_keys(database_url)] == LISTED.read_text().splitlines()
 
 
 OWNERLESS = {

@@ -141,8 +141,7 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
                 parameters = dict.fromkeys(re.findall(r":(\w+)", sql))
                 rows = driver.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
             else:
-                plan = driver.cursor().execute(f"EXPLAIN (GENERIC_PLAN) {sql}", prepare=False)
-                rows = plan.fetchall()
+                rows = driver.cursor().execute(f"EXPLAIN (GENERIC_PLAN) {sql}", prepare=False).fetchall()
             yield sql, "\n".join(str(row[-1]) for row in rows)
         transaction.rollback()
 
@@ -158,8 +157,7 @@ def test_lists_of_every_area_are_collected():
 
 def find_order_table(sql: str) -> str:
     """Return the table of the column by which a statement is ordered; of a union, a table that it selects from."""
-    match = re.search(r"ORDER BY (\w+)\.\w+[^()]*$", sql) or re.search(r"FROM (\w+)", sql)
-    return match[1]
+    return (re.search(r"ORDER BY (\w+)\.\w+[^()]*$", sql) or re.search(r"FROM (\w+)", sql))[1]
 
 
 def is_of_few_cards(sql: str) -> bool:
@@ -199,8 +197,7 @@ def test_portfolio_reads_only_indexes(core, world):
             driver.autocommit = True
             driver.execute("VACUUM ANALYZE stellary_cards")
             driver.autocommit = False
-    statement = card_counts._OF_PROJECTS.params(_ids=["1"])
-    ((_, plan),) = explain(core, [statement])
+    ((_, plan),) = explain(core, [card_counts._OF_PROJECTS.params(_ids=["1"])])
     indexes = re.findall(r"COVERING INDEX (ix_\w+)|Index Only Scan using (ix_\w+)", plan)
     assert sorted(first or second for first, second in indexes) == [
         "ix_stellary_cards_completed_at",

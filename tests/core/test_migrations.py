@@ -218,8 +218,7 @@ def test_one_of_several_concurrent_upgrades_migrates(empty_url, statements, next
     with statements() as statements_sent:
         at_once(*[lambda: migrate(empty_url)] * 3)
     assert read_version(empty_url) == NEXT
-    creations = [sql for sql in statements_sent if "CREATE TABLE stellary_store_tokens" in sql]
-    assert len(creations) == 1
+    assert len([sql for sql in statements_sent if "CREATE TABLE stellary_store_tokens" in sql]) == 1
 
 
 def test_database_of_a_newer_version_is_rejected_unchanged(core):

@@ -61,8 +61,7 @@ def age(*cores: Core) -> None:
 
 def delete_in_all_ways(files: CardFiles) -> None:
     """Upload, fail to upload, purge and sweep."""
-    status = files.world.call(files.ann, "POST", files.path, form(b"New."), content_type=FORM).status
-    assert status == 503
+    assert files.world.call(files.ann, "POST", files.path, form(b"New."), content_type=FORM).status == 503
     files.purge(files.ids[0])
     with pytest.raises(ForeignStore, match="belongs to another database"):
         files.core.sweep()

@@ -64,5 +64,4 @@ def test_page_of_rows_reads_no_more_than_it_has(world, statements):
 
 def test_a_page_without_a_limit_has_a_hundred():
     items = [f"{number:03}" for number in range(150)]
-    page = page_of(items, Paged(cursor=make_cursor("009")), str)
-    assert page.items == items[10:110]
+    assert page_of(items, Paged(cursor=make_cursor("009")), str).items == items[10:110]

@@ -90,11 +90,9 @@ def test_results_of_queued_statements_are_the_same_as_executed(database):
         before = queue_statement(connection, NAMES, {})
         renamed = queue_statement(connection, RENAME, {"_id": "a" * 24, "name": "Ann"})
         missing = queue_statement(connection, RENAME, {"_id": "b" * 24, "name": "Bob"})
-        after = queue_statement(connection, NAMES, {})
-        assert after.fetch().scalars().all() == ["Ann"]
+        assert queue_statement(connection, NAMES, {}).fetch().scalars().all() == ["Ann"]
         assert before.fetch().scalars().all() == ["a"]
-        counts = [result.row_count for result in (added, renamed, missing)]
-        assert counts == [1, 1, 0]
+        assert [result.row_count for result in (added, renamed, missing)] == [1, 1, 0]
 
 
 def test_statement_without_a_plan_can_be_queued(database):
@@ -295,8 +293,7 @@ def test_executor_returns_the_rows_and_counts_of_all_statements(driver):
         BoundStatement(b"SELECT number + $1 FROM numbers", (5,)),
     ]
     for _ in range(4):
-        replies = StatementExecutor(driver).execute(statements)
-        assert replies == [((), 2), ([(6,), (7,)], 2)]
+        assert StatementExecutor(driver).execute(statements) == [((), 2), ([(6,), (7,)], 2)]
         driver.rollback()
 
 

@@ -29,8 +29,7 @@ def test_call_is_refused_and_changes_nothing(board):
 
 
 def test_other_calls_are_not_affected(board):
-    card = board.card()
-    assert board.world.status(board.owner, "DELETE", board.of(card)) == 200
+    assert board.world.status(board.owner, "DELETE", board.of(board.card())) == 200
 
 
 def test_service_is_refused_in_python_as_well(core, board):

@@ -52,8 +52,7 @@ def test_row_has_the_names_of_the_columns():
 
 
 def test_changes_are_the_columns_that_differ():
-    after = Task(id="1", title="Write", order=0, open_count=6)
-    assert FIELDS.to_changes(TASK, after) == {"position": 0}
+    assert FIELDS.to_changes(TASK, Task(id="1", title="Write", order=0, open_count=6)) == {"position": 0}
 
 
 def test_field_without_a_column_is_refused():

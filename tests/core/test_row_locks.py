@@ -356,8 +356,7 @@ def decide_last_two_of_batch(agent_api: AgentApi) -> None:
 
 
 def exceed_rate_of_agent(agent_api: AgentApi) -> None:
-    agent = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
-    token = agent_api.token(agent)
+    token = agent_api.token(agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600}))
     assert race(agent_api, (token, "GET", agent_api.path), (token, "GET", agent_api.path)) == 429
 
 

@@ -49,8 +49,7 @@ def test_check_reports_what_was_changed_by_hand(host_url, capsys):
     )
     capsys.readouterr()
     assert main(["check", "--database", host_url]) == 1
-    problems = capsys.readouterr().out.splitlines()
-    assert sorted(problems) == [
+    assert sorted(capsys.readouterr().out.splitlines()) == [
         "add index ix_stellary_jobs_kind_due_at_id",
         "remove column stellary_cards.shoe_size",
     ]
@@ -58,8 +57,7 @@ def test_check_reports_what_was_changed_by_hand(host_url, capsys):
 
 def test_printed_sql_creates_the_schema(empty_url, capsys):
     assert main(["sql", empty_url.partition(":")[0].partition("+")[0]]) == 0
-    script = capsys.readouterr().out
-    run_sql(empty_url, *script.split(";\n")[:-1])
+    run_sql(empty_url, *capsys.readouterr().out.split(";\n")[:-1])
     assert main(["check", "--database", empty_url]) == 0
     core = Core(empty_url)
     core.migrate()

@@ -81,8 +81,7 @@ def test_streams_have_the_events_of_their_schema_only(urls):
             return stack.enter_context(closing(core))
 
         shop, forum, shop_elsewhere = (open_core(url) for url in (*urls, urls[0]))
-        boards = [Board(World(core), World(core).person()) for core in (shop, forum)]
-        of_shop, of_forum = boards
+        of_shop, of_forum = [Board(World(core), World(core).person()) for core in (shop, forum)]
         assert of_shop.workspace.id == of_forum.workspace.id
         is_woken = threading.Event()
         stack.enter_context(
@@ -111,8 +110,7 @@ def test_commands_manage_one_schema(urls, postgres_url, next_version, capsys):
     everything = count_tables(postgres_url, "public")
     assert [count_tables(postgres_url, schema) for schema in SCHEMAS] == [everything] * 2
     assert main(["downgrade", "--database", forum, "--yes"]) == 0
-    versions = [read_version(url) for url in (shop, forum, postgres_url)]
-    assert versions == [NEXT, next_version.newest, NEXT]
+    assert [read_version(url) for url in (shop, forum, postgres_url)] == [NEXT, next_version.newest, NEXT]
     assert main(["migrate", "--database", forum]) == 0
     assert main(["uninstall", "--database", shop, "--yes"]) == 0
     assert [count_tables(postgres_url, schema) for schema in (*SCHEMAS, "public")] == [

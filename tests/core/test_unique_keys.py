@@ -87,8 +87,7 @@ def slug_workspace(agent_api: AgentApi) -> None:
 
 
 def slug_agent(agent_api: AgentApi) -> None:
-    body = {"name": "Scribe", "tools": ["board.read"]}
-    assert post_twice(agent_api, agent_api.agents, body) == 201
+    assert post_twice(agent_api, agent_api.agents, {"name": "Scribe", "tools": ["board.read"]}) == 201
     slugs = [agent["slug"] for agent in agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)]
     assert len(set(slugs)) == len(slugs) == 2
 

@@ -58,8 +58,7 @@ def test_users_with_the_same_name_get_different_slugs(world):
 
 @pytest.mark.parametrize("name", ["陳", "x" * 100, "🦉", "A"])
 def test_any_name_gets_a_home(world, name):
-    account = register(world, name=name)
-    assert len(world.ask(account["access_token"], "GET", "/organizations")) == 1
+    assert len(world.ask(register(world, name=name)["access_token"], "GET", "/organizations")) == 1
 
 
 @pytest.mark.parametrize("email", ["ann@example.com", "ANN@EXAMPLE.COM"])
@@ -113,8 +112,7 @@ def test_an_empty_change_changes_nothing(world):
 
 
 def test_a_token_that_may_write_the_account_need_not_read_it(world):
-    ann = world.person("ann")
-    token = world.api_token(ann, ["account:write"])
+    token = world.api_token(world.person("ann"), ["account:write"])
     assert world.status(token, "PATCH", "/auth/me", {"name": "Ann"}) == 200
     assert world.status(token, "GET", "/auth/me") == 403
 
@@ -128,8 +126,7 @@ def change(world, who, current=PASSWORD, new="a new password"):
 
 def test_password_change_ends_all_earlier_logins(world):
     world.stop_clock()
-    ann = world.person("ann")
-    before = world.bearer(ann)
+    before = world.bearer(world.person("ann"))
     changed = change(world, before)
     assert changed.status == 200
     assert world.status(before, "GET", "/auth/me") == 401
@@ -150,8 +147,7 @@ def test_a_changed_password_leaves_api_tokens_alone(world):
 
 
 def test_password_change_requires_the_current_password(world):
-    ann = world.person("ann")
-    answer = change(world, ann, current="wrong password")
+    answer = change(world, world.person("ann"), current="wrong password")
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "currentPassword")
     assert login(world).status == 201
 
@@ -174,8 +170,7 @@ def test_a_new_password_keeps_the_rules(world):
 def test_password_that_is_tried_first_returns_400(world, password):
     answer = world.call(None, "POST", "/auth/register", {**ANN, "password": password})
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "password")
-    ann = world.person("ann")
-    answer = change(world, ann, new=password)
+    answer = change(world, world.person("ann"), new=password)
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "newPassword")
     assert login(world).status == 201
 

@@ -44,8 +44,7 @@ def board(world):
 
 
 def log_in(world, person):
-    body = {"email": person.email, "password": PASSWORD}
-    return world.call(None, "POST", "/auth/login", body)
+    return world.call(None, "POST", "/auth/login", {"email": person.email, "password": PASSWORD})
 
 
 def test_sessions_and_tokens_end_and_do_not_return(board):
@@ -54,8 +53,7 @@ def test_sessions_and_tokens_end_and_do_not_return(board):
     token = world.ask(bob, "POST", "/api-tokens", {"name": "laptop"})["token"]
     agent = world.ask(bob, "POST", f"{board.workspace.path}/agents", {"name": "Bot"})
     agent_path = f"{board.workspace.path}/agents/{agent['id']}/tokens"
-    agent_token = world.ask(bob, "POST", agent_path, {"name": "laptop"})["token"]
-    bearers = (login, token, agent_token)
+    bearers = (login, token, world.ask(bob, "POST", agent_path, {"name": "laptop"})["token"])
     assert [world.status(bearer, "GET", f"{board.path}/cards") for bearer in bearers] == [200] * 3
     assert world.core.deactivate("bob")
     assert [world.status(bearer, "GET", f"{board.path}/cards") for bearer in bearers] == [401] * 3
@@ -112,12 +110,10 @@ def test_deactivated_user_is_not_assigned_or_notified(board):
     card = board.card(assigneeId=bob.id)
     other = board.card()
     world.core.deactivate("bob")
-    response = world.call(board.owner, "PATCH", board.of(other), {"assigneeId": bob.id})
-    assert response.status == 400
+    assert world.call(board.owner, "PATCH", board.of(other), {"assigneeId": bob.id}).status == 400
     board.comment(card, "Any news?")
     world.core.reactivate("bob")
-    types = [item["activity"]["type"] for item in world.ask(bob, "GET", "/notifications")]
-    assert types == ["card_created"]
+    assert [item["activity"]["type"] for item in world.ask(bob, "GET", "/notifications")] == ["card_created"]
 
 
 def test_actor_of_the_host_is_refused(board):
@@ -147,10 +143,8 @@ def test_owner_can_be_deactivated_and_the_host_still_manages_members(board):
     world, here = board.world, board.workspace
     core = world.core
     assert core.deactivate("ann")
-    membership = Membership(here.organization.slug, here.slug, role="admin")
-    cid = core.provision("cid", membership)
-    client = Stellary.embedded(core.port(cid))
-    members = client.workspace(here.organization.slug, here.slug).members.list()
+    cid = core.provision("cid", Membership(here.organization.slug, here.slug, role="admin"))
+    members = Stellary.embedded(core.port(cid)).workspace(here.organization.slug, here.slug).members.list()
     assert {member.user_id: member.deactivated_at is None for member in members} == {
         board.owner.id: False,
         board.bob.id: True,

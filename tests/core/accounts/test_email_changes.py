@@ -16,8 +16,7 @@ NEW = "new@example.com"
 
 def ask_for_change(world, who, email=NEW, password=PASSWORD):
     """Ask for a new address, and run the job that sends the link."""
-    body = {"email": email, "currentPassword": password}
-    response = world.call(who, "POST", "/auth/change-email", body)
+    response = world.call(who, "POST", "/auth/change-email", {"email": email, "currentPassword": password})
     world.core.work.run_due()
     return response
 
@@ -95,8 +94,7 @@ def test_new_address_ends_the_links_of_the_old_one(world, ann):
 
 def test_tokens_are_good_for_their_purpose_only(world, ann):
     ask_for_change(world, ann)
-    token = mailed_token(world)
-    body = {"token": token, "newPassword": "a new password"}
+    body = {"token": mailed_token(world), "newPassword": "a new password"}
     assert outcome(world.call(None, "POST", "/auth/reset-password", body)) == (400, "invalid_link")
     link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, "ann@example.com"))
     assert outcome(confirm(world, link.rpartition("/")[2])) == (400, "invalid_link")
@@ -164,8 +162,7 @@ def test_owner_who_takes_an_address_over_keeps_it(world):
     """Someone has registered the address of another person, and asked for a link to an address of their own."""
     world.core.env.verify_email = True
     body = {"email": "bob@example.com", "password": PASSWORD}
-    squatter = world.ask(None, "POST", "/auth/register", body)["access_token"]
-    ask_for_change(world, squatter)
+    ask_for_change(world, world.ask(None, "POST", "/auth/register", body)["access_token"])
     token = mailed_token(world)
     owner = find_or_create_user(world.core.units, "bob@example.com")
     assert outcome(confirm(world, token)) == (400, "invalid_link")

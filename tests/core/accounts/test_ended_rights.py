@@ -96,8 +96,7 @@ DEMOTED = ["demoted in the workspace", "demotes himself"]
 
 @pytest.mark.parametrize("how", LEAVING)
 def test_removal_ends_what_the_member_set_up(team, how):
-    answer = team.end(how)
-    assert answer == {
+    assert team.end(how) == {
         "ok": True,
         "ended": NOTHING | {"invitations": 1, "webhooks": 1, "automations": 1, "agentTokens": 1},
     }
@@ -157,8 +156,7 @@ def test_demotion_in_the_organization_ends_nothing_where_the_member_is_a_workspa
 
 def test_removal_counts_cancelled_missions(team):
     world, here = team.world, team.here
-    project = world.project(team.ann, here, "another")
-    card = world.card(team.ann, project)
+    card = world.card(team.ann, world.project(team.ann, here, "another"))
     agent = world.ask(team.bob, "POST", f"{here.path}/agents", {"name": "Scribe"})
     body = {"cardId": card["id"], "prompt": "move it to Done"}
     world.ask(team.bob, "POST", f"{here.path}/agents/{agent['id']}/missions", body)
@@ -166,8 +164,7 @@ def test_removal_counts_cancelled_missions(team):
 
 
 def test_removal_that_fails_ends_nothing(team):
-    path = f"{team.here.path}/members/{team.ann.id}"
-    assert team.world.status(team.bob, "DELETE", path) == 409
+    assert team.world.status(team.bob, "DELETE", f"{team.here.path}/members/{team.ann.id}") == 409
     assert len(team.invitations()) == 2
 
 
@@ -284,8 +281,7 @@ def test_no_token_survives_a_password_change_that_revokes_all(world, kind, round
         create, use = make_creator(world, ann, kind)
         change = lambda ann=ann: change_password(world, ann, revokeTokens=True)  # noqa: E731
         responses = at_once(create, create, change, create, create)
-        changed = responses.pop(2)
-        assert changed["liveApiTokens"] == 0
+        assert responses.pop(2)["liveApiTokens"] == 0
         assert {response.status for response in responses} <= {201, 401}
         tokens = [orjson.loads(response.body)["token"] for response in responses if response.status == 201]
         assert {use(token) for token in tokens} <= {401}

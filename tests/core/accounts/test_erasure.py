@@ -68,8 +68,7 @@ def write_each_kind_of_record(world, ann, bob, board):
     world.ask(ann, "POST", f"{card}/comments", {"content": f"@{bob.email.partition('@')[0]} please"})
     world.ask(ann, "PATCH", card, {"assigneeId": None})
     world.ask(ann, "PATCH", card, {"assigneeId": bob.id})
-    deleted_card = board.of(board.card(assigneeId=bob.id))
-    world.ask(ann, "DELETE", deleted_card)
+    world.ask(ann, "DELETE", board.of(board.card(assigneeId=bob.id)))
     context = {"contextType": "project", "contextId": board.project["id"]}
     documents = f"{board.workspace.path}/documents"
     document = world.ask(bob, "POST", documents, {"title": "Notes", **context})

@@ -33,8 +33,7 @@ def test_user_of_a_host_is_updated(world):
 
 def test_omitted_name_is_unchanged(world):
     world.core.user(external_id="42", email="ann@example.com", name="Ann")
-    actor = world.core.user(external_id="42", email="ann.lee@example.com")
-    assert me(world, actor)["name"] == "Ann"
+    assert me(world, world.core.user(external_id="42", email="ann.lee@example.com"))["name"] == "Ann"
 
 
 def test_a_hosts_user_has_no_password_to_log_in_with(world):

@@ -50,8 +50,7 @@ def test_deletion_deletes_all_contents(world, what):
     if what == "workspace":
         # The organization keeps the records of the deletion.
         filled = [table for table in filled if table.name != "stellary_organization_activities"]
-    path = doomed.path if what == "workspace" else doomed.organization.path
-    world.delete_for_good(ann, path)
+    world.delete_for_good(ann, doomed.path if what == "workspace" else doomed.organization.path)
     assert {table.name: count(world, table) for table in filled} == {table.name: 1 for table in filled}
     assert world.status(bob, "GET", other.path) == 200
 

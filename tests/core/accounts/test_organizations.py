@@ -32,8 +32,7 @@ def test_a_slug_is_of_lower_case_letters_digits_and_hyphens(world, slug):
 
 def test_everybody_lists_the_own_organizations_with_the_own_role(world):
     ann, bob = world.people("ann bob")
-    acme = world.organization(ann, "acme")
-    world.join_organization(bob, acme, "admin")
+    world.join_organization(bob, world.organization(ann, "acme"), "admin")
     listed = {
         who.user.name: {
             organization["slug"]: organization["myRole"]
@@ -84,8 +83,7 @@ def test_its_owner_alone_changes_and_deletes_it(world):
 
 
 def test_a_personal_organization_stays(world):
-    ann = world.person("ann")
-    answer = world.call(ann, "DELETE", "/organizations/ann")
+    answer = world.call(world.person("ann"), "DELETE", "/organizations/ann")
     assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "personal_workspace")
 
 

@@ -225,8 +225,7 @@ def test_owner_of_an_address_is_not_locked_out_by_a_factor_of_someone_else(world
     clock = world.stop_clock()
     world.core.env.verify_email = True
     body = {"email": ANN, "password": PASSWORD}
-    squatter = world.ask(None, "POST", "/auth/register", body)["access_token"]
-    enroll(world, squatter)
+    enroll(world, world.ask(None, "POST", "/auth/register", body)["access_token"])
     link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ANN))
     body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
     world.ask(None, "POST", "/auth/reset-password", body)

@@ -52,8 +52,7 @@ def test_registration_is_listed(world):
 
 def test_sessions_of_others_are_not_listed(world, ann):
     log_in(world)
-    bob = world.person("bob")
-    assert list_sessions(world, world.bearer(bob)) == []
+    assert list_sessions(world, world.bearer(world.person("bob"))) == []
 
 
 def test_revoked_session_ends_with_the_next_request(world, ann):

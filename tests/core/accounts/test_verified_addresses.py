@@ -25,8 +25,7 @@ def eve(core, world):
 
 
 def register(world):
-    body = {"email": EVE, "password": PASSWORD}
-    return world.ask(None, "POST", "/auth/register", body)["access_token"]
+    return world.ask(None, "POST", "/auth/register", {"email": EVE, "password": PASSWORD})["access_token"]
 
 
 def is_verified(world, token):
@@ -136,16 +135,14 @@ def sign_in_by_proxy(world):
 def test_owner_of_the_address_takes_over_nothing_that_acts(world, eve, take_over):
     paths, webhook_id, api_token = set_up(world, eve)
     assert read_set_up(world, eve, paths, webhook_id) == (True, True, [], None)
-    owner = take_over(world)
-    assert read_set_up(world, owner, paths, webhook_id) == (False, False, [["active"]], TAKEN_OVER)
+    assert read_set_up(world, take_over(world), paths, webhook_id) == (False, False, [["active"]], TAKEN_OVER)
     assert world.status(api_token, "GET", "/auth/me") == 401
 
 
 def test_new_password_of_a_verified_account_keeps_what_acts(world, eve):
     paths, webhook_id, api_token = set_up(world, eve)
     assert confirm(world, mailed_token(world, EVE)).status == 200
-    owner = sign_in_by_password(world)
-    assert read_set_up(world, owner, paths, webhook_id) == (True, True, [], None)
+    assert read_set_up(world, sign_in_by_password(world), paths, webhook_id) == (True, True, [], None)
     assert world.status(api_token, "GET", "/auth/me") == 200
 
 
@@ -153,8 +150,7 @@ def test_owner_of_the_address_takes_the_account_over(world, eve):
     reset_password(world)
     assert world.status(eve, "GET", "/auth/me") == 401
     credentials = {"email": EVE, "password": "another battery staple"}
-    login = world.ask(None, "POST", "/auth/login", credentials)
-    assert login["user"]["emailVerified"]
+    assert world.ask(None, "POST", "/auth/login", credentials)["user"]["emailVerified"]
 
 
 def test_invitation_does_not_verify_the_address(world, eve):
@@ -168,6 +164,5 @@ def test_invitation_does_not_verify_the_address(world, eve):
 
 def test_user_of_a_host_is_verified(core, world):
     core.env.verify_email = True
-    actor = core.user(external_id="42", email=EVE, name="Eve")
-    assert actor.user_id
+    assert core.user(external_id="42", email=EVE, name="Eve").user_id
     assert add_to_organization(world) == (201, None)

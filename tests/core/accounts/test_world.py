@@ -23,8 +23,7 @@ def test_tokens_identify_the_caller(world):
 
 
 def test_a_home_is_its_owners(world):
-    ann = world.person("ann")
-    assert world.home(ann).path == "/orgs/ann/workspaces/ann"
+    assert world.home(world.person("ann")).path == "/orgs/ann/workspaces/ann"
 
 
 def test_a_project_has_columns_and_cards(world):

@@ -92,8 +92,7 @@ class AgentApi(Board):
     def log(self, mission: Json, after: int = 0) -> list[tuple[str, Any]]:
         """Return kind and main value of each entry in the log of a mission."""
         entries = self.entries(mission, after)
-        numbers = [entry.id for entry in entries]
-        assert numbers == list(range(after + 1, after + 1 + len(entries)))
+        assert [entry.id for entry in entries] == list(range(after + 1, after + 1 + len(entries)))
         return [(entry.kind, _main_value(entry)) for entry in entries]
 
 

@@ -15,8 +15,7 @@ EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions"]}
 def run(agent_api: AgentApi, who: Any, name: str, **params: Any) -> Any:
     """Run an action on behalf of a person or of the agent of a token."""
     core = agent_api.world.core
-    actor = core.authenticate(who) if isinstance(who, str) else who.actor
-    with core.begin(actor) as uow:
+    with core.begin(core.authenticate(who) if isinstance(who, str) else who.actor) as uow:
         return actions.run(uow, agent_api.workspace.ref, name, params)
 
 

@@ -114,8 +114,7 @@ def test_a_workspace_has_a_hundred_agents_and_an_agent_twenty_tokens(agent_api: 
 def test_a_token_is_shown_once_and_kept_as_a_digest(agent_api: AgentApi):
     agent = agent_api.agent()
     token = agent_api.token(agent)
-    path = f"{agent_api.agents}/{agent['id']}/tokens"
-    (listed,) = agent_api.world.ask(agent_api.owner, "GET", path)
+    (listed,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}/tokens")
     assert token.startswith(listed["prefix"])
     assert listed["prefix"].startswith("synth_agent_")
     assert "token" not in listed
@@ -165,8 +164,7 @@ def test_the_last_use_of_a_token_is_noted_once_a_minute(agent_api: AgentApi):
 def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi):
     bob = agent_api.world.person("bob")
     agent_api.world.join(bob, agent_api.workspace, role="admin")
-    agent = agent_api.agent()
-    token = agent_api.token(agent, by=bob)
+    token = agent_api.token(agent_api.agent(), by=bob)
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
     assert agent_api.world.status(token, "GET", agent_api.path) in (401, 404)
@@ -288,8 +286,7 @@ def test_suspended_agent_stops_immediately(agent_api: AgentApi):
 
 def test_agent_is_limited_in_its_rate(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
-    agent = agent_api.agent(rateLimit={"maxActions": 2, "windowSeconds": 60})
-    token = agent_api.token(agent)
+    token = agent_api.token(agent_api.agent(rateLimit={"maxActions": 2, "windowSeconds": 60}))
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
     # What is refused is not counted.
     assert agent_api.world.status(token, "GET", f"{agent_api.path}/cards/{'0' * 24}") == 404
@@ -317,9 +314,8 @@ def test_rate_window_starts_with_the_first_call_after_the_previous_one():
 
 def test_writes_of_a_supervised_agent_become_proposals(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
-    token = agent_api.token(agent)
     answer = agent_api.world.call(
-        token, "PATCH", agent_api.of(card), {"title": "Renamed", "priority": "high"}
+        agent_api.token(agent), "PATCH", agent_api.of(card), {"title": "Renamed", "priority": "high"}
     )
     proposal = orjson.loads(answer.body)
     assert answer.status == 202
@@ -436,6 +432,5 @@ def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: Agen
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.read(card)["assigneeId"] is None
     assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), body) == 400
-    elsewhere = AgentApi(agent_api.world, agent_api.owner)
-    foreign = {"assigneeId": elsewhere.agent()["id"]}
+    foreign = {"assigneeId": AgentApi(agent_api.world, agent_api.owner).agent()["id"]}
     assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), foreign) == 400

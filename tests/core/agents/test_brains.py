@@ -31,8 +31,7 @@ def run_mission(agent_api: AgentApi, brain: Any, mode: str = "autonomous", **mor
     """Run a mission with this brain, and return the mission and its card."""
     agent_api.world.core.env.brains = {"built_in": brain}
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent(mode, **more), "Do something", card)
-    return agent_api.run_mission(mission), card
+    return agent_api.run_mission(agent_api.mission(agent_api.agent(mode, **more), "Do something", card)), card
 
 
 def call(name: str, id: str = "a", **params: Any) -> ToolCall:
@@ -93,8 +92,7 @@ def test_a_brain_that_goes_on_and_on_is_stopped(agent_api: AgentApi):
 
 def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
-    brain = Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok"))
-    mission, _ = run_mission(agent_api, brain)
+    mission, _ = run_mission(agent_api, Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok")))
     assert mission["status"] == "running"
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
@@ -256,8 +254,7 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
     state = world.ask(agent_api.owner, "GET", f"{place}/pilotage/state")
     world.core.env.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
     agent = agent_api.agent(tools=list(get_args(Category)))
-    new_mission = agent_api.mission(agent, "go", card, by=bob)
-    assert agent_api.run_mission(new_mission)["status"] == "completed"
+    assert agent_api.run_mission(agent_api.mission(agent, "go", card, by=bob))["status"] == "completed"
     assert world.ask(agent_api.owner, "GET", f"{place}/pilotage/state") == state
     reasons = {
         entry["tool"]: (entry["outcome"], entry["reason"]) for entry in agent_api.audit(agent)[: len(good)]

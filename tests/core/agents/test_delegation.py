@@ -137,8 +137,7 @@ def test_agents_and_rules_delegate_nothing(agent_api: AgentApi):
     card, other = agent_api.card("set priority high"), agent_api.card("set priority low")
     prompt = "assign to Scribe\ncomment: @scribe archive"
     assert agent_api.run_mission(agent_api.mission(worker, prompt, card))["status"] == "completed"
-    supervised = agent_api.agent("supervised", name="Supervised")
-    mission = agent_api.mission(supervised, "assign to Scribe", other)
+    mission = agent_api.mission(agent_api.agent("supervised", name="Supervised"), "assign to Scribe", other)
     agent_api.run_mission(mission)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(

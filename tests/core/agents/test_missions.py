@@ -226,8 +226,7 @@ def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api:
     mission = agent_api.mission(agent, COMMENTS, card)
     agent_api.run_mission(mission)
     (proposal,) = agent_api.proposals(mission)
-    stranger = agent_api.world.person("eve")
-    assert agent_api.decide(proposal, by=stranger).status == 404
+    assert agent_api.decide(proposal, by=agent_api.world.person("eve")).status == 404
     token = agent_api.world.api_token(agent_api.owner)
     assert error(agent_api.decide(proposal, by=token)) == (403, "login_required")
     assert error(agent_api.decide(proposal, by=agent_api.token(agent))) == (403, "not_for_agents")
@@ -380,8 +379,7 @@ def test_proposed_change_of_many_cards_goes_stale_as_a_whole(agent_api: AgentApi
     assert orjson.loads(answer.body)["message"] == "the card has changed since it was proposed"
     assert [agent_api.read(card) for card in cards] == before
     # One that was proposed after the change is carried out; the other then is stale because of that.
-    third = propose()
-    assert agent_api.decide(third).status == 200
+    assert agent_api.decide(propose()).status == 200
     assert [agent_api.read(card)["priority"] for card in cards] == ["high"] * 3
     assert error(agent_api.decide(second)) == (409, "stale")
 
@@ -424,8 +422,7 @@ def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
     agent_api.world.ask(agent_api.owner, "PATCH", done, {"wipLimit": 1})
     agent_api.card(column=2)
     path = f"{agent_api.of_mission(mission)}/proposals/approve"
-    answer = agent_api.world.call(agent_api.owner, "POST", path)
-    assert answer.status == 409
+    assert agent_api.world.call(agent_api.owner, "POST", path).status == 409
     assert agent_api.read(card) == card
     assert {proposal["status"] for proposal in agent_api.proposals(mission)} == {"pending"}
     assert agent_api.mission_now(mission)["status"] == "awaiting_approval"

@@ -214,8 +214,7 @@ def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, 
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
     assert provider.requests[0]["stream"]
-    roles = [message["role"] for message in provider.requests[1]["messages"]]
-    assert roles[-2:] == ["assistant", "tool"]
+    assert [message["role"] for message in provider.requests[1]["messages"]][-2:] == ["assistant", "tool"]
 
 
 def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Provider):
@@ -415,7 +414,6 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
 
 def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
-    after = agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))
-    assert after["error"] == (
+    assert agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["error"] == (
         "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
     )

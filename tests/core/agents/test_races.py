@@ -22,16 +22,14 @@ def waiting(agent_api: AgentApi, prompt: str = "comment: On it.", mode: str = "s
 
 def test_one_of_two_concurrent_approvals_wins(agent_api: AgentApi):
     card, _, proposal = waiting(agent_api)
-    answers = at_once(*[lambda: agent_api.decide(proposal).status] * 2)
-    assert sorted(answers) == [200, 409]
+    assert sorted(at_once(*[lambda: agent_api.decide(proposal).status] * 2)) == [200, 409]
     assert agent_api.read(card)["commentCount"] == 1
 
 
 def test_one_of_two_concurrent_batch_approvals_wins(agent_api: AgentApi):
     card, mission, _ = waiting(agent_api, PROMPT, "approval")
     path = f"{agent_api.of_mission(mission)}/proposals/approve"
-    answers = at_once(*[lambda: agent_api.world.status(agent_api.owner, "POST", path)] * 2)
-    assert sorted(answers) == [200, 409]
+    assert sorted(at_once(*[lambda: agent_api.world.status(agent_api.owner, "POST", path)] * 2)) == [200, 409]
     now = agent_api.read(card)
     assert (now["commentCount"], len(now["checklist"])) == (1, 2)
 
@@ -96,15 +94,13 @@ def run(core: Core, mission: Any) -> None:
 def test_two_workers_do_each_step_of_a_mission_once(agent_api: AgentApi, mode):
     for _ in range(3):
         card = agent_api.card()
-        agent = agent_api.agent(mode)
-        mission = agent_api.mission(agent, PROMPT, card)
+        mission = agent_api.mission(agent_api.agent(mode), PROMPT, card)
         at_once(*[lambda: run(agent_api.world.core, mission)] * 2)  # noqa: B023 - called at once
         agent_api.run_mission(mission)
         now = agent_api.read(card)
         done = {"autonomous": ("completed", 1, 2, 0), "supervised": ("awaiting_approval", 0, 0, 4)}[mode]
         status = agent_api.mission_now(mission)["status"]
-        outcome = (status, now["commentCount"], len(now["checklist"]), len(agent_api.proposals(mission)))
-        assert outcome == done
+        assert (status, now["commentCount"], len(now["checklist"]), len(agent_api.proposals(mission))) == done
         agent_api.log(mission)
 
 

@@ -74,8 +74,7 @@ def move_to_another_scope(automation_api):
 
 
 def restore_card(automation_api):
-    card = automation_api.change(automation_api.card(), archived=True)
-    return automation_api.change(card, archived=False)
+    return automation_api.change(automation_api.change(automation_api.card(), archived=True), archived=False)
 
 
 def rename_card(automation_api):
@@ -331,8 +330,7 @@ def ping_pong(automation_api):
 
 def test_cyclic_rules_stop_with_an_error(automation_api):
     there, back = ping_pong(automation_api)
-    card = automation_api.move(automation_api.card(), DONE)
-    assert card["columnId"] == automation_api.columns[DONE]["id"]
+    assert automation_api.move(automation_api.card(), DONE)["columnId"] == automation_api.columns[DONE]["id"]
     assert automation_api.results(there) == ["success", "skipped"] * 5 + [TOO_DEEP]
     assert automation_api.results(back) == ["skipped", "success"] * 5 + ["skipped"]
     assert [trace["depth"] for trace in automation_api.traces(there)] == list(range(CHAIN_DEPTH_MAX, -1, -1))
@@ -458,8 +456,7 @@ def test_traces_are_listed_by_the_page_newest_first(automation_api):
     rule = automation_api.rule("task_created", "set_priority", priority="high")
     for number in range(3):
         automation_api.card(str(number))
-    titles = [trace["target"]["cardTitle"] for trace in automation_api.traces(rule, "limit=2")]
-    assert titles == ["2", "1"]
+    assert [trace["target"]["cardTitle"] for trace in automation_api.traces(rule, "limit=2")] == ["2", "1"]
 
 
 def test_the_oldest_traces_are_forgotten(automation_api, monkeypatch):

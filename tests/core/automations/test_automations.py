@@ -86,8 +86,7 @@ def test_a_rule_is_changed(automation_api):
 
 
 def test_a_change_is_checked_as_a_new_rule_is(automation_api):
-    rule = automation_api.rule("task_moved", "archive_card")
-    path = automation_api.of_rule(rule)
+    path = automation_api.of_rule(automation_api.rule("task_moved", "archive_card"))
     assert problem(automation_api, "PATCH", path, {"action": {"type": "x"}}).startswith("action.type must be")
     assert problem(automation_api, "PATCH", path, {"conditions": {"x": 1}}).startswith("conditions must be")
     assert problem(automation_api, "PATCH", path, {"name": None}) == "name must not be null"

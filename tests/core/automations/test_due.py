@@ -101,8 +101,7 @@ def test_each_rule_starts_at_its_own_activation(automation_api, clock, work, rul
 
 
 def test_archived_card_does_not_become_due(automation_api, clock, work, rule):
-    card = automation_api.card(dueDate=at(clock, hours=1))
-    automation_api.change(card, archived=True)
+    automation_api.change(automation_api.card(dueDate=at(clock, hours=1)), archived=True)
     pass_time(clock, work, hours=2)
     assert automation_api.traces(rule) == []
 

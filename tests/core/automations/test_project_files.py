@@ -72,8 +72,7 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
 
 
 def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(automation_api: AutomationApi):
-    path = f"{automation_api.path}/scopes"
-    automation_api.world.ask(automation_api.owner, "POST", path, {"name": "Next"})
+    automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"})
     automation_api.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
     deleted_label = automation_api.label("gone")
     automation_api.rule("task_created", "add_label", label="gone")

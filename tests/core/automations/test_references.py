@@ -83,8 +83,7 @@ def test_rule_follows_its_item_and_is_broken_without_it(
     assert broken["references"] == [{**reference, "name": "Renamed", "missing": True}]
     notice = reference_api.world.ask(reference_api.owner, "GET", "/notifications")[0]["activity"]
     assert (notice["type"], notice["meta"]["id"]) == ("automation_updated", rule["id"])
-    before = reference_api.read(reference_api.card())
-    after = reference_api.move(before, 1)
+    after = reference_api.move(reference_api.read(reference_api.card()), 1)
     assert (after["archived"], after["labelIds"], after["customFields"]) == (False, [], {})
     assert after["columnId"] == reference_api.columns[1]["id"]
     assert reference_api.traces(rule)[0]["error"] == f"the rule is broken: {problem}"
@@ -116,8 +115,7 @@ def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_a
 
 def test_rule_follows_a_renamed_option_and_is_broken_without_it(reference_api):
     body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    field = reference_api.ask("POST", "custom-fields", body)
-    size = field["id"]
+    size = reference_api.ask("POST", "custom-fields", body)["id"]
     condition = when(f"customFields.{size}", "in", ["S", "L"])
     rule = reference_api.rule("task_created", "update_card", condition, customFields={size: "L"})
     path = f"custom-fields/{size}"
@@ -141,8 +139,7 @@ def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(referen
         assert reference_api.world.status(reference_api.owner, "PATCH", path, body) == 400
     # A rule can be sent back as it was shown.
     reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
-    starts = [reference_api.columns[0], scope["columns"][0]]
-    for start, id in zip(starts, ids, strict=True):
+    for start, id in zip([reference_api.columns[0], scope["columns"][0]], ids, strict=True):
         path = f"columns/{start['id']}/cards"
         assert reference_api.ask("POST", path, {"title": "y"})["columnId"] == id
     later = reference_api.ask("POST", "scopes", {"name": "Later"})["columns"][0]

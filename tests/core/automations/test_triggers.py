@@ -124,8 +124,7 @@ def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
     core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event, {"amount": 1}))
     core.on(events.CardEvent, lambda uow, event: received.append(type(event).__name__))
     board.rule("invoice_paid", "set_priority", compare("data.amount", 1), **HIGH)
-    card = board.card()
-    assert board.move(card, 1)["priority"] == "high"
+    assert board.move(board.card(), 1)["priority"] == "high"
     assert received == ["CardCreated", "CardMoved", "CardUpdated"]
 
 

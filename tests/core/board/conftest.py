@@ -13,3 +13,15 @@ def card_api(world: World) -> CardApi:
     workspace = world.workspace(ann)
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})
     return CardApi(world, ann, workspace, project)
+
+
+@pytest.fixture
+def todo_column(card_api: CardApi) -> str:
+    """Return the id of the first column."""
+    return card_api.columns()[0]["id"]
+
+
+@pytest.fixture
+def done_column(card_api: CardApi) -> str:
+    """Return the id of the last column."""
+    return card_api.columns()[2]["id"]

@@ -49,8 +49,7 @@ class Files:
 
     def sweep_later(self) -> int:
         """Sweep as if an hour had passed. Files have the machine's date, not that of the core's clock."""
-        now = self.core.env.clock()
-        self.world.stop_clock().now = now + attachments.SWEEP_AFTER + timedelta(seconds=1)
+        self.world.stop_clock().now = self.core.env.clock() + attachments.SWEEP_AFTER + timedelta(seconds=1)
         return self.core.sweep()
 
 
@@ -209,8 +208,7 @@ def test_deletion_removes_the_files_of_attachments(files, what):
 def test_a_file_on_another_card_is_not_found(files):
     path = files.create()
     other = files.world.card(files.ann, files.project)["id"]
-    moved = path.replace(files.card.rpartition("/")[2], other)
-    assert files.world.status(files.ann, "GET", moved) == 404
+    assert files.world.status(files.ann, "GET", path.replace(files.card.rpartition("/")[2], other)) == 404
 
 
 def test_a_host_can_put_a_file_by_itself_and_undo_it(files):

@@ -14,8 +14,7 @@ def test_board_has_all_that_the_lists_have(card_api):
 
 
 def test_board_shows_no_archived_cards(card_api):
-    todo = card_api.columns()[0]["id"]
-    a, _ = card_api.cards(todo, "a b")
+    a, _ = card_api.cards(card_api.columns()[0]["id"], "a b")
     card_api.change(a, archived=True)
     assert [(card["title"], card["order"]) for card in card_api.ask("GET", "/board")["cards"]] == [("b", 0)]
 

@@ -8,16 +8,6 @@ from tests.support.core_parts import ROWS_PER_INSERT
 NOWHERE = "f" * 24
 
 
-@pytest.fixture
-def todo_column(card_api):
-    return card_api.columns()[0]["id"]
-
-
-@pytest.fixture
-def done_column(card_api):
-    return card_api.columns()[2]["id"]
-
-
 def make(card_api, *cards):
     return card_api.ask("POST", "/cards/bulk", {"cards": list(cards)})
 

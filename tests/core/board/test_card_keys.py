@@ -100,11 +100,9 @@ def test_the_key_of_a_card_on_a_flat_path_is_that_of_the_workspace(world: World,
 
 def test_key_gives_strangers_no_access(world: World, place):
     ann, _, app, *_ = place
-    eve = world.person("eve")
-    for who in (eve, None):
+    for who in (world.person("eve"), None):
         by_id = world.call(who, "GET", f"{app.path}/cards/{'0' * 24}")
-        by_key = world.call(who, "GET", f"{app.path}/cards/APP-1")
-        assert status_and_body(by_key) == status_and_body(by_id)
+        assert status_and_body(world.call(who, "GET", f"{app.path}/cards/APP-1")) == status_and_body(by_id)
     assert world.status(ann, "GET", f"{app.path}/cards/APP-1") == 200
 
 
@@ -120,8 +118,7 @@ def test_a_key_leads_only_into_its_own_workspace(world: World, place):
 
 def test_an_agent_finds_no_key_of_a_project_that_it_does_not_see(world: World, place):
     ann, workspace, app, web, *_ = place
-    client = Stellary.embedded(world.core.port(ann.actor))
-    ws = client.workspace(workspace.organization.slug, workspace.slug)
+    ws = Stellary.embedded(world.core.port(ann.actor)).workspace(workspace.organization.slug, workspace.slug)
     agent = ws.agents.create(name="Helper", tools=["board.read"], project_ids=[app.id])
     token = ws.agents(agent).tokens.create(name="x").token
     theirs = Stellary.embedded(world.core.port(), token=token)

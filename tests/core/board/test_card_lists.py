@@ -94,5 +94,4 @@ def test_assignees_are_known_without_reading_cards(card_api, cards):
 
 
 def test_checklist_progress_counts_done_items(cards):
-    progress = orjson.loads(dump(cards))[1]["checklistProgress"]
-    assert progress == {"done": 1, "total": 2, "percent": 50}
+    assert orjson.loads(dump(cards))[1]["checklistProgress"] == {"done": 1, "total": 2, "percent": 50}

@@ -53,8 +53,7 @@ def test_events_of_a_change(changes, expected):
 
 
 def test_restored_card_is_updated():
-    archived = replace_fields(CARD, archived=True, order=None)
-    (event,) = build_events(archived, CARD, "w")
+    (event,) = build_events(replace_fields(CARD, archived=True, order=None), CARD, "w")
     assert event.changed == ("order", "archived")
 
 

@@ -8,18 +8,8 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def todo_column(card_api):
-    return card_api.columns()[0]["id"]
-
-
-@pytest.fixture
 def doing_column(card_api):
     return card_api.columns()[1]["id"]
-
-
-@pytest.fixture
-def done_column(card_api):
-    return card_api.columns()[2]["id"]
 
 
 # ---------------------------------------------------------------------------------------------- making
@@ -160,8 +150,7 @@ def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo_colu
 
 
 def test_card_that_enters_a_column_takes_its_status(card_api, todo_column, done_column):
-    card = card_api.card(todo_column)["id"]
-    moved = card_api.change(card, columnId=done_column)
+    moved = card_api.change(card_api.card(todo_column)["id"], columnId=done_column)
     assert (moved["status"], moved["completedAt"]) == ("done", moved["updatedAt"])
 
 
@@ -296,8 +285,7 @@ def test_archived_card_does_not_come_back_to_a_full_column(card_api):
 def test_archived_card_enters_a_full_column_as_archived(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
     card_api.card(full)
-    card = card_api.card(todo_column)["id"]
-    assert card_api.change(card, columnId=full, archived=True)["order"] is None
+    assert card_api.change(card_api.card(todo_column)["id"], columnId=full, archived=True)["order"] is None
 
 
 def test_cards_move_within_a_column_that_has_become_too_full(card_api):

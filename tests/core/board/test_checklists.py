@@ -10,7 +10,7 @@ from stellary.contract.refs import ChecklistItemRef
 from stellary.core import events
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.world import at_once
 
 
@@ -111,10 +111,6 @@ def card(board):
     return board.card(checklist=[{"title": "a"}, {"title": "b"}])
 
 
-def ask(board, method, path, body=None):
-    return board.world.ask(board.owner, method, path, body)
-
-
 def test_items_are_listed_in_their_order(board, card):
     path = f"{board.flat_of(card)}/checklist"
     ask(board, "POST", path, {"title": "first", "order": 0})
@@ -125,8 +121,7 @@ def test_items_are_listed_in_their_order(board, card):
 
 def test_an_item_is_also_reached_below_its_project(board, card):
     item = card["checklist"][0]["_id"]
-    path = f"{board.of(card)}/checklist/{item}"
-    assert ask(board, "PATCH", path, {"done": True})["done"] is True
+    assert ask(board, "PATCH", f"{board.of(card)}/checklist/{item}", {"done": True})["done"] is True
     other = Board(board.world, board.owner, board.workspace)
     wrong = f"{other.path}/cards/{card['id']}/checklist/{item}"
     assert board.world.status(board.owner, "PATCH", wrong, {"done": True}) == 404
@@ -134,8 +129,7 @@ def test_an_item_is_also_reached_below_its_project(board, card):
 
 def test_progress_is_counted_on_the_card(board, card):
     assert card["checklistProgress"] == {"done": 0, "total": 2, "percent": 0}
-    path = f"{board.flat_of(card)}/checklist"
-    ask(board, "POST", path, {"title": "c", "done": True})
+    ask(board, "POST", f"{board.flat_of(card)}/checklist", {"title": "c", "done": True})
     assert board.read(card)["checklistProgress"] == {"done": 1, "total": 3, "percent": 33}
 
 

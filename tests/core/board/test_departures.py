@@ -30,8 +30,7 @@ def test_departure_notifies_no_one_of_its_consequences(world):
     board.join(bob, cid)
     for person in (bob, cid):
         world.ask(ann, "POST", f"{board.path}/members", {"email": person.email})
-    card = board.card(by=cid, assigneeId=bob.id)
-    board.comment(card, by=cid)
+    board.comment(board.card(by=cid, assigneeId=bob.id), by=cid)
     before = world.ask(cid, "GET", "/notifications")
     world.ask(ann, "DELETE", f"{board.flat}/members/{bob.id}")
     assert world.ask(cid, "GET", "/notifications") == before

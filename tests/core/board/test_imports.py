@@ -160,8 +160,7 @@ def test_status_defaults_to_that_of_the_column(importing):
 
 
 def test_future_timestamps_become_the_present(importing):
-    clock = importing.world.stop_clock()
-    later = (clock.now + timedelta(days=1)).isoformat()
+    later = (importing.world.stop_clock().now + timedelta(days=1)).isoformat()
     comment = {"content": "Well.", "createdAt": later}
     new_project = importing.import_file(
         one_card(status="done", createdAt=later, completedAt=later, comments=[comment])
@@ -275,8 +274,7 @@ def test_imported_comments_belong_to_the_importer(importing):
     # Bob did not say it here, so that it is not for him to change.
     path = f"{importing.path}/{new_project['id']}/{tail}/{imported[0]['id']}"
     assert importing.world.status(importing.bob, "PATCH", path, {"content": "I stay."}) == 403
-    exported_comments = importing.export(new_project)["cards"][0]["comments"]
-    assert exported_comments[0]["author"] == author
+    assert importing.export(new_project)["cards"][0]["comments"][0]["author"] == author
     assert importing.import_file(importing.export(new_project))["notCarried"][0]["kind"] == "key"
 
 
@@ -423,8 +421,7 @@ def test_export_lists_attachments_and_relations_it_cannot_carry(importing):
 
 def test_export_omits_the_address_of_former_members(importing):
     board = Board(importing.world, importing.ann, importing.workspace)
-    card = board.card("Here", by=importing.bob)
-    board.comment(card, by=importing.bob)
+    board.comment(board.card("Here", by=importing.bob), by=importing.bob)
     importing.world.ask(importing.ann, "DELETE", f"{importing.workspace.path}/members/{importing.bob.id}")
     (exported_card,) = importing.export(board.project)["cards"]
     assert exported_card["createdBy"] == {"name": "bob", "email": None}

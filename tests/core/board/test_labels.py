@@ -13,7 +13,7 @@ from stellary.contract.labels import CreateLabel
 from stellary.contract.refs import CardLabelRef, ProjectRef
 from stellary.core import events
 from stellary.core.board import labels
-from tests.support.boards import Board
+from tests.support.boards import Board, ask, status
 from tests.support.world import at_once
 
 
@@ -24,14 +24,6 @@ def board(world):
     for label in ask(board, "GET", f"{board.path}/labels"):
         ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
     return board
-
-
-def ask(board, method, path, body=None):
-    return board.world.ask(board.owner, method, path, body)
-
-
-def status(board, method, path, body=None):
-    return board.world.status(board.owner, method, path, body)
 
 
 def put(board, card, label):

@@ -130,8 +130,7 @@ def pages(card_api, query):
 
 
 def test_pages_come_in_the_order_of_creation(card_api, columns):
-    ids = card_api.cards(columns[0], "a b c d e")
-    card_api.change(ids[4], order=0)
+    card_api.change(card_api.cards(columns[0], "a b c d e")[4], order=0)
     listed = pages(card_api, "limit=2")
     assert [[card["title"] for card in page] for page in listed] == [["a", "b"], ["c", "d"], ["e"]]
     assert [card["order"] for page in listed for card in page] == [1, 2, 3, 4, 0]

@@ -125,8 +125,7 @@ class Columns(RuleBasedStateMachine):
     def move_many(self, data, places):
         changes = []
         for place in places:
-            unmoved = set(self.standing()) - {change["id"] for change in changes}
-            if card := self.pick(data, unmoved):
+            if card := self.pick(data, set(self.standing()) - {change["id"] for change in changes}):
                 column = self.pick(data, self.lists)
                 self.put(card, column, place)
                 changes.append({"id": card, "columnId": column, "order": place})
@@ -192,15 +191,13 @@ def test_cards_without_any_room_between_are_spread_together(card_api):
 
 def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
     todo = card_api.columns()[0]["id"]
-    ids = card_api.cards(todo, "a b")
-    model = list(ids)
+    model = list(card_api.cards(todo, "a b"))
     for index in range(100):
         card = card_api.card(todo, str(index))["id"]
         model.insert(1, card)
         assert card_api.change(card, order=1)["order"] == 1
     assert [card["id"] for card in card_api.list_cards(f"columnId={todo}")] == model
-    card_positions = positions(card_api, todo)
-    assert len(set(card_positions)) == len(model)
+    assert len(set(positions(card_api, todo))) == len(model)
 
 
 def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):

@@ -23,8 +23,7 @@ def columns(draw):
     lows = tuple(
         draw(st.integers(drawn[start - 1] + 1 if start else drawn[0] - 9, drawn[start])) for start in starts
     )
-    counts = tuple(end - start for start, end in zip(starts, ends, strict=True))
-    return drawn, PositionIndex(lows, counts)
+    return drawn, PositionIndex(lows, tuple(end - start for start, end in zip(starts, ends, strict=True)))
 
 
 def check(column, directory):
@@ -36,8 +35,7 @@ def check(column, directory):
             before + sum((start is None or start <= other) and other < position for other in column) == index
         )
         start, skip = directory.locate_index(index)
-        following = column if start is None else column[bisect_left(column, start) :]
-        assert following[skip] == position
+        assert (column if start is None else column[bisect_left(column, start) :])[skip] == position
 
 
 @given(columns())

@@ -71,15 +71,13 @@ def test_card_without_room_moves_only_those_around():
 
 
 def test_cards_that_are_new_to_the_right_are_spread_along():
-    row = [0, None, *range(1, 9), None, 9, GAP]
-    assigned = assign_positions(row)
+    assigned = assign_positions([0, None, *range(1, 9), None, 9, GAP])
     assert ascends(assigned)
     assert assigned[-1] == GAP
 
 
 def test_closed_row_keeps_its_ends():
-    row = [0, 1, 2, None, 3, 4, 10**9]
-    assigned = assign_positions(row, opens_left=False, opens_right=False)
+    assigned = assign_positions([0, 1, 2, None, 3, 4, 10**9], opens_left=False, opens_right=False)
     assert ascends(assigned)
     assert (assigned[0], assigned[-1]) == (0, 10**9)
 
@@ -126,5 +124,4 @@ def test_line_is_a_list_that_knows_positions(row, data):
             model.insert(place, card)
     assert line.orders() == {card: place for place, card in enumerate(model)}
     assert [line.order_of(card) for card in model] == list(range(len(model)))
-    final = cards | line.positions()
-    assert sorted(model, key=final.__getitem__) == model
+    assert sorted(model, key=(cards | line.positions()).__getitem__) == model

@@ -116,8 +116,7 @@ def test_update_without_changes_leaves_the_project_unchanged(card_api):
 
 
 def test_project_is_deleted_with_all_that_is_in_it(card_api):
-    todo = card_api.columns()[0]["id"]
-    card = card_api.card(todo, checklist=[{"title": "a"}])["id"]
+    card = card_api.card(card_api.columns()[0]["id"], checklist=[{"title": "a"}])["id"]
     card_api.ask("POST", f"/cards/{card}/comments", {"content": "x"})
     other = card_api.another()
     other_card = other.card(other.columns()[0]["id"])["id"]
@@ -171,8 +170,7 @@ def test_member_is_added_once(card_api, bob):
 
 
 def test_users_outside_the_workspace_are_unknown(card_api):
-    stranger = card_api.world.person("stranger")
-    stranger_error = card_api.error("POST", "/members", {"email": stranger.email})
+    stranger_error = card_api.error("POST", "/members", {"email": card_api.world.person("stranger").email})
     assert stranger_error == card_api.error("POST", "/members", {"email": "nobody@example.com"})
     assert stranger_error[0] == 404
 

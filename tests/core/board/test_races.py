@@ -88,8 +88,7 @@ def test_concurrent_moves_to_one_position_make_room(card_api):
 
 def test_concurrent_moves_respect_the_limit_of_a_column(card_api):
     full = card_api.column("Full", wipLimit=3)
-    todo = card_api.columns()[0]["id"]
-    cards = card_api.cards(todo, " ".join(map(str, range(12))))
+    cards = card_api.cards(card_api.columns()[0]["id"], " ".join(map(str, range(12))))
     moves = [("PATCH", f"/cards/{card}", {"columnId": full}) for card in cards]
     creations = [("POST", f"/columns/{full}/cards", {"title": "new"})] * 4
     counts = statuses(at_once(card_api, [*moves[:6], *creations, *moves[6:]]))
@@ -194,8 +193,7 @@ def test_concurrently_deleted_project_removes_all_cards(card_api):
     requests = [("PATCH", f"/cards/{card}", {"order": 0}) for card in cards]
     requests += [("POST", f"/columns/{todo}/cards", {"title": "new"})] * 4
     requests += [("DELETE", "", None), *requests]
-    answers = at_once(card_api, requests)
-    assert statuses(answers).keys() <= {200, 201, 404}
+    assert statuses(at_once(card_api, requests)).keys() <= {200, 201, 404}
     assert card_api.error("GET", "/cards")[0] == 404
 
 
@@ -225,8 +223,7 @@ def test_position_applies_in_the_column_of_a_concurrent_move(card_api):
     def move(uow):
         update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
 
-    answer = send_while_locked(card_api, move, "PATCH", f"/cards/{card}", {"order": 1})
-    assert answer.status == 200
+    assert send_while_locked(card_api, move, "PATCH", f"/cards/{card}", {"order": 1}).status == 200
     assert [listed_card["id"] for listed_card in card_api.list_cards()] == [first, card, second]
 
 

@@ -4,7 +4,6 @@ import itertools
 import random
 import threading
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from sqlalchemy import select
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
-from tests.support.boards import Board
+from tests.support.boards import Board, ask, error
 from tests.support.concurrency import wait_until_blocked
 from tests.support.tables import relations
 from tests.support.world import at_once
@@ -30,17 +29,6 @@ CIRCLE = {
     "blocks": "blocks would create a cycle",
     "parent_of": "parent_of would create a cycle",
 }
-
-
-def ask(board, method, path, body=None):
-    return board.world.ask(board.owner, method, path, body)
-
-
-def error(board, method, path, body=None):
-    """Send a request that must fail, and return its status and message."""
-    answer = board.world.call(board.owner, method, path, body)
-    assert answer.status >= 400, answer
-    return answer.status, orjson.loads(answer.body)["message"]
 
 
 def relation_body(target, type):

@@ -158,8 +158,7 @@ def loads(monkeypatch) -> list[object]:
 
 def test_unchanged_lists_are_not_read_again_on_sqlite(board, loads):
     scope = board.world.ask(board.owner, "GET", f"{board.path}/scopes")[0]["id"]
-    tails = ["/cards", "/cards?archived=true", "/board", f"/cards?scopeId={scope}"]
-    for tail in tails:
+    for tail in ["/cards", "/cards?archived=true", "/board", f"/cards?scopeId={scope}"]:
         loads.clear()
         first, second, third = (
             board.world.call(board.owner, "GET", board.path + tail).body for _ in range(3)

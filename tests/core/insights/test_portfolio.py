@@ -22,8 +22,7 @@ def test_summary_counts_the_cards_of_a_project(card_api, clock):
     card_api.card(doing, "c")
     card_api.card(done, "d")
     card_api.card(phase["columns"][0]["id"], "e")
-    hidden = card_api.card(todo, "f", dueDate="2026-03-01")["id"]
-    card_api.change(hidden, archived=True)
+    card_api.change(card_api.card(todo, "f", dueDate="2026-03-01")["id"], archived=True)
     clock.advance(timedelta(hours=1))
     card_api.ask("PATCH", "", {"description": "All of it"})
     (summary,) = portfolio(card_api)
@@ -57,8 +56,7 @@ def test_done_cards_count_for_7_and_30_days_even_if_archived(card_api, clock):
     _, _, done = (column["id"] for column in card_api.columns())
     for days in (0, 1, 23, 6):
         clock.advance(timedelta(days=days))
-        card = card_api.card(done)["id"]
-        card_api.change(card, archived=True)
+        card_api.change(card_api.card(done)["id"], archived=True)
     (summary,) = portfolio(card_api)
     assert (summary["doneIn7Days"], summary["doneIn30Days"], summary["percentDone"]) == (2, 3, 0)
 
@@ -99,8 +97,7 @@ def test_workspace_without_projects_has_an_empty_portfolio(card_api):
 
 def test_portfolio_of_another_workspace_is_its_own(card_api):
     stranger = card_api.world.person("stranger")
-    path = f"{card_api.workspace.path}/projects/portfolio"
-    assert card_api.world.status(stranger, "GET", path) == 404
+    assert card_api.world.status(stranger, "GET", f"{card_api.workspace.path}/projects/portfolio") == 404
     home = card_api.world.home(stranger)
     assert card_api.world.ask(stranger, "GET", f"{home.path}/projects/portfolio") == []
 

@@ -30,13 +30,11 @@ def view(card_api, phase, kind):
 def crowd(card_api, columns):
     """Create cards of every kind, one of them archived, and one in another scope."""
     card_api.card(card_api.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
-    hidden = card_api.card(columns[0], "hidden", dueDate="2026-04-05")
-    card_api.change(hidden["id"], archived=True)
+    card_api.change(card_api.card(columns[0], "hidden", dueDate="2026-04-05")["id"], archived=True)
     first, second, third = card_api.cards(columns[0], "first second third")
     card_api.change(third, order=0, dueDate="2026-04-05T22:00:00Z", startDate="2026-04-02")
     card_api.change(second, dueDate="2026-04-06T01:00:00+02:00")
-    working = card_api.card(columns[1], "working", startDate="2026-03-01")["id"]
-    return [third, first, second, working]
+    return [third, first, second, card_api.card(columns[1], "working", startDate="2026-03-01")["id"]]
 
 
 # ------------------------------------------------------------------------------------------------- which there are
@@ -59,8 +57,7 @@ def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
 def test_view_of_an_empty_scope_is_empty(card_api, kind):
     for column in card_api.columns():
         card_api.ask("DELETE", f"/columns/{column['id']}")
-    scope = card_api.ask("GET", "/scopes")[0]
-    data = view(card_api, scope, kind)
+    data = view(card_api, card_api.ask("GET", "/scopes")[0], kind)
     empty = {
         "kanban": {"columns": []},
         "list": {"cards": []},
@@ -194,8 +191,7 @@ def test_stats_count_completed_cards_per_day(card_api, phase, columns, clock):
 
 
 def test_lead_time_starts_at_creation(card_api, phase, columns, clock):
-    cards = card_api.cards(columns[0], "a b c")
-    for card in cards:
+    for card in card_api.cards(columns[0], "a b c"):
         clock.advance(timedelta(hours=2))
         finish(card_api, card, columns)
     stats = view(card_api, phase, "stats")

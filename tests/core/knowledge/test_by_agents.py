@@ -14,8 +14,7 @@ def agent_api(world):
 def write_document(agent_api, *, mode="autonomous"):
     """Let an agent write or propose a document, and return the response and its token."""
     token = agent_api.token(agent_api.agent(mode, ["documents.read", "documents.write"]))
-    answer = agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents", {"title": "Minutes"})
-    return answer, token
+    return agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents", {"title": "Minutes"}), token
 
 
 def test_document_by_an_agent_carries_its_name(agent_api):
@@ -35,8 +34,7 @@ def test_document_by_an_agent_carries_its_name(agent_api):
 def test_document_by_a_supervised_agent_waits(agent_api):
     proposed, _ = write_document(agent_api, mode="supervised")
     assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents") == []
-    approve = f"{agent_api.flat}/proposals/{proposed['id']}/approve"
-    agent_api.world.ask(agent_api.owner, "POST", approve)
+    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/proposals/{proposed['id']}/approve")
     (document,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents")
     assert (document["title"], document["authorName"]) == ("Minutes", "Scribe")
 

@@ -141,8 +141,7 @@ def test_comment_is_found_where_its_document_is_now(api):
     trash = f"{api.workspace.path}/trash"
     (entry,) = api.world.ask(api.ann, "GET", f"{trash}?kind=document_comment")
     assert entry["name"] == "Plan"
-    restored = api.world.ask(api.ann, "POST", f"{trash}/{entry['id']}/restore", {})
-    assert restored["place"] == 'document "Plan"'
+    assert api.world.ask(api.ann, "POST", f"{trash}/{entry['id']}/restore", {})["place"] == 'document "Plan"'
     assert find(api, "needle") == in_project
     api.world.ask(api.ann, "DELETE", api.of(document))
     assert find(api, "needle") == []

@@ -43,8 +43,7 @@ def project(document_api):
     reviewed = document_api.document("Reviewed", by=document_api.wim, **of_project)
     document_api.submit(reviewed)
     document_api.review(reviewed)
-    elsewhere = document_api.document("Elsewhere")
-    document_api.document("Last", parentId=elsewhere["id"], **of_project)
+    document_api.document("Last", parentId=document_api.document("Elsewhere")["id"], **of_project)
     # One that stands below a younger one.
     document_api.change(scoped, parentId=reviewed["id"])
     assert below["projectId"] == project_["id"]
@@ -70,8 +69,7 @@ def test_imported_document_is_searchable(document_api):
 
 
 def test_imported_documents_are_drafts_of_the_importer(document_api, project):
-    file = export_project(document_api, project)
-    again = import_file(document_api, file, by=document_api.rob)
+    again = import_file(document_api, export_project(document_api, project), by=document_api.rob)
     documents = document_api.world.ask(
         document_api.ann, "GET", f"{document_api.path}?projectId={again['id']}"
     )

@@ -101,8 +101,7 @@ class LiveBoard:
         if "toColumnId" in event["meta"]:
             self._place(event, event["meta"]["toColumnId"])
         elif "order" in fields:
-            column_id = next(id for id, ids in self.card_ids.items() if event["cardId"] in ids)
-            self._place(event, column_id)
+            self._place(event, next(id for id, ids in self.card_ids.items() if event["cardId"] in ids))
 
     def _apply_card_archived(self, event: Json) -> None:
         self._take(event["cardId"])
@@ -135,8 +134,7 @@ class LiveBoard:
         elif kind == "scope":
             items.insert(item["order"], {**item, "columns": []})
         elif kind == "column":
-            scope_columns = [other for other in items if other["scopeId"] == item["scopeId"]]
-            following = scope_columns[item["order"] :]
+            following = [other for other in items if other["scopeId"] == item["scopeId"]][item["order"] :]
             items.insert(items.index(following[0]) if following else len(items), item)
             self.card_ids.setdefault(item["id"], [])
         else:

@@ -146,8 +146,7 @@ def test_unique_first_name_mentions_a_person(board, ann, bob, cid):
         board.world.ask(person, "PATCH", "/auth/me", {"name": name})
     card = board.card(by=cid)
     board.comment(card, "@Rob: @Ann is asked.", by=bob)
-    mentioned = [meta.get("mentioned") for _, meta in pop_notifications(board, ann)]
-    assert mentioned == [["Ann Lee"]]
+    assert [meta.get("mentioned") for _, meta in pop_notifications(board, ann)] == [["Ann Lee"]]
     board.comment(card, "@Lee?", by=bob)
     assert all("mentioned" not in meta for _, meta in pop_notifications(board, ann))
     # Between two people nothing is guessed.
@@ -260,8 +259,7 @@ def test_rolled_back_change_is_not_recorded(board, bob):
     with core.database.writing() as connection:
         with core.begin(board.owner.actor, connection) as uow:
             comments.create_comment(uow, ref, CreateComment(content="@bob"))
-        activity_count = connection.execute(select(func.count()).select_from(activities)).scalar()
-        assert activity_count == len(before) + 1
+        assert connection.execute(select(func.count()).select_from(activities)).scalar() == len(before) + 1
         connection.rollback()
     assert load_activities(board) == before
     assert pop_types(board, bob) == ["card_created"]
@@ -336,8 +334,7 @@ def test_move_without_recipients_takes_no_recipient_query(board, bob, statements
 
 def test_more_people_and_cards_than_a_statement_takes_are_looked_up_in_several(board, bob, cid, monkeypatch):
     monkeypatch.setattr(activity, "IDS_MAX", 1)
-    cards = [board.card(str(number), by=bob) for number in range(3)]
-    for card in cards:
+    for card in [board.card(str(number), by=bob) for number in range(3)]:
         board.comment(card, by=cid)
     pop_notifications(board, bob)
     first, second, *_ = board.columns

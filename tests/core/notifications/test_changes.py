@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,11 +20,6 @@ from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 
 FORTNIGHT = timedelta(days=14)
-
-
-@pytest.fixture
-def board(world, ann):
-    return Board(world, ann)
 
 
 def feed(board, query=""):
@@ -62,8 +56,7 @@ def test_update_records_values_before_and_after(board):
 def test_move_records_columns_with_their_names_at_that_time(board, ann):
     to_do, doing, _ = board.columns
     board.card("First", column=1)
-    card = board.card()
-    (activity,) = update(board, card, columnId=doing["id"])
+    (activity,) = update(board, board.card(), columnId=doing["id"])
     board.world.ask(ann, "PATCH", f"{board.path}/columns/{doing['id']}", {"name": "Renamed"})
     names = {column["id"]: column["name"] for column in (to_do, doing)}
     (listed,) = feed(board, "type=card_moved")
@@ -147,8 +140,7 @@ def test_labels_and_custom_fields_are_recorded_with_names(board, ann):
     field = board.world.ask(
         ann, "POST", f"{board.path}/custom-fields", {"name": "Estimate", "type": "number"}
     )
-    card = board.card()
-    (activity,) = update(board, card, labelIds=[label["id"]], customFields={field["id"]: 3})
+    (activity,) = update(board, board.card(), labelIds=[label["id"]], customFields={field["id"]: 3})
     assert changes_of(activity) == [
         ("labelIds", [], [label["id"]], {label["id"]: "bug"}),
         (f"customFields.{field['id']}", None, 3, {field["id"]: "Estimate"}),
@@ -183,8 +175,7 @@ def test_checklist_records_only_changed_items(board, ann):
 
 
 def test_archiving_and_assigning_record_their_fields(board, ann):
-    card = board.card()
-    archived, assigned = update(board, card, assigneeId=ann.id, archived=True)
+    archived, assigned = update(board, board.card(), assigneeId=ann.id, archived=True)
     if archived["type"] != "card_archived":
         archived, assigned = assigned, archived
     assert changes_of(archived) == [("archived", False, True, {}), ("order", 0, None, {})]
@@ -276,8 +267,7 @@ def test_direct_change_after_a_login_has_no_means(board):
 
 
 def test_change_by_an_api_token_names_the_token(board, ann):
-    token = board.world.api_token(ann)
-    board.world.ask(token, "PATCH", board.of(board.card()), {"title": "Read"})
+    board.world.ask(board.world.api_token(ann), "PATCH", board.of(board.card()), {"title": "Read"})
     via = feed(board)[0]["via"]
     (listed,) = board.world.ask(ann, "GET", "/api-tokens")
     assert via["token"] == {"id": listed["id"], "name": listed["name"]}
@@ -328,8 +318,7 @@ def test_change_by_an_agent_token_names_agent_and_token(world, ann):
 
 def test_applied_action_names_the_action(world, ann):
     pilotage_api = PilotageApi(world, ann)
-    card = pilotage_api.card()
-    payload = {"cardId": card["id"], "priority": "high"}
+    payload = {"cardId": pilotage_api.card()["id"], "priority": "high"}
     body = {"actionType": "set_priority", "payload": payload, "explanation": "Because"}
     action = pilotage_api.ask("POST", "actions/propose", body)
     pilotage_api.ask("POST", f"actions/{action['id']}/review", {"approved": True})
@@ -340,8 +329,7 @@ def test_applied_action_names_the_action(world, ann):
 
 def test_import_names_the_project_and_counts_its_cards(board, ann):
     board.card()
-    archived = board.card()
-    update(board, archived, archived=True)
+    update(board, board.card(), archived=True)
     file = board.world.ask(ann, "GET", f"{board.path}/export")
     imported = board.world.ask(ann, "POST", f"{board.flat}/projects/import", file)
     (activity,) = board.world.ask(ann, "GET", f"{board.flat}/projects/{imported['id']}/activity")

@@ -120,8 +120,7 @@ class Player:
         self.board.undo(self._choose(self.board.activity.list(entity="card"), number % 3))
 
     def _import(self, number: int) -> None:
-        imported = self.workspace.projects.import_file(self.board.export())
-        self.board = self.workspace.project(imported)
+        self.board = self.workspace.project(self.workspace.projects.import_file(self.board.export()))
         self.days.clear()
 
 

@@ -150,8 +150,7 @@ class Writer:
 
     def write_scope_change(self):
         path = f"{self.board.flat}/scopes/{self.choose('scopes')}"
-        body = self.random.choice(({"name": "Renamed"}, {"order": self.random.randrange(3)}))
-        return "PATCH", path, body
+        return "PATCH", path, self.random.choice(({"name": "Renamed"}, {"order": self.random.randrange(3)}))
 
     def write_view(self):
         path = f"{self.board.flat}/scopes/{self.choose('scopes')}/views"

@@ -93,8 +93,7 @@ def test_accepted_invitation_records_the_new_member_of_the_organization(world, a
 def test_filters_and_pages_of_the_organization_activity(world, acme, boss, ann):
     for name in ("One", "Two", "Three"):
         world.ask(boss, "PATCH", acme, {"name": name})
-    names = [activity["meta"]["name"] for activity in feed(world, acme, ann, "limit=2")]
-    assert names == ["Two", "Three"]
+    assert [activity["meta"]["name"] for activity in feed(world, acme, ann, "limit=2")] == ["Two", "Three"]
     assert feed(world, acme, ann, f"actorId={ann.id}") == []
     assert len(feed(world, acme, ann, f"actorId={boss.id}&type=organization_updated&since=2000-01-01")) == 3
     assert feed(world, acme, ann, "since=2999-01-01") == []

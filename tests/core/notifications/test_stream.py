@@ -10,16 +10,10 @@ import pytest
 from stellary.contract.streaming import Follow
 from stellary.core import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
-from tests.support.boards import Board
+from tests.support.boards import Board, create_board
 from tests.support.core_parts import ACCESS, dispatch, streams
-from tests.support.world import World
 
 WRITERS, CARDS = 6, 15
-
-
-@pytest.fixture
-def world(core):
-    return World(core)
 
 
 @pytest.fixture
@@ -38,7 +32,7 @@ def parse_batch(batch):
     return entries
 
 
-def test_reader_misses_nothing_during_concurrent_writes(core, world, board, record):
+def test_reader_misses_nothing_during_concurrent_writes(core, board, record):
     done = threading.Event()
     positions = []
 
@@ -79,8 +73,7 @@ def test_reader_waits_for_earlier_uncommitted_events(postgres_url):
     from stellary.core import Core
 
     core = Core(postgres_url)
-    world = World(core)
-    board = Board(world, world.person())
+    board = create_board(core)
     with core.view(board.owner.actor) as uow:
         record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
     position = record.read(core, 0).position
@@ -154,8 +147,7 @@ def test_token_receives_only_permitted_events(core, board):
     board.card("Seen")
     types_by_scope = {}
     for scopes in (("projects:read",), ("projects:read", "pilotage:read")):
-        actor = Actor(board.owner.id, frozenset(scopes))
-        with core.view(actor) as uow:
+        with core.view(Actor(board.owner.id, frozenset(scopes))) as uow:
             record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
         batch = record.read(core, 0)
         types_by_scope[scopes] = [

@@ -5,13 +5,7 @@ from functools import partial
 import orjson
 import pytest
 
-from tests.support.boards import Board
 from tests.support.world import at_once
-
-
-@pytest.fixture
-def board(world, ann):
-    return Board(world, ann)
 
 
 def feed(board, query=""):
@@ -69,8 +63,7 @@ def test_undo_of_a_long_text_keeps_later_changes_elsewhere(board):
 
 def test_undo_moves_a_card_back_to_its_position_and_status(board):
     first, card, _ = (board.card(title) for title in ("First", "Second", "Third"))
-    doing = board.columns[1]
-    change(board, card, columnId=doing["id"])
+    change(board, card, columnId=board.columns[1]["id"])
     (activity,) = feed(board, "type=card_moved")
     change(board, first, title="Renamed")
     assert content(undo(board, activity)) == content(card)
@@ -122,8 +115,7 @@ def test_undo_restores_checklist_items(board, ann):
 
 
 def test_undo_of_an_undo_restores_the_change(board):
-    card = board.card("Write")
-    change(board, card, title="Read")
+    change(board, board.card("Write"), title="Read")
     undo(board, feed(board, "limit=1")[0])
     assert undo(board, feed(board, "limit=1")[0])["title"] == "Read"
 
@@ -180,8 +172,7 @@ def test_conflict_of_an_undo_names_fields_and_values_in_words(board, ann):
         change(board, card, **first)
         activity = feed(board, "limit=1")[0]
         change(board, card, **second)
-        message = error(board, activity)[2]
-        assert message.partition(", ")[0] == f"the card has been changed since: {sentence}"
+        assert error(board, activity)[2].partition(", ")[0] == f"the card has been changed since: {sentence}"
     path = f"{board.flat_of(card)}/checklist"
     item = board.world.ask(ann, "POST", path, {"title": "One"})
     activity = feed(board, "limit=1")[0]
@@ -200,8 +191,7 @@ def test_other_activities_cannot_be_undone(board):
 
 
 def test_undo_respects_if_match(board):
-    card = board.card("Write")
-    change(board, card, title="Read")
+    change(board, board.card("Write"), title="Read")
     (activity,) = feed(board, "limit=1")
     path = f"{board.path}/activity/{activity['id']}/undo"
     assert board.world.status(board.owner, "POST", path, if_match='"1"') == 412
@@ -216,6 +206,5 @@ def test_of_two_undos_at_the_same_time_one_takes_effect(board, rounds):
         (activity,) = feed(board, "limit=1")
         path = f"{board.path}/activity/{activity['id']}/undo"
         call = partial(board.world.status, board.owner, "POST", path)
-        statuses = at_once(call, call)
-        assert sorted(statuses) == [200, 409]
+        assert sorted(at_once(call, call)) == [200, 409]
         assert board.read(card)["title"] == "Write"

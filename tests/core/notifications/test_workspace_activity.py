@@ -158,8 +158,7 @@ def test_pages_of_the_workspace_activity_repeat_nothing(world, workspace, ann):
     for number in range(5):
         world.ask(ann, "PATCH", workspace.path, {"name": f"Name {number}"})
     response = world.call(ann, "GET", f"{workspace.path}/activity?limit=3")
-    path = response.headers["link"].partition(">")[0].removeprefix("<")
-    second_page = world.ask(ann, "GET", path)
+    second_page = world.ask(ann, "GET", response.headers["link"].partition(">")[0].removeprefix("<"))
     assert [activity["meta"]["name"] for activity in second_page] == ["Name 1", "Name 0"]
 
 

@@ -151,8 +151,7 @@ def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type,
     assert (status, code) == (409, "action_failed")
     assert message == f"the action cannot be applied: {action['problem']}"
     assert pilotage_api.action(action) == action
-    rejected = step(pilotage_api, action, "rejected")
-    assert rejected["problem"] is None
+    assert step(pilotage_api, action, "rejected")["problem"] is None
 
 
 @pytest.mark.parametrize(
@@ -268,8 +267,7 @@ def test_full_column_refuses_application(pilotage_api):
 
 def test_action_runs_with_the_rights_of_its_approver(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
-    card = pilotage_api.card()
-    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done", by=bob)
+    action = pilotage_api.approve("move_card", cardId=pilotage_api.card()["id"], targetColumn="Done", by=bob)
     step(pilotage_api, action, "applied")
     moved = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/activity?type=card_moved")
     assert [entry["actorId"] for entry in moved] == [bob.id]
@@ -411,8 +409,7 @@ def test_a_token_reviews_and_applies_nothing(pilotage_api):
 
 
 def test_action_of_another_workspace_is_not_found(pilotage_api):
-    other = PilotageApi(pilotage_api.world, pilotage_api.person("eve"))
-    other.approve("create_todo", label="x")
+    PilotageApi(pilotage_api.world, pilotage_api.person("eve")).approve("create_todo", label="x")
     assert pilotage_api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")
     assert pilotage_api.error("POST", "actions/act-001/apply")[0] == 404
 
@@ -431,8 +428,7 @@ def test_proposer_is_notified_of_the_outcome(pilotage_api):
     ]
     assert types == ["action_applied", "action_approved"]
     assert pilotage_api.world.ask(pilotage_api.owner, "GET", "/notifications") == []
-    own_action = pilotage_api.propose("create_todo", label="y", by=bob)
-    step(pilotage_api, own_action, "rejected", by=bob)
+    step(pilotage_api, pilotage_api.propose("create_todo", label="y", by=bob), "rejected", by=bob)
     assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
 
 

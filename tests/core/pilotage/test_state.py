@@ -151,8 +151,7 @@ def test_detailed_state_has_proposals_and_history(pilotage_api):
     state = pilotage_api.state("detailLevel=detailed")
     assert state["traces"] == [pilotage_api.action(second), pilotage_api.action(first)]
     assert state["counts"]["suggestedActions"] == 1
-    events = [(entry["type"], entry["meta"]) for entry in state["history"]]
-    assert events == [
+    assert [(entry["type"], entry["meta"]) for entry in state["history"]] == [
         ("action_rejected", {"id": "act-001", "title": "archive_card"}),
         ("action_proposed", {"id": "act-002", "title": "archive_card"}),
         ("action_proposed", {"id": "act-001", "title": "archive_card"}),
@@ -165,8 +164,7 @@ def test_detailed_state_has_proposals_and_history(pilotage_api):
 
 
 def test_history_contains_only_pilotage_of_the_workspace(pilotage_api):
-    other = type(pilotage_api)(pilotage_api.world, pilotage_api.owner)
-    other.mission()
+    type(pilotage_api)(pilotage_api.world, pilotage_api.owner).mission()
     pilotage_api.card()
     assert pilotage_api.state("detailLevel=detailed")["history"] == []
 

@@ -155,8 +155,7 @@ def test_words_in_their_order_come_first_and_the_newest_among_equals(board):
 
 def test_kinds_projects_and_archives_are_chosen(board, ann):
     board.world.ask(ann, "PATCH", board.path, {"description": "moon"})
-    card = board.card("moon")
-    board.comment(card, "moon")
+    board.comment(board.card("moon"), "moon")
     other = Board(board.world, ann, board.workspace)
     board.world.ask(ann, "PATCH", other.of(other.card("moon too")), {"archived": True})
     assert [kind for kind, _ in find(board, "moon", kind="card")] == ["card", "card"]
@@ -361,8 +360,7 @@ def test_bulk_created_and_imported_items_are_found(board, ann):
     file = ask(ann, "GET", f"{board.path}/export")
     file["project"]["description"] = "star"
     imported = ask(ann, "POST", f"{board.flat}/projects/import", file)
-    after = sorted(find(board, "star", projectId=imported["id"]))
-    assert after == sorted([*before, ("project", "Launch")])
+    assert sorted(find(board, "star", projectId=imported["id"])) == sorted([*before, ("project", "Launch")])
 
 
 def test_rolled_back_item_is_not_found(board, ann):

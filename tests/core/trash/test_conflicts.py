@@ -8,8 +8,7 @@ from tests.support.core_parts import structure
 
 def restore_problem(api, item_id, body=None):
     """Return the status, the code and the message of a refused restoration."""
-    path = f"{api.trash}/{api.entry(item_id)}/restore"
-    response = api.world.call(api.person, "POST", path, body)
+    response = api.world.call(api.person, "POST", f"{api.trash}/{api.entry(item_id)}/restore", body)
     problem = orjson.loads(response.body)
     return response.status, problem.get("code"), problem["message"]
 
@@ -39,8 +38,7 @@ def test_key_that_was_taken_returns_409_and_another_one_can_be_given(trash_api):
     key = card["key"].partition("-")[0]
     assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == [card["key"]]
     trash_api.ask("DELETE", "")
-    projects = f"{trash_api.project.workspace.path}/projects"
-    trash_api.ask("POST", projects, {"name": "another", "key": key})
+    trash_api.ask("POST", f"{trash_api.project.workspace.path}/projects", {"name": "another", "key": key})
     assert restore_problem(trash_api, trash_api.project.id) == (
         409,
         "duplicate_key",

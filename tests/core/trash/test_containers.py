@@ -272,8 +272,7 @@ def test_one_of_two_concurrent_restorations_and_purges_succeeds(trash_api, kind,
 
 def test_owner_of_a_deleted_organization_can_delete_the_account(trash_api):
     world, workspace = trash_api.world, trash_api.project.workspace
-    bob = world.person("bob")
-    world.join(bob, workspace)
+    world.join(world.person("bob"), workspace)
     drop(trash_api, "organization")
     world.ask(world.bearer(trash_api.person), "POST", "/auth/delete-account", {"currentPassword": PASSWORD})
     with world.core.view(NOBODY) as uow:

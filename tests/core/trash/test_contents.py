@@ -71,5 +71,4 @@ def test_pages_by_kind_look_through_a_bounded_number_of_items(trash_api, monkeyp
         trash_api.ask("DELETE", f"/cards/{card['id']}")
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
     walk = trash_api.world.walk(trash_api.person, f"{trash_api.trash}?kind=label&limit=3")
-    pages = [[item["kind"] for item in page] for page in walk]
-    assert sorted(pages, key=len) == [[], [], ["label"]]
+    assert sorted([[item["kind"] for item in page] for page in walk], key=len) == [[], [], ["label"]]

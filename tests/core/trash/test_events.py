@@ -22,8 +22,7 @@ def test_restored_scope_has_an_activity_for_each_column_and_card(trash_api):
     trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/scopes/{scope['id']}")
     activities = list_new_activities(trash_api, lambda: trash_api.restore(scope["id"]))
     assert {activity["type"] for activity in activities} == {"item_restored"}
-    names = [(activity["entity"], activity["meta"]["name"]) for activity in activities]
-    assert names == [
+    assert [(activity["entity"], activity["meta"]["name"]) for activity in activities] == [
         ("scope", "Later"),
         ("column", "First"),
         ("column", "Last"),

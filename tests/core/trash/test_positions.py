@@ -45,8 +45,7 @@ class Siblings:
     def create(self, order):
         """Create an item at an order."""
         if self.kind == "card":
-            path = f"/columns/{self.column_id}/cards"
-            item = self.api.ask("POST", path, {"title": "new"})
+            item = self.api.ask("POST", f"/columns/{self.column_id}/cards", {"title": "new"})
             self.move(item["id"], order)
         else:
             item = self.api.ask("POST", f"/{self.kind}s", {"name": "new", "order": order})
@@ -58,8 +57,7 @@ class Siblings:
 
     def crowd(self, anchor_id):
         """Insert many cards after a card, one by one and then together."""
-        column_id = self.api.project.column_ids[1]
-        cards = [{"title": "crowd", "columnId": column_id}] * (CROWD + 3)
+        cards = [{"title": "crowd", "columnId": self.api.project.column_ids[1]}] * (CROWD + 3)
         ids = [card["id"] for card in self.api.ask("POST", "/cards/bulk", {"cards": cards})]
         place = {"columnId": self.column_id, "after": anchor_id}
         for card_id in ids[:CROWD]:

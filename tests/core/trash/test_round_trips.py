@@ -183,8 +183,7 @@ class Change:
     def move_card(self):
         self.api.ask("PATCH", self.path, {"columnId": self.api.project.column_ids[1], "order": 0})
         yield
-        place = {name: self.card[name] for name in ("columnId", "order", "status")}
-        self.api.ask("PATCH", self.path, place)
+        self.api.ask("PATCH", self.path, {name: self.card[name] for name in ("columnId", "order", "status")})
 
     def archive_card(self):
         self.api.ask("PATCH", self.path, {"archived": True})

@@ -27,8 +27,7 @@ def problem(webhook_api, path, body, method="POST"):
 
 def test_secret_of_a_webhook_is_shown_once(webhook_api):
     hook = webhook_api.hook("card_moved", "card_moved")
-    secret = hook.pop("secret")
-    assert secret.startswith("whsec_")
+    assert hook.pop("secret").startswith("whsec_")
     assert (hook["url"], hook["events"], hook["active"]) == (URL, ["card_moved"], True)
     assert webhook_api.world.ask(webhook_api.owner, "GET", f"{webhook_api.flat}/webhooks") == [hook]
     changed = webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"events": []})
@@ -73,12 +72,11 @@ def test_webhook_needs_a_public_url(webhook_api, url, message):
 
 def test_private_address_is_accepted_if_allowed(webhook_api):
     webhook_api.world.core.env.private_webhooks = True
-    hook = webhook_api.hook(url="http://127.0.0.1:8080/")
     assert (
         webhook_api.world.ask(
             webhook_api.owner,
             "PATCH",
-            webhook_api.of_hook(hook),
+            webhook_api.of_hook(webhook_api.hook(url="http://127.0.0.1:8080/")),
             {"url": "http://localhost/", "active": False},
         )["url"]
         == "http://localhost/"
@@ -165,8 +163,7 @@ def test_rolled_back_change_sends_no_message(webhook_api):
 
 def test_webhook_receives_no_activity_of_other_workspaces(webhook_api):
     hook = webhook_api.hook()
-    other = type(webhook_api)(webhook_api.world, webhook_api.world.person("bob"))
-    other.card()
+    type(webhook_api)(webhook_api.world, webhook_api.world.person("bob")).card()
     assert webhook_api.deliveries(hook) == []
 
 

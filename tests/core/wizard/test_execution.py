@@ -123,8 +123,7 @@ def test_a_roadmap_has_to_end_before_time_does(draft_api):
 def test_who_made_the_draft_belongs_to_the_project_that_an_admin_makes_of_it(draft_api):
     eve = draft_api.world.person("eve")
     draft_api.world.join(eve, draft_api.workspace)
-    draft = draft_api.plan(draft_api.draft(by=eve))
-    project = draft_api.execute(draft)
+    project = draft_api.execute(draft_api.plan(draft_api.draft(by=eve)))
     members = draft_api.world.ask(
         draft_api.owner, "GET", f"{draft_api.workspace.path}/projects/{project['id']}/members"
     )
