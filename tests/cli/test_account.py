@@ -64,8 +64,7 @@ def test_second_factor_is_enabled_asked_for_and_disabled(new_shell):
     assert new_shell("second-factor", "status") == "The second factor is not enabled.\n"
     secret, uri = new_shell("second-factor", "enroll", input=PASSWORD).splitlines()
     assert f"secret={secret}" in uri
-    code = show_code(secret, datetime.now(UTC))
-    codes = new_shell("second-factor", "confirm", input=code).splitlines()
+    codes = new_shell("second-factor", "confirm", input=show_code(secret, datetime.now(UTC))).splitlines()
     assert (
         new_shell("second-factor", "status") == "The second factor is enabled; 10 recovery codes are left.\n"
     )
@@ -135,8 +134,7 @@ def test_login_file_is_private(new_shell):
 def test_password_is_read_from_standard_input(shell):
     output = shell("login", "--email", "jane@example.com", input=PASSWORD)
     assert output.splitlines()[0].endswith("as Jane Doe <jane@example.com>.")
-    result = shell.run("login", input=f"jane@example.com\n{PASSWORD}\n")
-    assert result.stderr.startswith("E-mail: ")
+    assert shell.run("login", input=f"jane@example.com\n{PASSWORD}\n").stderr.startswith("E-mail: ")
     wrong = shell.run("login", "--email", "jane@example.com", input="wrong", code=1)
     assert wrong.stderr == "stellary: the e-mail address or the password is wrong\n"
     silent = shell.run("login", "--email", "jane@example.com", input="", code=1)
@@ -165,8 +163,7 @@ def test_token_works_instead_of_a_password(shell):
     assert shell.run("projects", STELLARY_TOKEN=token.strip(), code=0).stdout
     assert shell("tokens", "revoke", "ci") == 'Revoked "CI".\n'
     assert shell("tokens", "revoke", "All") == 'Revoked "All".\n'
-    error = shell.error("projects", STELLARY_TOKEN=token.strip())
-    assert error.startswith("401 Unauthorized: ")
+    assert shell.error("projects", STELLARY_TOKEN=token.strip()).startswith("401 Unauthorized: ")
 
 
 def test_token_that_cannot_read_the_account_can_log_in(shell):

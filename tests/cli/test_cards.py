@@ -14,8 +14,7 @@ def test_show_a_board(shell):
     marketing = shell("board", "--scope", "marketing")
     assert "Announce it" in marketing
     assert "Build it" not in marketing
-    board = shell.json("board")
-    assert board["project"]["key"] == "LAUNCH"
+    assert shell.json("board")["project"]["key"] == "LAUNCH"
     assert shell.json("board", "--view", "roadmap")["data"]["roadmap"]["scopes"][0]["name"] == "Product"
     assert (
         shell.json("board", "--scope", "Marketing")["data"]["kanban"]["columns"][1]["column"]["name"]
@@ -160,8 +159,7 @@ def test_invalid_usage_is_a_one_line_error(shell, words, message):
 
 
 def test_control_characters_are_not_printed(shell):
-    output = shell("card", "add", "Evil \x1b[2J card")
-    assert "\x1b" not in output
+    assert "\x1b" not in shell("card", "add", "Evil \x1b[2J card")
     assert "\x1b" not in shell("board")
 
 

@@ -51,8 +51,7 @@ def test_apply_asks_for_confirmation(shell, tmp_path, monkeypatch):
 def test_plan_with_dates_and_steps_as_json(shell):
     changes = shell.json("setup", "plan", str(LAUNCH), "--project", "LAUNCH")["changes"]
     assert all(change["kind"] != "project" for change in changes)
-    path = Path("new.json")
-    path.write_text(
+    Path("new.json").write_text(
         json.dumps(
             {
                 "project": "Json",

@@ -30,8 +30,7 @@ def test_fields_are_the_body_or_the_query(shell, tmp_path):
 
 
 def test_request_errors_are_one_line(shell):
-    error = shell.error("api", "GET", "/orgs/nowhere/workspaces/x")
-    assert error.startswith("404 Not Found: ")
+    assert shell.error("api", "GET", "/orgs/nowhere/workspaces/x").startswith("404 Not Found: ")
     assert shell.error("api", "POST", f"{PROJECT}/labels", "-F", "name=7").startswith(
         "400 Bad Request: name must be"
     )

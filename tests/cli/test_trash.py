@@ -29,8 +29,7 @@ def test_item_is_restored_by_its_name_under_another_one(shell):
     shell("api", "DELETE", f"/orgs/{{org}}/workspaces/{{workspace}}/labels/{label['id']}")
     shell("api", "POST", labels, "-f", "name=Printed")
     assert "already" in shell.error("trash", "restore", "printed")
-    restored = shell("trash", "restore", "printed", "--name", "Printed (old)")
-    assert restored == 'Restored label "Printed".\n'
+    assert shell("trash", "restore", "printed", "--name", "Printed (old)") == 'Restored label "Printed".\n'
 
 
 def test_purged_item_is_gone(shell):
@@ -61,8 +60,7 @@ def test_ambiguous_name_is_refused(shell):
     assert "is ambiguous" in line
     assert first in line
     assert second in line
-    item = shell.json("trash", "list")[0]
-    assert "Restored" in shell("trash", "restore", item["id"])
+    assert "Restored" in shell("trash", "restore", shell.json("trash", "list")[0]["id"])
 
 
 def test_undo_takes_back_the_last_change_of_a_card_and_repeats_it(shell):
@@ -77,6 +75,5 @@ def test_undo_takes_back_the_last_change_of_a_card_and_repeats_it(shell):
 
 def test_dry_run_of_a_restoration_prints_the_request(shell):
     key = delete(shell, "Keep the flyers")
-    printed = shell("trash", "restore", key, "--dry-run")
-    assert printed.startswith("POST /orgs/")
+    assert shell("trash", "restore", key, "--dry-run").startswith("POST /orgs/")
     assert shell.json("trash", "list")[0]["key"] == key

@@ -17,7 +17,7 @@ from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
-from tests.client.misbehaving import answer, misbehaving, reset
+from tests.client.misbehaving import answer, reset
 from tests.client.test_failures import Awaiting, Blocking
 from tests.support.core_parts import Upload
 
@@ -35,12 +35,6 @@ def without_pauses(monkeypatch):
 @pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
 def colour(request):
     return request.param
-
-
-@pytest.fixture
-def server():
-    with misbehaving() as server:
-        yield server
 
 
 def files_of(client):
@@ -86,8 +80,7 @@ def test_form_is_parsed_by_the_core(name):
 def test_a_file_is_sent_in_blocks(size):
     progress_calls = []
     form = Form(b"x" * size, "x", "text/plain", lambda *how: progress_calls.append(how))
-    blocks = list(form)
-    assert max(map(len, blocks)) <= max(BLOCK, 200)
+    assert max(map(len, list(form))) <= max(BLOCK, 200)
     assert progress_calls == [(min(sent + BLOCK, size), size) for sent in range(0, size, BLOCK)]
     assert parse_form(form)[2] == b"x" * size
 
@@ -110,8 +103,7 @@ def test_retry_sends_file_from_its_initial_position(server, colour):
     file = io.BytesIO(b"0123456789" * 30_000)
     file.seek(5)
     server.then(reset, answer("503 Service Unavailable", b""), GOOD)
-    attachment = colour.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt"))
-    assert attachment == MADE
+    assert colour.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt")) == MADE
     bodies = [body(request) for request in server.requests[1:]]
     assert [parse_form(*parts)[2] for parts in bodies] == [file.getvalue()[5:]] * 2
     keys = {re.search(rb"(?i)idempotency-key: (\w+)", request)[1] for request in server.requests[1:]}
@@ -208,8 +200,7 @@ def test_a_download_is_bytes():
 def test_blocks_are_requested_one_by_one(size):
     data = bytes(range(size))
     port = Ranged(data)
-    client = Stellary.embedded(port)
-    blocks = files_of(client).blocks(MADE)
+    blocks = files_of(Stellary.embedded(port)).blocks(MADE)
     assert port.ranges == []
     assert b"".join(blocks) == data
     assert port.ranges[0] == "bytes=0-9"
@@ -218,8 +209,7 @@ def test_blocks_are_requested_one_by_one(size):
 
 def test_failed_part_is_requested_again():
     port = Ranged(bytes(range(25)), fails=2)
-    files = files_of(Stellary.embedded(port)).with_options(retries=1)
-    assert b"".join(files.blocks(ID)) == port.data
+    assert b"".join(files_of(Stellary.embedded(port)).with_options(retries=1).blocks(ID)) == port.data
     assert port.ranges == ["bytes=0-9", "bytes=10-19", "bytes=10-19", "bytes=20-29"]
 
 

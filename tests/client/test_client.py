@@ -24,11 +24,6 @@ SESSION = Session(access_token="jwt_of_login", user=make(User))
 
 
 @pytest.fixture
-def port():
-    return RecordingPort()
-
-
-@pytest.fixture
 def client(port):
     return Stellary.embedded(port, token="synth_x")
 
@@ -98,8 +93,7 @@ def test_login_does_not_change_a_shared_client_or_its_handles(port, client, log_
 
 def test_token_option_applies_to_its_handle_only(port, client):
     board = client.workspace("acme", "eng").project("p1")
-    other = board.with_options(token="synth_other")
-    other.cards.list()
+    board.with_options(token="synth_other").cards.list()
     board.cards.list()
     board.with_options(token=None).cards.list()
     board.with_options(token="").with_options(timeout=5).cards.list()
@@ -218,8 +212,7 @@ def test_embedded_client_ignores_token_of_the_environment(port, monkeypatch):
 
 
 def test_options_apply_to_the_returned_handle_only(port, client):
-    other = client.notifications.with_options(headers={"X-Team": "eng"}).with_options(headers={"X-Day": "1"})
-    other.count()
+    client.notifications.with_options(headers={"X-Team": "eng"}).with_options(headers={"X-Day": "1"}).count()
     client.notifications.count()
     with_them, without = port.requests
     assert (with_them.headers["x-team"], with_them.headers["x-day"]) == ("eng", "1")

@@ -9,15 +9,9 @@ import respx
 
 from stellary import AsyncStellary, StellaryError, TimedOut
 from stellary.client.calling import async_httpx_transport
-from tests.client.misbehaving import answer, misbehaving, stay_silent
+from tests.client.misbehaving import answer, stay_silent
 
 GOOD = answer("200 OK", b"[]")
-
-
-@pytest.fixture
-def server():
-    with misbehaving() as server:
-        yield server
 
 
 async def until(condition):

@@ -23,16 +23,10 @@ from stellary.client.calling import retries
 from stellary.client.testing import make
 from stellary.contract.auth import Me, User
 from stellary.contract.wire import dump
-from tests.client.misbehaving import answer, hang_up, misbehaving, reset, say, stay_silent
+from tests.client.misbehaving import answer, hang_up, reset, say, stay_silent
 
 ME = Me(user=make(User))
 GOOD = answer("200 OK", dump(ME), "X-Request-Id: req_1")
-
-
-@pytest.fixture
-def server():
-    with misbehaving() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -11,18 +11,13 @@ from opentelemetry import trace
 import stellary.client
 from stellary import AsyncStellary, NotFound, Stellary
 from stellary.client.calling.settings import start_logging
-from stellary.client.testing import RecordingPort, make
+from stellary.client.testing import make
 from stellary.contract.api_tokens import CreatedApiToken
 from stellary.contract.auth import Session, User
 from stellary.contract.errors import Unavailable
 from stellary.contract.port import RawRequest
 
 TOKEN = "synth_s3cr3t"
-
-
-@pytest.fixture
-def port():
-    return RecordingPort()
 
 
 @pytest.fixture(params=[Stellary, AsyncStellary])

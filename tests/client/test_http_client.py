@@ -113,8 +113,7 @@ async def test_longer_timeout_of_the_http_client_is_respected(colour, patience, 
         lambda request: requests.append(request) or httpx.Response(200, content=b"[]")
     )
     requests = []
-    http = COLOURS[colour](transport=transport, timeout=patience)
-    client = colour("http://pm.test", http_client=http)
+    client = colour("http://pm.test", http_client=COLOURS[colour](transport=transport, timeout=patience))
     call = client.organizations.list()
     if inspect.isawaitable(call):
         await call

@@ -17,8 +17,7 @@ FIELDS = st.sampled_from(["data: ", "data:", "data", "id: ", "event: ", "retry: 
 @st.composite
 def bodies(draw):
     lines = draw(st.lists(st.builds(lambda field, text, end: field + text + end, FIELDS, TEXTS, BREAKS)))
-    blank = draw(st.lists(st.integers(0, len(lines))))
-    for place in blank:
+    for place in draw(st.lists(st.integers(0, len(lines)))):
         lines.insert(place, draw(BREAKS))
     return "".join(lines).encode()
 

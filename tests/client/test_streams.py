@@ -217,5 +217,4 @@ async def test_abandoned_async_stream_releases_its_thread(core, owner_and_worksp
 def owner_and_workspace(core):
     client = Stellary.embedded(core.port(core.user(external_id="1", email="ann@example.com")))
     organization = client.organizations.list()[0]
-    workspace = client.organization(organization.slug).workspaces.list()[0]
-    return client, (organization.slug, workspace.slug)
+    return client, (organization.slug, client.organization(organization.slug).workspaces.list()[0].slug)

@@ -19,11 +19,6 @@ from tests.support.each_case import for_each
 
 
 @pytest.fixture
-def port():
-    return RecordingPort()
-
-
-@pytest.fixture
 def cards(port):
     return (
         Stellary.embedded(port, token="synth_x", org="acme", workspace="eng")

@@ -126,5 +126,4 @@ def test_invalid_secret_raises_value_error(secret):
 
 
 def test_now_is_that_of_the_clock():
-    stamp = int(datetime.now(UTC).timestamp())
-    assert verify(headers(stamp=stamp), BODY, SECRET)
+    assert verify(headers(stamp=int(datetime.now(UTC).timestamp())), BODY, SECRET)

@@ -46,8 +46,7 @@ def validator(cls: type) -> jsonschema.Draft202012Validator:
 
 def collect_references(node: Any) -> set[str]:
     if isinstance(node, dict):
-        targets = {node["$ref"]} if "$ref" in node else set()
-        return targets.union(*map(collect_references, node.values()))
+        return ({node["$ref"]} if "$ref" in node else set()).union(*map(collect_references, node.values()))
     return set().union(*map(collect_references, node)) if isinstance(node, list) else set()
 
 
@@ -115,8 +114,7 @@ def test_each_example_is_accepted(cls):
 
 
 def test_tags_have_unique_items():
-    tags = SCHEMAS["CreateDocument"]["properties"]["tags"]
-    assert tags["uniqueItems"]
+    assert SCHEMAS["CreateDocument"]["properties"]["tags"]["uniqueItems"]
     validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "b"]})
     with pytest.raises(jsonschema.ValidationError):
         validator(CreateDocument).validate({"title": "Plan", "tags": ["a", "a"]})
@@ -286,8 +284,7 @@ def test_an_error_is_described_and_has_the_published_shape():
     response = DOCUMENT["components"]["responses"]["RateLimited"]
     assert response["description"].startswith("Too many requests")
     assert "Retry-After" in response["headers"]
-    body = NotFound("Card not found").to_body("req_1")
-    jsonschema.validate(body, SCHEMAS["Error"])
+    jsonschema.validate(NotFound("Card not found").to_body("req_1"), SCHEMAS["Error"])
 
 
 def test_class_without_docstring_has_no_description(monkeypatch):

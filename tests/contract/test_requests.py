@@ -94,8 +94,7 @@ def test_error_names_the_invalid_field(cls, data):
     body = as_json(dump(data.draw(requests(cls))))
     name = data.draw(st.sampled_from(sorted(wire_fields(cls)) or ["nothing"]))
     body[name] = data.draw(JSON)
-    reported_fields = {re.split(r"[.\[]", field)[0] for field in wrong_fields(cls, body)}
-    assert reported_fields in ({name}, set())
+    assert {re.split(r"[.\[]", field)[0] for field in wrong_fields(cls, body)} in ({name}, set())
 
 
 @for_each("cls", [cls for cls in REQUESTS if not cls.tolerant])

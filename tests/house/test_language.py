@@ -23,8 +23,7 @@ FOLDERS = {"product": ("stellary", "reference_server"), "tests": ("tests",)}
 @functools.cache
 def measure_part(part: str) -> dict[str, Measure]:
     """Return the measures of the product, or of the tests."""
-    paths = [path for folder in FOLDERS[part] for path in (ROOT / folder).rglob("*.py")]
-    return measure(paths, ROOT)
+    return measure([path for folder in FOLDERS[part] for path in (ROOT / folder).rglob("*.py")], ROOT)
 
 
 @pytest.mark.slow("reads all sources")

@@ -1,5 +1,7 @@
 """The fixtures of the journeys."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from stellary import Stellary
@@ -13,3 +15,11 @@ def client(core: Core) -> Stellary:
     client.organizations.create(name="Acme", slug="acme")
     client.organization("acme").workspaces.create(name="Engineering", slug="eng")
     return client
+
+
+@pytest.fixture
+def working(core: Core) -> Iterator[None]:
+    """Run the jobs of the core."""
+    core.work.start()
+    yield
+    assert core.work.stop(30)

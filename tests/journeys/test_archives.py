@@ -91,8 +91,7 @@ def test_project_of_maximum_size_is_restored_with_its_files(core: Core, tmp_path
     assert sum(map(len, carried)) == 20
     # Once more, without the first one: what came by an archive goes by one.
     board.delete()
-    third = ws.projects.import_archive(ws.project(again).export_archive(path))
-    assert files_on(ws.project(third)) == carried
+    assert files_on(ws.project(ws.projects.import_archive(ws.project(again).export_archive(path)))) == carried
 
 
 async def test_sync_and_async_clients_transfer_files_over_http(core: Core, tmp_path: Path):

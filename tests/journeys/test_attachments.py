@@ -37,8 +37,7 @@ def run_through(client: Stellary, folder: Path) -> list[str]:
     client.organizations.create(name="Acme", slug="acme")
     client.organization("acme").workspaces.create(name="Engineering", slug="eng")
     lines: list[str] = example("attachments").attachments(client, "acme", "eng", folder)
-    copy = folder / "prices from the card.csv"
-    assert copy.read_bytes() == (folder / "prices.csv").read_bytes()
+    assert (folder / "prices from the card.csv").read_bytes() == (folder / "prices.csv").read_bytes()
     return lines
 
 

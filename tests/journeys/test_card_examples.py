@@ -1,7 +1,6 @@
 """The examples of the guides run in process, on both databases."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +38,7 @@ def test_restoring_a_workspace(client: Stellary):
 
 
 def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    lines = example("scopes").scopes(client, "acme", "eng")
-    assert lines == ["Web shop: 33 % of 3 cards, 0 overdue"]
+    assert example("scopes").scopes(client, "acme", "eng") == ["Web shop: 33 % of 3 cards, 0 overdue"]
     stats, *days, code = capsys.readouterr().out.splitlines()
     assert stats == "StatusCounts(open=1, in_progress=0, done=1) 1 1"
     assert days == ["2027-04-01 ['Logo']", "2027-04-09 ['Colours']"]
@@ -252,13 +250,6 @@ def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert out[2] == "The brief asks: “Which text message provider do we use?” (text) "
     assert out[-2].startswith("Paint it blue: no such change is known: ")
     assert out[-1] == "draft_executed"
-
-
-@pytest.fixture
-def working(core: Core) -> Iterator[None]:
-    core.work.start()
-    yield
-    assert core.work.stop(30)
 
 
 @pytest.mark.usefixtures("working")

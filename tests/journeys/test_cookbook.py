@@ -142,8 +142,7 @@ def try_write_a_weekly_report(recipe: ModuleType, at: Kitchen) -> None:
 def try_follow_a_board_live(recipe: ModuleType, at: Kitchen) -> None:
     card = at.add("Plan")
     events = recipe.follow(at.ws, "0")
-    lines = (line for _, line in events if card.key in line.split())
-    assert next(lines) == f"Jane: card_created {card.key}"
+    assert next((line for _, line in events if card.key in line.split())) == f"Jane: card_created {card.key}"
     events.close()
 
 
@@ -288,8 +287,7 @@ def try_search_a_workspace(recipe: ModuleType, at: Kitchen) -> None:
 
 def try_summarize_notifications(recipe: ModuleType, at: Kitchen) -> None:
     with at.register("rob") as rob:
-        invitation = at.ws.members.invite(email="rob@example.com", role="member")
-        rob.invitations.accept(invitation.token)
+        rob.invitations.accept(at.ws.members.invite(email="rob@example.com", role="member").token)
         rob.notifications.read_all()
         card = at.add("Plan", assignee_id=rob.auth.me().user)
         assert f"card_created (1): Jane: {card.key}" in recipe.write_digest(rob).splitlines()
@@ -366,5 +364,4 @@ def test_recipe_is_short(name: str):
     title, text, code = hook.read_recipe(name)
     assert len(title) <= 40
     assert text.count(". ") + text.count(".\n") <= 4
-    statements = [line for line in code.splitlines() if line.strip()]
-    assert 5 <= len(statements) <= 32
+    assert 5 <= len([line for line in code.splitlines() if line.strip()]) <= 32

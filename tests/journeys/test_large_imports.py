@@ -92,10 +92,8 @@ def test_large_file_becomes_one_project(core: Core, workspace: Any, tmp_path: Pa
 
 
 async def test_async_client_imports_a_large_file(core: Core, workspace: Any, tmp_path: Path):
-    client = AsyncStellary.embedded(port_of(core))
-    projects_handle = client.workspace("acme", "eng").projects
-    imported = await projects_handle.import_file(large_file())
-    assert len(imported.card_ids) == CARDS
+    projects_handle = AsyncStellary.embedded(port_of(core)).workspace("acme", "eng").projects
+    assert len((await projects_handle.import_file(large_file())).card_ids) == CARDS
 
 
 @pytest.mark.slow("imports a large project")

@@ -56,8 +56,7 @@ REVIEW = """
 
 def test_weekly_review_example_runs(client: Stellary):
     module = example("weekly_review")
-    state = module.steer(client, "acme", "eng")
-    written = module.weekly_review(state)
+    written = module.weekly_review(module.steer(client, "acme", "eng"))
     assert written.partition("\n")[0].endswith(", cycle v1")
     assert written.partition("\n")[2] == REVIEW
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,13 +144,6 @@ def test_progress_true_without_tqdm_sends_nothing(project: ProjectHandle, monkey
 # ---------------------------------------------------------------------------------------------- missions
 
 
-@pytest.fixture
-def working(core: Core) -> Iterator[None]:
-    core.work.start()
-    yield
-    assert core.work.stop(30)
-
-
 class Notebook:
     """A stand-in for an IPython kernel, with the objects that it displayed."""
 
@@ -192,15 +185,13 @@ def mission(client: Stellary, project: ProjectHandle) -> Callable[[], Any]:
 
 @pytest.mark.usefixtures("working")
 def test_mission_log_prints_a_line_per_entry(mission: Callable[[], Any], capsys: Capture):
-    done = mission().wait(progress=True)
-    assert done.status == "completed"
+    assert mission().wait(progress=True).status == "completed"
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[1:] == ["status", "queued"]
     assert "set_priority" in "".join(lines)
     assert lines[-1].split()[1:3] == ["done", "completed"]
     mission().show()
-    out = capsys.readouterr().out
-    assert "Asked  set priority low" in out
+    assert "Asked  set priority low" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("working")

@@ -18,8 +18,7 @@ Capture = pytest.CaptureFixture[str]
 def project(client: Stellary) -> ProjectHandle:
     """Create a project with two scopes; the board of one has a card with every kind of content."""
     ws = client.workspace("acme", "eng")
-    created = ws.projects.create(name="Q1 Launch", key="LAU")
-    project = ws.project(created)
+    project = ws.project(ws.projects.create(name="Q1 Launch", key="LAU"))
     todo, _, done = project.columns.list()
     label = project.labels.create(name="customer waits", color="#ef4444")
     field = project.custom_fields.create(name="Severity", type="text")
@@ -74,8 +73,7 @@ def test_scope_of_a_workspace_handle_shows(client: Stellary, project: ProjectHan
 
 
 def test_column_shows_its_cards(project: ProjectHandle, capsys: Capture):
-    todo = project.columns.list()[0]
-    project.column(todo).show()
+    project.column(project.columns.list()[0]).show()
     out = capsys.readouterr().out
     assert "Write the spec" in out
     assert "Plan" not in out
@@ -124,8 +122,7 @@ def test_plan_of_a_declared_project_shows(client: Stellary, project: ProjectHand
     setup_plan = plan(
         client.workspace("acme", "eng"), {"project": {"name": "Q1 Launch", "key": "LAU"}, "labels": labels}
     )
-    rendered = view(setup_plan)
-    root = parse_view(rendered.html())
+    root = parse_view(view(setup_plan).html())
     assert root.one("h3").text == "Plan for Q1 Launch"
     assert root.texts("td")[:4] == ["update", "label", "customer waits", "color: #ef4444 → #000000"]
     assert root.texts("td")[4:] == ["create", "label", "<b>new</b>", "color: #ffffff"]

@@ -123,8 +123,7 @@ def install(wheel: Path, directory: Path, extras: str = "") -> Path:
     """Return the interpreter of a new environment with the wheel and some of its extras."""
     run(UV, "venv", "--quiet", "--python", sys.executable, directory)
     python = directory / "bin" / "python"
-    requirement = f"{wheel}[{extras}]" if extras else str(wheel)
-    run(UV, "pip", "install", "--quiet", "--python", python, requirement)
+    run(UV, "pip", "install", "--quiet", "--python", python, f"{wheel}[{extras}]" if extras else str(wheel))
     return python
 
 

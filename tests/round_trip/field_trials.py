@@ -150,8 +150,7 @@ def _is_step_done(conversation: Conversation) -> bool:
 
 def _trash_label(conversation: Conversation) -> None:
     """Address a label in the trash."""
-    label = conversation.ask("labels.create", {"name": "Trashed"})
-    conversation.ask("labels.delete", labelId=label["id"])
+    conversation.ask("labels.delete", labelId=conversation.ask("labels.create", {"name": "Trashed"})["id"])
     conversation.params["trashId"] = conversation.ask("trash.list", query="kind=label")[0]["id"]
 
 

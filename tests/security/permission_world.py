@@ -464,8 +464,7 @@ class WorldCopy:
     def open(self) -> Iterator[PermissionWorld]:
         """Yield the world on this copy."""
         with open_sandboxed_core(self.url, self.files) as core:
-            state = pickle.loads(self.state.read_bytes())
-            yield PermissionWorld.from_state(core, core.units.database, state)
+            yield PermissionWorld.from_state(core, core.units.database, pickle.loads(self.state.read_bytes()))
 
 
 @contextmanager
@@ -491,8 +490,7 @@ def copy_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[W
 
     template = databases.fill("permission-world", build)
     with databases.copy_of(template) as url, tempfile.TemporaryDirectory(dir=run.directory) as directory:
-        files = shutil.copytree(state / "files", Path(directory) / "files")
-        yield WorldCopy(url, files, state / "world")
+        yield WorldCopy(url, shutil.copytree(state / "files", Path(directory) / "files"), state / "world")
 
 
 @contextmanager

@@ -63,8 +63,7 @@ def test_item_is_not_found_below_another_project(permission_world: PermissionWor
     for persona in sample_personas(permission_world, row):
         params = make_path_params(permission_world, row, persona)
         for target in hostile.make_nested(permission_world, row, params):
-            unknown = hostile.make_unknown(target.parameter, params)
-            expected = send_to(permission_world, row, persona, unknown)
+            expected = send_to(permission_world, row, persona, hostile.make_unknown(target.parameter, params))
             answer = send_to(permission_world, row, persona, target)
             if answer != expected:
                 different.append((persona, target.why, answer, expected))

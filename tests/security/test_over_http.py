@@ -48,8 +48,7 @@ def test_path_that_is_not_found_is_answered_over_http_as_in_process(
             with permission_world.sandbox.discard_changes():
                 expected = send(permission_world, row, UNRESTRICTED, target.params)
             with permission_world.sandbox.discard_changes():
-                call = call_over_http(server)
-                answer = send(permission_world, row, UNRESTRICTED, target.params, call=call)
+                answer = send(permission_world, row, UNRESTRICTED, target.params, call=call_over_http(server))
             if (answer.status, answer.body) != (expected.status, expected.body):
                 different.append((parameter, target.why, answer.status, answer.body, expected.body))
     assert different == []

@@ -67,8 +67,7 @@ def shell(request: pytest.FixtureRequest, shared_permission_world: PermissionWor
 def test_each_persona_gets_the_answer_of_the_table_over_each_shell(
     permission_world: PermissionWorld, shell: Shell, row: Row
 ):
-    is_sqlite = permission_world.core.database.is_sqlite
-    cells = sample_cells(row, shell.name, is_sqlite=is_sqlite)
+    cells = sample_cells(row, shell.name, is_sqlite=permission_world.core.database.is_sqlite)
     if shell.has_users and row.operation in HOST_ANSWERS:
         cells = [
             attrs.evolve(cell, expected=HOST_ANSWERS[row.operation]) if cell.persona in PEOPLE[1:] else cell

@@ -42,8 +42,7 @@ SHAPES: Mapping[str, Callable[[int], str]] = {
 
 
 def _join_parts(parts: Iterator[str], size: int) -> str:
-    text = "".join(itertools.islice(parts, size))
-    return text[: size - 1] + "."
+    return "".join(itertools.islice(parts, size))[: size - 1] + "."
 
 
 def nest(text: str) -> dict[str, Any]:
@@ -116,8 +115,7 @@ def find_slots(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Slot]:
         cls: The request class.
         good: A good request, whose objects are completed with a slot.
     """
-    body = whole(cls)
-    if body is not None:
+    if whole(cls) is not None:
         yield Slot((next(iter(good)),), SIZE_MAX)
         return
     for name, field in wire_fields(cls).items():

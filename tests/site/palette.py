@@ -22,8 +22,7 @@ def read_variables(sheets: Iterable[str], attributes: dict[str, str]) -> dict[st
     variables: dict[str, tuple[int, str]] = {}
     for sheet in sheets:
         for selectors, declarations in RULE.findall(re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)):
-            weights = [selector_weight(selector.strip(), attributes) for selector in selectors.split(",")]
-            weight = max(weights)
+            weight = max([selector_weight(selector.strip(), attributes) for selector in selectors.split(",")])
             for name, value in VARIABLE.findall(declarations) if weight >= 0 else ():
                 if weight >= variables.get(name, (0, ""))[0]:
                     variables[name] = (weight, value.strip())

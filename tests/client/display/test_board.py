@@ -131,8 +131,7 @@ def test_column_without_cards_shows_a_note():
 
 
 def test_wide_terminal_shows_columns_side_by_side():
-    lines = render_lines(board(FULL, card(2, "Two", column_id="done")), 60)
-    assert lines == [
+    assert render_lines(board(FULL, card(2, "Two", column_id="done")), 60) == [
         "Q1 Launch",
         "LAU  2 cards  0 done  1 late",
         "",
@@ -160,8 +159,7 @@ def test_narrow_terminal_stacks_columns():
 
 
 def test_list_omits_empty_columns():
-    bare = render(board(card(1)), "list")
-    assert bare.texts("th") == ["Key", "Title", "Column", "Status"]
+    assert render(board(card(1)), "list").texts("th") == ["Key", "Title", "Column", "Status"]
     full = render(board(FULL), "list")
     assert full.texts("th")[4:] == ["Priority", "Labels", "Assignee", "Due", "Checklist"]
     assert full.texts("td")[:5] == ["LAU-1", "Fix <b>it</b>", "To Do", "open", "▲ high"]
@@ -212,8 +210,7 @@ def test_calendar_shows_three_months_from_the_first_late_or_next_card():
     assert root.texts("p") == ["2 cards in other months"]
     late = render(board(attrs.evolve(cards[0], status="open"), cards[1]), "calendar")
     assert late.texts("h4") == ["March 2025", "May 2026"]
-    past = render(board(cards[0]), "calendar")
-    assert past.texts("h4") == ["March 2025"]
+    assert render(board(cards[0]), "calendar").texts("h4") == ["March 2025"]
 
 
 def test_busy_day_is_truncated():

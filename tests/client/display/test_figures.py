@@ -93,8 +93,7 @@ def test_roadmap_shows_a_bar_and_dates_per_scope_and_card():
 
 
 def test_bars_are_positioned_by_date():
-    styles = [bar_element.attributes["style"] for bar_element in render(ROADMAP).all(cls="bar")]
-    assert styles == [
+    assert [bar_element.attributes["style"] for bar_element in render(ROADMAP).all(cls="bar")] == [
         "inset-inline-start:0%;width:100%;background:var(--sty-bar)",
         "inset-inline-start:0%;width:50%;background:var(--sty-bar-good)",
         "inset-inline-start:25%;width:25%;background:var(--sty-bar-bad)",
@@ -121,8 +120,7 @@ def test_long_roadmap_is_truncated():
 
 
 def test_today_is_shown_only_if_it_is_near():
-    far = RoadmapView(scopes=[], cards=[bar(1, 100, 103)], undated=0)
-    assert render(far).all(cls="now") == []
+    assert render(RoadmapView(scopes=[], cards=[bar(1, 100, 103)], undated=0)).all(cls="now") == []
     assert fit_axis([10, 20], 22) == Axis(10, 22)
     assert fit_axis([10, 20], 40) == Axis(10, 20)
     assert fit_axis([10, 10]) == Axis(10, 16)
@@ -172,8 +170,7 @@ STATS = StatsView(
 
 def test_stats_show_every_number():
     root = render(STATS)
-    figures = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
-    assert figures == {
+    assert dict(zip(root.texts("dt"), root.texts("dd"), strict=True)) == {
         "Cards": "10",
         "In progress": "2",
         "Done": "3 30 % of them",
@@ -181,8 +178,7 @@ def test_stats_show_every_number():
         "Lead time": "2 d 1 h median of 3 cards",
         "Cycle time": "- no cards",
     }
-    shares = [[share.text.strip() for share in box.all("li")] for box in root.all("section")]
-    assert shares[1:5] == [
+    assert [[share.text.strip() for share in box.all("li")] for box in root.all("section")][1:5] == [
         ["open  5", "in progress  2", "done  3"],
         ["To Do  5"],
         ["▲ high  2", "◆ medium  1", "▽ low  0", "none  7"],
@@ -364,8 +360,7 @@ def test_card_view_shows_everything():
         attachments=[make(Attachment, original_name="worker.log")],
     )
     root = parse_view(rendered.html())
-    facts = dict(zip(root.texts("dt"), root.texts("dd"), strict=True))
-    assert facts == {
+    assert dict(zip(root.texts("dt"), root.texts("dd"), strict=True)) == {
         "Column": "To Do",
         "Assignee": "Jane Doe",
         "Labels": "bug",
@@ -433,8 +428,7 @@ def test_log_shows_each_entry():
 
 
 def test_finished_log_shows_its_result():
-    over = [*LOG, entry(7, "done", status="failed", result=None, error="no such column")]
-    root = render(over)
+    root = render([*LOG, entry(7, "done", status="failed", result=None, error="no such column")])
     assert root.one(cls="sub").text == "failed"
     assert root.texts("li")[-1] == "12:00:07 done failed no such column"
     assert root.texts("p") == []
@@ -561,5 +555,4 @@ def test_draft_shows_questions_gaps_and_roadmap():
     assert root.texts("li")[:2] == ["Who? required single choice: a, b", "Who works on it"]
     assert root.texts("li")[-1] == "When? June"
     assert len(root.all(cls="bar")) == 4
-    bare = attrs.evolve(draft, questions=[], missing=[], roadmap=None, answers=[])
-    assert render(bare).texts("li") == []
+    assert render(attrs.evolve(draft, questions=[], missing=[], roadmap=None, answers=[])).texts("li") == []

@@ -125,8 +125,7 @@ def test_repr_of_a_value_is_unchanged():
 def test_handle_bundle_makes_no_request():
     recording = port()
     with Stellary.embedded(recording) as client:
-        project = client.workspace("acme", "eng").project("6" * 24)
-        html = project._repr_mimebundle_()["text/html"]
+        html = client.workspace("acme", "eng").project("6" * 24)._repr_mimebundle_()["text/html"]
     assert "show()" in html
     assert "acme" in html
     assert recording.requests == []
@@ -164,8 +163,7 @@ def test_show_of_an_async_handle_is_awaited(capsys: pytest.CaptureFixture[str]):
 
 def test_show_of_a_list_and_of_single_objects(capsys: pytest.CaptureFixture[str]):
     with Stellary.embedded(port()) as client:
-        project = client.workspace("acme", "eng").project("6" * 24)
-        project.labels.show()
+        client.workspace("acme", "eng").project("6" * 24).labels.show()
         client.organization("acme").show()
         client.auth.show()
     out = capsys.readouterr().out

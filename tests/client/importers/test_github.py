@@ -28,8 +28,7 @@ def kinds(reading):
 
 
 def test_issues_become_a_project(ws):
-    reading = read_github_issues(ISSUES, comments=COMMENTS, people=PEOPLE)
-    created = ws.projects.import_file(reading.project)
+    created = ws.projects.import_file(read_github_issues(ISSUES, comments=COMMENTS, people=PEOPLE).project)
     assert created.name == "octo-org/octo-repo"
     assert created.ignored == []
     # The importing user is the creator of the cards; the authors of the issues are only named.
@@ -70,8 +69,7 @@ def test_issues_become_a_project(ws):
 
 def test_everything_left_out_is_reported(issues):
     nothing = "Stellary has no equivalent"
-    reading = read_github_issues(issues, comments=COMMENTS, people=PEOPLE)
-    assert report_of(reading) == {
+    assert report_of(read_github_issues(issues, comments=COMMENTS, people=PEOPLE)) == {
         ("pull request", "it is not an issue"): (1, "issue 5"),
         ("label.description", nothing): (1, "label 'bug'"),
         ("milestone.due_on", "an option of a field cannot have a date"): (1, "milestone 'v1.0'"),
@@ -127,9 +125,7 @@ def test_many_issues_become_several_projects(issues, ws):
 def test_long_bodies_and_many_milestones_are_kept(issues, ws):
     issues[2] |= {"title": "t" * 256, "body": "b" * 12_000}
     many = [{**issues[2], "number": number, "milestone": {"title": f"m{number}"}} for number in range(1, 130)]
-    reading = read_github_issues(many)
-    created = ws.projects.import_file(reading.project)
-    project = ws.project(created)
+    project = ws.project(ws.projects.import_file(read_github_issues(many).project))
     card = project.cards.list()[0]
     assert len(card.description) == 5_000
     comments = project.card(card).comments.list()
@@ -142,8 +138,7 @@ def test_invalid_values_are_reported_and_skipped(issues, ws):
     issues[2] |= {"user": None, "labels": [None, {"name": "ok", "color": "blue"}], "created_at": "yesterday"}
     issues[2] |= {"assignees": None, "milestone": [], "type": "Bug", "body": 3, "closed_at": 12}
     reading = read_github_issues(issues)
-    created = ws.projects.import_file(reading.project)
-    assert len(created.card_ids) == 3
+    assert len(ws.projects.import_file(reading.project).card_ids) == 3
     assert {"issue.created_at", "issue.closed_at"} <= kinds(reading)
 
 

@@ -77,8 +77,7 @@ def test_any_file_is_imported_or_rejected(ws, changes):
 
 def test_report_names_ten_occurrences_and_the_count():
     issues = json.loads((FOLDER / "github_issues.json").read_text())
-    reading = read_github_issues([{**issues[1], "number": number} for number in range(1, 21)])
-    (entry,) = reading.left_out
+    (entry,) = read_github_issues([{**issues[1], "number": number} for number in range(1, 21)]).left_out
     assert (entry.count, len(entry.where)) == (20, 10)
     assert str(entry).startswith("20 pull request: it is not an issue (issue 1, issue 2, ")
     assert str(entry).endswith(", …)")

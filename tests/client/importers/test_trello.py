@@ -236,8 +236,7 @@ def test_items_beyond_limits_are_reported(board, ws):
     items = [{"id": f"t{n}", "name": f"step {n}", "state": "incomplete", "pos": n} for n in range(103)]
     board["checklists"] = [{"id": "k", "name": "Steps", "idCard": card["id"], "pos": 1, "checkItems": items}]
     reading = read_trello(board, people=PEOPLE)
-    created = ws.projects.import_file(reading.project)
-    (created_card,) = ws.project(created).cards.list()
+    (created_card,) = ws.project(ws.projects.import_file(reading.project)).cards.list()
     assert (len(created_card.checklist), len(created_card.label_ids)) == (100, 1)
     assert [len(value) for value in created_card.custom_fields.values()] == [5_000]
     counts = {entry.kind: entry.count for entry in reading.left_out}

@@ -253,8 +253,7 @@ def test_relations_are_added_replaced_and_pruned(ws):
     )
     at.card(card).relations.create(target_card_id=other.cards.list()[0].id, type="related_to")
     assert not ps.plan(at, target, prune=True)
-    alone = declare(cards=[ps.Card("B", parent=None)])
-    ps.apply(ps.plan(at, alone))
+    ps.apply(ps.plan(at, declare(cards=[ps.Card("B", parent=None)])))
     assert [card.parent for card in ps.describe(at).cards] == [UNSET] * 3
 
 
@@ -287,8 +286,7 @@ def test_cycles_are_refused_before_anything_is_created(ws, cards, problem):
 
 def test_cycle_with_existing_relations_is_refused_unless_they_are_pruned(ws):
     at = create_project(ws, _in_one_column(_cards(A={"blocks": ["B"]}, B={"blocks": ["C"]}, C={})))
-    closing = _in_one_column(_cards(A={}, C={"blocks": ["A"]}))
-    assert plan_problems(at, closing) == [
+    assert plan_problems(at, _in_one_column(_cards(A={}, C={"blocks": ["A"]}))) == [
         'cards[1].blocks[0]: creates a cycle: "A" blocks "B" blocks "C" blocks "A"'
     ]
     turned = _in_one_column(_cards(A={"blocks": []}, B={}, C={"blocks": ["A"]}))
@@ -308,8 +306,7 @@ def test_parent_and_child_can_be_swapped(ws):
 
 def test_relation_to_itself_by_key_is_refused(ws):
     at = create_project(ws, _in_one_column(_cards(A={})))
-    key = at.cards.list()[0].key
-    assert plan_problems(at, _in_one_column(_cards(A={"blocks": [key]}))) == [
+    assert plan_problems(at, _in_one_column(_cards(A={"blocks": [at.cards.list()[0].key]}))) == [
         "cards[0].blocks[0]: must be another card"
     ]
 
@@ -355,8 +352,7 @@ def test_card_moves_to_the_declared_one_of_two_columns_with_the_same_name(ws):
     at = create_project(
         ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("Review"), ps.Column("To do")])
     )
-    twin = at.columns.create(name="To do")
-    card = at.cards.create(twin, title="Ask")
+    card = at.cards.create(at.columns.create(name="To do"), title="Ask")
     target = ps.Declaration(
         ps.Project("Launch"),
         columns=[ps.Column("Review"), ps.Column("To do")],
@@ -421,8 +417,7 @@ def test_token_without_account_scope_can_plan(core):
     session = anonymous.auth.register(email="tom@example.com", password="a-long-password")
     client = anonymous.with_options(token=session.access_token)
     token = client.api_tokens.create(name="CI", scopes=["projects:read", "projects:write"]).token
-    invited = jane.workspace("acme", "eng").members.invite(email="tom@example.com")
-    client.invitations.accept(invited.token)
+    client.invitations.accept(jane.workspace("acme", "eng").members.invite(email="tom@example.com").token)
     ws = Stellary.embedded(core.port(), token=token).workspace("acme", "eng")
     few = declare(cards=[ps.Card("Write", assignee="jane@example.com")], members=["joe@example.com"])
     plan = ps.plan(ws, few, prune=True)

@@ -83,8 +83,7 @@ def test_number_of_requests_is_independent_of_project_size(ws):
             ps.plan(at, declaration)
         return [call.operation for call in calls]
 
-    few = record_calls(LAUNCH)
-    assert sorted(few) == [
+    assert sorted(record_calls(LAUNCH)) == [
         "auth.me",
         "automations.list",
         "cards.list",
@@ -128,9 +127,8 @@ def test_projects_are_found_by_key_name_or_previous_name(ws):
 
 
 def test_unknown_names_are_problems(ws):
-    at = create_project(ws)
     assert plan_problems(
-        at,
+        create_project(ws),
         declare(
             cards=[
                 ps.Card("Write", labels=["Bgu"], fields={"Level": "middle", "Lvl": 1}, assignee="Bob"),

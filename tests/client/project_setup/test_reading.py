@@ -71,8 +71,7 @@ def read_errors(text: str, suffix: str = ".yaml") -> list[str]:
 
 
 def test_yaml_is_read():
-    declaration = ps.loads(YAML.encode(), ".yaml")
-    assert declaration.cards[0].assignee is None
+    assert ps.loads(YAML.encode(), ".yaml").cards[0].assignee is None
     assert ps.loads(YAML.replace("assignee: null", "").encode(), ".yml") == DECLARED
 
 
@@ -428,6 +427,5 @@ def test_columns_with_the_same_name_are_identified_by_id():
 def test_an_error_can_be_pickled():
     import pickle
 
-    error = UnsuitableDeclaration("x: y", [("x", "y")])
-    again = pickle.loads(pickle.dumps(error))
+    again = pickle.loads(pickle.dumps(UnsuitableDeclaration("x: y", [("x", "y")])))
     assert (str(again), again.problems) == ("x: y", (("x", "y"),))
