@@ -19,6 +19,7 @@ from stellary.contract.labels import CreateLabel, Label
 from stellary.contract.port import RawRequest
 from stellary.core import NOBODY, UnitOfWork
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.core_parts import (
     Identity,
     create_email_token,
@@ -55,7 +56,7 @@ def create_twice(tail: str, **body: object) -> Callable[[AgentApi], Write]:
     def prepare(agent_api: AgentApi) -> Write:
         organization = agent_api.workspace.organization.slug
         path = tail.format(path=agent_api.path, flat=agent_api.flat, organization=organization)
-        agent_api.world.ask(agent_api.owner, "POST", path, body)
+        ask(agent_api, "POST", path, body)
         return request(agent_api, "POST", path, body)
 
     return prepare
@@ -67,9 +68,9 @@ def add_member_twice(agent_api: AgentApi) -> Write:
 
 def restore_item(agent_api: AgentApi) -> Write:
     label = agent_api.label()
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/labels/{label['id']}")
+    ask(agent_api, "DELETE", f"{agent_api.flat}/labels/{label['id']}")
     agent_api.label()
-    (entry,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/trash")
+    (entry,) = ask(agent_api, "GET", f"{agent_api.flat}/trash")
     return request(agent_api, "POST", f"{agent_api.flat}/trash/{entry['id']}/restore", {})
 
 
@@ -134,7 +135,7 @@ def test_host_can_continue_a_unit_after_a_refused_duplicate(
         uow.actor = agent_api.owner.actor
         assert (count_rows(uow), uow.events) == (before, [])
         request(agent_api, "POST", f"{agent_api.path}/labels", {"name": "after"})(uow)
-    labels = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/labels")
+    labels = ask(agent_api, "GET", f"{agent_api.path}/labels")
     assert "after" in [label["name"] for label in labels]
 
 

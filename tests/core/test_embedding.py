@@ -22,7 +22,7 @@ from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref
 from stellary.core import NOBODY, Actor, Core
 from stellary.core.db.retries import TRIES
 from tests.core.test_failing_databases import Undone, failing, of
-from tests.support.boards import Board
+from tests.support.boards import Board, ask, status
 from tests.support.core_parts import cards, organizations
 from tests.support.world import World
 
@@ -36,7 +36,7 @@ def column_ref(board, number=0):
 
 
 def titles(board):
-    return [card["title"] for card in board.world.ask(board.owner, "GET", f"{board.path}/cards?limit=200")]
+    return [card["title"] for card in ask(board, "GET", f"{board.path}/cards?limit=200")]
 
 
 # ------------------------------------------------------------------------------------------------- core.run
@@ -268,11 +268,11 @@ def test_what_a_hosts_row_refers_to_cannot_be_deleted(board, timing):
             uow.connection.execute(text(f"INSERT INTO orders ({column}) VALUES (:id)"), {"id": thing["id"]})
         answer = board.world.call(board.owner, "DELETE", paths[column])
         assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "in_use"), column
-        assert board.world.status(board.owner, "GET", board.path) == 200
+        assert status(board, "GET", board.path) == 200
         with core.begin(NOBODY) as uow:
             uow.connection.execute(text("DELETE FROM orders"))
     for path in paths.values():
-        assert board.world.status(board.owner, "DELETE", path) == 200
+        assert status(board, "DELETE", path) == 200
 
 
 @pytest.mark.parametrize("timing", ["", "DEFERRABLE INITIALLY DEFERRED"])

@@ -26,7 +26,7 @@ from stellary.core.kernel.events import (
     TokensRevoked,
 )
 from tests.core.automations.automation_api import AutomationApi
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import cards
 
 
@@ -72,7 +72,7 @@ def test_handler_of_a_base_class_receives_its_subclasses_in_order(core, board):
     core.on(CardEvent, lambda uow, event: received.append(type(event).__name__))
     card = board.card()
     move(board, card)
-    board.world.ask(board.owner, "DELETE", board.of(card))
+    ask(board, "DELETE", board.of(card))
     assert received == ["CardCreated", "CardMoved", "CardDeleted"]
 
 

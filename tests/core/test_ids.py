@@ -9,7 +9,7 @@ import pytest
 from stellary.core import NOBODY, Core
 from stellary.core.db import base
 from stellary.core.db.base import Ids
-from tests.support.boards import create_board
+from tests.support.boards import ask, create_board
 
 
 class Clocks:
@@ -86,7 +86,7 @@ def test_cards_made_after_a_restart_come_later_though_the_clock_was_ahead(core, 
         for title in ("second", "third"):
             clocks.advance(5)
             board.card(title)
-        page = board.world.ask(board.owner, "GET", f"{board.path}/cards?limit=10")
+        page = ask(board, "GET", f"{board.path}/cards?limit=10")
     assert [card["title"] for card in page] == ["first", "second", "third"]
 
 

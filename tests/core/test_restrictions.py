@@ -6,6 +6,7 @@ from stellary.contract.cards import UpdateCard
 from stellary.contract.errors import Forbidden
 from stellary.contract.refs import CardRef, ProjectRef
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import status
 from tests.support.core_parts import actions, cards
 
 
@@ -24,12 +25,12 @@ def refuse_changes(uow, endpoint, ref):
 
 def test_call_is_refused_and_changes_nothing(board):
     card = board.card()
-    assert board.world.status(board.owner, "PATCH", board.of(card), {"title": "Other"}) == 403
+    assert status(board, "PATCH", board.of(card), {"title": "Other"}) == 403
     assert board.read(card) == card
 
 
 def test_other_calls_are_not_affected(board):
-    assert board.world.status(board.owner, "DELETE", board.of(board.card())) == 200
+    assert status(board, "DELETE", board.of(board.card())) == 200
 
 
 def test_service_is_refused_in_python_as_well(core, board):

@@ -17,6 +17,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.test_row_locks import race, run_beside
 from tests.support import tables
+from tests.support.boards import ask
 from tests.support.core_parts import jobs, traces
 from tests.support.world import World
 
@@ -39,7 +40,7 @@ def post_twice(agent_api: AgentApi, path: str, body: Any, other: Any = None) -> 
 def number_cards(agent_api: AgentApi) -> None:
     path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
     assert post_twice(agent_api, path, {"title": "A"}) == 201
-    keys = [card["key"] for card in agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/cards")]
+    keys = [card["key"] for card in ask(agent_api, "GET", f"{agent_api.path}/cards")]
     assert len(set(keys)) == len(keys) == 2
 
 
@@ -47,7 +48,7 @@ def relate_cards(agent_api: AgentApi) -> None:
     card, other = agent_api.card(), agent_api.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
     assert post_twice(agent_api, f"{agent_api.flat_of(card)}/relations", body) == 409
-    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
+    assert len(ask(agent_api, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
 
 
 def adopt_card(agent_api: AgentApi) -> None:
@@ -59,7 +60,7 @@ def adopt_card(agent_api: AgentApi) -> None:
         (agent_api.owner, "POST", f"{agent_api.flat_of(second)}/relations", body),
     )
     assert status == 409
-    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(child)}/relations")) == 1
+    assert len(ask(agent_api, "GET", f"{agent_api.flat_of(child)}/relations")) == 1
 
 
 def name_label(agent_api: AgentApi) -> None:
@@ -88,7 +89,7 @@ def slug_workspace(agent_api: AgentApi) -> None:
 
 def slug_agent(agent_api: AgentApi) -> None:
     assert post_twice(agent_api, agent_api.agents, {"name": "Scribe", "tools": ["board.read"]}) == 201
-    slugs = [agent["slug"] for agent in agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)]
+    slugs = [agent["slug"] for agent in ask(agent_api, "GET", agent_api.agents)]
     assert len(set(slugs)) == len(slugs) == 2
 
 
@@ -100,10 +101,10 @@ def invite(agent_api: AgentApi) -> None:
 
 
 def number_versions(agent_api: AgentApi) -> None:
-    document = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", {"title": "A"})
+    document = ask(agent_api, "POST", f"{agent_api.flat}/documents", {"title": "A"})
     path = f"{agent_api.flat}/documents/{document['id']}"
     assert post_twice(agent_api, f"{path}/submit-review", None) == 409
-    assert len(agent_api.world.ask(agent_api.owner, "GET", f"{path}/versions")) == 1
+    assert len(ask(agent_api, "GET", f"{path}/versions")) == 1
 
 
 def map_user(agent_api: AgentApi) -> None:

@@ -22,6 +22,7 @@ from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
 from stellary.core.kernel.events import Event
 from stellary.core.kernel.unit import serves, serves_self_managed, service_of
+from tests.support.boards import status
 from tests.support.core_parts import labels, people
 
 PERSON = Actor("ann")
@@ -238,7 +239,7 @@ def test_failed_reaction_rolls_back_the_change(board, ref, monkeypatch):
 
     card = board.card()
     monkeypatch.setattr(reactions, "REACTIONS", dict.fromkeys(reactions.REACTIONS, (fail,)))
-    assert board.world.status(board.owner, "POST", f"{board.of(card)}/comments", {"content": "x"}) == 500
+    assert status(board, "POST", f"{board.of(card)}/comments", {"content": "x"}) == 500
     assert board.read(card)["commentCount"] == 0
 
 

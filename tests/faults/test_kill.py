@@ -16,7 +16,7 @@ import pytest
 
 from stellary.core import Core, DeliveryResult, OutgoingRequest
 from tests.server.processes import Forked, serve
-from tests.support.boards import Board, create_board
+from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import LOAD_MAX, NO_LIMITS, claims
 from tests.support.forkserver import context
 from tests.support.server_parts import Settings
@@ -154,7 +154,7 @@ def test_no_webhook_message_is_lost_and_few_are_repeated(
     monkeypatch.setattr(claims, "ABSENT_SECONDS", 0)
     monkeypatch.setattr(claims, "CHECK_SECONDS", 0.01)
     board = Board(World(core), World(core).person("ann"))
-    board.world.ask(board.owner, "POST", f"{board.flat}/webhooks", {"url": URL, "events": ["card_created"]})
+    ask(board, "POST", f"{board.flat}/webhooks", {"url": URL, "events": ["card_created"]})
     log = tmp_path / "received"
     log.touch()
     count = 0

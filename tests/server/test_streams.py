@@ -14,7 +14,7 @@ from reference_server.app import HANDLER
 from stellary.core.http import streams as server_streams
 from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running, wait_until
-from tests.support.boards import Board, create_board
+from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import Threads, streams
 from tests.support.world import PASSWORD, World
 
@@ -311,7 +311,7 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
         deaf.sendall(head.encode())
         assert deaf.recv(1) == b"H"
         for _ in range(12):
-            board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
             if sqlite_server.state.in_flight == 0:
                 break
         wait_until(lambda: sqlite_server.state.in_flight == 0)

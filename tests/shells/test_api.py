@@ -11,7 +11,7 @@ from stellary import Stellary
 from stellary.contract.errors import NotFound
 from tests.server.listening import SOON, listening
 from tests.support import mcp
-from tests.support.boards import create_board
+from tests.support.boards import ask, create_board
 from tests.support.core_parts import (
     FORM_MAX,
     STANDARD,
@@ -205,7 +205,7 @@ def test_hidden_operations_are_no_tools(serve, sqlite_core):
         arguments = {"projectId": "Launch", "column": "To Do", "title": "Hidden"}
         refused = mcp.send(server, "tools/call", {"name": "create_card", "arguments": arguments}, token)
         assert refused["error"]["message"].startswith("There is no such tool")
-    assert board.world.ask(board.owner, "GET", f"{board.path}/cards") == []
+    assert ask(board, "GET", f"{board.path}/cards") == []
 
 
 def test_unknown_hidden_operation_is_an_error(serve, sqlite_core):

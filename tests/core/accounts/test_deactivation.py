@@ -10,7 +10,7 @@ from stellary import Stellary
 from stellary.contract.errors import Forbidden, Unauthenticated
 from stellary.core import Core, Membership
 from tests.core.accounts.test_ended_rights import wait_for_locks
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.world import PASSWORD, World, at_once, outcome
 
 URL = "https://example.com/hook"
@@ -159,7 +159,7 @@ def test_deactivated_user_can_be_erased(board):
     core = board.world.core
     core.deactivate("bob")
     assert core.erase("bob")
-    members = board.world.ask(board.owner, "GET", f"{board.workspace.path}/members")
+    members = ask(board, "GET", f"{board.workspace.path}/members")
     assert [member["userId"] for member in members] == [board.owner.id]
     assert core.user(external_id="bob") != board.bob.actor
 

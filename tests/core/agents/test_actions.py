@@ -6,6 +6,7 @@ import pytest
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, Invalid
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.core_parts import actions
 from tests.support.world import at_once
 
@@ -66,7 +67,7 @@ def test_program_takes_missions_in_order_and_reports_results(agent_api: AgentApi
     assert run(agent_api, token, "get_next_mission").id == second["id"]
     failed = run(agent_api, token, "fail_mission", missionId=second["id"], reason="No paper")
     assert (failed.status, failed.error) == ("failed", "No paper")
-    comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    comments = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")
     assert [(comment["authorId"], comment["content"]) for comment in comments] == [
         (agent["id"], "Half of it"),
         (agent["id"], "All of it"),

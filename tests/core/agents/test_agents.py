@@ -11,6 +11,7 @@ from stellary.core.agents import audit
 from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from tests.core.agents.agent_api import AgentApi
 from tests.support import tables
+from tests.support.boards import status
 from tests.support.forms import FORM, form
 from tests.support.tables import users
 
@@ -413,8 +414,7 @@ def test_agent_cannot_become_a_member_or_log_in(agent_api: AgentApi):
     agent = agent_api.agent()
     for address in (f"agent:{agent['id']}", ""):
         body = {"email": address, "role": "member"}
-        path = f"{agent_api.workspace.organization.path}/members"
-        assert agent_api.world.status(agent_api.owner, "POST", path, body) == 400
+        assert status(agent_api, "POST", f"{agent_api.workspace.organization.path}/members", body) == 400
         assert (
             agent_api.world.status(None, "POST", "/auth/login", {"email": address, "password": "x" * 8})
             == 400
@@ -431,6 +431,6 @@ def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: Agen
     assert [card["id"] for card in cards] == [card["id"]]
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.read(card)["assigneeId"] is None
-    assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), body) == 400
+    assert status(agent_api, "PATCH", agent_api.of(card), body) == 400
     foreign = {"assigneeId": AgentApi(agent_api.world, agent_api.owner).agent()["id"]}
-    assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), foreign) == 400
+    assert status(agent_api, "PATCH", agent_api.of(card), foreign) == 400

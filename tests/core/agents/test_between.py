@@ -14,6 +14,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
 from tests.core.agents.test_missions import error
+from tests.support.boards import ask, status
 from tests.support.core_parts import HANDLERS, LEASE, AgentLimits, JobRunner
 from tests.support.forms import FORM, form
 
@@ -60,9 +61,9 @@ def test_mission_ends_with_its_card_before_it_starts(agent_api: AgentApi):
     running.run(
         agent_api.world.core.units,
         {"missionId": mission["id"]},
-        lambda: agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card)),
+        lambda: ask(agent_api, "DELETE", agent_api.of(card)),
     )
-    assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
+    assert status(agent_api, "GET", agent_api.of_mission(mission)) == 404
 
 
 def test_temporary_failure_is_retried(agent_api: AgentApi):
@@ -85,7 +86,7 @@ def test_temporary_failure_is_retried(agent_api: AgentApi):
         clock.advance(timedelta(seconds=300))
         now = agent_api.run_mission(mission)
     assert now["status"] == "completed"
-    assert agent_api.list_attempts(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == [
+    assert agent_api.list_attempts(ask(agent_api, "GET", agent_api.agents)[0]) == [
         ("set_priority", "allowed")
     ]
 
@@ -153,10 +154,10 @@ def test_uploaded_file_waits_with_its_proposal(agent_api: AgentApi, how: str):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     path = f"{agent_api.of(card)}/attachments"
     proposed = agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
-    assert (proposed.status, agent_api.world.ask(agent_api.owner, "GET", path)) == (202, [])
+    assert (proposed.status, ask(agent_api, "GET", path)) == (202, [])
     assert agent_api.world.core.sweep() == 0
     assert agent_api.decide(orjson.loads(proposed.body), how).status == 200
-    there = agent_api.world.ask(agent_api.owner, "GET", path)
+    there = ask(agent_api, "GET", path)
     assert [attachment["size"] for attachment in there] == ([6] if how == "approve" else [])
 
 
@@ -183,9 +184,9 @@ def test_refusal_of_a_deleted_agent_is_not_recorded(agent_api: AgentApi):
     deleted_agent = AgentLimits(
         agent["id"], agent_api.owner.id, agent_api.workspace.id, frozenset(), None, at_once=True
     )
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
+    ask(agent_api, "DELETE", f"{agent_api.agents}/{agent['id']}")
     audit.record_refusal(agent_api.world.core.units, deleted_agent, "move_card", "it is suspended")
-    assert agent_api.world.ask(agent_api.owner, "GET", agent_api.agents) == []
+    assert ask(agent_api, "GET", agent_api.agents) == []
 
 
 def test_overlong_action_name_is_refused(agent_api: AgentApi):

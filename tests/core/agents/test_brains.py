@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from stellary.core import Task, ToolCall, Turn
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.core_parts import Category
 
 
@@ -122,10 +123,10 @@ def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(
 
 def test_what_is_read_is_told_as_far_as_it_is_worth_reading(agent_api: AgentApi):
     cards = [{"columnId": agent_api.columns[0]["id"], "title": "x" * 500} for _ in range(80)]
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/cards/bulk", {"cards": cards})
+    ask(agent_api, "POST", f"{agent_api.path}/cards/bulk", {"cards": cards})
     where = {"contextType": "workspace", "contextId": agent_api.workspace.id, "contentFormat": "markdown"}
     document = {"title": "Minutes", "content": "So it was. " * 4000, **where}
-    created = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", document)
+    created = ask(agent_api, "POST", f"{agent_api.flat}/documents", document)
     brain = Scripted(
         Turn(
             history=1,

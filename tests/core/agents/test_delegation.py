@@ -6,15 +6,13 @@ import pytest
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from tests.core.agents.agent_api import AgentApi
-from tests.support.boards import Json
+from tests.support.boards import Json, ask
 from tests.support.world import at_once
 
 
 def missions_of(agent_api: AgentApi, agent: Json) -> list[Json]:
     """Return the missions of an agent, oldest first."""
-    missions: list[Json] = agent_api.world.ask(
-        agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}/missions"
-    )
+    missions: list[Json] = ask(agent_api, "GET", f"{agent_api.agents}/{agent['id']}/missions")
     return missions[::-1]
 
 
@@ -93,7 +91,7 @@ def test_repeated_requests_start_one_mission(agent_api: AgentApi):
     agent, card = agent_api.agent(), agent_api.card()
     path, body = f"{agent_api.of(card)}/comments", {"content": "@scribe set priority high"}
     headers = {"idempotency_key": "a-key-of-the-caller"}
-    first, second = (agent_api.world.ask(agent_api.owner, "POST", path, body, **headers) for _ in range(2))
+    first, second = (ask(agent_api, "POST", path, body, **headers) for _ in range(2))
     assert first == second
     assert len(missions_of(agent_api, agent)) == 1
 
@@ -148,11 +146,9 @@ def test_agents_and_rules_delegate_nothing(agent_api: AgentApi):
         "trigger": "task_moved",
         "action": {"type": "assign_card", "params": {"assigneeId": "Scribe"}},
     }
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/automations", rule)
+    ask(agent_api, "POST", f"{agent_api.path}/automations", rule)
     moved = agent_api.card()
-    agent_api.world.ask(
-        agent_api.owner, "PATCH", agent_api.of(moved), {"columnId": agent_api.columns[2]["id"]}
-    )
+    ask(agent_api, "PATCH", agent_api.of(moved), {"columnId": agent_api.columns[2]["id"]})
     for assigned in (card, other, moved):
         assert agent_api.read(assigned)["assigneeId"] == agent["id"]
     assert missions_of(agent_api, agent) == []

@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_actions import code, run
+from tests.support.boards import ask
 
 HOUR = timedelta(hours=1)
 EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions", "board.read"]}
@@ -64,8 +65,7 @@ def test_suspended_program_is_not_expected(agent_api: AgentApi, taken_mission: A
 
 def test_taken_mission_can_be_cancelled(agent_api: AgentApi, taken_mission: Any):
     clock, _, token, mission = taken_mission
-    cancelled = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
-    assert cancelled["status"] == "cancelled"
+    assert ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/cancel")["status"] == "cancelled"
     assert code(agent_api, token, "report_step", missionId=mission["id"], text="x") == "mission_over"
     clock.advance(2 * HOUR)
     assert agent_api.run_mission(mission)["error"] is None

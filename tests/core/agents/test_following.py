@@ -14,6 +14,7 @@ from stellary.contract.refs import AgentMissionRef
 from stellary.core.agents import mission_log
 from tests.core.agents.agent_api import AgentApi
 from tests.server.running import running
+from tests.support.boards import ask
 from tests.support.core_parts import streams
 
 KINDS = ["status", "status", "step", "message", "tool_call", "step", "status", "done"]
@@ -110,7 +111,7 @@ def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high", card)
     agent_api.run_mission(mission)
-    agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card))
+    ask(agent_api, "DELETE", agent_api.of(card))
     ref = agent_api.workspace.ref.child(AgentMissionRef, mission["id"])
     assert mission_log._read(ref.mission_id, agent_api.world.core, 3).over
     with pytest.raises(NotFound):
@@ -126,7 +127,7 @@ def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi):
     with Stellary.embedded(agent_api.world.core.port(bob.actor)) as client:
         entries = handle(agent_api, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
-        agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
+        ask(agent_api, "DELETE", f"{agent_api.flat}/members/{bob.id}")
         with pytest.raises(NotFound):
             next(entries)
 
@@ -163,7 +164,7 @@ def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi):
         entries = handle(agent_api, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
         start = time.monotonic()
-        agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
+        ask(agent_api, "DELETE", f"{agent_api.flat}/members/{bob.id}")
         with pytest.raises(NotFound):
             list(entries)
         assert time.monotonic() - start < SOON

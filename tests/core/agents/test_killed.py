@@ -18,6 +18,7 @@ from stellary.core import Actor, Core
 from stellary.core.agents import running
 from stellary.core.agents.brains import RulesBrain
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.core_parts import LEASE, Ids, system_clock
 from tests.support.forkserver import context
 
@@ -142,10 +143,8 @@ class Life:
     def traces(self) -> dict[str, Any]:
         """Return all traces of the mission, without ids and times."""
         agent_api, now = self.agent_api, self.agent_api.read(self.card)
-        activity = agent_api.world.ask(
-            agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}"
-        )
-        comments = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(self.card)}/comments")
+        activity = ask(agent_api, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}")
+        comments = ask(agent_api, "GET", f"{agent_api.of(self.card)}/comments")
         return {
             "mission": {
                 name: value

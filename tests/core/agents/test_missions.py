@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from stellary.contract.port import RawRequest
 from stellary.core import NOBODY
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import status
 from tests.support.core_parts import action_calls, paging
 from tests.support.tables import agent_proposals as proposals
 
@@ -710,7 +711,7 @@ def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("supervised"), COMMENTS, card)
     agent_api.run_mission(mission)
     agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card))
-    assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
+    assert status(agent_api, "GET", agent_api.of_mission(mission)) == 404
     agent_api.world.core.work.run_due()
     assert agent_api.world.core.work.jobs(given_up=True) == []
 
@@ -727,7 +728,7 @@ def test_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
         "organization": agent_api.workspace.organization.path,
     }[what]
     agent_api.world.ask(agent_api.owner, "DELETE", path)
-    assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
+    assert status(agent_api, "GET", agent_api.of_mission(mission)) == 404
 
 
 def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi):

@@ -14,6 +14,7 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.agents.models import ModelBrain
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.core_parts import HANDLERS, JobRunner, llm
 from tests.support.provider import (
     Cut,
@@ -107,16 +108,14 @@ def test_supervised_model_splits_links_notifies_and_moves(agent_api: AgentApi):
     for proposal in agent_api.proposals(mission):
         assert agent_api.decide(proposal).status == 200
     assert agent_api.run_mission(mission)["result"] == "Planned."
-    relations = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(card)}/relations")
+    relations = ask(agent_api, "GET", f"{agent_api.flat_of(card)}/relations")
     assert [(relation["type"], relation["card"]["title"]) for relation in relations] == [
         ("parent_of", "Build"),
         ("parent_of", "Publish"),
         ("blocked_by", "Fix the login"),
     ]
     assert agent_api.read(card)["columnId"] == agent_api.columns[1]["id"]
-    (notice,) = agent_api.world.ask(
-        agent_api.owner, "GET", f"{agent_api.path}/activity?type=notice_given&limit=500"
-    )[-1:]
+    (notice,) = ask(agent_api, "GET", f"{agent_api.path}/activity?type=notice_given&limit=500")[-1:]
     assert notice["actorId"] == mission["agentId"]
 
 
@@ -157,7 +156,7 @@ def test_proposals_of_a_model_are_decided_at_the_end(agent_api: AgentApi):
     )
     mission = agent_api.mission(agent(agent_api, "approval"), "Say hi", card)
     assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/proposals/approve")
+    ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/proposals/approve")
     assert (agent_api.mission_now(mission)["result"], agent_api.read(card)["commentCount"]) == ("Said.", 1)
 
 
@@ -319,7 +318,7 @@ def test_unknown_tool_is_reported_to_the_endpoint(agent_api: AgentApi, provider:
     provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Delete it")
     assert agent_api.run_mission(mission)["result"] == "I cannot."
-    assert agent_api.list_attempts(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == []
+    assert agent_api.list_attempts(ask(agent_api, "GET", agent_api.agents)[0]) == []
 
 
 def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: Provider, monkeypatch):
@@ -329,7 +328,7 @@ def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: P
     working = threading.Thread(target=agent_api.world.core.work.run_due)
     working.start()
     until(lambda: provider.requests)
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
+    ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/cancel")
     working.join(5)
     assert not working.is_alive()
     assert agent_api.mission_now(mission)["status"] == "cancelled"

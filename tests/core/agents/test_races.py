@@ -7,6 +7,7 @@ import pytest
 from stellary.core import Core
 from stellary.core.agents import running
 from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import ask
 from tests.support.world import at_once
 
 PROMPT = "set priority high, add checklist: a, b\ncomment: On it."
@@ -112,7 +113,7 @@ def test_mission_cancelled_while_thinking_does_nothing(agent_api: AgentApi):
 
     class Slow:
         def think(self, task):
-            agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
+            ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/cancel")
             return brain.think(task)
 
     core.env.brains = {"built_in": Slow()}

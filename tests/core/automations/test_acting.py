@@ -18,6 +18,7 @@ from stellary.core.automations.rules.occurrences import (
     TOO_MANY,
 )
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import ask
 from tests.support.core_parts import LOCK_TIMEOUT, actions, cards
 from tests.support.world import World
 
@@ -65,11 +66,9 @@ def create_assigned_card(automation_api):
 
 
 def move_to_another_scope(automation_api):
-    scope = automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
-    )
+    scope = ask(automation_api, "POST", f"{automation_api.path}/scopes", {"name": "Next"})
     body = {"name": "Later", "scopeId": scope["id"]}
-    column = automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/columns", body)
+    column = ask(automation_api, "POST", f"{automation_api.path}/columns", body)
     return automation_api.change(automation_api.card(), columnId=column["id"])
 
 
@@ -100,7 +99,7 @@ def test_rule_acts_on_its_trigger(automation_api, happens, triggers):
         trigger: automation_api.rule(trigger, "add_comment", content=trigger) for trigger in acting_triggers()
     }
     card = happens(automation_api)
-    comments = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.of(card)}/comments")
+    comments = ask(automation_api, "GET", f"{automation_api.of(card)}/comments")
     assert [comment["content"] for comment in comments] == triggers.split()
     assert sum(len(automation_api.traces(rule)) for rule in rules.values()) == len(comments)
 
@@ -216,7 +215,7 @@ def test_if_match_of_the_caller_does_not_apply_to_rules(automation_api):
     automation_api.rule("task_moved", "set_priority", priority="high")
     card = automation_api.card()
     body = {"columnId": automation_api.columns[DOING]["id"]}
-    automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of(card), body, if_match='"1"')
+    ask(automation_api, "PATCH", automation_api.of(card), body, if_match='"1"')
     assert automation_api.read(card)["priority"] == "high"
 
 
@@ -224,9 +223,7 @@ def test_rules_act_on_all_cards_of_a_bulk_change(automation_api):
     rule = automation_api.rule("task_created", "set_priority", when("title", "ne", "b"), priority="low")
     column = automation_api.columns[TO_DO]["id"]
     cards = {"cards": [{"title": title, "columnId": column} for title in "abc"]}
-    created_cards = automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/cards/bulk", cards
-    )
+    created_cards = ask(automation_api, "POST", f"{automation_api.path}/cards/bulk", cards)
     assert [automation_api.read(card)["priority"] for card in created_cards] == ["low", None, "low"]
     assert automation_api.results(rule) == ["success", "skipped", "success"]
 
@@ -236,10 +233,10 @@ def test_rules_act_on_all_cards_of_a_bulk_change(automation_api):
 
 def test_an_action_that_fails_leaves_the_change_and_what_others_did(automation_api):
     path = f"{automation_api.path}/columns"
-    column = automation_api.world.ask(automation_api.owner, "POST", path, {"name": "Nowhere"})
+    column = ask(automation_api, "POST", path, {"name": "Nowhere"})
     failing = automation_api.rule("task_created", "move_card", targetColumn="Nowhere")
     acting = automation_api.rule("task_created", "set_priority", priority="high")
-    automation_api.world.ask(automation_api.owner, "DELETE", f"{path}/{column['id']}")
+    ask(automation_api, "DELETE", f"{path}/{column['id']}")
     card = automation_api.read(automation_api.card("stays"))
     assert (card["title"], card["priority"], card["columnId"]) == (
         "stays",
@@ -271,8 +268,7 @@ def test_rule_acts_with_the_current_rights_of_its_owner(automation_api):
     bob = automation_api.world.person("bob")
     automation_api.world.join(bob, automation_api.workspace, role="admin")
     rule = automation_api.rule("task_created", "set_priority", by=bob, priority="high")
-    members = f"{automation_api.workspace.path}/members/{bob.id}"
-    automation_api.world.ask(automation_api.owner, "DELETE", members)
+    ask(automation_api, "DELETE", f"{automation_api.workspace.path}/members/{bob.id}")
     assert automation_api.read(automation_api.card())["priority"] is None
     assert not automation_api.rule_now(rule)["enabled"]
     (trace,) = automation_api.traces(rule)
@@ -286,9 +282,7 @@ def test_rules_of_a_former_member_stay_in_other_workspaces(automation_api):
     for api in (automation_api, elsewhere):
         automation_api.world.join(bob, api.workspace, role="admin")
     rule = elsewhere.rule("task_created", "set_priority", by=bob, priority="high")
-    automation_api.world.ask(
-        automation_api.owner, "DELETE", f"{automation_api.workspace.path}/members/{bob.id}"
-    )
+    ask(automation_api, "DELETE", f"{automation_api.workspace.path}/members/{bob.id}")
     assert elsewhere.rule_now(rule)["enabled"]
 
 
@@ -345,10 +339,7 @@ def test_one_event_leads_to_a_hundred_actions_at_most(automation_api):
     results = [outcome for rule in rules for outcome in automation_api.results(rule)]
     assert results.count("success") == CHAIN_ACTIONS_MAX
     assert set(results) == {"success", TOO_MANY}
-    assert (
-        len(automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/cards"))
-        == CHAIN_ACTIONS_MAX + 1
-    )
+    assert len(ask(automation_api, "GET", f"{automation_api.path}/cards")) == CHAIN_ACTIONS_MAX + 1
 
 
 # ------------------------------------------------------------------------------------------------- as jobs
@@ -359,12 +350,12 @@ def test_excess_actions_run_after_the_transaction(automation_api):
     rule = automation_api.rule("task_created", "set_priority", priority="low")
     column = automation_api.columns[TO_DO]["id"]
     cards = {"cards": [{"title": str(number), "columnId": column} for number in range(103)]}
-    automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/cards/bulk", cards)
+    ask(automation_api, "POST", f"{automation_api.path}/cards/bulk", cards)
     work = automation_api.world.core.work
     assert (len(automation_api.traces(rule)), len(work.jobs())) == (100, 3)
     work.run_due()
     assert automation_api.results(rule) == ["success"] * 103
-    cards = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/cards")
+    cards = ask(automation_api, "GET", f"{automation_api.path}/cards")
     assert {card["priority"] for card in cards} == {"low"}
 
 
@@ -401,7 +392,7 @@ def test_rule_turned_off_before_its_job_is_skipped(automation_api, deferred_rule
 
 def test_rule_deleted_before_its_job_does_nothing(automation_api, deferred_rule):
     rule, card = deferred_rule
-    automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
+    ask(automation_api, "DELETE", automation_api.of_rule(rule))
     assert automation_api.world.core.work.run_due() == 1
     assert automation_api.read(card)["priority"] is None
 
@@ -504,7 +495,7 @@ def test_board_without_rules_pays_one_statement_per_trigger(automation_api, stat
         card = automation_api.card()
         for fields in changes:
             with statements() as statements_sent:
-                automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of(card), fields)
+                ask(automation_api, "PATCH", automation_api.of(card), fields)
             yield sum("stellary_automation" in statement for statement in statements_sent)
 
     assert list(count_statements()) == [0, 0, 0, 0]
@@ -535,8 +526,8 @@ def test_inapplicable_rules_cost_two_statements(automation_api, statements, monk
     for _ in range(5):
         automation_api.rule("task_moved", "archive_card", when("title", "eq", "other"))
     with statements() as statements_sent:
-        automation_api.world.ask(
-            automation_api.owner,
+        ask(
+            automation_api,
             "PATCH",
             automation_api.of(card),
             {"columnId": automation_api.columns[DOING]["id"]},
@@ -579,7 +570,7 @@ def test_each_writing_action_can_be_used_in_a_rule(automation_api):
         ("priorities", {"label": "x"}),
         ("todos", {"label": "x"}),
     ):
-        automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.flat}/pilotage/{tail}", body)
+        ask(automation_api, "POST", f"{automation_api.flat}/pilotage/{tail}", body)
     card = automation_api.card(checklist=[{"title": "first step"}])
     rules = {
         name: automation_api.rule("task_assigned", name, when("title", "eq", card["title"]), **params)
@@ -594,7 +585,7 @@ def test_each_writing_action_can_be_used_in_a_rule(automation_api):
 def test_rule_can_notify_its_owner(automation_api):
     automation_api.rule("task_moved", "notify", message="It moves.", to=["creator"])
     automation_api.move(automation_api.card(), DOING)
-    notifications = automation_api.world.ask(automation_api.owner, "GET", "/notifications")
+    notifications = ask(automation_api, "GET", "/notifications")
     assert [notification["activity"]["meta"]["message"] for notification in notifications] == ["It moves."]
 
 
@@ -603,8 +594,8 @@ def test_rule_without_permission_fails_and_stays_on(automation_api):
     organization = automation_api.workspace.organization
     elsewhere = automation_api.world.workspace(automation_api.owner, organization)
     where = {"contextType": "organization", "contextId": organization.id, "contentFormat": "markdown"}
-    document = automation_api.world.ask(
-        automation_api.owner,
+    document = ask(
+        automation_api,
         "POST",
         f"{elsewhere.path}/documents",
         {"title": "Rules", "content": "Old.", **where},

@@ -7,6 +7,7 @@ import pytest
 
 from stellary.contract.port import RawRequest
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import ask
 from tests.support.core_parts import action_calls
 
 DOING = 1
@@ -117,8 +118,8 @@ def test_response_takes_no_additional_statement_without_acting_rules(
         never = {"all": [{"field": "title", "op": "eq", "value": "other"}]}
         automation_api.rule(trigger, "set_priority", never, priority="high")
     with statements() as statements_sent:
-        automation_api.world.ask(
-            automation_api.owner,
+        ask(
+            automation_api,
             "PATCH",
             automation_api.of(card),
             {"columnId": automation_api.columns[DOING]["id"]},

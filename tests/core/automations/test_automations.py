@@ -6,6 +6,7 @@ import pytest
 from stellary.contract.automations import RULES_MAX, ActionToRun, CreateAutomation
 from stellary.contract.refs import ProjectRef
 from stellary.core.automations import automations
+from tests.support.boards import ask
 
 
 def problem(automation_api, method, path, body=None, by=None):
@@ -35,11 +36,8 @@ def test_a_rule_is_made_and_read(automation_api):
 
 def test_rules_are_listed_in_the_order_in_which_they_act(automation_api):
     rules = [automation_api.rule("task_moved", "archive_card") for _ in range(3)]
-    assert (
-        automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == rules
-    )
-    page = automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations?limit=2")
-    assert page == rules[:2]
+    assert ask(automation_api, "GET", f"{automation_api.path}/automations") == rules
+    assert ask(automation_api, "GET", f"{automation_api.path}/automations?limit=2") == rules[:2]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +75,10 @@ def test_a_rule_is_changed(automation_api):
         "action": {"type": "set_priority", "params": {"priority": "high"}},
         "enabled": False,
     }
-    changed = automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of_rule(rule), body)
+    changed = ask(automation_api, "PATCH", automation_api.of_rule(rule), body)
     assert {**body, "conditions": {}}.items() <= changed.items()
     assert automation_api.rule_now(rule) == changed
-    assert (
-        automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of_rule(rule), {}) == changed
-    )
+    assert ask(automation_api, "PATCH", automation_api.of_rule(rule), {}) == changed
 
 
 def test_a_change_is_checked_as_a_new_rule_is(automation_api):
@@ -126,9 +122,7 @@ def test_member_who_turns_a_rule_on_becomes_its_owner(automation_api, bob):
     on = automation_api.world.ask(bob, "PATCH", toggle)
     assert (on["enabled"], on["ownerId"]) == (True, bob.id)
     automation_api.turn(rule, enabled=False)
-    on = automation_api.world.ask(
-        automation_api.owner, "PATCH", automation_api.of_rule(rule), {"enabled": True}
-    )
+    on = ask(automation_api, "PATCH", automation_api.of_rule(rule), {"enabled": True})
     assert on["ownerId"] == automation_api.owner.id
 
 
@@ -140,7 +134,7 @@ def test_turning_on_an_active_rule_changes_nothing(automation_api, bob):
 
 def test_a_deleted_rule_acts_no_more(automation_api):
     rule = automation_api.rule("task_created", "set_status", status="done")
-    automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
+    ask(automation_api, "DELETE", automation_api.of_rule(rule))
     assert automation_api.read(automation_api.card())["status"] == "open"
     assert problem(automation_api, "GET", automation_api.of_rule(rule)) == "Automation not found"
     assert problem(automation_api, "GET", f"{automation_api.of_rule(rule)}/traces") == "Automation not found"
@@ -164,7 +158,5 @@ def test_members_read_rules_and_managers_change_them(automation_api):
     assert problem(automation_api, "PATCH", f"{automation_api.of_rule(rule)}/toggle", {}, by=eve).startswith(
         "your role"
     )
-    automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/members", {"email": eve.email}
-    )
+    ask(automation_api, "POST", f"{automation_api.path}/members", {"email": eve.email})
     assert not automation_api.world.ask(eve, "PATCH", f"{automation_api.of_rule(rule)}/toggle")["enabled"]

@@ -7,6 +7,7 @@ from sqlalchemy import delete
 
 from stellary.core import NOBODY
 from stellary.core.automations import due
+from tests.support.boards import ask
 from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs
 from tests.support.world import at_once
 
@@ -110,7 +111,7 @@ def test_many_simultaneous_due_dates_all_trigger(automation_api, clock, work, ru
     column, when = automation_api.columns[0]["id"], at(clock, hours=1)
     count = 2 * due.BATCH_SIZE + 5
     cards = {"cards": [{"title": str(n), "columnId": column, "dueDate": when} for n in range(count)]}
-    automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/cards/bulk", cards)
+    ask(automation_api, "POST", f"{automation_api.path}/cards/bulk", cards)
     pass_time(clock, work, hours=2)
     assert len({trace["target"]["cardId"] for trace in automation_api.traces(rule)}) == count
 

@@ -6,6 +6,7 @@ import pytest
 
 from stellary.core.automations.rules.conditions import FIELDS
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import ask
 from tests.support.forms import FORM, form
 
 TO_DO, DONE = 0, 2
@@ -13,9 +14,7 @@ TO_DO, DONE = 0, 2
 
 def make_full_card(automation_api: AutomationApi) -> Any:
     """Return a card of the first column in which nothing is empty."""
-    label = automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/labels", {"name": "urgent"}
-    )
+    label = ask(automation_api, "POST", f"{automation_api.path}/labels", {"name": "urgent"})
     card = automation_api.card(
         description="All of it",
         priority="high",
@@ -25,10 +24,8 @@ def make_full_card(automation_api: AutomationApi) -> Any:
         checklist=[{"title": "First", "done": True}, {"title": "Second"}],
     )
     path = automation_api.of(card)
-    automation_api.world.ask(automation_api.owner, "POST", f"{path}/comments", {"content": "Well."})
-    automation_api.world.ask(
-        automation_api.owner, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM
-    )
+    ask(automation_api, "POST", f"{path}/comments", {"content": "Well."})
+    ask(automation_api, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM)
     return automation_api.change(card, assigneeId=automation_api.owner.id)
 
 
@@ -71,7 +68,7 @@ def test_each_field_that_a_condition_may_name_has_its_value(automation_api: Auto
         automation_api.move(after, DONE)
         if automation_api.results(rule) != ["success"]:
             silent.append(name)
-        automation_api.world.ask(automation_api.owner, "DELETE", automation_api.of_rule(rule))
+        ask(automation_api, "DELETE", automation_api.of_rule(rule))
     assert silent == []
     assert set(facts) | set(assignment) == set(FIELDS)
 

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import ask
 
 Json = dict[str, Any]
 
 
 def export(automation_api: AutomationApi) -> Json:
-    return automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/export")
+    return ask(automation_api, "GET", f"{automation_api.path}/export")
 
 
 def import_file(
@@ -34,9 +35,7 @@ def when(field: str, op: str, value: Any = True) -> Json:
 def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: AutomationApi):
     label = automation_api.label("bug")
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/custom-fields", field
-    )
+    size = ask(automation_api, "POST", f"{automation_api.path}/custom-fields", field)
     card = automation_api.card("Rollout")
     done = automation_api.columns[2]["id"]
     automation_api.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
@@ -52,7 +51,7 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
     new = f"{automation_api.flat}/projects/{answer['id']}"
 
     def id_of(kind: str, name: str, key: str = "name") -> str:
-        items = automation_api.world.ask(automation_api.owner, "GET", f"{new}/{kind}")
+        items = ask(automation_api, "GET", f"{new}/{kind}")
         return next(thing["id"] for thing in items if thing[key] == name)
 
     assert [(rule["action"]["type"], rule["enabled"], rule["ownerId"]) for rule in rules] == [
@@ -72,17 +71,13 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
 
 
 def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(automation_api: AutomationApi):
-    automation_api.world.ask(automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"})
+    ask(automation_api, "POST", f"{automation_api.path}/scopes", {"name": "Next"})
     automation_api.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
     deleted_label = automation_api.label("gone")
     automation_api.rule("task_created", "add_label", label="gone")
-    automation_api.world.ask(
-        automation_api.owner, "DELETE", f"{automation_api.path}/labels/{deleted_label['id']}"
-    )
+    ask(automation_api, "DELETE", f"{automation_api.path}/labels/{deleted_label['id']}")
     answer, (rule, broken) = import_file(automation_api, export(automation_api))
-    columns = automation_api.world.ask(
-        automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/columns"
-    )
+    columns = ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/columns")
     ids = [column["id"] for column in columns if column["name"] == "Done"]
     assert len(ids) == 2
     assert rule["action"]["params"]["targetColumn"] == ids
@@ -96,10 +91,7 @@ def test_imported_rule_acts(automation_api: AutomationApi):
     automation_api.card()
     answer, _ = import_file(automation_api, export(automation_api))
     path = f"{automation_api.flat}/projects/{answer['id']}/cards/{answer['cardIds'][0]}"
-    moved = automation_api.world.ask(
-        automation_api.owner, "PATCH", path, {"columnId": answer["columnIds"][2]}
-    )
-    assert moved["priority"] == "high"
+    assert ask(automation_api, "PATCH", path, {"columnId": answer["columnIds"][2]})["priority"] == "high"
 
 
 def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
@@ -117,9 +109,7 @@ def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
 def test_rule_with_unknown_references_is_imported_turned_off(automation_api: AutomationApi):
     """Import into bob's own workspace, where ann does not exist, and m-001 is another mission or none."""
     bob = automation_api.world.person("bob")
-    automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"}
-    )
+    ask(automation_api, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"})
     other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
     automation_api.rule("task_moved", "assign_card", assigneeId="ann")
     automation_api.rule("task_moved", "update_mission", missionId="m-001", status="done")
@@ -177,7 +167,7 @@ def test_malformed_rule_is_refused_with_the_whole_file(automation_api: Automatio
     )
     assert answer.status == 400
     assert message in answer.body.decode().replace('\\"', '"')
-    assert len(automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.flat}/projects")) == 1
+    assert len(ask(automation_api, "GET", f"{automation_api.flat}/projects")) == 1
 
 
 def test_unknown_fields_of_rules_are_ignored_and_reported(automation_api: AutomationApi):
@@ -193,10 +183,7 @@ def test_token_without_the_right_to_create_rules_imports_none(automation_api: Au
     answer = automation_api.world.ask(
         token, "POST", f"{automation_api.flat}/projects/import", export(automation_api)
     )
-    rules = automation_api.world.ask(
-        automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/automations"
-    )
-    assert rules == []
+    assert ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/automations") == []
     assert loss_reasons(answer, "automation") == [
         ("automations[0]", "this requires an API token with all scopes")
     ]

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.support.boards import ask
 from tests.support.world import at_once
 
 CLIENTS = 16
@@ -93,7 +94,5 @@ def test_rules_on_each_others_cards_do_not_deadlock(automation_api, crowd, round
         assert set(at_once(*[moving(client, 1 + number % 2) for client in range(6)])) == {200}
         automation_api.world.core.work.run_due()
         for card in pair:
-            automation_api.world.ask(
-                automation_api.owner, "PATCH", automation_api.of(card), {"checklist": []}
-            )
+            ask(automation_api, "PATCH", automation_api.of(card), {"checklist": []})
     assert [automation_api.results(rule).count("success") for rule in rules] == [rounds, rounds]

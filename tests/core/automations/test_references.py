@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.automations.test_chains import EXAMPLES, api_for, worlds
+from tests.support.boards import status
 
 __all__ = ["worlds"]
 
@@ -136,7 +137,7 @@ def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(referen
     for wrong in ([], [5], [ids], ["x"] * 101):
         body = {"action": {"type": "move_card", "params": {"targetColumn": wrong}}}
         path = reference_api.of_rule(rule)
-        assert reference_api.world.status(reference_api.owner, "PATCH", path, body) == 400
+        assert status(reference_api, "PATCH", path, body) == 400
     # A rule can be sent back as it was shown.
     reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
     for start, id in zip([reference_api.columns[0], scope["columns"][0]], ids, strict=True):

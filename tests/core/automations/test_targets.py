@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import status
 from tests.support.each_case import for_each
 
 NOWHERE = "0" * 24
@@ -248,10 +249,7 @@ def test_changed_rule_is_checked_as_a_new_one_is(automation_api: AutomationApi):
         {"conditions": when("columnId", "eq", "Shipped")},
         {"action": {"type": "move_card", "params": {"targetColumn": "Shipped"}}},
     ):
-        assert (
-            automation_api.world.status(automation_api.owner, "PATCH", automation_api.of_rule(rule), change)
-            == 400
-        )
+        assert status(automation_api, "PATCH", automation_api.of_rule(rule), change) == 400
     assert automation_api.rule_now(rule) == rule
 
 

@@ -9,6 +9,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import Core, Trigger, events
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.boards import ask
 from tests.support.world import World
 
 PAID = Trigger(
@@ -181,7 +182,7 @@ def test_malformed_trigger_is_refused(trigger):
 
 
 def test_triggers_are_listed_with_their_fields(board):
-    triggers = board.world.ask(board.owner, "GET", f"{board.path}/automations/triggers")
+    triggers = ask(board, "GET", f"{board.path}/automations/triggers")
     assert len(triggers) == 8
     by_name = {trigger["name"]: trigger for trigger in triggers}
     assert list(by_name) == sorted(by_name)
@@ -221,8 +222,8 @@ def test_rule_of_a_removed_trigger_stays_and_stops_no_other_rule(board, database
 
 def test_rule_of_the_host_survives_export_and_import(board):
     board.rule("invoice_paid", "set_priority", compare("data.amount", 1), **HIGH)
-    file = board.world.ask(board.owner, "GET", f"{board.path}/export")
-    copy = board.world.ask(board.owner, "POST", f"{board.flat}/projects/import", file)
-    (rule,) = board.world.ask(board.owner, "GET", f"{board.flat}/projects/{copy['id']}/automations")
+    file = ask(board, "GET", f"{board.path}/export")
+    copy = ask(board, "POST", f"{board.flat}/projects/import", file)
+    (rule,) = ask(board, "GET", f"{board.flat}/projects/{copy['id']}/automations")
     assert (rule["trigger"], rule["enabled"]) == ("invoice_paid", True)
     assert rule["conditions"] == compare("data.amount", 1)

@@ -8,7 +8,7 @@ from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound, Pre
 from stellary.contract.refs import CardRef
 from stellary.core import Actor
 from stellary.core.board.actions import ACTIONS
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import actions, cards, dispatch
 from tests.support.each_case import for_each
 
@@ -123,7 +123,7 @@ def test_bulk_creates_each_card_in_its_column(board):
 
 def test_no_card_is_made_in_a_project_without_columns(board):
     for column in board.columns:
-        board.world.ask(board.owner, "DELETE", f"{board.path}/columns/{column['id']}")
+        ask(board, "DELETE", f"{board.path}/columns/{column['id']}")
     assert problem(board, "create_card", projectId="Launch", title="a").startswith("column must be")
 
 
@@ -140,11 +140,11 @@ def test_a_card_is_not_moved_to_a_column_of_a_similar_name(board, card):
 
 
 def test_a_column_name_does_not_lead_a_card_into_another_scope(board, card):
-    scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Sprint 2"})
-    columns = board.world.ask(board.owner, "GET", f"{board.path}/columns?scopeId={scope['id']}")
+    scope = ask(board, "POST", f"{board.path}/scopes", {"name": "Sprint 2"})
+    columns = ask(board, "GET", f"{board.path}/columns?scopeId={scope['id']}")
     later = {column["name"]: column["id"] for column in columns}
-    board.world.ask(board.owner, "PATCH", f"{board.path}/columns/{later['To Do']}", {"name": "Released"})
-    board.world.ask(board.owner, "DELETE", f"{board.path}/columns/{board.columns[2]['id']}")
+    ask(board, "PATCH", f"{board.path}/columns/{later['To Do']}", {"name": "Released"})
+    ask(board, "DELETE", f"{board.path}/columns/{board.columns[2]['id']}")
     for name, id in (("Done", later["Done"]), ("released", later["To Do"])):
         message = problem(board, "move_card", cardId=card["id"], targetColumn=name)
         assert message.endswith(f"in 'Sprint 2' ({id}): give an id")
@@ -270,7 +270,7 @@ def test_notify_reaches_the_requested_people(board, to, expected):
     run(board, "notify", cardId=card["id"], message="It is late.", **to)
     receivers = [name for name, who in {"ann": board.owner, **people}.items() if read_notices(board, who)]
     assert receivers == expected.split()
-    (noted,) = board.world.ask(board.owner, "GET", f"{board.path}/activity?type=notice_given")
+    (noted,) = ask(board, "GET", f"{board.path}/activity?type=notice_given")
     assert noted["meta"] == {"cardKey": card["key"], "cardTitle": "Ship", "message": "It is late."}
 
 
@@ -346,9 +346,9 @@ def test_card_is_split_into_children_in_its_column(board):
 
 
 def test_split_that_exceeds_a_limit_creates_nothing(board, card):
-    board.world.ask(board.owner, "PATCH", f"{board.path}/columns/{card['columnId']}", {"wipLimit": 2})
+    ask(board, "PATCH", f"{board.path}/columns/{card['columnId']}", {"wipLimit": 2})
     assert "full" in problem(board, "split_card", cardId=card["id"], titles=["Outline", "Draft"])
-    assert len(board.world.ask(board.owner, "GET", f"{board.path}/cards")) == 1
+    assert len(ask(board, "GET", f"{board.path}/cards")) == 1
 
 
 # ------------------------------------------------------------------------------------------------- checks

@@ -10,7 +10,7 @@ from stellary.contract.refs import ChecklistItemRef
 from stellary.core import events
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
-from tests.support.boards import Board, ask
+from tests.support.boards import Board, ask, status
 from tests.support.world import at_once
 
 
@@ -123,8 +123,7 @@ def test_an_item_is_also_reached_below_its_project(board, card):
     item = card["checklist"][0]["_id"]
     assert ask(board, "PATCH", f"{board.of(card)}/checklist/{item}", {"done": True})["done"] is True
     other = Board(board.world, board.owner, board.workspace)
-    wrong = f"{other.path}/cards/{card['id']}/checklist/{item}"
-    assert board.world.status(board.owner, "PATCH", wrong, {"done": True}) == 404
+    assert status(board, "PATCH", f"{other.path}/cards/{card['id']}/checklist/{item}", {"done": True}) == 404
 
 
 def test_progress_is_counted_on_the_card(board, card):
@@ -147,14 +146,14 @@ def test_a_deleted_item_is_gone(board, card):
     path = f"{board.flat_of(card)}/checklist/{first['_id']}"
     assert ask(board, "DELETE", path) == {"ok": True}
     assert ask(board, "GET", f"{board.flat_of(card)}/checklist") == [second | {"order": 0}]
-    assert board.world.status(board.owner, "DELETE", path) == 404
-    assert board.world.status(board.owner, "PATCH", path, {"done": "perhaps"}) == 404
+    assert status(board, "DELETE", path) == 404
+    assert status(board, "PATCH", path, {"done": "perhaps"}) == 404
 
 
 def test_the_hundredth_item_is_the_last(board):
     card = board.card(checklist=[{"title": str(number)} for number in range(99)])
     path = f"{board.flat_of(card)}/checklist"
-    answers = at_once(*[lambda: board.world.status(board.owner, "POST", path, {"title": "one more"})] * 3)
+    answers = at_once(*[lambda: status(board, "POST", path, {"title": "one more"})] * 3)
     assert sorted(answers) == [201, 409, 409]
 
 

@@ -8,6 +8,7 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core import events
 from stellary.core.board import comments
+from tests.support.boards import ask, status
 from tests.support.world import at_once
 
 
@@ -20,7 +21,7 @@ def test_comments_are_listed_oldest_first_with_their_authors_names(board):
         board.comment(card, "two", by=bob),
         board.comment(card, "three"),
     ]
-    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments") == new_comments
+    assert ask(board, "GET", f"{board.of(card)}/comments") == new_comments
     assert [comment["authorName"] for comment in new_comments] == ["ann", "bob", "ann"]
     assert {comment["cardId"] for comment in new_comments} == {card["id"]}
 
@@ -31,7 +32,7 @@ def test_comments_are_listed_oldest_first_with_their_authors_names(board):
 def test_a_comment_has_from_1_to_2000_characters(board, content, expected):
     card = board.card()
     body = {"content": content}
-    assert board.world.status(board.owner, "POST", f"{board.of(card)}/comments", body) == expected
+    assert status(board, "POST", f"{board.of(card)}/comments", body) == expected
 
 
 def test_comments_are_counted_on_their_card(board):
@@ -45,7 +46,7 @@ def test_comments_are_counted_on_their_card(board):
     # Whoever has an edit of the card in hand is not told that it is stale.
     assert counted["version"] == card["version"]
     for comment in (first, second):
-        board.world.ask(board.owner, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
+        ask(board, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
     assert board.read(card)["commentCount"] == 0
 
 
@@ -54,7 +55,7 @@ def test_concurrent_creation_and_deletion_keeps_the_count_right(board):
     old = [board.comment(card) for _ in range(3)]
 
     def delete(comment):
-        return board.world.status(board.owner, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
+        return status(board, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
 
     at_once(*[lambda: board.comment(card)] * 3, *[lambda comment=comment: delete(comment) for comment in old])
     assert board.read(card)["commentCount"] == 3
@@ -68,8 +69,8 @@ def test_comment_on_a_concurrently_deleted_card_is_refused(board):
         card = board.card()
         body = {"content": "Well."}
         answers = at_once(
-            lambda: board.world.status(board.owner, "POST", f"{board.of(card)}/comments", body),  # noqa: B023
-            lambda: board.world.status(board.owner, "DELETE", board.of(card)),  # noqa: B023
+            lambda: status(board, "POST", f"{board.of(card)}/comments", body),  # noqa: B023
+            lambda: status(board, "DELETE", board.of(card)),  # noqa: B023
         )
         assert answers[0] in (201, 404)
         assert answers[1] == 200
@@ -87,7 +88,7 @@ def test_a_comment_is_changed_by_its_author_and_by_admins(board):
     assert statuses == {"bob": 200, "cid": 403, "ann": 200}
     assert board.world.status(cid, "DELETE", path) == 403
     assert board.world.status(bob, "DELETE", path) == 200
-    assert board.world.status(board.owner, "DELETE", path) == 404
+    assert status(board, "DELETE", path) == 404
 
 
 def test_changed_comment_keeps_its_author(board):
@@ -100,7 +101,7 @@ def test_changed_comment_keeps_its_author(board):
     path = f"{board.of(card)}/comments/{before['id']}"
     assert board.world.ask(bob, "PATCH", path, {}) == before
     assert board.world.ask(bob, "PATCH", path, {"content": "Well."}) == before
-    after = board.world.ask(board.owner, "PATCH", path, {"content": "Better."})
+    after = ask(board, "PATCH", path, {"content": "Better."})
     assert after == before | {"content": "Better.", "updatedAt": after["updatedAt"]}
     assert after["updatedAt"] > before["updatedAt"]
     assert board.world.ask(bob, "GET", f"{board.of(card)}/comments") == [after]
@@ -109,7 +110,7 @@ def test_changed_comment_keeps_its_author(board):
 def test_a_comment_is_reached_on_its_own_card_only(board):
     one, other = board.card(), board.card()
     comment = board.comment(one)
-    assert board.world.status(board.owner, "DELETE", f"{board.of(other)}/comments/{comment['id']}") == 404
+    assert status(board, "DELETE", f"{board.of(other)}/comments/{comment['id']}") == 404
 
 
 def test_event_of_a_comment_has_the_current_card(board):

@@ -8,7 +8,7 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.wire import dump, read
 from stellary.core.board import exports
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import Batches, dump_in_parts, transfers
 from tests.support.forms import FORM, form
 from tests.support.world import World
@@ -61,7 +61,7 @@ def test_batches_of_any_size_are_the_same_file(board: Board, monkeypatch):
 
 
 def test_cards_are_in_board_order_with_archived_cards_last(board: Board):
-    listed = board.world.ask(board.owner, "GET", f"{board.path}/cards")
+    listed = ask(board, "GET", f"{board.path}/cards")
     cards = orjson.loads(export(board))["cards"]
     assert [card["id"] for card in cards] == [card["id"] for card in listed]
     assert [card["archived"] for card in cards] == [False] * 7 + [True] * 3

@@ -1,11 +1,11 @@
 """Filters of lists by ids: ``none``, and ids of nothing that exists."""
 
 from stellary import Stellary
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 
 
 def titles(board: Board, query: str) -> list[str]:
-    cards = board.world.ask(board.owner, "GET", f"{board.path}/cards?{query}")
+    cards = ask(board, "GET", f"{board.path}/cards?{query}")
     return [card["title"] for card in cards]
 
 
@@ -35,11 +35,10 @@ def test_sdk_filters_by_none_and_by_the_word(board: Board):
 
 def test_none_filters_documents_at_the_top(board: Board):
     path = f"{board.flat}/documents"
-    top = board.world.ask(board.owner, "POST", path, {"title": "Top"})
-    board.world.ask(board.owner, "POST", path, {"title": "Below", "parentId": top["id"]})
+    ask(board, "POST", path, {"title": "Below", "parentId": ask(board, "POST", path, {"title": "Top"})["id"]})
 
     def listed_titles(query: str) -> list[str]:
-        return [document["title"] for document in board.world.ask(board.owner, "GET", f"{path}?{query}")]
+        return [document["title"] for document in ask(board, "GET", f"{path}?{query}")]
 
     assert listed_titles("parentId=none") == listed_titles("parentId=none&topLevel=true") == ["Top"]
     assert listed_titles("parentId=none&topLevel=false") == []
@@ -47,7 +46,7 @@ def test_none_filters_documents_at_the_top(board: Board):
 
 def test_unused_id_matches_no_card(board: Board):
     label = board.label()
-    scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Next"})
+    scope = ask(board, "POST", f"{board.path}/scopes", {"name": "Next"})
     for query in (
         f"columnId={board.columns[1]['id']}",
         f"scopeId={scope['id']}",
@@ -59,10 +58,10 @@ def test_unused_id_matches_no_card(board: Board):
 
 def test_deleted_card_is_known_by_its_activity(board: Board):
     card = board.card()
-    board.world.ask(board.owner, "DELETE", board.of(card))
+    ask(board, "DELETE", board.of(card))
     path = f"{board.path}/activity?cardId={card['id']}"
-    assert board.world.ask(board.owner, "GET", path) != []
-    assert board.world.ask(board.owner, "GET", f"{path}&type=comment_added") == []
+    assert ask(board, "GET", path) != []
+    assert ask(board, "GET", f"{path}&type=comment_added") == []
 
 
 def test_matching_filter_takes_no_additional_statement(board: Board, statements):
@@ -70,8 +69,8 @@ def test_matching_filter_takes_no_additional_statement(board: Board, statements)
     counts = []
     for query in ("", f"&assigneeId={board.owner.id}", f"&columnId={board.columns[0]['id']}"):
         # The first list reads the card, which is remembered then.
-        board.world.ask(board.owner, "GET", f"{board.path}/cards?status=open{query}")
+        ask(board, "GET", f"{board.path}/cards?status=open{query}")
         with statements() as statements_sent:
-            board.world.ask(board.owner, "GET", f"{board.path}/cards?status=open{query}")
+            ask(board, "GET", f"{board.path}/cards?status=open{query}")
         counts.append(len(statements_sent))
     assert len(set(counts)) == 1

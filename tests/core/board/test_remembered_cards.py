@@ -16,7 +16,7 @@ from stellary.core.board import listing
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries import card_lists
 from tests.core.notifications.test_live_board import Writer
-from tests.support.boards import Board, Json
+from tests.support.boards import Board, Json, ask
 from tests.support.core_parts import ItemMemory
 from tests.support.tables import cards
 
@@ -49,7 +49,7 @@ def read_complete(statements: list[str]) -> list[str]:
 
 
 def titles(board: Board) -> list[str]:
-    return [card["title"] for card in board.world.ask(board.owner, "GET", f"{board.path}/cards")]
+    return [card["title"] for card in ask(board, "GET", f"{board.path}/cards")]
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -62,8 +62,7 @@ def test_a_second_list_reads_no_complete_rows(board, statements, query):
 
 
 def test_only_the_changed_card_is_read_again(board, statements):
-    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[1]
-    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "Changed"})
+    ask(board, "PATCH", board.of(ask(board, "GET", f"{board.path}/cards")[1]), {"title": "Changed"})
     with statements() as sent:
         assert titles(board) == ["One", "Changed", "Three"]
     assert [" IN (" in sql for sql in read_complete(sent)] == [True]
@@ -77,9 +76,9 @@ def test_all_cards_are_read_again_if_many_have_changed(board, statements, monkey
     for _ in range(2):
         changes = [
             {"id": card["id"], "title": f"{card['title']}!"}
-            for card in board.world.ask(board.owner, "GET", f"{board.path}/cards")
+            for card in ask(board, "GET", f"{board.path}/cards")
         ]
-        board.world.ask(board.owner, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
+        ask(board, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
     with statements() as sent:
         assert titles(board) == ["One!!", "Two!!", "Three!!"]
     assert [" IN (" in sql for sql in read_complete(sent)] == [False]
@@ -109,22 +108,22 @@ def change_and_roll_back(board: Board, card: Json) -> None:
 
 
 def test_what_was_rolled_back_is_not_remembered(board):
-    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[0]
+    card = ask(board, "GET", f"{board.path}/cards")[0]
     change_and_roll_back(board, card)
     # The version of this change is the one that was rolled back.
-    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "Kept"})
+    ask(board, "PATCH", board.of(card), {"title": "Kept"})
     assert titles(board) == ["Kept", "Two", "Three"]
 
 
 def test_a_card_may_change_after_its_fingerprint_was_read(board, monkeypatch):
-    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[1]
-    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "First change"})
+    card = ask(board, "GET", f"{board.path}/cards")[1]
+    ask(board, "PATCH", board.of(card), {"title": "First change"})
     load_by_ids: Callable[..., object] = card_lists._load_by_ids
     changes = iter(["Second change"])
 
     def change_and_load(*arguments: object) -> object:
         for title in changes:
-            board.world.ask(board.owner, "PATCH", board.of(card), {"title": title})
+            ask(board, "PATCH", board.of(card), {"title": title})
         return load_by_ids(*arguments)
 
     monkeypatch.setattr(card_lists, "_load_by_ids", change_and_load)
@@ -136,7 +135,7 @@ def test_a_card_may_change_after_its_fingerprint_was_read(board, monkeypatch):
 def test_lists_equal_the_rows_after_any_writes(board, seed):
     bob = board.world.person("bob")
     board.join(bob)
-    board.world.ask(board.owner, "POST", f"{board.path}/members", {"email": bob.email})
+    ask(board, "POST", f"{board.path}/members", {"email": bob.email})
     writer = Writer(board, bob, seed)
     for _ in range(STEPS):
         name, _ = writer.write()
@@ -157,7 +156,7 @@ def loads(monkeypatch) -> list[object]:
 
 
 def test_unchanged_lists_are_not_read_again_on_sqlite(board, loads):
-    scope = board.world.ask(board.owner, "GET", f"{board.path}/scopes")[0]["id"]
+    scope = ask(board, "GET", f"{board.path}/scopes")[0]["id"]
     for tail in ["/cards", "/cards?archived=true", "/board", f"/cards?scopeId={scope}"]:
         loads.clear()
         first, second, third = (

@@ -4,6 +4,7 @@ import pytest
 
 from tests.core.agents.agent_api import AgentApi
 from tests.core.knowledge.document_api import content
+from tests.support.boards import ask, status
 
 
 @pytest.fixture
@@ -25,17 +26,14 @@ def test_document_by_an_agent_carries_its_name(agent_api):
     assert agent_api.world.ask(token, "POST", f"{path}/submit-review")["status"] == "pending_review"
     assert agent_api.world.status(token, "POST", f"{path}/review", {"status": "approved"}) == 403
     assert agent_api.world.status(token, "DELETE", path) == 403
-    assert (
-        agent_api.world.ask(agent_api.owner, "POST", f"{path}/review", {"status": "approved"})["status"]
-        == "approved"
-    )
+    assert ask(agent_api, "POST", f"{path}/review", {"status": "approved"})["status"] == "approved"
 
 
 def test_document_by_a_supervised_agent_waits(agent_api):
     proposed, _ = write_document(agent_api, mode="supervised")
-    assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents") == []
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/proposals/{proposed['id']}/approve")
-    (document,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/documents")
+    assert ask(agent_api, "GET", f"{agent_api.flat}/documents") == []
+    ask(agent_api, "POST", f"{agent_api.flat}/proposals/{proposed['id']}/approve")
+    (document,) = ask(agent_api, "GET", f"{agent_api.flat}/documents")
     assert (document["title"], document["authorName"]) == ("Minutes", "Scribe")
 
 
@@ -46,5 +44,5 @@ def test_documents_by_agents_are_deleted_with_the_workspace(agent_api, what):
     wide = {"title": "Wide", "contextType": "organization"}
     agent_api.world.ask(token, "POST", f"{agent_api.flat}/documents", wide)
     path = agent_api.flat if what == "workspace" else agent_api.workspace.organization.path
-    assert agent_api.world.ask(agent_api.owner, "DELETE", path) == {"ok": True}
-    assert agent_api.world.status(agent_api.owner, "GET", f"{agent_api.flat}/documents") == 404
+    assert ask(agent_api, "DELETE", path) == {"ok": True}
+    assert status(agent_api, "GET", f"{agent_api.flat}/documents") == 404

@@ -7,7 +7,7 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core import NOBODY
 from stellary.core.notifications import activity
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import comments
 from tests.support.forms import FORM, form
 from tests.support.tables import activities, notifications
@@ -246,8 +246,7 @@ def test_activity_without_recipients_is_recorded(board, ann):
 
 def test_a_steps_completion_is_an_update_of_its_card(board):
     card = board.card(checklist=[{"title": "a"}])
-    path = f"{board.flat_of(card)}/checklist/{card['checklist'][0]['_id']}"
-    board.world.ask(board.owner, "PATCH", path, {"done": True})
+    ask(board, "PATCH", f"{board.flat_of(card)}/checklist/{card['checklist'][0]['_id']}", {"done": True})
     assert [activity.meta.get("changed") for activity in load_activities(board)][-1] == ["checklist"]
 
 
@@ -268,9 +267,7 @@ def test_rolled_back_change_is_not_recorded(board, bob):
 def test_activity_contains_no_text_of_comments(board, bob):
     card = board.card("Write", assigneeId=bob.id)
     comment = board.comment(card, "s3cret")
-    board.world.ask(
-        board.owner, "PATCH", f"{board.of(card)}/comments/{comment['id']}", {"content": "s3cret too"}
-    )
+    ask(board, "PATCH", f"{board.of(card)}/comments/{comment['id']}", {"content": "s3cret too"})
     assert len(pop_notifications(board, bob)) == 2
     assert "s3cret" not in repr(load_activities(board))
 
@@ -313,7 +310,7 @@ def test_many_cards_take_as_many_statements_as_one(board, bob, statements):
     for number in (1, 30):
         card = {"title": "a", "columnId": board.columns[0]["id"], "assigneeId": bob.id}
         with statements() as sent_statements:
-            board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": [card] * number})
+            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * number})
         assert (
             count_inserts(sent_statements, activities) == count_inserts(sent_statements, notifications) == 1
         )
@@ -338,5 +335,5 @@ def test_more_people_and_cards_than_a_statement_takes_are_looked_up_in_several(b
         board.comment(card, by=cid)
     pop_notifications(board, bob)
     first, second, *_ = board.columns
-    board.world.ask(board.owner, "DELETE", f"{board.path}/columns/{first['id']}?moveCardsTo={second['id']}")
+    ask(board, "DELETE", f"{board.path}/columns/{first['id']}?moveCardsTo={second['id']}")
     assert pop_types(board, bob) == pop_types(board, cid) == ["card_moved"] * 3

@@ -13,7 +13,7 @@ from stellary.core.notifications.changes import TEXT_MAX, diff_texts, merge_chan
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import authenticate, stream_events, system_clock
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
@@ -24,7 +24,7 @@ FORTNIGHT = timedelta(days=14)
 
 def feed(board, query=""):
     """Return the activities of the project, newest first."""
-    return board.world.ask(board.owner, "GET", f"{board.path}/activity?{query}")
+    return ask(board, "GET", f"{board.path}/activity?{query}")
 
 
 def changes_of(activity):
@@ -37,7 +37,7 @@ def changes_of(activity):
 def update(board, card, **fields):
     """Update a card, and return the activities of the update."""
     before = len(feed(board))
-    board.world.ask(board.owner, "PATCH", board.of(card), fields)
+    ask(board, "PATCH", board.of(card), fields)
     activities = feed(board)
     return activities[: len(activities) - before]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from stellary.core import Channel, Core, events
-from tests.support.boards import Board
+from tests.support.boards import Board, ask, status
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock, World
 
@@ -76,7 +76,7 @@ def test_recipient_has_the_id_of_the_host(board, chat):
     core = board.world.core
     core.user(external_id="42", email="cid@example.com")
     membership_path = f"{board.workspace.organization.path}/members"
-    board.world.ask(board.owner, "POST", membership_path, {"email": "cid@example.com", "role": "admin"})
+    ask(board, "POST", membership_path, {"email": "cid@example.com", "role": "admin"})
     cid = core.user(external_id="42")
     # Of the membership, and of the card.
     board.card(assigneeId=cid.user_id)
@@ -128,7 +128,7 @@ def test_user_without_access_gets_nothing(board, chat, how):
     core = board.world.core
     board.card(assigneeId=board.bob.id)
     if how == "leaves":
-        board.world.ask(board.owner, "DELETE", f"{board.workspace.path}/members/{board.bob.id}")
+        ask(board, "DELETE", f"{board.workspace.path}/members/{board.bob.id}")
     else:
         with core.database.writing() as connection:
             connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
@@ -144,8 +144,7 @@ def test_change_that_is_rolled_back_is_not_delivered(board, chat):
 
     board.world.core.on(events.CardCreated, refuse)
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
-    body = {"title": "Write", "assigneeId": board.bob.id}
-    assert board.world.status(board.owner, "POST", path, body) == 500
+    assert status(board, "POST", path, {"title": "Write", "assigneeId": board.bob.id}) == 500
     board.world.core.work.run_due()
     assert chat.deliveries == []
 

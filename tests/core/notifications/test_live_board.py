@@ -8,7 +8,7 @@ import pytest
 
 from stellary.contract.streaming import Follow
 from tests.core.notifications.live_board import LiveBoard
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.core_parts import stream_events
 
 STEPS = 60
@@ -226,7 +226,7 @@ class Reader:
 
 def list_differences(live_board, board):
     """Return the items in which a live board differs from ``GET …/board``."""
-    expected = board.world.ask(board.owner, "GET", f"{board.path}/board")
+    expected = ask(board, "GET", f"{board.path}/board")
     actual = live_board.to_json()
     differences = []
     for name, items in expected.items():

@@ -6,7 +6,7 @@ import pytest
 
 from stellary.core import NOBODY
 from tests.support import tables
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def notify(board, person, count):
         {"title": str(number), "columnId": board.columns[0]["id"], "assigneeId": person.id}
         for number in range(count)
     ]
-    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     return [
         notification["id"] for notification in board.world.ask(person, "GET", f"/notifications?limit={count}")
     ]

@@ -10,7 +10,7 @@ import pytest
 from stellary.contract.streaming import Follow
 from stellary.core import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
-from tests.support.boards import Board, create_board
+from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import ACCESS, dispatch, streams
 
 WRITERS, CARDS = 6, 15
@@ -96,7 +96,7 @@ def test_reader_waits_for_earlier_uncommitted_events(postgres_url):
 def test_batch_contains_the_next_position(core, board, record, monkeypatch):
     monkeypatch.setattr("stellary.core.notifications.stream.BATCH_SIZE", 200)
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(250)]
-    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     first = record.read(core, 0)
     remaining = record.read(core, first.position)
     assert (len(parse_batch(first)), first.more, remaining.more) == (200, True, False)
@@ -143,7 +143,7 @@ def test_reader_ahead_of_the_watermark_gets_nothing_twice(core, board, record):
 
 
 def test_token_receives_only_permitted_events(core, board):
-    board.world.ask(board.owner, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})
+    ask(board, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})
     board.card("Seen")
     types_by_scope = {}
     for scopes in (("projects:read",), ("projects:read", "pilotage:read")):

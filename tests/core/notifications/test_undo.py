@@ -5,19 +5,20 @@ from functools import partial
 import orjson
 import pytest
 
+from tests.support.boards import ask
 from tests.support.world import at_once
 
 
 def feed(board, query=""):
-    return board.world.ask(board.owner, "GET", f"{board.path}/activity?{query}")
+    return ask(board, "GET", f"{board.path}/activity?{query}")
 
 
 def change(board, card, **fields):
-    return board.world.ask(board.owner, "PATCH", board.of(card), fields)
+    return ask(board, "PATCH", board.of(card), fields)
 
 
 def undo(board, activity):
-    return board.world.ask(board.owner, "POST", f"{board.path}/activity/{activity['id']}/undo")
+    return ask(board, "POST", f"{board.path}/activity/{activity['id']}/undo")
 
 
 def error(board, activity):
@@ -186,7 +187,7 @@ def test_other_activities_cannot_be_undone(board):
     assert error(board, created)[:2] == (409, "not_undoable")
     change(board, card, title="Read")
     (updated,) = feed(board, "limit=1")
-    board.world.ask(board.owner, "DELETE", board.of(card))
+    ask(board, "DELETE", board.of(card))
     assert error(board, updated)[0] == 404
 
 

@@ -11,6 +11,7 @@ from stellary.core import NOBODY
 from stellary.core.pilotage.pilotage import create_todo
 from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support import tables
+from tests.support.boards import ask, status
 from tests.support.core_parts import paging
 from tests.support.world import at_once
 
@@ -185,9 +186,7 @@ def test_things_are_listed_by_status(pilotage_api, kind):
 
 def test_concurrent_changes_leave_a_consistent_mission(pilotage_api):
     def changing(mission, body):
-        return lambda: pilotage_api.world.status(
-            pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/pilotage/missions/{mission}", body
-        )
+        return lambda: status(pilotage_api, "PATCH", f"{pilotage_api.flat}/pilotage/missions/{mission}", body)
 
     for _ in range(6):
         mission = pilotage_api.mission(status="blocked", blockedReason="Waiting")["id"]
@@ -229,9 +228,7 @@ def test_todo_outlives_its_mission_and_priority(pilotage_api):
 
 def test_concurrently_deleted_mission_gets_no_todos(pilotage_api):
     def asking(method, tail, body=None):
-        return lambda: pilotage_api.world.status(
-            pilotage_api.owner, method, f"{pilotage_api.flat}/pilotage/{tail}", body
-        )
+        return lambda: status(pilotage_api, method, f"{pilotage_api.flat}/pilotage/{tail}", body)
 
     for _ in range(4):
         mission, todo = pilotage_api.mission()["id"], pilotage_api.todo()["id"]
@@ -245,8 +242,7 @@ def test_concurrently_deleted_mission_gets_no_todos(pilotage_api):
 def test_one_of_many_concurrent_deletions_succeeds(pilotage_api):
     mission = pilotage_api.mission()
     path = f"{pilotage_api.flat}/pilotage/missions/{mission['id']}"
-    answers = at_once(*[lambda: pilotage_api.world.status(pilotage_api.owner, "DELETE", path)] * 8)
-    assert Counter(answers) == {200: 1, 404: 7}
+    assert Counter(at_once(*[lambda: status(pilotage_api, "DELETE", path)] * 8)) == {200: 1, 404: 7}
 
 
 # ---------------------------------------------------------------------------------------------- the cycle
@@ -254,22 +250,11 @@ def test_one_of_many_concurrent_deletions_succeeds(pilotage_api):
 
 def test_workspace_has_a_pilotage_cycle(pilotage_api):
     assert pilotage_api.state()["cycle"] == "v1"
-    workspace = pilotage_api.world.ask(
-        pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"}
-    )
-    assert workspace["pilotageCycle"] == "v8"
-    assert pilotage_api.world.ask(pilotage_api.owner, "GET", pilotage_api.flat)["pilotageCycle"] == "v8"
-    assert (
-        pilotage_api.world.ask(pilotage_api.owner, "PATCH", pilotage_api.flat, {"name": "Renamed"})[
-            "pilotageCycle"
-        ]
-        == "v8"
-    )
+    assert ask(pilotage_api, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"})["pilotageCycle"] == "v8"
+    assert ask(pilotage_api, "GET", pilotage_api.flat)["pilotageCycle"] == "v8"
+    assert ask(pilotage_api, "PATCH", pilotage_api.flat, {"name": "Renamed"})["pilotageCycle"] == "v8"
     assert pilotage_api.state()["cycle"] == "v8"
-    assert (
-        pilotage_api.world.status(pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "x" * 51})
-        == 400
-    )
+    assert status(pilotage_api, "PATCH", pilotage_api.flat, {"pilotageCycle": "x" * 51}) == 400
 
 
 def test_pages_by_status_look_through_a_bounded_number_of_items(pilotage_api, monkeypatch):

@@ -10,6 +10,7 @@ from stellary.contract.errors import ServerError
 from stellary.core import NOBODY
 from stellary.core.pilotage import rules
 from tests.core.pilotage.pilotage_api import PilotageApi
+from tests.support.boards import ask
 
 STEPS = {
     "approved": ("review", {"approved": True}),
@@ -182,24 +183,23 @@ def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
     if status == "approved":
         step(pilotage_api, action, "approved")
     columns = f"{pilotage_api.path}/columns"
-    pilotage_api.world.ask(pilotage_api.owner, "PATCH", f"{columns}/{done['id']}", {"name": "Shipped"})
-    pilotage_api.world.ask(pilotage_api.owner, "POST", columns, {"name": "Done"})
+    ask(pilotage_api, "PATCH", f"{columns}/{done['id']}", {"name": "Shipped"})
+    ask(pilotage_api, "POST", columns, {"name": "Done"})
     renamed = pilotage_api.action(action)
     assert (renamed["payload"], renamed["problem"]) == (action["payload"], None)
     assert {(item["kind"], item["id"], item["name"]) for item in renamed["references"]} > {
         ("column", done["id"], "Shipped"),
         ("card", card["id"], "Write"),
     }
-    pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{columns}/{done['id']}")
+    ask(pilotage_api, "DELETE", f"{columns}/{done['id']}")
     lacking = pilotage_api.action(action)
     assert lacking["problem"] == "the column 'Shipped' was deleted"
     following = {"suggested": "approved", "approved": "applied"}[status]
     message = f"the action cannot be applied: {lacking['problem']}"
     assert cannot(pilotage_api, action, following) == (409, message, "action_failed")
     assert pilotage_api.action(action) == lacking
-    (entry,) = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.workspace.path}/trash")
-    path = f"{pilotage_api.workspace.path}/trash/{entry['id']}/restore"
-    pilotage_api.world.ask(pilotage_api.owner, "POST", path)
+    (entry,) = ask(pilotage_api, "GET", f"{pilotage_api.workspace.path}/trash")
+    ask(pilotage_api, "POST", f"{pilotage_api.workspace.path}/trash/{entry['id']}/restore")
     assert pilotage_api.action(action) == renamed
     if status == "suggested":
         step(pilotage_api, action, "approved")
@@ -210,8 +210,7 @@ def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(pilotag
     pilotage_api.card("Write")
     action = pilotage_api.approve("move_card", cardId="write", targetColumn="Done")
     assert cannot(pilotage_api, action, "rejected")[0] == 409
-    path = f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}"
-    pilotage_api.world.ask(pilotage_api.owner, "DELETE", path)
+    ask(pilotage_api, "DELETE", f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}")
     assert step(pilotage_api, action, "rejected")["status"] == "rejected"
     assert cannot(pilotage_api, action, "applied")[0] == 409
 
@@ -230,27 +229,27 @@ def test_failed_application_can_be_retried(pilotage_api):
     column = pilotage_api.columns[2]
     of_column = f"{pilotage_api.path}/columns/{column['id']}"
     pilotage_api.card(column=2)
-    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": 1})
+    ask(pilotage_api, "PATCH", of_column, {"wipLimit": 1})
     action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done")
     assert cannot(pilotage_api, action, "applied")[2] == "action_failed"
-    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": None})
+    ask(pilotage_api, "PATCH", of_column, {"wipLimit": None})
     assert step(pilotage_api, action, "applied")["status"] == "applied"
     assert pilotage_api.read(card)["columnId"] == column["id"]
 
 
 def test_partly_applied_action_is_rolled_back(pilotage_api):
     of_column = f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}"
-    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": 1})
+    ask(pilotage_api, "PATCH", of_column, {"wipLimit": 1})
     bulk = [{"title": "One", "column": "Done"}, {"title": "Two", "column": "Done"}]
     action = pilotage_api.approve("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
     assert cannot(pilotage_api, action, "applied")[0] == 409
-    assert pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/cards") == []
+    assert ask(pilotage_api, "GET", f"{pilotage_api.path}/cards") == []
 
 
 def test_full_column_refuses_application(pilotage_api):
     card = pilotage_api.card()
-    pilotage_api.world.ask(
-        pilotage_api.owner,
+    ask(
+        pilotage_api,
         "PATCH",
         f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}",
         {"wipLimit": 1},
@@ -269,7 +268,7 @@ def test_action_runs_with_the_rights_of_its_approver(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
     action = pilotage_api.approve("move_card", cardId=pilotage_api.card()["id"], targetColumn="Done", by=bob)
     step(pilotage_api, action, "applied")
-    moved = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/activity?type=card_moved")
+    moved = ask(pilotage_api, "GET", f"{pilotage_api.path}/activity?type=card_moved")
     assert [entry["actorId"] for entry in moved] == [bob.id]
     actor_by_type = {
         entry["type"]: entry["actorId"] for entry in pilotage_api.state("detailLevel=detailed")["history"]
@@ -286,9 +285,7 @@ def test_application_beyond_the_rights_of_the_approver_is_refused(pilotage_api):
     message = "the action cannot be applied: your role does not allow that"
     assert cannot(pilotage_api, action, "applied") == (409, message, "action_failed")
     assert pilotage_api.ask("GET", "missions") == []
-    pilotage_api.world.ask(
-        pilotage_api.owner, "PATCH", f"{pilotage_api.flat}/members/{bob.id}", {"pilotageRole": "owner"}
-    )
+    ask(pilotage_api, "PATCH", f"{pilotage_api.flat}/members/{bob.id}", {"pilotageRole": "owner"})
     assert step(pilotage_api, action, "applied")["status"] == "applied"
     assert [mission["createdById"] for mission in pilotage_api.ask("GET", "missions")] == [bob.id]
 
@@ -318,14 +315,10 @@ def test_internal_error_leaves_the_action_approved(pilotage_api, monkeypatch):
 def test_rules_act_on_applied_actions(pilotage_api):
     card = pilotage_api.card()
     rule = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
-    created_rule = pilotage_api.world.ask(
-        pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule
-    )
+    created_rule = ask(pilotage_api, "POST", f"{pilotage_api.path}/automations", rule)
     step(pilotage_api, pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done"), "applied")
     assert pilotage_api.read(card)["commentCount"] == 1
-    (trace,) = pilotage_api.world.ask(
-        pilotage_api.owner, "GET", f"{pilotage_api.path}/automations/{created_rule['id']}/traces"
-    )
+    (trace,) = ask(pilotage_api, "GET", f"{pilotage_api.path}/automations/{created_rule['id']}/traces")
     assert (trace["result"], trace["depth"]) == ("success", 0)
 
 
@@ -336,11 +329,9 @@ def test_a_rule_can_propose(pilotage_api):
         "payload": {"cardId": "Write"},
     }
     rule = {"trigger": "task_moved", "action": {"type": "propose_action", "params": propose}}
-    pilotage_api.world.ask(pilotage_api.owner, "POST", f"{pilotage_api.path}/automations", rule)
+    ask(pilotage_api, "POST", f"{pilotage_api.path}/automations", rule)
     card = pilotage_api.card()
-    pilotage_api.world.ask(
-        pilotage_api.owner, "PATCH", pilotage_api.of(card), {"columnId": pilotage_api.columns[2]["id"]}
-    )
+    ask(pilotage_api, "PATCH", pilotage_api.of(card), {"columnId": pilotage_api.columns[2]["id"]})
     (action,) = pilotage_api.ask("GET", "actions?status=suggested")
     assert (action["actionType"], action["problem"]) == ("archive_card", None)
 
@@ -355,7 +346,7 @@ def test_approval_ends_with_the_access_of_its_approver(pilotage_api, way):
     rejected = step(pilotage_api, pilotage_api.propose("create_todo", label="z"), "rejected", by=bob)
     if way == "organization":
         organization = pilotage_api.workspace.organization.path
-        pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{organization}/members/{bob.id}")
+        ask(pilotage_api, "DELETE", f"{organization}/members/{bob.id}")
     else:
         by = bob if way == "left" else pilotage_api.owner
         pilotage_api.world.ask(by, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
@@ -374,7 +365,7 @@ def test_approval_by_a_demoted_user_is_not_applied(pilotage_api):
     pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
     action = pilotage_api.approve("create_todo", label="x", by=boss)
     members = f"{pilotage_api.workspace.organization.path}/members/{boss.id}"
-    pilotage_api.world.ask(pilotage_api.owner, "PATCH", members, {"role": "member"})
+    ask(pilotage_api, "PATCH", members, {"role": "member"})
     assert pilotage_api.action(action)["status"] == "suggested"
 
 
@@ -427,7 +418,7 @@ def test_proposer_is_notified_of_the_outcome(pilotage_api):
         for notification in pilotage_api.world.ask(bob, "GET", "/notifications")
     ]
     assert types == ["action_applied", "action_approved"]
-    assert pilotage_api.world.ask(pilotage_api.owner, "GET", "/notifications") == []
+    assert ask(pilotage_api, "GET", "/notifications") == []
     step(pilotage_api, pilotage_api.propose("create_todo", label="y", by=bob), "rejected", by=bob)
     assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
 
@@ -435,6 +426,6 @@ def test_proposer_is_notified_of_the_outcome(pilotage_api):
 def test_former_member_is_not_notified(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
     action = pilotage_api.propose("create_todo", label="x", by=bob)
-    pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
+    ask(pilotage_api, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
     step(pilotage_api, action, "approved")
     assert pilotage_api.world.ask(bob, "GET", "/notifications") == []

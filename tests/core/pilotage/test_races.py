@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.support.boards import status
 from tests.support.world import at_once
 
 CLIENTS = 16
@@ -85,9 +86,7 @@ def test_concurrently_removed_approver_leaves_no_approval(pilotage_api, rounds):
         path = f"{pilotage_api.flat}/pilotage/actions/{action['id']}/review"
         statuses = at_once(
             lambda bob=bob, path=path: pilotage_api.world.status(bob, "POST", path, {"approved": True}),
-            lambda bob=bob: pilotage_api.world.status(
-                pilotage_api.owner, "DELETE", f"{pilotage_api.flat}/members/{bob.id}"
-            ),
+            lambda bob=bob: status(pilotage_api, "DELETE", f"{pilotage_api.flat}/members/{bob.id}"),
         )
         assert statuses in ([200, 200], [404, 200])
         assert pilotage_api.action(action)["status"] == "suggested"

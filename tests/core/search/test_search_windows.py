@@ -16,7 +16,7 @@ from stellary.core.search.prefixes import LONG, find_prefixes, number_prefix, wr
 from stellary.core.search.rules import fold, parse_terms
 from stellary.core.search.tables import IS_FRESH
 from tests.conftest import RUN
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.databases import KINDS
 from tests.support.plans import Statement, explain, sent_statements
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
@@ -62,7 +62,7 @@ class Workspaces:
     def follow(self, board: Board, path: str) -> tuple[list[dict], str]:
         """Return the hits of a page by its path, and the path of the next one."""
         link = board.world.call(board.owner, "GET", path).headers.get("link", "")
-        return board.world.ask(board.owner, "GET", path), link.partition("<")[2].partition(">")[0]
+        return ask(board, "GET", path), link.partition("<")[2].partition(">")[0]
 
     def walk(self, board: Board, query: str, **filters: str) -> list[dict]:
         """Return the hits of all pages."""
@@ -72,9 +72,9 @@ class Workspaces:
     def measure(self, board: Board, query: str) -> int:
         """Return the work of the database for the first page."""
         path = f"{board.flat}/search?{urlencode({'q': query})}"
-        board.world.ask(board.owner, "GET", path)
+        ask(board, "GET", path)
         with sent_statements() as statements:
-            board.world.ask(board.owner, "GET", path)
+            ask(board, "GET", path)
         return sum(map(self._measure_statement, statements))
 
     def _measure_statement(self, statement: Statement) -> int:
@@ -261,7 +261,7 @@ def test_job_runs_again_at_once_while_there_is_more_to_index(core, world, monkey
     assert job.due_at - job.created_at == indexing.PAUSE
     with core.database.reading() as connection:
         assert connection.execute(select(entries.c.id).where(IS_FRESH)).all() == []
-    assert board.world.ask(board.owner, "DELETE", board.path) is not None
+    assert ask(board, "DELETE", board.path) is not None
     assert find_wrong_prefixes(core) == set()
 
 

@@ -12,6 +12,7 @@ from stellary.core import NOBODY, Core, DeliveryResult
 from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
+from tests.support.boards import ask, status
 from tests.support.core_parts import WebhookWorker, jobs, system_clock
 from tests.support.plans import explain, sent_statements, steps_that_read_much
 from tests.support.world import at_once
@@ -60,7 +61,7 @@ def receivers(webhook_api):
 
 def make_cards(webhook_api, count):
     cards = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
-    webhook_api.world.ask(webhook_api.owner, "POST", f"{webhook_api.path}/cards/bulk", {"cards": cards})
+    ask(webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": cards})
 
 
 def wait_for(condition):
@@ -194,9 +195,9 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(webhook_api, receivers, ho
     if how == "redeliver":
         (failed,) = webhook_api.deliveries(hook, "status=failed")
         path = f"{webhook_api.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
-        assert webhook_api.world.status(webhook_api.owner, "POST", path) == 200
+        assert status(webhook_api, "POST", path) == 200
     else:
-        webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"url": DEAD + "new"})
+        ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {"url": DEAD + "new"})
     # What was tried keeps its own pauses.
     assert webhook_api.worker.run_due() >= 4
 

@@ -15,6 +15,7 @@ from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core import NOBODY, DeliveryResult
 from stellary.core.webhooks import outbox
 from tests.core.webhooks.webhook_api import URL
+from tests.support.boards import ask, status
 from tests.support.core_parts import cards, paging
 from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import at_once
@@ -29,15 +30,15 @@ def test_secret_of_a_webhook_is_shown_once(webhook_api):
     hook = webhook_api.hook("card_moved", "card_moved")
     assert hook.pop("secret").startswith("whsec_")
     assert (hook["url"], hook["events"], hook["active"]) == (URL, ["card_moved"], True)
-    assert webhook_api.world.ask(webhook_api.owner, "GET", f"{webhook_api.flat}/webhooks") == [hook]
-    changed = webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"events": []})
+    assert ask(webhook_api, "GET", f"{webhook_api.flat}/webhooks") == [hook]
+    changed = ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {"events": []})
     assert changed == {**hook, "events": [], "updatedAt": changed["updatedAt"]}
-    assert webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {}) == changed
+    assert ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {}) == changed
 
 
 def test_update_with_the_same_values_in_the_same_moment_changes_nothing(webhook_api):
     hook = webhook_api.hook("card_moved")
-    same = webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": True})
+    same = ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {"active": True})
     assert same == {name: value for name, value in hook.items() if name != "secret"}
 
 
@@ -73,8 +74,8 @@ def test_webhook_needs_a_public_url(webhook_api, url, message):
 def test_private_address_is_accepted_if_allowed(webhook_api):
     webhook_api.world.core.env.private_webhooks = True
     assert (
-        webhook_api.world.ask(
-            webhook_api.owner,
+        ask(
+            webhook_api,
             "PATCH",
             webhook_api.of_hook(webhook_api.hook(url="http://127.0.0.1:8080/")),
             {"url": "http://localhost/", "active": False},
@@ -103,7 +104,7 @@ def test_workspace_has_at_most_twenty_webhooks(webhook_api):
     path = f"{webhook_api.flat}/webhooks"
 
     def make():
-        return webhook_api.world.status(webhook_api.owner, "POST", path, {"url": URL})
+        return status(webhook_api, "POST", path, {"url": URL})
 
     assert Counter(at_once(*[make] * 4)) == {201: 2, 409: 2}
     assert problem(webhook_api, path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
@@ -138,10 +139,7 @@ def test_activity_is_sent_once_and_signed(webhook_api):
 def test_webhook_receives_its_events_only(webhook_api):
     webhook_api.hook(active=False)
     moved, all_of_it = webhook_api.hook("card_moved"), webhook_api.hook()
-    card = webhook_api.card()
-    webhook_api.world.ask(
-        webhook_api.owner, "PATCH", webhook_api.of(card), {"columnId": webhook_api.columns[1]["id"]}
-    )
+    ask(webhook_api, "PATCH", webhook_api.of(webhook_api.card()), {"columnId": webhook_api.columns[1]["id"]})
     webhook_api.send()
     assert [delivery["event"] for delivery in webhook_api.deliveries(moved)] == ["card_moved"]
     assert [delivery["event"] for delivery in webhook_api.deliveries(all_of_it)] == [
@@ -157,7 +155,7 @@ def test_rolled_back_change_sends_no_message(webhook_api):
     with suppress(LookupError), webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         cards.create_card(uow, ref, CreateCard(title="Never"))
         raise LookupError
-    assert webhook_api.world.status(webhook_api.owner, "POST", path, {"title": ""}) == 400
+    assert status(webhook_api, "POST", path, {"title": ""}) == 400
     assert (webhook_api.deliveries(hook), webhook_api.send()) == ([], [])
 
 
@@ -174,9 +172,7 @@ def test_bulk_change_writes_its_messages_with_few_statements(webhook_api, statem
     def make(count):
         many = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
         with statements() as sent_statements:
-            webhook_api.world.ask(
-                webhook_api.owner, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many}
-            )
+            ask(webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many})
         return len(sent_statements)
 
     assert make(3) == make(40)
@@ -287,7 +283,7 @@ def test_a_message_is_sent_again_with_the_same_id(webhook_api):
     webhook_api.send()
     (delivery,) = webhook_api.deliveries(hook)
     path = f"{webhook_api.of_hook(hook)}/deliveries/{delivery['id']}/redeliver"
-    again = webhook_api.world.ask(webhook_api.owner, "POST", path)
+    again = ask(webhook_api, "POST", path)
     assert (again["status"], again["id"]) == ("pending", delivery["id"])
     assert problem(webhook_api, path, None) == (409, "the message is being delivered already")
     webhook_api.send()
@@ -316,7 +312,7 @@ def test_body_of_a_delivered_message_is_deleted_after_a_day(webhook_api):
         409,
         "the message was delivered more than a day ago, and its body was deleted",
     )
-    assert webhook_api.world.ask(webhook_api.owner, "POST", f"{path}{failed['id']}/redeliver")["payload"]
+    assert ask(webhook_api, "POST", f"{path}{failed['id']}/redeliver")["payload"]
 
 
 def test_concurrent_redeliveries_succeed_once(webhook_api):
@@ -324,15 +320,14 @@ def test_concurrent_redeliveries_succeed_once(webhook_api):
     webhook_api.card()
     webhook_api.send()
     path = f"{webhook_api.of_hook(hook)}/deliveries/{webhook_api.deliveries(hook)[0]['id']}/redeliver"
-    answers = at_once(*[lambda: webhook_api.world.status(webhook_api.owner, "POST", path)] * 3)
-    assert Counter(answers) == {200: 1, 409: 2}
+    assert Counter(at_once(*[lambda: status(webhook_api, "POST", path)] * 3)) == {200: 1, 409: 2}
     assert len(webhook_api.send()) == 1
 
 
 def test_disabled_webhook_gives_up_pending_messages(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
-    webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": False})
+    ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {"active": False})
     assert webhook_api.send() == []
     (delivery,) = webhook_api.deliveries(hook)
     assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "the webhook is disabled")
@@ -344,7 +339,7 @@ def test_deletion_removes_pending_messages(webhook_api, deleted):
     webhook_api.card()
     paths = {"webhook": webhook_api.of_hook(hook), "workspace": webhook_api.flat}
     if deleted == "webhook":
-        webhook_api.world.ask(webhook_api.owner, "DELETE", paths[deleted])
+        ask(webhook_api, "DELETE", paths[deleted])
     else:
         webhook_api.world.delete_for_good(webhook_api.owner, paths[deleted])
     assert webhook_api.send() == []
@@ -358,7 +353,7 @@ def test_deletion_during_a_delivery_leaves_no_job(webhook_api):
     webhook_api.card()
 
     def delete_webhook(request):
-        webhook_api.world.ask(webhook_api.owner, "DELETE", webhook_api.of_hook(hook))
+        ask(webhook_api, "DELETE", webhook_api.of_hook(hook))
         return DeliveryResult(500)
 
     webhook_api.world.core.env.webhook_sender = delete_webhook
