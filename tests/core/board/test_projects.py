@@ -126,14 +126,6 @@ def test_project_is_deleted_with_all_that_is_in_it(card_api):
     assert other.read(other_card)["title"] == "a card"
 
 
-def test_every_member_of_the_workspace_reads_and_writes_the_board(card_api):
-    bob = card_api.world.person("bob")
-    card_api.world.join(bob, card_api.workspace)
-    todo = card_api.columns()[0]["id"]
-    assert card_api.world.status(bob, "POST", f"{card_api.path}/columns/{todo}/cards", {"title": "t"}) == 201
-    assert card_api.world.status(bob, "PATCH", card_api.path, {"name": "t"}) == 200
-
-
 # ---------------------------------------------------------------------------------------------- members
 
 
