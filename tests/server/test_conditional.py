@@ -140,6 +140,7 @@ def write(board: Board, kind: str) -> None:
         ask(owner, "DELETE", board.of(card))
 
 
+@pytest.mark.slow("makes random writes")
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(st.sampled_from(WRITES), min_size=1, max_size=6))
 def test_304_is_never_stale_after_random_writes(served: Served, kinds: list[str]):

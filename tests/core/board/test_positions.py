@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ def test_closed_row_either_ascends_between_its_ends_or_asks_for_more(row, data):
         assert (assigned[0], assigned[-1]) == (row[0], row[-1])
 
 
+@pytest.mark.slow("inserts thousands of times")
 def test_repeated_insertion_at_one_position_rewrites_few_cards():
     row, written = list(range(0, 200 * GAP, GAP)), 0
     for _ in range(3_000):

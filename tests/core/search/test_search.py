@@ -492,6 +492,7 @@ TEXTS = st.text("ab é-", min_size=1, max_size=6).filter(str.strip)
 STEPS = st.lists(st.tuples(st.sampled_from(DOINGS), st.integers(0, 5), TEXTS), min_size=8, max_size=30)
 
 
+@pytest.mark.slow("makes random changes")
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_index_matches_the_data_after_random_changes(board, steps):
