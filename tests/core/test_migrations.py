@@ -234,6 +234,7 @@ def test_database_of_a_newer_version_is_rejected_unchanged(core):
         assert uow.connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
 
 
+@pytest.mark.slow("starts a process")
 def test_several_processes_migrate_at_once(empty_url):
     processes = [context.Process(target=databases.migrate, args=(empty_url,)) for _ in range(3)]
     for process in processes:

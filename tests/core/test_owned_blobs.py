@@ -98,6 +98,7 @@ def test_older_copy_of_a_database_leaves_its_files(files, other, places):
         original.sweep()
 
 
+@pytest.mark.slow("copies a database several times")
 def test_two_live_copies_that_sweep_in_turn_delete_nothing(files, other, places):
     copy_database(files.core.database, other.database, files.core.list_files)
     files.upload(b"After the copy.")

@@ -257,6 +257,7 @@ def test_unit_that_ends_in_time_is_left_alone(postgres_url, monkeypatch):
         assert len(pids) == 1
 
 
+@pytest.mark.slow("waits for a time-out of two seconds")
 def test_connecting_to_a_server_that_says_nothing_ends(monkeypatch):
     with (
         closing(socket.create_server(("127.0.0.1", 0))) as silent,

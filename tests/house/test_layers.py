@@ -158,6 +158,7 @@ def inner_imports() -> dict[Path, set[str]]:
     }
 
 
+@pytest.mark.slow("reads all sources")
 def test_tests_import_only_their_own_area(inner_imports):
     """The rest comes from ``tests.support`` or the public modules, so that a module moves with its own tests."""
     foreign = [

@@ -40,6 +40,7 @@ KILLED = ("age >= 18", "age > 18", "tests/test_shop.py::test_ages")
 SURVIVOR = ("age < 18", "age <= 18", "tests/test_shop.py")
 
 
+@pytest.mark.slow("reads all sources")
 def test_each_mutant_can_be_tried():
     table = load_mutants(ROOT)
     assert find_problems(ROOT, table) == []

@@ -54,6 +54,7 @@ def test_attribute_exists(name):
     assert name in web.RequestHandler.__slots__, f"{CHANGED}there is no RequestHandler.{name}"
 
 
+@pytest.mark.slow("waits for a second of the clock")
 async def test_connection_waits_except_while_a_request_is_answered():
     release = asyncio.Event()
     async with connect(release) as connection:
@@ -68,6 +69,7 @@ async def test_connection_waits_except_while_a_request_is_answered():
     assert task.done(), f"{CHANGED}_task_handler"
 
 
+@pytest.mark.slow("waits for a second of the clock")
 async def test_time_of_the_last_response_is_known():
     release = asyncio.Event()
     async with connect(release) as connection:

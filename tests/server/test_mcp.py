@@ -465,6 +465,7 @@ def test_program_takes_reports_and_completes_a_mission(site, worker):
     assert [comment["content"] for comment in comments] == ["Begun.", "Done."]
 
 
+@pytest.mark.slow("waits for a mission")
 def test_program_waits_for_its_next_mission(site, worker):
     site.board.card("Write the spec")
     began = time.monotonic()

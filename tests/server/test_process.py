@@ -235,6 +235,7 @@ def test_server_listens_during_its_stop_delay_until_a_second_ctrl_c(tmp_path):
         assert server.wait() == 130
 
 
+@pytest.mark.slow("starts a server")
 def test_core_of_a_server_that_fails_is_closed_after_its_threads_have_ended(tmp_path):
     ours, theirs = context.Pipe(duplex=False)
     settings = Settings(data_dir=tmp_path, limits=NO_LIMITS, bcrypt_rounds=4, log="off")

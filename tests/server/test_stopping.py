@@ -98,6 +98,7 @@ def test_request_in_progress_is_answered_during_a_stop(sqlite_server: Running):
         assert pending.result().status == 201
 
 
+@pytest.mark.slow("waits for a second of the clock")
 def test_stop_closes_idle_connections(sqlite_server: Running):
     with sqlite_server.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -531,6 +531,7 @@ def test_plans_of_one_user_leave_threads_to_others(server, core, slow_planner):
         assert {plan.result().status for plan in plans} == {201}
 
 
+@pytest.mark.slow("waits for a turn of a second")
 def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, slow_planner):
     board = create_board(core)
     drafts, bearer = f"{board.flat}/project-drafts", board.bearer

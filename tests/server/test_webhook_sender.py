@@ -182,6 +182,7 @@ def sending_core(core: Core) -> Core:
     return core
 
 
+@pytest.mark.slow("delivers to a server")
 def test_example_receives_messages_of_a_server(sending_core: Core, capsys: pytest.CaptureFixture[str]):
     world = World(sending_core)
     ann = world.person("ann")
@@ -198,6 +199,7 @@ def test_example_receives_messages_of_a_server(sending_core: Core, capsys: pytes
     ]
 
 
+@pytest.mark.slow("waits before it delivers again")
 def test_unavailable_receiver_gets_the_message_later(sending_core: Core, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 100,) * 3)
     world = World(sending_core)

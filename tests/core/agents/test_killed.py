@@ -220,6 +220,7 @@ def test_mission_is_done_once_when_every_step_kills_its_worker(begin, mode):
     assert life.deaths >= 10
 
 
+@pytest.mark.slow("kills a process again and again")
 @pytest.mark.race
 @pytest.mark.parametrize("mode", MODES)
 def test_mission_survives_a_kill_at_any_transaction(begin, mode, rounds):
@@ -238,6 +239,7 @@ def test_mission_survives_a_kill_at_any_transaction(begin, mode, rounds):
             return
 
 
+@pytest.mark.slow("kills a process again and again")
 def test_mission_that_kills_every_worker_is_given_up(begin):
     life = begin("autonomous")
     for _ in range(5):
@@ -259,6 +261,7 @@ def work_concurrently(url: str, mission_id: str, gate: Any) -> None:
     core.close()
 
 
+@pytest.mark.slow("kills a process again and again")
 @pytest.mark.parametrize("mode", ["supervised", "autonomous"])
 def test_two_processes_take_each_step_of_a_mission_once(begin, mode):
     whole = begin(mode)

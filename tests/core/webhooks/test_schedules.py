@@ -288,6 +288,7 @@ def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, runni
     assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
 
 
+@pytest.mark.slow("delivers to slow receivers")
 def test_receivers_that_failed_before_get_a_share_of_the_threads(
     webhook_api, receivers, running_worker, monkeypatch
 ):
