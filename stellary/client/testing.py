@@ -237,10 +237,13 @@ def _check(endpoint: AnyEndpoint, answer: Answer) -> None:
     if isinstance(answer, (ApiError, RawResponse)) or callable(answer):
         return
     kind: Any = bytes if endpoint.returns_file else endpoint.returns
-    several = endpoint.many or endpoint.is_stream
+    # ``list[Card]`` is a list without pages.
+    is_list = endpoint.many or get_origin(kind) is list
+    kind = get_args(kind)[0] if get_origin(kind) is list else get_origin(kind) or kind
+    several = is_list or endpoint.is_stream
     rows = answer if several and isinstance(answer, (list, tuple)) else [answer]
-    if (endpoint.many and rows is not answer) or not all(isinstance(row, kind) for row in rows):
-        expected = f"a list of {kind.__name__}" if endpoint.many else kind.__name__
+    if (is_list and rows is not answer) or not all(isinstance(row, kind) for row in rows):
+        expected = f"a list of {kind.__name__}" if is_list else kind.__name__
         raise TypeError(f"{endpoint.operation} answers {expected}, not {answer!r}")
 
 

@@ -8,7 +8,7 @@ from stellary import Invalid, MethodNotAllowed, NotFound, RateLimited, Stellary,
 from stellary.client.testing import RecordingPort, make, sign_webhook
 from stellary.client.webhooks import verify
 from stellary.contract import ENDPOINTS
-from stellary.contract.cards import Card
+from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
 from stellary.contract.port import RawResponse
@@ -43,6 +43,13 @@ def test_answers_are_returned_in_order_and_the_last_is_repeated(port, cards):
     first, second = make(Card), make(Card)
     port.answer("cards.get", first, second)
     assert [cards.get("x"), cards.get("x"), cards.get("x")] == [first, second, second]
+
+
+def test_answer_can_be_a_list_without_pages(port, cards):
+    port.answer("cards.create_many", [make(Card, title="One")])
+    assert [
+        card.title for card in cards.create_many(cards=[CardInColumn(column_id="a" * 24, title="One")])
+    ] == ["One"]
 
 
 def test_an_answer_can_be_an_error(port, cards):
@@ -123,9 +130,11 @@ def test_a_request_that_the_api_refuses_is_refused(port):
         ("cards.get", None),
         ("cards.list", make(Card)),
         ("cards.list", [make(Column)]),
+        ("cards.create_many", make(Card)),
+        ("cards.create_many", [make(Column)]),
         ("attachments.download", "text"),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_answer_of_another_type_raises(port, cards, operation, answer):
     with pytest.raises(TypeError, match=rf"^{operation} answers "):
