@@ -109,6 +109,7 @@ def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
             disk.acknowledge(title)
 
 
+@pytest.mark.slow("reads thousands of states of a disk")
 def test_nothing_acknowledged_is_lost(run, tmp_path):
     crashed_run = run("FULL")
     written = {entry.name for entry in crashed_run.disk.log if entry.kind == "write"}
@@ -119,6 +120,7 @@ def test_nothing_acknowledged_is_lost(run, tmp_path):
     assert [titles for titles in lost if titles] == []
 
 
+@pytest.mark.slow("reads thousands of states of a disk")
 def test_unsafe_setting_is_detected(run, tmp_path):
     lost = run("NORMAL").find_lost(tmp_path)
     assert [titles for titles in lost if titles] != []

@@ -46,6 +46,7 @@ def recorded_requests() -> list[Recorded]:
     return record_all_requests()
 
 
+@pytest.mark.slow("walks over all handles")
 def test_handles_reach_every_endpoint(recorded_requests):
     reached = {request.operation for request in recorded_requests}
     expected = {endpoint.operation for endpoint in ENDPOINTS} - NOT_OF_THE_CLIENT
@@ -57,6 +58,7 @@ def test_left_out_operations_exist():
     assert {endpoint.operation for endpoint in ENDPOINTS} >= NOT_OF_THE_CLIENT
 
 
+@pytest.mark.slow("walks over all handles")
 def test_methods_and_paths_are_those_of_the_contract(recorded_requests):
     by_operation = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
     for request in recorded_requests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -54,26 +55,24 @@ def test_case_is_slow_by_what_it_uses():
     assert find_reason(test_last_line_says_what_was_left_out) is None
 
 
-def test_unmarked_case_that_is_not_quick_fails(tmp_path):
+@pytest.mark.parametrize("processes", [0, 2])
+def test_unmarked_case_that_is_not_quick_fails(tmp_path, processes):
     (tmp_path / "test_sample.py").write_text(SAMPLE)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    options = [
-        "-p",
-        "tests.support.slow_cases",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        tmp_path,
-    ]
-    command = [sys.executable, "-m", "pytest", *options, "-c", tmp_path / "pytest.ini", "-m", "not slow"]
-    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
-    failed = sorted(
-        line.split("::")[1].split()[0] for line in output.splitlines() if line.startswith("ERROR")
+    options = ["-p", "tests.support.slow_cases", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
+    options += ["-c", tmp_path / "pytest.ini", "-m", "not slow", f"-n{processes}", tmp_path]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_PLUGINS": "tests.support.slow_cases"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
-    assert failed == ["test_asleep", "test_busy"]
-    assert output.splitlines()[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
+    lines = done.stdout.splitlines()
+    failed = sorted(line.split("::")[1].split()[0] for line in lines if line.startswith("ERROR"))
+    assert (done.returncode, failed) == (1, ["test_asleep", "test_busy"]), done.stdout
+    assert lines[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
 
 
 def test_last_line_says_what_was_left_out():

@@ -63,7 +63,9 @@ class Reachable:
             request_headers.setdefault("content-type", "application/json")
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, data, request_headers)
+            # A server may answer, and close the connection, before it has read the body.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, data, request_headers)
             return read(connection.getresponse())
         finally:
             connection.close()

@@ -10,6 +10,8 @@ import functools
 import inspect
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -39,6 +41,8 @@ REASONS = {
 }
 """Modules of which a slow case uses something, and what it then does."""
 
+TOO_SLOW = pytest.StashKey[list[str]]()
+"""The unmarked cases of a run with several processes that were not quick."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 LEFT_OUT_NAMES = {
     "packaging": "of packages",
@@ -58,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count what is left out, and how long tests sleep."""
     config.stash[LEFT_OUT] = Counter()
+    config.stash[TOO_SLOW] = []
     _count_sleep()
 
 
@@ -203,7 +208,10 @@ def count_to_a_million() -> float:
 def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
-    """Run a case, and report a failure if it is neither marked nor quick in any of three tries."""
+    """Run a case, and report a failure if it is neither marked nor quick in any of three tries.
+
+    Processes beside each other slow each other down. There, the case is only noted, and tried alone at the end.
+    """
     clock = Clock()
     result = yield
     excess = None if _may_be_slow(item) else clock.exceeds()
@@ -215,7 +223,9 @@ def pytest_runtest_protocol(
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         # A case that fails is reported for that.
         excess = clock.exceeds() if all(report.passed for report in reports) else None
-    if excess:
+    if excess and hasattr(item.config, "workerinput"):
+        item.config.stash[TOO_SLOW].append(item.nodeid)
+    elif excess:
         text = f"{item.nodeid} {excess}: make it quicker, or mark it: @pytest.mark.slow('what it does')"
         report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "teardown")
         item.ihook.pytest_runtest_logreport(report=report)
@@ -246,16 +256,26 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Report what a worker has left out."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = dict(session.config.stash[LEFT_OUT])
+    """Report what a worker has left out and noted; with all of it, try the slow cases alone."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput |= {"left_out": dict(config.stash[LEFT_OUT]), "too_slow": config.stash[TOO_SLOW]}
+    elif config.stash[TOO_SLOW]:
+        options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        profile = f"--hypothesis-profile={settings.get_current_profile_name()}"
+        command = [sys.executable, "-m", "pytest", *options, profile, *config.stash[TOO_SLOW]]
+        done = subprocess.run(command, cwd=config.rootpath, capture_output=True, text=True)
+        if done.returncode:
+            config.get_terminal_writer().line(f"\nnot quick, also alone:\n{done.stdout}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
-    """Read what a worker has left out: all have the same cases to choose from."""
-    if counts := getattr(node, "workeroutput", {}).get("left_out"):
-        node.config.stash[LEFT_OUT] = Counter(counts)
+    """Read what a worker has left out, which is the same in each, and noted."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[LEFT_OUT] = Counter(output.get("left_out", {})) or node.config.stash[LEFT_OUT]
+    node.config.stash[TOO_SLOW] += output.get("too_slow", [])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -114,6 +114,7 @@ def test_page_costs_the_same_in_a_large_project(boards: Boards):
     assert {name: cost for name, cost in costs.items() if cost[1] > RATIO_MAX * cost[0]} == {}
 
 
+@pytest.mark.slow("reads a large project")
 def test_filters_by_an_index_find_few_cards_on_the_first_page(boards: Boards):
     sizes = {
         name: len(boards.read(boards.large, query)[0])
