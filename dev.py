@@ -267,7 +267,7 @@ def chooses_processes(argument: str) -> bool:
     return argument.startswith(("-n", "--numprocesses", "--pdb")) or names_path(argument)
 
 
-def affected(arguments: list[str]) -> None:
+def list_affected_parts(arguments: list[str]) -> None:
     """Print the parts of WIDE of which a file has changed, or all with CI_ALL=1: `affected`."""
     refuse(arguments)
     print(*sorted(find_affected_parts(read_changed_files())))
@@ -581,7 +581,7 @@ def refuse(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
-    "affected": affected,
+    "affected": list_affected_parts,
     "nightly": nightly,
     "coverage": coverage,
     "check": check,
