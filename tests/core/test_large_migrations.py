@@ -59,6 +59,7 @@ def fill(url, count):
 
 
 @pytest.mark.slow("migrates many rows")
+@pytest.mark.wide(when="migrations")
 def test_thousands_of_cards_get_a_column_its_values_and_an_index(database_url, next_version):
     fill(database_url, CARDS)
     next_version.write(SHADE, UPDATE.format(""), INDEX)
@@ -74,6 +75,7 @@ def test_thousands_of_cards_get_a_column_its_values_and_an_index(database_url, n
 
 
 @pytest.mark.slow("migrates many rows")
+@pytest.mark.wide(when="migrations")
 def test_a_batch_is_committed_before_the_next_one(postgres_url, next_version):
     fill(postgres_url, 2_500)
     update = UPDATE.format(", size=200")
@@ -141,6 +143,7 @@ def plain(url):
 
 
 @pytest.mark.slow("migrates many rows")
+@pytest.mark.wide(when="migrations")
 def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url, next_version, caplog):
     """Check that a migration does not wait long for a lock, since later queries queue behind it."""
     caplog.set_level(logging.INFO, "stellary.core")
