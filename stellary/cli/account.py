@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
+from stellary.cli.config import COMPLETIONS
 from stellary.cli.finding import match_one
 from stellary.cli.options import Group, has_terminal
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
@@ -163,6 +164,7 @@ def logout(session: CommandContext) -> None:
         with suppress(StellaryError), Stellary(_resolve_url(session, None), token) as client:
             client.auth.logout()
     session.save(token=None, org=None, workspace=None, project=None)
+    session.path.with_name(COMPLETIONS).unlink(missing_ok=True)
     print_line("Logged out.")
 
 

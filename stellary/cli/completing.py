@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stellary import StellaryError
-from stellary.cli.config import write_private
+from stellary.cli.config import COMPLETIONS, write_private
 from stellary.cli.session import CommandContext, select_workspace
 from stellary.contract.projects import Board
 
@@ -52,7 +52,7 @@ def _load_recent(
     """
     place = [kind, *(session.setting(name) for name in ("url", "token", "org", "workspace"))]
     key = hashlib.sha256(json.dumps(place).encode()).hexdigest()
-    path, now = session.path.with_name("completions.json"), time.time()
+    path, now = session.path.with_name(COMPLETIONS), time.time()
     entries: dict[str, tuple[float, list[tuple[str, str]]]] = {}
     with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
         stored = json.loads(path.read_bytes()).items()
@@ -61,7 +61,8 @@ def _load_recent(
         return entries[key][1]
     names = list(load())
     if names:
-        write_private(path, {**entries, key: (now + RECENT, names)})
+        with contextlib.suppress(OSError):
+            write_private(path, {**entries, key: (now + RECENT, names)})
     return names
 
 

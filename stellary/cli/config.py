@@ -12,6 +12,8 @@ import attrs
 import click
 
 VARIABLE = "STELLARY_CONFIG"
+COMPLETIONS = "completions.json"
+"""The file beside it with the names that a shell has offered recently."""
 
 
 @attrs.frozen

@@ -24,7 +24,7 @@ NONE = "none"
 
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DISTANCE = re.compile(r"(?:\+|in )(\d{1,4}) ?(d|w)(?:ays?|eeks?)?")
+_DISTANCE = re.compile(r"(?:\+|in )(\d{1,4}) ?(d(?:ays?)?|w(?:eeks?)?)")
 
 
 class DayParam(click.ParamType[date]):
@@ -40,7 +40,7 @@ class DayParam(click.ParamType[date]):
         if weekdays:
             return today + timedelta(days=(weekdays[0] - today.weekday() - 1) % 7 + 1)
         if amount := _DISTANCE.fullmatch(text):
-            return today + timedelta(days=int(amount[1]) * (7 if amount[2] == "w" else 1))
+            return today + timedelta(days=int(amount[1]) * (7 if amount[2][0] == "w" else 1))
         with suppress(ValueError):
             moment = datetime.fromisoformat(str(value))
             return moment.date() if re.fullmatch(r"[\d-]+", text) else moment.astimezone()

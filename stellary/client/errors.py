@@ -152,6 +152,10 @@ class UnverifiedWebhook(StellaryError, ValueError):
     """A message is not from the webhook, or is too old."""
 
 
+class ArgumentError(TypeError):
+    """An argument of a method has the wrong type."""
+
+
 def check_type(name: str, value: object, *kinds: type) -> None:
     """Check the class of an argument.
 
@@ -161,8 +165,8 @@ def check_type(name: str, value: object, *kinds: type) -> None:
         kinds: The classes that it may have.
 
     Raises:
-        TypeError: It has another class.
+        ArgumentError: It has another class.
     """
     if not isinstance(value, kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")
+        raise ArgumentError(f"{name} must be {expected}, not {type(value).__name__}")

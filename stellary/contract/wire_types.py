@@ -43,7 +43,14 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
         return _format_fields(self, UNSET)
 
 
-class Value(Displayable):
+# A subclass at run time would need the metaclass of ``Mapping``, which slows ``isinstance`` down.
+if typing.TYPE_CHECKING:
+    _Mapping = Mapping[str, object]
+else:
+    _Mapping = object
+
+
+class Value(Displayable, _Mapping):
     """The base class of response values. They compare by their fields; treat them as immutable.
 
     A value is also a mapping of its fields, so that ``dict(card)`` and ``pandas.DataFrame(cards)`` work.
@@ -73,16 +80,12 @@ class Value(Displayable):
             changes: The new values of fields, by name.
         """
         copy = object.__new__(type(self))
-        copy.__setstate__(({**dict(self.items()), **changes}, self.raw))
+        copy.__setstate__(({**self, **changes}, self.raw))
         return copy
 
-    def items(self) -> Iterator[tuple[str, object]]:
-        """Yield the names of the fields with their values."""
-        return ((name, getattr(self, name)) for name in _names(type(self)))
-
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the fields."""
-        return _names(type(self))
+    if not typing.TYPE_CHECKING:
+        get, keys, items, values = Mapping.get, Mapping.keys, Mapping.items, Mapping.values
+        __contains__ = Mapping.__contains__
 
     def __iter__(self) -> Iterator[str]:
         return iter(_names(type(self)))

@@ -107,16 +107,20 @@ def test_words_are_completed(shell):
 
 def test_names_of_projects_are_kept_for_a_minute(shell, monkeypatch):
     assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
-    kept = shell.config.with_name("completions.json")
-    assert kept.stat().st_mode & 0o077 == 0
-    kept.write_text(kept.read_text().replace("LAUNCH", "LATER"))
+    names = shell.config.with_name("completions.json")
+    assert names.stat().st_mode & 0o077 == 0
+    names.write_text(names.read_text().replace("LAUNCH", "LATER"))
     assert complete(shell, "use", "--project", "la") == ["LATER"]
     now = time.time()
     monkeypatch.setattr("stellary.cli.completing.time.time", lambda: now + 61)
     assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
     for text in ("", "[3]", '{"a": 3}', '{"a": ["x"]}'):
-        kept.write_text(text)
+        names.write_text(text)
         assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
+    names.unlink()
+    names.mkdir()
+    assert complete(shell, "use", "--project", "la") == ["LAUNCH"], "names are shown if they cannot be kept"
+    names.rmdir()
     assert complete(shell, "card", "list", "--scope", "mark") == ["Marketing"]
     assert complete(shell, "card", "edit", "LAUNCH-1", "--add-label", "b") == ["Bug"]
     assert complete(shell, "card", "list", "--assignee", "") == ["me", "jane@example.com"]

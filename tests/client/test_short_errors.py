@@ -12,6 +12,7 @@ import pytest
 
 from stellary import AsyncStellary, NotFound, Stellary, StellaryError
 from stellary.client import project_setup
+from stellary.client.calling import call
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.port import RawRequest, RawResponse
@@ -48,7 +49,7 @@ async def read_first(items: object) -> object:
 
 
 @for_each(
-    "call",
+    "method",
     [
         lambda board: board.cards.get("c1"),
         lambda board: board.cards.list(),
@@ -62,18 +63,28 @@ async def read_first(items: object) -> object:
         lambda board: board.cards.update("c1", title=make(Card)),
         lambda board: board.cards.update("c1", title=object()),
         lambda board: board.cards.update("c1", order=float("nan")),
+        lambda board: board.cards(3),
+        lambda board: board.cards.create(),
+        lambda board: board.cards.list("k1"),
     ],
 )
-def test_traceback_of_an_error_has_at_most_one_frame_of_the_client(call):
+def test_traceback_of_an_error_has_at_most_one_frame_of_the_client(method):
     async def run() -> None:
-        result = call(ASYNC_BOARD)
+        result = method(ASYNC_BOARD)
         await (result if inspect.isawaitable(result) else read_first(result))
 
-    for attempt in (lambda: list(call(BOARD)), lambda: asyncio.run(run())):
+    for attempt in (lambda: list(method(BOARD)), lambda: asyncio.run(run())):
         with pytest.raises((StellaryError, TypeError)) as caught:
             attempt()
         frames = list_frames(caught.value)
         assert len(frames) <= 1, frames
+
+
+def test_frames_of_a_mistake_of_the_client_stay(monkeypatch):
+    monkeypatch.setattr(call, "quote", lambda *_, **__: len(5))
+    with pytest.raises(TypeError, match="has no len") as caught:
+        BOARD.cards.get("c1")
+    assert len(list_frames(caught.value)) > 1
 
 
 def test_frames_stay_while_the_log_is_at_debug(caplog):
@@ -94,7 +105,7 @@ def test_frames_of_other_code_stay():
 
 
 @for_each(
-    "call, suggestion",
+    "method, suggestion",
     [
         (lambda board: board.cards.create("k1", titel="A"), "keyword argument 'titel'.*mean 'title'"),
         (lambda board: board.show(veiw="list"), "keyword argument 'veiw'.*mean 'view'"),
@@ -104,10 +115,10 @@ def test_frames_of_other_code_stay():
         (lambda board: board.zzz, "no attribute 'zzz'$"),
     ],
 )
-def test_misspelt_name_is_answered_by_similar_ones(call, suggestion):
+def test_misspelt_name_is_answered_by_similar_ones(method, suggestion):
     for board in (BOARD, ASYNC_BOARD):
         with pytest.raises((TypeError, AttributeError), match=suggestion):
-            call(board)
+            method(board)
 
 
 @for_each(

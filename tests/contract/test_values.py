@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import pickle
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -188,6 +189,21 @@ def test_value_is_compared_by_fields_and_hashed_by_id():
     assert one != "bug"
     assert one.__eq__(object()) is NotImplemented
     assert hash(Ok()) == hash(Ok())
+
+
+def test_value_is_a_mapping_of_its_fields():
+    label = read(Label, LABEL)
+    assert isinstance(label, Mapping)
+    assert {**label} == dict(label.items()) == dict(zip(label.keys(), label.values(), strict=True))
+    assert (label.get("name"), label.get("nane", "?"), "name" in label, "raw" in label) == (
+        "bug",
+        "?",
+        True,
+        False,
+    )
+    match label:
+        case {"name": name}:
+            assert name == label["name"] == "bug"
 
 
 def test_repr_shows_fields_but_no_secret():

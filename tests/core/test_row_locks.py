@@ -642,7 +642,7 @@ LOCKS = [
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
-    Lock("board.labels", "_SHARE_LOCK", add_deleted_label),
+    Lock("board.labels", "_LOCK", add_deleted_label),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("board.relations", "_ENDS", restore_card_related_to_deleted_one),
     Lock("kernel.jobs", "_DUE", claim_job_twice),

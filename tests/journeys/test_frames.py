@@ -159,6 +159,32 @@ def test_edited_frame_changes_what_was_edited(board: ProjectHandle):
     ]
 
 
+def test_moves_of_others_are_kept(board: ProjectHandle):
+    todo = board.columns.list()[0]
+    cards = board.cards.create_all([CardInColumn(column_id=todo.id, title=title) for title in "ABCD"])
+
+    def list_titles() -> str:
+        cards = [card for card in board.cards.list(column_id=todo) if len(card.title) == 1]
+        return "".join(card.title for card in sorted(cards, key=lambda card: card.order))
+
+    frame = board.cards.frame()
+    board.cards.update(board.cards.create(todo, title="U"), order=0)
+    frame.loc[frame["title"] == "D", "priority"] = "high"
+    assert [card.title for card in board.cards.update_all(frame)] == ["D"]
+    assert list_titles() == "UABCD"
+    # Another order in the frame is a move, whatever the others have become.
+    frame = board.cards.frame()
+    board.cards.update(board.cards.create(todo, title="V"), order=0)
+    frame.loc[frame["title"] == "D", "order"] = 0
+    assert [card.id for card in board.cards.update_all(frame)] == [cards[3].id]
+    assert list_titles() == "DVUABC"
+    swapped = board.cards.frame()
+    both = swapped["title"].isin(["A", "B"])
+    swapped.loc[both, "order"] = swapped.loc[both, "order"].to_numpy()[::-1]
+    assert len(board.cards.update_all(swapped)) == 1
+    assert list_titles() == "DVUBAC"
+
+
 def test_stale_rows_and_rows_that_contradict_themselves_are_refused(board: ProjectHandle):
     frame = board.cards.frame()
     frame["title"] = ["Planned", "Build"]
@@ -236,6 +262,7 @@ def test_dicts_have_names_of_python_or_of_the_api(board: ProjectHandle, row, exp
     "row, problem",
     [
         ({"prioritty": "low"}, "prioritty is not a field of a card; did you mean 'priority'?"),
+        ({"due_date.x": "low"}, "due_date.x is not a field of a card"),
         ({"column": "Dnoe"}, "cards[1].column 'Dnoe' is no column here; did you mean 'Done'?"),
         ({"column": None}, "cards[1].column_id is required"),
         ({"labels": "bug"}, "cards[1].labels must be a list of names, not 'bug'"),

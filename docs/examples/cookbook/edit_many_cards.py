@@ -1,7 +1,7 @@
 """Edit many cards at once.
 
-Raises the priority of all cards with a label. `update_all` changes any number of cards, a hundred per request: all of them, or none if one
-change is invalid. `update_many` changes up to 500 in one request.
+Raises the priority of all cards with a label. `update_all` changes any number of cards, a hundred per request. If a change is invalid, none of its
+request is applied; the requests before it are. `update_many` changes up to 500 cards in one request, all of them or none.
 """
 
 from stellary import Board, CardChange, Label

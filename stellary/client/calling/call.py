@@ -13,7 +13,7 @@ import attrs
 import orjson
 
 from stellary.client.calling.encoding import encode_body, encode_query
-from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
+from stellary.client.errors import ArgumentError, CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
@@ -134,7 +134,7 @@ class CallPlan:
         """Return the request object with these keywords as its fields.
 
         Raises:
-            TypeError: A keyword takes no value of that class. The message names the method.
+            ArgumentError: A keyword takes no value of that class. The message names the method.
         """
         return self.takes(
             **{
@@ -149,7 +149,7 @@ class CallPlan:
             return _to_id(name, value)
         if isinstance(value, Displayable) and not isinstance(value, list):
             expected = "a text" if base(self.fields[name]) is str else "a plain value"
-            raise TypeError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
+            raise ArgumentError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
         return value
 
     def call(
@@ -168,7 +168,7 @@ class CallPlan:
 
         Raises:
             Invalid: A text holds half a surrogate pair.
-            TypeError: A value cannot be encoded.
+            ArgumentError: A value cannot be encoded.
         """
         path = self.template % tuple([path_params[name] for name in self.names])
         if self.hides:
@@ -265,7 +265,7 @@ def segment(name: str, text: object) -> str:
 
     Raises:
         Invalid: The text is empty, ``.`` or ``..``, which would lead to another resource.
-        TypeError: The value is neither a string nor an object with an id.
+        ArgumentError: The value is neither a string nor an object with an id.
     """
     parameter = ROOTS.get(name, name.removesuffix("_id"))
     if not isinstance(text, str):
@@ -291,7 +291,7 @@ def _extract_id(name: str, value: object, parameter: str) -> str:
         part = getattr(value, attribute, None)
         if isinstance(part, str):
             return part
-    raise TypeError(
+    raise ArgumentError(
         f"{parameter} must be a text, or a value that has its {attribute}, not {type(value).__name__}"
     )
 
@@ -313,7 +313,7 @@ def _has_mark(kind: object, mark: type) -> bool:
 def _to_argument_error(operation: str, error: Exception) -> Exception:
     if "surrogates" in str(error):
         return Invalid("a text must not contain half a surrogate pair")
-    return TypeError(f"{operation}(): {error}")
+    return ArgumentError(f"{operation}(): {error}")
 
 
 @functools.cache
@@ -338,11 +338,11 @@ def version_tag(version: object) -> str:
     """Return the ``If-Match`` header for a version, a value that has one, or a received ``ETag``.
 
     Raises:
-        TypeError: ``version`` is none of these.
+        ArgumentError: ``version`` is none of these.
     """
     value = getattr(version, "version", version)
     if isinstance(value, int) and not isinstance(value, bool):
         return f'"{value}"'
     if isinstance(value, str) and value:
         return value if value == "*" or value.startswith(('"', "W/")) else f'"{value}"'
-    raise TypeError(f"if_match must be a version or a value that has one, not {type(version).__name__}")
+    raise ArgumentError(f"if_match must be a version or a value that has one, not {type(version).__name__}")

@@ -174,6 +174,7 @@ def load_rows(load_page: Callable[..., Anything]) -> Steps[Anything]:
     while page.has_more:
         page = yield page.next_page
         rows += page
+    rows.next_cursor = None
     return rows
 
 
@@ -242,6 +243,12 @@ def list_spellings(cls: type) -> dict[str, str]:
     return {name: field.name for wire, field in fields.items() for name in (wire, field.name)}
 
 
+def list_nested(cls: type) -> dict[str, type[Value]]:
+    """Return the fields of a class that are values themselves, with their classes."""
+    fields = wire_fields(cls).values()
+    return {f.name: f.type for f in fields if isinstance(f.type, type) and issubclass(f.type, Value)}
+
+
 class FrameWriter:
     """A frame, column by column.
 
@@ -275,11 +282,12 @@ class FrameWriter:
             custom_fields: The custom fields, which become columns; None to keep them in one.
             prefix: The beginning of the names of the columns.
         """
+        nested = list_nested(cls)
         for field in wire_fields(cls).values():
             kind = base(field.type)
             cells = [getattr(row, field.name) for row in rows]
-            if isinstance(field.type, type) and issubclass(field.type, Value):
-                self.add_fields(kind, cells, {}, prefix=f"{prefix}{field.name}.")
+            if field.name in nested:
+                self.add_fields(nested[field.name], cells, {}, prefix=f"{prefix}{field.name}.")
             elif custom_fields is None or field.name != "custom_fields":
                 self._add(prefix + field.name, get_args(kind) if get_origin(kind) is Literal else kind, cells)
             if field.name in names:

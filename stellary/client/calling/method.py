@@ -91,7 +91,7 @@ class Resource(Displayable, Generic[C]):
             for name, member in list(vars(cls).items()):
                 # Frameworks ask whether a function such as ``close`` is a coroutine function.
                 if isinstance(member, FunctionType) and not (
-                    name.startswith("_") or iscoroutinefunction(member)
+                    (name.startswith("_") and name != "__call__") or iscoroutinefunction(member)
                 ):
                     setattr(cls, name, shorten_errors(member))
 

@@ -7,17 +7,17 @@ import inspect
 import logging
 import re
 from collections.abc import Callable
+from traceback import walk_tb
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from stellary.client.calling.capture import log
 from stellary.client.calling.nearest import nearest
+from stellary.client.errors import ArgumentError
 from stellary.contract.errors import StellaryError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# A TypeError that these modules raise is about an argument of the method.
-_ARGUMENT_CHECKS = ("stellary.client.calling.call", "stellary.client.errors")
 # Steps of an async client run in threads.
 _OWN_CODE = ("stellary.", "asyncio.", "concurrent.futures.")
 _UNKNOWN_KEYWORD = re.compile(r"unexpected keyword argument '(\w+)'$")
@@ -42,13 +42,10 @@ SHORT_ERRORS = _ShortErrors()
 
 
 def _explains_itself(error: BaseException) -> bool:
-    trace, module = error.__traceback__, ""
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if not module.startswith(_OWN_CODE):
-            return False
-        trace = trace.tb_next
-    return isinstance(error, StellaryError) or (isinstance(error, TypeError) and module in _ARGUMENT_CHECKS)
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return isinstance(error, StellaryError | ArgumentError) and all(
+        frame.f_globals.get("__name__", "").startswith(_OWN_CODE) for frame in frames
+    )
 
 
 def shorten_errors(method: Callable[P, T]) -> Callable[P, T]:
@@ -60,9 +57,10 @@ def shorten_errors(method: Callable[P, T]) -> Callable[P, T]:
             try:
                 return method(*args, **kwargs)
             except TypeError as error:
-                unknown = _UNKNOWN_KEYWORD.search(str(error))
-                if unknown and error.__traceback__ and error.__traceback__.tb_next is None:
-                    error.args = (f"{error}{nearest(unknown[1], inspect.signature(method).parameters)}",)
+                # The call itself has failed, and no line of the method has run.
+                if error.__traceback__ and error.__traceback__.tb_next is None:
+                    if unknown := _UNKNOWN_KEYWORD.search(str(error)):
+                        error.args = (f"{error}{nearest(unknown[1], inspect.signature(method).parameters)}",)
                     error.__traceback__ = None
                 raise
 

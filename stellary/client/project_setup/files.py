@@ -18,6 +18,7 @@ from stellary.client.project_setup.checking import check
 from stellary.client.project_setup.declaration import Declaration, as_dict
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import read as read_data
+from stellary.contract.wire import Value
 
 DeclarationSource = Declaration | Mapping[str, Any] | str | os.PathLike[str]
 """A declaration: a value, a dict with the contents of a file, or the path of a ``.yaml``, ``.toml`` or ``.json`` file."""
@@ -38,7 +39,8 @@ def load_source(source: DeclarationSource) -> tuple[Declaration, ProblemCollecto
     if isinstance(source, str | os.PathLike):
         file = Path(source)
         return _load_bytes(file.read_bytes(), file.suffix, file.name)
-    if not isinstance(source, Declaration | Mapping):
+    # A value of the API is a mapping, too.
+    if isinstance(source, Value) or not isinstance(source, Declaration | Mapping):
         raise TypeError(f"a declaration must be a Declaration, a dict or a path, not {type(source).__name__}")
     problems = ProblemCollector()
     data = as_dict(source) if isinstance(source, Declaration) else source

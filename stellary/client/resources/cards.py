@@ -71,8 +71,9 @@ class Cards(CardsMethods[C]):
         """Update any number of cards, by as many calls of ``update_many`` as necessary.
 
         A frame that ``frame()`` has made can be edited and passed as it is. Rows with a ``version`` are compared with the cards
-        as they are now, and only what differs is sent; without that column, all fields are sent. Fields that cannot be written,
-        such as ``number``, are ignored.
+        of the project as they are when the call begins, which takes a request per 500 cards, and only what differs is sent. A
+        row moves its card within its column if its ``order`` contradicts that of the others, whatever others have moved in
+        between. Without a version, all fields are sent. Fields that cannot be written, such as ``number``, are ignored.
 
         Args:
             cards: The changes, which are applied in batches of 100, all or none of each: a frame of pandas or polars, or
@@ -87,7 +88,7 @@ class Cards(CardsMethods[C]):
 
         Raises:
             Invalid: A column or a name is unknown, or a name and its id disagree; nothing was updated.
-            PreconditionFailed: A card to update has changed since its ``version``; nothing was updated.
+            PreconditionFailed: A card to update has changed between its ``version`` and this call; nothing was updated.
             ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
         """
         return self._write_all(cards, CardChange, nan, progress)

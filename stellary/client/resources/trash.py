@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, overload
 
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
-from stellary.client.calling.method import Async, C, Later, Sync
+from stellary.client.calling.method import Async, C, Later, ListHandle, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.methods.trash import ProjectTrashMethods, Trash
 from stellary.contract.trash import TrashedItem, TrashKind
 from stellary.contract.unset import UNSET, Unset
 
 
-class ProjectTrash(ProjectTrashMethods[C]):
+class ProjectTrash(ProjectTrashMethods[C], ListHandle[C]):
     """The deleted items of one project. ``restore`` and ``delete`` are those of the workspace's trash.
 
     Args:

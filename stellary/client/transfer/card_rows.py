@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -47,6 +48,10 @@ _NAMES = {
     if (kind := frames.find_kind(field, _CARD.values())) and (column := frames.name_column(field))
 }
 """The columns of names in a frame of cards: the field of ids beside each, and the kind of the items."""
+_NESTED = frozenset(
+    f"{name}.{part}" for name, kind in frames.list_nested(Card).items() for part in list_spellings(kind)
+)
+"""The columns that ``frame()`` makes of values within a card, such as ``checklist_progress.done``."""
 _CONSTANT = frozenset({"key", "number", "project_id", "scope_id", "created_by_id"})
 """Fields that no change of a card alters, except that its column determines its scope."""
 
@@ -80,6 +85,7 @@ def read_cards(
     current: dict[str, Card] | None = None
     if cls is CardChange and "version" in columns:
         current = {card.id: card for card in (yield from frames.load_rows(handle.list))}
+        reader.reordered = _find_reordered(rows, current)
     requests = {
         position: reader.read_row(f"cards[{position}]", row, current) if isinstance(row, Mapping) else row
         for position, row in enumerate(rows)
@@ -91,6 +97,44 @@ def read_cards(
             f"{', '.join(reader.stale[:5])} changed since the frame was made: make it again, or drop the column version"
         )
     return {position: request for position, request in requests.items() if request is not None}
+
+
+def _find_reordered(rows: Iterable[Anything], current: Mapping[str, Card]) -> set[str]:
+    """Return the ids of the cards to whose rows another ``order`` was given.
+
+    A card that somebody else moves gets a new version, and the others of its column other positions. So of the cards with the
+    version of their row, only those that stand otherwise among each other were given another ``order``: the fewest possible.
+    """
+    columns: dict[str, list[tuple[int, float, str]]] = {}
+    reordered: set[str] = set()
+    for row in rows:
+        card = current.get(str(row.get("id"))) if isinstance(row, Mapping) else None
+        if card is not None and row.get("version") == card.version:
+            order = _to_python(row.get("order"))
+            if card.order is not None and order is not None:
+                columns.setdefault(card.column_id, []).append((card.order, order, card.id))
+            elif card.order is not order:
+                # Only an archived card has none.
+                reordered.add(card.id)
+    for cards in columns.values():
+        reordered |= _find_moved([(order, id) for _, order, id in sorted(cards)])
+    return reordered
+
+
+def _find_moved(cards: Sequence[tuple[float, str]]) -> set[str]:
+    """Return the ids without which the orders of cards ascend, as few as possible."""
+    ends: list[float] = []
+    chains: list[tuple[str, Anything]] = []
+    for order, id in cards:
+        length = bisect_left(ends, order)
+        # The lowest end of a chain of this length, and that chain.
+        ends[length : length + 1] = [order]
+        chains[length : length + 1] = [(id, chains[length - 1] if length else None)]
+    moved, chain = {id for _, id in cards}, chains[-1] if chains else None
+    while chain is not None:
+        id, chain = chain
+        moved.discard(id)
+    return moved
 
 
 def _list_rows(cards: Anything, cls: RowClass) -> list[Anything]:
@@ -118,9 +162,8 @@ def _load_reader(
     """Return the reader of rows with these columns, after loading the names that they need."""
     origin = frames.Origin(handle._caller, handle._path_params)  # noqa: SLF001 - of this package
     fields = list_spellings(cls)
-    spellings = {*_CARD, *fields, *_NAMES}
-    nested = spellings - {"custom_fields"}
-    unknown = [name for name in columns if not (name in spellings or str(name).partition(".")[0] in nested)]
+    spellings = {*_CARD, *fields, *_NAMES, *_NESTED}
+    unknown = [name for name in columns if name not in spellings]
     custom_fields = frames.name_custom_fields((yield origin.list("custom_field"))) if unknown else {}
     candidates = [*dict.fromkeys(fields.values()), *_NAMES, *custom_fields]
     if problems := [
@@ -147,6 +190,7 @@ class _RowReader:
     Attributes:
         problems: The problems of all rows, each a path and a message.
         stale: The cards that have changed since their rows were read.
+        reordered: The ids of the cards to whose rows another ``order`` was given.
 
     Args:
         cls: The class of the requests.
@@ -166,6 +210,7 @@ class _RowReader:
     ) -> None:
         self.problems: list[tuple[str, str]] = []
         self.stale: list[str] = []
+        self.reordered: set[str] = set()
         self._cls, self._nan = cls, nan
         self._fields, self._custom_fields, self._names = fields, custom_fields, names
         self._required = [field.name for field in wire_fields(cls).values() if field.default is NOTHING]
@@ -217,6 +262,8 @@ class _RowReader:
         """
         if card is None:
             return [(f"{path}.id", "is no card of this project")]
+        if cells["version"] == card.version and card.id not in self.reordered:
+            values.pop("order", None)
         _keep_changes(values, card)
         if cells["version"] != card.version:
             self.stale += [card.key] if len(values) > 1 else []
@@ -300,9 +347,6 @@ def _keep_changes(values: dict[str, Anything], card: Card) -> None:
     custom_fields = values.pop("custom_fields", None) or {}
     changed = {id: v for id, v in custom_fields.items() if not _is_same(v, card.custom_fields.get(id))}
     same = [name for name, v in values.items() if name != "id" and _is_same(v, getattr(card, name, UNSET))]
-    if "column_id" in values.keys() - {*same} and values.get("order") == card.order:
-        # The position in the column that the card leaves.
-        same.append("order")
     for name in same:
         values.pop(name, None)
     if changed:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any, NoReturn
 
 from stellary.client.errors import UnsuitableFile
+from stellary.contract.wire import Value
 
 JsonFile = str | os.PathLike[str] | bytes | IO[bytes] | IO[str] | Mapping[str, Any]
 JsonList = JsonFile | Sequence[Mapping[str, Any]]
@@ -48,7 +49,8 @@ def parse_json_list(file: JsonList, what: str) -> list[Any]:
 
 
 def _parse(file: Any, what: str) -> Any:
-    if isinstance(file, Mapping):
+    # A value of the API is a mapping, too, but not one of names of the API.
+    if isinstance(file, Mapping) and not isinstance(file, Value):
         return dict(file)
     if isinstance(file, list | tuple):
         return list(file)

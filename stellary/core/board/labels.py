@@ -54,9 +54,7 @@ LABELS = StoredItems(
     taken=lambda label: (f"the project has a label {label.name!r} already", "duplicate_name"),
 )
 # The lock keeps a label from being deleted while it is added to a card.
-_SHARE_LOCK = (
-    select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
-)
+_LOCK = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
 _LIST = Pages(LabelRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
 
 
@@ -69,17 +67,15 @@ def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement
 
 
 _ID = bindparam("_label_id", type_=Text)
-_IDS_OF_CARD = type_coerce(cards.c.label_ids, Text)
+_LABEL_IDS = type_coerce(cards.c.label_ids, Text)
 _HAS_LABEL = and_(
-    cards.c.project_id == bindparam("_project_id"), _IDS_OF_CARD.like(literal('%"') + _ID + literal('"%'))
+    cards.c.project_id == bindparam("_project_id"), _LABEL_IDS.like(literal('%"') + _ID + literal('"%'))
 )
-_STORE_FORMER_IDS = trash.build_references(cards.c.label_ids, _IDS_OF_CARD, _HAS_LABEL)
+_STORE_FORMER_IDS = trash.build_references(cards.c.label_ids, _LABEL_IDS, _HAS_LABEL)
 _REMOVE_FROM_CARDS = (
     update(cards)
     .where(_HAS_LABEL)
-    .values(
-        label_ids=_remove_id(_IDS_OF_CARD, _ID), version=cards.c.version + 1, updated_at=bindparam("_now")
-    )
+    .values(label_ids=_remove_id(_LABEL_IDS, _ID), version=cards.c.version + 1, updated_at=bindparam("_now"))
     .returning(cards.c.id, cards.c.label_ids, cards.c.version)
 )
 
@@ -157,7 +153,7 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Add a label of its project to a card; no effect if the card has it."""
     loaded = access.card_label(uow, ref)
     if uses_row_locks(uow):
-        access.require_row(uow.connection.execute(_SHARE_LOCK, {"_id": ref.label_id}).first(), "Label")
+        access.require_row(uow.connection.execute(_LOCK, {"_id": ref.label_id}).first(), "Label")
     loaded = access.lock_card(uow, loaded)
     label_ids = loaded.card.label_ids
     if ref.label_id not in label_ids:
