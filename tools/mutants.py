@@ -104,10 +104,16 @@ def choose(root: Path, mutants: Sequence[Mutant], options: argparse.Namespace) -
         root: The checkout.
         mutants: All mutants.
         options: The area, whether only changed files count, and the number of mutants, which are spread evenly.
+
+    Raises:
+        SystemExit: If there is no such area, or nothing is selected.
     """
     chosen = list(mutants)
     if options.area:
         areas = tuple(area.strip("/").removeprefix("stellary/") for area in options.area)
+        for area in areas:
+            if not any(f"{mutant.area}/".startswith(f"{area}/") for mutant in mutants):
+                raise SystemExit(f"mutants: there is no area {area!r}")
         chosen = [mutant for mutant in chosen if f"{mutant.area}/".startswith(tuple(f"{a}/" for a in areas))]
     if options.changed:
         git = ["git", "diff", "--name-only", options.changed, "--"]
@@ -119,8 +125,10 @@ def choose(root: Path, mutants: Sequence[Mutant], options: argparse.Namespace) -
             for mutant in chosen
             if changed & {mutant.path, *(test.partition("::")[0] for test in mutant.tests)}
         ]
-    if options.n and options.n < len(chosen):
+    if options.n is not None and options.n < len(chosen):
         chosen = [chosen[number * len(chosen) // options.n] for number in range(options.n)]
+    if not chosen:
+        raise SystemExit("mutants: nothing is selected")
     return chosen
 
 
@@ -221,7 +229,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of a command line."""
     parser = argparse.ArgumentParser(prog="dev.py mutants", description=__doc__)
     parser.add_argument(
-        "--area", action="append", help="an area, such as core/board or client; may be repeated"
+        "--area",
+        action="append",
+        help="an area with all below it, such as core, core/board or client; stellary for modules right in it; may be repeated",
     )
     parser.add_argument("-n", type=int, metavar="N", help="try N mutants, from all over the chosen ones")
     parser.add_argument(
@@ -239,7 +249,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     mutants = choose(root, load_mutants(root), parse_options(arguments))
     survivors = try_mutants(root, mutants)
     killed = len(mutants) - len(survivors)
-    share = killed / len(mutants) if mutants else 1
+    share = killed / len(mutants)
     print(f"{killed} of {len(mutants)} mutants killed: {share:.1%}")
     if share < REQUIRED_SHARE:
         raise SystemExit(f"mutants: the tests must kill {REQUIRED_SHARE:.0%}")

@@ -103,6 +103,10 @@ def test_words_are_completed(shell):
     assert "LAUNCH-1" in complete(shell, "card", "done", "launch-1")
     assert complete(shell, "card", "add", "A", "--column", "do") == ["Doing", "Done"]
     assert complete(shell, "card", "move", "LAUNCH-1", "boo") == ["Booked"]
+    assert complete(shell, "card", "list", "--scope", "mark") == ["Marketing"]
+    assert complete(shell, "card", "edit", "LAUNCH-1", "--add-label", "b") == ["Bug"]
+    assert complete(shell, "card", "list", "--assignee", "") == ["me", "jane@example.com"]
+    assert complete(shell, "--url", "http://127.0.0.1:1", "card", "done", "launch-1") == []
 
 
 def test_names_of_projects_are_kept_for_a_minute(shell, monkeypatch):
@@ -121,10 +125,6 @@ def test_names_of_projects_are_kept_for_a_minute(shell, monkeypatch):
     names.mkdir()
     assert complete(shell, "use", "--project", "la") == ["LAUNCH"], "names are shown if they cannot be kept"
     names.rmdir()
-    assert complete(shell, "card", "list", "--scope", "mark") == ["Marketing"]
-    assert complete(shell, "card", "edit", "LAUNCH-1", "--add-label", "b") == ["Bug"]
-    assert complete(shell, "card", "list", "--assignee", "") == ["me", "jane@example.com"]
-    assert complete(shell, "--url", "http://127.0.0.1:1", "card", "done", "launch-1") == []
 
 
 def test_serve_passes_all_options_to_the_server(new_shell, monkeypatch):

@@ -284,6 +284,17 @@ def test_method_has_the_name_of_its_operation(method):
     assert f"{verb}_".startswith(f"{method.name}_")
 
 
+def test_each_route_to_a_method_has_the_path_of_its_ids():
+    for at in walk_handles(Stellary.embedded(PORT)):
+        for method in methods_of(type(at)):
+            held = at._path_params | dict(zip(method.ids, method.id_names, strict=True))
+            names = parameter_names(method.endpoint.path)
+            path = re.sub(
+                r":(\w+)", lambda part, names=names, held=held: held[names[part[1]]], method.endpoint.path
+            )
+            assert path == build_path(method)
+
+
 @pytest.fixture(scope="module")
 def runner():
     with asyncio.Runner() as runner:

@@ -123,8 +123,13 @@ def test_function_returns_the_token_of_each_attempt():
 
 
 def test_threads_get_the_token_of_their_own_call():
-    port = RecordingPort()
-    client = Stellary.embedded(port, token=lambda: threading.current_thread().name)
+    port, together = RecordingPort(), threading.Barrier(8, timeout=20)
+
+    def return_own_name() -> str:
+        together.wait()
+        return threading.current_thread().name
+
+    client = Stellary.embedded(port, token=return_own_name)
     threads = [
         threading.Thread(target=client.organizations.list, name=f"synth_{number}") for number in range(8)
     ]

@@ -36,6 +36,10 @@ def enqueue(core, payload="a"):
         jobs.enqueue(uow, "note", payload)
 
 
+def test_dead_processes_are_noticed_long_before_their_leases_end():
+    assert jobs.LEASE.total_seconds() / 10 > claims.ABSENT_SECONDS
+
+
 class CheckClock:
     """The clock of the checks for dead processes. It stands still until the test moves it."""
 

@@ -117,6 +117,8 @@ def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeyp
             if len(find_listeners(connection) - former) == 2:
                 break
         time.sleep(0.01)
+    else:
+        pytest.fail("the connections were not made again")
     # Whoever was not listening is told that anything may have happened.
     assert ear.hears(EVERYTHING)
     here.env.signals.send("workspace:1")

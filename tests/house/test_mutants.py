@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each_case import for_each
 from tools import mutants
 from tools.mutants import ROOT, TABLE, find_problems, load_mutants
 
@@ -79,6 +80,22 @@ def test_tests_that_fail_without_a_mutant_kill_nothing(shop):
 def test_mutant_that_cannot_be_tried_is_refused(shop, row, problem):
     with pytest.raises(SystemExit, match=f": {problem}$"):
         mutants.main([], shop(KILLED, row))
+
+
+@for_each(
+    "arguments",
+    [
+        ["--area", "cor"],
+        ["--area", "core/board/rules"],
+        ["-n", "0"],
+        ["-n", "-1"],
+        ["--area", "core", "--area", "x"],
+    ],
+)
+def test_empty_choice_is_refused(arguments):
+    table = [mutants.Mutant("stellary/core/board/rules/x.py", "a", "b", ())]
+    with pytest.raises(SystemExit, match=r"there is no area|nothing is selected"):
+        mutants.choose(ROOT, table, mutants.parse_options(arguments))
 
 
 @pytest.mark.parametrize(

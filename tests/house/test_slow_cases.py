@@ -63,6 +63,7 @@ def test_unmarked_case_that_is_not_quick_fails(tmp_path, processes):
     options = ["-p", "tests.support.slow_cases", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
     options += ["-c", tmp_path / "pytest.ini", "-m", "not slow", f"-n{processes}", tmp_path]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_PLUGINS": "tests.support.slow_cases"}
+    environment.pop("ANY_SPEED", None)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
         cwd=tmp_path,

@@ -172,9 +172,9 @@ def test_cursor_alone_continues_a_list(permission_world: PermissionWorld, row: R
             permission_world, row, CALLER, conversation.params, query=f"{usual}&{cursor[1]}".lstrip("&")
         )
     pages = [orjson.loads(page.body) for page in (first, second)]
+    items, expected = pages[0] + pages[1], orjson.loads(complete.body)
+    if row.operation in {"cards.list", "projects.templates"}:
+        # Whole lists are in another order than pages.
+        items, expected = (sorted(map(orjson.dumps, values)) for values in (items, expected))
     assert len(pages[0]) == 1
-    assert _sort_items(pages[0] + pages[1]) == _sort_items(orjson.loads(complete.body))
-
-
-def _sort_items(items: list[Any]) -> list[bytes]:
-    return sorted(orjson.dumps(item) for item in items)
+    assert items == expected

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from sqlalchemy import update
+
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.sampling import UNRESTRICTED
 from tests.security.table import PEOPLE, SERVED, Row
+from tests.support.core_parts import CountLimit
+from tests.support.tables import users
 
 TABLE = Path(__file__).with_name("statement_counts.tsv")
 COUNTS = {
@@ -18,16 +22,23 @@ COUNTS = {
 
 
 @each_row(SERVED)
-def test_number_of_statements_is_that_of_the_table(permission_world: PermissionWorld, row: Row):
+def test_number_of_statements_is_that_of_the_table(permission_world: PermissionWorld, row: Row, monkeypatch):
     """The first requests compile statements, and remember cards and files, so that the third is the usual one."""
     sandbox = permission_world.sandbox
+    # One new row of a hundred, by its random id, has a statement more.
+    monkeypatch.setattr(CountLimit, "apply", lambda *_: None)
     personas = [name for name in (UNRESTRICTED, "WM", *PEOPLE) if row.expected_status(name) == 2]
     persona = (personas or [UNRESTRICTED])[0]
     for _ in range(3):
         with sandbox.discard_changes():
+            if row.operation == "auth.send_confirmation":
+                # Only accounts without a password get a link.
+                sandbox.connection.execute(update(users).values(password_hash=None))
             before = sandbox.statements
-            send(permission_world, row, persona, make_path_params(permission_world, row, persona))
-    assert sandbox.statements - before == COUNTS[row.operation][sandbox.engine.dialect.name]
+            answer = send(permission_world, row, persona, make_path_params(permission_world, row, persona))
+            statements = sandbox.statements - before
+    assert answer.status < 300 or not personas, answer.body
+    assert statements == COUNTS[row.operation][sandbox.engine.dialect.name]
 
 
 def test_table_lists_each_operation():

@@ -1,4 +1,4 @@
-"""Admission: rejected requests get their response before the body is read, and large hostile bodies do not delay others."""
+"""Admission: rejected requests get their response before the body is read, and large hostile bodies need little memory."""
 
 import gzip
 import random

@@ -158,7 +158,7 @@ class Stalled(io.RawIOBase):
 
     def write(self, data: bytes) -> int:
         self.begun_writes.release()
-        self.read_lines.acquire()
+        assert self.read_lines.acquire(timeout=20)
         self.written += data
         return len(data)
 
@@ -166,7 +166,7 @@ class Stalled(io.RawIOBase):
         """Read lines, and wait until the next one is being written."""
         self.read_lines.release(count)
         for _ in range(count):
-            self.begun_writes.acquire()
+            assert self.begun_writes.acquire(timeout=20)
 
 
 def test_lines_beyond_what_a_stalled_reader_leaves_room_for_are_counted(restore_logging, monkeypatch):

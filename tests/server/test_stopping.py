@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -61,6 +62,13 @@ def test_connection_that_waits_to_be_accepted_is_answered(sqlite_server: Running
 
 def stop(server: Running):
     return serve.wind_down(server.state, server.http_server, 0)
+
+
+def test_delayed_stop_ends(sqlite_server: Running):
+    begin = time.monotonic()
+    sqlite_server.on_loop(serve.wind_down(sqlite_server.state, sqlite_server.http_server, 0.1))
+    assert time.monotonic() - begin >= 0.1
+    assert not listens(sqlite_server.port)
 
 
 def test_stop_does_not_wait_for_long_requests(sqlite_server: Running, monkeypatch, caplog):

@@ -57,16 +57,15 @@ def address_key(email: str) -> str:
     Upper and lower case are the same in ASCII only: nearly all mail servers ignore that case, while other letters that
     Unicode takes for the same (``ß`` and ``ss``) are different mailboxes. Domains are compared in the form of DNS.
     """
-    local, loaded, domain = unicodedata.normalize("NFC", email).rpartition("@")
+    local, at_sign, domain = unicodedata.normalize("NFC", email).rpartition("@")
     if not domain.isascii() and len(domain) <= ADDRESS_MAX:
         # Loaded on first use, as in ``address``.
         import idna
 
         with suppress(UnicodeError):
             domain = idna.encode(domain, uts46=True).decode()
-    return (
-        f"{local}{loaded}{domain}".encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    )
+    folded = f"{local}{at_sign}{domain}".encode("utf-8", "surrogatepass").lower()
+    return folded.decode("utf-8", "surrogatepass")
 
 
 def digest_address(email: str) -> str:

@@ -58,7 +58,7 @@ from stellary.core.accounts.passwords import hash_password
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import identities, users
-from stellary.core.accounts.users import ADDRESS_TAKEN, id_by_address
+from stellary.core.accounts.users import ADDRESS_TAKEN, find_user_by_address, id_by_address
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AccountTakenOver, AddressReleased
 from stellary.core.kernel.signals import ACCESS
@@ -66,7 +66,7 @@ from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import refuse_duplicate
 
-SEND_EMAIL_LINK = "accounts.send_email_link"
+SEND_ADDRESS_LINK = "accounts.send_email_link"
 """The kind of job that sends a link to a requested address."""
 SEND_RESET_LINK = "accounts.send_reset_link"
 """The kind of job that sends a link to reset a password."""
@@ -77,7 +77,7 @@ PURPOSES: Final[Mapping[ConfirmedAction, EmailPurpose]] = {
     "delete_account": "confirm_deletion",
 }
 """The purpose of the token in the link, by the change that it confirms."""
-_SENTENCES: Final[Mapping[ConfirmedAction, tuple[str, str, str]]] = {
+_CONFIRMATION_TEXTS: Final[Mapping[ConfirmedAction, tuple[str, str, str]]] = {
     "change_email": (
         "Confirm the change of your e-mail address",
         "Someone who is signed in to your Stellary account wants to change its e-mail address.",
@@ -94,12 +94,6 @@ _SENTENCES: Final[Mapping[ConfirmedAction, tuple[str, str, str]]] = {
 _EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 _HAS_IDENTITY = select(identities.c.issuer).where(identities.c.user_id == bindparam("_user_id")).limit(1)
-# A user of an embedding application logs in there, so such a user has no password to reset.
-_BY_EMAIL = select(users.c.id, users.c.email).where(
-    users.c.email_key == bindparam("_email_key"),
-    users.c.password_hash.is_not(None),
-    users.c.deactivated_at.is_(None),
-)
 _SET_PASSWORD = (
     update(users)
     .where(users.c.id == bindparam("_id"))
@@ -138,11 +132,11 @@ def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> 
         lock_caller(uow)
         use_confirmation(uow, user, request, "change_email")
         payload = RequestedAddress(userId=user.id, email=email, generation=user.token_generation)
-        jobs.enqueue(uow, SEND_EMAIL_LINK, payload)
+        jobs.enqueue(uow, SEND_ADDRESS_LINK, payload)
     return Ok()
 
 
-def send_email_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
+def send_address_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
     """Mail a link to a new address, unless another account has it, and tell the old one. Runs as a job.
 
     Args:
@@ -156,7 +150,7 @@ def send_email_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
     if not has_room(uow, user.id, "change_email"):
         return
     if new_email == user.email:
-        _send_link(uow, user.id, new_email, LIFETIME)
+        _mail_address_link(uow, user.id, new_email, LIFETIME)
         return
     if user.password_hash is None:
         reason, action, path = (
@@ -180,7 +174,7 @@ def send_email_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
     )
     if id_by_address(uow, new_email) not in (None, user.id):
         return
-    _send_link(uow, user.id, new_email, LIFETIME)
+    _mail_address_link(uow, user.id, new_email, LIFETIME)
 
 
 def send_verification(uow: UnitOfWork, user: User) -> None:
@@ -190,10 +184,10 @@ def send_verification(uow: UnitOfWork, user: User) -> None:
         uow: The unit that creates the user.
         user: The user.
     """
-    _send_link(uow, user.id, user.email, VERIFICATION_LIFETIME)
+    _mail_address_link(uow, user.id, user.email, VERIFICATION_LIFETIME)
 
 
-def _send_link(uow: UnitOfWork, user_id: str, email: str, lifetime: timedelta) -> None:
+def _mail_address_link(uow: UnitOfWork, user_id: str, email: str, lifetime: timedelta) -> None:
     secret = create_email_token(uow, user_id, "change_email", lifetime, email)
     send_email(
         uow,
@@ -254,7 +248,7 @@ def send_reset_link(uow: UnitOfWork, payload: object) -> None:
         uow: The unit of the job.
         payload: The requested address.
     """
-    owner = _find_by_email(uow, cast("Mapping[str, str]", payload)["email"])
+    owner = _find_resettable(uow, cast("Mapping[str, str]", payload)["email"])
     if owner is None or not has_room(uow, owner.user_id, "reset_password"):
         return
     send_email(
@@ -265,7 +259,7 @@ def send_reset_link(uow: UnitOfWork, payload: object) -> None:
         kind="password_reset",
         intro=["Someone has asked to reset the password of your Stellary account."],
         action="Choose a new password",
-        link=_create_link(uow, owner),
+        link=_create_reset_url(uow, owner),
         outro=[
             "The link is valid for one hour and can be used once.",
             "If you did not ask for it, ignore this email: your password stays the same.",
@@ -280,16 +274,19 @@ def create_reset_link(uow: UnitOfWork, email: str) -> str | None:
         uow: A unit that may write.
         email: The address of the account, which has to have a password.
     """
-    owner = _find_by_email(uow, email)
-    return None if owner is None else _create_link(uow, owner)
+    owner = _find_resettable(uow, email)
+    return None if owner is None else _create_reset_url(uow, owner)
 
 
-def _find_by_email(uow: UnitOfWork, email: str) -> TokenOwner | None:
-    row = uow.connection.execute(_BY_EMAIL, {"_email_key": address_key(email)}).first()
-    return None if row is None else TokenOwner(row.id, row.email)
+def _find_resettable(uow: UnitOfWork, email: str) -> TokenOwner | None:
+    user = find_user_by_address(uow, email)
+    # A user of an embedding application logs in there, so such a user has no password to reset.
+    if user is None or user.password_hash is None or user.deactivated_at is not None:
+        return None
+    return TokenOwner(user.id, user.email)
 
 
-def _create_link(uow: UnitOfWork, owner: TokenOwner) -> str:
+def _create_reset_url(uow: UnitOfWork, owner: TokenOwner) -> str:
     secret = create_email_token(uow, owner.user_id, "reset_password", LIFETIME)
     return f"{uow.env.public_url}/reset-password/{secret}"
 
@@ -356,7 +353,7 @@ def send_confirmation(uow: UnitOfWork, ref: Ref, request: SendConfirmation) -> O
     if not has_room(uow, user.id, purpose):
         raise Conflict("three links were sent within the hour; use one of them", code="too_many_links")
     secret = create_email_token(uow, user.id, purpose, LIFETIME)
-    subject, sentence, action = _SENTENCES[request.action]
+    subject, sentence, action = _CONFIRMATION_TEXTS[request.action]
     send_email(
         uow,
         user.email,

@@ -2,12 +2,12 @@
 
 A code has six digits from HMAC-SHA-1, a new one every 30 seconds. Three codes are accepted at a time: that of the current
 step, and those before and after it. So a guess is right with a probability of 3 in 1,000,000. An account has 10 guesses in
-24 hours, wherever they come from, which makes 0.00003 a day. Whoever knows the password and guesses without a pause gets in
-with a probability of 1.1 % in a year, and needs 63 years for even odds (ln 2 / 0.00003 days). Each attempt is counted before
+24 hours, wherever they come from, which makes 0.00003 a day. An attacker who knows the password and guesses without a pause
+gets in with a probability of 1.1 % in a year, and needs 63 years for even odds (ln 2 / 0.00003 days). Each attempt is counted before
 the code is compared, so concurrent guesses do not exceed the limit.
 
 Recovery codes have 80 random bits, so they are not counted, and let users in whose guesses are used up. A right code ends
-the window. A new password does not: whoever reads the e-mails of the user can set one again and again.
+the window. A new password does not: someone who can read the e-mails of the user could set one again and again.
 """
 
 from __future__ import annotations

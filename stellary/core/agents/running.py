@@ -199,9 +199,9 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
     except _NotPossible as problem:
         reasons = [
             problem.reason
-            if loaded == problem.index
+            if number == problem.index
             else f"not done without {mission.calls[problem.index]['name']}"
-            for loaded in range(len(mission.calls))
+            for number in range(len(mission.calls))
         ]
         units.run(lambda uow: _refuse(uow, mission, reasons))
     except RateLimited as error:

@@ -5,7 +5,6 @@ The server, the embedded client and MCP all go through here, and so share the ro
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -94,8 +93,6 @@ from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
 from stellary.core.wizard import drafts, execution
-
-_log = logging.getLogger("stellary.core")
 
 _MODULES = (
     auth,

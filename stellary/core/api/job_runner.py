@@ -95,7 +95,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),
     purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
     container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
-    email_links.SEND_EMAIL_LINK: JobHandler(email_links.send_email_link),
+    email_links.SEND_ADDRESS_LINK: JobHandler(email_links.send_address_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
     erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),

@@ -28,11 +28,11 @@ Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
 
 
-def end_streams(uow: UnitOfWork, departures: Sequence[events.WorkspaceLeft | events.AdminRightsLost]) -> None:
+def end_streams(uow: UnitOfWork, new_events: Sequence[events.WorkspaceLeft | events.AdminRightsLost]) -> None:
     """Make open streams check the access of their readers again.
 
     Args:
-        departures: The users who have left a workspace or lost admin rights; any one of them is enough.
+        new_events: The losses of access to a workspace, or of admin rights in it; any one of them is enough.
     """
     uow.send_on_commit(signals.ACCESS)
 
@@ -136,9 +136,9 @@ def settle(uow: UnitOfWork) -> None:
         wave = uow.events[uow.settled_count :]
         uow.settled_count += len(wave)
         # A change that a rule made on behalf of a user is recorded as the user's.
-        for user_id, caused in groupby(wave, _acting_user):
+        for user_id, events_of_user in groupby(wave, _acting_user):
             with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):
-                _react(uow, caused)
+                _react(uow, events_of_user)
 
 
 def _acting_user(event: events.BaseEvent) -> str | None:

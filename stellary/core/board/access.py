@@ -275,8 +275,9 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
         Forbidden: The caller's role is not enough.
     """
     loaded = _comment(uow, ref)
-    card = _load_card(uow, loaded)
-    return LoadedComment(row=loaded.row, roles=loaded.roles, card=card.card, position=card.position)
+    loaded_card = _load_card(uow, loaded)
+    card, position = loaded_card.card, loaded_card.position
+    return LoadedComment(row=loaded.row, roles=loaded.roles, card=card, position=position)
 
 
 def lock_card(uow: UnitOfWork, loaded: LoadedCard) -> LoadedCard:

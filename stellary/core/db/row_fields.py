@@ -74,6 +74,8 @@ class RowFields(Generic[V]):
         for field in fields:
             field_type = None if field.name in converted else field.type
             check_column(f"{kind.__name__}.{field.name}", field_type, table, own_columns[field.name])
+        for name in options.get("internal", ()):
+            check_column(f"{kind.__name__}.{name}", None, table, name)
         nested_columns = [column for fields in nested.values() for column in fields.columns]
         columns = [*(table.c[name] for name in own_columns.values()), *nested_columns]
         for column in table.c:

@@ -83,7 +83,7 @@ class CountLimit:
         table: The table.
         container: The column with the id of the container.
         rows_max: The number of rows to keep.
-        *conditions: The conditions of the rows that are deleted; others stay, and do not count. Default: all.
+        *conditions: The conditions of the rows that are deleted; others stay, but count. Default: all.
 
     Attributes:
         every: About one new row in so many has the effect that the oldest are deleted.

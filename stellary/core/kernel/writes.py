@@ -50,7 +50,7 @@ class StoredItems(RowFields[V], Generic[V, P]):
         taken: Callable[[V], tuple[str, str]] | None = None,
         **options: Unpack[FieldOptions],
     ) -> None:
-        self._derived, self._taken, self._columns, self._name = derived or {}, taken, columns, name
+        self._derived, self._taken, self._name = derived or {}, taken, name
         hints = get_type_hints(columns)
         for column_name, hint in hints.items():
             check_column(f"{kind.__name__}.{column_name}", hint, table, column_name)
@@ -68,23 +68,23 @@ class StoredItems(RowFields[V], Generic[V, P]):
 
         Args:
             item: The item.
-            *args: Not used.
+            *args: None; a ``ParamSpec`` requires the parameter.
             **columns: The columns beside its fields.
 
         Raises:
             Conflict: Another item has its unique value. Nothing has changed.
         """
-        self._write(uow, self._insert, item, self.to_row(item, **self._columns(*args, **columns)))
+        self._write(uow, self._insert, item, self.to_row(item, **columns))
 
     def insert_all(self, uow: UnitOfWork, items: Iterable[V], *args: P.args, **columns: P.kwargs) -> None:
         """Insert new items, none of which has a value that could be taken.
 
         Args:
             items: The items.
-            *args: Not used.
+            *args: None; a ``ParamSpec`` requires the parameter.
             **columns: The columns beside their fields.
         """
-        rows = [self.to_row(item, **self._columns(*args, **columns)) for item in items]
+        rows = [self.to_row(item, **columns) for item in items]
         if rows:
             uow.connection.execute(self._insert, rows)
 

@@ -257,7 +257,7 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
     if has_new_content or before is None:
         new_text = plain_text(document.content)
         # A large text takes a while, and only mentions are compared with the text before.
-        if before is not None and any(loaded in new_text for loaded in AT_SIGNS):
+        if before is not None and any(sign in new_text for sign in AT_SIGNS):
             old_text = plain_text(before.content)
 
     def to_recorded(state: StoredDocument | None) -> Value | None:

@@ -420,7 +420,7 @@ def may_mention(event: events.CardEvent | events.DocumentEvent) -> bool:
     """Return whether a text might mention users, so that their handles have to be loaded."""
     text = find_text_change(event)[1]
     # Most texts have no such character, and then need not be folded.
-    return any(loaded in text for loaded in AT_SIGNS) and _MENTION.search(_fold(text)) is not None
+    return any(sign in text for sign in AT_SIGNS) and _MENTION.search(_fold(text)) is not None
 
 
 def find_new_mentions(

@@ -79,16 +79,16 @@ class _IndexChanges:
             self.deleted[id] = workspace_id
 
 
-def update_index(uow: UnitOfWork, wave: Sequence[events.Event]) -> None:
+def update_index(uow: UnitOfWork, new_events: Sequence[events.Event]) -> None:
     """Insert, update and delete entries for some events.
 
     Entries of deleted projects, cards and documents are deleted with them.
 
     Args:
-        wave: The events of the unit, in order.
+        new_events: The events of the unit, in order.
     """
     changes = _IndexChanges()
-    for event in wave:
+    for event in new_events:
         _HANDLERS[type(event)](uow, changes, event)
     rows_by_statement: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
     for entry in changes.created.values():

@@ -6,7 +6,7 @@ import secrets
 from typing import TypedDict
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -30,7 +30,6 @@ from stellary.contract.webhooks import (
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -61,7 +60,6 @@ SHOWN = _WEBHOOKS.columns
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
-_UPDATE = Query(WebhookRow, update(webhooks).where(webhooks.c.id == bindparam("_id")).returning(*SHOWN))
 
 
 @serves(CREATE_WEBHOOK)
@@ -120,14 +118,11 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     if row.retry_at is not None:
         queue.resume(uow, row.id)
     after = replace_fields(before, **changes, updated_at=uow.now)
-    changed_columns = _WEBHOOKS.to_changes(before, after)
-    if not changed_columns:
-        return before
-    updated = webhook_value(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
-    changed = [camel(name) for name in find_changed_fields(before, updated) if name != "updated_at"]
+    _WEBHOOKS.update(uow, before, after)
+    changed = [camel(name) for name in find_changed_fields(before, after) if name != "updated_at"]
     if changed:
-        emit_change(uow, updated.workspace_id, hide_path(before), hide_path(updated), changed=changed)
-    return updated
+        emit_change(uow, after.workspace_id, hide_path(before), hide_path(after), changed=changed)
+    return after
 
 
 @serves(DELETE_WEBHOOK)

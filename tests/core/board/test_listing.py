@@ -125,6 +125,13 @@ def test_invalid_query_is_refused(card_api, query):
     assert card_api.error("GET", f"/cards?{query}")[0] == 400
 
 
+@for_each("query", ["", "&limit=5"])
+@for_each("name", ["columnId", "scopeId", "assigneeId", "labelId"])
+def test_unknown_id_in_a_filter_is_refused(card_api, name, query):
+    problem = card_api.error("GET", f"/cards?{name}={'0' * 24}{query}")
+    assert problem == (400, f"{name} must be the id of an existing item")
+
+
 def pages(card_api, query):
     return list(card_api.world.walk(card_api.person, f"{card_api.path}/cards?{query}"))
 

@@ -6,18 +6,19 @@ from datetime import datetime, timedelta
 
 import orjson
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core import NOBODY, DeliveryResult
-from stellary.core.webhooks import outbox
+from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL
 from tests.support.boards import ask, status
 from tests.support.core_parts import cards, paging
 from tests.support.tables import webhook_deliveries as deliveries
+from tests.support.tables import webhooks
 from tests.support.world import at_once
 
 
@@ -40,6 +41,18 @@ def test_update_with_the_same_values_in_the_same_moment_changes_nothing(webhook_
     hook = webhook_api.hook("card_moved")
     same = ask(webhook_api, "PATCH", webhook_api.of_hook(hook), {"active": True})
     assert same == {name: value for name, value in hook.items() if name != "secret"}
+
+
+def test_webhook_that_is_deleted_during_its_update_is_not_found(webhook_api, monkeypatch):
+    hook, load = webhook_api.hook(), access.webhook
+
+    def load_before_deletion(uow, ref):
+        loaded = load(uow, ref)
+        uow.connection.execute(delete(webhooks).where(webhooks.c.id == hook["id"]))
+        return loaded
+
+    monkeypatch.setattr(access, "webhook", load_before_deletion)
+    assert status(webhook_api, "PATCH", webhook_api.of_hook(hook), {"active": False}) == 404
 
 
 @pytest.mark.parametrize(

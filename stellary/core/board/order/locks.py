@@ -93,6 +93,9 @@ def queue_column_locks(
     Args:
         project_id: The project.
         ids: The ids of the columns; all columns by default.
+
+    Returns:
+        A function that returns the current state of the columns that exist, by id.
     """
     parameters: dict[str, object] = {"_project_id": project_id}
     plan = uow.lock_plan
