@@ -130,7 +130,7 @@ async def test_any_request_can_be_sent(colour):
         gateway.client.request(
             "post",
             "/orgs/acme/new%20thing",
-            params={"tag": ["a", "b c"], "archived": False},
+            params={"tag": ["a", "b c", True], "archived": False},
             json={"title": "x"},
             headers={"X-Day": "1"},
         )
@@ -138,7 +138,7 @@ async def test_any_request_can_be_sent(colour):
     (sent,) = gateway.requests
     assert (sent.method, str(sent.url)) == (
         "POST",
-        "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c&archived=false",
+        "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c&tag=true&archived=false",
     )
     assert orjson.loads(sent.content) == {"title": "x"}
     assert (sent.headers["authorization"], sent.headers["x-team"]) == ("Bearer synth_x", "eng")

@@ -144,13 +144,12 @@ def test_too_long_event_raises(follow, monkeypatch):
 
 async def test_async_stream_has_last_event_id():
     with serve_script(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server:
-        async with (
-            AsyncStellary(server.url, token="synth_x") as client,
-            client.workspace("acme", "eng").events() as events,
-        ):
-            assert events.last_event_id == ""
-            assert await anext(events) == FIRST
-            assert events.last_event_id == "8"
+        async with AsyncStellary(server.url, token="synth_x") as client:
+            async with client.workspace("acme", "eng").events() as events:
+                assert events.last_event_id == ""
+                assert await anext(events) == FIRST
+                assert events.last_event_id == "8"
+            assert await anext(events, None) is None
 
 
 def test_last_event_id_is_that_of_the_last_consumed_event():
