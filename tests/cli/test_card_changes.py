@@ -78,7 +78,10 @@ def test_history_names_the_changed_fields(shell):
 
 
 def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
-    key = add(shell, "Order the flyers", "--due", "2026-05-01")
+    key = add(shell, "Order the flyers", "--due", "2026-05-01", "--step", "Ask", "--step", "Pay")
+    item, _ = shell.json("card", "show", key)["checklist"]
+    path = "/orgs/{org}/workspaces/{workspace}/cards/" + f"{key}/checklist/{item['_id']}"
+    shell("api", "PATCH", path, "-F", "done=true")
     shell("card", "move", key, "Doing")
     monkeypatch.setattr("stellary.cli.output.is_terminal", lambda stream=None: True)
     shell("undo", key)
@@ -95,6 +98,7 @@ def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
         moved,
         'Jane Doe moved the card from Doing to To do: status in progress → open, to undo "card moved"',
         f"{moved} (undone by Jane Doe)",
+        "Jane Doe updated the card: ☐ Ask → ☑ Ask",
     ]
     assert "due date — → 2026-05-01" in lines[-1]
 

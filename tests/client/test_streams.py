@@ -177,10 +177,11 @@ def test_retry_after_of_a_stream_is_respected(monkeypatch):
 
 def test_recording_port_streams_configured_events():
     port = RecordingPort()
-    port.answer("workspace_events.stream", [FIRST, SECOND])
-    with Stellary.embedded(port).workspace("acme", "eng").events() as events:
-        assert list(events) == [FIRST, SECOND]
-        assert events.last_event_id == "2"
+    for answer, expected in ([FIRST, SECOND], [FIRST, SECOND]), (FIRST, [FIRST]):
+        port.answer("workspace_events.stream", answer)
+        with Stellary.embedded(port).workspace("acme", "eng").events() as events:
+            assert list(events) == expected
+            assert events.last_event_id == str(len(expected))
 
 
 def test_closing_from_another_thread_ends_the_stream(core, owner_and_workspace):

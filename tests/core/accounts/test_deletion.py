@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from stellary.core import NOBODY
+from stellary.core.accounts.people import find_contact
 from tests.support import tables
 from tests.support.boards import Board
 from tests.support.world import PASSWORD, at_once, outcome
@@ -53,6 +54,14 @@ def test_deleted_account_has_left_its_organizations(world, people, board):
     delete_account(world, world.bearer(ann))
     members = world.ask(bob, "GET", f"{board.workspace.organization.path}/members")
     assert [member["userId"] for member in members] == [bob.id]
+
+
+def test_deleted_account_is_not_contacted(world, people):
+    ann, bob = people
+    delete_account(world, world.bearer(ann))
+    with world.core.view(NOBODY) as uow:
+        contacts = [find_contact(uow, user.id) for user in (ann, bob)]
+    assert [contact and contact.email for contact in contacts] == [None, bob.email]
 
 
 def test_own_organizations_are_deleted(world, people, board):

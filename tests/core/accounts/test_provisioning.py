@@ -44,6 +44,15 @@ def test_first_user_owns_the_new_organization_and_workspace(core, ann):
     assert client.auth.me().user.pilotage_role == "viewer"
 
 
+def test_membership_is_not_recorded_in_a_workspace_that_is_not_personal(core, ann):
+    boss = client_of(core, core.provision("2", Membership("other", "ops"), email="boss@example.com"))
+    boss.organization("other").members.add(email="ann@example.com", role="member")
+    client = client_of(core, ann)
+    assert [organization.slug for organization in client.organizations.list()] == ["acme", "other"]
+    recorded = client.workspace("acme", "eng").activity.list()
+    assert "organization_member_added" not in [activity.type for activity in recorded]
+
+
 def test_further_users_become_members_with_the_requested_roles(core, ann):
     core.provision("2", ENGINEERING, email="ben@example.com")
     core.provision(
