@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from stellary.core import NOBODY
 from tests.core.board.card_api import CARD
 from tests.support.core_parts import Ids, card_rows, replace_fields
 from tests.support.statements import record_statements
-from tests.support.tables import cards, columns, project_members, projects, scopes
+from tests.support.tables import activities, cards, columns, project_members, projects, scopes
 
 
 def portfolio(card_api, query=""):
@@ -73,6 +73,8 @@ def test_last_activity_includes_changes_and_comments_of_cards(card_api, clock):
 
 def test_last_activity_defaults_to_the_change_of_the_project(card_api):
     furnish(card_api, range(1))
+    with card_api.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(delete(activities))
     assert portfolio(card_api)[1]["lastActivityAt"] == "2026-04-01T12:00:00Z"
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from stellary.contract.errors import Invalid
 from stellary.contract.rich_text import DEPTH_MAX, RichText, nodes
+from stellary.core.knowledge.rules import markdown_reading
 from stellary.core.knowledge.rules.markdown_reading import MARKS_MAX, TOKENS_MAX, from_markdown
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from tests.support.cpu_time import measure_cpu_time
@@ -395,6 +396,13 @@ def test_problem_of_a_node_is_named(node, message):
 def test_text_of_too_many_blocks_is_refused():
     with pytest.raises(Invalid, match="content must be at most 1 MB as a TipTap document"):
         from_markdown("---\n" * (TOKENS_MAX + 1))
+
+
+def test_last_block_within_the_limit_is_read(monkeypatch):
+    monkeypatch.setattr(markdown_reading, "TOKENS_MAX", 2)
+    assert len(from_markdown("---\n" * 2)["content"]) == 2
+    with pytest.raises(Invalid, match="at most 1 MB"):
+        from_markdown("---\n" * 3)
 
 
 def test_invalid_document_is_refused():

@@ -244,6 +244,11 @@ def text(value, *marks):
 @example(node("doc", [node("doc", [node("paragraph")])]))
 @example(node("doc", [node("paragraph")], lang="fr"))
 @example(node("doc", [text("a"), node("paragraph")]))
+@example(
+    node(
+        "doc", [node("bulletList", [node("listItem", [{"type": "paragraph", "marks": [{"type": "bold"}]}])])]
+    )
+)
 def test_document_survives_being_written_and_read(document):
     assert normalize(from_markdown(to_markdown(document))) == normalize(document)
 

@@ -43,6 +43,7 @@ def test_ids_count_in_each_workspace(pilotage_api, kind):
     other = PilotageApi(pilotage_api.world, pilotage_api.owner)
     assert [create(pilotage_api, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
     assert create(other, kind)["id"] == f"{KINDS[kind][1]}-001"
+    assert [item["id"] for item in list_items(other, kind)] == [f"{KINDS[kind][1]}-001"]
 
 
 @kinds

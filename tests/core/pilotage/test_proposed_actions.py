@@ -206,6 +206,15 @@ def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
     assert step(pilotage_api, action, "applied")["result"]["columnId"] == done["id"]
 
 
+def test_action_shows_the_present_title_of_its_document(pilotage_api):
+    path = f"{pilotage_api.workspace.path}/documents"
+    spec, _ = (ask(pilotage_api, "POST", path, {"title": title}) for title in ("Spec", "Plan"))
+    action = pilotage_api.propose("update_document", documentId="Spec", title="Done")
+    ask(pilotage_api, "PATCH", f"{path}/{spec['id']}", {"title": "Specification"})
+    named = {(item["kind"], item["id"], item["name"]) for item in pilotage_api.action(action)["references"]}
+    assert ("document", spec["id"], "Specification") in named
+
+
 def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(pilotage_api):
     pilotage_api.card("Write")
     action = pilotage_api.approve("move_card", cardId="write", targetColumn="Done")
