@@ -10,14 +10,9 @@ import respx
 from stellary import AsyncStellary, StellaryError, TimedOut
 from stellary.client.calling import async_httpx_transport
 from tests.client.misbehaving import answer, stay_silent
+from tests.support.waiting import wait_for
 
 GOOD = answer("200 OK", b"[]")
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the server has no event loop
-            await asyncio.sleep(0.001)
 
 
 def test_one_client_works_in_one_event_loop_after_another(server):
@@ -110,7 +105,7 @@ async def test_waiting_for_a_connection_counts_toward_the_timeout(server, monkey
     server.then(stay_silent)
     async with AsyncStellary(server.url, max_retries=0) as client:
         first = asyncio.create_task(client.organizations.list())
-        await until(lambda: server.requests)
+        await wait_for(lambda: server.requests)
         with pytest.raises(TimedOut, match="no connection became free in time") as caught:
             await client.with_options(timeout=0.05).organizations.list()
         assert not caught.value.reached
@@ -123,7 +118,7 @@ async def test_cancelled_call_releases_its_connection(server, monkeypatch):
     server.then(stay_silent, GOOD)
     async with AsyncStellary(server.url) as client:
         waits = [asyncio.create_task(client.organizations.list()) for _ in range(3)]
-        await until(lambda: server.requests)
+        await wait_for(lambda: server.requests)
         for task in waits:
             task.cancel()
         await asyncio.gather(*waits, return_exceptions=True)

@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from stellary import Stellary
 from stellary.core import NOBODY, Core
+from tests.support.waiting import wait_until
 
 CHILDREN = 4
 UNITS = 8
@@ -84,7 +85,7 @@ class Busy:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
-        until(lambda: self.failed or len(self._working) == len(self._threads))
+        wait_until(lambda: self.failed or len(self._working) == len(self._threads))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -204,36 +205,28 @@ def relay(url: str) -> None:
     core.relay.start()
     topics: list[str] = []
     core.env.signals.listen(topics.append)
-    until(lambda: "*" in topics)
+    wait_until(lambda: "*" in topics)
 
     def child(number: int) -> str:
         with core.env.signals.listening(topics.append):
             core.env.signals.send(f"child:{number}")
-            until(lambda: "parent" in topics)
+            wait_until(lambda: "parent" in topics)
         return f"child-{number}: heard the parent"
 
     children = [in_child(lambda number=number: child(number)) for number in range(2)]
-    until(lambda: {"child:0", "child:1"} <= set(topics))
+    wait_until(lambda: {"child:0", "child:1"} <= set(topics))
 
     def all_have_ended() -> bool:
         core.env.signals.send("parent")
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return all(os.waitid(os.P_PID, process, options) for process in children)
 
-    until(all_have_ended)
+    wait_until(all_have_ended)
     wait_for(children)
     began = time.monotonic()
     core.relay.stop(10)
     assert time.monotonic() - began < 10
     say("parent: heard both")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(3_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("the condition was never true")
 
 
 def ids(url: str) -> None:

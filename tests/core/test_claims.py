@@ -16,6 +16,7 @@ from stellary.core.api.job_runner import LongRunningJob
 from stellary.core.kernel import claims
 from tests.support.core_parts import JobHandler, JobRunner, jobs
 from tests.support.forkserver import context
+from tests.support.waiting import wait_until
 from tests.support.world import StoppedClock
 
 SOON = jobs.LEASE.total_seconds() / 3
@@ -55,7 +56,7 @@ class CheckClock:
         """Let so much time pass that a lock counts as missing, and wait until each session has checked twice."""
         self.now += claims.ABSENT_SECONDS
         self.checks.clear()
-        wait_for(lambda: len(self.checks) == sessions and min(self.checks.values()) > 2)
+        wait_until(lambda: len(self.checks) == sessions and min(self.checks.values()) > 2)
 
 
 @pytest.fixture
@@ -63,13 +64,6 @@ def check_clock(monkeypatch):
     clock = CheckClock()
     monkeypatch.setattr(claims, "time", clock)
     return clock
-
-
-def wait_for(condition, seconds=SOON):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -142,7 +136,7 @@ def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, da
         os.kill(process.pid, signal.SIGKILL)
         process.join(20)
         with worker(core):
-            wait_for(lambda: notes(core) == ["a"])
+            wait_until(lambda: notes(core) == ["a"])
 
 
 def test_jobs_of_a_living_process_are_left_to_it(core, database_url, check_clock):
@@ -165,7 +159,7 @@ def test_a_running_process_takes_over_when_another_one_dies(postgres_url, monkey
         with process_with_a_job(postgres_url) as process, worker(core):
             assert notes(core) == []
             os.kill(process.pid, signal.SIGKILL)
-            wait_for(lambda: notes(core) == ["a"])
+            wait_until(lambda: notes(core) == ["a"])
 
 
 @pytest.mark.postgres
@@ -190,11 +184,11 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url, check_c
             with other.database.writing() as connection:
                 former = find_holder(connection, session)
                 connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": former})
-                wait_for(lambda: find_holder(connection, session) not in (None, former))
+                wait_until(lambda: find_holder(connection, session) not in (None, former))
             for _ in range(2):
                 check_clock.advance(sessions=2)
             may_end.set()
-            wait_for(lambda: work.jobs() == [])
+            wait_until(lambda: work.jobs() == [])
         assert work.stop(20)
         assert notes(core) == ["a"]
 

@@ -27,19 +27,11 @@ from stellary.core.db.fair_lock import FairLock
 from tests.support import tables
 from tests.support.core_parts import invitations, organizations
 from tests.support.each_case import for_each
+from tests.support.waiting import wait_until
 from tests.support.world import World
 
 COUNT = text("SELECT count(*) FROM stellary_users")
 SQLITE_WRITE = text("UPDATE stellary_alembic_version SET version_num = version_num")
-
-
-def until(condition):
-    """Wait until something holds that another thread does."""
-    for _ in range(5000):
-        if condition():
-            return
-        time.sleep(0.001)
-    raise AssertionError("it never did")
 
 
 # ------------------------------------------------------------------------------------------------- the fair lock
@@ -57,7 +49,7 @@ def test_the_lock_is_handed_on_in_the_order_in_which_it_was_asked_for():
     threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
     for number, thread in enumerate(threads):
         thread.start()
-        until(lambda: len(lock._semaphore._waiting) == number + 1)  # noqa: B023
+        wait_until(lambda: len(lock._semaphore._waiting) == number + 1)  # noqa: B023
     lock.release()
     for thread in threads:
         thread.join()
@@ -77,7 +69,7 @@ def test_a_released_lock_belongs_to_the_thread_that_waits():
         lock.acquire(1)
         thread = threading.Thread(target=wait_for_the_lock)
         thread.start()
-        until(lambda: len(lock._semaphore._waiting) == 1)  # noqa: B023
+        wait_until(lambda: len(lock._semaphore._waiting) == 1)  # noqa: B023
         lock.release()
         assert not lock.acquire(0)
         finished.set()

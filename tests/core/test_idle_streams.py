@@ -8,6 +8,7 @@ import pytest
 from stellary import Stellary
 from stellary.core.streaming.streams import StreamReader
 from tests.support.core_parts import streams
+from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.04
 
@@ -43,24 +44,16 @@ def follow(world, wakeups):
     assert not thread.is_alive()
 
 
-def until(condition):
-    for _ in range(3_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never did")
-
-
 def iter_until_closed(events):
     yield from events
 
 
 def test_an_idle_stream_looks_as_often_as_it_should(world, follow, wakeups, statements):
-    until(lambda: len(wakeups) > 2)
+    wait_until(lambda: len(wakeups) > 2)
     del wakeups[:]
     began = time.monotonic()
     with statements() as statements_sent:
-        until(lambda: len(wakeups) >= 8)
+        wait_until(lambda: len(wakeups) >= 8)
     # The first ones may have waited before.
     assert time.monotonic() - began > 5 * POLL_SECONDS
     assert len(statements_sent) <= 3 * (len(wakeups) + 1)
@@ -68,7 +61,7 @@ def test_an_idle_stream_looks_as_often_as_it_should(world, follow, wakeups, stat
 
 
 def test_signals_of_other_workspaces_do_not_wake_a_stream(world, follow, wakeups):
-    until(lambda: len(wakeups) > 2)
+    wait_until(lambda: len(wakeups) > 2)
     del wakeups[:]
     began = time.monotonic()
     for number in range(1_000):
@@ -78,7 +71,7 @@ def test_signals_of_other_workspaces_do_not_wake_a_stream(world, follow, wakeups
 
 def test_a_stream_that_slept_tells_what_happens(world, follow, wakeups):
     ann, place, received = follow
-    until(lambda: len(wakeups) > 2)
+    wait_until(lambda: len(wakeups) > 2)
     world.project(ann, place)
-    until(lambda: received)
+    wait_until(lambda: received)
     assert received[0].type == "project_created"

@@ -3,7 +3,6 @@
 import logging
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
 import psycopg
@@ -15,6 +14,7 @@ from stellary.core import Core, migrations
 from stellary.core.db import database
 from tests.support.boards import Board
 from tests.support.migrations import NEXT, read_version, run_sql
+from tests.support.waiting import wait_until
 from tests.support.world import World, at_once
 
 CARDS = 20_000
@@ -130,14 +130,6 @@ def test_a_step_has_no_limit_on_its_time(postgres_url, next_version):
     assert read_version(postgres_url) == NEXT
 
 
-def wait_for(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never did")
-
-
 def plain(url):
     return url.replace("postgresql+psycopg://", "postgresql://")
 
@@ -152,7 +144,7 @@ def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url,
         reader.execute("SELECT count(*) FROM stellary_cards")
         thread = threading.Thread(target=migrate, args=[postgres_url])
         thread.start()
-        wait_for(lambda: "migration 9000 waits for other transactions" in caplog.text)
+        wait_until(lambda: "migration 9000 waits for other transactions" in caplog.text)
         assert read_version(postgres_url) != NEXT
         reader.rollback()
     thread.join()
@@ -166,12 +158,12 @@ def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_
         first.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
         migrating = threading.Thread(target=lambda: at_once(*[lambda: migrate(postgres_url)] * 2))
         migrating.start()
-        wait_for(lambda: caplog.text.count("waiting for another process") == 2)
+        wait_until(lambda: caplog.text.count("waiting for another process") == 2)
         # An index that is created concurrently waits for all who have a snapshot: they have none.
         snapshots = (
             "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()"
         )
-        wait_for(lambda: first.execute(snapshots).fetchone() == (0,))
+        wait_until(lambda: first.execute(snapshots).fetchone() == (0,))
         first.execute("SELECT pg_advisory_unlock_all()")
         migrating.join()
     assert read_version(postgres_url) == NEXT
@@ -185,7 +177,7 @@ def test_others_wait_for_the_one_that_migrates_on_sqlite(sqlite_url, next_versio
         first.execute("BEGIN IMMEDIATE")
         other = threading.Thread(target=migrate, args=[sqlite_url])
         other.start()
-        wait_for(lambda: caplog.text.count("waiting for another process") > 1)
+        wait_until(lambda: caplog.text.count("waiting for another process") > 1)
         first.execute("COMMIT")
         other.join()
     assert read_version(sqlite_url) == NEXT

@@ -22,6 +22,7 @@ from tests.server.processes import clean_environment
 from tests.server.running import running
 from tests.support.core_parts import NO_LIMITS, WebhookWorker, retries
 from tests.support.server_parts import HttpWebhookSender, Settings
+from tests.support.waiting import wait_until
 
 
 class Program:
@@ -100,13 +101,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     return port
-
-
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "no message arrived"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import asyncio
 import io
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
@@ -13,7 +12,6 @@ from typing import Any
 
 import attrs
 import orjson
-import pytest
 import uvloop
 
 from reference_server.app import STATE, make_app
@@ -198,15 +196,6 @@ def read(answer: HTTPResponse) -> Reply:
     if "set-cookie" in headers:
         headers["set-cookie"] = "\n".join(answer.headers.get_all("set-cookie", ()))
     return Reply(answer.status, headers, answer.read())
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until a condition is true, for at most half a minute."""
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("the condition was never true")
 
 
 def listens(port: int) -> bool:

@@ -13,9 +13,10 @@ import pytest
 from reference_server.protocol import KEPT_BODY_MAX
 from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
 from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory, serve
-from tests.server.running import Reachable, Running, reply, wait_until
+from tests.server.running import Reachable, Running, reply
 from tests.support.core_parts import NO_LIMITS
 from tests.support.server_parts import Settings, protocol
+from tests.support.waiting import wait_until
 
 WS = "/orgs/acme/workspaces/eng"
 IMPORT = f"{WS}/projects/import"

@@ -23,10 +23,10 @@ from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import children_of, run_process
 from tests.server.running import Reachable, listens, running
 from tests.server.test_streams import Listening
-from tests.server.test_workers import wait_until
 from tests.support.core_parts import NO_LIMITS
 from tests.support.forms import FORM, form
 from tests.support.server_parts import Settings
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow("starts a process"),

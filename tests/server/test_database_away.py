@@ -13,7 +13,7 @@ from reference_server import serve
 from reference_server.settings import SettingsError
 from stellary.core import Core
 from tests.server.processes import ROOT, Process, run_failing
-from tests.server.test_workers import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_server_waits_for_its_database(tmp_path: Path, postgres_url: str):

@@ -3,7 +3,6 @@
 import re
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -24,6 +23,7 @@ from tests.support.blobs import list_blob_keys
 from tests.support.core_parts import Threads, transfers
 from tests.support.forms import END, FORM, form, part
 from tests.support.server_parts import Settings, SettingsError, from_environment
+from tests.support.waiting import wait_until
 from tests.support.world import Person, World, at_once
 
 
@@ -81,13 +81,6 @@ def attachments(server: Running) -> AttachmentApi:
 def sqlite_attachments(sqlite_server: Running) -> AttachmentApi:
     """Return the attachments of a card on SQLite."""
     return make_attachment_api(sqlite_server)
-
-
-def eventually(condition) -> bool:
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_downloaded_file_equals_the_upload(attachments):
@@ -313,7 +306,7 @@ def test_disconnected_upload_stores_nothing(attachments):
     data = form(b"x" * 3_000_000)
     with attachments.server.connect() as connection:
         connection.sendall(attachments.head(len(data)) + data[:2_000_000])
-    assert eventually(lambda: attachments.server.state.in_flight == 0)
+    wait_until(lambda: attachments.server.state.in_flight == 0)
     assert attachments.list_blob_keys() == attachments.list_files() == []
 
 
@@ -381,7 +374,7 @@ def test_disconnected_download_ends(sqlite_attachments):
             f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
         )
         assert connection.recv(10) == b"HTTP/1.1 2"
-    assert eventually(lambda: sqlite_attachments.server.state.in_flight == 0)
+    wait_until(lambda: sqlite_attachments.server.state.in_flight == 0)
 
 
 async def test_temporary_file_of_a_response_is_closed_when_the_client_disconnects(sqlite_core, monkeypatch):
@@ -423,7 +416,7 @@ def test_stalled_download_times_out(sqlite_attachments, monkeypatch):
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
         )
-        assert eventually(lambda: sqlite_attachments.server.state.in_flight == 0)
+        wait_until(lambda: sqlite_attachments.server.state.in_flight == 0)
 
 
 def test_server_sweeps_files_at_startup(sqlite_url, tmp_path):
@@ -434,7 +427,7 @@ def test_server_sweeps_files_at_startup(sqlite_url, tmp_path):
     world.stop_clock().now = world.core.env.clock().replace(year=2100)
     try:
         with running(core):
-            assert eventually(lambda: list(tmp_path.glob("ab/*")) == [])
+            wait_until(lambda: list(tmp_path.glob("ab/*")) == [])
     finally:
         core.close()
 
@@ -451,7 +444,7 @@ def test_failed_sweep_is_logged_and_retried(sqlite_url, monkeypatch, caplog):
     monkeypatch.setattr(files, "SWEEP_SECONDS", 0.01)
     try:
         with running(core):
-            assert eventually(lambda: len(tries) > 1)
+            wait_until(lambda: len(tries) > 1)
     finally:
         core.close()
     assert "unused files and old rows could not be deleted: Unavailable" in caplog.text

@@ -8,8 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.server.running import Replies, Reply, Running, reply, wait_until
+from tests.server.running import Replies, Reply, Running, reply
 from tests.support.server_parts import protocol
+from tests.support.waiting import wait_until
 
 JSON = b"Content-Type: application/json\r\n"
 

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -17,6 +16,7 @@ from tests.server.processes import clean_environment, run_failing, run_process
 from tests.server.running import running
 from tests.support.core_parts import JobHandler, JobRunner, jobs, system_clock
 from tests.support.server_parts import Settings, main
+from tests.support.waiting import wait_until
 
 
 def enqueue(core, kind="note", **more):
@@ -107,14 +107,6 @@ def test_operator_prints_a_link_that_resets_a_password(sqlite_url, tmp_path, cap
         assert main(["reset-password", "bob@example.com", *place]) == 1
         assert "no account" in capsys.readouterr().err
     core.close()
-
-
-def wait_until(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("the condition was never true")
 
 
 @pytest.mark.slow("starts a process")

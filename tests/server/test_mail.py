@@ -13,6 +13,7 @@ from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
 from stellary.core import Email
 from tests.server.mailbox import Box, free_port
+from tests.support.waiting import wait_for
 
 EMAIL = Email("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")
 
@@ -23,20 +24,12 @@ def box(mailbox: tuple[Box, int]) -> tuple[Box, SmtpServer]:
     return mailbox[0], SmtpServer("127.0.0.1", mailbox[1])
 
 
-async def wait_until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("the condition was never true")
-
-
 async def test_email_arrives_unchanged(box):
     emails, server = box[0].emails, box[1]
     mailer = SmtpMailer(server, "stellary@example.com")
     mailer.start()
     mailer(Email("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + EMAIL.text))
-    await wait_until(lambda: emails)
+    await wait_for(lambda: emails)
     await mailer.close(5)
     (envelope,) = emails
     assert envelope.mail_from == "stellary@example.com"
@@ -61,7 +54,7 @@ async def test_temporarily_rejected_email_is_retried(box):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01, 0.01])
     mailer.start()
     mailer(EMAIL)
-    await wait_until(lambda: box[0].emails)
+    await wait_for(lambda: box[0].emails)
     await mailer.close(5)
     assert len(box[0].sessions) == 3
 
@@ -72,7 +65,7 @@ async def test_temporarily_rejected_email_does_not_delay_others(box):
     mailer.start()
     mailer(EMAIL)
     mailer(Email("eve@example.com", "Hello", "Hello"))
-    await wait_until(lambda: len(box[0].emails) == 1)
+    await wait_for(lambda: len(box[0].emails) == 1)
     assert box[0].emails[0].rcpt_tos == ["eve@example.com"]
     # Closing makes one more attempt, and does not wait for the pause.
     await mailer.close(5)
@@ -83,10 +76,10 @@ async def test_rejected_email_is_logged_and_not_retried(box, caplog):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
     mailer.start()
     mailer(Email("nobody@example.com", "Hello", "s3cret"))
-    await wait_until(lambda: caplog.records)
+    await wait_for(lambda: caplog.records)
     box[0].answers = ["554 spam"]
     mailer(EMAIL)
-    await wait_until(lambda: len(caplog.records) == 2)
+    await wait_for(lambda: len(caplog.records) == 2)
     await mailer.close(5)
     assert "an email to nobody@example.com could not be sent" in caplog.text
     assert "no such mailbox" in caplog.text
@@ -100,7 +93,7 @@ async def test_retries_end(box, caplog):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01])
     mailer.start()
     mailer(EMAIL)
-    await wait_until(lambda: "could not be sent" in caplog.text)
+    await wait_for(lambda: "could not be sent" in caplog.text)
     assert len(box[0].sessions) == 3
     await mailer.close(5)
 
@@ -110,11 +103,11 @@ async def test_unreachable_mail_server_is_retried(caplog):
     mailer = SmtpMailer(SmtpServer("127.0.0.1", port), "stellary@example.com", pauses=[0.05] * 100)
     mailer.start()
     mailer(EMAIL)
-    await wait_until(lambda: "will be sent again" in caplog.text)
+    await wait_for(lambda: "will be sent again" in caplog.text)
     box = Box()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    await wait_until(lambda: box.emails)
+    await wait_for(lambda: box.emails)
     await mailer.close(5)
     controller.stop()
 
@@ -135,7 +128,7 @@ async def test_queue_of_emails_is_bounded(monkeypatch, caplog):
     mailer.start()
     for _ in range(3):
         mailer(EMAIL)
-    await wait_until(lambda: "too many emails are waiting" in caplog.text)
+    await wait_for(lambda: "too many emails are waiting" in caplog.text)
     await mailer.close(5)
 
 
@@ -167,7 +160,7 @@ async def test_mailer_logs_in_with_its_account(password: str, caplog):
     mailer = SmtpMailer(server, "stellary@example.com", pauses=[0.01])
     mailer.start()
     mailer(EMAIL)
-    await wait_until(lambda: box.emails or caplog.records)
+    await wait_for(lambda: box.emails or caplog.records)
     await mailer.close(5)
     controller.stop()
     assert len(box.emails) == (password == "right")

@@ -23,12 +23,13 @@ from stellary.core import Core
 from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE
-from tests.server.running import WITHOUT_JOBS, running, wait_until
+from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import NO_LIMITS, parse_limit
 from tests.support.each_case import for_each
 from tests.support.mcp import ACCEPT, call, post, send, tools
 from tests.support.server_parts import Settings
+from tests.support.waiting import wait_until
 from tests.support.world import World
 
 SECRET = secrets.token_hex(32)

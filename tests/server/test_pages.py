@@ -1,7 +1,6 @@
 """The pages that links in emails lead to."""
 
 import re
-import time
 from datetime import timedelta
 from html import unescape
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from tests.server.running import running
 from tests.support.core_parts import Limits, create_email_token, create_reset_link, id_by_address
 from tests.support.each_case import for_each
 from tests.support.server_parts import Settings
+from tests.support.waiting import wait_until
 from tests.support.world import links
 
 FORM = "application/x-www-form-urlencoded"
@@ -38,14 +38,6 @@ def text_of(reply):
     """Return the text of a page, without its tags."""
     body = reply.body.decode()
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body[body.index("<main>") :])))
-
-
-def wait_until(condition):
-    for _ in range(1_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("the condition was never true")
 
 
 def reset_path(server, email=ANN):

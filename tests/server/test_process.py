@@ -19,10 +19,11 @@ from reference_server.serve import FILES_MAX, raise_file_limit
 from reference_server.sockets import url_of
 from stellary.core import Core
 from tests.server.processes import clean_environment, run_failing, run_process
-from tests.server.running import reply, wait_until
+from tests.server.running import reply
 from tests.support.core_parts import NO_LIMITS, Email
 from tests.support.forkserver import context
 from tests.support.server_parts import Settings, bind_socket, main, run
+from tests.support.waiting import wait_until
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 RARELY_USED_MODULES = {

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.processes import Process
-from tests.server.running import wait_until
 from tests.server.test_behind_nginx import nginx_before
+from tests.support.waiting import wait_until
 
 CLIENTS = 8
 REQUESTS_DIRECTLY = 2_000

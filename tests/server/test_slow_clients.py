@@ -9,8 +9,9 @@ import uvloop
 
 from reference_server import detached
 from stellary.core.http import body
-from tests.server.running import Replies, Running, reply, wait_until
+from tests.server.running import Replies, Running, reply
 from tests.support.server_parts import protocol
+from tests.support.waiting import wait_until
 
 HEAD = (
     b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server import serve
-from tests.server.running import Replies, Running, listens, reply, wait_until
+from tests.server.running import Replies, Running, listens, reply
 from tests.support.server_parts import protocol
+from tests.support.waiting import wait_until
 
 
 def test_stopping_server_is_not_ready_but_still_answers(sqlite_server: Running):

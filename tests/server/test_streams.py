@@ -13,9 +13,10 @@ import pytest
 from reference_server.app import HANDLER
 from stellary.core.http import streams as server_streams
 from tests.server.listening import SOON, Listening, listening
-from tests.server.running import Running, running, wait_until
+from tests.server.running import Running, running
 from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import Threads, streams
+from tests.support.waiting import wait_until
 from tests.support.world import PASSWORD, World
 
 

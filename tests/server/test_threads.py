@@ -22,9 +22,9 @@ from stellary.core.http import threads
 from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
 from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
-from tests.server.running import wait_until
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import READERS, WRITERS, BriefReader
+from tests.support.waiting import wait_until
 from tests.support.world import World
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from reference_server import workers
 from reference_server.workers import Worker
 from tests.server.processes import Process, children_of, memory_of, run_failing, run_process
 from tests.support.server_parts import Settings
+from tests.support.waiting import wait_until
 
 WATCHER_MEMORY_MAX = 45 * 1024
 UP = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"
@@ -27,14 +27,6 @@ def pair(tmp_path, postgres_url: str):
         tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}, is_forked=False
     ) as server:
         yield server
-
-
-def wait_until(condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.02)
-    pytest.fail("the condition was never true")
 
 
 def has_ended(pid: int) -> bool:

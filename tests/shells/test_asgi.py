@@ -20,6 +20,7 @@ from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS, AccessEntry
 from tests.support.core_parts import http_streams as streams
 from tests.support.shells import serving_asgi
+from tests.support.waiting import wait_for
 
 SOON = 10.0
 STREAMS = 2000
@@ -81,12 +82,6 @@ class Client:
 
 def make_app(core: Core, **options: Any) -> AsgiApp:
     return AsgiApp(core, **{"limits": NO_LIMITS, **options})
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not condition():  # noqa: ASYNC110 - a condition has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_head_has_the_length_of_the_body_and_no_body(sqlite_core):
@@ -214,9 +209,9 @@ async def test_stream_of_a_disconnected_client_ends(sqlite_core):
     async with app.running():
         client = Client(app, messages=[{"type": "http.request"}])
         following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
-        await wait_until(lambda: b"retry" in client.body)
+        await wait_for(lambda: b"retry" in client.body)
         await asyncio.to_thread(board.card, "Seen")
-        await wait_until(lambda: b"Seen" in client.body)
+        await wait_for(lambda: b"Seen" in client.body)
         client.leave.set()
         async with asyncio.timeout(SOON):
             await following
@@ -239,7 +234,7 @@ async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatc
     async with app.running():
         client = Stalled(app, messages=[{"type": "http.request"}])
         following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
-        await wait_until(lambda: b"retry" in client.body)
+        await wait_for(lambda: b"retry" in client.body)
         await asyncio.to_thread(board.card, "Never read")
         async with asyncio.timeout(SOON):
             await following
@@ -253,7 +248,7 @@ async def test_client_that_reads_nothing_does_not_delay_a_stop(sqlite_core, monk
     client = Stalled(app, messages=[{"type": "http.request"}])
     async with app.running():
         following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
-        await wait_until(lambda: b"retry" in client.body)
+        await wait_for(lambda: b"retry" in client.body)
     async with asyncio.timeout(SOON):
         await following
 
@@ -273,7 +268,7 @@ async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplo
         client = Refusing(app, messages=[{"type": "http.request"}])
         async with asyncio.timeout(SOON):
             await client.request("GET", f"{board.flat}/events", board.bearer)
-        await wait_until(lambda: asyncio.all_tasks() <= tasks)
+        await wait_for(lambda: asyncio.all_tasks() <= tasks)
     assert "a stream broke off: LookupError: the connection is unknown" in caplog.text
 
 
@@ -296,13 +291,13 @@ async def test_two_thousand_idle_streams_need_little_memory(sqlite_core, monkeyp
             for start in range(0, STREAMS, 100):
                 group = clients[start : start + 100]
                 following += [asyncio.create_task(client.request("GET", path, token)) for client in group]
-                await wait_until(lambda group=group: all(b"retry" in client.body for client in group))
+                await wait_for(lambda group=group: all(b"retry" in client.body for client in group))
             size, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert size < bytes_max
         await asyncio.to_thread(board.card, "For all")
-        await wait_until(lambda: all(b"For all" in client.body for client in clients))
+        await wait_for(lambda: all(b"For all" in client.body for client in clients))
         for client in clients:
             client.leave.set()
         with suppress(TimeoutError):

@@ -15,6 +15,7 @@ from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
 from tests.support.boards import ask, status
 from tests.support.core_parts import WebhookWorker, jobs, system_clock
 from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.waiting import wait_until
 from tests.support.world import at_once
 
 DEAD = "https://dead.example.com/"
@@ -62,13 +63,6 @@ def receivers(webhook_api):
 def make_cards(webhook_api, count):
     cards = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
     ask(webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": cards})
-
-
-def wait_for(condition):
-    ends = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def statuses(webhook_api, hook):
@@ -283,8 +277,8 @@ def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, runni
         webhook_api.hook("card_created", url=url)
     good = webhook_api.hook("card_created")
     make_cards(webhook_api, 60)
-    wait_for(lambda: receivers.count(good["url"]) == 60)
-    wait_for(lambda: statuses(webhook_api, good) == {"succeeded": 60})
+    wait_until(lambda: receivers.count(good["url"]) == 60)
+    wait_until(lambda: statuses(webhook_api, good) == {"succeeded": 60})
     assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
 
 
@@ -298,13 +292,13 @@ def test_receivers_that_failed_before_get_a_share_of_the_threads(
         receivers.down[url] = DeliveryResult(None, "the connection failed")
         webhook_api.hook("card_created", url=url)
     make_cards(webhook_api, 1)
-    wait_for(lambda: all(receivers.count(url) == 1 for url in dead))
+    wait_until(lambda: all(receivers.count(url) == 1 for url in dead))
     receivers.gate = {url: threading.Event() for url in dead}
     good = webhook_api.hook("card_created")
     # By now they are tried again, and hang.
-    wait_for(lambda: sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX)
+    wait_until(lambda: sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX)
     make_cards(webhook_api, 10)
-    wait_for(lambda: receivers.count(good["url"]) == 10)
+    wait_until(lambda: receivers.count(good["url"]) == 10)
     assert sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX
 
 
@@ -312,9 +306,9 @@ def test_concurrent_messages_of_a_webhook_are_limited(webhook_api, receivers, ru
     hook = webhook_api.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
     make_cards(webhook_api, 20)
-    wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
+    wait_until(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
     receivers.gate[hook["url"]].set()
-    wait_for(lambda: statuses(webhook_api, hook) == {"succeeded": 20})
+    wait_until(lambda: statuses(webhook_api, hook) == {"succeeded": 20})
     assert receivers.busiest[hook["url"]] == worker.PER_WEBHOOK_MAX
 
 
@@ -325,7 +319,7 @@ def test_a_backlog_does_not_wait_for_the_pause_between_transactions(webhook_api,
     make_cards(webhook_api, loads * queue.LOAD_MAX)
     began = time.monotonic()
     webhook_api.worker.start()
-    wait_for(lambda: receivers.count(hook["url"]) == loads * queue.LOAD_MAX)
+    wait_until(lambda: receivers.count(hook["url"]) == loads * queue.LOAD_MAX)
     # The pauses between the loads alone would take twice as long.
     assert time.monotonic() - began < (loads - 1) * worker.SETTLE_SECONDS / 2
     assert webhook_api.worker.stop(WAIT_SECONDS)
@@ -336,7 +330,7 @@ def test_stopping_worker_releases_its_claims_immediately(webhook_api, receivers,
     receivers.gate[hook["url"]] = threading.Event()
     make_cards(webhook_api, 30)
     webhook_api.worker.start()
-    wait_for(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
+    wait_until(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
     assert not webhook_api.worker.stop(0)
     receivers.gate[hook["url"]].set()
     assert webhook_api.worker.stop(WAIT_SECONDS)
@@ -359,7 +353,7 @@ def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, running_wor
     webhook_api.world.core.env.webhook_sender = fail
     webhook_api.card()
     assert failed.wait(WAIT_SECONDS)
-    wait_for(lambda: len(webhook_api.deliveries(hook)[0]["attempts"]) == 1)
+    wait_until(lambda: len(webhook_api.deliveries(hook)[0]["attempts"]) == 1)
     assert webhook_api.deliveries(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
 
 
