@@ -28,7 +28,7 @@ from tests.support.migrations import (
     upgrade_to,
 )
 from tests.support.tables import cards
-from tests.support.world import at_once
+from tests.support.world import World, at_once
 
 
 def migrate(url):
@@ -91,6 +91,26 @@ def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version)
     tables = ("users", "projects", "jobs")
     assert [run_sql(empty_url, f"SELECT count(*) FROM stellary_{table}") for table in tables] == [[(1,)]] * 3
     assert read_schema(new_url) == schemas[NEXT]
+
+
+def test_document_in_the_trash_outlives_renamed_columns(new_url):
+    with closing(Core(new_url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        ann = world.person()
+        path = world.workspace(ann).path
+        document = world.ask(ann, "POST", f"{path}/documents", {"title": "Spec"})
+        world.ask(ann, "DELETE", f"{path}/documents/{document['id']}")
+    with closing(Core(new_url)) as core, core.database.open_migrating() as connection:
+        while downgrade(connection) != "0100":
+            pass
+        columns = run_sql(new_url, "SELECT data FROM stellary_trash_rows WHERE table_name = 'stellary_documents'")
+        assert [name in columns[0][0] for name in ('"told_at":', '"reported_at":')] == [True, False]
+        upgrade(connection)
+    with closing(Core(new_url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        (entry,) = world.ask(ann, "GET", f"{path}/trash")
+        world.ask(ann, "POST", f"{path}/trash/{entry['id']}/restore")
+        assert world.ask(ann, "GET", f"{path}/documents/{document['id']}") == document
 
 
 def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, next_version):

@@ -78,7 +78,7 @@ missions = Table(
     Index("ix_stellary_agent_missions_card_id_id", "card_id", "id"),
     # At most one mission per card is running or waits for approval.
     Index(
-        "uq_stellary_agent_missions_card_id_at_work",
+        "uq_stellary_agent_missions_card_id_active",
         "card_id",
         unique=True,
         sqlite_where=text("status IN ('running', 'awaiting_approval')"),

@@ -103,8 +103,8 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         author_id=uow.user_id,
         author_name=loaded.row.caller_name,
         **rules.NOT_REVIEWED,
-        told_of_id=uow.user_id,
-        told_at=uow.now,
+        reported_by_id=uow.user_id,
+        reported_at=uow.now,
         version=1,
         created_at=uow.now,
         updated_at=uow.now,
@@ -133,7 +133,7 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
         after = rules.apply_update(before, request, resolved, uow.now)
         uow.require_version(before.version)
         if rules.is_news(before, after, uow.user_id, uow.now):
-            after = replace_fields(after, told_of_id=uow.user_id, told_at=uow.now)
+            after = replace_fields(after, reported_by_id=uow.user_id, reported_at=uow.now)
         return after
 
     before, after = change_document(uow, loaded, decide)

@@ -44,7 +44,7 @@ _FILE_FIELDS = RowFields(
     internal=(
         *("organization_id", "workspace_id", "context_type", "context_id", "project_id", "tag_keys"),
         *("author_id", "reviewer_id", "review_notes", "submitted_at", "reviewed_at", "submissions"),
-        *("told_of_id", "told_at", "version"),
+        *("reported_by_id", "reported_at", "version"),
     ),
 )
 
@@ -120,8 +120,8 @@ def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHea
         "project_id": imported.answer.id,
         "author_id": uow.user_id,
         "author_name": imported.importer.name,
-        "told_of_id": uow.user_id,
-        "told_at": uow.now,
+        "reported_by_id": uow.user_id,
+        "reported_at": uow.now,
     }
     entries, ids = file.documents or [], [uow.new_id() for _ in file.documents or ()]
     new_documents = rules.build_documents(file, ids, imported.scope_ids, common, uow.now)

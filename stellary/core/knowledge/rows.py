@@ -30,7 +30,7 @@ _SUMMARY_FIELDS = RowFields(
     DocumentSummary,
     documents,
     selected=_NAMES,
-    internal=("organization_id", "scope_id", "content", "tag_keys", "submissions", "told_of_id", "told_at"),
+    internal=("organization_id", "scope_id", "content", "tag_keys", "submissions", "reported_by_id", "reported_at"),
 )
 VERSION_FIELDS = RowFields(
     DocumentVersionSummary,

@@ -37,8 +37,8 @@ documents = Table(
     Column("submitted_at", UtcDateTime),
     Column("reviewed_at", UtcDateTime),
     # The last change that was reported: its author and time. Frequent saves are reported only from time to time.
-    Column("told_of_id", IdType, nullable=False),
-    Column("told_at", UtcDateTime, nullable=False),
+    Column("reported_by_id", IdType, nullable=False),
+    Column("reported_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

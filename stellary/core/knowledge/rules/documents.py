@@ -22,7 +22,7 @@ class StoredDocument(DocumentSummary):
     Attributes:
         tag_keys: The tags in the form that filters compare.
         submissions: The number of submissions.
-        told_of_id, told_at: The author and the time of the last change that was reported.
+        reported_by_id, reported_at: The author and the time of the last change that was reported.
     """
 
     organization_id: str
@@ -30,11 +30,11 @@ class StoredDocument(DocumentSummary):
     content: Node
     tag_keys: str
     submissions: int
-    told_of_id: str
-    told_at: datetime
+    reported_by_id: str
+    reported_at: datetime
 
 
-_BOOKKEEPING: Final = frozenset({"told_of_id", "told_at", "version", "updated_at"})
+_BOOKKEEPING: Final = frozenset({"reported_by_id", "reported_at", "version", "updated_at"})
 """The fields that change with any other field."""
 
 NOT_REVIEWED: Final[Mapping[str, None]] = dict.fromkeys(
@@ -100,6 +100,6 @@ def is_news(before: StoredDocument, after: StoredDocument, user_id: str, now: da
         now: The time of the change.
     """
     changed = set(find_changed_fields(before, after)) - _BOOKKEEPING
-    if changed == {"content"} and before.told_of_id == user_id:
-        return now - before.told_at >= REPORT_INTERVAL
+    if changed == {"content"} and before.reported_by_id == user_id:
+        return now - before.reported_at >= REPORT_INTERVAL
     return bool(changed)
