@@ -103,7 +103,9 @@ def test_document_in_the_trash_outlives_renamed_columns(new_url):
     with closing(Core(new_url)) as core, core.database.open_migrating() as connection:
         while downgrade(connection) != "0100":
             pass
-        columns = run_sql(new_url, "SELECT data FROM stellary_trash_rows WHERE table_name = 'stellary_documents'")
+        columns = run_sql(
+            new_url, "SELECT data FROM stellary_trash_rows WHERE table_name = 'stellary_documents'"
+        )
         assert [name in columns[0][0] for name in ('"told_at":', '"reported_at":')] == [True, False]
         upgrade(connection)
     with closing(Core(new_url, bcrypt_rounds=4)) as core:

@@ -78,9 +78,9 @@ def check_schema(databases: Sequence[str] | None = None, **_: object) -> list[Ch
             problem = find_version_problem(migrating)
     finally:
         database.close()
-    return (
-        [] if problem is None else [Error(f"{problem}.", hint="Run 'manage.py migrate'.", id="stellary.E003")]
-    )
+    # Django has recorded the migrations of development versions as applied.
+    hint = "Run 'manage.py migrate'; for tables of a development version, 'python -m stellary.core migrate'."
+    return [] if problem is None else [Error(f"{problem}.", hint=hint, id="stellary.E003")]
 
 
 def check_deployment(**_: object) -> list[CheckMessage]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from stellary.core.accounts import api_tokens, people
 from stellary.core.accounts.audience import seen_by
-from stellary.core.accounts.hosted import find_user
+from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.row_types import SeatOwnersRow
 from stellary.core.accounts.tables import email_tokens, organizations, sessions, users, workspaces
 from stellary.core.db.row_types import Query
@@ -48,7 +48,7 @@ def deactivate(units: Units, external_id: str, connection: Connection | None) ->
     """
 
     def work(uow: UnitOfWork) -> bool:
-        user = find_user(uow, external_id)
+        user = find_user_by_external_id(uow, external_id)
         if user is None:
             return False
         with uow.caused_by(None, Actor(user.id, acts_for_host=True)):

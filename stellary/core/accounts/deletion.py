@@ -14,7 +14,7 @@ from stellary.core.accounts import api_tokens, organization_members
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.container_purge import delete_container
 from stellary.core.accounts.email_links import check_confirmed, use_confirmation
-from stellary.core.accounts.hosted import find_user
+from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.row_types import MembershipRow
 from stellary.core.accounts.rules import FORMER_NAME
@@ -106,7 +106,7 @@ def erase(units: Units, external_id: str, connection: Connection | None) -> bool
     """
 
     def work(uow: UnitOfWork) -> bool:
-        user = find_user(uow, external_id)
+        user = find_user_by_external_id(uow, external_id)
         if user is None:
             return False
         with uow.caused_by(None, Actor(user.id, acts_for_host=True)):

@@ -83,7 +83,7 @@ def _is_in_step(user: UserRow, email: str | None, name: str | None) -> bool:
     return email in (None, user.email) and name in (None, user.name)
 
 
-def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
+def find_user_by_external_id(uow: UnitOfWork, external_id: str) -> UserRow | None:
     """Return a user of the host; None if there is none.
 
     Args:
@@ -113,7 +113,7 @@ def find_active_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
     Raises:
         Forbidden: The account is deactivated.
     """
-    user = find_user(uow, external_id)
+    user = find_user_by_external_id(uow, external_id)
     if user is not None:
         check_not_deactivated(user)
     return user

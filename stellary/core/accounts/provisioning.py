@@ -22,7 +22,7 @@ from stellary.contract.refs import (
 from stellary.contract.roles import MemberRole, PilotageRole
 from stellary.contract.wire import invalid
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
-from stellary.core.accounts.hosted import find_user, map_user
+from stellary.core.accounts.hosted import find_user_by_external_id, map_user
 from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.organization_members import (
@@ -197,7 +197,7 @@ def remove(
     """
 
     def work(uow: UnitOfWork) -> bool:
-        user = find_user(uow, external_id)
+        user = find_user_by_external_id(uow, external_id)
         user_id = None if user is None else user.id
         target = Membership(organization, workspace or "")
         row = None if user_id is None else _load(uow, membership=target, user_id=user_id)

@@ -30,7 +30,15 @@ _SUMMARY_FIELDS = RowFields(
     DocumentSummary,
     documents,
     selected=_NAMES,
-    internal=("organization_id", "scope_id", "content", "tag_keys", "submissions", "reported_by_id", "reported_at"),
+    internal=(
+        "organization_id",
+        "scope_id",
+        "content",
+        "tag_keys",
+        "submissions",
+        "reported_by_id",
+        "reported_at",
+    ),
 )
 VERSION_FIELDS = RowFields(
     DocumentVersionSummary,
