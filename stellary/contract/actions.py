@@ -1,8 +1,8 @@
 """Parameters of actions: operations that automations, agents and approved proposals run on a user's behalf.
 
 Items are given by id or by name: a project by its name or key, a column by its name, a card by ``LAUNCH-12`` or its
-title, a person by e-mail address, name or unique first name. Only case, accents and blanks may differ. A similar name
-is refused, and the error lists up to five candidates.
+title, a person by e-mail address, name or unique first name, the caller as ``me``. Only case, accents and blanks may
+differ. A similar name is refused, and the error lists up to five candidates.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ class CreateCardParams(CreateCard):
     Attributes:
         column: The column, by its id, or by its name if no other scope has a column of that name. Default: the project's
             first column.
+        assignee_id: A user with access to the workspace, by id, e-mail address or name, or an agent, by id or name.
+        label_ids: Labels of the project, by id or name; at most 100.
     """
 
     project_id: IdOrName
@@ -97,6 +99,8 @@ class CardOfManyParams(CreateCard):
 
     Attributes:
         column: The column, by id or name. Default: the column of the whole request.
+        assignee_id: A user with access to the workspace, by id, e-mail address or name, or an agent, by id or name.
+        label_ids: Labels of the project, by id or name; at most 100.
     """
 
     column: IdOrName | Unset = UNSET
@@ -116,7 +120,12 @@ class CreateCardsParams(ProjectParams):
 
 @request
 class UpdateCardParams(UpdateCard):
-    """A card, and the fields to change. Omitted fields keep their values; null clears a nullable field."""
+    """A card, and the fields to change. Omitted fields keep their values; null clears a nullable field.
+
+    Attributes:
+        assignee_id: A user with access to the workspace, by id, e-mail address or name, or an agent, by id or name.
+        label_ids: Replaces all labels of the card: labels of the project, by id or name.
+    """
 
     card_id: IdOrName
     project_id: IdOrName | Unset = UNSET

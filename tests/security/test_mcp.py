@@ -14,6 +14,16 @@ from tests.support.each_case import for_each
 from tests.support.mcp import call, outcome, post
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "whoami": {},
+    "get_card_relations": {"cardId": "cardId"},
+    "set_status": {"cardId": "cardId", "status": "done"},
+    "archive_card": {"cardId": "cardId"},
+    "add_label": {"cardId": "cardId", "label": "labelId"},
+    "remove_label": {"cardId": "cardId", "label": "hungLabelId"},
+    "add_checklist_item": {"cardId": "cardId", "title": "Fresh"},
+    "toggle_checklist_item": {"cardId": "cardId", "itemId": "itemId"},
+    "add_relation": {"cardId": "cardId", "targetCardId": "thirdCardId", "type": "duplicates"},
+    "remove_relation": {"cardId": "cardId", "targetCardId": "otherCardId"},
     "list_projects": {},
     "get_project_details": {"projectId": "projectId"},
     "list_cards": {"projectId": "projectId"},
@@ -39,8 +49,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "get_mission": {"missionId": "agentMissionId"},
 }
 
-EXCEPTIONS = {("get_cockpit_dashboard", "PATok"): "403"}
-"""Other answers than that of the endpoint: this tool also reads projects."""
+EXCEPTIONS = {("get_cockpit_dashboard", "PATok"): "403", ("whoami", "AGn"): "403"}
+"""Other answers than that of the endpoint: the first also reads projects, and agents need the tool."""
 
 
 @pytest.fixture

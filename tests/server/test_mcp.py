@@ -255,37 +255,44 @@ def test_library_is_loaded_on_first_use():
 # ------------------------------------------------------------------------------------------------- the tools
 
 READING = [
-    "list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments",
+    "whoami", "get_card_relations", "list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments",
     "list_documents", "get_document", "get_pilotage_state", "get_cockpit_dashboard", "search",
 ]  # fmt: skip
 OF_AGENTS = ["get_agent_status", "list_pending_proposals", "get_mission"]
 ADDING = [
     "create_card", "create_cards_bulk", "add_comment", "create_document", "propose_action", "run_mission",
+    "add_checklist_item", "add_relation",
 ]  # fmt: skip
-CHANGING = ["move_card", "update_card", "assign_card", "update_document"]
+CHANGING = [
+    "move_card", "update_card", "assign_card", "update_document", "set_status", "archive_card", "add_label",
+    "remove_label", "toggle_checklist_item", "remove_relation",
+]  # fmt: skip
 
 
 def test_each_tool_has_annotations_and_a_schema(sqlite_site):
     available = tools(sqlite_site.server, sqlite_site.token)
+    defaults = {
+        "readOnlyHint": False,
+        "destructiveHint": True,
+        "idempotentHint": False,
+        "openWorldHint": True,
+    }
+    hints = {name: {**defaults, **tool["annotations"]} for name, tool in available.items()}
     hints = {
-        name: (
-            annotations["readOnlyHint"],
-            annotations["destructiveHint"],
-            annotations["idempotentHint"],
-            annotations["openWorldHint"],
-        )
-        for name, annotations in ((name, tool["annotations"]) for name, tool in available.items())
+        name: (hint["readOnlyHint"], hint["destructiveHint"], hint["idempotentHint"], hint["openWorldHint"])
+        for name, hint in hints.items()
     }
     assert hints == {
-        **dict.fromkeys([*READING, *OF_AGENTS], (True, False, True, False)),
+        # The others say nothing about a tool that only reads.
+        **dict.fromkeys([*READING, *OF_AGENTS], (True, True, False, False)),
         **dict.fromkeys(ADDING, (False, False, False, False)),
         **dict.fromkeys(CHANGING, (False, True, True, False)),
     }
     for tool in available.values():
         assert tool["description"].endswith(".")
         Draft202012Validator.check_schema(tool["inputSchema"])
-        assert tool["inputSchema"]["additionalProperties"] is False
-        assert tool["inputSchema"]["properties"]["workspace"]["type"] == "string"
+        assert tool["inputSchema"]["type"] == "object"
+        Draft202012Validator.check_schema(tool["outputSchema"])
 
 
 def test_unknown_arguments_are_rejected(sqlite_site):
@@ -397,8 +404,8 @@ def agent(site, mode, *names):
 def test_changes_of_a_supervised_agent_become_proposals(site):
     path, token = agent(site, "supervised", "board.read", "create_card")
     assert set(tools(site.server, token)) == {
-        "list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments", "search",
-        "create_card",
+        "whoami", "list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments",
+        "get_card_relations", "search", "create_card",
     }  # fmt: skip
     result = call(site.server, token, "create_card", projectId="launch", title="Mine")
     assert (result.status, result.data["status"], result.data["action"]) == (202, "pending", "create_card")

@@ -5,12 +5,12 @@ It takes the same steps as a request, so that an action allows nothing that its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.refs import WorkspaceRef
+from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import Match
 from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import places
@@ -25,7 +25,22 @@ from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork
 from stellary.core.kernel.units import Units
 
+Presenter = Callable[[UnitOfWork, WorkspaceRef, object], object]
+"""A function that converts the result of an action for its caller, in the unit of the action."""
 _SHOWN_MAX = 20
+
+
+def present_whole(uow: UnitOfWork, ref: WorkspaceRef, result: object) -> object:
+    """Return a result with all its fields; a list is in ``items``.
+
+    Args:
+        uow: The unit.
+        ref: The workspace.
+        result: The result.
+    """
+    if isinstance(result, Listing):
+        return {"items": result.items, "next": result.next}
+    return {"items": result} if isinstance(result, list) else result
 
 
 class ActionCall(ServiceCall):
@@ -38,6 +53,7 @@ class ActionCall(ServiceCall):
         action: The action.
         params: The parameters: parsed JSON, in wire names.
         workspace: The workspace, as ``acme/eng`` or by its name. None if the caller has access to only one.
+        present: Converts the result, under the policy of the action.
     """
 
     def __init__(
@@ -48,11 +64,16 @@ class ActionCall(ServiceCall):
         action: AnyAction,
         params: Mapping[str, object],
         workspace: str | None,
+        present: Presenter,
     ) -> None:
         service = Service(action.endpoint, "read" if action.kind == "read" else "write", action.do)
         self._workspace_ref = WorkspaceRef("", "")
         match = Match(action.endpoint, self._workspace_ref)
-        super().__init__(units, request, actor, match, service, ACCESS_BY_REF[WorkspaceRef])
+        # An action without a workspace concerns the caller alone.
+        self._has_workspace = action.endpoint.ref is not Ref
+        check_access = ACCESS_BY_REF[WorkspaceRef] if self._has_workspace else None
+        super().__init__(units, request, actor, match, service, check_access)
+        self._present = present
         self.name = action.name
         self._action = action
         self._params = params
@@ -69,14 +90,15 @@ class ActionCall(ServiceCall):
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agent_limits is not None:
             gate.check_action(uow.actor.agent_limits, self._action)
-        self.ref = self._workspace_ref = find_workspace(uow, self._workspace)
+        if self._has_workspace:
+            self.ref = self._workspace_ref = find_workspace(uow, self._workspace)
 
     def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
-        result = settle_answer(uow, actions.run(uow, self._workspace_ref, self.name, self._params))
-        if isinstance(result, Listing):
-            result = {"items": result.items, "next": result.next}
-        elif isinstance(result, list):
-            result = {"items": result}
+        result = actions.run_action(uow, self._workspace_ref, self._action, self._params)
+        result = settle_answer(uow, result)
+        with uow.checking(self.endpoint.policy):
+            uow.mark_authorized()
+            result = self._present(uow, self._workspace_ref, result)
         return RawResponse(200, {"content-type": "application/json"}, dump(result))
 
     def _propose(self, uow: UnitOfWork, payload: Request) -> RawResponse:
@@ -89,38 +111,44 @@ class ActionCall(ServiceCall):
 def act(
     units: Units,
     request: RawRequest,
-    name: str,
+    name: str | AnyAction,
     params: Mapping[str, object],
     workspace: str | None = None,
     actor: Actor | None = None,
+    present: Presenter = present_whole,
 ) -> ServiceResponse:
     """Run an action by its name, as ``dispatch.answer`` handles a request. Every error becomes a response.
 
     Args:
         units: Opens the units of work.
         request: The request, whose headers hold the token and the request id.
-        name: The name of the action.
+        name: The name of the action, or an action that is not registered.
         params: The parameters: parsed JSON, in wire names.
         workspace: The workspace, as ``acme/eng`` or by its name. None if the caller has access to only one.
         actor: The caller; None takes the caller from the bearer token in ``authorization``.
+        present: Converts the result. Default: ``present_whole``.
     """
 
     def create() -> ServiceCall:
-        action = actions.registered_actions(units.env)[name]
-        return ActionCall(units, request, actor, action, params, workspace)
+        action = _find_action(units, name)
+        return ActionCall(units, request, actor, action, params, workspace, present)
 
     return run_call(request, actor, create, ServiceCall.respond)
 
 
-def may_act(units: Units, actor: Actor, name: str) -> bool:
+def _find_action(units: Units, name: str | AnyAction) -> AnyAction:
+    return actions.registered_actions(units.env)[name] if isinstance(name, str) else name
+
+
+def may_act(units: Units, actor: Actor, name: str | AnyAction) -> bool:
     """Return whether an actor may run an action, as far as the token decides; nothing is read.
 
     Args:
         units: Opens the units of work.
         actor: The caller.
-        name: The name of a registered action.
+        name: The name of a registered action, or an action.
     """
-    action = actions.registered_actions(units.env)[name]
+    action = _find_action(units, name)
     if not actor.is_allowed(action.policy):
         return False
     try:
@@ -153,7 +181,7 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
         by_address = {_address(place): place.ref for place in workspaces}
         candidates = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
         return by_address[resolve_one(text, candidates, field)]
-    shared = [place for place in workspaces if not place.is_personal] or workspaces
+    shared = _list_shared(workspaces)
     if not shared:
         raise NotFound("Workspace not found")
     if len(shared) > 1:
@@ -161,6 +189,16 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
         more = f" and {len(workspaces) - _SHOWN_MAX} more" if len(workspaces) > _SHOWN_MAX else ""
         raise Invalid(f"{field} must say which one: {several}{more}", code="ambiguous_name")
     return shared[0].ref
+
+
+def has_workspaces(uow: UnitOfWork) -> bool:
+    """Return whether the caller has several workspaces, so that a call has to name one."""
+    return len(_list_shared(places.list_workspaces(uow))) > 1
+
+
+def _list_shared(workspaces: list[AccessibleWorkspace]) -> list[AccessibleWorkspace]:
+    """Return the workspaces without the personal one, unless it is the only one."""
+    return [place for place in workspaces if not place.is_personal] or workspaces
 
 
 def _address(place: AccessibleWorkspace) -> str:

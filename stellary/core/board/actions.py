@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from stellary.contract.actions import (
@@ -54,6 +55,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.fields import convert
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
+from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjects, Project
 from stellary.contract.refs import (
@@ -143,24 +145,69 @@ def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsP
 def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     column_id = resolve_names.resolve_column(uow, project, params.column)
-    return cards.create_card(uow, project.child(ColumnRef, column_id), convert(CreateCard, params))
+    card = convert(CreateCard, params, **_FieldNames(uow, project).resolve(params))
+    return cards.create_card(uow, project.child(ColumnRef, column_id), card)
 
 
 def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     column_names = resolve_names.ColumnNames(uow, project)
+    field_names = _FieldNames(uow, project)
     requests = []
     for index, item in enumerate(params.cards):
         if item.column is UNSET:
             column_id = column_names.resolve(params.column, "column")
         else:
             column_id = column_names.resolve(item.column, f"cards[{index}].column")
-        requests.append(convert(CardInColumn, item, column_id=column_id))
+        ids = field_names.resolve(item, f"cards[{index}].")
+        requests.append(convert(CardInColumn, item, column_id=column_id, **ids))
     return bulk.create_cards(uow, project, CreateCards(cards=requests))
 
 
 def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
-    return cards.update_card(uow, _card(uow, ref, params).ref, convert(UpdateCard, params))
+    card = _card(uow, ref, params)
+    ids = _FieldNames(uow, card.project).resolve(params)
+    return cards.update_card(uow, card.ref, convert(UpdateCard, params, **ids))
+
+
+class _FieldNames:
+    """The assignees and labels that the fields of cards name. They are read once, and only if a field is not an id."""
+
+    def __init__(self, uow: UnitOfWork, project: ProjectRef) -> None:
+        self._uow, self._project = uow, project
+        self._candidates: dict[str, list[Candidate]] = {}
+
+    def resolve(self, fields: CreateCard | UpdateCard, path: str = "") -> dict[str, object]:
+        """Return the fields with names, with ids in their place.
+
+        Args:
+            fields: The fields of a card.
+            path: The path of the fields in the parameters.
+        """
+        ids: dict[str, object] = {}
+        if isinstance(fields.assignee_id, str):
+            ids["assignee_id"] = self._resolve("person", fields.assignee_id, f"{path}assigneeId")
+        if isinstance(fields.label_ids, list):
+            ids["label_ids"] = [
+                self._resolve("label", text, f"{path}labelIds[{index}]")
+                for index, text in enumerate(fields.label_ids)
+            ]
+        return ids
+
+    def _resolve(self, kind: str, text: str, field: str) -> str:
+        if re.fullmatch(ID_PATTERN, text):
+            return text
+        if kind not in self._candidates:
+            workspace_id = resolve_names.resolve_workspace(self._uow, self._project)
+            self._candidates[kind] = (
+                resolve_names.list_assignees(self._uow, workspace_id)
+                if kind == "person"
+                else resolve_names.list_labels(self._uow, workspace_id, self._project.project_id)
+            )
+        is_caller = kind == "person" and resolve_names.is_caller(text)
+        id = self._uow.user_id if is_caller else resolve_one(text, self._candidates[kind], field)
+        self._uow.record_dependency(f"{kind} in {field}", id)
+        return id
 
 
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
@@ -383,7 +430,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_card",
-        "Change the given fields of a card.",
+        "Change the given fields of a card; labelIds and checklist replace the whole list.",
         UpdateCardParams,
         UPDATE_CARD,
         "board.write",

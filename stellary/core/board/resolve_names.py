@@ -306,9 +306,14 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
     Raises:
         Invalid: No person and no agent matches, or several do.
     """
-    id = resolve_one(text, list_assignees(uow, workspace_id), field)
+    id = uow.user_id if is_caller(text) else resolve_one(text, list_assignees(uow, workspace_id), field)
     uow.record_dependency(f"person in {field}", id)
     return id
+
+
+def is_caller(text: str) -> bool:
+    """Return whether a text stands for the caller: ``me``, even if there is a person of that name."""
+    return text.strip().casefold() == "me"
 
 
 def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str]) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Action(Generic[Q]):
 
     @property
     def kind(self) -> ActionKind:
-        return "read" if self.endpoint.method == "GET" else "write"
+        return "read" if self.endpoint.method == "GET" or self.policy.agent == "r" else "write"
 
     @property
     def policy(self) -> Policy:
@@ -144,7 +144,18 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: object) -> object
         Invalid: There is no such action, a parameter is invalid, or a name in one matches no item or several.
         ApiError: The service raised it.
     """
-    action = find(uow, name)
+    return run_action(uow, ref, find(uow, name), params)
+
+
+def run_action(uow: UnitOfWork, ref: WorkspaceRef, action: AnyAction, params: object) -> object:
+    """Run an action, on behalf of the actor of the unit; see ``run``.
+
+    Args:
+        uow: The unit.
+        ref: The workspace.
+        action: The action.
+        params: The parameters.
+    """
     request = load(action.takes, params)
     # ``If-Match`` is about the resource of the request, not about the ones that an action changes.
     accepted, uow.if_match = uow.if_match, None

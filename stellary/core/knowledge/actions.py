@@ -107,7 +107,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "create_document",
-        "Create a document, as a draft.",
+        "Create a document, as a draft, with its content in Markdown.",
         CreateDocumentParams,
         CREATE_DOCUMENT,
         "documents.write",
@@ -115,7 +115,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     ),
     Action(
         "update_document",
-        "Change the given fields of a document. Keep blocks and tags named tiptap as they are.",
+        "Change the given fields of a document; content is Markdown. Keep blocks and tags named tiptap as they are.",
         UpdateDocumentParams,
         UPDATE_DOCUMENT,
         "documents.write",

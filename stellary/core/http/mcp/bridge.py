@@ -20,12 +20,13 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.schemas import Schema
 from stellary.core.http.mcp.calling import McpClient, ToolRunner
-from stellary.core.http.mcp.tools import Tool, input_schema
+from stellary.core.http.mcp.tools import Tool, input_schema, output_schema
 
 INSTRUCTIONS = (
     "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "
-    "todos, decisions). Projects, columns, cards, people and documents can be given by name. If a name is ambiguous, "
-    "the result lists the matches: call the tool again with an id. Changes by an agent may require approval: the result "
+    "todos, decisions). Projects, columns, cards, labels, people and documents can be given by name, you as `me`, and a "
+    "workspace as `acme/eng`; `whoami` lists yours. If a name is ambiguous, the result lists the matches: call the tool "
+    "again with an id. Lists have 25 rows; pass `next` as `cursor` for more, and other fields as `fields`. Changes by an agent may require approval: the result "
     "is then a proposal, and nothing has been changed yet."
 )
 _CLIENT = "stellary.client"
@@ -95,8 +96,10 @@ class Bridge:
     async def _list(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
+        client = _client(context)
+        has_workspaces = await self._runner.has_workspaces(client)
         return types.ListToolsResult(
-            tools=[_describe_tool(tool) for tool in self._runner.tools_for(_client(context))]
+            tools=[_describe_tool(tool, has_workspaces) for tool in self._runner.tools_for(client)]
         )
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -117,17 +120,17 @@ def _client(context: Context) -> McpClient:
     return client
 
 
-def _describe_tool(tool: Tool) -> types.Tool:
+def _describe_tool(tool: Tool, has_workspaces: bool) -> types.Tool:
     return types.Tool(
         name=tool.name,
-        title=tool.title,
         description=tool.summary,
-        input_schema=input_schema(tool),
+        input_schema=input_schema(tool, has_workspaces),
+        output_schema=output_schema(tool),
+        # Hints that equal the default of the protocol are left out.
         annotations=types.ToolAnnotations(
-            title=tool.title,
-            read_only_hint=tool.reads,
-            destructive_hint=not tool.adds,
-            idempotent_hint=tool.repeatable,
+            read_only_hint=tool.reads or None,
+            destructive_hint=None if tool.reads or not tool.adds else False,
+            idempotent_hint=None if tool.reads or not tool.repeatable else True,
             open_world_hint=False,
         ),
     )

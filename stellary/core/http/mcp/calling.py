@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -14,18 +14,29 @@ import orjson
 from stellary.contract.errors import ApiError, NotFound
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import load
+from stellary.contract.wire import Request, load, wire_fields
 from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
 from stellary.core.db.errors import convert_unexpected_error, error_response
-from stellary.core.http.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
+from stellary.core.http.mcp import lean
+from stellary.core.http.mcp.tools import (
+    TOOLS,
+    WHO_AM_I,
+    InWorkspace,
+    OfLists,
+    Tool,
+    WaitForMission,
+    build_tools,
+)
+from stellary.core.http.mcp.whoami import keep_workspace
 from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.threads import Threads
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import Actor
 
+R = TypeVar("R", bound=Request)
 NOTHING = b"null"
 NO_MISSION = "No mission waits."
 POLL_SECONDS = 0.5
@@ -98,8 +109,15 @@ class ToolRunner:
             tool
             for tool in self.tools.values()
             if (is_agent or not tool.for_agents)
-            and action_calls.may_act(self._core.units, client.actor, tool.action.name)
+            and action_calls.may_act(self._core.units, client.actor, tool.action)
         ]
+
+    async def has_workspaces(self, client: McpClient) -> bool:
+        """Return whether a client has to say which workspace a call concerns."""
+        if client.workspace is not None or client.actor.agent_limits is not None:
+            return False
+        query = partial(self._core.units.run, action_calls.has_workspaces, client.actor, read_only=True)
+        return await self._threads.run("read", query, Owner(user=client.actor.user_id))
 
     async def call(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool, and return its result; errors are results too.
@@ -119,10 +137,8 @@ class ToolRunner:
         return _to_result(answer)
 
     async def _answer(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> RawResponse:
-        params = {name: argument for name, argument in arguments.items() if name != WORKSPACE}
-        workspace = _check_workspace(
-            client, {name: argument for name, argument in arguments.items() if name == WORKSPACE}
-        )
+        params = dict(arguments)
+        workspace = _check_workspace(client, _take(params, InWorkspace))
         if not tool.waits:
             return await self._run_action(tool, client, params, workspace)
         until = monotonic() + load(WaitForMission, params).seconds
@@ -132,11 +148,21 @@ class ToolRunner:
         return answer
 
     async def _run_action(
-        self, tool: Tool, client: McpClient, params: Mapping[str, Any], workspace: str | None
+        self, tool: Tool, client: McpClient, params: dict[str, Any], workspace: str | None
     ) -> RawResponse:
+        present: action_calls.Presenter = action_calls.present_whole
+        if tool.action is WHO_AM_I and client.workspace is not None:
+            present = partial(keep_workspace, client.workspace)
+        if tool.many and tool.returns is not None:
+            fields = _take(params, OfLists).fields
+            present = partial(lean.shorten, tool.returns, None if fields is UNSET else fields)
+            if "limit" in wire_fields(tool.takes):
+                params = {"limit": lean.ROWS, **params}
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
-        job = partial(action_calls.act, self._core.units, request, tool.action.name, params, workspace, actor)
+        job = partial(
+            action_calls.act, self._core.units, request, tool.action, params, workspace, actor, present
+        )
         return await self._threads.run(
             "read" if tool.reads else "write", job, Owner(workspace, user=client.actor.user_id)
         )
@@ -160,8 +186,14 @@ class ToolRunner:
         return False
 
 
-def _check_workspace(client: McpClient, arguments: Mapping[str, Any]) -> str | None:
-    workspace = load(InWorkspace, arguments).workspace
+def _take(arguments: dict[str, Any], params_class: type[R]) -> R:
+    """Take the parameters of a class out of the arguments of a tool."""
+    names = wire_fields(params_class).keys() & arguments.keys()
+    return load(params_class, {name: arguments.pop(name) for name in names})
+
+
+def _check_workspace(client: McpClient, request: InWorkspace) -> str | None:
+    workspace = request.workspace
     if client.workspace is None:
         return None if workspace is UNSET else workspace
     if workspace not in (UNSET, client.workspace):
@@ -174,8 +206,26 @@ def _to_result(answer: RawResponse) -> ToolResult:
     if data is not None and answer.status >= 400:
         return ToolResult([_sentence(data)], data, failed=True)
     notes = [NEEDS_APPROVAL] if answer.status == 202 else []
-    text = NO_MISSION if data is None else answer.body.decode()
+    if data is None:
+        text = NO_MISSION
+    else:
+        text = _to_table(data["items"], data.get("next")) if "items" in data else answer.body.decode()
     return ToolResult([*notes, text], data, failed=False)
+
+
+def _to_table(rows: Sequence[Mapping[str, Any]], next_page: str | None) -> str:
+    """Return the rows of a list as a table with tabs, which costs a model less than JSON."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([_to_cell(row.get(name)) for name in names] for row in rows)]
+    more = [f"next: {next_page}"] if next_page else []
+    return "\n".join(["\t".join(line) for line in lines if line] + more) or "Nothing found."
+
+
+def _to_cell(cell: Any) -> str:
+    if isinstance(cell, list) and all(isinstance(part, str) for part in cell):
+        cell = ", ".join(cell)
+    text = cell if isinstance(cell, str) else "" if cell is None else orjson.dumps(cell).decode()
+    return " ".join(text.split())
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
