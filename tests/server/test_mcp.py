@@ -490,6 +490,26 @@ def test_program_waits_for_its_next_mission(site, worker):
     assert count_waits(site) == 3
 
 
+@pytest.mark.slow("waits for a mission")
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+async def test_waiting_program_is_told_the_progress(site, worker, version, monkeypatch):
+    monkeypatch.setattr(client_session, "LATEST_HANDSHAKE_VERSION", version)
+    mode, reports = version if version in MODERN_PROTOCOL_VERSIONS else "legacy", []
+
+    async def report(progress, total, message):
+        reports.append((progress, total, message))
+
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {worker}"}) as http,
+        Client(streamable_http_client(f"{site.server.url}/mcp", http_client=http), mode=mode) as client,
+    ):
+        result = await client.call_tool("wait_for_mission", {"seconds": 1}, progress_callback=report)
+    assert result.content[0].text == "No mission waits."
+    assert [progress for progress, *_ in reports] == sorted(progress for progress, *_ in reports)
+    assert {(total, message) for _, total, message in reports} == {(1, "Waiting for a mission.")}
+    wait_until(lambda: site.server.state.in_flight == 0)
+
+
 def test_disconnected_program_takes_no_mission(site, worker):
     site.board.card("Write the spec")
     params = {"name": "wait_for_mission", "arguments": {}}

@@ -170,3 +170,66 @@ def test_results_fit_the_schemas_of_their_tools(server, board, ask):
     }
     for name, arguments in calls.items():
         Draft202012Validator(schemas[name]).validate(ask(name, **arguments).data)
+
+
+def test_board_card_and_document_are_resources_in_markdown(server, board, ask):
+    board.card("Write the spec", description="All of it.", assigneeId=board.owner.id, dueDate="2026-12-24")
+    board.card("Done already", column=2)
+    ask("add_checklist_item", cardId="LAU-1", title="Outline", done=True)
+    ask("add_comment", cardId="LAU-1", content="Well begun.")
+    ask("create_document", title="Plan", content="# Goal\n\nShip.", projectId="Launch")
+
+    def read(uri):
+        return send(server, "resources/read", {"uri": uri}, board.bearer)
+
+    listed = send(server, "resources/list", {}, board.bearer)["result"]
+    uris = {resource["name"]: resource["uri"] for resource in listed["resources"]}
+    while "nextCursor" in listed:
+        listed = send(server, "resources/list", {"cursor": listed["nextCursor"]}, board.bearer)["result"]
+        uris |= {resource["name"]: resource["uri"] for resource in listed["resources"]}
+    assert set(uris) == {"Launch", "Plan"}
+    place = uris["Launch"].partition("/boards/")[0]
+    templates = send(server, "resources/templates/list", {}, board.bearer)["result"]["resourceTemplates"]
+    assert [template["name"] for template in templates] == ["boards", "cards", "documents"]
+    texts = {}
+    for uri in (uris["Launch"], uris["Plan"], f"{place}/cards/LAU-1"):
+        (content,) = read(uri)["result"]["contents"]
+        assert (content["uri"], content["mimeType"]) == (uri, "text/markdown")
+        texts[uri] = content["text"]
+    assert texts[uris["Launch"]].startswith(
+        "# Launch (LAU)\n\n## To Do\n\n- LAU-1 Write the spec (ann, 2026-12-24)"
+    )
+    assert texts[uris["Plan"]].startswith("# Plan\n\n# Goal\n\nShip.")
+    card = texts[f"{place}/cards/LAU-1"]
+    for part in (
+        "- Column: To Do\n",
+        "- Assignee: ann\n",
+        "\n\nAll of it.\n",
+        "\n- [x] Outline\n",
+        "\n\nWell begun.",
+    ):
+        assert part in card
+    eve = board.world.person("eve")
+    board.world.workspace(eve, board.world.organization(eve, "other"), "far")
+    for uri in (
+        f"{place}/cards/LAU-9",
+        "stellary://other/far/boards/LAU",
+        f"{place}/people/ann",
+        "file:///etc",
+    ):
+        assert read(uri)["error"]["code"] == -32002
+    assert send(server, "resources/list", {"cursor": "x"}, board.bearer)["error"]["code"] == -32602
+
+
+def test_prompts_name_tools_that_exist(server, board):
+    available = tools(server, board.bearer)
+    for prompt in send(server, "prompts/list", {}, board.bearer)["result"]["prompts"]:
+        arguments = {argument["name"]: "{Launch}" for argument in prompt["arguments"]}
+        params = {"name": prompt["name"], "arguments": arguments}
+        (message,) = send(server, "prompts/get", params, board.bearer)["result"]["messages"]
+        assert "{Launch}" in message["content"]["text"]
+        words = set(re.findall(r"\b[a-z]+_[a-z_]+\b", message["content"]["text"]))
+        assert words <= set(available)
+        missing = send(server, "prompts/get", {"name": prompt["name"]}, board.bearer)
+        assert missing["error"]["code"] == -32602
+    assert send(server, "prompts/get", {"name": "x"}, board.bearer)["error"]["code"] == -32602

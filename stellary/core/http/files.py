@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
 
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
@@ -22,6 +22,20 @@ _log = logging.getLogger("stellary.server")
 SEND_SECONDS = 300.0
 """The seconds after which a client must have received a whole file."""
 SWEEP_SECONDS = 3600.0
+
+
+class LiveBlocks(Iterator[bytes]):
+    """The blocks of a body that arise on the event loop, so that no thread waits for them.
+
+    Attributes:
+        arriving: Yields the blocks.
+    """
+
+    def __init__(self, arriving: AsyncGenerator[bytes]) -> None:
+        self.arriving = arriving
+
+    def __next__(self) -> bytes:
+        raise TypeError("these blocks arise on the event loop: iterate over `arriving`")
 
 
 class Files:
@@ -73,6 +87,11 @@ class Files:
         """
         try:
             async with asyncio.timeout(SEND_SECONDS):
+                if isinstance(blocks, LiveBlocks):
+                    async with aclosing(blocks.arriving) as arriving:
+                        async for block in arriving:
+                            await write(block)
+                    return True
                 while (block := await self._threads.files.run(lambda: next(blocks, None))) is not None:
                     await write(block)
         except (ApiError, FileNotFoundError, TimeoutError) as error:

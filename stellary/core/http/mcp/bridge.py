@@ -1,16 +1,18 @@
 """The bridge between requests of this server and the library that implements the MCP protocol.
 
-Only this module imports the library, and it is itself imported by the first MCP request: both take 50 MB, which a server
+Only this module and ``resources`` import the library, and it is itself imported by the first MCP request: both take 50 MB, which a server
 without AI clients does not need.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
+import attrs
 import mcp_types as types
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
@@ -19,6 +21,8 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.schemas import Schema
+from stellary.core.http.files import LiveBlocks
+from stellary.core.http.mcp import resources
 from stellary.core.http.mcp.calling import McpClient, ToolRunner
 from stellary.core.http.mcp.tools import Tool, input_schema, output_schema
 
@@ -51,16 +55,24 @@ class Bridge:
             instructions=INSTRUCTIONS,
             on_list_tools=self._list,
             on_call_tool=self._call,
+            on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_templates,
+            on_read_resource=self._read,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._get_prompt,
             get_tool_input_schema=self._find_schema,
         )
-        self._manager = StreamableHTTPSessionManager(
-            server, stateless=True, json_response=True, max_request_body_size=body_max
+        self._manager, self._streaming_manager = (
+            StreamableHTTPSessionManager(
+                server, stateless=True, json_response=is_whole, max_request_body_size=body_max
+            )
+            for is_whole in (True, False)
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Answer requests while the context is open; unfinished ones are cancelled at its end."""
-        async with self._manager.run():
+        async with self._manager.run(), self._streaming_manager.run():
             yield
 
     async def answer(self, request: RawRequest, client: McpClient) -> RawResponse:
@@ -71,23 +83,38 @@ class Bridge:
             client: The client that has sent it.
         """
         response = _CollectedResponse()
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": request.path,
-            "raw_path": request.path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [
-                (name.encode(), text.encode("latin-1", "replace")) for name, text in request.headers.items()
-            ],
-            _CLIENT: client,
-        }
-        await self._manager.handle_request(scope, _CompleteBody(request.body).receive, response.send)
+        body = _CompleteBody(request.body)
+        await self._manager.handle_request(_build_scope(request, client), body.receive, response.send)
         return response.whole()
+
+    async def stream(self, request: RawRequest, client: McpClient) -> RawResponse:
+        """Return the response to a request as a stream of events, which may report progress before the result.
+
+        Args:
+            request: The request, with its whole body.
+            client: The client that has sent it.
+        """
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        handling = self._streaming_manager.handle_request(
+            _build_scope(request, client), _CompleteBody(request.body).receive, messages.put
+        )
+        task = asyncio.create_task(handling)
+        start = _CollectedResponse()
+        await start.send(await messages.get())
+
+        async def follow() -> AsyncGenerator[bytes]:
+            try:
+                more = True
+                while more:
+                    message = await messages.get()
+                    more = message.get("more_body", False)
+                    if message.get("body"):
+                        yield message["body"]
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
+        return attrs.evolve(start.whole(), blocks=LiveBlocks(follow()))
 
     def _find_schema(self, name: str) -> Schema | None:
         tool = self._runner.tools.get(name)
@@ -106,12 +133,57 @@ class Bridge:
         tool = self._runner.tools.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, "There is no such tool; tools/list lists the available ones")
-        outcome = await self._runner.call(tool, _client(context), params.arguments or {})
+        report = partial(context.session.report_progress, message="Waiting for a mission.")
+        outcome = await self._runner.call(tool, _client(context), params.arguments or {}, report)
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=text) for text in outcome.texts],
             structured_content=outcome.data,
             is_error=outcome.failed,
         )
+
+    async def _list_resources(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        cursor = None if params is None else params.cursor
+        return await resources.list_resources(self._runner, _client(context), cursor)
+
+    async def _list_templates(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=resources.TEMPLATES)
+
+    async def _read(
+        self, context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        return await resources.read_resource(self._runner, _client(context), str(params.uri))
+
+    async def _list_prompts(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=resources.PROMPTS)
+
+    async def _get_prompt(
+        self, context: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        return resources.build_prompt(params.name, params.arguments or {})
+
+
+def _build_scope(request: RawRequest, client: McpClient) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [
+            (name.encode(), text.encode("latin-1", "replace")) for name, text in request.headers.items()
+        ],
+        _CLIENT: client,
+    }
 
 
 def _client(context: Context) -> McpClient:

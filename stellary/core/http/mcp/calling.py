@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ R = TypeVar("R", bound=Request)
 NOTHING = b"null"
 NO_MISSION = "No mission waits."
 POLL_SECONDS = 0.5
+Report = Callable[[float, float], Awaitable[None]]
 NEEDS_APPROVAL = "Nothing has been changed yet: the change waits for approval."
 
 
@@ -119,31 +120,37 @@ class ToolRunner:
         query = partial(self._core.units.run, action_calls.has_workspaces, client.actor, read_only=True)
         return await self._threads.run("read", query, Owner(user=client.actor.user_id))
 
-    async def call(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(
+        self, tool: Tool, client: McpClient, arguments: Mapping[str, Any], report: Report | None = None
+    ) -> ToolResult:
         """Call a tool, and return its result; errors are results too.
 
         Args:
             tool: The tool.
             client: The client that calls it.
             arguments: The arguments, as the client sent them.
+            report: Called with the seconds so far and in all while a tool waits. Default: nothing is reported.
         """
         request_id = client.headers["x-request-id"]
         try:
-            answer = await self._answer(tool, client, arguments)
+            answer = await self._answer(tool, client, arguments, report)
         except ApiError as error:
             answer = error_response(error, request_id)
         except Exception as error:  # noqa: BLE001 - the library would send its text to the client
             answer = error_response(convert_unexpected_error(error, request_id), request_id)
         return _to_result(answer)
 
-    async def _answer(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> RawResponse:
+    async def _answer(
+        self, tool: Tool, client: McpClient, arguments: Mapping[str, Any], report: Report | None
+    ) -> RawResponse:
         params = dict(arguments)
         workspace = _check_workspace(client, _take(params, InWorkspace))
         if not tool.waits:
             return await self._run_action(tool, client, params, workspace)
-        until = monotonic() + load(WaitForMission, params).seconds
+        seconds = load(WaitForMission, params).seconds
+        until = monotonic() + seconds
         while (answer := await self._run_action(tool, client, {}, workspace)).body == NOTHING:
-            if not await self._wait_for_mission(client, until):
+            if not await self._wait_for_mission(client, until, seconds, report):
                 break
         return answer
 
@@ -153,11 +160,11 @@ class ToolRunner:
         present: action_calls.Presenter = action_calls.present_whole
         if tool.action is WHO_AM_I and client.workspace is not None:
             present = partial(keep_workspace, client.workspace)
-        if tool.many and tool.returns is not None:
-            fields = _take(params, OfLists).fields
+        elif tool.returns is not None:
+            fields = _take(params, OfLists).fields if tool.many else UNSET
             present = partial(lean.shorten, tool.returns, None if fields is UNSET else fields)
-            if "limit" in wire_fields(tool.takes):
-                params = {"limit": lean.ROWS, **params}
+        if tool.many and "limit" in wire_fields(tool.takes):
+            params = {"limit": lean.ROWS, **params}
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
         job = partial(
@@ -167,7 +174,9 @@ class ToolRunner:
             "read" if tool.reads else "write", job, Owner(workspace, user=client.actor.user_id)
         )
 
-    async def _wait_for_mission(self, client: McpClient, until: float) -> bool:
+    async def _wait_for_mission(
+        self, client: McpClient, until: float, seconds: int, report: Report | None
+    ) -> bool:
         """Wait for a mission of the agent; return False if none arrives in time, or the client has disconnected.
 
         Polling does not count against the agent's rate limit, and holds neither a thread nor a connection in between.
@@ -176,6 +185,8 @@ class ToolRunner:
         if limits is None:
             return False
         while (remaining := until - monotonic()) > 0:
+            if report is not None:
+                await report(round(seconds - remaining, 1), seconds)
             await asyncio.sleep(min(POLL_SECONDS, remaining))
             if self._state.closed or client.is_gone():
                 return False

@@ -40,12 +40,12 @@ FIELDS: Mapping[type, tuple[str, ...]] = {
 
 @cache
 def find_item_class(action: AnyAction) -> tuple[type | None, bool]:
-    """Return the class of an action's results, and whether it returns a list; None if its function does not tell."""
+    """Return the class of an action's results, and whether it returns a list; None if its function does not tell, or it may be null."""
     returned = get_type_hints(action.do).get("return")
     if get_origin(returned) in (Listing, list):
         return get_args(returned)[0], True
-    classes = [part for part in get_args(returned) or (returned,) if isinstance(part, type)]
-    return (classes[0] if classes else None), False
+    # A result that may be null has no schema.
+    return (returned if isinstance(returned, type) else None), False
 
 
 def shorten(
@@ -55,7 +55,7 @@ def shorten(
     ref: WorkspaceRef,
     result: object,
 ) -> object:
-    """Return the lean rows of a list; any other result as it is.
+    """Return the lean rows of a list; a card with names beside its ids; any other result as it is.
 
     Args:
         item_class: The class of the items.
@@ -67,6 +67,10 @@ def shorten(
     Raises:
         Invalid: The items have no such field.
     """
+    if isinstance(result, Card):
+        row = as_dict(result)
+        _add_names(uow, ref, [result], [row])
+        return row
     if not isinstance(result, (Listing, list)):
         return result
     items = result if isinstance(result, list) else result.items

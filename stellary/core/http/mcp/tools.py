@@ -58,7 +58,7 @@ _DESCRIPTIONS = {
 }
 """The descriptions of parameters that are the same in all tools. Others are described by the contract."""
 _HIDDEN = {
-    *("columnId", "scopeId", "customField", "checked", "updatedSince"),
+    *("columnId", "scopeId", "customField", "checked"),
     *("contextId", "contextType", "contentFormat", "authorId"),
 }
 _HIDDEN_IN = {"update_card": {"projectId", "order", "before", "after", "archived"}}
@@ -130,7 +130,7 @@ class Tool:
 
     @property
     def returns(self) -> type | None:
-        """The class of the result, or of the items of a list; None if it is not known."""
+        """The class of the result, or of the items of a list; None if it is not known or may be null."""
         return find_item_class(self.action)[0]
 
     @property

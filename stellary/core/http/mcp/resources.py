@@ -1,0 +1,199 @@
+"""Resources and prompts of MCP: boards, cards and documents as Markdown, and instructions for common work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import mcp_types as types
+from mcp import MCPError
+
+from stellary.contract.paging import LIMIT_MAX
+from stellary.core.http.mcp.calling import McpClient, ToolRunner
+
+_MARKDOWN = "text/markdown"
+_URI = re.compile(r"stellary://([^/?#]+)/([^/?#]+)/(boards|cards|documents)/([^/?#]+)")
+_LISTED_MAX = 100
+"""The number of boards, and of documents, that the list of resources has of each workspace."""
+_CARD_FIELDS = ("column", "status", "assignee", "due", "priority")
+RESOURCE_NOT_FOUND = -32002
+TEMPLATES = [
+    types.ResourceTemplate(
+        name=kind, uri_template=f"stellary://{{organization}}/{{workspace}}/{kind}/{{id}}", description=text,
+        mime_type=_MARKDOWN,
+    )
+    for kind, text in (
+        ("boards", "A board with its cards by column; id: the id or the key of the project."),
+        ("cards", "A card with its checklist and its comments; id: the id or the key of the card."),
+        ("documents", "A document; id: the id of the document."),
+    )
+]  # fmt: skip
+_PROMPTS = {
+    "plan_project": (
+        "Plan a project on a board.",
+        {"goal": "What the project is to achieve.", "project": "The id, key or name of the project."},
+        (
+            "Plan the project {project} in Stellary. Its goal: {goal}\n\n"
+            "1. Read the board with get_project_details and list_cards, and the documents with list_documents.\n"
+            "2. Ask me about what is unclear: scope, dates, people.\n"
+            "3. Propose phases with deliverables as a list, and wait for my approval.\n"
+            "4. Create the cards with create_cards_bulk, each with a due date and a checklist, and relate those that block "
+            "others with add_relation."
+        ),
+    ),
+    "review_week": (
+        "Review the week of a project.",
+        {"project": "The id, key or name of the project."},
+        (
+            "Review the last seven days of the project {project} in Stellary.\n\n"
+            "1. Read the cards that changed with list_cards (updatedSince), and those that are due or overdue (dueBefore).\n"
+            "2. Tell me in a few sentences what was done, what is late, and what is blocked, with the keys of the cards.\n"
+            "3. Propose at most five changes for the next week, and make only those that I approve."
+        ),
+    ),
+}
+"""The description, the arguments and the text of each prompt."""
+PROMPTS = [
+    types.Prompt(
+        name=name,
+        description=description,
+        arguments=[
+            types.PromptArgument(name=argument, description=text, required=True)
+            for argument, text in arguments.items()
+        ],
+    )
+    for name, (description, arguments, _) in _PROMPTS.items()
+]
+
+
+def build_prompt(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
+    """Return a prompt with its arguments filled in.
+
+    Args:
+        name: The name.
+        arguments: The arguments.
+
+    Raises:
+        MCPError: There is no such prompt, or an argument is missing.
+    """
+    if name not in _PROMPTS:
+        raise MCPError(types.INVALID_PARAMS, "There is no such prompt; prompts/list lists the available ones")
+    description, parameters, text = _PROMPTS[name]
+    if missing := sorted(parameters.keys() - arguments.keys()):
+        raise MCPError(types.INVALID_PARAMS, f"The argument {missing[0]} is missing")
+    content = types.TextContent(type="text", text=text.format(**{key: arguments[key] for key in parameters}))
+    messages = [types.PromptMessage(role="user", content=content)]
+    return types.GetPromptResult(description=description, messages=messages)
+
+
+async def list_resources(
+    runner: ToolRunner, client: McpClient, cursor: str | None
+) -> types.ListResourcesResult:
+    """Return the boards and documents of one of the client's workspaces, and the cursor of the next workspace.
+
+    Args:
+        runner: Runs the tools that read them. A tool that the token does not permit adds none.
+        client: The client.
+        cursor: The cursor. Default: the first workspace.
+
+    Raises:
+        MCPError: The cursor is not one of this list.
+    """
+    if not re.fullmatch(r"[0-9]{1,3}", cursor or "0"):
+        raise MCPError(types.INVALID_PARAMS, "The cursor is not valid")
+    index = int(cursor or "0")
+    caller = await runner.call(runner.tools["whoami"], client, {})
+    workspaces = [place["workspace"] for place in (caller.data or {}).get("workspaces", ())]
+    resources = []
+    for workspace in workspaces[index : index + 1]:
+        for kind, tool, name in (
+            ("boards", "list_projects", "name"),
+            ("documents", "list_documents", "title"),
+        ):
+            if tool not in runner.tools:
+                continue
+            arguments = {"workspace": workspace, "limit": _LISTED_MAX, "fields": ["id", name]}
+            result = await runner.call(runner.tools[tool], client, arguments)
+            resources += [
+                types.Resource(
+                    name=row[name], uri=f"stellary://{workspace}/{kind}/{row['id']}", mime_type=_MARKDOWN
+                )
+                for row in ({} if result.failed else result.data or {}).get("items", ())
+            ]
+    is_last = index + 1 >= len(workspaces)
+    return types.ListResourcesResult(resources=resources, next_cursor=None if is_last else str(index + 1))
+
+
+async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> types.ReadResourceResult:
+    """Return a board, a card or a document as Markdown.
+
+    Args:
+        runner: Runs the tools that read it.
+        client: The client.
+        uri: The address.
+
+    Raises:
+        MCPError: There is no such resource, or the client may not read it.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise MCPError(RESOURCE_NOT_FOUND, "There is no such resource; see resources/templates/list")
+    organization, workspace, kind, id = (unquote(part) for part in match.groups())
+    place = {"workspace": f"{organization}/{workspace}"}
+
+    async def run(name: str, **arguments: object) -> dict[str, Any]:
+        if name not in runner.tools:
+            raise MCPError(RESOURCE_NOT_FOUND, "This server does not offer such resources")
+        result = await runner.call(runner.tools[name], client, {**place, **arguments})
+        if result.failed or result.data is None:
+            raise MCPError(RESOURCE_NOT_FOUND, result.texts[0], {"uri": uri})
+        return result.data
+
+    if kind == "boards":
+        details = await run("get_project_details", projectId=id)
+        cards = await run("list_cards", projectId=id, archived=False, limit=LIMIT_MAX)
+        lines = _render_board(details, cards)
+    elif kind == "cards":
+        comments = await run("get_card_comments", cardId=id)
+        lines = _render_card(await run("get_card_details", cardId=id), comments)
+    else:
+        document = await run("get_document", documentId=id)
+        lines = iter((f"# {document['title']}", "", document["content"]))
+    text = "\n".join(lines)
+    return types.ReadResourceResult(
+        contents=[types.TextResourceContents(uri=uri, mime_type=_MARKDOWN, text=text)]
+    )
+
+
+def _render_board(details: Mapping[str, Any], cards: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {details['project']['name']} ({details['project']['key']})"
+    for column in dict.fromkeys(column["name"] for column in details["columns"]):
+        yield from ("", f"## {column}", "")
+        for card in cards["items"]:
+            if card["column"] == column:
+                parts = [card.get("assignee"), card.get("due"), card.get("priority"), *card.get("labels", ())]
+                notes = ", ".join(filter(None, parts))
+                yield f"- {card['key']} {' '.join(card['title'].split())}" + (f" ({notes})" if notes else "")
+    if cards["next"]:
+        yield from ("", f"The board has more than these {LIMIT_MAX} cards.")
+
+
+def _render_card(card: Mapping[str, Any], comments: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"# {card['key']} {' '.join(card['title'].split())}", "")
+    labels = ", ".join(card["labels"])
+    for name, text in {**{name: card[name] for name in _CARD_FIELDS}, "labels": labels}.items():
+        if text:
+            yield f"- {name.capitalize()}: {text}"
+    if card["description"]:
+        yield from ("", card["description"])
+    if card["checklist"]:
+        yield from ("", "## Checklist", "")
+        yield from (f"- [{'x' if item['done'] else ' '}] {item['title']}" for item in card["checklist"])
+    if comments["items"]:
+        yield from ("", "## Comments")
+    for comment in comments["items"]:
+        yield from ("", f"**{comment['authorName']}**, {comment['createdAt']}:", "", comment["content"])
+    if comments["next"]:
+        yield from ("", "There are more comments.")
