@@ -47,6 +47,7 @@ from stellary.core.board.restoring import structure
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
 from stellary.core.board.rules.cards import replace_fields
+from stellary.core.board.rules.name_matching import Candidate, find_matches, first_names
 from stellary.core.db import database
 from stellary.core.db.base import Ids, Json, system_clock
 from stellary.core.db.database import Database

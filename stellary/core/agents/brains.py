@@ -173,7 +173,7 @@ class RulesBrain:
         try:
             requested = instructions.read(prompt, context)
         except instructions.InstructionError as error:
-            return Turn(error=f"{error} Nothing was changed.")
+            return Turn(error=f"{error} {error.effect}")
         calls = [
             ToolCall(f"call-{number}", action, params) for number, (action, params) in enumerate(requested, 1)
         ]

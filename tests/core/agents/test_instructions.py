@@ -2,7 +2,10 @@
 
 import csv
 import logging
+import re
 import time
+import zlib
+from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,7 +19,15 @@ from hypothesis import strategies as st
 
 from stellary.core.agents.rules import instructions
 from stellary.core.agents.rules.instructions import InstructionContext, InstructionError, read
-from tests.support.core_parts import ACTIONS, Grammar, feedback, grammars
+from tests.support.core_parts import (
+    ACTIONS,
+    Candidate,
+    Grammar,
+    feedback,
+    find_matches,
+    first_names,
+    grammars,
+)
 from tests.support.each_case import for_each
 
 WEDNESDAY = date(2026, 4, 1)
@@ -243,3 +254,88 @@ def test_more_than_100_changes_are_refused():
     items = ", ".join(f"item {number}" for number in range(101))
     with pytest.raises(InstructionError, match="this one has 101"):
         read(f"add checklist: {items}", CONTEXT)
+
+
+# The items that the instructions of the figures name, by the parameter that has the name.
+NAMES: dict[str, list[Candidate]] = {
+    parameter: [Candidate(name, (name,), first_names(name)) for name in names.split(", ")]
+    for parameter, names in {
+        "targetColumn": "Backlog, To Do, In Progress, In Review, Review, QA, Ready for QA, Ready for release, Blocked, Waiting, Done",
+        "assigneeId": "REQUESTER, Priya Shah, Tom Baker, Lena, Maria, Lee, Bob, Carol, Dave, sam@corp.example",
+        "label": "bug, ui, p1, backend, design, customer, needs design, tech debt, feature",
+        "itemId": "design, build, test, item-1, item-2, item-3",
+    }.items()
+}
+NAMES |= {"column": NAMES["targetColumn"], "to": NAMES["assigneeId"]}
+
+
+def has_effect(params: dict[str, object]) -> bool:
+    """Return whether a call names only what exists. Cards are named by their keys."""
+    for parameter, value in params.items():
+        names = [name for name in (value if isinstance(value, list) else [value]) if name is not None]
+        if any(len(find_matches(name, NAMES[parameter])) != 1 for name in names if parameter in NAMES):
+            return False
+    cards = [params[name] for name in ("cardId", "targetCardId") if name in params]
+    return len({*cards}) == len(cards) and all(re.fullmatch("CARD|[A-Z]+-[0-9]{1,6}", card) for card in cards)
+
+
+def judge(row: dict[str, str]) -> str:
+    """Return ``exact``, ``refused`` or ``wrong`` for a row of the figures."""
+    calls, refusal = try_read(row["instruction"])
+    if refusal or not all(has_effect(params) for _, params in calls):
+        return "refused"
+    return "exact" if row["kind"] == "plain" and describe(calls) == normalize(row["outcome"]) else "wrong"
+
+
+@pytest.mark.parametrize("half", [0, 1], ids=["tuned", "held out"])
+def test_most_plain_instructions_are_done_and_none_is_wrong(half: int):
+    # The grammar was written with half of the table in view; the other half shows what it does with further sentences.
+    rows = [
+        row
+        for row in load_rows("instruction_figures.tsv")
+        if zlib.crc32(row["instruction"].encode()) % 2 == half
+    ]
+    figures = Counter((row["kind"], judge(row)) for row in rows)
+    assert [row["instruction"] for row in rows if judge(row) == "wrong"] == []
+    assert min(figures["refuse", "refused"], figures["hostile", "refused"]) >= 55
+    assert figures["plain", "exact"] >= (124, 120)[half]
+
+
+@for_each(
+    "prompt",
+    [
+        "archive cette carte",
+        "déplace la carte vers Terminé",
+        "Peux-tu l'assigner à Bob ?",
+        "la priorité est haute",
+    ],
+)
+def test_french_instruction_is_refused_in_french(prompt: str):
+    with pytest.raises(InstructionError, match="Je ne comprends pas") as refusal:
+        read(prompt, CONTEXT)
+    assert refusal.value.effect == "Rien n'a été modifié."
+
+
+DATES = [
+    ("2026-01-31", "on the 30th", "2026-03-30"),
+    ("2026-01-31", "end of next month", "2026-02-28"),
+    ("2026-04-01", "friday of next week", "2026-04-10"),
+    ("2026-04-01", "this coming monday", "2026-04-06"),
+    ("2026-04-01", "Fri, 3 April", "2026-04-03"),
+    ("2026-04-01", "Thursday, 3 April", ""),
+    ("2026-04-01", "on the 32nd", ""),
+    ("2026-04-01", "in 0 days", ""),
+    ("2024-02-29", "in ten years", "2034-02-28"),
+    ("2026-04-01", "2036-04-01", "2036-04-01"),
+    ("2026-04-01", "2036-04-02", ""),
+    ("2026-04-01", "2016-03-31", ""),
+]
+
+
+@for_each("today,words,due", DATES)
+def test_date_is_as_people_write_it_and_within_ten_years(today: str, words: str, due: str):
+    calls, refusal = try_read(
+        f"due {words}", InstructionContext(CARD, "REQUESTER", date.fromisoformat(today))
+    )
+    assert [params["dueDate"] for _, params in calls] == ([due] if due else [])
+    assert bool(due) or "a date such as" in refusal

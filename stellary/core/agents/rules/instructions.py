@@ -23,15 +23,18 @@ _Day = TypeVar("_Day", bound=date)
 ParsedAction = tuple[str, dict[str, object]]
 _Params = Iterable[dict[str, object]]
 STEPS_MAX = 100
-_DAYS = [name.lower() for name in calendar.day_name]
+_DAYS = [name.lower() for name in calendar.day_abbr]
 _MONTHS = [name.lower() for name in calendar.month_abbr]
 _GRAMMAR = Grammar(Path(__file__))
-_CHANGING, _TIMES, _REPEATABLE = (
-    frozenset(_GRAMMAR.vocabulary[name].split()) for name in ("changing", "times", "repeatable")
+_CHANGING, _TIMES, _REPEATABLE, _FRENCH_VERBS, _FRENCH = (
+    frozenset(_GRAMMAR.vocabulary[name].split())
+    for name in ("changing", "times", "repeatable", "french_verbs", "french")
 )
-_NUMBERS = {"a": 1, "an": 1} | {
+_EXAMPLES = "'move to Done', 'assign this card to Bob', 'due friday', 'start this', 'tell Bob: …', 'archive'"
+_NUMBERS = {"a": 1, "an": 1, "another": 1} | {
     word: number for number, word in enumerate(_GRAMMAR.vocabulary["numbers"].split(), 1)
 }
+_QUOTES = " \"'“”"
 _BULLET = re.compile(r"\s*+(?:[-*\u2022]|\d{1,3}[.)])\s++")
 _SEPARATOR = re.compile(r"[,;.]\s*+(?:(?:and|then)\s++)*+|\s(?:and|then)\s++", re.IGNORECASE)
 _NEXT_WORD = re.compile(r"[\s,;:.]*+(?:(?:and|then)\s++)*+([^\s,;:.!]+)")
@@ -45,7 +48,19 @@ _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
 
 class InstructionError(Exception):
-    """A prompt that is not understood. The message names the word, and suggests a similar instruction."""
+    """A prompt that is not understood. The message names the word, and suggests a similar instruction.
+
+    Attributes:
+        effect: A sentence in the language of the message, which says that the prompt has no effect.
+    """
+
+    effect = "Nothing was changed."
+
+
+class FrenchInstructionError(InstructionError):
+    """A prompt in French. The message is in French, too."""
+
+    effect = "Rien n'a été modifié."
 
 
 @attrs.frozen
@@ -150,8 +165,18 @@ def _parse(line: str) -> Tree[Token]:
     try:
         return _GRAMMAR.parse(line)
     except NotRead as error:
+        if _is_french(line):
+            raise FrenchInstructionError(
+                f"Je ne comprends pas {line[:200]!r}. Je lis l'anglais seulement, par exemple {_EXAMPLES}."
+            ) from None
         changing = _find_words(line[: error.position], _CHANGING - {"please", "thanks"})
         raise _refuse(line, next(changing, error.position), error.expected) from None
+
+
+def _is_french(line: str) -> bool:
+    """Return whether a line begins with a French verb, or contains two French words."""
+    words = re.findall(r"[^\W\d_]+", line.lower())
+    return words[:1] != [] and (words[0] in _FRENCH_VERBS or len(_FRENCH.intersection(words)) > 1)
 
 
 def _find_words(text: str, words: Collection[str]) -> Iterator[int]:
@@ -173,7 +198,7 @@ def _refuse(line: str, position: int, expected: Collection[str] = ()) -> Instruc
     word = next_word[1] if next_word else line.rsplit(maxsplit=1)[-1]
     message = f"I did not understand {word[:100]!r} in {line[:200]!r}."
     alternatives = set(expected) - {word.lower()}
-    if word.lower() not in _CHANGING and (near := find_near(word, alternatives)):
+    if next_word and word.lower() not in _CHANGING and (near := find_near(word, alternatives)):
         return InstructionError(f"{message} Did you mean {near!r}?")
     words = line[:position].split()
     while words and words[-1].strip(",;:.").lower() in ("", "and", "then", "on"):
@@ -181,11 +206,22 @@ def _refuse(line: str, position: int, expected: Collection[str] = ()) -> Instruc
     before = " ".join(words).rstrip(",;:.")
     if _GRAMMAR.is_command(before):
         message += f" Without it, I understand {before[-200:]!r}."
+    elif "archive" in expected:
+        message += f" Here I understand instructions such as {_EXAMPLES}."
+    elif "a text in quotes" in expected and (example := _find_text_example(line, position)):
+        message += f" Here I understand a text in quotes, or after a colon: {example[:200]!r}."
     elif expected:
         message += f" Here I understand: {', '.join(sorted(expected))}."
     if not expected:
         message += " Put a name or a text that contains it in quotes."
     return InstructionError(message)
+
+
+def _find_text_example(line: str, position: int) -> str | None:
+    """Return a line in which what follows a position is a text after a colon, if the grammar contains it."""
+    head, text = line[:position].rstrip(" :="), line[position:].strip()
+    examples = (f"{start}: {text}" for start in (head.rpartition(" ")[0], head))
+    return next(filter(_GRAMMAR.is_command, examples), None)
 
 
 def _to_number(word: str) -> int:
@@ -196,25 +232,77 @@ def _shift(day: _Day, span: str, sign: int = 1) -> _Day:
     """Return a day that is some days, weeks or months later, or earlier for a negative sign.
 
     Raises:
-        ValueError: The span is longer than ten years.
+        ValueError: The span is zero, or longer than ten years.
     """
     number, unit = span.lower().split()
     count = sign * _to_number(number)
-    if abs(count) > _YEARS_MAX * {"day": 366, "week": 52, "month": 12}[unit.removesuffix("s")]:
+    unit = unit.removesuffix("s")
+    if (
+        not 0
+        < abs(count)
+        <= _YEARS_MAX * {"day": 366, "week": 52, "fortnight": 26, "month": 12, "year": 1}[unit]
+    ):
         raise ValueError(span)
-    if not unit.startswith("month"):
-        return day + timedelta(days=count * (7 if unit.startswith("week") else 1))
-    years, month = divmod(day.month - 1 + count, 12)
+    if (days := {"day": 1, "week": 7, "fortnight": 14}.get(unit)) is not None:
+        return day + timedelta(days=count * days)
+    years, month = divmod(day.month - 1 + count * (12 if unit == "year" else 1), 12)
     last = calendar.monthrange(day.year + years, month + 1)[1]
     return day.replace(year=day.year + years, month=month + 1, day=min(day.day, last))
 
 
 def _find_end(today: date, unit: str) -> date:
-    """Return the last day of the current week, which is a Sunday, or of the current month or year."""
+    """Return the last day of the week of a day, which is a Sunday, or of its month or year."""
     if unit == "week":
         return today + timedelta(days=6 - today.weekday())
     month = today.month if unit == "month" else 12
     return today.replace(month=month, day=calendar.monthrange(today.year, month)[1])
+
+
+def _find_date(today: date, text: str) -> date:
+    """Return the day that a date in words means.
+
+    Args:
+        today: The day on which it was written.
+        text: The date as the grammar reads it, in lower case.
+
+    Raises:
+        ValueError: There is no such day, it has another day of the week, or it is more than ten years away.
+    """
+    words = re.findall("[a-z]+|[0-9]+", text)
+    numbers = [int(word) for word in words if word.isdigit()]
+    weekdays = [_DAYS.index(word[:3]) for word in words if word[:3] in _DAYS]
+    months = [_MONTHS.index(word[:3]) for word in words if word[:3] in _MONTHS and word != "month"]
+    if "end" in words:
+        day = _find_end(_shift(today, f"1 {words[-1]}") if "next" in words else today, words[-1])
+    elif words[0] == "in" or "from" in words:
+        day = _shift(today, " ".join(words[words[0] == "in" :][:2]))
+    elif "today" in words or "tomorrow" in words:
+        day = today + timedelta(days=("tomorrow" in words) + ("after" in words))
+    elif months:
+        number, *years = numbers
+        day = date(years[0] if years else today.year, months[0], number)
+        day = day.replace(year=day.year + 1) if day < today and not years else day
+        if weekdays and weekdays[0] != day.weekday():
+            raise ValueError(text)
+    elif weekdays and "next" in words:
+        day = today + timedelta(days=7 + weekdays[0] - today.weekday())
+    elif weekdays:
+        day = today + timedelta(days=(weekdays[0] - today.weekday() - 1) % 7 + 1)
+    elif len(numbers) == 1:
+        day = _find_day_of_month(today, numbers[0])
+    else:
+        day = date.fromisoformat(text)
+    if not _shift(today, f"{_YEARS_MAX} year", -1) <= day <= _shift(today, f"{_YEARS_MAX} year"):
+        raise ValueError(text)
+    return day
+
+
+def _find_day_of_month(today: date, number: int) -> date:
+    """Return the next day with a number in its month, from today on."""
+    month = today.replace(day=1)
+    while calendar.monthrange(month.year, month.month)[1] < number <= 31 or month.replace(day=number) < today:
+        month = _shift(month, "1 month")
+    return month.replace(day=number)
 
 
 class _Command:
@@ -272,12 +360,13 @@ class _Command:
     def read_name(self) -> str:
         return self.join(self.trees.get("name") or self.trees["listed"])
 
-    def read_quoted(self) -> str:
-        """Return a text that must be in quotes."""
-        word = next(part for part in self.trees["listed"].children if isinstance(part, Token))
-        if word.type != "QUOTED":
-            raise _refuse(self.line, word.start_pos or 0)
-        return word[1:-1]
+    def read_quoted(self) -> list[str]:
+        """Return texts that must be in quotes."""
+        words = [part for name in list_trees(self.trees["names"]) for part in name.children[:1]]
+        for word in words:
+            if isinstance(word, Token) and word.type != "QUOTED":
+                raise _refuse(self.line, word.start_pos or 0)
+        return [str(word)[1:-1] for word in words]
 
     def read_names(self) -> list[str]:
         names = list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
@@ -315,6 +404,8 @@ class _Command:
         if token.type == "QUOTED":
             return token[1:-1]
         start, text = token.start_pos or 0, token.rstrip()
+        if not text.strip(_QUOTES):
+            raise _refuse(self.line, start, ["a text"])
         for separator in _SEPARATOR.finditer(text):
             if _GRAMMAR.is_command(_SEPARATOR.split(text[separator.end() :], maxsplit=1)[0]):
                 raise _refuse(self.line, start + separator.end())
@@ -336,7 +427,9 @@ class _Command:
             *titles, last = [text.strip() for text in titles[0].split(";" if ";" in titles[0] else ",")]
             last = last.removesuffix("?") if "ASK" in self.tokens else last
             titles += [last[4:]] if last.startswith("and ") else last.split(" and ")
-            titles = [title for text in titles if (title := text.strip(" \"'“”"))]
+            titles = [title for text in titles if (title := text.strip(_QUOTES))]
+            if not titles:
+                raise _refuse(self.line, tokens[0].start_pos or 0, ["a text"])
         count = self.tokens.get("COUNT", "").lower()
         if count and _to_number(count) != len(titles):
             raise _refuse(self.line, self.tokens["COUNT"].start_pos or 0, [str(len(titles))])
@@ -346,25 +439,8 @@ class _Command:
         """Return the date of the command; None if it clears one."""
         if (token := self.tokens.get("DATE")) is None:
             return None
-        today, words = self.context.today, token.lower().removeprefix("this ").split()
         try:
-            if words[0] in ("today", "tomorrow"):
-                day = today + timedelta(days=words[0] == "tomorrow")
-            elif words[0] == "in":
-                day = _shift(today, " ".join(words[1:]))
-            elif words[0] in _DAYS:
-                day = today + timedelta(days=(_DAYS.index(words[0]) - today.weekday() - 1) % 7 + 1)
-            elif words[0] == "next":
-                day = today + timedelta(days=7 + _DAYS.index(words[1]) - today.weekday())
-            elif "end" in words:
-                day = _find_end(today, words[-1])
-            elif len(words) == 1:
-                day = date.fromisoformat(words[0])
-            else:
-                number, *years = map(int, re.findall(r"\d+", token))
-                month = next(_MONTHS.index(word[:3]) for word in words if word[:3] in _MONTHS)
-                day = date(years[0] if years else today.year, month, number)
-                day = day.replace(year=day.year + 1) if day < today and not years else day
+            day = _find_date(self.context.today, token.lower())
         except (ValueError, OverflowError):
             raise _refuse(self.line, token.start_pos or 0, ["a date such as 2027-03-15"]) from None
         return day.isoformat()
@@ -403,6 +479,10 @@ def _read_each(param: str, read: Callable[[_Command], Iterable[str]]) -> Callabl
     return lambda command: [{param: value} for value in read(command)]
 
 
+def _move(command: _Command) -> _Params:
+    return [{"targetColumn": command.read_name(), **({"order": 0} if "TOP" in command.tokens else {})}]
+
+
 def _relate(command: _Command) -> _Params:
     if command.kind == "child_of":
         return [{"cardId": command.read_card(), "type": "parent_of", "targetCardId": command.card_id}]
@@ -426,8 +506,9 @@ _ACTIONS: Mapping[str, tuple[str, Callable[[_Command], _Params]]] = {
     "set_start": ("update_card", _read("startDate", _Command.read_date)),
     "postpone": ("update_card", _read("dueDate", _Command.move_due_date)),
     "advance": ("update_card", _read("dueDate", _Command.move_due_date)),
-    "move": ("move_card", _read("targetColumn", _Command.read_name)),
+    "move": ("move_card", _move),
     "assign": ("assign_card", _read("assigneeId", lambda command: command.to_person(command.read_name()))),
+    "take": ("assign_card", _read("assigneeId", lambda command: command.context.requester_id)),
     "unassign": ("assign_card", _set(assigneeId=None)),
     "add_label": ("add_label", _read_each("label", _Command.read_names)),
     "remove_label": ("remove_label", _read_each("label", _Command.read_names)),
@@ -439,7 +520,7 @@ _ACTIONS: Mapping[str, tuple[str, Callable[[_Command], _Params]]] = {
     "create_cards": ("create_cards_bulk", _Command.create_cards),
     "split": ("split_card", _read("titles", lambda command: command.read_titles()[0])),
     "add_items": ("add_checklist_item", _read_each("title", lambda command: command.read_titles()[0])),
-    "add_item": ("add_checklist_item", _read("title", _Command.read_quoted)),
+    "add_item": ("add_checklist_item", _read_each("title", _Command.read_quoted)),
     "check": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=True)),
     "uncheck": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=False)),
     "complete_checklist": ("toggle_checklist_item", _complete_checklist),
