@@ -102,19 +102,21 @@ def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> Ag
 def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -> AgentMission:
     mission = _lock_own_mission(uow, ref, params.mission_id)
     mission_log.write(uow, mission.id, ("message", {"text": params.text}))
-    return _comment_and_read(uow, ref, mission, params.text)
+    card = ref.child(CardRef, mission.project_id, mission.card_id)
+    comments.create_comment(uow, card, CreateComment(content=params.text))
+    return missions.load_mission(uow, mission.id)
 
 
 def _complete_mission(uow: UnitOfWork, ref: WorkspaceRef, params: CompleteMissionParams) -> AgentMission:
     mission = _lock_own_mission(uow, ref, params.mission_id)
-    missions.end_mission(uow, mission.id, "completed", missions.STARTED, result=params.summary)
-    return _comment_and_read(uow, ref, mission, params.summary)
+    missions.end_mission(uow, mission.id, "completed", missions.STARTED, result=params.summary, posts=True)
+    return missions.load_mission(uow, mission.id)
 
 
 def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams) -> AgentMission:
     mission = _lock_own_mission(uow, ref, params.mission_id)
-    missions.end_mission(uow, mission.id, "failed", missions.STARTED, error=params.reason)
-    return _comment_and_read(uow, ref, mission, params.reason)
+    missions.end_mission(uow, mission.id, "failed", missions.STARTED, error=params.reason, posts=True)
+    return missions.load_mission(uow, mission.id)
 
 
 def _require_limits(uow: UnitOfWork) -> AgentLimits:
@@ -144,14 +146,6 @@ def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> St
 
 def _not_external() -> Conflict:
     return Conflict("the server itself runs the missions of this agent", code="not_external")
-
-
-def _comment_and_read(
-    uow: UnitOfWork, ref: WorkspaceRef, mission: StoredMissionRow, text: str
-) -> AgentMission:
-    card = ref.child(CardRef, mission.project_id, mission.card_id)
-    comments.create_comment(uow, card, CreateComment(content=text))
-    return missions.load_mission(uow, mission.id)
 
 
 ACTIONS: tuple[AnyAction, ...] = (

@@ -1,5 +1,7 @@
 """Delegation: assigning a card to an agent, or mentioning the agent in a comment, starts a mission.
 
+A mention is ``@`` and the slug of an agent of the workspace, at the beginning of a line or after a blank. The name of an
+agent alone, as in "ask Scribe" or "@Scribe's list", starts nothing.
 Only people delegate, and only with a token that may create missions. An assignment or a comment by an agent or by an
 automation rule starts nothing. If the mission is not possible, the assignment or the comment stays as it is.
 """
@@ -7,8 +9,7 @@ automation rule starts nothing. If the mission is not possible, the assignment o
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 from sqlalchemy import bindparam, select
@@ -24,7 +25,6 @@ from stellary.core.agents.tables import missions as missions_table
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentCreated
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.rules import find_mentions, handles, may_mention
 
 _SELECT_AGENTS = select(agents.c.id, agents.c.name, agents.c.slug).where(
     agents.c.workspace_id == bindparam("_workspace_id"), agents.c.status == "active"
@@ -35,6 +35,11 @@ _ACTIVE = select(missions_table.c.id).where(
     missions_table.c.card_id == bindparam("_card_id"),
     missions_table.c.agent_id == bindparam("_agent_id"),
     missions_table.c.status.in_(missions.ACTIVE),
+)
+
+
+_MENTION = re.compile(
+    r"(?<!\S)@([a-z0-9][a-z0-9-]{0,59})(?<!-)(?![\w@/-]|['\u2019.]\w)[,:]?[ \t]*", re.IGNORECASE
 )
 
 
@@ -79,23 +84,15 @@ def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation
 
 
 def _find_mentioned(uow: UnitOfWork, event: CommentCreated) -> Iterator[_Delegation]:
-    if not may_mention(event):
-        return
-    rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id})
-    ids_by_handle: Mapping[str, set[str]] = defaultdict(set)
+    text = event.comment.content
+    slugs = {slug.lower() for slug in _MENTION.findall(text)}
+    rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id}) if slugs else ()
     for row in rows:
-        for handle in handles(row.name, f"{row.slug}@"):
-            ids_by_handle[handle].add(row.id)
-    mentioned_ids = find_mentions(event.comment.content, ids_by_handle)
-    for row in rows:
-        if row.id in mentioned_ids and (prompt := _remove_mention(event.comment.content, row)):
-            yield _Delegation(event, row.id, prompt)
-
-
-def _remove_mention(text: str, agent: AgentNameRow) -> str:
-    """Return a comment without the mention of the agent at its beginning."""
-    names = "|".join(re.escape(name) for name in sorted((agent.name, agent.slug), key=len, reverse=True))
-    return re.sub(rf"(?<![\w.+-])@(?:{names})(?!\w)[,:]?[ \t]*", "", text, flags=re.IGNORECASE).strip()
+        prompt = _MENTION.sub(
+            lambda mention, slug=row.slug: "" if mention[1].lower() == slug else mention[0], text
+        )
+        if row.slug in slugs and prompt.strip():
+            yield _Delegation(event, row.id, prompt.strip())
 
 
 def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
@@ -103,7 +100,7 @@ def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
     ref = workspace_ref(uow, event.workspace_id).child(AgentRef, delegation.agent_id)
     request = CreateAgentMission(card_id=event.card.id, prompt=delegation.prompt[:PROMPT_MAX])
     try:
-        missions.create_mission(uow, ref, request)
+        missions.create_mission(uow, ref, request, is_delegated=True)
     except ApiError as error:
         # For example, the agent does not work in the project, or too many missions wait for the card.
         if error.status >= 500:

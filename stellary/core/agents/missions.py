@@ -20,13 +20,16 @@ from stellary.contract.agent_missions import (
     ListAgentMissions,
     MissionStatus,
 )
-from stellary.contract.errors import Conflict
+from stellary.contract.comments import COMMENT_MAX, CreateComment
+from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.fields import build_value, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
-from stellary.contract.refs import AgentMissionRef, AgentRef
+from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
 from stellary.contract.unset import UNSET
-from stellary.core.agents import access, mission_log, rows
+from stellary.core.accounts import people
+from stellary.core.accounts.places import workspace_ref
+from stellary.core.agents import access, gate, mission_log, rows
 from stellary.core.agents.row_types import (
     AgentMissionRow,
     EndingMissionRow,
@@ -35,16 +38,17 @@ from stellary.core.agents.row_types import (
     StoredMissionRow,
 )
 from stellary.core.agents.rules.missions import progress
+from stellary.core.agents.rules.proposals import ellipsize
 from stellary.core.agents.tables import agents, missions, proposals
+from stellary.core.board import comments
 from stellary.core.board.changes.card_references import find_project_of_card
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, equals_unindexed
-from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, UnitOfWork, serves
+from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import refuse_duplicate
 
@@ -142,13 +146,16 @@ _WAKE = (
 
 
 @serves(CREATE_MISSION)
-def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) -> AgentMission:
+def create_mission(
+    uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission, *, is_delegated: bool = False
+) -> AgentMission:
     """Create a mission: a task for an agent on a card.
 
     Args:
         uow: A unit of work that writes.
         ref: The agent.
         request: The card and the prompt.
+        is_delegated: Whether a comment or an assignment asks for it, so that the agent answers on the card.
 
     Raises:
         Invalid: The workspace has no such card.
@@ -182,7 +189,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         progress=progress("queued", 0, 0, 0, 0, None),
         pending_proposals=0,
     )
-    uow.connection.execute(_INSERT, rows.mission_row(mission))
+    uow.connection.execute(_INSERT, rows.mission_row(mission, is_delegated=is_delegated))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
     emit_change(uow, agent.workspace_id, None, mission, name=rows.agent(agent).name)
     if agent.runtime != "external":
@@ -254,8 +261,11 @@ def end_mission(
     result: str | None = None,
     error: str | None = None,
     decided_by_id: str | None = None,
+    posts: bool = False,
 ) -> bool:
     """End a mission, and enqueue the next one that waits for its card.
+
+    The agent answers on the card if a comment or an assignment started the mission, and nobody cancelled it.
 
     Args:
         uow: A unit of work that writes.
@@ -265,6 +275,7 @@ def end_mission(
         result: The result to store, if it has completed.
         error: The error to store, if it has failed or was cancelled.
         decided_by_id: The user who ended the mission, which rejects its open proposals.
+        posts: Whether the agent posts the end of other missions on the card, too.
 
     Returns:
         True if this call ended the mission.
@@ -274,6 +285,8 @@ def end_mission(
     if row is None:
         return False
     _emit_end(uow, row, status=status, error=error)
+    if status != "cancelled" and (posts or row.is_delegated):
+        _post_answer(uow, row, error or result or "Done.")
     parameters: dict[str, object] = {
         "_id": mission_id,
         "_user_id": decided_by_id,
@@ -317,15 +330,36 @@ def _emit_end(uow: UnitOfWork, row: EndingMissionRow, **changes: object) -> None
     if uow.actor.user_id is not None:
         emit_change(uow, row.workspace_id, mission, ended, name=row.agent_name)
         return
-    limits = AgentLimits(
+    with gate.act_as_agent(uow, _limits_at_end(row)):
+        emit_change(uow, row.workspace_id, mission, ended, name=row.agent_name)
+
+
+def _limits_at_end(row: EndingMissionRow) -> AgentLimits:
+    return AgentLimits(
         agent_id=row.agent_id,
         principal_id=row.created_by_id,
         workspace_id=row.workspace_id,
+        at_once=True,
         mission_id=row.id,
     )
-    cause = Cause(Chain(uow.new_id()), row.agent_id, 0, {"agent": limits.as_via()})
-    with uow.caused_by(cause, Actor(row.agent_id, agent_limits=limits)):
-        emit_change(uow, row.workspace_id, mission, ended, name=row.agent_name)
+
+
+def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
+    """Post the end of a mission on its card, in the agent's name. What an agent posts starts no mission.
+
+    If a comment or an assignment started the mission, the person is mentioned. If the agent may not comment on the
+    card any more, nothing is posted; the mission keeps the text.
+    """
+    members = people.queue_members(uow, row.workspace_id, [row.created_by_id] if row.is_delegated else [])()
+    mentions = [f"@{person.name}, " for person in members.values()]
+    content = ellipsize("".join([*mentions, text]), COMMENT_MAX)
+    ref = workspace_ref(uow, row.workspace_id).child(CardRef, row.project_id, row.card_id)
+    try:
+        with uow.attempt(), gate.act_as_agent(uow, uow.actor.agent_limits or _limits_at_end(row)):
+            comments.create_comment(uow, ref, CreateComment(content=content))
+    except ApiError as error:
+        if error.status >= 500:
+            raise
 
 
 def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select, update
 
-from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
@@ -26,14 +25,12 @@ from stellary.contract.proposals import (
     ProposalStatus,
     RejectProposal,
 )
-from stellary.contract.refs import AgentMissionRef, CardRef, ProposalRef, WorkspaceRef
+from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import (
     access,
     external_mission_timeout,
-    gate,
     mission_log,
     missions,
     proposing,
@@ -44,11 +41,10 @@ from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
-from stellary.core.board import comments
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.ports.blobs import discard
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
@@ -302,20 +298,7 @@ def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
     result = rules.describe_batch(
         decisions, final_turn.get("result") or mission.result, final_turn.get("remarks")
     )
-    missions.end_mission(uow, mission.id, "completed", ("awaiting_approval",), result=result)
-    if any(status == "rejected" for _, status, _ in decisions):
-        _comment_on_card(uow, mission, result)
-
-
-def _comment_on_card(uow: UnitOfWork, mission: StoredMissionRow, text: str) -> None:
-    """Post the result of a mission on its card, in the agent's name."""
-    limits = AgentLimits(
-        agent_id=mission.agent_id,
-        principal_id=uow.user_id,
-        workspace_id=mission.workspace_id,
-        at_once=True,
-        mission_id=mission.id,
+    is_rejected = any(status == "rejected" for _, status, _ in decisions)
+    missions.end_mission(
+        uow, mission.id, "completed", ("awaiting_approval",), result=result, posts=is_rejected
     )
-    ref = workspace_ref(uow, mission.workspace_id).child(CardRef, mission.project_id, mission.card_id)
-    with gate.act_as_agent(uow, limits):
-        comments.create_comment(uow, ref, CreateComment(content=rules.ellipsize(text, COMMENT_MAX)))

@@ -103,6 +103,7 @@ class StoredMissionRow(RowType):
     prompt: str
     status: MissionStatus
     autonomy_mode: AutonomyMode
+    is_delegated: bool
     result: str | None
     created_by_id: str
     step: int

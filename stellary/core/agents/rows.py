@@ -69,7 +69,7 @@ _MISSION_FIELDS = RowFields(
     missions,
     computed=("progress",),
     selected={"pending_proposals": PENDING},
-    internal=("step", "history", "calls", "turns", "last_entry"),
+    internal=("is_delegated", "step", "history", "calls", "turns", "last_entry"),
 )
 _PROPOSAL_FIELDS = RowFields(
     Proposal, proposals, converted=("result",), internal=("call_id", "call", "blob_key", "seen")
@@ -100,9 +100,15 @@ def mission(row: AgentMissionRow) -> AgentMission:
     return _MISSION_FIELDS.to_value(row, progress=progress)
 
 
-def mission_row(mission: AgentMission) -> dict[str, object]:
-    """Convert a new mission to a row."""
-    return _MISSION_FIELDS.to_row(mission, step=0, history=None, calls=[], turns=0, last_entry=0)
+def mission_row(mission: AgentMission, *, is_delegated: bool) -> dict[str, object]:
+    """Convert a new mission to a row.
+
+    Args:
+        mission: The mission.
+        is_delegated: Whether a comment or an assignment started it.
+    """
+    begin = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
+    return _MISSION_FIELDS.to_row(mission, is_delegated=is_delegated, **begin)
 
 
 def proposal(row: ProposalRow) -> Proposal:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
@@ -60,6 +72,8 @@ missions = Table(
     Column("prompt", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("autonomy_mode", String(20), nullable=False),
+    # Whether a comment or an assignment started it: then it is answered on the card.
+    Column("is_delegated", Boolean, nullable=False, server_default=false()),
     Column("result", Text),
     Column("error", Text),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),

@@ -6,7 +6,9 @@ import pytest
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from tests.core.agents.agent_api import AgentApi
+from tests.core.agents.test_actions import run
 from tests.support.boards import Json, ask
+from tests.support.each_case import for_each
 from tests.support.world import at_once
 
 
@@ -52,17 +54,30 @@ def test_card_text_that_is_no_instruction_changes_nothing(agent_api: AgentApi):
 
 def test_mentioning_an_agent_starts_a_mission_with_the_comment(agent_api: AgentApi):
     agent, card = agent_api.agent(name="Release Scribe"), agent_api.card()
-    for text in ("@release-scribe please set priority high", "Well, @Release Scribe: move to Done"):
+    for text in ("@release-scribe please set priority high", "Well,\n@Release-Scribe: move to Done"):
         agent_api.comment(card, text)
     first, second = missions_of(agent_api, agent)
-    assert (first["prompt"], second["prompt"]) == ("please set priority high", "Well, move to Done")
+    assert (first["prompt"], second["prompt"]) == ("please set priority high", "Well,\nmove to Done")
     assert agent_api.run_mission(first)["status"] == "completed"
     assert agent_api.read(card)["priority"] == "high"
     assert agent_api.mission_now(second)["error"].startswith("I did not understand 'Well'")
 
 
-@pytest.mark.parametrize(
-    "text", ["mail scribe@example.com", "Hello Scribe", "@scribes move to Done", "@scribe", "@Scribe, "]
+@for_each(
+    "text",
+    [
+        "mail scribe@example.com",
+        "Hello Scribe, move to Done",
+        "@scribes move to Done",
+        "@scribe-two move to Done",
+        "@scribe.example move to Done",
+        "@Release Scribe move to Done",
+        "see @scribe's list: archive",
+        "(@scribe) archive",
+        "archive,@scribe",
+        "@scribe",
+        "@Scribe, ",
+    ],
 )
 def test_comment_without_a_task_for_an_agent_starts_nothing(agent_api: AgentApi, text: str):
     agent, card = agent_api.agent(), agent_api.card()
@@ -162,3 +177,86 @@ def test_viewer_of_another_workspace_cannot_delegate(agent_api: AgentApi):
     assert agent_api.world.status(stranger.owner, "PATCH", stranger.of(card), body) == 400
     stranger.comment(card, "@scribe archive")
     assert missions_of(agent_api, agent) == []
+
+
+def answers(agent_api: AgentApi, card: Json) -> list[tuple[str, str]]:
+    """Return author and content of the comments on a card that the owner did not write, oldest first."""
+    comments = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")
+    return [
+        (comment["authorName"], comment["content"])
+        for comment in comments
+        if comment["authorId"] != agent_api.owner.id
+    ]
+
+
+def test_comment_is_answered_in_its_thread_with_the_result_or_what_can_be_asked(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card()
+    for text in (
+        "@scribe set priority high",
+        "@scribe rename this to match the epic",
+        "@scribe move to Nowhere",
+    ):
+        agent_api.comment(card, text)
+        agent_api.world.core.work.run_due()
+    (done, refused, failed) = answers(agent_api, card)
+    name = agent_api.owner.user.name
+    assert done == ("Scribe", f"@{name}, Done: set_priority.")
+    assert refused[1].startswith(f"@{name}, I did not understand 'match'")
+    assert "'rename this: match the epic'" in refused[1]
+    assert failed[1].startswith(f"@{name}, ")
+    assert "targetColumn must be the id or the name of an existing item" in failed[1]
+    assert [mission["status"] for mission in missions_of(agent_api, agent)] == [
+        "completed",
+        "failed",
+        "failed",
+    ]
+
+
+def test_assignment_is_answered_and_other_missions_are_not(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card("set priority high")
+    assign(agent_api, card, agent)
+    agent_api.world.core.work.run_due()
+    agent_api.run_mission(agent_api.mission(agent, "set priority low", card))
+    assert answers(agent_api, card) == [("Scribe", f"@{agent_api.owner.user.name}, Done: set_priority.")]
+
+
+def test_person_who_asked_is_notified_once_of_the_answer(agent_api: AgentApi):
+    member = agent_api.world.person("bob")
+    agent_api.join(member)
+    agent_api.agent()
+    card = agent_api.card()
+    agent_api.world.ask(member, "POST", f"{agent_api.of(card)}/comments", {"content": "@scribe archive"})
+    agent_api.world.core.work.run_due()
+    notifications = agent_api.world.ask(member, "GET", "/notifications")
+    assert [entry["activity"]["type"] for entry in notifications].count("comment_added") == 1
+
+
+def test_answers_of_two_agents_start_no_mission(agent_api: AgentApi):
+    agents = [agent_api.agent(name=name) for name in ("Scribe", "Painter")]
+    card = agent_api.card()
+    agent_api.comment(card, "@scribe tell @painter archive\n@painter ask @scribe to archive")
+    for _ in range(5):
+        agent_api.world.core.work.run_due()
+    assert [len(missions_of(agent_api, agent)) for agent in agents] == [1, 1]
+    assert len(answers(agent_api, card)) == 2
+
+
+def test_answer_that_may_not_be_posted_does_not_keep_the_mission_open(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card()
+    agent_api.comment(card, "@scribe make tea")
+    agent_api.change(
+        agent, projectIds=[AgentApi(agent_api.world, agent_api.owner, agent_api.workspace).project["id"]]
+    )
+    agent_api.world.core.work.run_due()
+    assert [mission["status"] for mission in missions_of(agent_api, agent)] == ["failed"]
+    assert len(answers(agent_api, card)) == 1
+
+
+def test_program_of_an_external_agent_answers_once(agent_api: AgentApi):
+    agent = agent_api.agent(runtime="external", tools=["missions"])
+    card, token = agent_api.card(), agent_api.token(agent)
+    agent_api.comment(card, "@scribe write the notes")
+    run(agent_api, token, "get_next_mission")
+    (mission,) = missions_of(agent_api, agent)
+    run(agent_api, token, "complete_mission", missionId=mission["id"], summary="Written.")
+    assert answers(agent_api, card) == [("Scribe", f"@{agent_api.owner.user.name}, Written.")]
