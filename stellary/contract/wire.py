@@ -230,7 +230,7 @@ def _moment(text: str) -> datetime:
 
 def _empty_value(number: int, field: attrs.Attribute[Any]) -> str:
     """Return the source of the value of a missing or null field: its default, an empty list or dict, or None."""
-    if field.default is not attrs.NOTHING:
+    if field.default is not attrs.NOTHING and field.default != ():
         return f"default{number}"
     if type(None) in members(field.type):
         return "None"

@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+import attrs
+
 from stellary.contract.cards import Priority
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads
-from stellary.contract.limits import Id, Items, Length, Name
+from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.limits import Id, Items, Length, Name, Range
 from stellary.contract.paging import Paged
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
@@ -29,11 +31,18 @@ QUESTIONS_MAX = 8
 ANSWER_MAX = 5_000
 FEEDBACK_MAX = 2_000
 FEEDBACKS_MAX = 50
+OPERATIONS_MAX = 100
+"""The maximum number of operations of a request."""
+DAYS_MAX = 36_500
 READY = 60
 """The readiness score from which a roadmap does not mention missing information."""
 
 DraftStage = Literal["framing", "refinement", "roadmap", "executed"]
 QuestionFormat = Literal["text", "single_choice", "multi_choice", "number", "date"]
+RoadmapOperationType = Literal["add", "rename", "move", "remove", "split", "set_dates", "undo"]
+PartId = Annotated[str, Length(1, 40)]
+PartName = Annotated[str, Length(1, 500)]
+Day = Annotated[int, Range(0, DAYS_MAX)]
 
 
 @value
@@ -83,7 +92,9 @@ class Deliverable(Value):
     """A future card.
 
     Attributes:
+        id: The id to change it by; new in each generated roadmap.
         checklist: The titles of its checklist items.
+        checklist_ids: The ids of its checklist items, in the same order.
         start_day, end_day: Its first and last day, counted from day 0, the roadmap's ``start_date``.
     """
 
@@ -93,6 +104,8 @@ class Deliverable(Value):
     checklist: list[str]
     start_day: int
     end_day: int
+    id: str = ""
+    checklist_ids: list[str] = attrs.field(default=())  # type: ignore[assignment]
 
 
 @value
@@ -100,6 +113,7 @@ class Phase(Value):
     """A future column.
 
     Attributes:
+        id: The id to change it by; new in each generated roadmap.
         start_day, end_day: Its first and last day, counted from day 0.
     """
 
@@ -108,6 +122,7 @@ class Phase(Value):
     start_day: int
     end_day: int
     deliverables: list[Deliverable]
+    id: str = ""
 
 
 @value
@@ -228,11 +243,51 @@ class GenerateRoadmap(Request):
     """Options for the roadmap.
 
     Attributes:
-        feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``,
-            ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
+        feedback: Changes to make, in words. Only for a planner that uses a language model; otherwise, change the roadmap
+            with ``PATCH …/roadmap``. Earlier feedback still applies.
     """
 
     feedback: Annotated[str, Length(1, FEEDBACK_MAX)] | Unset = UNSET
+
+
+@request
+class RoadmapOperation(Request):
+    """A change of one part of the roadmap: a phase, a deliverable or a checklist item.
+
+    Attributes:
+        type: ``add``, ``rename``, ``move``, ``remove``, ``split`` (the parts in ``partIds`` move to a new part after it),
+            ``set_dates`` (of a phase or deliverable), or, as the only operation, ``undo`` (the last request, or the last
+            generation).
+        id: The part to change; not for ``add`` and ``undo``.
+        parent_id: For ``add`` and ``move``, the phase or deliverable to put the part into. Default: a new phase is added,
+            and a part moves within its parent.
+        position: For ``add`` and ``move``, the index in the parent, from 0. Default: the end.
+        name: For ``add``, ``rename`` and ``split``, the name, different from those beside it; of a phase, at most 100
+            characters.
+        part_ids: For ``split``, the deliverables or checklist items that the new part receives.
+        start_day, end_day: For ``set_dates``, the first and the last day, counted from day 0. Default: unchanged. The
+            phase of a deliverable is extended to its days; the deliverables of a phase move with it, and end with it.
+    """
+
+    type: RoadmapOperationType
+    id: PartId | Unset = UNSET
+    parent_id: PartId | Unset = UNSET
+    position: Annotated[int, Range(0, 500)] | Unset = UNSET
+    name: PartName | Unset = UNSET
+    part_ids: Annotated[list[PartId], Items(1, 500)] | Unset = UNSET
+    start_day: Day | Unset = UNSET
+    end_day: Day | Unset = UNSET
+
+
+@request
+class EditRoadmap(Request):
+    """Changes to the roadmap.
+
+    Attributes:
+        operations: The changes, in order: 1 to 100. All are made, or none; together they are one step that ``undo`` reverts.
+    """
+
+    operations: Annotated[list[RoadmapOperation], Items(1, OPERATIONS_MAX)]
 
 
 @request
@@ -295,11 +350,20 @@ GENERATE_ROADMAP = acts(
     "project_drafts.generate_roadmap",
     DraftRef,
     "generate-roadmap",
-    summary="Generate the roadmap, or generate it again with feedback.",
+    summary="Generate the roadmap, or generate it again, which replaces its edits. `undo` brings them back.",
     takes=GenerateRoadmap,
     returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
     thinks=True,
+)
+EDIT_ROADMAP = updates(
+    "project_drafts.edit_roadmap",
+    DraftRef,
+    "roadmap",
+    summary="Change phases, deliverables and checklist items of the roadmap by their ids. Honors `If-Match`.",
+    takes=EditRoadmap,
+    returns=ProjectDraft,
+    policy=DRAFT_AUTHOR,
 )
 EXECUTE_PROJECT_DRAFT = creates(
     "project_drafts.execute",
@@ -317,5 +381,6 @@ ENDPOINTS = (
     DELETE_PROJECT_DRAFT,
     REFINE_PROJECT_DRAFT,
     GENERATE_ROADMAP,
+    EDIT_ROADMAP,
     EXECUTE_PROJECT_DRAFT,
 )

@@ -128,6 +128,11 @@ def _plan_two_phases(conversation: Conversation) -> None:
     conversation.ask("project_drafts.generate_roadmap")
 
 
+def _read_feedback(conversation: Conversation) -> None:
+    """Let the planner read feedback, as one with a language model does."""
+    conversation.permission_world.world.core.env.planner.reads_feedback = True
+
+
 def _version_notes(conversation: Conversation) -> Any:
     return conversation.ask("documents.versions")[0]["reviewNotes"]
 
@@ -342,7 +347,14 @@ TRIALS: Mapping[str, FieldTrial] = {
         expected=TEXT,
     ),
     "project_drafts.generate_roadmap.feedback": FieldTrial(
-        read=lambda c: c.ask("project_drafts.get")["feedback"], expected=[TEXT]
+        prepare=_read_feedback,
+        read=lambda c: c.ask("project_drafts.get")["feedback"],
+        expected=[TEXT],
+    ),
+    "project_drafts.edit_roadmap.operations": FieldTrial(
+        [{"type": "add", "name": TEXT}],
+        read=lambda c: c.answer["roadmap"]["phases"][-1]["name"],
+        expected=TEXT,
     ),
     "project_drafts.execute.name": FieldTrial(read=_read_from("projects.get", "name", projectId="id")),
     "project_drafts.execute.startDate": FieldTrial(

@@ -302,7 +302,11 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "project_drafts.list": _PLAIN,
     "project_drafts.get": _PLAIN,
     "project_drafts.refine": _with_body(answers={"work": "Build the shop"}),
-    "project_drafts.generate_roadmap": _with_body(feedback="add a phase for testing"),
+    "project_drafts.generate_roadmap": _PLAIN,
+    "project_drafts.edit_roadmap": GoodRequest(
+        lambda permission_world: {"operations": [{"type": "add", "name": "Testing"}]},
+        path_items={"draftId": "plannedDraftId"},
+    ),
     "project_drafts.execute": GoodRequest(
         lambda permission_world: {"startDate": "2027-01-04"}, path_items={"draftId": "plannedDraftId"}
     ),

@@ -24,7 +24,6 @@ METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 COMPUTED = {
     "stellary.contract.limits",
     "stellary.core.kernel.grammars",
-    "stellary.core.wizard.rules.feedback",
 }
 
 # Only Alembic can import the environment of migrations, and only Django the models of an application.

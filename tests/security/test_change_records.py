@@ -41,6 +41,7 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "project_drafts.create": _DRAFT,
     "project_drafts.refine": _DRAFT,
     "project_drafts.generate_roadmap": _DRAFT,
+    "project_drafts.edit_roadmap": _DRAFT,
     "project_drafts.delete": _DRAFT,
     "webhooks.redeliver": _ATTEMPT,
     "imports.create": _PARTS,

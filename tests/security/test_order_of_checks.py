@@ -13,6 +13,7 @@ BAD_BODIES = (b"{", b'{"noSuchField": 1}', b"[]")
 VERSIONED = {
     *("activity.undo", "cards.delete", "cards.update", "custom_fields.set_values", "documents.delete"),
     *("documents.review", "documents.submit_review", "documents.update", "project_drafts.delete"),
+    "project_drafts.edit_roadmap",
     *("projects.delete", "projects.update"),
 }
 """The operations that take the version of an item in ``If-Match``."""

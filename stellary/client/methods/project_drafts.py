@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.unset import UNSET
-from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EXECUTE_PROJECT_DRAFT, GENERATE_ROADMAP,
-        GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
+from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EDIT_ROADMAP, EXECUTE_PROJECT_DRAFT,
+        GENERATE_ROADMAP, GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from stellary.contract.endpoint import Ok
     from stellary.contract.projects import Project
     from stellary.contract.unset import Unset
-    from stellary.contract.wizard import DraftSummary, GivenDocument, ProjectDraft
+    from stellary.contract.wizard import DraftSummary, GivenDocument, ProjectDraft, RoadmapOperation
 
 _CREATE_PROJECT_DRAFT = CallPlan(CREATE_PROJECT_DRAFT)
 _DELETE_PROJECT_DRAFT = CallPlan(DELETE_PROJECT_DRAFT)
+_EDIT_ROADMAP = CallPlan(EDIT_ROADMAP)
 _EXECUTE_PROJECT_DRAFT = CallPlan(EXECUTE_PROJECT_DRAFT)
 _GENERATE_ROADMAP = CallPlan(GENERATE_ROADMAP)
 _GET_PROJECT_DRAFT = CallPlan(GET_PROJECT_DRAFT)
@@ -193,13 +194,13 @@ class ProjectDrafts(ListHandle[C]):
     async def generate_roadmap(self: ProjectDrafts[Async], draft: IdLike, /, *,
             feedback: str | Unset = UNSET) -> ProjectDraft: ...
     def generate_roadmap(self, draft: IdLike, /, *, feedback: str | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
-        """Generate the roadmap, or generate it again with feedback.
+        """Generate the roadmap, or generate it again, which replaces its edits. `undo` brings them back.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
-            feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``, ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
+            feedback: Changes to make, in words. Only for a planner that uses a language model; otherwise, change the roadmap with ``PATCH …/roadmap``. Earlier feedback still applies. 1-2000 characters.
 
         Returns:
             A draft of a project.
@@ -212,6 +213,34 @@ class ProjectDrafts(ListHandle[C]):
         """
         payload = _GENERATE_ROADMAP.build_payload(feedback=feedback)
         return self._caller.one(_GENERATE_ROADMAP, self._extend_path(draft_id=draft), payload)
+
+    @overload
+    def edit_roadmap(self: ProjectDrafts[Sync], draft: IdLike, /, *,
+            operations: builtins.list[RoadmapOperation]) -> ProjectDraft: ...
+    @overload
+    async def edit_roadmap(self: ProjectDrafts[Async], draft: IdLike, /, *,
+            operations: builtins.list[RoadmapOperation]) -> ProjectDraft: ...
+    def edit_roadmap(self, draft: IdLike, /, *,
+            operations: builtins.list[RoadmapOperation]) -> ProjectDraft | Awaitable[ProjectDraft]:
+        """Change phases, deliverables and checklist items of the roadmap by their ids. Honors `If-Match`.
+
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
+
+        Args:
+            draft: The id of the draft, or a value or a handle of one.
+            operations: The changes, in order: 1 to 100. All are made, or none; together they are one step that ``undo`` reverts.
+
+        Returns:
+            A draft of a project.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _EDIT_ROADMAP.build_payload(operations=operations)
+        return self._caller.one(_EDIT_ROADMAP, self._extend_path(draft_id=draft), payload)
 
     @overload
     def execute(self: ProjectDrafts[Sync], draft: IdLike, /, *, name: str | Unset = UNSET,
@@ -311,12 +340,12 @@ class ProjectDraftHandle(ItemHandle[C]):
     @overload
     async def generate_roadmap(self: ProjectDraftHandle[Async], *, feedback: str | Unset = UNSET) -> ProjectDraft: ...
     def generate_roadmap(self, *, feedback: str | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
-        """Generate the roadmap, or generate it again with feedback.
+        """Generate the roadmap, or generate it again, which replaces its edits. `undo` brings them back.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
-            feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``, ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
+            feedback: Changes to make, in words. Only for a planner that uses a language model; otherwise, change the roadmap with ``PATCH …/roadmap``. Earlier feedback still applies. 1-2000 characters.
 
         Returns:
             A draft of a project.
@@ -328,6 +357,29 @@ class ProjectDraftHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_GENERATE_ROADMAP, self._path_params, _GENERATE_ROADMAP.build_payload(feedback=feedback))
+
+    @overload
+    def edit_roadmap(self: ProjectDraftHandle[Sync], *, operations: list[RoadmapOperation]) -> ProjectDraft: ...
+    @overload
+    async def edit_roadmap(self: ProjectDraftHandle[Async], *, operations: list[RoadmapOperation]) -> ProjectDraft: ...
+    def edit_roadmap(self, *, operations: list[RoadmapOperation]) -> ProjectDraft | Awaitable[ProjectDraft]:
+        """Change phases, deliverables and checklist items of the roadmap by their ids. Honors `If-Match`.
+
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
+
+        Args:
+            operations: The changes, in order: 1 to 100. All are made, or none; together they are one step that ``undo`` reverts.
+
+        Returns:
+            A draft of a project.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_EDIT_ROADMAP, self._path_params, _EDIT_ROADMAP.build_payload(operations=operations))
 
     @overload
     def execute(self: ProjectDraftHandle[Sync], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...

@@ -16,12 +16,13 @@ from stellary.contract.endpoint import Ok, Policy
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
-from stellary.contract.wire import invalid
+from stellary.contract.wire import invalid, read
 from stellary.contract.wizard import (
     BRIEF_MAX,
     CREATE_PROJECT_DRAFT,
     DELETE_PROJECT_DRAFT,
     DOCUMENTS_MAX,
+    EDIT_ROADMAP,
     FEEDBACKS_MAX,
     GENERATE_ROADMAP,
     GET_PROJECT_DRAFT,
@@ -31,9 +32,11 @@ from stellary.contract.wizard import (
     ContextDocument,
     CreateProjectDraft,
     DraftSummary,
+    EditRoadmap,
     GenerateRoadmap,
     ProjectDraft,
     RefineProjectDraft,
+    Roadmap,
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
@@ -48,7 +51,8 @@ from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, rows
 from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
 from stellary.core.wizard.rules import answers as answer_rules
-from stellary.core.wizard.rules import fitting, stages
+from stellary.core.wizard.rules import edits, fitting, stages
+from stellary.core.wizard.rules.edits import OPERATION_NAMES, assign_ids
 from stellary.core.wizard.tables import drafts
 
 _LIST = Pages(
@@ -57,11 +61,13 @@ _LIST = Pages(
     drafts.c.id,
     newest_first=True,
 )
-_INSERT = Query(DraftRow, insert(drafts).returning(*drafts.c))
+_INSERT = Query(DraftRow, insert(drafts).returning(*rows.COLUMNS))
 _THIS = drafts.c.id == bindparam("_id")
 _IN_VERSION = drafts.c.version == bindparam("_version")
-_CHANGE = Query(DraftRow, update(drafts).where(_THIS, _IN_VERSION).returning(*drafts.c))
+_CHANGE = Query(DraftRow, update(drafts).where(_THIS, _IN_VERSION).returning(*rows.COLUMNS))
+_EDITS = select(drafts.c.edits).where(_THIS)
 _DELETE = delete(drafts).where(_THIS)
+_NO_FEEDBACK = f"needs a language model, which is not configured: use PATCH {EDIT_ROADMAP.path} with the operations {OPERATION_NAMES}"
 
 
 @attrs.frozen
@@ -223,6 +229,7 @@ def _refine(env: Environment, row: DraftRow, request: RefineProjectDraft) -> Dra
         "stage": stage,
         "answers": answers,
         "roadmap": None,
+        **_keep_roadmap(row),
         **_readiness(refinement, row.readiness_score),
     }
     if not new_answers.keys().isdisjoint(row.open_ids):
@@ -284,11 +291,26 @@ def _prepare_roadmap(units: Units, actor: Actor, ref: DraftRef, request: Generat
 
 def _plan(env: Environment, row: DraftRow, request: GenerateRoadmap) -> DraftChange:
     stage = stages.find_next(row.stage, "generate")
+    if request.feedback and not getattr(env.planner, "reads_feedback", True):
+        raise invalid(("feedback", _NO_FEEDBACK))
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
         raise Conflict(f"a draft accepts feedback at most {FEEDBACKS_MAX} times", code="feedback_full")
     roadmap = fitting.fit_roadmap(env.planner.plan(rows.brief(row, feedback=feedback)))
-    return DraftChange(row.version, {"stage": stage, "roadmap": rows.to_json(roadmap), "feedback": feedback})
+    changes = {
+        "stage": stage,
+        "roadmap": rows.to_json(assign_ids(roadmap, row.version + 1)),
+        "feedback": feedback,
+        **_keep_roadmap(row),
+    }
+    return DraftChange(row.version, changes)
+
+
+def _keep_roadmap(row: DraftRow) -> dict[str, object]:
+    """Return the column of the steps to undo, if a roadmap is replaced: the last one brings it back as it is."""
+    if row.roadmap is None:
+        return {}
+    return {"edits": [{"roadmap": row.roadmap, "feedback": row.feedback}]}
 
 
 @serves(GENERATE_ROADMAP, prepare=_prepare_roadmap)
@@ -304,8 +326,46 @@ def generate_roadmap(
         prepared: The result of the planner, if it was called before the unit.
 
     Raises:
+        Invalid: The planner reads no feedback.
         Conflict: The draft was executed, or changed since the planner received it.
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
     return _write(uow, row, prepared or _plan(uow.env, row, request))
+
+
+# ---------------------------------------------------------------------------------------------- edits
+
+
+@serves(EDIT_ROADMAP)
+def edit_roadmap(uow: UnitOfWork, ref: DraftRef, request: EditRoadmap) -> ProjectDraft:
+    """Change the roadmap by the ids of its parts, as one step, or undo the last step.
+
+    Args:
+        uow: The unit.
+        ref: The draft.
+        request: The operations.
+
+    Raises:
+        Invalid: An operation is not possible.
+        Conflict: The draft has no roadmap, was executed or changed by another request, or there is nothing to undo.
+        PreconditionFailed: The draft does not have the version in ``If-Match``.
+    """
+    row = access.draft(uow, ref).row
+    uow.require_version(row.version)
+    stages.find_next(row.stage, "edit")
+    roadmap = rows.read_roadmap(row)
+    assert roadmap is not None
+    steps = list(uow.connection.execute(_EDITS, {"_id": row.id}).scalar_one())
+    changes: dict[str, object] = {}
+    if [operation.type for operation in request.operations] != ["undo"]:
+        roadmap, step = edits.edit_roadmap(roadmap, request.operations, row.version + 1)
+        steps = edits.fit_steps([*steps, {"parts": step}])
+    elif not steps:
+        raise Conflict("there is nothing to undo", code="nothing_to_undo")
+    elif "parts" in (step := steps.pop()):
+        roadmap = edits.undo_step(roadmap, step["parts"])
+    else:
+        roadmap, changes = read(Roadmap, step["roadmap"]), {"feedback": step["feedback"]}
+    changes |= {"roadmap": rows.to_json(roadmap), "edits": steps}
+    return _write(uow, row, DraftChange(row.version, changes))

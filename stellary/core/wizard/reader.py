@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stellary.contract.wizard import Roadmap
+import attrs
+
+from stellary.contract.wizard import NotUnderstood, Roadmap
 from stellary.core.ports.planner import Brief, Refinement
 
 
@@ -12,6 +14,8 @@ class BriefReader:
     Its rules are imported on first use, since most processes never read a brief.
     """
 
+    reads_feedback = False
+
     def refine(self, brief: Brief, round: int, /) -> Refinement:
         from stellary.core.wizard.rules.questions import refine_brief
         from stellary.core.wizard.rules.reading import read_brief
@@ -19,6 +23,7 @@ class BriefReader:
         return refine_brief(read_brief(brief), brief, round)
 
     def plan(self, brief: Brief, /) -> Roadmap:
+        from stellary.core.wizard.rules.messages import format_message
         from stellary.core.wizard.rules.planning import build_plan, schedule, select_phases
         from stellary.core.wizard.rules.questions import find_notes
         from stellary.core.wizard.rules.reading import read_brief
@@ -27,10 +32,10 @@ class BriefReader:
         selection = select_phases(findings, brief)
         plan = build_plan(findings, selection, brief)
         plan.notes += find_notes(findings, selection, brief)
+        roadmap = schedule(plan, brief.today)
         if not brief.feedback:
-            return schedule(plan, (), brief.today)
-        from stellary.core.wizard.rules.feedback import apply_feedback
-
-        # Every new plan applies all feedback, also after further answers.
-        plan, refused = apply_feedback(plan, brief.feedback, brief.today)
-        return schedule(plan, refused, brief.today)
+            return roadmap
+        # This planner is the fallback of one that reads feedback: what feedback has led to is kept.
+        reason = format_message(findings.language, "no_feedback")
+        refused = [NotUnderstood(text=text, reason=reason) for text in brief.feedback]
+        return attrs.evolve(brief.before or roadmap, not_understood=refused)

@@ -17,10 +17,13 @@ from stellary.contract.wizard import (
 )
 from stellary.core.ports.planner import Brief, Text
 from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
+from stellary.core.wizard.rules.edits import assign_ids
 from stellary.core.wizard.tables import drafts
 
 _SUMMARY = [field.name for field in wire_fields(DraftSummary).values()]
 SUMMARY = tuple(drafts.c[name] for name in _SUMMARY)
+COLUMNS = tuple(column for column in drafts.c if column.name != "edits")
+"""All columns but the steps of ``undo``, which only edits read."""
 
 
 def to_json(value: object) -> Fragment:
@@ -45,7 +48,11 @@ def read_documents(row: DraftRow) -> list[ContextDocument]:
 
 def read_roadmap(row: DraftRow) -> Roadmap | None:
     """Return the roadmap of a draft, or None before it is generated."""
-    return None if row.roadmap is None else read(Roadmap, row.roadmap)
+    if row.roadmap is None:
+        return None
+    roadmap = read(Roadmap, row.roadmap)
+    # Roadmaps that were generated before parts had ids.
+    return roadmap if all(phase.id for phase in roadmap.phases) else assign_ids(roadmap, 0)
 
 
 def draft(row: DraftRow) -> ProjectDraft:

@@ -26,6 +26,8 @@ drafts = Table(
     Column("missing", Json, nullable=False),
     Column("roadmap", Json),
     Column("feedback", Json, nullable=False),
+    # The steps that undo the last edits, newest last.
+    Column("edits", Json, nullable=False, server_default="[]"),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="SET NULL"), index=True),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("version", Integer, nullable=False),

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import lark
@@ -23,7 +23,6 @@ from tests.support.core_parts import (
     ACTIONS,
     Candidate,
     Grammar,
-    feedback,
     find_matches,
     first_names,
     grammars,
@@ -226,15 +225,12 @@ def test_time_is_linear_in_the_length_of_a_prompt(part: str):
     assert min(measure(repeat(10_000)) for _ in range(3)) < 4 * 4 * short + 0.1
 
 
-@pytest.mark.parametrize("module", [instructions, feedback], ids=["instructions", "feedback"])
-def test_grammar_has_no_conflicts(
-    module: ModuleType, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-):
+def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lark.logger, "level", logging.DEBUG)
     monkeypatch.setattr(lark.logger, "propagate", True)
     plain = lark.Lark
     monkeypatch.setattr(grammars, "Lark", lambda text, **options: plain(text, debug=True, **options))
-    Grammar(Path(module.__file__))
+    Grammar(Path(instructions.__file__))
     assert [record.message for record in caplog.records if "onflict" in record.message] == []
 
 

@@ -84,7 +84,7 @@ class DraftApi:
         return updated
 
     def plan(self, draft: Json, feedback: str | None = None) -> Json:
-        """Generate the roadmap of a draft, or change it by feedback, and return the draft."""
+        """Generate the roadmap of a draft, with feedback for a model if given, and return the draft."""
         body = {"feedback": feedback} if feedback else None
         updated: Json = self.world.ask(self.owner, "POST", self.of(draft, "generate-roadmap"), body)
         return updated

@@ -464,7 +464,8 @@ def test_a_brief_that_names_no_work_is_a_plan_to_find_out():
 
 
 def test_durations_beyond_the_time_there_is_are_shortened():
-    tight = plan("## Plan\n1. Design (2 weeks)\n2. Build (6 weeks)", "in 28 days")
+    answers = {"start": "2026-05-01", "deadline": "2026-05-28"}
+    tight = plan("## Plan\n1. Design (2 weeks)\n2. Build (6 weeks)", answers=answers)
     assert [phase.end_day for phase in tight.phases] == [6, 27]
     assert tight.notes[-1] == "The durations add up to 56 days, and 28 are available: all are shortened."
 

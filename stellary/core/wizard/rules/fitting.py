@@ -10,6 +10,7 @@ from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.jsonic import character_problem
 from stellary.contract.project_imports import CARDS_MAX, COLUMNS_MAX
 from stellary.contract.wizard import (
+    DAYS_MAX,
     QUESTIONS_MAX,
     Deliverable,
     NotUnderstood,
@@ -20,7 +21,6 @@ from stellary.contract.wizard import (
 )
 
 NAME_MAX = 100
-DAYS_MAX = 36_500
 NOTES_MAX = 50
 NOTE_MAX = 1_000
 QUESTION_MAX = 500

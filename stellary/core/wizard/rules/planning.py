@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 import attrs
 
 from stellary.contract.project_imports import COLUMNS_MAX
-from stellary.contract.wizard import Deliverable, NotUnderstood, Phase, Roadmap
+from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
@@ -140,12 +140,11 @@ def build_plan(findings: Findings, selection: Selection, brief: Brief) -> WorkPl
     return plan
 
 
-def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> Roadmap:
+def schedule(plan: WorkPlan, today: date) -> Roadmap:
     """Return the roadmap of a plan: phases one after another, each deliverable within its phase.
 
     Args:
         plan: The plan.
-        refused: The parts of the last feedback that had no effect.
         today: Day 0, if all stated dates are later.
     """
     notes = list(plan.notes)
@@ -169,7 +168,7 @@ def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> R
             is_day = phase.period.first == phase.period.last
             first = min(first, last) if is_day else max(0, (phase.period.first - start).days)
             exact = float(last + 1)
-        deliverables = [_place_item(item, first, last, start, plan.pace, ends) for item in phase.items]
+        deliverables = [_place_item(item, first, last, start, ends) for item in phase.items]
         last = max([last, *(deliverable.end_day for deliverable in deliverables)])
         first = min([first, last, *(deliverable.start_day for deliverable in deliverables)])
         phases.append(
@@ -188,7 +187,7 @@ def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> R
         days=max([phase.end_day for phase in phases], default=0) + 1,
         phases=phases,
         notes=notes,
-        not_understood=list(refused),
+        not_understood=[],
     )
 
 
@@ -205,11 +204,11 @@ def _find_start(plan: WorkPlan, today: date) -> date | None:
 
 def _find_lengths(plan: WorkPlan, start: date | None, total: int | None, notes: list[str]) -> list[float]:
     """Return the duration of each phase in days: the stated ones, and equal shares of the time that remains."""
-    stated = [None if phase.days is None else max(1.0, phase.days * plan.pace) for phase in plan.phases]
+    stated = [None if phase.days is None else max(1.0, phase.days) for phase in plan.phases]
     total_stated = sum(length for length in stated if length is not None)
     dated = start is not None and any(phase.period is not None for phase in plan.phases)
     count = stated.count(None)
-    share = max(1.0, PHASE_DAYS * plan.pace)
+    share = float(PHASE_DAYS)
     if total is not None and count:
         share = max(1.0, (total - total_stated) / count)
     if count and not dated:
@@ -224,13 +223,13 @@ def _find_lengths(plan: WorkPlan, start: date | None, total: int | None, notes: 
 
 
 def _place_item(
-    item: PlannedItem, first: int, last: int, start: date | None, pace: float, ends: dict[str, int]
+    item: PlannedItem, first: int, last: int, start: date | None, ends: dict[str, int]
 ) -> Deliverable:
     before = [ends[key.strip()] for key in item.depends.replace(";", ",").split(",") if key.strip() in ends]
     if before and item.days is not None:
         first = max(first, max(before) + 1)
     if item.days is not None:
-        last = first + max(1, round(item.days * pace)) - 1
+        last = first + max(1, item.days) - 1
     if item.due is not None and start is not None and item.due >= start:
         last = (item.due - start).days
     first = max(0, min(first, last))

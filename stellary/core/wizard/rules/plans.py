@@ -1,4 +1,4 @@
-"""Plans: phases with their deliverables, before they are scheduled. Feedback changes plans."""
+"""Plans: phases with their deliverables, before they are scheduled."""
 
 from __future__ import annotations
 
@@ -51,11 +51,6 @@ class PlannedPhase:
     period: Period | None = None
     is_bare: bool = False
 
-    @property
-    def words(self) -> frozenset[str]:
-        """The significant words of its name and its deliverables."""
-        return content_words(" ".join([self.name, *(item.title for item in self.items)]))
-
     def set_timing(self, timing: Timing | None) -> None:
         """Set the duration and the dates, unless the phase has them already."""
         if timing is not None:
@@ -76,7 +71,6 @@ class WorkPlan:
 
     Attributes:
         days: The duration of the whole plan, if the brief, an answer or feedback states it.
-        pace: The factor by which feedback has made everything longer or shorter.
     """
 
     language: Language
@@ -84,23 +78,12 @@ class WorkPlan:
     start: date | None = None
     deadline: date | None = None
     days: int | None = None
-    pace: float = 1.0
     notes: list[str] = attrs.field(factory=list)
 
     @property
     def items(self) -> Iterator[tuple[PlannedPhase, PlannedItem]]:
         """The deliverables, each with its phase."""
         return ((phase, item) for phase in self.phases for item in phase.items)
-
-    def copy(self) -> WorkPlan:
-        """Return a copy whose phases and deliverables can be changed."""
-        phases = [
-            attrs.evolve(
-                phase, items=[attrs.evolve(item, checklist=[*item.checklist]) for item in phase.items]
-            )
-            for phase in self.phases
-        ]
-        return attrs.evolve(self, phases=phases, notes=[*self.notes])
 
 
 def content_words(text: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 from stellary.contract.errors import Conflict
 from stellary.contract.wizard import DraftStage
 
-WizardStep = Literal["look", "answer", "generate", "execute"]
+WizardStep = Literal["look", "answer", "generate", "edit", "execute"]
 
 _NEXT: Mapping[tuple[DraftStage, WizardStep], DraftStage] = {
     ("framing", "look"): "refinement",
@@ -21,6 +21,7 @@ _NEXT: Mapping[tuple[DraftStage, WizardStep], DraftStage] = {
     # The roadmap does not take the new answers into account.
     ("roadmap", "answer"): "refinement",
     ("roadmap", "generate"): "roadmap",
+    ("roadmap", "edit"): "roadmap",
     ("roadmap", "execute"): "executed",
 }
 """The allowed steps. ``look`` requests the questions without giving answers."""

@@ -102,7 +102,7 @@ def word_set(name: str) -> frozenset[str]:
 
 
 def word_numbers(name: str) -> Mapping[str, int]:
-    """Return the numbers of words by the name of the table: ``numbers``, ``units``, ``months`` or ``ordinals``."""
+    """Return the numbers of words by the name of the table: ``numbers``, ``units`` or ``months``."""
     return _vocabulary().numbers[name]
 
 
