@@ -39,10 +39,10 @@ PLAN = {
             "name": "Design",
             "description": "With ten patients",
             "deliverables": [
-                {"title": "Map the calls", "cites": "1", "start_day": 0, "end_day": 4, "priority": "high"},
+                {"title": "Map the calls", "cites": "14", "start_day": 0, "end_day": 4, "priority": "high"},
                 {
                     "title": "Booking page",
-                    "cites": "1",
+                    "cites": "5",
                     "start_day": 5,
                     "end_day": 20,
                     "checklist": ["Sketch", "Test"],
@@ -51,7 +51,7 @@ PLAN = {
         },
         {
             "name": "Build",
-            "deliverables": [{"title": "First version", "cites": "line 1", "start_day": 21, "end_day": 60}],
+            "deliverables": [{"title": "First version", "cites": "line 19", "start_day": 21, "end_day": 60}],
         },
     ],
     "notes": ["The old system has no export."],
@@ -133,7 +133,8 @@ def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_droppe
     items = [
         {"title": "Migrate", "cites": "20", "start_day": 0, "end_day": 4, "description": "All of them"},
         {"title": "Ask Anna", "cites": "Anna tests it", "start_day": 5, "end_day": 6},
-        {"title": "Quote", "cites": "train the staff", "start_day": 5, "end_day": 6},
+        {"title": "Training", "cites": "train the staff", "start_day": 5, "end_day": 6},
+        {"title": "A quiz", "cites": "train the staff", "start_day": 5, "end_day": 6},
         {"title": "A mobile app", "cites": "99", "start_day": 0, "end_day": 4},
         {"title": "A newsletter", "cites": "", "start_day": 0, "end_day": 4},
     ]
@@ -152,10 +153,10 @@ def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_droppe
     assert [(item["title"], item["description"]) for item in phase["deliverables"]] == [
         ("Migrate", "All of them\n\nFrom the brief: “Migrate the existing appointments”"),
         ("Ask Anna", "From the brief: “Anna tests it”"),
-        ("Quote", "From the brief: “Train the staff”"),
+        ("Training", "From the brief: “Train the staff”"),
     ]
     assert roadmap["notes"][-1] == (
-        "Dropped, since the model cites no line of the brief for it: A mobile app; A newsletter; Everything."
+        "Dropped, since the model cites no line of the brief that supports it: A quiz; A mobile app; A newsletter; Everything."
     )
 
 

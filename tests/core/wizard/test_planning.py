@@ -127,11 +127,23 @@ def test_phases_can_be_named_if_none_of_the_offered_ones_is_right():
     assert list(phases(plan("- Build the shop\n- Test it", answers=answers))) == ["Spring", "Autumn"]
 
 
-def test_readiness_counts_confirmed_phases_and_not_the_amount_of_text():
+def test_readiness_counts_phases_with_work_and_not_the_amount_of_text_or_confirmations():
     reader = BriefReader()
     long = BRIEF + "\n\n".join(f"## Topic {number}\n- Thing {number}\n" for number in range(50))
-    assert reader.refine(brief(long), 1).score == reader.refine(brief(BRIEF), 1).score < 60
-    assert reader.refine(brief(BRIEF, answers={"phases": ["Study"]}), 2).score >= 60
+    score = reader.refine(brief(BRIEF), 1).score
+    assert (
+        score
+        == reader.refine(brief(long), 1).score
+        == reader.refine(brief(BRIEF, answers={"phases": ["Study"]}), 2).score
+    )
+    bare = "## Plan\n1. Design\n2. Build\n3. Launch\n4. Rest"
+    phases, work = (
+        {"phases": ["Design", "Build", "Launch", "Rest"]},
+        {"work_0": "Draw it", "work_1": "Build it"},
+    )
+    assert reader.refine(brief(bare), 1).score == reader.refine(brief(bare, answers=phases), 2).score == 0
+    half = reader.refine(brief(bare, answers=phases | work), 2)
+    assert (half.score, half.missing[0]) == (22 + 15, "Phases with work")
 
 
 def test_past_date_is_not_used_and_asked_about():
@@ -380,7 +392,7 @@ def test_what_stands_under_a_theme_is_of_that_theme_however_deep():
 
 
 @pytest.mark.parametrize(
-    ("number", "is_heading"), [("4. ", True), ("b. ", False), ("123. ", False), ("4.", False)]
+    ("number", "is_heading"), [("4. ", True), ("b. ", True), ("", True), ("123. ", False)]
 )
 def test_short_number_and_a_space_begin_a_heading(number, is_heading):
     roadmap = plan(f"3. Work\n- Build the shop\n\n{number}Risks\n- Old servers\n")

@@ -8,11 +8,15 @@ from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.fitting import NOTE_MAX, shorten
 from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.outline import plain_text
+from stellary.core.wizard.rules.plans import content_words
 from stellary.core.wizard.rules.vocabulary import detect_language, fold
 
 QUOTE_MAX = 200
 QUOTE_MIN = 3
 """The minimum number of characters of a quotation from an answer or feedback."""
+
+
+STEM = 5
 
 
 class CitedLines:
@@ -42,7 +46,7 @@ class CitedLines:
         ]
 
     def find_source(self, title: str, cites: str) -> str | None:
-        """Return the cited text. If there is none, note the deliverable, and return None.
+        """Return the cited text. If there is none, or it shares no word with the title, note the deliverable, and return None.
 
         Args:
             title: The title of the deliverable.
@@ -54,7 +58,7 @@ class CitedLines:
         if quote is None and len(text) >= QUOTE_MIN:
             sources = [*self._lines.values(), *self._quotes]
             quote = next((source for source in sources if text in fold(source)), None)
-        if quote is None:
+        if quote is None or _find_stems(title).isdisjoint(_find_stems(quote)):
             self._dropped.append(title)
             return None
         plain = shorten(plain_text(quote).strip(" #-*|>"), QUOTE_MAX)
@@ -65,3 +69,8 @@ class CitedLines:
         if self._dropped:
             names = "; ".join(dict.fromkeys(self._dropped))
             yield shorten(format_message(self._language, "note_dropped", names=names), NOTE_MAX)
+
+
+def _find_stems(text: str) -> frozenset[str]:
+    """Return the beginnings of the significant words of a text, which their inflections share."""
+    return frozenset(word[:STEM] for word in content_words(text))

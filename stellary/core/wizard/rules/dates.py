@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import attrs
 
-from stellary.core.wizard.rules.vocabulary import DASHES, find_marker, fold, word_numbers, word_set
+from stellary.core.wizard.rules.vocabulary import DASHES, Language, find_marker, fold, word_numbers, word_set
 
 TEXT_MAX = 300
 DAYS_MAX = 3_650
@@ -60,10 +60,15 @@ class DateReader:
 
     Args:
         today: The day from which a date without a year is the next one.
+        language: The language of the text: ``05/06/2026`` is 5 June in French, and unclear in English.
+
+    Attributes:
+        unclear: The dates whose day and month are unclear.
     """
 
-    def __init__(self, today: date) -> None:
-        self._today = today
+    def __init__(self, today: date, language: Language = "en") -> None:
+        self._today, self._language = today, language
+        self.unclear: list[str] = []
 
     def read_timing(self, text: str) -> Timing | None:
         """Return the time that a text consists of; None if the text contains anything else, or no time."""
@@ -80,7 +85,9 @@ class DateReader:
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
         """Split a heading into the text and the time, which is in brackets or at the beginning or end."""
         for brackets in _BRACKETS.finditer(text):
-            if timing := self.read_timing(brackets[0][1:-1]):
+            inside = brackets[0][1:-1]
+            parts = [inside, *inside.split(", ")]
+            if timing := next(filter(None, map(self.read_timing, parts)), None):
                 name = f"{text[: brackets.start()].rstrip()} {text[brackets.end() :].lstrip()}"
                 return name.strip(f" {DASHES}:,|"), timing
         # Try the longest part first, since a range of days contains a separator itself.
@@ -91,7 +98,7 @@ class DateReader:
         ]
         parts = [pair for before, after in splits for pair in ((after, before), (before, after))]
         for part, name in sorted(parts, key=lambda pair: -len(pair[0])):
-            if timing := self.read_timing(part):
+            if name.count("(") == name.count(")") and (timing := self.read_timing(part)):
                 return name.strip(), timing
         return text, self.read_timing(text)
 
@@ -130,8 +137,14 @@ class DateReader:
                 return _to_period(date.fromisoformat(match["iso"]))
             if match["end"]:
                 first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
-                if max(first, second) < 13 and match["dot"] == "/":
-                    return None  # The day and the month of 05/06/2026 are unclear.
+                if (
+                    max(first, second) < 13
+                    and first != second
+                    and match["dot"] == "/"
+                    and self._language == "en"
+                ):
+                    self.unclear.append(match[0])
+                    return None
                 day, month = (second, first) if second > 12 else (first, second)
                 return _to_period(date(year, month, day))
             if match["quarter"]:

@@ -41,6 +41,7 @@ class OutlineNode:
         names: The names in tables that list no work.
         cells: The cells of a row by the meanings of their columns.
         role: The meaning of the heading; that of the surrounding one if it has none itself.
+        is_task: Whether it has a box to tick.
         is_title: Whether it is a whole text or its title, whose items belong to no other section.
         name: The name of the section around it, or of the text.
     """
@@ -53,6 +54,7 @@ class OutlineNode:
     names: list[str] = attrs.field(factory=list)
     cells: Cells | None = None
     is_done: bool = False
+    is_task: bool = False
     is_numbered: bool = False
     is_title: bool = False
     name: str = ""
@@ -77,8 +79,9 @@ def read_outline(text: str) -> OutlineNode:
 
     if text.startswith("---\n"):
         text = text[4:].partition("\n---\n")[2] or text
-    tokens = _parser(has_inlines=False).parse("\n".join(_separate(text.split("\n"))))
-    return _Builder().build(SyntaxTreeNode(tokens).children)
+    lines = [*_separate(text.split("\n"))]
+    tokens = _parser(has_inlines=False).parse("\n".join(lines))
+    return _Builder().build(SyntaxTreeNode(tokens).children, lines)
 
 
 def _separate(lines: Sequence[str]) -> Iterator[str]:
@@ -99,14 +102,14 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
 def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
     """Return whether a line such as ``3. Budget`` or ``B. Move`` is a heading: text or a list of its own is below it."""
     number, dot, title = line[:HEADING_MAX].partition(".")
+    below = next((text for text in following if text.strip(" -_*")), " ")
     if not dot or not title.startswith(" ") or not number.isalnum() or len(number) > 2:
         return False
-    below = next((text for text in following if text.strip()), " ")
     if below[0] in "-*" and below[1:2] == " ":
         return number.isdecimal() or number.isupper()
-    is_short = len(line.split()) <= LABEL_WORDS + 1
     is_text = not below[0].isspace() and below.partition(" ")[0][-1] not in ".)"
-    return is_short and is_text and find_role(title) is not None
+    is_ended = any(text.strip() and not text.strip(" -_*") for text in following[:1])
+    return is_text and not is_ended and len(line.split()) <= LABEL_WORDS + 1 and find_role(title) is not None
 
 
 def plain_text(content: str) -> str:
@@ -131,7 +134,7 @@ class _Builder:
     def __init__(self) -> None:
         self._open = [OutlineNode("", 0)]
 
-    def build(self, blocks: Sequence[SyntaxTreeNode]) -> OutlineNode:
+    def build(self, blocks: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> OutlineNode:
         for block, following in zip_longest(blocks, blocks[1:]):
             if block.type == "heading":
                 self._start(plain_text(_read_source(block)), int(block.tag[1]))
@@ -139,7 +142,12 @@ class _Builder:
                 is_before_list = following is not None and following.type.endswith("_list")
                 self._add_paragraph(_read_source(block).split("\n"), is_before_list=is_before_list)
             elif block.type.endswith("_list"):
-                self._open[-1].items += _read_list(block)
+                items = self._open[-1].items
+                # Bullets below a number that are indented too little for Markdown belong to it nevertheless.
+                is_below = items and items[-1].is_numbered and block.map and lines[block.map[0]][:1] == " "
+                (items[-1].items if is_below and block.type == "bullet_list" else items).extend(
+                    _read_list(block)
+                )
             elif block.type == "table":
                 _add_table(self._open[-1], block)
         return self._open[0]
@@ -175,7 +183,8 @@ def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
     is_bold = raw[:2] in ("**", "__") and raw.rstrip(":")[-2:] == raw[:2] and raw.count(raw[:2]) == 2
     if is_bold or find_marker(text) is not None:
         return _BOLD
-    return _LABEL if is_before_list and text.endswith(":") else 0
+    is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= LABEL_WORDS
+    return _LABEL if is_before_list and (text.endswith(":") or is_title) else 0
 
 
 def _read_source(block: SyntaxTreeNode) -> str:
@@ -196,7 +205,9 @@ def _read_list(block: SyntaxTreeNode) -> list[OutlineNode]:
             elif part.type in ("paragraph", "heading"):
                 item.prose.append(_read_line(part))
         if item.prose:
-            item.text, item.is_done = _read_box(item.prose.pop(0))
+            text = item.prose.pop(0)
+            item.text, item.is_done = _read_box(text)
+            item.is_task = text.startswith("[ ]")
             items.append(item)
     return items
 

@@ -33,7 +33,7 @@ WEIGHTS: Mapping[str, int] = {
 
 
 def find_known(findings: Findings, brief: Brief) -> set[str]:
-    """Return the kinds of information that a brief and its answers contain. Phases count only if an answer confirms them.
+    """Return the kinds of information that a brief and its answers contain.
 
     Args:
         findings: The contents of the brief.
@@ -51,10 +51,17 @@ def find_known(findings: Findings, brief: Brief) -> set[str]:
     return {name for name in WEIGHTS if is_stated.get(name) or name in brief.answers}
 
 
-def _find_readiness(findings: Findings, stated_names: Collection[str]) -> tuple[int, list[str]]:
-    """Return the score of a brief, and descriptions of the missing information."""
-    missing = [name for name in WEIGHTS if name not in stated_names]
-    score = sum(WEIGHTS.values()) - sum(WEIGHTS[name] for name in missing)
+def _find_readiness(
+    findings: Findings, selection: Selection, stated_names: Collection[str]
+) -> tuple[int, list[str]]:
+    """Return the score of a brief, and descriptions of the missing information. Phases count as far as they have work."""
+    phases = (
+        [phase for _, phase in selection.phases] if findings.are_stated or "phases" in stated_names else []
+    )
+    share = sum(not phase.is_bare for phase in phases) / max(1, len(phases))
+    stated = {name for name in stated_names if name != "phases"} | ({"phases"} if share == 1 else set())
+    score = sum(WEIGHTS[name] for name in stated) + (int(WEIGHTS["phases"] * share) if share < 1 else 0)
+    missing = [name for name in WEIGHTS if name not in stated]
     return score, [format_message(findings.language, f"missing_{name}") for name in missing]
 
 
@@ -71,7 +78,7 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
     selection = select_phases(findings, brief)
     questions = _Questions(findings, selection, brief, round, stated_names).list_all()
     new = [question for question in questions if question.id not in asked_ids]
-    return Refinement(new[:PER_ROUND], *_find_readiness(findings, stated_names))
+    return Refinement(new[:PER_ROUND], *_find_readiness(findings, selection, stated_names))
 
 
 def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterator[str]:
@@ -83,7 +90,7 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
         brief: The brief, with the answers to questions.
     """
     language, stated_names = findings.language, find_known(findings, brief)
-    score, missing = _find_readiness(findings, stated_names)
+    score, missing = _find_readiness(findings, selection, stated_names)
     if score < READY and missing:
         text = "; ".join(name[:1].lower() + name[1:] for name in missing)
         yield format_message(language, "unready", score=score, missing=text)
@@ -99,6 +106,7 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
         "unused": _join([f"“{name}”" for name in findings.unused]),
         "finished": _join(findings.finished),
         "past": ", ".join(sorted({day.isoformat() for day in findings.past})),
+        "unclear": ", ".join(findings.unclear),
     }
     for name, text in lists.items():
         if text:
@@ -170,8 +178,9 @@ class _Questions:
 
     def _ask_time(self) -> Iterator[Question]:
         if "deadline" not in self._known:
-            past = self._findings.past
+            past, unclear = self._findings.past, ", ".join(self._findings.unclear[:PER_KIND])
             key, day = ("ask_past", max(past).isoformat()) if past else ("ask_deadline", "")
+            key, day = ("ask_unclear", unclear) if unclear else (key, day)
             yield self._ask("deadline", "date", key=key, day=day)
         if "goal" not in self._known:
             yield self._ask("goal", name=self._brief.name)

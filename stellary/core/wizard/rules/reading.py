@@ -16,6 +16,7 @@ from stellary.core.wizard.rules.outline import ITEM, PHASE, OutlineNode, read_ou
 from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
+    LABEL_WORDS,
     Language,
     Marker,
     detect_language,
@@ -28,6 +29,7 @@ from stellary.core.wizard.rules.vocabulary import (
     split_label,
     split_words,
     strip_numbering,
+    strip_remark,
     word_set,
 )
 
@@ -54,6 +56,7 @@ class Findings:
         are_stated: Whether the brief itself gives phases or a plan.
         facts: The texts of goals, risks, constraints and so on, by role.
         past: Dates of the plan before today.
+        unclear: Dates whose day and month are unclear.
         unused: The titles of sections whose tables name no work.
         finished: Work that is marked as done.
         has_prose: Whether there are sentences in sections of no known role.
@@ -68,6 +71,7 @@ class Findings:
     deadline: date | None = None
     days: int | None = None
     past: list[date] = attrs.field(factory=list)
+    unclear: list[str] = attrs.field(factory=list)
     unused: list[str] = attrs.field(factory=list)
     finished: list[str] = attrs.field(factory=list)
     has_prose: bool = False
@@ -84,7 +88,7 @@ class _Reader:
     def __init__(self, brief: Brief) -> None:
         self._brief = brief
         self._findings = Findings(detect_language([text.content for text in brief.texts]))
-        self._dates = DateReader(brief.today)
+        self._dates = DateReader(brief.today, self._findings.language)
         self._sections: list[OutlineNode] = []
         self._used: set[OutlineNode] = set()
 
@@ -112,6 +116,7 @@ class _Reader:
         for section in self._sections:
             if not self._is_used(section):
                 self._read_facts(section)
+        findings.unclear = [*dict.fromkeys(self._dates.unclear)]
         return findings
 
     def _add_sections(self, section: OutlineNode, parent: OutlineNode | None, name: str) -> None:
@@ -120,12 +125,20 @@ class _Reader:
         section.parent, section.name = parent, name
         is_named = section.is_title or section.level == PHASE
         section.own_role = None if is_named else find_role(section.text)
+        if (section.own_role == "later" and any(item.cells for item in section.items)) or (
+            section.own_role is None
+            and around not in NOT_WORK
+            and any(item.is_task for item in section.items)
+        ):
+            # The table of a backlog, and boxes to tick, are work.
+            section.own_role = None if is_named else "work"
         if section.level == 0 and not section.sections:
             # A text without headings is a list of work.
             section.own_role = "work"
         is_part = around in _EXCLUDED or (around in NOT_WORK and section.own_role in PRIORITY_ROLES)
         section.role = around if is_part else section.own_role or around
         self._sections.append(section)
+        _adopt_sections(section)
         for child in section.sections:
             self._add_sections(child, section, name if section.is_title else section.text)
 
@@ -141,11 +154,22 @@ class _Reader:
         for node in self._find_marked():
             marker = find_marker(node.text)
             # Quarters of two years have the same numbers.
-            key: object = marker.number if marker and marker.kind != "quarter" else fold(node.text)
+            key: object = marker.label if marker and marker.kind != "quarter" else fold(node.text)
             kind = "table" if node.level == PHASE else marker.kind if marker else ""
             groups[kind].append((key, node, marker))
         counts = {kind: len({key for key, _, _ in group}) for kind, group in groups.items()}
-        chosen = min(counts, key=lambda kind: (counts[kind] < 2, not _is_strong(kind)), default="")
+        tabled = {key for key, _, _ in groups.get("table", ())}
+        # Headings of the same phases as in a table have more to say about them.
+        chosen = min(
+            counts,
+            key=lambda kind: (
+                counts[kind] < 2,
+                not _is_strong(kind),
+                kind == "table"
+                and any(tabled <= {key for key, _, _ in groups[other]} for other in counts if other != kind),
+            ),
+            default="",
+        )
         if counts.get(chosen, 0) < 2 and not (_is_strong(chosen) and groups[chosen][0][1].level < PHASE):
             return []
         phases: dict[object, PlannedPhase] = {}
@@ -179,6 +203,12 @@ class _Reader:
         phases: list[PlannedPhase] = []
         for section in self._sections:
             is_plan = section.own_role == "phases"
+            numbered = [part for part in section.sections if _is_numbered(part) and _has_work(part)]
+            unknown = sum(part.own_role is None for part in numbered)
+            if section.role not in NOT_WORK and len(numbered) > 1 and 2 * unknown >= len(numbered):
+                # A role word does not exclude one of several numbered sections.
+                phases += [self._read_phase(part) for part in numbered]
+                continue
             parts = [
                 part
                 for part in section.sections
@@ -186,7 +216,9 @@ class _Reader:
             ]
             if is_plan and len(parts) > 1:
                 phases += [self._read_phase(part) for part in parts]
-            elif (is_plan or section.is_title) and self._are_phases(section.items, is_plan):
+            elif (is_plan or section.is_title or section.own_role == "work") and self._are_phases(
+                section.items, is_plan
+            ):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
                 self._used.update(section.items)
         return phases
@@ -198,7 +230,9 @@ class _Reader:
         nested = sum(bool(item.items) for item in items)
         are_numbered = all(item.is_numbered for item in items)
         if not is_plan:
-            return nested == len(items) and are_numbered
+            # Two levels below the items are tasks with steps.
+            is_deep = any(task.items for item in items for task in item.items)
+            return nested == len(items) and (are_numbered or is_deep)
         timed = sum(self._find_timing(item)[1] is not None for item in items)
         is_labelled = all(split_label(item.text) for item in items)
         return is_labelled or are_numbered or 2 * max(nested, timed) >= len(items)
@@ -278,7 +312,8 @@ class _Reader:
         if node.names:
             self._findings.unused.append(node.text)
         for part in node.sections:
-            cards += self._collect_part(part, phase, priority)
+            if part not in self._used:
+                cards += self._collect_part(part, phase, priority)
         return cards
 
     def _collect_part(
@@ -318,9 +353,11 @@ class _Reader:
             self._findings.finished.append(item.text)
         elif item.cells and find_priority(item.cells["priority"]) == "none":
             self._findings.facts["out_of_scope"].append(item.text)
-        elif role in NOT_WORK or (role and not item.items):
+        elif role in NOT_WORK or (
+            role and not item.items and (role != "work" or len(split_words(item.text.partition(":")[0])) < 3)
+        ):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
-        elif item.items and item.text.endswith(":"):
+        elif item.items and item.text.endswith(":") and len(item.text.split()) <= LABEL_WORDS:
             priority = PRIORITY_ROLES.get(role, priority)
             return [card for child in item.items for card in self._read_item(child, phase, priority)]
         else:
@@ -397,6 +434,21 @@ class _Reader:
             findings.deadline = max(findings.deadline or period.last, period.last)
 
 
+def _adopt_sections(section: OutlineNode) -> None:
+    """Move sections on the level of a numbered phase before them into it, if it has no work of its own."""
+    adopter: OutlineNode | None = None
+    for part in [*section.sections]:
+        if find_marker(part.text):
+            adopter = None if _has_work(part) else part
+        elif adopter and (_is_numbered(part) or find_role(part.text) == "work"):
+            section.sections.remove(part)
+            adopter.sections.append(part)
+
+
+def _is_numbered(section: OutlineNode) -> bool:
+    return section.text[:1].isdigit() and strip_numbering(section.text) != section.text
+
+
 def _is_finished(title: str) -> bool:
     """Return whether a title marks its phase as done at its end: ``Phase 1: MVP (completed)``."""
     tail = title[max(title.rfind(mark) for mark in "(\u2013\u2014") + 1 :].rstrip(") ")
@@ -414,11 +466,11 @@ def _has_work(section: OutlineNode) -> bool:
 
 
 def _to_item(text: str, description: str | None = None, priority: Priority | None = None) -> PlannedItem:
-    return PlannedItem(to_title(text.strip(f" .;,:{DASHES}")) or text, description, priority)
+    return PlannedItem(to_title(strip_remark(text.strip(f" .;,:{DASHES}"))) or text, description, priority)
 
 
 def _to_name(text: str) -> str:
-    return to_name(text.strip(" .:")) or text[:NAME_MAX]
+    return to_name(strip_remark(text.strip(" .:"))) or text[:NAME_MAX]
 
 
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:

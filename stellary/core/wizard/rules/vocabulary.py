@@ -23,7 +23,7 @@ DASHES = "\u2013\u2014-"
 
 _WORD = re.compile(r"[a-z0-9]{1,40}|#")
 _MARKER = re.compile(
-    r"(?P<word>[a-z]{1,12})\.?[ \t]?(?:no?[.°] ?)?(?P<first>\d{1,3}|[ivx]{1,4}\b)(?:[a-z]\b)?"
+    r"(?P<word>[a-z]{1,12})\.?[ \t]?(?:no?[.°] ?)?(?P<first>\d{1,3}(?:\.\d{1,3}){0,2}|[ivx]{1,4}\b)(?:[a-z]\b)?"
     rf"(?: ?(?:[/&{DASHES}]|\ba\b|\bto\b|\bet\b|\band\b) ?(?P<last>\d{{1,3}})\b)?"
 )
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
@@ -41,12 +41,14 @@ class Marker:
 
     Attributes:
         kind: The singular of the word, in English.
+        label: The number as it is written: ``2``, ``0.7``.
         number, last: The number, or the first and the last number of a range.
         name: The text after the marker.
         days: The length of a numbered day, week or month; None for other kinds.
     """
 
     kind: str
+    label: str
     number: int
     last: int
     name: str
@@ -123,7 +125,8 @@ def find_role(title: str) -> str | None:
     """Return the role of a heading or a label: ``goals``, ``risks``, ``work`` …; None if they are unknown."""
     text = strip_numbering(title[:HEADING_MAX])
     words = split_words(text.partition("(")[0]) or split_words(text)
-    if not words or len(words) > 10:
+    # "Page Contact" is a part of the product, not about contacts.
+    if not words or len(words) > 10 or (len(words) > 1 and words[0] in word_set("product_parts")):
         return None
     whole, english, french = _roles()
     parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
@@ -150,6 +153,14 @@ def _list_roles(words: Phrase) -> Iterator[str]:
     return (role for phrase, table in candidates if (role := table.get(phrase)))
 
 
+def strip_remark(text: str) -> str:
+    """Return a title without a remark about its state at the end: ``(in progress)``, ``(this PR)``, ``(recommended)``."""
+    start = text.rfind("(") if text.endswith(")") else 0
+    words = split_words(text[start:])
+    is_remark = start > 0 and words and word_set("remarks").issuperset(words)
+    return text[:start].rstrip() if is_remark else text
+
+
 def strip_numbering(text: str) -> str:
     """Return a heading without the pictures and numbers before it: ``🚀 2.1 Scope`` is ``Scope``."""
     start = next(
@@ -168,14 +179,16 @@ def find_marker(text: str) -> Marker | None:
     word = match["word"]
     if word not in word_set("phases") and word not in word_set("periods"):
         return None
-    if len(word) == 1 and (text[match.start("first") - 1] == " " or not match["first"].isdigit()):
+    if len(word) == 1 and (text[match.start("first") - 1] == " " or not match["first"][0].isdigit()):
         return None
-    number = int(match["first"]) if match["first"].isdigit() else _ROMAN.get(match["first"], 0)
+    label = str(_ROMAN.get(match["first"], match["first"]))
     tail = text[match.end() :]
-    if tail[:1].isalnum() or not number:
+    if tail[:1].isalnum() or not label[0].isdigit():
         return None
+    number = int(label.partition(".")[0])
     return Marker(
         kind=_vocabulary().singular.get(word, word),
+        label=label,
         number=number,
         last=max(number, int(match["last"] or number)),
         name=tail.strip(_DECORATION),
