@@ -44,7 +44,10 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     finish = board.automations.create(
         name="Complete finished cards",
         trigger="checklist_complete",
-        action=ActionToRun(type="move_card", params={"targetColumn": "Done"}),
+        actions=[
+            ActionToRun(type="move_card", params={"targetColumn": "Done"}),
+            ActionToRun(type="add_comment", params={"content": "All steps are done."}),
+        ],
     )
     # --8<-- [end:install]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Length, Name
+from stellary.contract.limits import Items, Length, Name
 from stellary.contract.paging import Paged
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
@@ -15,6 +15,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
 RULES_MAX = 100
+ACTIONS_MAX = 10
 
 TriggerName = Annotated[str, Length(1, 40)]
 """The name of a trigger: a built-in one, or one that the application registers. ``automations.triggers`` lists them."""
@@ -44,7 +45,9 @@ class Automation(Value):
 
     Attributes:
         conditions: ``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always runs.
-        references: The items that the conditions and the action refer to by id, with their present names.
+        action: The first of the actions.
+        actions: All actions, in the order in which they run.
+        references: The items that the conditions and the actions refer to by id, with their present names.
         broken: Whether the rule does not run since an item that it needs is missing. It runs again once the item is restored,
             or a change of the rule replaces it.
         problem: What a broken rule lacks, in words; None for other rules.
@@ -57,6 +60,7 @@ class Automation(Value):
     trigger: str
     conditions: dict[str, Any]
     action: AutomationAction
+    actions: list[AutomationAction]
     enabled: bool
     references: list[ActionReference]
     broken: bool
@@ -116,7 +120,9 @@ class AutomationTrace(Value):
         target: None if the event does not concern a card.
         result: ``skipped`` if the conditions did not match, the rule is broken, or its own change was undone.
         error: The reason of a failure, or of skipping an event whose conditions matched.
-        duration_ms: The duration of the action, in milliseconds.
+        step: The number of the last action that ran, from 1; if the result is ``failure``, of the action that failed,
+            whose error undid the others. None if none ran.
+        duration_ms: The duration of the actions, in milliseconds.
         depth: The number of rules that led to the event; 0 for an event that was not caused by a rule.
     """
 
@@ -128,6 +134,7 @@ class AutomationTrace(Value):
     target: TraceTarget | None
     result: TraceResult
     error: str | None
+    step: int | None
     duration_ms: int
     depth: int
     created_at: datetime
@@ -146,12 +153,17 @@ class ActionToRun(Request):
     params: dict[str, Any] | Unset = UNSET
 
 
+ActionsToRun = Annotated[list[ActionToRun], Items(1, ACTIONS_MAX)]
+
+
 @request
 class CreateAutomation(Request):
     """The fields of a new rule. A project has at most 100.
 
     Attributes:
         trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them.
+        action: The only action; required without ``actions``.
+        actions: 1-10 actions, which run in this order: all of them or none.
         name: 1-100 characters. Default: composed of the trigger and the action.
         conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without
             conditions always runs.
@@ -159,10 +171,11 @@ class CreateAutomation(Request):
     """
 
     trigger: TriggerName
-    action: ActionToRun
+    action: ActionToRun | Unset = UNSET
     name: Name | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool = True
+    actions: ActionsToRun | Unset = UNSET
 
 
 @request
@@ -174,6 +187,8 @@ class UpdateAutomation(Request):
     Attributes:
         trigger: The name of a trigger.
         conditions: Replaces all conditions; ``None`` for a rule that always runs.
+        action: Replaces all actions by one.
+        actions: Replaces all actions by 1-10 others.
     """
 
     name: Name | Unset = UNSET
@@ -181,6 +196,7 @@ class UpdateAutomation(Request):
     conditions: dict[str, Any] | Unset | None = UNSET
     action: ActionToRun | Unset = UNSET
     enabled: bool | Unset = UNSET
+    actions: ActionsToRun | Unset = UNSET
 
 
 @request

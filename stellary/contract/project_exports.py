@@ -218,6 +218,8 @@ class FileAutomation(Value):
     Attributes:
         conditions: With ids of the file and with people by e-mail address. A person without access to the workspace is
             given by an id, which has no meaning elsewhere.
+        action: The first of the actions.
+        actions: All actions, in the order in which they run.
         owner: The user with whose rights the rule ran. An imported rule runs with the rights of the importing user.
     """
 
@@ -225,6 +227,7 @@ class FileAutomation(Value):
     trigger: str
     conditions: dict[str, Any]
     action: FileAction
+    actions: list[FileAction]
     enabled: bool
     owner: FilePerson
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from stellary.contract.automations import RULES_MAX, ActionToRun, TriggerName
+from stellary.contract.automations import ACTIONS_MAX, RULES_MAX, ActionToRun, TriggerName
 from stellary.contract.cards import CardFields, CardStatus, Title
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
 from stellary.contract.columns import WipLimit
@@ -302,13 +302,16 @@ class ImportedAutomation(Request):
         name: Default: composed of the trigger and the action.
         conditions: With ids of the file. A rule that refers to items that do not exist here is disabled, and this is
             reported.
+        action: The only action; required without ``actions``, and otherwise ignored.
+        actions: 1-10 actions, in the order in which they run.
         owner: Only reported: the importing user becomes the owner.
     """
 
     tolerant: ClassVar[bool] = True
 
     trigger: TriggerName
-    action: ImportedAction
+    action: ImportedAction | Unset = UNSET
+    actions: Annotated[list[ImportedAction], Items(1, ACTIONS_MAX)] | Unset = UNSET
     name: Name | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool = True

@@ -332,6 +332,10 @@ TRIALS: Mapping[str, FieldTrial] = {
     "automations.update.trigger": FieldTrial("task_created"),
     "automations.create.action": FieldTrial(_STATUS_ACTION),
     "automations.update.action": FieldTrial(_STATUS_ACTION),
+    "automations.create.actions": FieldTrial(
+        [_STATUS_ACTION, _STATUS_ACTION], body={"trigger": "task_created"}
+    ),
+    "automations.update.actions": FieldTrial([_STATUS_ACTION, _STATUS_ACTION]),
     "automations.create.conditions": FieldTrial(_CONDITIONS),
     "automations.update.enabled": FieldTrial(False),
     "automations.update.conditions": FieldTrial(_CONDITIONS),

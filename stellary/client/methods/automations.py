@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
@@ -33,23 +34,27 @@ class Automations(ListHandle[C]):
     """The automations of a project. ``traces`` lists the runs of one, ``triggers`` the events to which they can react."""
 
     @overload
-    def create(self: Automations[Sync], *, trigger: str, action: ActionToRun, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True) -> Automation: ...
+    def create(self: Automations[Sync], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
+            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
     @overload
-    async def create(self: Automations[Async], *, trigger: str, action: ActionToRun, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True) -> Automation: ...
-    def create(self, *, trigger: str, action: ActionToRun, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True) -> Automation | Awaitable[Automation]:
+    async def create(self: Automations[Async], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
+            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
+    def create(self, *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
+            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
-            action: The action.
+            action: The only action; required without ``actions``.
             name: 1-100 characters. Default: composed of the trigger and the action.
             conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without conditions always runs.
             enabled: False creates the rule disabled.
+            actions: 1-10 actions, which run in this order: all of them or none.
 
         Returns:
             An automation rule of a project.
@@ -61,7 +66,7 @@ class Automations(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_AUTOMATION.build_payload(trigger=trigger, action=action, name=name, conditions=conditions,
-                enabled=enabled)
+                enabled=enabled, actions=actions)
         return self._caller.one(_CREATE_AUTOMATION, self._path_params, payload)
 
     @overload
@@ -140,14 +145,15 @@ class Automations(ListHandle[C]):
     @overload
     def update(self: Automations[Sync], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET) -> Automation: ...
+            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
     @overload
     async def update(self: Automations[Async], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET) -> Automation: ...
+            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
     def update(self, rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET) -> Automation | Awaitable[Automation]:
+            enabled: bool | Unset = UNSET,
+            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Update a rule. A change of its behavior makes it run with the caller's rights.
 
         Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
@@ -158,8 +164,9 @@ class Automations(ListHandle[C]):
             name: 1-100 characters.
             trigger: The name of a trigger. 1-40 characters.
             conditions: Replaces all conditions; ``None`` for a rule that always runs.
-            action: The action.
+            action: Replaces all actions by one.
             enabled: The enabled.
+            actions: Replaces all actions by 1-10 others.
 
         Returns:
             An automation rule of a project.
@@ -171,7 +178,7 @@ class Automations(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_AUTOMATION.build_payload(name=name, trigger=trigger, conditions=conditions, action=action,
-                enabled=enabled)
+                enabled=enabled, actions=actions)
         return self._caller.one(_UPDATE_AUTOMATION, self._extend_path(rule_id=rule), payload)
 
     @overload

@@ -216,7 +216,9 @@ class _Checker:
             if items is not UNSET
         }
         for index, rule in enumerate(self.declaration.automations or ()):
-            for attribute, data in (("conditions", rule.conditions), ("action.params", rule.action.params)):
+            if (rule.action is UNSET) == (rule.actions is UNSET):
+                self.note(f"automations[{index}]", "must have either action or actions")
+            for attribute, data in rule.parts:
                 for path, kind, name, scope in references(data, f"automations[{index}].{attribute}"):
                     if kind == "column" and scope in self.columns:
                         self._check_declared(name, self.columns[scope], path, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -336,12 +336,11 @@ def automation_changes(matched: Matched) -> Iterator[Change]:
         if not _check_references(matched, rule, path):
             continue
         conditions: Any = {} if rule.conditions is None else rule.conditions
-        params: Any = {} if rule.action.params is UNSET else rule.action.params
+        actions = [(action.type, action.params or {}) for _, action in rule.named_actions]
         declared = {
             "trigger": rule.trigger,
             "conditions": conditions,
-            "action": rule.action.type,
-            "params": params,
+            **_name_actions(actions),
             "enabled": rule.enabled,
         }
         if existing is None:
@@ -362,10 +361,19 @@ def _check_references(matched: Matched, rule: Automation, path: str) -> bool:
     """Return whether everything that a rule refers to exists or will be created; note the problems."""
     ids = [
         matched.find_reference(kind, name, scope, reference_path)
-        for attribute, data in (("conditions", rule.conditions), ("action.params", rule.action.params))
+        for attribute, data in rule.parts
         for reference_path, kind, name, scope in references(data, f"{path}.{attribute}")
     ]
     return None not in ids
+
+
+def _name_actions(actions: Iterable[tuple[str, object]]) -> dict[str, Any]:
+    """Return the types and params of actions by name: ``action`` and ``params``, ``action 2`` and ``params 2`` and so on."""
+    values: dict[str, Any] = {}
+    for number, (type, params) in enumerate(actions, 1):
+        suffix = f" {number}" if number > 1 else ""
+        values |= {f"action{suffix}": type, f"params{suffix}": params}
+    return values
 
 
 def _rule_differences(
@@ -384,11 +392,11 @@ def _rule_differences(
         "name": existing.name,
         "trigger": existing.trigger,
         "conditions": existing.conditions,
-        "action": existing.action.type,
-        "params": existing.action.params,
+        **_name_actions([(action.type, action.params) for action in existing.actions]),
         "enabled": existing.enabled,
     }
-    with_names = {"name": rule.name, **declared}
+    # An action that is no longer declared is a difference as well.
+    with_names = {**dict.fromkeys(current), "name": rule.name, **declared}
     with_ids = {name: resolve(value, find) for name, value in with_names.items()}
     return tuple(
         Difference(difference.name, replace_ids(difference.old, refer_to), with_names[difference.name])

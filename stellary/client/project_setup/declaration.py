@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import attrs
 
-from stellary.contract.automations import ActionType, TriggerName
+from stellary.contract.automations import ACTIONS_MAX, ActionType, TriggerName
 from stellary.contract.cards import LABELS_MAX, CardStatus, Priority, Title
 from stellary.contract.cards import Description as CardDescription
 from stellary.contract.checklists import CHECKLIST_MAX, ItemTitle
@@ -222,6 +222,8 @@ class Automation(Declared):
     Attributes:
         was: Its previous name, if it is to be renamed.
         id: Its id, if several have the same name.
+        action: The only action; required without ``actions``.
+        actions: 1-10 actions, which run in this order: all of them or none.
         conditions: The conditions as the API takes them, with references as in ``Action.params``, and
             ``customFields.Severity`` for the value of a custom field; None to act always.
         enabled: Whether it is enabled; a new automation is by default.
@@ -229,11 +231,25 @@ class Automation(Declared):
 
     name: Name
     trigger: TriggerName
-    action: Action
+    action: Action | Unset = UNSET
     was: Name | Unset = UNSET
     id: ItemId | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool | Unset = UNSET
+    actions: Annotated[list[Action], Items(1, ACTIONS_MAX)] | Unset = UNSET
+
+    @property
+    def named_actions(self) -> list[tuple[str, Action]]:
+        """The actions in order, each after its path within the automation."""
+        if self.actions is not UNSET:
+            return [(f"actions[{index}]", action) for index, action in enumerate(self.actions)]
+        return [] if self.action is UNSET else [("action", self.action)]
+
+    @property
+    def parts(self) -> list[tuple[str, Any]]:
+        """The data that can refer to other items, each after its path within the automation."""
+        params = [(f"{path}.params", action.params) for path, action in self.named_actions]
+        return [("conditions", self.conditions), *params]
 
 
 @attrs.frozen

@@ -120,10 +120,15 @@ class _Describer:
             scope.id: scope.id if scope.name in self.scopes else scope.name for scope in self.state.scopes
         }
         refer_to = make_refer_to(self.state, scopes)
+        actions = [
+            declared.Action(action.type, replace_ids(action.params, refer_to) or UNSET)
+            for action in rule.actions
+        ]
         return declared.Automation(
             rule.name,
             rule.trigger,
-            declared.Action(rule.action.type, replace_ids(rule.action.params, refer_to) or UNSET),
+            actions[0] if len(actions) == 1 else UNSET,
+            actions=actions if len(actions) > 1 else UNSET,
             id=rule.id if rule.name in self.rules else UNSET,
             conditions=replace_ids(rule.conditions, refer_to) or UNSET,
             enabled=UNSET if rule.enabled else False,

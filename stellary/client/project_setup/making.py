@@ -229,7 +229,7 @@ class ChangeRequests:
             name=rule.name,
             trigger=rule.trigger,
             conditions=self._resolve(rule.conditions),
-            action=self._to_action(rule),
+            actions=self._to_actions(rule),
             enabled=rule.enabled is not False,
         )
 
@@ -237,17 +237,19 @@ class ChangeRequests:
         rule: Automation = change.about
         values: dict[str, Any] = {}
         for difference in change.differences:
-            if difference.name in ("action", "params"):
-                values["action"] = self._to_action(rule)
+            if difference.name.startswith(("action", "params")):
+                values["actions"] = self._to_actions(rule)
             elif difference.name == "conditions":
                 values["conditions"] = self._resolve(rule.conditions)
             else:
                 values[difference.name] = difference.new
         yield self.at.automations.update(change.id, **values)
 
-    def _to_action(self, rule: Automation) -> ActionToRun:
-        params = {} if rule.action.params is UNSET else rule.action.params
-        return ActionToRun(type=rule.action.type, params=self._resolve(params))
+    def _to_actions(self, rule: Automation) -> list[ActionToRun]:
+        return [
+            ActionToRun(type=action.type, params=self._resolve(action.params or {}))
+            for _, action in rule.named_actions
+        ]
 
     def _resolve(self, data: Any) -> Any:
         return resolve(data, lambda kind, name, scope: self.matched.find_reference(kind, name, scope, ""))

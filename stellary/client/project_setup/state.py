@@ -109,7 +109,7 @@ class StateParts:
             or any(
                 kind == "member"
                 for rule in rules
-                for data in (rule.conditions, rule.action.params)
+                for _, data in rule.parts
                 for _, kind, _, _ in references(data, "")
             ),
         )

@@ -16,7 +16,7 @@ import attrs
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stellary.contract.automations import TraceResult
+from stellary.contract.automations import AutomationAction, TraceResult
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import invalid, wire_fields
@@ -24,6 +24,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
 from stellary.core.automations.row_types import EnabledRow
+from stellary.core.automations.rows import list_actions
 from stellary.core.automations.rules import occurrences as rules
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
@@ -65,9 +66,10 @@ _TURN_OFF = (
     .values(enabled=False, updated_at=bindparam("_now"))
 )
 _ACTIONS_OF = (
-    select(func.count())
-    .select_from(traces_table)
-    .where(traces_table.c.chain_id == bindparam("_chain_id"), traces_table.c.result != "skipped")
+    # A trace without a step is one of a rule that was stopped.
+    select(func.coalesce(func.sum(func.coalesce(traces_table.c.step, 1)), 0)).where(
+        traces_table.c.chain_id == bindparam("_chain_id"), traces_table.c.result != "skipped"
+    )
 )
 _GET_LOCK_TIMEOUT = text("SELECT current_setting('lock_timeout')")
 _SET_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :timeout, true)")
@@ -93,7 +95,13 @@ class Case:
     card_title: str
 
     def trace(
-        self, actor_id: str, result: TraceResult, error: str | None = None, ms: int = 0
+        self,
+        actor_id: str,
+        result: TraceResult,
+        error: str | None = None,
+        *,
+        step: int | None = None,
+        ms: int = 0,
     ) -> dict[str, object]:
         """Return the row of a trace.
 
@@ -101,13 +109,14 @@ class Case:
             actor_id: The rule's owner.
             result: The result of the rule.
             error: The reason why the rule failed or was skipped.
+            step: The number of the last action that ran.
             ms: The duration in milliseconds.
         """
         row = attrs.asdict(
             self, filter=lambda field, _: not field.name.endswith(("workspace_id", "project_id"))
         )
         row["automation_id"] = row.pop("rule_id")
-        return row | {"actor_id": actor_id, "result": result, "error": error, "duration_ms": ms}
+        return row | {"actor_id": actor_id, "result": result, "error": error, "step": step, "duration_ms": ms}
 
 
 def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
@@ -191,9 +200,9 @@ class _RuleRunner:
             self.traces.append(case.trace(rule.owner_id, "skipped", UNDONE))
         elif rule.broken:
             self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule.id)))
-        elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain)) is not None:
+        elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain, _count(rule))) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
-        elif self.uow.rule_action_count >= rules.UNIT_ACTIONS_MAX:
+        elif self.uow.rule_action_count + _count(rule) > rules.UNIT_ACTIONS_MAX:
             _defer(self.uow, case)
         else:
             self._run(rule, case, chain)
@@ -202,19 +211,25 @@ class _RuleRunner:
         if self.original_timeout is None and uses_row_locks(self.uow):
             self.original_timeout = self.uow.connection.execute(_GET_LOCK_TIMEOUT).scalar_one()
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": LOCK_TIMEOUT})
-        chain.actions += 1
-        self.uow.rule_action_count += 1
+        count = _count(rule)
+        chain.actions += count
+        self.uow.rule_action_count += count
         try:
             trace = run(self.uow, rule, case, chain)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _BUSY:
                 raise
-            chain.actions -= 1
+            chain.actions -= count
             _defer(self.uow, case)
             return
         if trace["error"] == OWNER_LEFT:
             self.turned_off.add(rule.id)
         self.traces.append(trace)
+
+
+def _count(rule: EnabledRow) -> int:
+    """Return the number of the actions of a rule."""
+    return 1 + len(rule.further_actions)
 
 
 def _defer(uow: UnitOfWork, case: Case) -> None:
@@ -238,11 +253,11 @@ def act(uow: UnitOfWork, payload: Any) -> None:
         trace = case.trace(rule.owner_id, "skipped", TURNED_OFF)
     elif rule.broken:
         trace = case.trace(rule.owner_id, "skipped", _describe_problem(uow, rule.id))
-    elif (stop_reason := rules.find_stop_reason(case.depth, chain)) is not None:
+    elif (stop_reason := rules.find_stop_reason(case.depth, chain, _count(rule))) is not None:
         trace = case.trace(rule.owner_id, "failure", stop_reason)
     else:
-        chain.actions += 1
-        uow.rule_action_count += 1
+        chain.actions += _count(rule)
+        uow.rule_action_count += _count(rule)
         trace = run(uow, rule, case, chain)
     traces.record(uow, [trace])
 
@@ -260,17 +275,24 @@ def run(uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain) -> dict[str
         DBAPIError: A lock is not available, or the database does not answer; it may be tried again.
     """
     started = time.perf_counter()
-    error = _find_problem(uow, rule, case, chain)
+    steps = list[AutomationAction]()
+    error = _find_problem(uow, rule, case, chain, steps)
     ms = round(1000 * (time.perf_counter() - started))
-    return case.trace(rule.owner_id, "success" if error is None else "failure", error, ms)
+    result: TraceResult = "success" if error is None else "failure"
+    return case.trace(rule.owner_id, result, error, step=len(steps), ms=ms)
 
 
-def _find_problem(uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain) -> str | None:
-    """Run a rule's action, and return what went wrong; None if nothing did."""
+def _find_problem(
+    uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain, steps: list[AutomationAction]
+) -> str | None:
+    """Run a rule's actions, noting each as a step, and return what went wrong; None if nothing did."""
     cause = Cause(chain, rule.owner_id, case.depth + 1, {"rule": {"id": rule.id, "name": rule.name}})
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
-            _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)
+            ref = workspace_ref(uow, case.workspace_id)
+            for action in list_actions(rule):
+                steps.append(action)
+                _run_action(uow, ref, action, case)
             # Called within the savepoint, so that a handler that raises an error rolls back the rule, but not
             # the change that triggered it.
             uow.call_handlers()
@@ -292,10 +314,10 @@ def _find_problem(uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain) -
     return None
 
 
-def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: EnabledRow, case: Case) -> None:
-    action = actions.find(uow, rule.action_type)
+def _run_action(uow: UnitOfWork, ref: WorkspaceRef, to_run: AutomationAction, case: Case) -> None:
+    action = actions.find(uow, to_run.type)
     takes = set(wire_fields(action.takes))
-    params = rules.with_event_ids(rule.action_params, takes, case.project_id, case.card_id)
+    params = rules.with_event_ids(to_run.params, takes, case.project_id, case.card_id)
     for name in COLUMN_PARAMS:
         if isinstance(ids := params.get(name), list):
             params[name] = _select_column(uow, case, ids, name)

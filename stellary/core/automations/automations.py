@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 from sqlalchemy import ColumnElement, bindparam, case, func, select, update
@@ -26,6 +26,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.fields import build_value, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
+from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
@@ -43,14 +44,20 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage.action_params import COLUMN_PARAMS, Candidates, resolve_params
-from stellary.core.pilotage.references import NOTHING, PARTS, describe_rules, save_references
+from stellary.core.pilotage.references import (
+    NOTHING,
+    References,
+    describe_rules,
+    name_action_part,
+    save_references,
+)
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
 _CHANGE = update(automations).where(automations.c.id == bindparam("_id")).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
-_OWNED = {"trigger", "conditions", "action_type", "action_params", "enabled"}
+_OWNED = {"trigger", "conditions", "action_type", "action_params", "further_actions", "enabled"}
 """The columns whose change makes the caller the owner."""
 
 
@@ -88,17 +95,20 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     """
     project = board_access.load_locked_project(uow, ref).row
     trigger = triggers.check_trigger(uow, request.trigger)
-    parts = {part: Candidates(uow, ref, project.workspace_id) for part in PARTS}
-    action = _resolve_action(parts["action"], request.action)
-    conditions = _resolve_conditions(parts["conditions"], request.conditions or {}, trigger)
+    actions, references = _resolve_actions(
+        Candidates(uow, ref, project.workspace_id), list_actions_to_run(request)
+    )
+    condition_candidates = Candidates(uow, ref, project.workspace_id)
+    conditions = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
     rule = build_value(
         Automation,
         request,
         id=uow.new_id(),
         project_id=project.id,
-        name=request.name or default_name(action, request.trigger),
+        name=request.name or default_name(actions[0], request.trigger),
         conditions=conditions,
-        action=action,
+        action=actions[0],
+        actions=actions,
         references=[],
         broken=False,
         problem=None,
@@ -110,8 +120,9 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     rows.FIELDS.insert(uow, rule, armed_at=uow.now)
     mark_subscribed(uow, project.workspace_id)
-    references = {part: candidates.references for part, candidates in parts.items()}
-    save_references(uow, project.workspace_id, rule.id, references)
+    save_references(
+        uow, project.workspace_id, rule.id, {"conditions": condition_candidates.references, **references}
+    )
     rule = replace_fields(rule, references=describe_rules(uow, [rule.id]).get(rule.id, NOTHING).references)
     emit_change(uow, project.workspace_id, None, rule)
     return rule
@@ -137,19 +148,24 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     loaded = access.automation(uow, ref)
     before = rows.automation(uow, loaded.row)
     workspace_id = loaded.roles.workspace_id or ""
-    parts = {part: Candidates(uow, ref.parent(ProjectRef), workspace_id) for part in PARTS}
     resolved: dict[str, object] = {}
+    references: References = {}
     trigger = triggers.find_trigger(uow, before.trigger)
     if request.trigger:
         trigger = triggers.check_trigger(uow, request.trigger)
         if request.conditions is UNSET:
             check_conditions(before.conditions, data_fields=trigger.condition_fields)
     if request.conditions is not UNSET:
-        resolved["conditions"] = _resolve_conditions(parts["conditions"], request.conditions or {}, trigger)
-    if request.action is not UNSET:
-        resolved["action"] = _resolve_action(parts["action"], request.action)
+        condition_candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
+        resolved["conditions"] = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
+        references["conditions"] = condition_candidates.references
+    if request.action is not UNSET or request.actions is not UNSET:
+        candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
+        actions, references_of_actions = _resolve_actions(candidates, list_actions_to_run(request))
+        resolved |= {"action": actions[0], "actions": actions}
+        references |= references_of_actions
     after = update_value(before, request, uow.now, **resolved)
-    save_references(uow, workspace_id, before.id, {part: parts[part].references for part in resolved})
+    save_references(uow, workspace_id, before.id, references)
     row = loaded.row
     if after is not before:
         changes = rows.FIELDS.to_changes(before, after)
@@ -199,7 +215,7 @@ def default_name(action: AutomationAction, trigger: str) -> str:
     """Return the name of a rule that has none.
 
     Args:
-        action: What the rule does.
+        action: The first thing that the rule does.
         trigger: The event that starts it.
     """
     return f"{action.type} on {trigger}"[:100]
@@ -218,15 +234,50 @@ def _resolve_conditions(
     return targets.resolve_conditions(candidates, check_conditions(renamed, data_fields=data_fields))
 
 
-def _resolve_action(candidates: Candidates, request: ActionToRun) -> AutomationAction:
-    """Check the action of a rule, and return it with ids in place of names.
+def list_actions_to_run(
+    request: CreateAutomation | UpdateAutomation | ImportedAutomation, path: str = ""
+) -> Sequence[tuple[str, ActionToRun]]:
+    """Return the actions of a request, each after its path.
+
+    Args:
+        request: The request, or a rule of a project file, which has the first action twice.
+        path: The position of the rule in the request, for errors.
 
     Raises:
-        Invalid: The action does not exist or only reads, the params are malformed, or name an item that does not exist.
+        Invalid: The request has neither ``action`` nor ``actions``, or both.
     """
-    params = request.params or {}
-    action, loaded = check_action(candidates.uow, request.type, params)
-    return replace_fields(action, params=resolve_params(candidates, params, loaded, "action.params."))
+    prefix = f"{path}." if path else ""
+    action, actions = request.action, request.actions
+    if isinstance(request, ImportedAutomation) and action is not UNSET:
+        # A file has the first of several actions twice.
+        actions = UNSET if actions is UNSET or len(actions) == 1 else actions
+        action = action if actions is UNSET else UNSET
+    if actions is UNSET:
+        if action is UNSET:
+            raise invalid((f"{prefix}action", "is required"))
+        return [(f"{prefix}action", action)]
+    if action is not UNSET:
+        raise invalid(("actions", "cannot be combined with action"))
+    return [(f"{prefix}actions[{index}]", step) for index, step in enumerate(actions)]
+
+
+def _resolve_actions(
+    candidates: Candidates, requests: Sequence[tuple[str, ActionToRun]]
+) -> tuple[list[AutomationAction], References]:
+    """Check the actions of a rule, and return them with ids in place of names, and their references.
+
+    Raises:
+        Invalid: An action does not exist or only reads, the params are malformed, or name an item that does not exist.
+    """
+    resolved: list[AutomationAction] = []
+    references: References = {}
+    for path, request in requests:
+        candidates.references = references[name_action_part(len(resolved))] = set()
+        params = request.params or {}
+        action, loaded = check_action(candidates.uow, request.type, params, path)
+        params = resolve_params(candidates, params, loaded, f"{path}.params.")
+        resolved.append(replace_fields(action, params=params))
+    return resolved, references
 
 
 def is_list_of_ids(value: object) -> TypeGuard[list[str]]:

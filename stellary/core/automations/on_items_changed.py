@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from stellary.contract.automations import Automation
 from stellary.contract.custom_fields import CustomField
@@ -19,7 +19,6 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import references
 
-_UPDATE = update(automations).where(automations.c.id == bindparam("_id"))
 _RULES = Query(
     AutomationRow,
     select(automations)
@@ -72,9 +71,10 @@ def _rename_options(
         used.update(removed.intersection(texts))
         return custom_fields.rename_options(value, names)
 
-    conditions, params = rename_options(rule.conditions, rule.action.params, event.item_id, rename)
-    changes = {"conditions": conditions, "action_params": params}
-    uow.connection.execute(_UPDATE, {"_id": rule.id, **changes})
+    all_params = [action.params for action in rule.actions]
+    conditions, params = rename_options(rule.conditions, all_params, event.item_id, rename)
+    after = rows.with_params(rule, conditions, params)
+    rows.FIELDS.update(uow, rule, after)
     lost = {
         references.StoredReference(
             references.UNRESOLVED, f"the option {name!r} of {event.name!r} was removed"

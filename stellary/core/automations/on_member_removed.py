@@ -66,5 +66,6 @@ def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str, error: str) -> dict
         "card_title": None,
         "result": "failure",
         "error": error,
+        "step": None,
         "duration_ms": 0,
     }

@@ -34,7 +34,7 @@ from stellary.contract.wire import Request
 from stellary.core.accounts import access, people
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
-from stellary.core.automations.automations import check_action, default_name
+from stellary.core.automations.automations import check_action, default_name, list_actions_to_run
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
@@ -49,7 +49,13 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
 from stellary.core.pilotage.action_params import Candidates, resolve_params
-from stellary.core.pilotage.references import PARTS, UNRESOLVED, StoredReference, save_references
+from stellary.core.pilotage.references import (
+    UNRESOLVED,
+    References,
+    StoredReference,
+    name_action_part,
+    save_references,
+)
 
 _OF_PROJECT = Query(
     AutomationRow,
@@ -71,7 +77,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
         return file
     ids = {rule.owner_id for rule in rules}
     for rule in rules:
-        ids |= file_references.find_people(rule.conditions, rule.action.params)
+        ids |= file_references.find_people(rule.conditions, [action.params for action in rule.actions])
     people_by_id = people.load_with_membership(uow, workspace_id, ids)
     addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
     file_people = People(people_by_id)
@@ -84,13 +90,18 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
 def _file_automation(
     rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
-    conditions, params = file_references.rename_people(rule.conditions, rule.action.params, addresses)
-    params = file_references.leave_out_project(params, names)
+    all_params = [action.params for action in rule.actions]
+    conditions, all_params = file_references.rename_people(rule.conditions, all_params, addresses)
+    actions = [
+        convert(FileAction, action, params=file_references.leave_out_project(params, names))
+        for action, params in zip(rule.actions, all_params, strict=True)
+    ]
     return convert(
         FileAutomation,
         rule,
         conditions=conditions,
-        action=convert(FileAction, rule.action, params=params),
+        action=actions[0],
+        actions=actions,
         owner=file_people.person(rule.owner_id),
     )
 
@@ -156,16 +167,20 @@ def _create_rules(
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"
         rule_parts = _rename_and_check(uow, entry, path, new_ids)
-        resolved = {"conditions": rule_parts.conditions, "action": rule_parts.params}
-        references, problems = dict[str, set[StoredReference]](), list[str]()
-        for part in PARTS:
+        references, problems = References(), list[str]()
+        resolved = [dict(action.params) for action in rule_parts.actions]
+        conditions = rule_parts.conditions
+        for step in range(-1, len(resolved)):
             candidates.references = set()
             try:
-                resolved[part] = _resolve_part(candidates, rule_parts, part, path)
+                if step < 0:
+                    conditions = targets.resolve_conditions(candidates, conditions, f"{path}.conditions")
+                else:
+                    resolved[step] = _resolve_action(candidates, rule_parts, step)
             except Invalid as error:
                 candidates.references = {StoredReference(UNRESOLVED, error.message)}
                 problems.append(error.message)
-            references[part] = candidates.references
+            references["conditions" if step < 0 else name_action_part(step)] = candidates.references
         if problems:
             yield _not_carried(entry, index, f"it is disabled: {'; '.join(problems)}")
         rule = build_value(
@@ -173,9 +188,10 @@ def _create_rules(
             entry,
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
-            name=entry.name or default_name(rule_parts.action, entry.trigger),
-            conditions=resolved["conditions"],
-            action=replace_fields(rule_parts.action, params=resolved["action"]),
+            name=entry.name or default_name(rule_parts.actions[0], entry.trigger),
+            conditions=conditions,
+            action=rule_parts.actions[0],
+            actions=rule_parts.actions,
             enabled=entry.enabled and not problems,
             references=[],
             broken=False,
@@ -184,45 +200,56 @@ def _create_rules(
             created_at=uow.now,
             updated_at=uow.now,
         )
+        rule = rows.with_params(rule, conditions, resolved)
         rows.FIELDS.insert(uow, rule, armed_at=uow.now)
         save_references(uow, candidates.workspace_id, rule.id, references)
     mark_subscribed(uow, candidates.workspace_id)
 
 
-def _resolve_part(candidates: Candidates, parts: _RuleParts, part: str, path: str) -> dict[str, object]:
-    if part == "conditions":
-        return targets.resolve_conditions(candidates, parts.conditions, f"{path}.conditions")
-    if (foreign := file_references.find_foreign(parts.params)) is not None:
+def _resolve_action(candidates: Candidates, parts: _RuleParts, index: int) -> dict[str, object]:
+    params = parts.actions[index].params
+    if (foreign := file_references.find_foreign(params)) is not None:
         raise Invalid(f"it names {foreign} of the workspace that the file comes from")
-    return resolve_params(candidates, parts.params, parts.request, f"{path}.action.params.")
+    return resolve_params(candidates, params, parts.requests[index], f"{parts.paths[index]}.params.")
 
 
 @attrs.frozen
 class _RuleParts:
-    """The conditions and the action of a rule, with new ids in place of those of the file.
+    """The conditions and the actions of a rule, with new ids in place of those of the file.
 
     Attributes:
-        request: The parameters of the action as a request.
+        requests: The parameters of the actions as requests.
+        paths: The positions of the actions in the file.
     """
 
     conditions: dict[str, object]
-    params: dict[str, object]
-    action: AutomationAction
-    request: Request
+    actions: list[AutomationAction]
+    requests: list[Request]
+    paths: list[str]
 
 
 def _rename_and_check(
     uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
 ) -> _RuleParts:
-    conditions, params = file_references.rename_ids(
-        entry.conditions or {}, entry.action.params or {}, new_ids
+    actions_to_run = list_actions_to_run(entry, path)
+    conditions, all_params = file_references.rename_ids(
+        entry.conditions or {}, [action.params or {} for _, action in actions_to_run], new_ids
     )
     trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
     check_conditions(conditions, f"{path}.conditions", trigger.condition_fields)
-    action, action_request = check_action(uow, entry.action.type, params, f"{path}.action")
-    return _RuleParts(conditions, params, action, action_request)
+    checked = [
+        check_action(uow, action.type, params, action_path)
+        for (action_path, action), params in zip(actions_to_run, all_params, strict=True)
+    ]
+    return _RuleParts(
+        conditions,
+        [action for action, _ in checked],
+        [action_request for _, action_request in checked],
+        [action_path for action_path, _ in actions_to_run],
+    )
 
 
 def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:
-    name = entry.name or f"{entry.action.type} on {entry.trigger}"
+    ((_, action), *_) = list_actions_to_run(entry, f"automations[{index}]")
+    name = entry.name or f"{action.type} on {entry.trigger}"
     return NotCarried(kind="automation", path=f"automations[{index}]", name=name, count=1, reason=reason)

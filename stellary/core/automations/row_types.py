@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from stellary.contract.automations import TraceResult
 from stellary.core.db.row_types import RowType
+
+
+class StoredAction(TypedDict):
+    """An action after the first one of a rule."""
+
+    type: str
+    params: dict[str, object]
 
 
 class AutomationRow(RowType):
@@ -19,6 +26,7 @@ class AutomationRow(RowType):
     conditions: dict[str, Any]
     action_type: str
     action_params: dict[str, Any]
+    further_actions: list[StoredAction]
     enabled: bool
     owner_id: str
     armed_at: datetime
@@ -46,5 +54,6 @@ class TraceRow(RowType):
     card_title: str | None
     result: TraceResult
     error: str | None
+    step: int | None
     duration_ms: int
     created_at: datetime

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
 from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
-from stellary.core.automations.row_types import AutomationRow, TraceRow
+from stellary.contract.fields import replace_fields
+from stellary.core.automations.row_types import AutomationRow, StoredAction, TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.unit import UnitOfWork
@@ -29,13 +30,18 @@ class RuleColumns(TypedDict):
     armed_at: datetime
 
 
+def _list_further(rule: Automation) -> list[StoredAction]:
+    return [StoredAction(type=action.type, params=action.params) for action in rule.actions[1:]]
+
+
 FIELDS = StoredItems(
     Automation,
     automations,
     "Automation",
     RuleColumns,
     nested={"action": _ACTION_FIELDS},
-    computed=("references", "broken", "problem"),
+    computed=("actions", "references", "broken", "problem"),
+    derived={"further_actions": _list_further},
 )
 _OF_CARD = ("card_id", "card_key", "card_title")
 _TARGET_FIELDS = RowFields(TraceTarget, traces, converted=_OF_CARD, internal=traces.c.keys())
@@ -67,10 +73,34 @@ def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[
     needs = [described.get(row.id, NOTHING) for row in rule_rows]
     return [
         FIELDS.to_value(
-            row, references=need.references, broken=need.problem is not None, problem=need.problem
+            row,
+            actions=list_actions(row),
+            references=need.references,
+            broken=need.problem is not None,
+            problem=need.problem,
         )
         for row, need in zip(rule_rows, needs, strict=True)
     ]
+
+
+def with_params(
+    rule: Automation, conditions: Mapping[str, object], params: Sequence[Mapping[str, object]]
+) -> Automation:
+    """Return a rule with other conditions and params.
+
+    Args:
+        rule: The rule.
+        conditions: The new conditions.
+        params: The new params of each action.
+    """
+    actions = [replace_fields(action, params=part) for action, part in zip(rule.actions, params, strict=True)]
+    return replace_fields(rule, conditions=conditions, action=actions[0], actions=actions)
+
+
+def list_actions(row: AutomationRow) -> list[AutomationAction]:
+    """Return the actions of a rule, in the order in which they run."""
+    further = [AutomationAction(**action) for action in row.further_actions]
+    return [_ACTION_FIELDS.to_value(row), *further]
 
 
 def trace(row: TraceRow) -> AutomationTrace:

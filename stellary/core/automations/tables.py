@@ -16,6 +16,8 @@ automations = Table(
     Column("conditions", Json, nullable=False),
     Column("action_type", String(100), nullable=False),
     Column("action_params", Json, nullable=False),
+    # The actions after the first one, as ``{"type", "params"}``.
+    Column("further_actions", Json, nullable=False, server_default="[]"),
     Column("enabled", Boolean, nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     # The rule reacts to due dates after this time only.
@@ -46,6 +48,7 @@ traces = Table(
     Column("card_title", String(500)),
     Column("result", String(20), nullable=False),
     Column("error", Text),
+    Column("step", Integer),
     Column("duration_ms", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # A rule acts on an event once, even if two processes try to.

@@ -32,8 +32,6 @@ K = TypeVar("K", str, int)
 
 UNRESOLVED: Final = "unresolved"
 """The kind of a row that stands for a name that could not be resolved; its name is the reason."""
-PARTS: Final = ("conditions", "action")
-"""The parts of a rule that refer to items."""
 _BATCH: Final = 500
 _DELETABLE: Final = ("column", "scope", "label", "custom_field", "project", "agent")
 _id = table.c.item_id
@@ -49,7 +47,7 @@ _OF_ACTIONS = Query(
     ),
 )
 _DELETE = delete(table).where(
-    table.c.automation_id == bindparam("_rule_id"), table.c.part == bindparam("_part")
+    table.c.automation_id == bindparam("_rule_id"), table.c.part.startswith(bindparam("_part", type_=String))
 )
 _INSERT = insert(table)
 _FIND = select(table.c.item_id, table.c.automation_id).where(
@@ -73,7 +71,10 @@ _other = table.alias("other")
 def is_broken(rule_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that a rule lacks an item that it needs."""
     has_another = exists().where(
-        _other.c.automation_id == rule_id, _other.c.is_alternative, ~_other.c.missing
+        _other.c.automation_id == rule_id,
+        _other.c.part == table.c.part,
+        _other.c.is_alternative,
+        ~_other.c.missing,
     )
     is_needed = ~table.c.is_alternative | ~has_another
     return exists().where(table.c.automation_id == rule_id, table.c.missing, is_needed)
@@ -88,19 +89,29 @@ class StoredReference:
     is_alternative: bool = False
 
 
-def save_references(
-    uow: UnitOfWork, workspace_id: str, rule_id: str, parts: Mapping[str, Iterable[StoredReference]]
-) -> None:
-    """Store the references of a rule, in place of those that the parts had.
+References = dict[str, set[StoredReference]]
+"""The references of a rule by part: ``conditions``, ``action``, ``action 2`` …"""
+
+
+def name_action_part(index: int) -> str:
+    """Return the name of the part for the action at an index."""
+    return f"action {index + 1}" if index else "action"
+
+
+def save_references(uow: UnitOfWork, workspace_id: str, rule_id: str, parts: References) -> None:
+    """Store the references of a rule, in place of those that its conditions, or all of its actions, had.
 
     Args:
         uow: A unit of work that writes.
         workspace_id: The workspace.
         rule_id: The rule.
-        parts: The references of ``conditions`` and ``action``.
+        parts: The references, by part. Actions are replaced all together.
     """
-    for part, references in parts.items():
+    for part in parts:
+        if part not in ("conditions", "action"):
+            continue
         uow.connection.execute(_DELETE, {"_rule_id": rule_id, "_part": part})
+    for part, references in parts.items():
         add_references(uow, workspace_id, references, automation_id=rule_id, part=part)
 
 
@@ -185,7 +196,7 @@ def _describe_all(owned_rows: list[tuple[K, ReferenceRow]]) -> Mapping[K, Descri
 
 def _describe(rows: list[ReferenceRow]) -> Described:
     references, problems = [], []
-    has_alternative = any(row.is_alternative and not row.missing for row in rows)
+    parts_with_alternative = {row.part for row in rows if row.is_alternative and not row.missing}
     for row in rows:
         name = (row.name if row.missing else None) or row.present_name or row.item_id
         if row.kind != UNRESOLVED:
@@ -195,9 +206,9 @@ def _describe(rows: list[ReferenceRow]) -> Described:
             problems.append(name)
         elif row.missing and row.kind == "person":
             problems.append(f"{name} is no longer in the workspace")
-        elif row.missing and not (row.is_alternative and has_alternative):
+        elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
             problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
-    # The conditions and the action of a rule may refer to the same item.
+    # The conditions and the actions of a rule may refer to the same item.
     return Described(list(dict.fromkeys(references)), "; ".join(dict.fromkeys(problems)) or None)
 
 

@@ -85,6 +85,7 @@ class ReferenceRow(RowType):
 
     automation_id: str | None
     action_number: int | None
+    part: str
     kind: str
     item_id: str
     name: str | None

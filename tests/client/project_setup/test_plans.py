@@ -248,6 +248,27 @@ def test_rules_contain_names_and_are_compared_by_ids(ws):
     assert [difference.name for difference in change.differences] == ["conditions"]
 
 
+def test_rules_with_several_actions_are_created_compared_and_described(ws):
+    move = ps.Action("move_card", {"targetColumn": {"column": "Idea"}})
+    steps = [move, ps.Action("set_priority", {"priority": "high"})]
+
+    def declare_rule(**actions):
+        rule = ps.Automation("R", "task_created", **actions)
+        return ps.Declaration(ps.Project("Rules"), columns=[ps.Column("Idea")], automations=[rule])
+
+    at = create_project(ws, declare_rule(actions=steps))
+    assert not ps.plan(at, declare_rule(actions=steps))
+    assert ps.describe(at).automations[0].actions == steps
+    (change,) = ps.plan(at, declare_rule(action=move)).changes
+    assert [difference.name for difference in change.differences] == ["action 2", "params 2"]
+    ps.apply(ps.plan(at, declare_rule(action=move)))
+    assert not ps.plan(at, declare_rule(action=move))
+    assert ps.describe(at).automations[0].action == move
+    for wrong in ({}, {"action": move, "actions": steps}):
+        with pytest.raises(ps.UnsuitableDeclaration, match="must have either action or actions"):
+            ps.plan(at, declare_rule(**wrong))
+
+
 def test_cards_of_a_deleted_scope_move_to_an_undeclared_column(ws):
     at = create_project(ws)
     plan = ps.plan(at, declare(scopes=[ps.Scope("Main")]), prune=True)

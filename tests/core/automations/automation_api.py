@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.boards import Board, Json
+from tests.support.boards import Board, Json, ask
 
 
 class AutomationApi(Board):
@@ -14,6 +14,16 @@ class AutomationApi(Board):
         """Create a rule."""
         body = {"trigger": trigger, "action": {"type": action, "params": params}, "conditions": conditions}
         rule: Json = self.world.ask(by or self.owner, "POST", f"{self.path}/automations", body)
+        return rule
+
+    def rule_of(self, trigger: str, *actions: tuple[str, Json], conditions: Any = None) -> Json:
+        """Create a rule with several actions."""
+        body = {
+            "trigger": trigger,
+            "conditions": conditions,
+            "actions": [{"type": type, "params": params} for type, params in actions],
+        }
+        rule: Json = ask(self, "POST", f"{self.path}/automations", body)
         return rule
 
     def of_rule(self, rule: Json) -> str:

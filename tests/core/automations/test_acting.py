@@ -151,6 +151,7 @@ def test_trace_has_event_card_and_owner(automation_api):
         "target": {"cardId": card["id"], "cardKey": card["key"], "cardTitle": "Ship it"},
         "result": "success",
         "error": None,
+        "step": 1,
         "depth": 0,
         "createdAt": clock.now.isoformat().replace("+00:00", "Z"),
     }

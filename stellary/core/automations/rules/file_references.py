@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 _KINDS: Final[Mapping[str, str]] = {
@@ -31,13 +31,18 @@ _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "t
 Rename = Callable[[str, str], str]
 """A function that returns the replacement for a text, given the name of its field or param, and the text."""
 
+Params = Sequence[Mapping[str, object]]
+"""The parameters of each action of a rule."""
+Renamed = tuple[dict[str, object], list[dict[str, object]]]
+"""The conditions of a rule, and the parameters of each of its actions."""
 
-def find_people(conditions: Mapping[str, object], params: Mapping[str, object]) -> set[str]:
+
+def find_people(conditions: Mapping[str, object], params: Params) -> set[str]:
     """Return the ids, addresses and names by which a rule refers to people.
 
     Args:
         conditions: The conditions of the rule, as in a project file.
-        params: The parameters of its action, as in a project file.
+        params: The parameters of its actions, as in a project file.
     """
     references: set[str] = set()
 
@@ -50,14 +55,12 @@ def find_people(conditions: Mapping[str, object], params: Mapping[str, object]) 
     return references
 
 
-def rename_people(
-    conditions: Mapping[str, object], params: Mapping[str, object], addresses: Mapping[str, str]
-) -> tuple[dict[str, object], dict[str, object]]:
+def rename_people(conditions: Mapping[str, object], params: Params, addresses: Mapping[str, str]) -> Renamed:
     """Return a rule's conditions and params with e-mail addresses in place of user ids.
 
     Args:
         conditions: The rule's conditions.
-        params: The params of its action.
+        params: The params of its actions.
         addresses: E-mail addresses by user id. Other ids are kept, although they have no meaning in another
             workspace.
     """
@@ -65,13 +68,13 @@ def rename_people(
 
 
 def rename_ids(
-    conditions: Mapping[str, object], params: Mapping[str, object], new_ids: Mapping[str, Mapping[str, str]]
-) -> tuple[dict[str, object], dict[str, object]]:
+    conditions: Mapping[str, object], params: Params, new_ids: Mapping[str, Mapping[str, str]]
+) -> Renamed:
     """Return a rule's conditions and params with new ids in place of the file's ids.
 
     Args:
         conditions: The rule's conditions.
-        params: The params of its action.
+        params: The params of its actions.
         new_ids: New ids by part of the file (``columns``, ``customFields`` …, and ``people``), then by id in the file.
     """
 
@@ -83,10 +86,8 @@ def rename_ids(
     return _rename(conditions, params, rename)
 
 
-def _rename(
-    conditions: Mapping[str, object], params: Mapping[str, object], rename: Rename
-) -> tuple[dict[str, object], dict[str, object]]:
-    return _rename_conditions(conditions, rename), dict(_rename_params(params, rename))
+def _rename(conditions: Mapping[str, object], params: Params, rename: Rename) -> Renamed:
+    return _rename_conditions(conditions, rename), [dict(_rename_params(part, rename)) for part in params]
 
 
 def _rename_part(part: object, rename: Rename) -> object:
@@ -128,15 +129,15 @@ def _rename_value(name: str, value: object, rename: Rename) -> object:
 
 def rename_options(
     conditions: Mapping[str, object],
-    params: Mapping[str, object],
+    params: Params,
     field_id: str,
     rename: Callable[[object], object],
-) -> tuple[dict[str, object], dict[str, object]]:
+) -> Renamed:
     """Return a rule's conditions and params with other names of a custom field's options.
 
     Args:
         conditions: The rule's conditions.
-        params: The params of its action.
+        params: The params of its actions.
         field_id: The custom field.
         rename: Returns the new value for a value of the field.
     """
@@ -155,7 +156,7 @@ def rename_options(
             for name, value in part.items()
         }
 
-    return cast("tuple[dict[str, object], dict[str, object]]", (rename_in(conditions), rename_in(params)))
+    return cast("Renamed", (rename_in(conditions), [rename_in(part) for part in params]))
 
 
 def find_foreign(params: Mapping[str, object]) -> str | None:

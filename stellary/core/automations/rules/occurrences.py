@@ -141,16 +141,17 @@ def was_armed(occurrence: Occurrence, armed_at: datetime) -> bool:
     return occurrence.trigger != "due_date_reached" or due is None or due > armed_at
 
 
-def find_stop_reason(depth: int, chain: Chain) -> str | None:
+def find_stop_reason(depth: int, chain: Chain, count: int = 1) -> str | None:
     """Return the reason why a chain of rules must not continue; None if it may.
 
     Args:
         depth: The number of rules that led to the event.
         chain: The chain that the event belongs to.
+        count: The number of actions of the next rule. Default: 1.
     """
     if depth >= CHAIN_DEPTH_MAX:
         return TOO_DEEP
-    return TOO_MANY if chain.actions >= CHAIN_ACTIONS_MAX else None
+    return TOO_MANY if chain.actions + count > CHAIN_ACTIONS_MAX else None
 
 
 def with_event_ids(

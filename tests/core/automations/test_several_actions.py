@@ -1,0 +1,239 @@
+"""Rules with several actions: all of them or none, in order, with one trace."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stellary.core.automations.rules.occurrences import CHAIN_ACTIONS_MAX, TOO_MANY
+from tests.core.automations.automation_api import AutomationApi
+from tests.core.automations.test_chains import EXAMPLES, api_for, worlds
+from tests.core.automations.test_project_files import export, import_file, loss_reasons
+from tests.support.boards import ask, error
+from tests.support.each_case import for_each
+
+__all__ = ["worlds"]
+
+Json = dict[str, Any]
+HIGH = ("set_priority", {"priority": "high"})
+DONE = ("set_status", {"status": "done"})
+FAILING = ("toggle_checklist_item", {"itemId": "missing"})
+
+
+def to_body(*actions: tuple[str, Json]) -> list[Json]:
+    return [{"type": type, "params": params} for type, params in actions]
+
+
+def test_actions_run_in_order_and_leave_one_trace(automation_api):
+    rule = automation_api.rule_of(
+        "task_created",
+        ("add_checklist_item", {"title": "step"}),
+        ("toggle_checklist_item", {"itemId": "step"}),
+    )
+    assert rule["action"] == rule["actions"][0]
+    assert rule["name"] == "add_checklist_item on task_created"
+    (step,) = automation_api.read(automation_api.card())["checklist"]
+    assert step["done"]
+    (trace,) = automation_api.traces(rule)
+    assert (trace["result"], trace["step"]) == ("success", 2)
+
+
+def test_failing_action_undoes_the_others_and_not_the_change(automation_api):
+    follower = automation_api.rule("task_status_changed", "set_priority", priority="low")
+    rule = automation_api.rule_of("task_created", HIGH, DONE, FAILING, ("add_comment", {"content": "x"}))
+    card = automation_api.read(automation_api.card())
+    assert (card["priority"], card["status"], card["commentCount"]) == (None, "open", 0)
+    (trace,) = automation_api.traces(rule)
+    assert (trace["result"], trace["step"]) == ("failure", 3)
+    assert trace["error"].startswith("itemId must be")
+    assert automation_api.traces(follower) == []
+
+
+ONE = to_body(HIGH)[0]
+
+
+@for_each(
+    "body, message",
+    [
+        ({}, "action is required"),
+        ({"action": ONE, "actions": [ONE]}, "actions cannot be combined with action"),
+        ({"actions": []}, "actions must"),
+        ({"actions": [ONE] * 11}, "actions must"),
+        ({"actions": [ONE, {"type": "fly"}]}, "actions[1].type must be one of"),
+        ({"actions": [ONE, *to_body(("set_status", {}))]}, "actions[1].params.status is required"),
+        (
+            {"actions": to_body(HIGH, ("move_card", {"targetColumn": "Nowhere"}))},
+            "actions[1].params.targetColumn must be the id or the name of an existing item",
+        ),
+    ],
+)
+def test_malformed_actions_are_refused(automation_api, body, message):
+    path = f"{automation_api.path}/automations"
+    status, text = error(automation_api, "POST", path, {"trigger": "task_moved", **body})
+    assert status == 400
+    assert message in text
+    assert ask(automation_api, "GET", path) == []
+
+
+def test_update_replaces_all_actions_with_their_references(automation_api):
+    automation_api.label("bug")
+    rule = automation_api.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
+    path = automation_api.of_rule(rule)
+    assert [reference["name"] for reference in rule["references"]] == ["bug"]
+    renamed = ask(automation_api, "PATCH", path, {"name": "Other"})
+    assert renamed["actions"] == rule["actions"]
+    moves = to_body(DONE, ("move_card", {"targetColumn": "Done"}))
+    changed = ask(automation_api, "PATCH", path, {"actions": moves})
+    assert [reference["name"] for reference in changed["references"]] == ["Done"]
+    assert changed["action"] == moves[0]
+    single = ask(automation_api, "PATCH", path, {"action": ONE})
+    assert (single["actions"], single["references"]) == ([ONE], [])
+    status, text = error(automation_api, "PATCH", path, {"action": ONE, "actions": moves})
+    assert (status, "cannot be combined" in text) == (400, True)
+
+
+def test_each_action_needs_a_column_of_its_own_name(automation_api):
+    """The first action loses all columns of its name with their scopes, the second one keeps one."""
+    scopes = [
+        ask(automation_api, "POST", f"{automation_api.path}/scopes", {"name": name})
+        for name in ("Next", "Later")
+    ]
+    for scope in scopes:
+        body = {"name": "Parked", "scopeId": scope["id"]}
+        ask(automation_api, "POST", f"{automation_api.path}/columns", body)
+    rule = automation_api.rule_of(
+        "task_created", ("move_card", {"targetColumn": "Parked"}), ("move_card", {"targetColumn": "Done"})
+    )
+    for scope in scopes:
+        assert not automation_api.rule_now(rule)["broken"]
+        ask(automation_api, "DELETE", f"{automation_api.path}/scopes/{scope['id']}")
+    problem = "the column 'Parked' was deleted"
+    assert automation_api.rule_now(rule)["problem"] == problem
+    automation_api.card()
+    assert automation_api.results(rule) == [f"the rule is broken: {problem}"]
+
+
+def test_renamed_option_follows_in_all_actions(automation_api):
+    body = {"name": "Size", "type": "select", "options": ["S", "L"]}
+    field = ask(automation_api, "POST", f"{automation_api.path}/custom-fields", body)
+    path = f"{automation_api.path}/custom-fields/{field['id']}"
+    rule = automation_api.rule_of("task_created", HIGH, ("update_card", {"customFields": {field["id"]: "L"}}))
+    ask(automation_api, "PATCH", path, {"options": ["S", "Large"]})
+    assert automation_api.rule_now(rule)["actions"][1]["params"] == {"customFields": {field["id"]: "Large"}}
+    ask(automation_api, "PATCH", path, {"options": ["S"]})
+    assert automation_api.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
+
+
+def test_actions_count_towards_the_limit_of_a_chain(automation_api):
+    """Two rules of ten actions each start each other: the limit stops them after less than a hundred actions."""
+    turn = [("set_priority", {"priority": "high"})] * 9
+    rules = [
+        automation_api.rule_of(
+            "task_status_changed",
+            *turn,
+            ("set_status", {"status": there}),
+            conditions={"all": [{"field": "toStatus", "op": "eq", "value": here}]},
+        )
+        for here, there in [("open", "done"), ("done", "open")] * 3
+    ]
+    automation_api.change(automation_api.card(), status="done")
+    assert automation_api.world.core.work.run_due() <= CHAIN_ACTIONS_MAX
+    results = [result for rule in rules for result in automation_api.results(rule) if result != "skipped"]
+    assert results.count("success") == CHAIN_ACTIONS_MAX // 10
+    assert TOO_MANY in results
+
+
+def test_actions_are_exported_and_imported(automation_api):
+    automation_api.label("bug")
+    automation_api.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
+    automation_api.rule_of(
+        "task_created", DONE, ("update_mission", {"missionId": add_mission(automation_api)})
+    )
+    file = export(automation_api)
+    assert [entry["action"] for entry in file["automations"]] == to_body(HIGH, DONE)
+    answer, (rule, foreign) = import_file(automation_api, file)
+    labels = ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/labels")
+    (label,) = [label for label in labels if label["name"] == "bug"]
+    assert rule["actions"] == to_body(HIGH, ("add_label", {"label": label["id"]}))
+    reason = "it is disabled: it names a mission of the workspace that the file comes from"
+    assert loss_reasons(answer, "automation") == [("automations[1]", reason)]
+    assert (foreign["enabled"], foreign["broken"]) == (False, True)
+    del file["automations"][0]["action"]
+    assert import_file(automation_api, file)[1][0]["actions"][0] == ONE
+    del file["automations"][0]["actions"]
+    status, text = error(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+    assert (status, "automations[0].action is required" in text) == (400, True)
+
+
+def add_mission(automation_api):
+    return ask(automation_api, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"})[
+        "id"
+    ]
+
+
+# ------------------------------------------------------------------------------------------------- a slow definition
+
+PRIORITIES, STATUSES = ["low", "high"], ["open", "in_progress", "done"]
+steps = st.one_of(
+    st.builds(lambda priority: ("set_priority", {"priority": priority}), st.sampled_from(PRIORITIES)),
+    st.builds(lambda status: ("set_status", {"status": status}), st.sampled_from(STATUSES)),
+    st.builds(lambda title: ("add_checklist_item", {"title": title}), st.sampled_from("ab")),
+    st.builds(lambda title: ("toggle_checklist_item", {"itemId": title}), st.sampled_from("ab")),
+)
+drawn_rules = st.lists(
+    st.tuples(st.lists(steps, min_size=3, max_size=3), st.none() | st.sampled_from(PRIORITIES)),
+    min_size=10,
+    max_size=10,
+)
+
+
+def run_slowly(card, actions):
+    """Return the card after some actions and the number of the failing one; None if all succeed."""
+    state = {**card, "checklist": list(card["checklist"])}
+    for number, (type, params) in enumerate(actions, 1):
+        titles = [title for title, _ in state["checklist"]]
+        if type == "add_checklist_item":
+            state["checklist"].append((params["title"], False))
+        elif type == "toggle_checklist_item":
+            if titles.count(params["itemId"]) != 1:
+                return card, number
+            index = titles.index(params["itemId"])
+            state["checklist"][index] = (titles[index], not state["checklist"][index][1])
+        else:
+            state |= params
+    return state, None
+
+
+@pytest.mark.slow("runs ten random rules of three actions many times")
+def test_ten_rules_of_three_actions_act_like_a_slow_definition(worlds, sqlite_url, postgres_url):
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(drawn_rules, st.sampled_from(PRIORITIES))
+    def check(rules, priority):
+        expected = {"priority": priority, "status": "open", "checklist": []}
+        steps = []
+        for actions, needed in rules:
+            if needed in (None, priority):
+                expected, failed = run_slowly(expected, actions)
+                steps.append(failed or 3)
+            else:
+                steps.append(None)
+        for kind, url in [("sqlite", sqlite_url), ("postgres", postgres_url)]:
+            api: AutomationApi = api_for(worlds, kind, url)
+            saved = [
+                api.rule_of(
+                    "task_created",
+                    *actions,
+                    conditions=needed and {"all": [{"field": "priority", "op": "eq", "value": needed}]},
+                )
+                for actions, needed in rules
+            ]
+            card = api.read(api.card(priority=priority))
+            checklist = [(item["title"], item["done"]) for item in card["checklist"]]
+            actual = {"priority": card["priority"], "status": card["status"], "checklist": checklist}
+            assert actual == expected
+            assert [api.traces(rule)[0]["step"] for rule in saved] == steps
+
+    check()
+    for world, *_ in worlds.values():
+        world.core.close()
