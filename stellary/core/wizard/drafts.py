@@ -360,11 +360,11 @@ def edit_roadmap(uow: UnitOfWork, ref: DraftRef, request: EditRoadmap) -> Projec
     changes: dict[str, object] = {}
     if [operation.type for operation in request.operations] != ["undo"]:
         roadmap, step = edits.edit_roadmap(roadmap, request.operations, row.version + 1)
-        steps = edits.fit_steps([*steps, {"parts": step}])
+        steps = edits.fit_steps([*steps, step])
     elif not steps:
         raise Conflict("there is nothing to undo", code="nothing_to_undo")
-    elif "parts" in (step := steps.pop()):
-        roadmap = edits.undo_step(roadmap, step["parts"])
+    elif "order" in (step := steps.pop()):
+        roadmap = edits.undo_step(roadmap, step)
     else:
         roadmap, changes = read(Roadmap, step["roadmap"]), {"feedback": step["feedback"]}
     changes |= {"roadmap": rows.to_json(roadmap), "edits": steps}

@@ -392,8 +392,8 @@ def test_only_so_many_steps_are_kept(draft_api, planned):
 
 
 def test_steps_beyond_their_size_are_dropped():
-    step = {"parts": {"1-1": [2, "x" * edits.STEPS_SIZE_MAX, []]}}
-    assert edits.fit_steps([step, {"parts": {}}, {}]) == [{"parts": {}}, {}]
+    step = {"order": [], "changed": [{"name": "x" * edits.STEPS_SIZE_MAX}]}
+    assert edits.fit_steps([step, {"order": []}, {}]) == [{"order": []}, {}]
     assert edits.fit_steps([step, step]) == [step]
 
 

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 import attrs
 import orjson
 
-from stellary.contract.cards import TITLE_MAX, Priority
+from stellary.contract.cards import TITLE_MAX
 from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.project_imports import CARDS_MAX, COLUMNS_MAX
 from stellary.contract.unset import Unset
-from stellary.contract.wire import invalid, wire_fields
-from stellary.contract.wizard import (
-    DAYS_MAX,
-    Deliverable,
-    Phase,
-    Roadmap,
-    RoadmapOperation,
-    RoadmapOperationType,
-)
+from stellary.contract.wire import dump, invalid, read, wire_fields
+from stellary.contract.wizard import DAYS_MAX, Roadmap, RoadmapOperation, RoadmapOperationType
 from stellary.core.wizard.rules.fitting import NAME_MAX
 from stellary.core.wizard.rules.planning import PHASE_DAYS
 
 STEPS_MAX = 50
-STEPS_SIZE_MAX = 1_000_000
+STEPS_SIZE_MAX = 500_000
 """The maximum number of steps that can be undone, and of their bytes as JSON."""
-ROOT = ""
 PHASE, DELIVERABLE, ITEM = 1, 2, 3
 """The levels of parts below the roadmap."""
 _KINDS = ("the roadmap", "a phase", "a deliverable", "a checklist item")
-_MOST = {
-    PHASE: (COLUMNS_MAX, "phases"),
-    DELIVERABLE: (CARDS_MAX, "deliverables"),
-    ITEM: (CHECKLIST_MAX, "checklist items"),
-}
-_OPERATION_FIELDS: Mapping[RoadmapOperationType, tuple[set[str], set[str]]] = {
+_PARTS = ("phases", "deliverables", "checklist")
+_NAMES = ("", "name", "title", "title")
+_NAME_MAX = (0, NAME_MAX, TITLE_MAX, TITLE_MAX)
+_MOST = (COLUMNS_MAX, CARDS_MAX, CHECKLIST_MAX)
+_FIELDS: Mapping[RoadmapOperationType, tuple[set[str], set[str]]] = {
     "add": ({"name"}, {"parent_id", "position"}),
     "rename": ({"id", "name"}, set()),
     "move": ({"id"}, {"parent_id", "position"}),
@@ -46,24 +38,9 @@ _OPERATION_FIELDS: Mapping[RoadmapOperationType, tuple[set[str], set[str]]] = {
     "undo": (set(), set()),
 }
 """The fields that each operation requires, and those that it allows."""
-OPERATION_NAMES = ", ".join(_OPERATION_FIELDS)
+OPERATION_NAMES = ", ".join(_FIELDS)
 
-
-@attrs.frozen
-class RoadmapPart:
-    """A phase, a deliverable, a checklist item, or the whole roadmap, with the ids of the parts in it."""
-
-    level: int
-    name: str
-    part_ids: list[str]
-    start_day: int = 0
-    end_day: int = 0
-    description: str | None = None
-    priority: Priority | None = None
-
-
-EditStep = Mapping[str, Sequence[object] | None]
-"""The parts that a request has changed, by id, as they were before; None for added ones."""
+Json = dict[str, Any]
 
 
 def assign_ids(roadmap: Roadmap, version: int) -> Roadmap:
@@ -73,31 +50,22 @@ def assign_ids(roadmap: Roadmap, version: int) -> Roadmap:
         roadmap: The roadmap of a planner.
         version: The version of the draft that will contain it.
     """
-    numbers = count(1)
-
-    def next_id() -> str:
-        return f"{version}-{next(numbers)}"
-
-    return attrs.evolve(
-        roadmap,
-        phases=[
-            attrs.evolve(
-                phase,
-                id=next_id(),
-                deliverables=[
-                    attrs.evolve(item, id=next_id(), checklist_ids=[next_id() for _ in item.checklist])
-                    for item in phase.deliverables
-                ],
-            )
-            for phase in roadmap.phases
-        ],
-    )
+    ids = (f"{version}-{number}" for number in count(1))
+    phases = []
+    for phase in roadmap.phases:
+        id = next(ids)
+        items = [
+            attrs.evolve(item, id=next(ids), checklist_ids=[next(ids) for _ in item.checklist])
+            for item in phase.deliverables
+        ]
+        phases.append(attrs.evolve(phase, id=id, deliverables=items))
+    return attrs.evolve(roadmap, phases=phases)
 
 
 def edit_roadmap(
     roadmap: Roadmap, operations: Sequence[RoadmapOperation], version: int
-) -> tuple[Roadmap, EditStep]:
-    """Return the changed roadmap, and the step that undoes the operations.
+) -> tuple[Roadmap, Json]:
+    """Return the changed roadmap, and the step that undoes the operations: the phases that they have changed.
 
     Args:
         roadmap: The roadmap.
@@ -107,14 +75,34 @@ def edit_roadmap(
     Raises:
         Invalid: An operation is not possible; the message names it and its field.
     """
-    tree = _PartTree(roadmap, version)
+    before = orjson.loads(dump(roadmap.phases))
+    editor = _Editor(roadmap, version)
     for place, operation in enumerate(operations):
-        tree.apply(operation, f"operations[{place}]")
-    step = {id: None if part is None else attrs.astuple(part) for id, part in tree.before.items()}
-    return tree.build_roadmap(), step
+        editor.apply(operation, f"operations[{place}]")
+    after = editor.close()
+    kept = {phase["id"]: phase for phase in after}
+    changed = [phase for phase in before if kept.get(phase["id"]) != phase]
+    return _replace_phases(roadmap, after), {"order": [phase["id"] for phase in before], "changed": changed}
 
 
-def fit_steps(steps: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+def undo_step(roadmap: Roadmap, step: Json) -> Roadmap:
+    """Return the roadmap before a step.
+
+    Args:
+        roadmap: The roadmap after the step.
+        step: The order of the phases before it, and those that it has changed.
+    """
+    phases = [*orjson.loads(dump(roadmap.phases)), *step["changed"]]
+    by_id = {phase["id"]: phase for phase in phases}
+    return _replace_phases(roadmap, [by_id[id] for id in step["order"]])
+
+
+def _replace_phases(roadmap: Roadmap, phases: Sequence[Json]) -> Roadmap:
+    whole = orjson.loads(dump(roadmap)) | {"phases": phases}
+    return read(Roadmap, whole | {"days": max(phase["endDay"] for phase in phases) + 1})
+
+
+def fit_steps(steps: Sequence[Json]) -> list[Json]:
     """Return the newest steps within the limits; at least the last one."""
     kept, size = [steps[-1]], len(orjson.dumps(steps[-1]))
     for step in reversed(steps[-STEPS_MAX:-1]):
@@ -125,21 +113,8 @@ def fit_steps(steps: Sequence[Mapping[str, object]]) -> list[Mapping[str, object
     return kept
 
 
-def undo_step(roadmap: Roadmap, step: EditStep) -> Roadmap:
-    """Return the roadmap before a step.
-
-    Args:
-        roadmap: The roadmap after the step.
-        step: The parts that it has changed.
-    """
-    tree = _PartTree(roadmap, 0)
-    for id, values in step.items():
-        tree.set(id, None if values is None else RoadmapPart(*values))  # type: ignore[arg-type]
-    return tree.build_roadmap()
-
-
-class _PartTree:
-    """The parts of a roadmap by their ids. It is changed part by part, and records each as it was before.
+class _Editor:
+    """The phases of a roadmap in wire format, and the level and the parent of each part.
 
     Args:
         roadmap: The roadmap.
@@ -147,61 +122,24 @@ class _PartTree:
     """
 
     def __init__(self, roadmap: Roadmap, version: int) -> None:
-        self._roadmap, self._version, self._added = roadmap, version, count(1)
-        self.before: dict[str, RoadmapPart | None] = {}
-        self._parts = {ROOT: RoadmapPart(0, "", [phase.id for phase in roadmap.phases])}
-        for phase in roadmap.phases:
-            ids = [item.id for item in phase.deliverables]
-            days = phase.start_day, phase.end_day
-            self._parts[phase.id] = RoadmapPart(PHASE, phase.name, ids, *days, phase.description)
-            for item in phase.deliverables:
-                days = item.start_day, item.end_day
-                self._parts[item.id] = RoadmapPart(
-                    DELIVERABLE, item.title, item.checklist_ids, *days, item.description, item.priority
-                )
-                for id, title in zip(item.checklist_ids, item.checklist, strict=True):
-                    self._parts[id] = RoadmapPart(ITEM, title, [])
-        self._parents = {child: id for id, part in self._parts.items() for child in part.part_ids}
+        self._root: Json = {"phases": orjson.loads(dump(roadmap.phases)), "startDay": 0}
+        self._ids = (f"{version}-{number}" for number in count(1))
+        self._places: dict[str, tuple[int, Json]] = {}
+        for phase in self._root["phases"]:
+            self._places[phase["id"]] = PHASE, self._root
+            for item in phase["deliverables"]:
+                titles = zip(item.pop("checklistIds"), item["checklist"], strict=True)
+                item["checklist"] = [{"id": id, "title": title} for id, title in titles]
+                self._places[item["id"]] = DELIVERABLE, phase
+                self._places |= {step["id"]: (ITEM, item) for step in item["checklist"]}
 
-    def set(self, id: str, part: RoadmapPart | None) -> None:
-        """Replace a part, or remove it with None. Before its first change, it is recorded."""
-        self.before.setdefault(id, self._parts.pop(id, None))
-        if part is not None:
-            self._parts[id] = part
-            self._parents |= dict.fromkeys(part.part_ids, id)
-
-    def build_roadmap(self) -> Roadmap:
-        """Return the roadmap of the parts."""
-        phases = []
-        for id in self._parts[ROOT].part_ids:
-            part = self._parts[id]
-            items = [self._build_deliverable(child) for child in part.part_ids]
-            phases.append(
-                Phase(
-                    id=id,
-                    name=part.name,
-                    description=part.description,
-                    start_day=part.start_day,
-                    end_day=part.end_day,
-                    deliverables=items,
-                )
-            )
-        return attrs.evolve(self._roadmap, phases=phases, days=max(phase.end_day for phase in phases) + 1)
-
-    def _build_deliverable(self, id: str) -> Deliverable:
-        part = self._parts[id]
-        return Deliverable(
-            id=id,
-            title=part.name,
-            description=part.description,
-            priority=part.priority,
-            checklist=[self._parts[child].name for child in part.part_ids],
-            checklist_ids=part.part_ids,
-            start_day=part.start_day,
-            end_day=part.end_day,
-        )
-
-    # ------------------------------------------------------------------------------------------ operations
+    def close(self) -> list[Json]:
+        """Return the phases in wire format."""
+        for item in (item for phase in self._root["phases"] for item in phase["deliverables"]):
+            item["checklistIds"] = [step["id"] for step in item["checklist"]]
+            item["checklist"] = [step["title"] for step in item["checklist"]]
+        phases: list[Json] = self._root["phases"]
+        return phases
 
     def apply(self, operation: RoadmapOperation, path: str) -> None:
         """Make one change.
@@ -209,153 +147,127 @@ class _PartTree:
         Raises:
             Invalid: The change is not possible.
         """
-        _check_fields(operation, path)
+        required, allowed = _FIELDS[operation.type]
+        for wire_name, field in wire_fields(RoadmapOperation).items():
+            is_missing = isinstance(getattr(operation, field.name), Unset)
+            if is_missing and field.name in required:
+                raise invalid((f"{path}.{wire_name}", f"is required for {operation.type}"))
+            if not is_missing and field.name not in {"type"} | required | allowed:
+                raise invalid((f"{path}.{wire_name}", f"is not for {operation.type}"))
         if operation.type == "undo":
             raise invalid((f"{path}.type", "must be the only operation if it is undo"))
-        if operation.type == "add":
-            self._add(operation, path)
-        else:
-            id, part = self._find(operation.id, f"{path}.id")
-            getattr(self, f"_{operation.type}")(id, part, operation, path)
+        part = (0, {}, {}) if operation.type == "add" else self._find(operation.id, f"{path}.id")
+        getattr(self, f"_{operation.type}")(*part, operation, path)
 
-    def _find(self, id: object, path: str) -> tuple[str, RoadmapPart]:
-        part = self._parts.get(str(id)) if id else None
-        if part is None:
+    def _find(self, id: object, path: str) -> tuple[int, Json, Json]:
+        """Return the level of a part, its parent and itself."""
+        if id not in self._places:
             raise invalid((path, "must be the id of a phase, deliverable or checklist item of this roadmap"))
-        return str(id), part
+        level, parent = self._places[str(id)]
+        return level, parent, next(part for part in parent[_PARTS[level - 1]] if part["id"] == id)
 
-    def _find_parent(self, operation: RoadmapOperation, path: str, default: str) -> tuple[str, RoadmapPart]:
-        if isinstance(operation.parent_id, Unset):
-            return default, self._parts[default]
-        return self._find(operation.parent_id, f"{path}.parentId")
+    def _set_name(self, name: object, level: int, parent: Json, part: Json, path: str) -> None:
+        """Give a part a name that fits its level and that no other part of the parent has."""
+        text = " ".join(str(name).split())
+        if not 1 <= len(text) <= _NAME_MAX[level]:
+            raise invalid((path, f"must be 1 to {_NAME_MAX[level]} characters for {_KINDS[level]}"))
+        for sibling in parent[_PARTS[level - 1]]:
+            if sibling is not part and sibling[_NAMES[level]].casefold() == text.casefold():
+                kind = _KINDS[level - 1]
+                raise invalid((path, f"must not give {kind} two parts named “{text[:100]}”"))
+        part[_NAMES[level]] = text
 
-    def _check_name(
-        self, operation: RoadmapOperation, level: int, parent: str, path: str, own_id: str = ""
-    ) -> str:
-        """Return the name in an operation, if it fits the level and no other part of the parent has it."""
-        name = " ".join(str(operation.name).split())
-        most = NAME_MAX if level == PHASE else TITLE_MAX
-        if not 1 <= len(name) <= most:
-            raise invalid((f"{path}.name", f"must be 1 to {most} characters for {_KINDS[level]}"))
-        self._check_different(name, parent, f"{path}.name", own_id)
-        return name
-
-    def _check_different(self, name: str, parent: str, path: str, own_id: str) -> None:
-        siblings = (self._parts[id].name for id in self._parts[parent].part_ids if id != own_id)
-        if name.casefold() in map(str.casefold, siblings):
-            kind = _KINDS[self._parts[parent].level]
-            raise invalid((path, f"must not give {kind} two parts named “{name[:100]}”"))
-
-    def _insert(self, id: str, level: int, parent: str, operation: RoadmapOperation, path: str) -> None:
-        """Put a part into its parent, which must have room for it."""
-        around = self._parts[parent]
-        most, kinds = _MOST[level]
-        beside = self._parts[ROOT].part_ids if level == DELIVERABLE else [parent]
-        if sum(len(self._parts[container].part_ids) for container in beside) >= most:
-            place = _KINDS[around.level if level == ITEM else 0]
-            raise invalid((path, f"must not give {place} more than {most} {kinds}"))
-        end = len(around.part_ids)
-        place_in = end if isinstance(operation.position, Unset) else operation.position
-        if place_in > end:
-            raise invalid((f"{path}.position", f"must be at most {end}"))
-        self.set(
-            parent,
-            attrs.evolve(around, part_ids=[*around.part_ids[:place_in], id, *around.part_ids[place_in:]]),
-        )
-
-    def _take_out(self, id: str) -> None:
-        parent = self._parents[id]
-        around = self._parts[parent]
-        self.set(parent, attrs.evolve(around, part_ids=[child for child in around.part_ids if child != id]))
-
-    def _remove(self, id: str, part: RoadmapPart, operation: RoadmapOperation, path: str) -> None:
-        if part.level == PHASE and len(self._parts[ROOT].part_ids) == 1:
-            raise invalid((f"{path}.id", "must not be the last phase"))
-        self._take_out(id)
-        self._remove_all(id)
-
-    def _remove_all(self, id: str) -> None:
-        for child in self._parts[id].part_ids:
-            self._remove_all(child)
-        self.set(id, None)
-
-    def _rename(self, id: str, part: RoadmapPart, operation: RoadmapOperation, path: str) -> None:
-        name = self._check_name(operation, part.level, self._parents[id], path, id)
-        self.set(id, attrs.evolve(part, name=name))
-
-    def _add(self, operation: RoadmapOperation, path: str) -> None:
-        parent, around = self._find_parent(operation, path, ROOT)
-        level = around.level + 1
-        if level > ITEM:
-            raise invalid((f"{path}.parentId", "must not be a checklist item, which has no parts"))
-        name = self._check_name(operation, level, parent, path)
-        first, last = around.start_day, around.end_day
-        if level == PHASE:
-            first = min(max(self._parts[id].end_day for id in around.part_ids) + 1, DAYS_MAX)
-            last = min(first + PHASE_DAYS - 1, DAYS_MAX)
-        id = f"{self._version}-{next(self._added)}"
-        self.set(
-            id, RoadmapPart(level, name, [], first, last, None, "medium" if level == DELIVERABLE else None)
-        )
-        self._insert(id, level, parent, operation, path)
-
-    def _move(self, id: str, part: RoadmapPart, operation: RoadmapOperation, path: str) -> None:
-        parent, around = self._find_parent(operation, path, self._parents[id])
-        if around.level != part.level - 1:
-            kind = (
-                "left out for a phase"
-                if part.level == PHASE
-                else f"{_KINDS[part.level - 1]} for {_KINDS[part.level]}"
+    def _insert(self, level: int, parent: Json, part: Json, position: object, path: str) -> None:
+        """Put a part into a parent, which must have room for it."""
+        siblings, most, kinds = parent[_PARTS[level - 1]], _MOST[level - 1], _PARTS[level - 1]
+        beside = self._root["phases"] if level == DELIVERABLE else [parent]
+        if sum(len(around[kinds]) for around in beside) >= most:
+            kinds = "checklist items" if level == ITEM else kinds
+            raise invalid(
+                (path, f"must not give {_KINDS[2 if level == ITEM else 0]} more than {most} {kinds}")
             )
-            raise invalid((f"{path}.parentId", f"must be {kind}"))
-        self._check_different(part.name, parent, f"{path}.parentId", id)
-        is_elsewhere = parent != self._parents[id]
-        self._take_out(id)
-        self._insert(id, part.level, parent, operation, path)
-        if is_elsewhere and part.level == DELIVERABLE:
-            self.set(id, attrs.evolve(part, start_day=around.start_day, end_day=around.end_day))
+        place = position if isinstance(position, int) else len(siblings)
+        if place > len(siblings):
+            raise invalid((f"{path}.position", f"must be at most {len(siblings)}"))
+        siblings.insert(place, part)
+        self._places[part["id"]] = level, parent
 
-    def _split(self, id: str, part: RoadmapPart, operation: RoadmapOperation, path: str) -> None:
+    def _add(self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str) -> None:
+        parent = self._root
+        if not isinstance(operation.parent_id, Unset):
+            level, _, parent = self._find(operation.parent_id, f"{path}.parentId")
+        if level == ITEM:
+            raise invalid((f"{path}.parentId", "must not be a checklist item, which has no parts"))
+        part |= {"id": next(self._ids)}
+        if level + 1 < ITEM:
+            ends = [phase["endDay"] for phase in self._root["phases"]]
+            first = parent["startDay"] if level else min(max(ends) + 1, DAYS_MAX)
+            last = parent["endDay"] if level else min(first + PHASE_DAYS - 1, DAYS_MAX)
+            part |= {"description": None, "startDay": first, "endDay": last, _PARTS[level + 1]: []}
+            part |= {"priority": "medium"} if level else {}
+        self._set_name(operation.name, level + 1, parent, part, f"{path}.name")
+        self._insert(level + 1, parent, part, operation.position, path)
+
+    def _rename(self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str) -> None:
+        self._set_name(operation.name, level, parent, part, f"{path}.name")
+
+    def _move(self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str) -> None:
+        target_level, target = level - 1, parent
+        if not isinstance(operation.parent_id, Unset):
+            target_level, _, target = self._find(operation.parent_id, f"{path}.parentId")
+        if target_level != level - 1 or (level == PHASE and target is not self._root):
+            kind = "left out" if level == PHASE else _KINDS[level - 1]
+            raise invalid((f"{path}.parentId", f"must be {kind} for {_KINDS[level]}"))
+        self._set_name(part[_NAMES[level]], level, target, part, f"{path}.parentId")
+        parent[_PARTS[level - 1]].remove(part)
+        self._insert(level, target, part, operation.position, path)
+        if level == DELIVERABLE and target is not parent:
+            part |= {"startDay": target["startDay"], "endDay": target["endDay"]}
+
+    def _remove(self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str) -> None:
+        if level == PHASE and len(parent["phases"]) == 1:
+            raise invalid((f"{path}.id", "must not be the last phase"))
+        parent[_PARTS[level - 1]].remove(part)
+        for id in _list_ids(level, part):
+            del self._places[id]
+
+    def _split(self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str) -> None:
         assert not isinstance(operation.part_ids, Unset)
         chosen = set(operation.part_ids)
-        if not chosen <= set(part.part_ids):
-            raise invalid((f"{path}.partIds", f"must be ids of parts of {_KINDS[part.level]} with this id"))
-        parent = self._parents[id]
-        name = self._check_name(operation, part.level, parent, path)
-        position = self._parts[parent].part_ids.index(id) + 1
-        new_id = f"{self._version}-{next(self._added)}"
-        moved = [child for child in part.part_ids if child in chosen]
-        remaining = [child for child in part.part_ids if child not in chosen]
-        self.set(id, attrs.evolve(part, part_ids=remaining))
-        self.set(new_id, attrs.evolve(part, name=name, part_ids=moved, description=None))
-        self._insert(new_id, part.level, parent, attrs.evolve(operation, position=position), path)
+        parts = part[_PARTS[level]] if level < ITEM else []
+        moved = [child for child in parts if child["id"] in chosen]
+        if len(moved) < len(chosen):
+            raise invalid((f"{path}.partIds", f"must be ids of parts of {_KINDS[level]} with this id"))
+        new = part | {"id": next(self._ids), "description": None, _PARTS[level]: moved}
+        self._set_name(operation.name, level, parent, new, f"{path}.name")
+        position = next(
+            place for place, sibling in enumerate(parent[_PARTS[level - 1]], 1) if sibling is part
+        )
+        self._insert(level, parent, new, position, path)
+        part[_PARTS[level]] = [child for child in parts if child["id"] not in chosen]
+        self._places |= {child["id"]: (level + 1, new) for child in moved}
 
-    def _set_dates(self, id: str, part: RoadmapPart, operation: RoadmapOperation, path: str) -> None:
-        if part.level == ITEM:
+    def _set_dates(
+        self, level: int, parent: Json, part: Json, operation: RoadmapOperation, path: str
+    ) -> None:
+        if level == ITEM:
             raise invalid((f"{path}.id", "must not be a checklist item, which has no dates"))
-        first = part.start_day if isinstance(operation.start_day, Unset) else operation.start_day
-        last = part.end_day if isinstance(operation.end_day, Unset) else operation.end_day
+        first = part["startDay"] if isinstance(operation.start_day, Unset) else operation.start_day
+        last = part["endDay"] if isinstance(operation.end_day, Unset) else operation.end_day
         if first > last:
             raise invalid((f"{path}.endDay", f"must be {first} or later, the first day"))
-        self.set(id, attrs.evolve(part, start_day=first, end_day=last))
-        if part.level == PHASE:
-            shift = first - part.start_day
-            for child in part.part_ids:
-                item = self._parts[child]
-                start, end = (min(max(day + shift, first), last) for day in (item.start_day, item.end_day))
-                self.set(child, attrs.evolve(item, start_day=start, end_day=end))
-        else:
-            phase = self._parts[self._parents[id]]
-            days = min(first, phase.start_day), max(last, phase.end_day)
-            self.set(self._parents[id], attrs.evolve(phase, start_day=days[0], end_day=days[1]))
+        shift = first - part["startDay"]
+        part |= {"startDay": first, "endDay": last}
+        if level == DELIVERABLE:
+            parent |= {"startDay": min(first, parent["startDay"]), "endDay": max(last, parent["endDay"])}
+            return
+        for item in part["deliverables"]:
+            for day in ("startDay", "endDay"):
+                item[day] = min(max(item[day] + shift, first), last)
 
 
-def _check_fields(operation: RoadmapOperation, path: str) -> None:
-    """Check that an operation has the fields that it needs, and no others."""
-    required, allowed = _OPERATION_FIELDS[operation.type]
-    for wire_name, field in wire_fields(RoadmapOperation).items():
-        is_missing = isinstance(getattr(operation, field.name), Unset)
-        if is_missing and field.name in required:
-            raise invalid((f"{path}.{wire_name}", f"is required for {operation.type}"))
-        if not is_missing and field.name not in {"type"} | required | allowed:
-            raise invalid((f"{path}.{wire_name}", f"is not for {operation.type}"))
+def _list_ids(level: int, part: Json) -> Iterator[str]:
+    """Yield the ids of a part and of all parts in it."""
+    yield part["id"]
+    for child in part[_PARTS[level]] if level < ITEM else ():
+        yield from _list_ids(level + 1, child)
