@@ -156,6 +156,15 @@ def test_past_date_is_not_used_and_asked_about():
     assert "Dates before today are not used: 2025-12-31." in roadmap.notes
 
 
+def test_unclear_date_is_asked_about():
+    text = "## Plan\n1. Design\n2. Build\n\nDeadline: 05/06/2026"
+    question = ask(text)["deadline"]
+    assert question.text == (
+        "The brief names 05/06/2026, in which day and month are unclear. When must it be finished?"
+    )
+    assert "Dates whose day and month are unclear are not used: 05/06/2026." in plan(text).notes
+
+
 def test_durations_of_prose_are_not_read():
     text = "## Plan\n1. Collect the files\n2. Archive them\n\nFiles have to be kept for 10 years, and mail for 3-12 months."
     roadmap = plan(text)
@@ -347,6 +356,8 @@ def test_what_is_done_or_out_of_scope_is_left_out():
         ("Deadline: 31/02/2026", None),
         ("Deadline: 13/13/2026", None),
         ("Deadline: 05/06/2026", None),
+        ("Deadline: 06/06/2026", "2026-06-06"),
+        ("Nous devons livrer pour la fête.\n\nÉchéance : 05/06/2026", "2026-06-05"),
         ("Last updated: June 2026", None),
         ("Prices hold until 30 June 2026.", None),
         ("Registration closes before the close of 2 October.", None),

@@ -203,19 +203,21 @@ class _Reader:
         phases: list[PlannedPhase] = []
         for section in self._sections:
             is_plan = section.own_role == "phases"
-            numbered = [part for part in section.sections if _is_numbered(part) and _has_work(part)]
-            unknown = sum(part.own_role is None for part in numbered)
-            if section.role not in NOT_WORK and len(numbered) > 1 and 2 * unknown >= len(numbered):
-                # A role word does not exclude one of several numbered sections.
-                phases += [self._read_phase(part) for part in numbered]
-                continue
             parts = [
                 part
                 for part in section.sections
-                if _has_work(part) and (part.role not in NOT_WORK or self._dates.take_timing(part.text)[1])
+                if _has_work(part)
+                and (
+                    part.role not in NOT_WORK
+                    or (is_plan and _is_numbered(part))
+                    or self._dates.take_timing(part.text)[1]
+                )
             ]
-            if is_plan and len(parts) > 1:
-                phases += [self._read_phase(part) for part in parts]
+            # A word such as "features" does not make one of several numbered sections the only work.
+            numbered = [part.own_role for part in parts if _is_numbered(part)]
+            is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
+            if len(parts) > 1 and (is_plan or is_numbered):
+                phases += [self._read_phase(part) for part in parts if is_plan or _is_numbered(part)]
             elif (is_plan or section.is_title or section.own_role == "work") and self._are_phases(
                 section.items, is_plan
             ):

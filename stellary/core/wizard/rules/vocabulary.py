@@ -172,7 +172,7 @@ def strip_numbering(text: str) -> str:
 
 def find_marker(text: str) -> Marker | None:
     """Return the numbered phase at the beginning of a heading or a list item, if there is one."""
-    text = strip_numbering(text)
+    text = strip_remark(strip_numbering(text))
     match = _MARKER.match(fold(text[:HEADING_MAX]))
     if match is None:
         return None
