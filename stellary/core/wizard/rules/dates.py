@@ -6,7 +6,7 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 
 import attrs
 
@@ -101,10 +101,6 @@ class DateReader:
             if name.count("(") == name.count(")") and (timing := self.read_timing(part)):
                 return name.strip(), timing
         return text, self.read_timing(text)
-
-    def add_to_today(self, days: int) -> date:
-        """Return the day some days from today, at most ten years."""
-        return self._today + timedelta(min(days, DAYS_MAX))
 
     def find_periods(self, text: str) -> list[tuple[list[str], Period]]:
         """Return the periods in a sentence, each with the folded words before it."""

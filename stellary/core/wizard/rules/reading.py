@@ -157,19 +157,12 @@ class _Reader:
             key: object = marker.label if marker and marker.kind != "quarter" else fold(node.text)
             kind = "table" if node.level == PHASE else marker.kind if marker else ""
             groups[kind].append((key, node, marker))
-        counts = {kind: len({key for key, _, _ in group}) for kind, group in groups.items()}
-        tabled = {key for key, _, _ in groups.get("table", ())}
-        # Headings of the same phases as in a table have more to say about them.
-        chosen = min(
-            counts,
-            key=lambda kind: (
-                counts[kind] < 2,
-                not _is_strong(kind),
-                kind == "table"
-                and any(tabled <= {key for key, _, _ in groups[other]} for other in counts if other != kind),
-            ),
-            default="",
-        )
+        keys = {kind: {key for key, _, _ in group} for kind, group in groups.items()}
+        counts = {kind: len(numbers) for kind, numbers in keys.items()}
+        if any(keys.get("table", {None}) <= keys[kind] for kind in counts if kind != "table"):
+            # Headings of the same phases as in a table have more to say about them.
+            del counts["table"]
+        chosen = min(counts, key=lambda kind: (counts[kind] < 2, not _is_strong(kind)), default="")
         if counts.get(chosen, 0) < 2 and not (_is_strong(chosen) and groups[chosen][0][1].level < PHASE):
             return []
         phases: dict[object, PlannedPhase] = {}

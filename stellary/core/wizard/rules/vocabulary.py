@@ -8,10 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
-import cattrs
 
 Language = Literal["en", "fr"]
 Level = Literal["none", "high", "medium", "low"]
@@ -59,22 +58,10 @@ class Marker:
         return length and (self.last - self.number + 1) * length
 
 
-@attrs.frozen
-class Vocabulary:
-    """The file of the vocabulary: phrases by role and language, and sets of words by name."""
-
-    roles: Mapping[str, Mapping[str, Sequence[str]]]
-    columns: Mapping[str, Mapping[str, Sequence[str]]]
-    words: Mapping[str, str]
-    priorities: Mapping[Level, str]
-    singular: Mapping[str, str]
-    numbers: Mapping[str, Mapping[str, int]]
-
-
 @cache
-def _vocabulary() -> Vocabulary:
-    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-    return cattrs.structure(tomllib.loads(text), Vocabulary)
+def _vocabulary() -> Mapping[str, Any]:
+    """Return the file of the vocabulary: phrases by role and language, and sets of words by name."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def fold(text: str) -> str:
@@ -100,19 +87,19 @@ def split_words(text: str) -> Phrase:
 @cache
 def word_set(name: str) -> frozenset[str]:
     """Return a set of words of the vocabulary by its name."""
-    return frozenset(_vocabulary().words[name].split())
+    return frozenset(_vocabulary()["words"][name].split())
 
 
 def word_numbers(name: str) -> Mapping[str, int]:
     """Return the numbers of words by the name of the table: ``numbers``, ``units`` or ``months``."""
-    return _vocabulary().numbers[name]
+    return _vocabulary()["numbers"][name]
 
 
 @cache
 def _roles() -> tuple[Mapping[Phrase, str], Mapping[Phrase, str], Mapping[Phrase, str]]:
     """Return the roles of phrases that are a whole heading, and of those within an English and a French heading."""
     whole, english, french = dict[Phrase, str](), dict[Phrase, str](), dict[Phrase, str]()
-    for role, languages in _vocabulary().roles.items():
+    for role, languages in _vocabulary()["roles"].items():
         for phrases, texts in ((english, languages["en"]), (french, languages["fr"])):
             for text in texts:
                 words = tuple(text.removeprefix("=").split())
@@ -187,7 +174,7 @@ def find_marker(text: str) -> Marker | None:
         return None
     number = int(label.partition(".")[0])
     return Marker(
-        kind=_vocabulary().singular.get(word, word),
+        kind=_vocabulary()["singular"].get(word, word),
         label=label,
         number=number,
         last=max(number, int(match["last"] or number)),
@@ -211,7 +198,7 @@ def find_label(text: str) -> tuple[str | None, str]:
 
 @cache
 def _columns() -> Mapping[Phrase, str]:
-    tables = list(_vocabulary().columns.items())
+    tables = list(_vocabulary()["columns"].items())
     return {
         split_words(text): name
         for language in ("en", "fr")
@@ -233,7 +220,7 @@ def find_priority(text: str) -> Level | None:
     """Return the priority that a cell or a label names; ``none`` for work that will not be done."""
     words = fold(text).replace(",", " ").split()
     names = {word.strip("()[]🔴🟡🟢.:") for word in words[:2]}
-    priorities = _vocabulary().priorities.items()
+    priorities = _vocabulary()["priorities"].items()
     return next((level for level, text in priorities if not names.isdisjoint(text.split())), None)
 
 
