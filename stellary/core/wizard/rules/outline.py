@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INLINE_MAX = 1_000
 """The maximum length of a block in which marks are read, in characters."""
+LEAD_WORDS = 8
+"""The maximum number of words before a colon that head a list; a longer line is a sentence of the section."""
 _MARKS = frozenset("*_`[<\\!&")
 _BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
 """Levels below all headings: bold lines, lines with a colon before a list, phases of tables, and list items."""
@@ -184,7 +186,8 @@ def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
     if is_bold or find_marker(text) is not None:
         return _BOLD
     is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= LABEL_WORDS
-    return _LABEL if is_before_list and (text.endswith(":") or is_title) else 0
+    is_lead = text.endswith(":") and (len(text.split()) <= LEAD_WORDS or find_role(text) is not None)
+    return _LABEL if is_before_list and (is_lead or is_title) else 0
 
 
 def _read_source(block: SyntaxTreeNode) -> str:

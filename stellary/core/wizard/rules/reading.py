@@ -102,7 +102,9 @@ class _Reader:
                 (first,) = root.sections
                 first.is_title = bool(first.sections) and first.level <= 6 and not find_marker(first.text)
             self._add_sections(root, None, text.title or self._brief.name)
-        phases = self._read_marked() or self._read_plans()
+        phases = self._read_marked()
+        if all(phase.is_bare and find_marker(phase.name) for phase in phases):
+            phases = self._read_plans() or phases
         findings.are_stated = bool(phases)
         work, unknown = [*self._read_work({"work"})], [*self._read_work({None, "phases"})]
         ranked = [*self._read_work(set(PRIORITY_ROLES))]
@@ -248,6 +250,7 @@ class _Reader:
         name, entries = text, list[str]()
         if marker and marker.kind != "quarter":
             name = self._dates.take_timing(marker.name)[0].strip(f" :{DASHES}")
+            name = name[1:-1] if name[:1] == "(" and name.find(")") == len(name) - 1 else name
         if node.level == ITEM and not node.items and not node.cells:
             if parts := split_label(name):
                 name, entries = parts[0], split_entries(parts[1])

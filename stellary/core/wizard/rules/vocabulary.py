@@ -154,12 +154,17 @@ def strip_numbering(text: str) -> str:
         (index for index, letter in enumerate(text) if letter.isalnum() or letter in "([{«“\"'"), len(text)
     )
     match = _NUMBERING.match(fold(text), start)
-    return (text[match.end() :].lstrip(_DECORATION) if match else "") or text[start:]
+    title = text[match.end() :].lstrip(_DECORATION) if match else ""
+    # The number of a version is its name: ``0.7 (documentation)``.
+    return text[start:] if title[:1] in ("", "(") else title
 
 
 def find_marker(text: str) -> Marker | None:
     """Return the numbered phase at the beginning of a heading or a list item, if there is one."""
     text = strip_remark(strip_numbering(text))
+    version, _, remark = text.partition(" ")
+    if "." in version and version.replace(".", "").isdecimal() and remark[:1] in ("", "("):
+        text = f"v{text}"
     match = _MARKER.match(fold(text[:HEADING_MAX]))
     if match is None:
         return None
