@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from stellary import Conflict, Stellary
-from stellary.contract.wizard import GivenDocument
+from stellary.contract.wizard import GivenDocument, RoadmapOperation
 
 BRIEF = """
 Patients of the Riverside clinic phone for appointments, and a third of them give up waiting.
@@ -88,14 +88,22 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:plan]
     draft = ws.project_drafts.generate_roadmap(draft)
-    draft = ws.project_drafts.generate_roadmap(
-        draft, feedback="Add a phase for testing. The waiting list can wait. Paint it blue."
-    )
     assert draft.roadmap is not None
     steps += [f"day {phase.start_day} to {phase.end_day}: {phase.name}" for phase in draft.roadmap.phases]
-    for item in draft.roadmap.not_understood:
-        print(f"{item.text}: {item.reason}")
     # --8<-- [end:plan]
+
+    # --8<-- [start:edit]
+    design, build, launch = draft.roadmap.phases
+    operations = [
+        RoadmapOperation(type="add", name="Testing", position=2),
+        RoadmapOperation(type="move", id=design.deliverables[1].id, parent_id=build.id),
+        RoadmapOperation(type="set_dates", id=launch.id, end_day=launch.end_day + 7),
+    ]
+    careful = ws.project_drafts.with_options(if_match=draft)
+    draft = careful.edit_roadmap(draft, operations=operations)
+    draft = ws.project_drafts.edit_roadmap(draft, operations=[RoadmapOperation(type="remove", id=launch.id)])
+    draft = ws.project_drafts.edit_roadmap(draft, operations=[RoadmapOperation(type="undo")])
+    # --8<-- [end:edit]
 
     # --8<-- [start:execute]
     project = ws.project_drafts.execute(draft)

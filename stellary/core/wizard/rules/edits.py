@@ -80,8 +80,8 @@ def edit_roadmap(
     for place, operation in enumerate(operations):
         editor.apply(operation, f"operations[{place}]")
     after = editor.close()
-    kept = {phase["id"]: phase for phase in after}
-    changed = [phase for phase in before if kept.get(phase["id"]) != phase]
+    after_by_id = {phase["id"]: phase for phase in after}
+    changed = [phase for phase in before if after_by_id.get(phase["id"]) != phase]
     return _replace_phases(roadmap, after), {"order": [phase["id"] for phase in before], "changed": changed}
 
 
@@ -104,13 +104,13 @@ def _replace_phases(roadmap: Roadmap, phases: Sequence[Json]) -> Roadmap:
 
 def fit_steps(steps: Sequence[Json]) -> list[Json]:
     """Return the newest steps within the limits; at least the last one."""
-    kept, size = [steps[-1]], len(orjson.dumps(steps[-1]))
+    newest, size = [steps[-1]], len(orjson.dumps(steps[-1]))
     for step in reversed(steps[-STEPS_MAX:-1]):
         size += len(orjson.dumps(step))
         if size > STEPS_SIZE_MAX:
             break
-        kept.insert(0, step)
-    return kept
+        newest.insert(0, step)
+    return newest
 
 
 class _Editor:
