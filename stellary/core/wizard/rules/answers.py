@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 
+from stellary.contract.limits import Length
 from stellary.contract.wire import invalid
 from stellary.contract.wizard import ANSWER_MAX, Question, QuestionFormat
 
 _UNKNOWN = "must be an answer to a question of this draft"
+_REQUIRED: Mapping[QuestionFormat, str] = {
+    "text": "must be a string",
+    "single_choice": "must be a string",
+    "multi_choice": "must be a list",
+    "number": "must be a number",
+    "date": "must be an ISO 8601 date",
+}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -33,7 +41,7 @@ def check_answers(
     checked: dict[str, object] = {}
     for id, answer in answers.items():
         question = by_id.get(id)
-        value, problem = _READ[question.format](answer, question) if question else (None, _UNKNOWN)
+        value, problem = _check_answer(answer, question) if question else (None, _UNKNOWN)
         if problem:
             problems.append((f"answers.{id[:100]}", problem))
         else:
@@ -49,61 +57,35 @@ def check_answers(
     return checked
 
 
-Checked = tuple[object, str | None]
-"""An answer in its stored form, and the problem if there is one."""
+def _check_answer(answer: object, question: Question) -> tuple[object, str | None]:
+    """Return an answer in its stored form, and the problem if there is one."""
+    match question.format, answer:
+        case "text", str():
+            problem = Length(1, ANSWER_MAX).problem(answer) if answer.strip() else "must not be blank"
+            return answer.strip(), problem
+        case "single_choice", _:
+            return answer, _find_option_problem(answer, question.options)
+        case "multi_choice", list():
+            for place, option in enumerate(answer):
+                twice = "must not be given twice" if option in answer[:place] else None
+                if problem := _find_option_problem(option, question.options) or twice:
+                    return None, f"[{place}] {problem}"
+            return answer, None
+        case "number", int() | float() if not isinstance(answer, bool) and math.isfinite(answer):
+            return answer, _find_bound_problem(answer, question.min, question.max)
+        case "date", str() if _DATE.fullmatch(answer):
+            with suppress(ValueError):
+                return date.fromisoformat(answer).isoformat(), None
+    return None, _REQUIRED[question.format]
 
 
-def _text(answer: object, _: Question) -> Checked:
-    if not isinstance(answer, str):
-        return None, "must be a string"
-    if not answer.strip():
-        return None, "must not be blank"
-    return answer.strip(), None if len(answer) <= ANSWER_MAX else f"must be 1 to {ANSWER_MAX} characters"
+def _find_option_problem(answer: object, options: Sequence[str]) -> str | None:
+    return None if answer in options else "must be one of " + ", ".join(options)
 
 
-def _one_of(options: Sequence[str]) -> str:
-    return "must be one of " + ", ".join(options)
-
-
-def _single(answer: object, question: Question) -> Checked:
-    is_option = isinstance(answer, str) and answer in question.options
-    return answer, None if is_option else _one_of(question.options)
-
-
-def _multi(answer: object, question: Question) -> Checked:
-    if not isinstance(answer, list):
-        return None, "must be a list"
-    for place, option in enumerate(answer):
-        if not isinstance(option, str) or option not in question.options:
-            return None, f"[{place}] {_one_of(question.options)}"
-        if option in answer[:place]:
-            return None, f"[{place}] must not be given twice"
-    return answer, None
-
-
-def _number(answer: object, question: Question) -> Checked:
-    if isinstance(answer, bool) or not isinstance(answer, (int, float)) or not math.isfinite(answer):
-        return None, "must be a number"
-    low = -math.inf if question.min is None else question.min
-    high = math.inf if question.max is None else question.max
-    if low <= answer <= high:
-        return answer, None
-    if question.max is None:
-        return None, f"must be {question.min} or more"
-    return None, f"must be at most {high}" if question.min is None else f"must be {low} to {high}"
-
-
-def _date(answer: object, _: Question) -> Checked:
-    with suppress(ValueError):
-        if isinstance(answer, str) and _DATE.fullmatch(answer):
-            return date.fromisoformat(answer).isoformat(), None
-    return None, "must be an ISO 8601 date"
-
-
-_READ: Mapping[QuestionFormat, Callable[[object, Question], Checked]] = {
-    "text": _text,
-    "single_choice": _single,
-    "multi_choice": _multi,
-    "number": _number,
-    "date": _date,
-}
+def _find_bound_problem(answer: float, low: int | None, high: int | None) -> str | None:
+    if (low is None or low <= answer) and (high is None or answer <= high):
+        return None
+    if high is None:
+        return f"must be {low} or more"
+    return f"must be at most {high}" if low is None else f"must be {low} to {high}"
