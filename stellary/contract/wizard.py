@@ -105,7 +105,7 @@ class Deliverable(Value):
     start_day: int
     end_day: int
     id: str = ""
-    checklist_ids: list[str] = attrs.field(default=())  # type: ignore[assignment]
+    checklist_ids: list[str] = attrs.field(default=())
 
 
 @value

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
-
+from stellary.contract.fields import replace_fields
 from stellary.contract.wizard import NotUnderstood, Roadmap
 from stellary.core.ports.planner import Brief, Refinement
 
@@ -38,4 +37,4 @@ class BriefReader:
         # This planner is the fallback of one that reads feedback: what feedback has led to is kept.
         reason = format_message(findings.language, "no_feedback")
         refused = [NotUnderstood(text=text, reason=reason) for text in brief.feedback]
-        return attrs.evolve(brief.before or roadmap, not_understood=refused)
+        return replace_fields(brief.before or roadmap, not_understood=refused)

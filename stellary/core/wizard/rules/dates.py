@@ -86,8 +86,8 @@ class DateReader:
         """Split a heading into the text and the time, which is in brackets or at the beginning or end."""
         for brackets in _BRACKETS.finditer(text):
             inside = brackets[0][1:-1]
-            parts = [inside, *inside.split(", ")]
-            if timing := next(filter(None, map(self.read_timing, parts)), None):
+            timings = map(self.read_timing, [inside, *inside.split(", ")])
+            if timing := next(filter(None, timings), None):
                 name = f"{text[: brackets.start()].rstrip()} {text[brackets.end() :].lstrip()}"
                 return name.strip(f" {DASHES}:,|"), timing
         # Try the longest part first, since a range of days contains a separator itself.

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-import attrs
 import orjson
 
 from stellary.contract.cards import TITLE_MAX
 from stellary.contract.checklists import CHECKLIST_MAX
+from stellary.contract.fields import replace_fields
 from stellary.contract.project_imports import CARDS_MAX, COLUMNS_MAX
 from stellary.contract.unset import Unset
 from stellary.contract.wire import dump, invalid, read, wire_fields
@@ -55,11 +55,11 @@ def assign_ids(roadmap: Roadmap, version: int) -> Roadmap:
     for phase in roadmap.phases:
         id = next(ids)
         items = [
-            attrs.evolve(item, id=next(ids), checklist_ids=[next(ids) for _ in item.checklist])
+            replace_fields(item, id=next(ids), checklist_ids=[next(ids) for _ in item.checklist])
             for item in phase.deliverables
         ]
-        phases.append(attrs.evolve(phase, id=id, deliverables=items))
-    return attrs.evolve(roadmap, phases=phases)
+        phases.append(replace_fields(phase, id=id, deliverables=items))
+    return replace_fields(roadmap, phases=phases)
 
 
 def edit_roadmap(

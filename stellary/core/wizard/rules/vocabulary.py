@@ -92,7 +92,8 @@ def word_set(name: str) -> frozenset[str]:
 
 def word_numbers(name: str) -> Mapping[str, int]:
     """Return the numbers of words by the name of the table: ``numbers``, ``units`` or ``months``."""
-    return _vocabulary()["numbers"][name]
+    numbers: Mapping[str, int] = _vocabulary()["numbers"][name]
+    return numbers
 
 
 @cache
