@@ -23,15 +23,13 @@ class BriefReader:
 
     def plan(self, brief: Brief, /) -> Roadmap:
         from stellary.core.wizard.rules.messages import format_message
-        from stellary.core.wizard.rules.planning import build_plan, schedule, select_phases
+        from stellary.core.wizard.rules.planning import build_roadmap, select_phases
         from stellary.core.wizard.rules.questions import find_notes
         from stellary.core.wizard.rules.reading import read_brief
 
         findings = read_brief(brief)
         selection = select_phases(findings, brief)
-        plan = build_plan(findings, selection, brief)
-        plan.notes += find_notes(findings, selection, brief)
-        roadmap = schedule(plan, brief.today)
+        roadmap = build_roadmap(findings, selection, brief, find_notes(findings, selection, brief))
         if not brief.feedback:
             return roadmap
         # This planner is the fallback of one that reads feedback: what feedback has led to is kept.

@@ -187,6 +187,11 @@ def test_impossible_operation_is_refused_in_one_sentence(operation, message):
     assert refusal.value.message.startswith(f"operations[1].{message}")
 
 
+def test_parts_of_a_removed_part_are_gone():
+    with pytest.raises(Invalid, match=r"operations\[1\].id must be the id of"):
+        change([op("remove", id="Design"), op("rename", id="proofs", name="Proof")])
+
+
 def test_last_phase_is_not_removed():
     phases = ["Design", "Build", "Launch"]
     with pytest.raises(Invalid, match=r"operations\[2\].id must not be the last phase"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
 import attrs
@@ -12,8 +12,9 @@ from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
-from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, WorkPlan, to_name, to_title
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.reading import Findings
+from stellary.core.wizard.rules.vocabulary import Language
 
 PHASE_DAYS = 14
 """The duration of a phase, in days, if no time is stated."""
@@ -109,57 +110,33 @@ def _place_answers(selection: Selection, answers: Mapping[str, object], language
             phase.days = max(1, round(weeks * 7))
 
 
-def build_plan(findings: Findings, selection: Selection, brief: Brief) -> WorkPlan:
-    """Return the plan of a brief with its answers.
+def build_roadmap(findings: Findings, selection: Selection, brief: Brief, notes: Iterable[str]) -> Roadmap:
+    """Return the roadmap of a brief and its answers: phases one after another, each deliverable within its phase.
 
     Args:
         findings: The contents of the brief.
-        selection: The phases of the plan.
+        selection: The phases of the roadmap.
         brief: The brief, with the answers to questions.
+        notes: The notes on the brief.
     """
-    answers = brief.answers
-    plan = WorkPlan(
-        findings.language, [phase for _, phase in selection.phases], findings.start, findings.deadline
+    language, answers, notes = findings.language, brief.answers, [*notes]
+    planned = _fit_phases([phase for _, phase in selection.phases], brief, language)
+    stated_start, deadline = (
+        date.fromisoformat(day) if isinstance(day := answers.get(name), str) else known
+        for name, known in (("start", findings.start), ("deadline", findings.deadline))
     )
-    plan.days = findings.days
-    for name in ("start", "deadline"):
-        if isinstance(day := answers.get(name), str):
-            setattr(plan, name, date.fromisoformat(day))
-    if not plan.phases:
-        title = format_message(plan.language, "find_out")
-        plan.phases = [PlannedPhase(shorten(brief.name, NAME_MAX), [PlannedItem(title)], is_bare=True)]
-    for extra in plan.phases[COLUMNS_MAX:]:
-        plan.phases[COLUMNS_MAX - 1].items += extra.items
-    del plan.phases[COLUMNS_MAX:]
-    for _, item in plan.items:
-        if shorten(item.title, 200) == answers.get("first"):
-            item.priority = "high"
-        elif shorten(item.title, 200) in (answers.get("later") or ()):
-            item.priority = "low"
-        item.priority = item.priority or "medium"
-    return plan
-
-
-def schedule(plan: WorkPlan, today: date) -> Roadmap:
-    """Return the roadmap of a plan: phases one after another, each deliverable within its phase.
-
-    Args:
-        plan: The plan.
-        today: Day 0, if all stated dates are later.
-    """
-    notes = list(plan.notes)
-    start = _find_start(plan, today)
-    total = plan.days
-    if plan.deadline is not None and start is not None:
-        available = (plan.deadline - start).days + 1
+    start = stated_start or _find_start(planned, deadline, brief.today)
+    total = findings.days
+    if deadline is not None and start is not None:
+        available = (deadline - start).days + 1
         if available < 1:
-            notes.append(format_message(plan.language, "past_deadline", day=plan.deadline.isoformat()))
+            notes.append(format_message(language, "past_deadline", day=deadline.isoformat()))
         else:
             total = available if total is None else min(total, available)
-    lengths = _find_lengths(plan, start, total, notes)
+    lengths = _find_lengths(planned, language, start, total, notes)
     ends: dict[str, int] = {}
     phases, cursor, exact = [], 0, 0.0
-    for phase, length in zip(plan.phases, lengths, strict=True):
+    for phase, length in zip(planned, lengths, strict=True):
         exact = max(exact, float(cursor))
         first, exact = int(exact + 1e-9), exact + length
         last = max(first, int(exact + 1e-9) - 1)
@@ -168,56 +145,72 @@ def schedule(plan: WorkPlan, today: date) -> Roadmap:
             is_day = phase.period.first == phase.period.last
             first = min(first, last) if is_day else max(0, (phase.period.first - start).days)
             exact = float(last + 1)
-        deliverables = [_place_item(item, first, last, start, ends) for item in phase.items]
-        last = max([last, *(deliverable.end_day for deliverable in deliverables)])
-        first = min([first, last, *(deliverable.start_day for deliverable in deliverables)])
+        items = [_place_item(item, first, last, start, ends) for item in phase.items]
+        last = max([last, *(item.end_day for item in items)])
+        first = min([first, last, *(item.start_day for item in items)])
         phases.append(
             Phase(
                 name=phase.name,
                 description=phase.description,
                 start_day=first,
                 end_day=last,
-                deliverables=deliverables,
+                deliverables=items,
             )
         )
         if phase.days is not None or not phase.items:
             cursor = last + 1
-    return Roadmap(
-        start_date=None if start is None else datetime.combine(start, time.min, UTC),
-        days=max([phase.end_day for phase in phases], default=0) + 1,
-        phases=phases,
-        notes=notes,
-        not_understood=[],
-    )
+    day_0 = None if start is None else datetime.combine(start, time.min, UTC)
+    days = max([phase.end_day for phase in phases], default=0) + 1
+    return Roadmap(start_date=day_0, days=days, phases=phases, notes=notes, not_understood=[])
 
 
-def _find_start(plan: WorkPlan, today: date) -> date | None:
-    if plan.start is not None:
-        return plan.start
-    periods = [phase.period for phase in plan.phases if phase.period and phase.period.last >= today]
+def _fit_phases(phases: list[PlannedPhase], brief: Brief, language: Language) -> list[PlannedPhase]:
+    """Return at least one phase, and not more than a project has columns; their deliverables get priorities."""
+    if not phases:
+        title = format_message(language, "find_out")
+        phases = [PlannedPhase(shorten(brief.name, NAME_MAX), [PlannedItem(title)], is_bare=True)]
+    for extra in phases[COLUMNS_MAX:]:
+        phases[COLUMNS_MAX - 1].items += extra.items
+    for item in (item for phase in phases for item in phase.items):
+        if shorten(item.title, 200) == brief.answers.get("first"):
+            item.priority = "high"
+        elif shorten(item.title, 200) in (brief.answers.get("later") or ()):
+            item.priority = "low"
+        item.priority = item.priority or "medium"
+    return phases[:COLUMNS_MAX]
+
+
+def _find_start(phases: Sequence[PlannedPhase], deadline: date | None, today: date) -> date | None:
+    periods = [phase.period for phase in phases if phase.period and phase.period.last >= today]
     firsts = [period.first for period in periods if period.first < period.last]
-    if firsts and plan.phases[0].period is not None:
+    if firsts and phases[0].period is not None:
         return min(firsts)
-    is_due = any(item.due and item.due >= today for _, item in plan.items)
-    return today if plan.deadline or periods or is_due else None
+    is_due = any(item.due and item.due >= today for phase in phases for item in phase.items)
+    return today if deadline or periods or is_due else None
 
 
-def _find_lengths(plan: WorkPlan, start: date | None, total: int | None, notes: list[str]) -> list[float]:
+def _find_lengths(
+    phases: Sequence[PlannedPhase],
+    language: Language,
+    start: date | None,
+    total: int | None,
+    notes: list[str],
+) -> list[float]:
     """Return the duration of each phase in days: the stated ones, and equal shares of the time that remains."""
-    stated = [None if phase.days is None else max(1.0, phase.days) for phase in plan.phases]
+    stated = [None if phase.days is None else max(1.0, phase.days) for phase in phases]
     total_stated = sum(length for length in stated if length is not None)
-    dated = start is not None and any(phase.period is not None for phase in plan.phases)
+    dated = start is not None and any(phase.period is not None for phase in phases)
     count = stated.count(None)
     share = float(PHASE_DAYS)
     if total is not None and count:
         share = max(1.0, (total - total_stated) / count)
     if count and not dated:
         key = "no_time" if total is None else "equal_shares"
-        notes.append(format_message(plan.language, key, days=round(share)))
+        notes.append(format_message(language, key, days=round(share)))
     lengths = [share if length is None else length for length in stated]
     needed = sum(lengths)
     if total is not None and not dated and needed > total:
-        notes.append(format_message(plan.language, "tight", needed=round(needed), available=total))
+        notes.append(format_message(language, "tight", needed=round(needed), available=total))
         lengths = [length * total / needed for length in lengths]
     return lengths
 

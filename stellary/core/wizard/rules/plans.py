@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import attrs
@@ -10,7 +9,7 @@ import attrs
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import Period, Timing
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.vocabulary import Language, split_words, word_set
+from stellary.core.wizard.rules.vocabulary import split_words, word_set
 
 TITLE_MAX = 200
 NAME_MAX = 60
@@ -63,27 +62,6 @@ class PlannedPhase:
         if not other.is_bare:
             self.items = [*([] if self.is_bare else self.items), *other.items]
             self.is_bare = False
-
-
-@attrs.define
-class WorkPlan:
-    """A plan.
-
-    Attributes:
-        days: The duration of the whole plan, if the brief, an answer or feedback states it.
-    """
-
-    language: Language
-    phases: list[PlannedPhase] = attrs.field(factory=list)
-    start: date | None = None
-    deadline: date | None = None
-    days: int | None = None
-    notes: list[str] = attrs.field(factory=list)
-
-    @property
-    def items(self) -> Iterator[tuple[PlannedPhase, PlannedItem]]:
-        """The deliverables, each with its phase."""
-        return ((phase, item) for phase in self.phases for item in phase.items)
 
 
 def content_words(text: str) -> frozenset[str]:
