@@ -34,14 +34,14 @@ PLANNED = edits.assign_ids(BriefReader().plan(Brief("Shop", [Text("", TEXT)], da
 
 def show(roadmap: Json) -> str:
     """Return the names of the parts, each followed by its own in brackets."""
-    shown = []
+    texts = []
     for phase in roadmap["phases"]:
         items = [
             item["title"] + (f"{{{', '.join(item['checklist'])}}}" if item["checklist"] else "")
             for item in phase["deliverables"]
         ]
-        shown.append(f"{phase['name']}[{', '.join(items)}]")
-    return " ".join(shown)
+        texts.append(f"{phase['name']}[{', '.join(items)}]")
+    return " ".join(texts)
 
 
 def find_ids(roadmap: Json) -> dict[str, str]:
@@ -58,7 +58,7 @@ def find_ids(roadmap: Json) -> dict[str, str]:
 def change(operations: list[Json], planned=PLANNED) -> Json:
     """Return the roadmap after operations, whose ids are given as names."""
     ids = find_ids(orjson.loads(dump(planned)))
-    named = [
+    requested = [
         {
             field: [ids.get(name, name) for name in value]
             if field == "partIds"
@@ -69,7 +69,7 @@ def change(operations: list[Json], planned=PLANNED) -> Json:
         }
         for operation in operations
     ]
-    request = load(EditRoadmap, {"operations": named})
+    request = load(EditRoadmap, {"operations": requested})
     roadmap, step = edits.edit_roadmap(planned, request.operations, 4)
     stored = orjson.loads(orjson.dumps(step))
     assert edits.undo_step(roadmap, stored) == planned
@@ -232,8 +232,8 @@ def test_roadmap_has_at_most_500_deliverables_and_is_edited_in_little_time():
 # ---------------------------------------------------------------------------------------------- drafts
 
 
-@pytest.fixture
-def planned(draft_api) -> Json:
+@pytest.fixture(name="planned")
+def plan_draft(draft_api) -> Json:
     """Return a draft with a roadmap."""
     return draft_api.plan(draft_api.draft(description=TEXT))
 
@@ -311,15 +311,15 @@ def test_concurrent_edits_are_all_made_or_refused(draft_api, planned, rounds):
                 for name in "abcd"
             ]
         )
-        made = sum(answer.status == 200 for answer in answers)
-        assert made >= 1
+        count = sum(answer.status == 200 for answer in answers)
+        assert count >= 1
         assert {answer.status for answer in answers} <= {200, 409}
         added = [
             phase
             for phase in draft_api.read(planned)["roadmap"]["phases"]
             if phase["name"][1:] == str(number)
         ]
-        assert len(added) == made
+        assert len(added) == count
 
 
 def test_only_so_many_steps_are_kept(draft_api, planned):

@@ -122,8 +122,8 @@ def build_roadmap(findings: Findings, selection: Selection, brief: Brief, notes:
     language, answers, notes = findings.language, brief.answers, [*notes]
     planned = _fit_phases([phase for _, phase in selection.phases], brief, language)
     stated_start, deadline = (
-        date.fromisoformat(day) if isinstance(day := answers.get(name), str) else known
-        for name, known in (("start", findings.start), ("deadline", findings.deadline))
+        date.fromisoformat(answer) if isinstance(answer := answers.get(name), str) else day
+        for name, day in (("start", findings.start), ("deadline", findings.deadline))
     )
     start = stated_start or _find_start(planned, deadline, brief.today)
     total = findings.days
