@@ -134,6 +134,9 @@ class _Reader:
         ):
             # The table of a backlog, and boxes to tick, are work.
             section.own_role = None if is_named else "work"
+        if section.level == 0 and not section.sections:
+            # A text without headings is a list of work.
+            section.own_role = "work"
         is_part = around in _EXCLUDED or (around in NOT_WORK and section.own_role in PRIORITY_ROLES)
         section.role = around if is_part else section.own_role or around
         self._sections.append(section)
