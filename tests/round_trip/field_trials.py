@@ -460,9 +460,11 @@ def sample_value(permission_world: PermissionWorld, name: str, kind: Any, usual:
         return [word for word in arguments if word != usual][-1]
     if origin is list:
         return [sample_value(permission_world, "", arguments[0])]
+    number = next((mark.min + 1 for mark in marks(kind) if isinstance(mark, Range)), 1)
     simple: dict[Any, Any] = {
         str: TEXT,
-        int: next((mark.min + 1 for mark in marks(kind) if isinstance(mark, Range)), 1),
+        int: number,
+        float: number + 0.5,
         bool: not usual,
         date: DATE,
     }
