@@ -291,13 +291,21 @@ def find_entity(
 # ---------------------------------------------------------------------------------------------- recipients
 
 
-_CONCERNS_NO_ONE: Final = (
-    events.CommentUpdated,
-    events.CommentDeleted,
-    events.CardReturned,
-    events.CardUnassigned,
+_CONCERNS_CARD: Final[frozenset[type[events.CardEvent]]] = frozenset(
+    {
+        events.CardCreated,
+        events.CardUpdated,
+        events.CardMoved,
+        events.CardArchived,
+        events.CardAssigned,
+        events.CommentCreated,
+        events.AttachmentAdded,
+        events.AttachmentRemoved,
+        events.RelationAdded,
+        events.RelationRemoved,
+    }
 )
-_IGNORES_COMMENTERS: Final = (*_CONCERNS_NO_ONE, events.CardDeleted, events.NoticeGiven)
+"""The events of which the assignee, the creator and the commenters of the card are notified."""
 
 
 def find_card_recipients(event: events.CardEvent) -> set[str]:
@@ -305,19 +313,27 @@ def find_card_recipients(event: events.CardEvent) -> set[str]:
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
     of comments concern no one, nor do consequences of a restoration or of the removal of an assignee.
+
+    Raises:
+        TypeError: The type of the event is not listed here.
     """
-    if isinstance(event, _CONCERNS_NO_ONE):
-        return set()
-    if isinstance(event, events.NoticeGiven):
-        return set(event.user_ids)
     user_ids = {event.card.assignee_id, event.card.created_by_id}
     match event:
+        case (
+            events.CommentUpdated()
+            | events.CommentDeleted()
+            | events.CardReturned()
+            | events.CardUnassigned()
+        ):
+            return set()
+        case events.NoticeGiven():
+            return set(event.user_ids)
         case events.CardAssigned():
             user_ids.add(event.before.assignee_id)
         case events.CardDeleted():
             user_ids.update(event.commenter_ids)
-        case _:
-            pass
+        case _ if type(event) not in _CONCERNS_CARD:
+            raise TypeError(f"there are no recipients of {type(event).__name__}")
     return {user_id for user_id in user_ids if user_id}
 
 
@@ -344,6 +360,9 @@ def find_document_recipients(event: events.DocumentEvent) -> set[str]:
 
     These are the author, if the document was reviewed, deleted, or changed so that its review is void; the user who
     submitted it; and of a comment the author and the latest reviewer. Commenters are added by the caller.
+
+    Raises:
+        TypeError: The type of the event is not listed here.
     """
     match event:
         case events.DocumentCommentCreated():
@@ -353,17 +372,23 @@ def find_document_recipients(event: events.DocumentEvent) -> set[str]:
             return {event.document.author_id, event.submitted_by_id}
         case events.DocumentDeleted():
             return {event.document.author_id}
-        case events.DocumentUpdated() if event.document.status != event.before:
-            return {event.document.author_id}
-        case _:
+        case events.DocumentUpdated():
+            return {event.document.author_id} if event.document.status != event.before else set()
+        case (
+            events.DocumentCreated()
+            | events.DocumentSubmitted()
+            | events.DocumentCommentUpdated()
+            | events.DocumentCommentDeleted()
+        ):
             return set()
+        case _:
+            raise TypeError(f"there are no recipients of {type(event).__name__}")
 
 
 def has_commenters(event: events.CardEvent) -> bool:
-    """Return whether the card has comments, other than the event's own."""
-    if isinstance(event, _IGNORES_COMMENTERS):
-        return False
-    return event.card.comment_count > (1 if isinstance(event, events.CommentCreated) else 0)
+    """Return whether the event concerns commenters, and the card has comments other than the event's own."""
+    own_count = 1 if isinstance(event, events.CommentCreated) else 0
+    return type(event) in _CONCERNS_CARD and event.card.comment_count > own_count
 
 
 def find_excluded(event: events.CardEvent, actor_id: str) -> set[str]:

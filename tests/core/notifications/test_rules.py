@@ -2,13 +2,14 @@
 
 import time
 from datetime import UTC, datetime
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.client.testing import _make_value
 from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card, CreateCard
@@ -19,6 +20,7 @@ from stellary.contract.projects import Project
 from stellary.core import events
 from stellary.core.notifications import rules
 from tests.support.core_parts import ITEM_CLASSES
+from tests.support.each_case import for_each
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 CARD = build_value(
@@ -102,6 +104,26 @@ def test_each_published_type_has_its_event():
         f"{item_class.kind}_{verb}" for item_class in ITEM_CLASSES.values() for verb in item_class.verbs
     }
     assert {*rules.TYPES.values(), *rules.OF_PILOTAGE, *of_items} >= set(get_args(ActivityType))
+
+
+def make_event(event_type):
+    hints = get_type_hints(event_type)
+    required = [field for field in attrs.fields(event_type) if field.default is attrs.NOTHING]
+    return event_type(**{field.name: _make_value(field.name, hints[field.name]) for field in required})
+
+
+@for_each("event_type", [kind for kind in rules.TYPES if issubclass(kind, events.CardEvent)])
+def test_each_event_of_a_card_has_its_meta_and_its_recipients(event_type):
+    event = make_event(event_type)
+    assert rules.card_meta(event, NAMES)["cardKey"] == event.card.key
+    assert rules.find_card_recipients(event) <= {event.card.created_by_id}
+
+
+@for_each("event_type", [kind for kind in rules.TYPES if issubclass(kind, events.DocumentEvent)])
+def test_each_event_of_a_document_has_its_meta_and_its_recipients(event_type):
+    event = make_event(event_type)
+    assert rules.document_meta(event)["documentId"] == event.document.id
+    assert isinstance(rules.find_document_recipients(event), set)
 
 
 @pytest.mark.parametrize(
