@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
 import attrs
 
@@ -22,7 +22,7 @@ from stellary.contract.scopes import Scope
 from stellary.contract.webhooks import Webhook
 from stellary.contract.wire import Value
 from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
-from stellary.core.kernel.events import ItemChanged, OrganizationItemChanged
+from stellary.core.kernel.events import ACTIVITY_TYPES, ItemChanged, OrganizationItemChanged
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -53,10 +53,13 @@ class ItemClass:
         Args:
             before: The state before the change; None if the item was created.
             after: The state after the change; None if it was deleted.
+
+        Raises:
+            KeyError: There is no such type.
         """
         created, updated, deleted = self.verbs
         verb = created if before is None else deleted if after is None else updated
-        return cast("ActivityType", f"{self.kind}_{verb}")
+        return ACTIVITY_TYPES[f"{self.kind}_{verb}"]
 
 
 _MEMBERSHIP = ("added", "updated", "removed")

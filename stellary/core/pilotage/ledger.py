@@ -6,12 +6,11 @@ Items are numbered per workspace, listed in that order, and locked while they ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stellary.contract.activities import ActivityType
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
@@ -20,7 +19,7 @@ from stellary.contract.wire import Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import PilotageChanged
+from stellary.core.kernel.events import ACTIVITY_TYPES, PilotageChanged
 from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import delete_row
@@ -252,7 +251,7 @@ class Ledger(Generic[Row, T]):
         uow.emit(
             PilotageChanged(
                 workspace_id=row.workspace_id,
-                type=cast("ActivityType", f"{self._kind}_{change}"),
+                type=ACTIVITY_TYPES[f"{self._kind}_{change}"],
                 thing_id=rules.short_id(self._kind, row.number),
                 title=getattr(row, self._title),
                 before=before,
