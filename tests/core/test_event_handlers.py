@@ -1,16 +1,22 @@
 """Handlers of events that a host registers, in the transaction of a change and after its commit."""
 
+import re
 import sys
 from datetime import timedelta
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import orjson
 import pytest
 from sqlalchemy import text
 
+from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.errors import Conflict, Unavailable
+from stellary.contract.naming import members
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import NOBODY, Actor, EventDelivery, events
+from stellary.core.api import reactions
 from stellary.core.api.reactions import REACTIONS
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
@@ -290,6 +296,39 @@ def test_every_event_has_an_entry_in_the_table_of_reactions():
         and getattr(sys.modules[type.__module__], type.__name__) is type
     }
     assert {type.__name__ for type in emitted - REACTIONS.keys()} == set()
+
+
+EMITTED = re.compile(
+    r"(?<!class )\b([A-Z]\w+)\((?=\s*[\w*])|\(uow, ([A-Z]\w+),|\b([A-Z]\w+) if |else ([A-Z]\w+)"
+)
+"""How code makes an event, or names the class of one that it makes."""
+
+
+def test_every_event_is_emitted():
+    sources = [path.read_text() for path in Path(reactions.__file__).parents[1].rglob("*.py")]
+    emitting = [source for source in sources if "kernel.events import" in source]
+    emitted = {name for source in emitting for names in EMITTED.findall(source) for name in names}
+    assert {event_type.__name__ for event_type in REACTIONS} - emitted == set()
+
+
+def test_each_reaction_is_called_with_events_of_its_types():
+    wrong = []
+    for event_type, calls in REACTIONS.items():
+        for react in calls:
+            (event_types,) = get_args([*get_type_hints(react).values()][1])
+            if not issubclass(event_type, tuple(members(event_types))):
+                wrong.append(f"{event_type.__name__}: {react.__module__}.{react.__name__}")
+    assert wrong == []
+
+
+def test_events_that_are_recorded_or_searched_are_in_the_tables_for_it():
+    def find_events(*functions):
+        return {event_type for event_type, calls in REACTIONS.items() if set(calls) & set(functions)}
+
+    recorded = find_events(reactions.activity.record, reactions.revisions.merge_revisions)
+    with_type = {kind for kind in recorded if get_type_hints(kind).get("type") == ActivityType}
+    assert recorded - with_type == set(reactions.activity.rules.TYPES)
+    assert find_events(reactions.index.update_index) == set(reactions.index._HANDLERS)
 
 
 def test_every_event_that_occurs_survives_its_storage(core, world):
