@@ -12,15 +12,14 @@ from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION, ROWS, SERVED, Row
 from tests.support.core_parts import SERVICES
 
-AUTHORED_BY = {
-    "comments.update": "comments.create",
-    "comments.delete": "comments.create",
-    "document_comments.update": "document_comments.create",
-    "document_comments.delete": "document_comments.create",
-    "attachments.delete": "attachments.upload",
-    "imports.delete": "imports.create",
-}
-"""By operations that the author of an item may call: the operation that creates the item."""
+AUTHORED = [
+    row.operation
+    for row in SERVED
+    # What is in the trash has an author only if it had one before.
+    if row.role in ("author", "creator") and row.operation != "trash.delete"
+]
+CREATIONS = {"attachments": "attachments.upload"}
+"""By resource: the operation that creates an item, if it is not called ``create``."""
 
 
 @pytest.mark.slow("tries each cell of the permission table")
@@ -30,14 +29,18 @@ def test_each_persona_gets_the_answer_of_the_table(permission_world: PermissionW
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("operation", AUTHORED_BY)
+@pytest.mark.parametrize("operation", AUTHORED)
 def test_author_may_do_what_other_members_may_not(permission_world: PermissionWorld, operation: str):
-    row, creation = ROW_BY_OPERATION[operation], ROW_BY_OPERATION[AUTHORED_BY[operation]]
+    row, resource = ROW_BY_OPERATION[operation], operation.partition(".")[0]
+    is_tried = any(cell.startswith("2xx") for cell in row.cells.values())
+    assert is_tried, "let a persona create the item, in permission_world.py"
+    creation = ROW_BY_OPERATION[CREATIONS.get(resource, f"{resource}.create")]
     params = make_path_params(permission_world, creation, "WM")
     item = orjson.loads(send(permission_world, creation, "WM", params).body)
     params = make_path_params(permission_world, row, "WM") | {row.parameters[-1]: item["id"]}
     assert send(permission_world, row, "PM", params).status == 403
-    assert send(permission_world, row, "WM", params).status == 200
+    # The good request need not fit a new item.
+    assert send(permission_world, row, "WM", params).status not in (401, 403, 404)
 
 
 def test_invitation_can_be_accepted_once(permission_world: PermissionWorld):
