@@ -272,7 +272,7 @@ class PermissionWorld:
         params["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         self.ask(owner, "POST", f"{drafts}/{params['plannedDraftId']}/generate-roadmap")
         params |= self._create_webhook(owner, workspace, base)
-        # Only its creator reaches an import, so it belongs to a persona.
+        # What only its creator reaches belongs to a persona.
         creator = "OO" if workspace.organization.slug == "acme" else owner
         header = {"project": {"name": "Copy"}, "columns": [{"name": "To Do"}]}
         params["importId"] = self.ask(creator, "POST", f"{workspace.path}/imports", header)["id"]
@@ -387,11 +387,11 @@ class PermissionWorld:
             f"{base}/documents/{params['documentId']}",
             f"{base}/documents/{params['pendingDocumentId']}",
             f"{project}/columns/{params['columnId']}",
+            f"{base}/imports/{params['importId']}",
             card,
             project,
         ):
-            self.ask("BOSS", "DELETE", path)
-        self.ask("OO", "DELETE", f"{base}/imports/{params['importId']}")
+            self.ask("OO", "DELETE", path)
         for item in self.ask("BOSS", "GET", f"{base}/trash?kind=project"):
             self.ask("BOSS", "DELETE", f"{base}/trash/{item['id']}")
         params["userId"] = here["userId"]
