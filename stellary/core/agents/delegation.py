@@ -88,11 +88,13 @@ def _find_mentioned(uow: UnitOfWork, event: CommentCreated) -> Iterator[_Delegat
     slugs = {slug.lower() for slug in _MENTION.findall(text)}
     rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id}) if slugs else ()
     for row in rows:
-        prompt = _MENTION.sub(
-            lambda mention, slug=row.slug: "" if mention[1].lower() == slug else mention[0], text
-        )
-        if row.slug in slugs and prompt.strip():
-            yield _Delegation(event, row.id, prompt.strip())
+        if row.slug in slugs and (prompt := _remove_mentions(text, row.slug)):
+            yield _Delegation(event, row.id, prompt)
+
+
+def _remove_mentions(text: str, slug: str) -> str:
+    """Return a comment without the mentions of an agent."""
+    return _MENTION.sub(lambda mention: "" if mention[1].lower() == slug else mention[0], text).strip()
 
 
 def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
@@ -100,7 +102,7 @@ def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
     ref = workspace_ref(uow, event.workspace_id).child(AgentRef, delegation.agent_id)
     request = CreateAgentMission(card_id=event.card.id, prompt=delegation.prompt[:PROMPT_MAX])
     try:
-        missions.create_mission(uow, ref, request, is_delegated=True)
+        missions.delegate_mission(uow, ref, request)
     except ApiError as error:
         # For example, the agent does not work in the project, or too many missions wait for the card.
         if error.status >= 500:

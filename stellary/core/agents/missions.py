@@ -84,6 +84,7 @@ _LISTS = {
     (True, True): _pages(_MISSIONS_ON_CARD, _HAS_STATUS),
 }
 _INSERT = inserting(missions)
+_DELEGATE = update(missions).where(_THIS_MISSION).values(is_delegated=True)
 _ONE = Query(AgentMissionRow, select(*rows.MISSION).where(_THIS_MISSION))
 _LOCK = Query(StoredMissionRow, select(missions).where(_THIS_MISSION).with_for_update(key_share=True))
 _COUNT_ACTIVE = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
@@ -146,16 +147,13 @@ _WAKE = (
 
 
 @serves(CREATE_MISSION)
-def create_mission(
-    uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission, *, is_delegated: bool = False
-) -> AgentMission:
+def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) -> AgentMission:
     """Create a mission: a task for an agent on a card.
 
     Args:
         uow: A unit of work that writes.
         ref: The agent.
         request: The card and the prompt.
-        is_delegated: Whether a comment or an assignment asks for it, so that the agent answers on the card.
 
     Raises:
         Invalid: The workspace has no such card.
@@ -189,12 +187,27 @@ def create_mission(
         progress=progress("queued", 0, 0, 0, 0, None),
         pending_proposals=0,
     )
-    uow.connection.execute(_INSERT, rows.mission_row(mission, is_delegated=is_delegated))
+    uow.connection.execute(_INSERT, rows.mission_row(mission))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
     emit_change(uow, agent.workspace_id, None, mission, name=rows.agent(agent).name)
     if agent.runtime != "external":
         enqueue(uow, mission.id)
     return mission
+
+
+def delegate_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) -> None:
+    """Create a mission that a comment or an assignment asks for: the agent answers on the card.
+
+    Args:
+        uow: A unit of work that writes.
+        ref: The agent.
+        request: The card and the prompt.
+
+    Raises:
+        ApiError: The mission is not possible.
+    """
+    mission = create_mission(uow, ref, request)
+    uow.connection.execute(_DELEGATE, {"_id": mission.id})
 
 
 @serves(LIST_MISSIONS)

@@ -100,15 +100,11 @@ def mission(row: AgentMissionRow) -> AgentMission:
     return _MISSION_FIELDS.to_value(row, progress=progress)
 
 
-def mission_row(mission: AgentMission, *, is_delegated: bool) -> dict[str, object]:
-    """Convert a new mission to a row.
-
-    Args:
-        mission: The mission.
-        is_delegated: Whether a comment or an assignment started it.
-    """
-    begin = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
-    return _MISSION_FIELDS.to_row(mission, is_delegated=is_delegated, **begin)
+def mission_row(mission: AgentMission) -> dict[str, object]:
+    """Convert a new mission to a row."""
+    return _MISSION_FIELDS.to_row(
+        mission, is_delegated=False, step=0, history=None, calls=[], turns=0, last_entry=0
+    )
 
 
 def proposal(row: ProposalRow) -> Proposal:
