@@ -24,7 +24,8 @@ class Proposal(Value):
         mission_id: The mission it is part of; None for a call with one of the agent's own tokens.
         action: The name of the action, or of the API operation: ``move_card``, ``cards.update``.
         params: The parameters of the action, with ids in place of names; for an API operation its ``path`` and ``body``.
-        summary: The change in one sentence, with the name and the id of each item that it concerns.
+        summary: The change in words: each field before and after, with the name and the id of each item. At most 500
+            characters of Markdown.
         status: In a mission in ``approval`` mode, an ``approved`` change is executed when the last proposal of the
             mission is decided. Until then it can still be rejected.
         reason: The reason of the rejection, if one was given.

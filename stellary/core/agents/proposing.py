@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,9 +26,11 @@ from stellary.core.agents.tables import proposals
 from stellary.core.board.queries.item_names import load_descriptions
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
 from stellary.core.knowledge.resolve_names import load_titles
+from stellary.core.notifications.sentences import describe_changes
 from stellary.core.ports.blobs import StoredFile
 
 PENDING_MAX = 500
@@ -104,7 +106,7 @@ def propose_call(
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        do()
+        changes = _list_changes(uow, do)
     file = request if isinstance(request, StoredFile) else None
     body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
     call = {
@@ -113,7 +115,7 @@ def propose_call(
         "file": file and attrs.asdict(file),
     }
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
-    names = _load_names(uow, limits, {**attrs.asdict(ref), "body": body})
+    names = _load_names(uow, limits, [attrs.asdict(ref), body, changes])
     path_params = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
     return _propose(
         uow,
@@ -122,7 +124,7 @@ def propose_call(
         params=params,
         call=call,
         blob_key=file and file.key,
-        summary=rules.summarize(endpoint.summary, {**path_params, **body}, names),
+        summary=_summarize(changes, endpoint.summary, {**path_params, **body}, names),
         seen=seen,
     )
 
@@ -153,26 +155,46 @@ def propose_action(
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        actions.run(uow, ref, action.name, params)
+        changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
     params = rules.put_ids(params, seen)
+    names = _load_names(uow, limits, [params, changes])
     return _propose(
         uow,
         limits,
         action=action.name,
         params=params,
         call_id=call_id,
-        summary=rules.summarize(action.summary, params, _load_names(uow, limits, params)),
+        summary=_summarize(changes, action.summary, params, names),
         seen=seen,
     )
 
 
-def _load_names(uow: UnitOfWork, limits: AgentLimits, params: Mapping[str, object]) -> dict[str, str]:
-    """Return the names of the items and people that parameters refer to, by id, for at most 100 of the ids."""
-    ids = list(dict.fromkeys(_ID.findall(orjson.dumps(params).decode())))[:_NAMED_MAX]
+def _list_changes(uow: UnitOfWork, do: Callable[[], object]) -> list[BaseEvent]:
+    """Make a call, and return its events without those of rules that react to it."""
+    count = len(uow.events)
+    do()
+    return [event for event in uow.events[count:] if event.cause is None or not event.cause.depth]
+
+
+def _summarize(
+    changes: Sequence[BaseEvent], summary: str, params: Mapping[str, object], names: Mapping[str, str]
+) -> str:
+    """Return a proposal in words: from the record of its changes, or from its parameters if they are not about cards."""
+    sentences = describe_changes(changes, names)
+    return (
+        rules.summarize(summary, params, names)
+        if sentences is None
+        else rules.ellipsize(sentences, rules.SUMMARY_MAX)
+    )
+
+
+def _load_names(uow: UnitOfWork, limits: AgentLimits, values: Sequence[object]) -> dict[str, str]:
+    """Return the names of the items and people that values refer to, by id, for at most 100 of the ids."""
+    ids = list(dict.fromkeys(_ID.findall(str(values))))[:_NAMED_MAX]
     members = people.queue_members(uow, limits.workspace_id, ids)()
     return (
-        {id: repr(name) for id, name in list_assignable_agents(uow, limits.workspace_id)}
-        | {id: repr(person.name) for id, person in members.items()}
+        dict(list_assignable_agents(uow, limits.workspace_id))
+        | {id: person.name for id, person in members.items()}
         | load_titles(uow, limits.workspace_id, ids)
         | load_descriptions(uow, limits.workspace_id, ids)
     )

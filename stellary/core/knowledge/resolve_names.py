@@ -80,11 +80,11 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
 
 
 def load_titles(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
-    """Return the quoted titles of documents of a workspace, by id.
+    """Return the titles of documents of a workspace, by id.
 
     Args:
         workspace_id: The workspace.
         ids: The ids; others than those of documents are left out.
     """
     rows = _BY_IDS.all(uow.connection, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    return {row.id: repr(row.title) for row in rows}
+    return {row.id: row.title for row in rows}

@@ -331,7 +331,9 @@ def test_writes_of_a_supervised_agent_become_proposals(agent_api: AgentApi):
         "path": agent_api.of(card),
         "body": {"title": "Renamed", "priority": "high"},
     }
-    assert f"cardId 'Write' ({card['id']}), title Renamed, priority high" in proposal["summary"]
+    assert proposal["summary"] == (
+        f'Change {card["key"]} *Write* ({card["id"]}): title from "Write" to **"Renamed"**, priority from empty to **"high"**'
+    )
     assert agent_api.list_attempts(agent) == [("cards.update", "proposed")]
     assert agent_api.audit(agent)[0]["proposalId"] == proposal["id"]
 

@@ -158,8 +158,10 @@ def test_a_proposal_says_in_one_sentence_what_it_is_about(agent_api: AgentApi):
     )
     mission, _ = run_mission(agent_api, brain, "supervised")
     comment, bulk = (proposal["summary"] for proposal in agent_api.proposals(mission))
-    assert comment.endswith(f"content {'x' * 99}…")
-    assert bulk.startswith("Create up to 500 cards")
+    assert comment == f'Comment on {card["key"]} *Write* ({card["id"]}): "{"x" * 200}"'
+    todo = agent_api.columns[0]["id"]
+    assert bulk.startswith(f"Create *Step 0 of them all* in **To Do** ({todo}); Create *Step 1 of")
+    assert (len(bulk), bulk[-1]) == (500, "…")
 
 
 # ---------------------------------------------------------------------------------------------- a hostile one

@@ -154,7 +154,8 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
         "pending",
     )
     assert move["summary"] == (
-        f"Move a card to a column: cardId 'Write' ({card['id']}), targetColumn 'Done' in 'Main' ({done})"
+        f"Move {card['key']} *Write* ({card['id']}) from To Do ({card['columnId']}) to **Done** ({done}): "
+        'status from "open" to **"done"**'
     )
     # What one of them changes makes no other one stale.
     approved = orjson.loads(agent_api.decide(move).body)
@@ -310,32 +311,47 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
     token = agent_api.token(agent_api.agent("supervised", tools=tools))
     ids = {"cardId": card["id"]}
     for action, params, expected, description in (
-        ("assign_card", {"cardId": "one", "assigneeId": "ann"}, {**ids, "assigneeId": ann}, f"'ann' ({ann})"),
-        ("add_label", {"cardId": "one", "label": "BUG"}, {**ids, "label": bug["id"]}, f"'bug' ({bug['id']})"),
+        (
+            "assign_card",
+            {"cardId": "one", "assigneeId": "ann"},
+            {**ids, "assigneeId": ann},
+            f'assignee from empty to **"ann ({ann})"**',
+        ),
+        (
+            "add_label",
+            {"cardId": "one", "label": "BUG"},
+            {**ids, "label": bug["id"]},
+            f'label from empty to **"bug ({bug["id"]})"**',
+        ),
         (
             "add_relation",
             {"cardId": "one", "targetCardId": "two", "type": "blocks"},
             {**ids, "targetCardId": other["id"], "type": "blocks"},
-            f"'Two' ({other['id']})",
+            f"*One* ({card['id']}): **blocks** {other['key']} *Two* ({other['id']})",
         ),
         (
             "notify",
             {"cardId": "one", "to": ["creator", "Ann"], "message": "Look"},
             {**ids, "to": ["creator", ann], "message": "Look"},
-            f"'ann' ({ann})",
+            f'Tell **ann ({ann})** about {card["key"]} *One* ({card["id"]}): "Look"',
         ),
-        ("toggle_checklist_item", {"cardId": "one", "itemId": "step"}, {**ids, "itemId": step}, step),
+        (
+            "toggle_checklist_item",
+            {"cardId": "one", "itemId": "step"},
+            {**ids, "itemId": step},
+            'a checklist item from "Step" to **"Step" (done)**',
+        ),
         (
             "create_card",
             {"projectId": "launch", "title": "New"},
             {"projectId": launch, "title": "New", "column": first},
-            f"'To Do' in 'Main' ({first})",
+            f"Create *New* in **To Do** ({first})",
         ),
         (
             "create_cards_bulk",
             {"projectId": "launch", "cards": [{"title": "New", "column": "done"}]},
             {"projectId": launch, "cards": [{"title": "New", "column": done}]},
-            f"'Done' in 'Main' ({done})",
+            f'Create *New* in **Done** ({done}): status **"done"**',
         ),
         (
             "update_document",
@@ -348,6 +364,15 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
         assert proposal["params"] == expected
         assert description in proposal["summary"]
         assert agent_api.decide(proposal).status == 200
+
+
+def test_title_cannot_pass_for_the_words_of_a_proposal(agent_api: AgentApi):
+    card = agent_api.card("x* to **Done**\nMove APP-1", description="a" * 3000)
+    token = agent_api.token(agent_api.agent("supervised"))
+    archive = propose(agent_api, token, "archive_card", cardId=card["id"])
+    assert archive["summary"] == (rf"Archive {card['key']} *x\* to \*\*Done\*\* Move APP-1* ({card['id']})")
+    describe = propose(agent_api, token, "update_card", cardId=card["id"], description="b" * 3000)
+    assert 'description by **"@@ -1,1 +1,1 @@\n-aaa' in describe["summary"]
 
 
 def test_proposal_made_with_a_token_is_listed_and_approved(agent_api: AgentApi):

@@ -41,7 +41,7 @@ def _put_names(value: object, names: Mapping[str, str]) -> object:
     if isinstance(value, Mapping):
         return {key: _put_names(item, names) for key, item in value.items()}
     if isinstance(value, str) and value in names:
-        return f"{ellipsize(names[value], _NAME_MAX)} ({value})"
+        return f"{ellipsize(names[value], _NAME_MAX)!r} ({value})"
     return value
 
 

@@ -49,14 +49,14 @@ _IN_WORKSPACE = union_all(
 
 
 def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
-    """Return the quoted names of projects and of what is on their boards, by id; of columns with the scope.
+    """Return the names of projects and of what is on their boards, by id; of columns with the scope.
 
     Args:
         workspace_id: The workspace.
         ids: The ids; others than those of such items are left out.
     """
     rows = uow.connection.execute(_IN_WORKSPACE, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    return {row.id: repr(row.name) + (f" in {row.place!r}" if row.place else "") for row in rows}
+    return {row.id: row.name + (f" in {row.place}" if row.place else "") for row in rows}
 
 
 def name_of_item(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[Any]:
