@@ -23,8 +23,9 @@ AutonomyMode = Literal["supervised", "approval", "autonomous"]
 Runtime = Annotated[str, Length(1, 20)]
 """The program that decides an agent's steps.
 
-``built_in``: an interpreter of plain instructions; ``model``: a language model; ``external``: an external program; or the
-name of a runtime that the application registers.
+``built_in``: an interpreter of plain instructions; ``model``: a language model; ``built_in_else_model``: a language model for
+the tasks that ``built_in`` does not understand; ``external``: an external program; or the name of a runtime that the
+application registers.
 """
 AgentStatus = Literal["active", "suspended"]
 AuditOutcome = Literal["allowed", "proposed", "refused"]
@@ -54,7 +55,7 @@ class Agent(Value):
         tools: The allowed tools: names of actions (``move_card``) and whole categories (``board.write``).
         project_ids: The projects in which the agent may work; None for all projects of the workspace.
         runtime: The program that decides the agent's steps.
-        model: The language model of the runtime ``model``: ``openai:gpt-5-mini`` …
+        model: The language model of the runtimes ``model`` and ``built_in_else_model``: ``openai:gpt-5-mini`` …
         created_by_id: The id of the user who created the agent.
     """
 
@@ -149,9 +150,10 @@ class CreateAgent(Request):
         tools: Names of actions and of categories of actions. Default: ``["board.read"]``.
         project_ids: The projects in which the agent may work. Default: all projects of the workspace.
         rate_limit: Default: 60 calls in 60 seconds.
-        runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name
-            of a runtime of the application.
-        model: The language model of the runtime ``model``, as ``provider:name``; one of those that the server allows.
+        runtime: ``built_in`` (default), ``model``, ``built_in_else_model``, ``external`` for a program that uses a token of
+            the agent, or the name of a runtime of the application.
+        model: The language model, as ``provider:name``; one of those that the server allows. Required by the runtime
+            ``model``, optional with ``built_in_else_model``.
     """
 
     name: Name

@@ -20,7 +20,7 @@ from stellary.core.accounts.authentication import touch
 from stellary.core.accounts.hosted import find_external_id
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.agents import proposing
-from stellary.core.agents.brains import Brain, RulesBrain
+from stellary.core.agents.brains import Brain, RulesBrain, add_fallback
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
@@ -103,7 +103,8 @@ class Core(HostAccounts):
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
             are kept in memory, as long as this object.
         agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``. Default: none.
-        brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
+        brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``, which
+            ``built_in_else_model`` combines.
         actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
             the endpoint that an action names applies to it. By default, none.
         triggers: Events of your application for which automation rules can wait, beside the built-in ones. ``fire``
@@ -177,7 +178,9 @@ class Core(HostAccounts):
             webhook_ports=frozenset(webhook_ports),
             blobs=open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs,
             watermark=stream.commit_watermark(),
-            brains={"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})},
+            brains=add_fallback(
+                {"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})}
+            ),
             actions=add_host_actions(dispatch.ACTIONS, actions),
             triggers=build_triggers(triggers),
             channels={build_channel_kind(channel.name): channel.delay for channel in channels},

@@ -79,8 +79,8 @@ class AgentsMethods(ListHandle[C]):
             tools: Names of actions and of categories of actions. Default: ``["board.read"]``. At most 100 items.
             project_ids: The projects in which the agent may work. Default: all projects of the workspace. 1-100 items.
             rate_limit: Default: 60 calls in 60 seconds.
-            runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name of a runtime of the application. 1-20 characters.
-            model: The language model of the runtime ``model``, as ``provider:name``; one of those that the server allows. 1-200 characters.
+            runtime: ``built_in`` (default), ``model``, ``built_in_else_model``, ``external`` for a program that uses a token of the agent, or the name of a runtime of the application. 1-20 characters.
+            model: The language model, as ``provider:name``; one of those that the server allows. Required by the runtime ``model``, optional with ``built_in_else_model``. 1-200 characters.
 
         Returns:
             A program that works in a workspace.

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, cast
 import attrs
 
 from stellary.contract.cards import Card
+from stellary.contract.errors import Invalid
 from stellary.contract.wire import invalid
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
@@ -196,6 +197,53 @@ class RulesBrain:
         if done or rejected:
             return Turn(result=outcome, remarks=proposals.describe_outcome((), refused))
         return Turn(error=outcome)
+
+
+def add_fallback(brains: Mapping[str, Brain]) -> dict[str, Brain]:
+    """Return brains by runtime with the one that combines ``built_in`` and ``model``, unless the host replaces it."""
+    combined = BuiltInElseModelBrain(brains["built_in"], brains["model"])
+    return {**brains, rules.BUILT_IN_ELSE_MODEL: brains.get(rules.BUILT_IN_ELSE_MODEL, combined)}
+
+
+@attrs.frozen
+class BuiltInElseModelBrain:
+    """A brain that follows plain instructions, and passes a task that it does not understand to the agent's model.
+
+    Without a model, or with one that the server does not allow any more, the task is refused. A change that is understood
+    but not possible, such as a move to an unknown column, is never passed on.
+
+    Attributes:
+        built_in: The brain that gets each task first.
+        model: The brain that gets the tasks that the first one refuses in its first turn.
+    """
+
+    built_in: Brain
+    model: Brain
+
+    def check_model(self, model: str | None) -> None:
+        """Check that agents may use a model; having none is possible.
+
+        Raises:
+            Invalid: The server does not allow it.
+        """
+        check_model = getattr(self.model, "check_model", None)
+        if model is not None and check_model is not None:
+            check_model(model)
+
+    def think(self, task: Task, /) -> Turn:
+        name, history = ("built_in", None) if task.history is None else task.history
+        brain: Brain = getattr(self, name)
+        turn = brain.think(attrs.evolve(task, history=history))
+        if task.history is None and turn.error is not None and self._may_ask(task.model):
+            name, turn = "model", self.model.think(task)
+        return attrs.evolve(turn, history=[name, turn.history])
+
+    def _may_ask(self, model: str | None) -> bool:
+        try:
+            self.check_model(model)
+        except Invalid:
+            return False
+        return model is not None
 
 
 def _describe_call(call: ToolCall) -> str:

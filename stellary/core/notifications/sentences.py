@@ -17,8 +17,8 @@ from stellary.core.notifications.changes import StoredChange, list_card_changes
 from stellary.core.notifications.reversal import name_field, name_value
 
 _NAME_MAX = 60
-# What follows from another change, or is told in the sentence itself.
-_TOLD: Mapping[type[events.BaseEvent], tuple[str, ...]] = {
+# What follows from another change, or stands at the beginning of the sentence.
+_IN_SENTENCE: Mapping[type[events.BaseEvent], tuple[str, ...]] = {
     events.CardMoved: ("columnId", "order", "completedAt"),
     events.CardCreated: ("title", "columnId", "completedAt"),
     events.CardArchived: ("archived", "order"),
@@ -42,15 +42,15 @@ def describe_changes(changes: Sequence[events.BaseEvent], names: Mapping[str, st
     Returns:
         The sentences; None if there is no event, or if one of them is not about a card.
     """
-    shown = {id: f"{_show(name)} ({id})" for id, name in names.items()}
+    names_and_ids = {id: f"{_show(name)} ({id})" for id, name in names.items()}
     sentences: dict[str, str | None] = {}
     for event in changes:
         # A relation has an event for each of its cards.
         key = getattr(event, "relation_id", "") or str(len(sentences))
         if not isinstance(event, events.ChecklistCompleted) and key not in sentences:
-            sentences[key] = _describe(event, shown)
-    told = [sentence for sentence in sentences.values() if sentence is not None]
-    return "; ".join(told) if told and len(told) == len(sentences) else None
+            sentences[key] = _describe(event, names_and_ids)
+    texts = [sentence for sentence in sentences.values() if sentence is not None]
+    return "; ".join(texts) if texts and len(texts) == len(sentences) else None
 
 
 def _describe(event: events.BaseEvent, names: Mapping[str, str]) -> str | None:
@@ -102,7 +102,7 @@ def _describe_fields(event: events.CardEvent, names: Mapping[str, str]) -> Itera
     for change in changes:
         field = str(change["field"])
         is_new = isinstance(event, events.CardCreated)
-        if field in _TOLD.get(type(event), ()) or (
+        if field in _IN_SENTENCE.get(type(event), ()) or (
             is_new and (field, change.get("to")) == ("status", "open")
         ):
             continue

@@ -69,7 +69,7 @@ def test_slugs_are_made_unique_and_refused_twice(agent_api: AgentApi):
         ({"projectIds": []}, "projectIds must have 1 to 100 items"),
         ({"runtime": "none"}, "runtime must be one of built_in, "),
         ({"runtime": "model"}, "model is required where the runtime is model"),
-        ({"model": "openai:gpt-5"}, "model must be null unless the runtime is model"),
+        ({"model": "openai:gpt-5"}, "model must be null unless the runtime is model or built_in_else_model"),
         ({"rateLimit": {"maxActions": 0, "windowSeconds": 60}}, "rateLimit.maxActions must be 1 to 10000"),
     ],
 )

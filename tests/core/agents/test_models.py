@@ -12,6 +12,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from stellary.core.agents.brains import RulesBrain, add_fallback
 from stellary.core.agents.models import ModelBrain
 from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import ask
@@ -54,7 +55,8 @@ def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
                 yield {number: DeltaToolCall(part.tool_name, args, tool_call_id=part.tool_call_id)}
 
     model = FunctionModel(stream_function=answer)
-    agent_api.world.core.env.brains = {"model": ModelBrain(MODELS, lambda name: model)}
+    brains = {"built_in": RulesBrain(), "model": ModelBrain(MODELS, lambda name: model)}
+    agent_api.world.core.env.brains = add_fallback(brains)
     return requests
 
 
@@ -416,3 +418,46 @@ def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch
     assert agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["error"] == (
         "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
     )
+
+
+ELSE_MODEL = {"runtime": "built_in_else_model", "model": "openai:some"}
+
+
+def test_model_gets_only_the_tasks_that_are_not_understood(agent_api: AgentApi):
+    card = agent_api.card()
+    script = [
+        ModelResponse(parts=[call("set_priority", cardId=card["id"], priority="high")]),
+        ModelResponse(parts=[TextPart("It is urgent now.")]),
+    ]
+    requests = use(agent_api, script)
+    agent = agent_api.agent("supervised", **ELSE_MODEL)
+    plain = agent_api.mission(agent, "set priority low", card)
+    agent_api.run_mission(plain)
+    assert agent_api.decide(agent_api.proposals(plain)[0]).status == 200
+    assert agent_api.run_mission(plain)["result"] == "Done: set_priority."
+    impossible = agent_api.run_mission(agent_api.mission(agent, "move to Nowhere", card))
+    assert (impossible["status"], requests) == ("failed", [])
+    free = agent_api.mission(agent, "this one hurts our customers", card)
+    agent_api.run_mission(free)
+    assert agent_api.decide(agent_api.proposals(free)[0]).status == 200
+    after = agent_api.run_mission(free)
+    assert (after["status"], after["result"], len(requests)) == ("completed", "It is urgent now.", 2)
+    assert agent_api.read(card)["priority"] == "high"
+
+
+@pytest.mark.parametrize("why", ["none", "no longer allowed"])
+def test_task_is_refused_without_a_model_that_may_get_it(agent_api: AgentApi, why: str):
+    requests = use(agent_api, [])
+    agent = agent_api.agent("autonomous", **ELSE_MODEL | ({"model": None} if why == "none" else {}))
+    agent_api.world.core.env.brains = add_fallback({"built_in": RulesBrain(), "model": ModelBrain()})
+    after = agent_api.run_mission(agent_api.mission(agent, "make it nicer"))
+    assert after["status"] == "failed"
+    assert after["error"].startswith("I did not understand 'nicer'")
+    assert requests == []
+
+
+def test_model_beside_the_built_in_brain_must_be_allowed(agent_api: AgentApi):
+    use(agent_api, [])
+    body = {"name": "X", **ELSE_MODEL, "model": "openai:other"}
+    answer = agent_api.world.call(agent_api.owner, "POST", agent_api.agents, body)
+    assert (answer.status, b"must be one of the models that this server allows" in answer.body) == (400, True)

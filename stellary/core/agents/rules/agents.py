@@ -15,6 +15,8 @@ from stellary.contract.wire import invalid
 
 RATE_LIMIT = RateLimit(max_actions=60, window_seconds=60)
 TOOLS = ["board.read"]
+BUILT_IN_ELSE_MODEL = "built_in_else_model"
+"""The runtime that passes to a model what the built-in brain does not understand."""
 _SLUG_MAX = 60
 # Operations on the whole workspace that are open to an agent that works in some projects only.
 _WORKSPACE_OPERATIONS = frozenset(
@@ -72,7 +74,7 @@ def check_project_scope(endpoint: AnyEndpoint, project_ids: Collection[str] | No
 
 
 def check_model(runtime: str, model: str | None) -> None:
-    """Check that a model is set for the runtime ``model``, and for no other.
+    """Check that a model is set for the runtime ``model``, and for no runtime that has none.
 
     Args:
         runtime: The agent's runtime.
@@ -83,8 +85,8 @@ def check_model(runtime: str, model: str | None) -> None:
     """
     if runtime == "model" and not model:
         raise invalid(("model", "is required where the runtime is model"))
-    if runtime != "model" and model:
-        raise invalid(("model", "must be null unless the runtime is model"))
+    if runtime not in ("model", BUILT_IN_ELSE_MODEL) and model:
+        raise invalid(("model", f"must be null unless the runtime is model or {BUILT_IN_ELSE_MODEL}"))
 
 
 def free_slug(preferred: str, taken: Iterable[str]) -> str:
