@@ -43,6 +43,7 @@ def make_app(
         trusted_proxies=settings.trusted_proxies,
         cors_origins=settings.cors_origins,
         mcp_token=settings.mcp_token,
+        has_oauth=True,
         jobs=settings.jobs,
         extend=PageHandlers(core, settings).create_handlers,
         access_log=access_log,

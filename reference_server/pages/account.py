@@ -78,7 +78,7 @@ def _render_account(
     request: PageRequest, api: PageApi, response: ApiResponse | None = None, *, is_sent: bool = False
 ) -> RawResponse:
     """Return the page with the account, and with the problem or the success of the last form if there was one."""
-    user = _load_user(api)
+    user = load_user(api)
     if user is None:
         return render_sign_in(request, f"{request.prefix}/account", status=401)
     return render_page(
@@ -91,7 +91,8 @@ def _render_account(
     )
 
 
-def _load_user(api: PageApi) -> Mapping[str, str] | None:
+def load_user(api: PageApi) -> Mapping[str, str] | None:
+    """Return the user who has signed in; None if nobody has."""
     user = api.call_as_user(ME, {}).body.get("user")
     return user if isinstance(user, dict) else None
 
@@ -100,7 +101,7 @@ def _render_confirmation(
     request: PageRequest, api: PageApi, response: ApiResponse | None = None
 ) -> RawResponse:
     """Return the page of a link, for the user whose account it belongs to."""
-    user = _load_user(api)
+    user = load_user(api)
     if user is None:
         return render_sign_in(request, request.path, status=401)
     try:

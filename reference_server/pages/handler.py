@@ -6,20 +6,22 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import attrs
 import orjson
 
 from reference_server.oidc import OidcProvider
-from reference_server.pages.rendering import render_message
+from reference_server.pages.rendering import HTML, render_message
 from reference_server.pages.requests import FORM_COOKIE, ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import (
     CALLBACK_PATH,
     CALLS_OF_PROVIDER,
     PAGES,
+    PROGRAM_ENDPOINTS,
     PROVIDER_PAGES,
     PageFunction,
 )
@@ -74,7 +76,7 @@ class PageHandlers:
         Args:
             threads: The threads in which pages are made.
         """
-        pages = PAGES if self._provider is None else {**PAGES, **PROVIDER_PAGES}
+        pages = {**PAGES, **PROGRAM_ENDPOINTS, **({} if self._provider is None else PROVIDER_PAGES)}
         return {
             endpoint: partial(self._respond, threads, page_function)
             for endpoint, page_function in pages.items()
@@ -100,7 +102,11 @@ class PageHandlers:
             browser = bound or secrets.token_urlsafe(24)
             form_token = self._core.env.signer.derive("form", browser).hex()
             request = attrs.evolve(request, form_token=form_token)
-            if context.method == "POST":
+            if page_function in PROGRAM_ENDPOINTS.values():
+                body = await RequestBody(context, PASSWORD.size).read_small()
+                content_type = context.headers.get("content-type", "")
+                request = attrs.evolve(request, content_type=content_type, body=body or b"")
+            elif context.method == "POST":
                 check_same_site(context.headers, (read_origin(self._core.env.public_url),))
                 body = await RequestBody(context, PASSWORD.size).read_small()
                 request = attrs.evolve(request, form=parse_form(context.headers, body or b""))
@@ -118,11 +124,13 @@ class PageHandlers:
             page = await (threads.pools["self_managed"] if is_form else threads.pages).run(
                 lambda: page_function(request, api), owner, is_gone=None if is_form else context.body.is_gone
             )
-            if bound is None and page.body:
+            if bound is None and page.headers.get("content-type") == HTML:
                 page = attrs.evolve(page, cookies=(*page.cookies, request.build_cookie(FORM_COOKIE, browser)))
             return page
         except ApiError as error:
             raw = error_response(error, context.request_id)
+            if page_function in PROGRAM_ENDPOINTS.values():
+                return raw
             problem = parse_response(raw).problem or ""
             render = partial(render_message, None, "This did not work", problem, status=raw.status)
             # The first page of a process loads the templates, which takes longer than the event loop may wait.
@@ -148,6 +156,7 @@ class _Api:
         self._session = session
         self._actor = actor
         self.provider = provider
+        self.public_url = core.env.public_url
 
     def call(
         self,
@@ -218,6 +227,20 @@ class _Api:
 
     def read(self, query: Callable[[UnitOfWork], T]) -> T:
         return self._core.units.run(query, NOBODY, read_only=True)
+
+    def write(self, work: Callable[[UnitOfWork], T], *, as_user: bool = False) -> T:
+        actor = NOBODY
+        if as_user:
+            actor = self._actor or self._core.authenticate(self._session or "")
+        return self._core.units.run(work, actor)
+
+    def seal(self, purpose: str, data: Mapping[str, object], lifetime: timedelta) -> str:
+        # A claim of its own, since names such as `sub` and `iss` are claims of the signed text.
+        return self._core.env.signer.seal(purpose, {"data": data}, self._core.env.clock(), lifetime)
+
+    def unseal(self, purpose: str, text: str) -> Mapping[str, Any] | None:
+        claims = self._core.env.signer.unseal(purpose, text, self._core.env.clock())
+        return None if claims is None else cast("Mapping[str, Any]", claims["data"])
 
     def _send(self, raw: RawRequest, match: Match, actor: Actor | None = None) -> ApiResponse:
         return parse_response(dispatch.answer(self._core.units, raw, actor, match=match))

@@ -38,12 +38,12 @@ def start_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         "verifier": sign_in.verifier,
         "next": choose_target(request, request.query.get("next", "")),
     }
-    return redirect(url, request.build_cookie(COOKIE, _seal(api, _BEGUN, data), LIFETIME))
+    return redirect(url, request.build_cookie(COOKIE, api.seal(_BEGUN, data, LIFETIME), LIFETIME))
 
 
 def finish_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
     """Sign in the user who comes back from the provider, or ask for the password of an account to link."""
-    data = _unseal(api, _BEGUN, request.get_cookie(COOKIE) or "")
+    data = api.unseal(_BEGUN, request.get_cookie(COOKIE) or "")
     if data is None or not hmac.compare_digest(
         data["state"].encode(), request.query.get("state", "").encode()
     ):
@@ -76,14 +76,14 @@ def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str])
             "issuer": identity.issuer,
             "next": target,
         }
-        return _render_link(request, identity.email, _seal(api, _LINK, fields))
+        return _render_link(request, identity.email, api.seal(_LINK, fields, LIFETIME))
     return redirect(choose_target(request, target), request.build_cookie(SESSION_COOKIE, str(token)))
 
 
 def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
     """Link the identity to the account whose password the user has entered, and sign in."""
     sealed = request.form.get("identity", "")
-    data = _unseal(api, _LINK, sealed)
+    data = api.unseal(_LINK, sealed)
     if data is None:
         return _render_expired(request)
     login = log_in(request, api, data["email"])
@@ -104,20 +104,6 @@ def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
 def _provider_of(api: PageApi) -> OidcProvider:
     assert api.provider is not None
     return api.provider
-
-
-def _seal(api: PageApi, purpose: str, data: Mapping[str, str]) -> str:
-    # A claim of its own, since `sub` and `iss` are claims of the signed text.
-    return api.read(lambda uow: uow.env.signer.seal(purpose, {"data": data}, uow.now, LIFETIME))
-
-
-def _unseal(api: PageApi, purpose: str, text: str) -> Mapping[str, str] | None:
-    claims = api.read(lambda uow: uow.env.signer.unseal(purpose, text, uow.now))
-    if claims is None:
-        return None
-    data = claims["data"]
-    assert isinstance(data, dict)
-    return data
 
 
 def _render_link(

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).with_name("templates")
 _STYLE = (_TEMPLATES / "style.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+HTML = "text/html; charset=utf-8"
 _HEADERS = {
-    "content-type": "text/html; charset=utf-8",
+    "content-type": HTML,
     "content-security-policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self';"
         " base-uri 'none'; frame-ancestors 'none'"
@@ -111,11 +112,23 @@ def render_message(
     )
 
 
-def redirect(path: str, cookie: str) -> RawResponse:
-    """Return a redirection that sets a cookie.
+def redirect(path: str, *cookies: str) -> RawResponse:
+    """Return a redirection.
 
     Args:
         path: The path to go to, with the prefix, or the URL of another site.
-        cookie: The ``Set-Cookie`` header.
+        *cookies: The ``Set-Cookie`` headers.
     """
-    return RawResponse(303, {**_HEADERS, "location": path}, cookies=(cookie,))
+    return RawResponse(303, {**_HEADERS, "location": path}, cookies=cookies)
+
+
+def build_headers(form_target: str) -> dict[str, str]:
+    """Return the headers of a page whose form leads on to another site, as browsers check the redirection too.
+
+    Args:
+        form_target: The source of the site, as policies write it. It contains neither blanks nor semicolons.
+    """
+    policy = _HEADERS["content-security-policy"].replace(
+        "form-action 'self'", f"form-action 'self' {form_target}"
+    )
+    return {**_HEADERS, "content-security-policy": policy}

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
@@ -55,6 +55,7 @@ class PageRequest:
         cookies: The ``Cookie`` header.
         provider: The name of the OpenID Connect provider; None without one.
         form_token: The token of the forms of this browser.
+        content_type, body: The body of a program's request.
     """
 
     prefix: str
@@ -67,6 +68,8 @@ class PageRequest:
     cookies: str = attrs.field(default="", repr=False)
     provider: str | None = None
     form_token: str = attrs.field(default="", repr=False)
+    content_type: str = ""
+    body: bytes = attrs.field(default=b"", repr=False)
 
     @property
     def session(self) -> str | None:
@@ -142,6 +145,11 @@ class PageApi(Protocol):
     """The API, as pages use it: with the limits of the client that sent the form."""
 
     @property
+    def public_url(self) -> str:
+        """The URL at which people reach the server."""
+        ...
+
+    @property
     def provider(self) -> OidcProvider | None:
         """The OpenID Connect provider; None without one."""
         ...
@@ -202,6 +210,37 @@ class PageApi(Protocol):
 
     def read(self, query: Callable[[UnitOfWork], T]) -> T:
         """Return the result of a function that reads from the database."""
+        ...
+
+    def write(self, work: Callable[[UnitOfWork], T], *, as_user: bool = False) -> T:
+        """Return the result of a function that changes the database.
+
+        Args:
+            work: The function.
+            as_user: Whether it acts for the user who has signed in. Default: for nobody.
+
+        Raises:
+            Unauthenticated: It acts for the user, and nobody has signed in.
+        """
+        ...
+
+    def seal(self, purpose: str, data: Mapping[str, object], lifetime: timedelta) -> str:
+        """Return data as a signed text; see ``Signer.seal``.
+
+        Args:
+            purpose: The name of the purpose.
+            data: The data.
+            lifetime: How long the text is valid.
+        """
+        ...
+
+    def unseal(self, purpose: str, text: str) -> Mapping[str, Any] | None:
+        """Return the data of a signed text; None if it is forged, expired, or for another purpose.
+
+        Args:
+            purpose: The name of the purpose.
+            text: The text.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from reference_server.pages import (
     boards,
     emails,
     invitations,
+    oauth,
     oidc,
     passwords,
     second_factor,
@@ -25,6 +26,7 @@ from stellary.contract.policies import PUBLIC
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef, Ref
 from stellary.contract.router import AnyEndpoint
+from stellary.core.http.mcp.endpoint import RESOURCE_METADATA_PATH
 
 PageFunction = Callable[[PageRequest, PageApi], RawResponse]
 
@@ -117,6 +119,14 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
         api_tokens.show_tokens,
         api_tokens.submit_tokens,
     ),
+    **_build_page(
+        "consent",
+        Ref,
+        oauth.AUTHORIZE_PATH[1:],
+        "Let a program act for you.",
+        oauth.show_consent,
+        oauth.submit_consent,
+    ),
     **_build_page("board", BoardRef, "", "See the board of a project.", boards.show_board),
     **{
         endpoint: page
@@ -159,6 +169,32 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
     ),
 }
 """The function of each page, by its endpoint. They are not part of the API."""
+
+PROGRAM_ENDPOINTS: Mapping[AnyEndpoint, PageFunction] = {
+    **_build_page(
+        "resource_metadata", Ref, RESOURCE_METADATA_PATH[1:], "Describe the resource.", oauth.show_resource
+    ),
+    **_build_page(
+        "mcp_metadata",
+        Ref,
+        f"{RESOURCE_METADATA_PATH[1:]}/mcp",
+        "Describe the resource.",
+        oauth.show_resource,
+    ),
+    **_build_page(
+        "server_metadata",
+        Ref,
+        ".well-known/oauth-authorization-server",
+        "Describe the authorization server.",
+        oauth.show_server,
+    ),
+    **_build_page(
+        "register_program", Ref, oauth.REGISTER_PATH[1:], "Register a program.", None, oauth.register
+    ),
+    **_build_page("issue_tokens", Ref, oauth.TOKEN_PATH[1:], "Issue tokens.", None, oauth.issue_tokens),
+    **_build_page("end_connection", Ref, oauth.REVOKE_PATH[1:], "Revoke a token.", None, oauth.revoke_token),
+}
+"""The endpoints of OAuth that programs call, without a form of a page."""
 
 CALLBACK_PATH = "/sign-in/oidc/callback"
 """The path to which the OpenID Connect provider sends users back."""

@@ -14,9 +14,9 @@ from stellary.core.accounts.second_factors import find_pending_login, seal_pendi
 
 DEVICE = "Browser"
 """The name of the sessions of browsers."""
-_TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/account")
+_TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/account", "/oauth/authorize?")
 """The beginnings of the paths to which a user may return after signing in."""
-_PRINTABLE = re.compile(r"[!-~]{1,2000}")
+_PRINTABLE = re.compile(r"[!-~]{1,6000}")
 
 
 def show_sign_in(request: PageRequest, api: PageApi) -> RawResponse:

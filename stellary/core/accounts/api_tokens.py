@@ -32,7 +32,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import StoredItems, delete_row
 
 LIVE_MAX = 100
-_PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
+PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
 
 
 class ApiTokenColumns(TypedDict):
@@ -42,15 +42,27 @@ class ApiTokenColumns(TypedDict):
     token_digest: str
 
 
-_TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns)
+_OF_CONNECTIONS = ("grant_digests", "renewals", "renewable_until")
+"""The columns of ``connections``."""
+_TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns, internal=_OF_CONNECTIONS)
 _COUNT_LIVE = select(func.count()).where(
     api_tokens.c.user_id == bindparam("_user_id"),
-    or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > bindparam("_now")),
+    or_(
+        api_tokens.c.expires_at.is_(None),
+        api_tokens.c.expires_at > bindparam("_now"),
+        api_tokens.c.renewable_until > bindparam("_now"),
+    ),
 )
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(
-    ApiTokenRow, select(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id")), api_tokens.c.id
+    ApiTokenRow,
+    # A connection is listed once its code has been used.
+    select(api_tokens).where(
+        api_tokens.c.user_id == bindparam("_user_id"),
+        or_(api_tokens.c.renewals.is_(None), api_tokens.c.renewals > 0),
+    ),
+    api_tokens.c.id,
 )
 
 
@@ -67,15 +79,14 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))
     lock_caller(uow)
-    if count_live(uow) >= LIVE_MAX:
-        raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
+    check_room(uow)
     secret = new_api_token()
     scopes = request.scopes or TOKEN_SCOPES
     api_token = build_value(
         CreatedApiToken,
         request,
         id=uow.new_id(),
-        prefix=secret[:_PREFIX_LENGTH],
+        prefix=secret[:PREFIX_LENGTH],
         scopes=[scope for scope in TOKEN_SCOPES if scope in scopes],
         expires_at=expires_at,
         last_used_at=None,
@@ -103,6 +114,16 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
     delete_row(uow, _DELETE, {"_id": token.id}, "API token")
     uow.send_on_commit(ACCESS)
     return Ok()
+
+
+def check_room(uow: UnitOfWork) -> None:
+    """Check that the caller may have another token.
+
+    Raises:
+        Conflict: The caller has 100 tokens that have not expired.
+    """
+    if count_live(uow) >= LIVE_MAX:
+        raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
 
 
 def count_live(uow: UnitOfWork) -> int:

@@ -73,6 +73,7 @@ class Api:
         trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used.
         cors_origins: The origins whose pages may call the API from a browser.
         mcp_token: The operator's token for AI clients.
+        has_oauth: Whether ``extend`` adds the endpoints that issue tokens by OAuth. Default: False.
         streams_max: The number of event streams that may be open at a time. Default: 10,000.
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True. It does neither on a SQLite
             database in memory that the host uses too.
@@ -98,6 +99,7 @@ class Api:
         trusted_proxies: Sequence[Network] = (),
         cors_origins: Sequence[str] = (),
         mcp_token: McpToken | None = None,
+        has_oauth: bool = False,
         streams_max: int | None = None,
         jobs: bool = True,
         extend: Callable[[Threads], Mapping[AnyEndpoint, OperationHandler]] | None = None,
@@ -125,7 +127,9 @@ class Api:
         extra_handlers = {} if extend is None else extend(threads)
         operations = {endpoint.operation for endpoint in endpoints}
         hidden_operations = {endpoint.operation for endpoint in ENDPOINTS} - operations
-        self._mcp = McpEndpoint(core, mcp_token, cors_origins, threads, self.state, hidden_operations)
+        self._mcp = McpEndpoint(
+            core, mcp_token, cors_origins, threads, self.state, hidden_operations, has_oauth
+        )
         self._system_operations: Mapping[str, OperationHandler] = {
             **SystemOperations(core, self.state, threads, metrics, endpoints).handlers(),
             MCP.operation: self._mcp.__call__,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 READING = frozenset({"projects:read", "pilotage:read"})
 """The scopes of the operator's token in the settings, which is read-only."""
 
+RESOURCE_METADATA_PATH = "/.well-known/oauth-protected-resource"
 _LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 _PARSE_ERROR = -32700
 BATCH_VERSION = "2025-03-26"
@@ -58,6 +59,7 @@ class McpEndpoint:
         threads: The threads in which the core runs.
         state: The state of the server.
         hidden_operations: The operations that the host leaves out of the API.
+        has_oauth: Whether the server issues tokens by OAuth. Default: False.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class McpEndpoint:
         threads: Threads,
         state: State,
         hidden_operations: Collection[str],
+        has_oauth: bool = False,
     ) -> None:
         self._core = core
+        self._has_oauth = has_oauth
         self._threads = threads
         self._state = state
         self._hidden_operations = hidden_operations
@@ -94,7 +98,13 @@ class McpEndpoint:
         try:
             client = await self._client(context)
         except Unauthenticated as error:
-            return error_response(error, context.request_id)
+            response = error_response(error, context.request_id)
+            if not self._has_oauth:
+                return response
+            problem = ', error="invalid_token"' if error.code == "invalid_token" else ""
+            url = f"{self._core.env.public_url}{RESOURCE_METADATA_PATH}/mcp"
+            challenge = f'Bearer resource_metadata="{url}"{problem}'
+            return attrs.evolve(response, headers={**response.headers, "www-authenticate": challenge})
         context.actor = client.actor
         try:
             body, message = await self._read(context)

@@ -1,0 +1,190 @@
+"""Connections: API tokens that a user grants to a program by OAuth, and that the program renews.
+
+A connection is one row of the API tokens. The program first has a code, then an access token and a refresh token, both of
+which each refresh replaces. Codes and refresh tokens are signed, and name the row and how often it was renewed; so an old
+one is recognised without being stored, and its use ends the connection: either the program or a thief has used it before.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+import attrs
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
+from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.tables import api_tokens, users
+from stellary.core.accounts.tokens import digest, new_api_token, new_secret
+from stellary.core.kernel.retention import RetentionRule
+from stellary.core.kernel.signals import ACCESS
+from stellary.core.kernel.unit import UnitOfWork
+
+CODE_LIFETIME = timedelta(minutes=1)
+ACCESS_LIFETIME = timedelta(hours=1)
+IDLE_LIFETIME = timedelta(days=30)
+"""The time after which a connection that is not renewed ends."""
+_ROW = (
+    select(api_tokens)
+    .join_from(api_tokens, users)
+    .where(api_tokens.c.id == bindparam("_id"), users.c.deactivated_at.is_(None))
+    .with_for_update(of=api_tokens)
+)
+_INSERT = insert(api_tokens)
+_RENEW = update(api_tokens).where(api_tokens.c.id == bindparam("_id"))
+_END = delete(api_tokens).where(
+    api_tokens.c.renewals.is_not(None),
+    or_(api_tokens.c.id == bindparam("_id"), api_tokens.c.token_digest == bindparam("_digest")),
+)
+RETENTION = RetentionRule(api_tokens, api_tokens.c.renewable_until)
+"""The rule for codes that were not used, and for connections that were not renewed."""
+
+
+@attrs.frozen
+class Grant:
+    """What a program must repeat to get the tokens of a connection.
+
+    Attributes:
+        client_id: The id of the program.
+        redirect_uri: The address to which the code was sent.
+        challenge: The S256 challenge of PKCE.
+    """
+
+    client_id: str
+    redirect_uri: str
+    challenge: str
+
+    def digest(self) -> dict[str, str]:
+        """Return the digests that are stored."""
+        return {"client": digest(self.client_id), "code": digest(f"{self.challenge} {self.redirect_uri}")}
+
+
+@attrs.frozen
+class IssuedTokens:
+    """The tokens of a connection."""
+
+    access_token: str = attrs.field(repr=False)
+    refresh_token: str = attrs.field(repr=False)
+    scopes: list[str]
+
+
+def create_connection(uow: UnitOfWork, name: str, scopes: Collection[str], grant: Grant) -> str:
+    """Create a connection of the caller, and return its code.
+
+    Args:
+        uow: A unit that may write, on behalf of a user who has logged in.
+        name: The name of the program.
+        scopes: The granted scopes.
+        grant: What the program must repeat.
+
+    Raises:
+        Conflict: The caller has too many tokens.
+    """
+    lock_caller(uow)
+    check_room(uow)
+    id = uow.new_id()
+    row = {
+        "id": id,
+        "user_id": uow.user_id,
+        "name": name,
+        # There is no access token yet.
+        "prefix": "",
+        "token_digest": digest(new_secret()),
+        "scopes": [scope for scope in TOKEN_SCOPES if scope in scopes],
+        "expires_at": uow.now,
+        "created_at": uow.now,
+        "grant_digests": grant.digest(),
+        "renewals": 0,
+        "renewable_until": uow.now + CODE_LIFETIME,
+    }
+    uow.connection.execute(_INSERT, row)
+    return _sign(uow, id, 0)
+
+
+def redeem_code(
+    uow: UnitOfWork, code: str, client_id: str, redirect_uri: str, verifier: str
+) -> IssuedTokens | None:
+    """Return the first tokens of a connection; None if the code is not valid, which ends the connection.
+
+    Args:
+        uow: A unit that may write.
+        code: The code.
+        client_id: The id of the program.
+        redirect_uri: The address to which the code was sent.
+        verifier: The verifier of PKCE.
+    """
+    sha256 = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
+    challenge = base64.urlsafe_b64encode(sha256).decode().rstrip("=")
+    return _renew(uow, code, Grant(client_id, redirect_uri, challenge), is_code=True)
+
+
+def refresh_tokens(uow: UnitOfWork, refresh_token: str, client_id: str) -> IssuedTokens | None:
+    """Return new tokens of a connection; None if the refresh token is not valid, which ends the connection.
+
+    Args:
+        uow: A unit that may write.
+        refresh_token: The refresh token.
+        client_id: The id of the program.
+    """
+    return _renew(uow, refresh_token, Grant(client_id, "", ""), is_code=False)
+
+
+def end_connection(uow: UnitOfWork, token: str) -> None:
+    """End the connection that an access token or a refresh token belongs to, if there is one.
+
+    Args:
+        uow: A unit that may write.
+        token: The token.
+    """
+    uow.connection.execute(_END, {"_id": _read(uow, token)[0], "_digest": digest(token)})
+    uow.send_on_commit(ACCESS)
+
+
+def _renew(uow: UnitOfWork, secret: str, grant: Grant, *, is_code: bool) -> IssuedTokens | None:
+    id, renewals = _read(uow, secret)
+    row: Any = uow.connection.execute(_ROW, {"_id": id}).first()
+    if row is None or row.renewals is None:
+        return None
+    stored, given = row.grant_digests, grant.digest()
+    is_valid = (
+        (renewals == row.renewals and is_code == (renewals == 0) and row.renewable_until > uow.now)
+        and stored["client"] == given["client"]
+        and (not is_code or stored["code"] == given["code"])
+    )
+    if not is_valid:
+        end_connection(uow, secret)
+        return None
+    access_token = new_api_token()
+    change = {
+        "prefix": access_token[:PREFIX_LENGTH],
+        "token_digest": digest(access_token),
+        "expires_at": uow.now + ACCESS_LIFETIME,
+        "renewals": row.renewals + 1,
+        "renewable_until": uow.now + IDLE_LIFETIME,
+    }
+    uow.connection.execute(_RENEW.values(change), {"_id": id})
+    uow.send_on_commit(ACCESS)
+    return IssuedTokens(access_token, _sign(uow, id, row.renewals + 1), row.scopes)
+
+
+def _sign(uow: UnitOfWork, id: str, renewals: int) -> str:
+    text = f"{id}.{renewals}"
+    return f"{text}.{uow.env.signer.derive('connection', text).hex()}"
+
+
+def _read(uow: UnitOfWork, secret: str) -> tuple[str, int]:
+    """Return the row and the number of renewals that a code or refresh token names; an empty id if it is forged."""
+    id, _, more = secret.partition(".")
+    number = more.partition(".")[0]
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        return "", 0
+    is_genuine = hmac.compare_digest(
+        _sign(uow, id, int(number)).encode(), secret.encode("utf-8", "surrogatepass")
+    )
+    return (id, int(number)) if is_genuine else ("", 0)
