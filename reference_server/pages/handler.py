@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import attrs
@@ -16,7 +16,13 @@ import orjson
 
 from reference_server.oidc import OidcProvider
 from reference_server.pages.rendering import HTML, render_message
-from reference_server.pages.requests import FORM_COOKIE, ApiResponse, PageRequest, parse_form, parse_response
+from reference_server.pages.requests import (
+    FORM_COOKIE,
+    ApiResponse,
+    PageRequest,
+    parse_form,
+    parse_response,
+)
 from reference_server.pages.routes import (
     CALLBACK_PATH,
     CALLS_OF_PROVIDER,
@@ -234,13 +240,13 @@ class _Api:
             actor = self._actor or self._core.authenticate(self._session or "")
         return self._core.units.run(work, actor)
 
-    def seal(self, purpose: str, data: Mapping[str, object], lifetime: timedelta) -> str:
+    def seal(self, purpose: str, data: Mapping[str, str], lifetime: timedelta) -> str:
         # A claim of its own, since names such as `sub` and `iss` are claims of the signed text.
         return self._core.env.signer.seal(purpose, {"data": data}, self._core.env.clock(), lifetime)
 
-    def unseal(self, purpose: str, text: str) -> Mapping[str, Any] | None:
+    def unseal(self, purpose: str, text: str) -> Mapping[str, str] | None:
         claims = self._core.env.signer.unseal(purpose, text, self._core.env.clock())
-        return None if claims is None else cast("Mapping[str, Any]", claims["data"])
+        return None if claims is None else cast("Mapping[str, str]", claims["data"])
 
     def _send(self, raw: RawRequest, match: Match, actor: Actor | None = None) -> ApiResponse:
         return parse_response(dispatch.answer(self._core.units, raw, actor, match=match))

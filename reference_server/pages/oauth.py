@@ -23,6 +23,7 @@ from stellary.contract.port import RawResponse
 from stellary.core.accounts import connections
 from stellary.core.accounts.connections import ACCESS_LIFETIME, Grant, IssuedTokens
 
+METADATA_PATH = "/.well-known/oauth-authorization-server"
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
 REGISTER_PATH, REVOKE_PATH = "/oauth/register", "/oauth/revoke"
 CLIENT_LIFETIME = timedelta(days=365)
@@ -95,7 +96,7 @@ def register(request: PageRequest, api: PageApi) -> RawResponse:
     if not isinstance(uris, list) or not 0 < len(uris) <= URIS_MAX or not all(map(_is_safe, uris)):
         reason = f"redirect_uris must be 1 to {URIS_MAX} URIs of https, of a loopback host, or of an app"
         return _refuse("invalid_redirect_uri", reason)
-    client = {"name": name.strip(), "uris": uris}
+    client = {"name": name.strip(), "uris": " ".join(uris)}
     client_id = api.seal(_CLIENT, client, CLIENT_LIFETIME)
     if len(client_id) > CLIENT_ID_MAX:
         return _refuse("invalid_client_metadata", "client_name and redirect_uris are too long together")
@@ -117,7 +118,7 @@ def show_consent(request: PageRequest, api: PageApi) -> RawResponse:
     query = request.query
     client = api.unseal(_CLIENT, query.get("client_id", ""))
     target = query.get("redirect_uri", "")
-    if client is None or not _is_registered(target, client["uris"]):
+    if client is None or not _is_registered(target, client["uris"].split()):
         sentence = "It is not registered, or wants to send you to another address than it has registered."
         return render_message(request, "This program cannot connect", sentence, status=400)
     data = {key: query.get(key, "") for key in ("client_id", "redirect_uri", "state", "code_challenge")}
@@ -138,7 +139,9 @@ def show_consent(request: PageRequest, api: PageApi) -> RawResponse:
         name=client["name"],
         host=parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}",
         sentences=[SCOPE_SENTENCES[scope] for scope in scopes],
-        sealed=api.seal(_CONSENT, {**data, "scopes": scopes, "name": client["name"]}, CONSENT_LIFETIME),
+        sealed=api.seal(
+            _CONSENT, {**data, "scopes": " ".join(scopes), "name": client["name"]}, CONSENT_LIFETIME
+        ),
     )
 
 
@@ -152,7 +155,8 @@ def submit_consent(request: PageRequest, api: PageApi) -> RawResponse:
         return redirect(_lead_back(api, data, error="access_denied"))
     grant = Grant(data["client_id"], data["redirect_uri"], data["code_challenge"])
     code = api.write(
-        lambda uow: connections.create_connection(uow, data["name"], data["scopes"], grant), as_user=True
+        lambda uow: connections.create_connection(uow, data["name"], data["scopes"].split(), grant),
+        as_user=True,
     )
     return redirect(_lead_back(api, data, code=code))
 

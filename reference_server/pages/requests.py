@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
@@ -224,7 +224,7 @@ class PageApi(Protocol):
         """
         ...
 
-    def seal(self, purpose: str, data: Mapping[str, object], lifetime: timedelta) -> str:
+    def seal(self, purpose: str, data: Mapping[str, str], lifetime: timedelta) -> str:
         """Return data as a signed text; see ``Signer.seal``.
 
         Args:
@@ -234,7 +234,7 @@ class PageApi(Protocol):
         """
         ...
 
-    def unseal(self, purpose: str, text: str) -> Mapping[str, Any] | None:
+    def unseal(self, purpose: str, text: str) -> Mapping[str, str] | None:
         """Return the data of a signed text; None if it is forged, expired, or for another purpose.
 
         Args:

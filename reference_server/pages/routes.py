@@ -171,28 +171,16 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
 """The function of each page, by its endpoint. They are not part of the API."""
 
 PROGRAM_ENDPOINTS: Mapping[AnyEndpoint, PageFunction] = {
-    **_build_page(
-        "resource_metadata", Ref, RESOURCE_METADATA_PATH[1:], "Describe the resource.", oauth.show_resource
-    ),
-    **_build_page(
-        "mcp_metadata",
-        Ref,
-        f"{RESOURCE_METADATA_PATH[1:]}/mcp",
-        "Describe the resource.",
-        oauth.show_resource,
-    ),
-    **_build_page(
-        "server_metadata",
-        Ref,
-        ".well-known/oauth-authorization-server",
-        "Describe the authorization server.",
-        oauth.show_server,
-    ),
-    **_build_page(
-        "register_program", Ref, oauth.REGISTER_PATH[1:], "Register a program.", None, oauth.register
-    ),
-    **_build_page("issue_tokens", Ref, oauth.TOKEN_PATH[1:], "Issue tokens.", None, oauth.issue_tokens),
-    **_build_page("end_connection", Ref, oauth.REVOKE_PATH[1:], "Revoke a token.", None, oauth.revoke_token),
+    endpoint: function
+    for name, path, show, submit in (
+        ("resource_metadata", RESOURCE_METADATA_PATH, oauth.show_resource, None),
+        ("mcp_metadata", f"{RESOURCE_METADATA_PATH}/mcp", oauth.show_resource, None),
+        ("server_metadata", oauth.METADATA_PATH, oauth.show_server, None),
+        ("program", oauth.REGISTER_PATH, None, oauth.register),
+        ("token_request", oauth.TOKEN_PATH, None, oauth.issue_tokens),
+        ("revocation", oauth.REVOKE_PATH, None, oauth.revoke_token),
+    )
+    for endpoint, function in _build_page(name, Ref, path[1:], "Connect a program.", show, submit).items()
 }
 """The endpoints of OAuth that programs call, without a form of a page."""
 

@@ -12,16 +12,17 @@ import hashlib
 import hmac
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
 from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
 from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.row_types import ConnectionRow
 from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.accounts.tokens import digest, new_api_token, new_secret
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
@@ -30,11 +31,22 @@ CODE_LIFETIME = timedelta(minutes=1)
 ACCESS_LIFETIME = timedelta(hours=1)
 IDLE_LIFETIME = timedelta(days=30)
 """The time after which a connection that is not renewed ends."""
-_ROW = (
-    select(api_tokens)
+_COLUMNS = (
+    api_tokens.c.scopes,
+    api_tokens.c.grant_digests,
+    api_tokens.c.renewals,
+    api_tokens.c.renewable_until,
+)
+_ROW = Query(
+    ConnectionRow,
+    select(*_COLUMNS)
     .join_from(api_tokens, users)
-    .where(api_tokens.c.id == bindparam("_id"), users.c.deactivated_at.is_(None))
-    .with_for_update(of=api_tokens)
+    .where(
+        api_tokens.c.id == bindparam("_id"),
+        api_tokens.c.renewals.is_not(None),
+        users.c.deactivated_at.is_(None),
+    )
+    .with_for_update(of=api_tokens),
 )
 _INSERT = insert(api_tokens)
 _RENEW = update(api_tokens).where(api_tokens.c.id == bindparam("_id"))
@@ -71,7 +83,7 @@ class IssuedTokens:
 
     access_token: str = attrs.field(repr=False)
     refresh_token: str = attrs.field(repr=False)
-    scopes: list[str]
+    scopes: list[TokenScope]
 
 
 def create_connection(uow: UnitOfWork, name: str, scopes: Collection[str], grant: Grant) -> str:
@@ -148,8 +160,8 @@ def end_connection(uow: UnitOfWork, token: str) -> None:
 
 def _renew(uow: UnitOfWork, secret: str, grant: Grant, *, is_code: bool) -> IssuedTokens | None:
     id, renewals = _read(uow, secret)
-    row: Any = uow.connection.execute(_ROW, {"_id": id}).first()
-    if row is None or row.renewals is None:
+    row = _ROW.first(uow.connection, {"_id": id})
+    if row is None:
         return None
     stored, given = row.grant_digests, grant.digest()
     is_valid = (

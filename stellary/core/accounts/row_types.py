@@ -247,6 +247,15 @@ class ApiTokenRow(RowType):
     created_at: datetime
 
 
+class ConnectionRow(RowType):
+    """The API token of a connection, which its program renews."""
+
+    scopes: list[TokenScope]
+    grant_digests: dict[str, str]
+    renewals: int
+    renewable_until: datetime
+
+
 class LoginAttemptsRow(RowType):
     """The login attempts of an account or an address."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 from stellary.contract.actions import (
@@ -174,8 +176,10 @@ class _FieldNames:
     """The assignees and labels that the fields of cards name. They are read once, and only if a field is not an id."""
 
     def __init__(self, uow: UnitOfWork, project: ProjectRef) -> None:
-        self._uow, self._project = uow, project
-        self._candidates: dict[str, list[Candidate]] = {}
+        self._uow = uow
+        workspace_id = cache(lambda: resolve_names.resolve_workspace(uow, project))
+        self._people = cache(lambda: resolve_names.list_assignees(uow, workspace_id()))
+        self._labels = cache(lambda: resolve_names.list_labels(uow, workspace_id(), project.project_id))
 
     def resolve(self, fields: CreateCard | UpdateCard, path: str = "") -> dict[str, object]:
         """Return the fields with names, with ids in their place.
@@ -186,26 +190,23 @@ class _FieldNames:
         """
         ids: dict[str, object] = {}
         if isinstance(fields.assignee_id, str):
-            ids["assignee_id"] = self._resolve("person", fields.assignee_id, f"{path}assigneeId")
+            ids["assignee_id"] = self._resolve(
+                "person", self._people, fields.assignee_id, f"{path}assigneeId"
+            )
         if isinstance(fields.label_ids, list):
             ids["label_ids"] = [
-                self._resolve("label", text, f"{path}labelIds[{index}]")
+                self._resolve("label", self._labels, text, f"{path}labelIds[{index}]")
                 for index, text in enumerate(fields.label_ids)
             ]
         return ids
 
-    def _resolve(self, kind: str, text: str, field: str) -> str:
+    def _resolve(
+        self, kind: str, list_candidates: Callable[[], list[Candidate]], text: str, field: str
+    ) -> str:
         if re.fullmatch(ID_PATTERN, text):
             return text
-        if kind not in self._candidates:
-            workspace_id = resolve_names.resolve_workspace(self._uow, self._project)
-            self._candidates[kind] = (
-                resolve_names.list_assignees(self._uow, workspace_id)
-                if kind == "person"
-                else resolve_names.list_labels(self._uow, workspace_id, self._project.project_id)
-            )
         is_caller = kind == "person" and resolve_names.is_caller(text)
-        id = self._uow.user_id if is_caller else resolve_one(text, self._candidates[kind], field)
+        id = self._uow.user_id if is_caller else resolve_one(text, list_candidates(), field)
         self._uow.record_dependency(f"{kind} in {field}", id)
         return id
 

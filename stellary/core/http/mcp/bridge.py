@@ -7,10 +7,10 @@ without AI clients does not need.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import mcp_types as types
@@ -34,7 +34,9 @@ INSTRUCTIONS = (
     "is then a proposal, and nothing has been changed yet."
 )
 _CLIENT = "stellary.client"
+T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
+Message = MutableMapping[str, Any]
 
 
 class Bridge:
@@ -56,65 +58,56 @@ class Bridge:
             on_list_tools=self._list,
             on_call_tool=self._call,
             on_list_resources=self._list_resources,
-            on_list_resource_templates=self._list_templates,
+            on_list_resource_templates=_always(
+                types.ListResourceTemplatesResult(resource_templates=resources.TEMPLATES)
+            ),
             on_read_resource=self._read,
-            on_list_prompts=self._list_prompts,
+            on_list_prompts=_always(types.ListPromptsResult(prompts=resources.PROMPTS)),
             on_get_prompt=self._get_prompt,
             get_tool_input_schema=self._find_schema,
         )
-        self._manager, self._streaming_manager = (
+        self._managers = [
             StreamableHTTPSessionManager(
-                server, stateless=True, json_response=is_whole, max_request_body_size=body_max
+                server, stateless=True, json_response=not streams, max_request_body_size=body_max
             )
-            for is_whole in (True, False)
-        )
+            for streams in (False, True)
+        ]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Answer requests while the context is open; unfinished ones are cancelled at its end."""
-        async with self._manager.run(), self._streaming_manager.run():
+        async with self._managers[False].run(), self._managers[True].run():
             yield
 
-    async def answer(self, request: RawRequest, client: McpClient) -> RawResponse:
+    async def answer(self, request: RawRequest, client: McpClient, *, streams: bool = False) -> RawResponse:
         """Return the response to a request.
 
         Args:
             request: The request, with its whole body.
             client: The client that has sent it.
+            streams: Whether the response is a stream of events, with the progress before the result. Default: False.
         """
-        response = _CollectedResponse()
-        body = _CompleteBody(request.body)
-        await self._manager.handle_request(_build_scope(request, client), body.receive, response.send)
-        return response.whole()
-
-    async def stream(self, request: RawRequest, client: McpClient) -> RawResponse:
-        """Return the response to a request as a stream of events, which may report progress before the result.
-
-        Args:
-            request: The request, with its whole body.
-            client: The client that has sent it.
-        """
-        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        handling = self._streaming_manager.handle_request(
-            _build_scope(request, client), _CompleteBody(request.body).receive, messages.put
-        )
-        task = asyncio.create_task(handling)
-        start = _CollectedResponse()
-        await start.send(await messages.get())
-
-        async def follow() -> AsyncGenerator[bytes]:
-            try:
-                more = True
-                while more:
-                    message = await messages.get()
-                    more = message.get("more_body", False)
-                    if message.get("body"):
-                        yield message["body"]
-            finally:
-                task.cancel()
-                await asyncio.wait({task})
-
-        return attrs.evolve(start.whole(), blocks=LiveBlocks(follow()))
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "path": request.path,
+            "query_string": b"",
+            "headers": [
+                (name.encode(), text.encode("latin-1", "replace")) for name, text in request.headers.items()
+            ],
+            _CLIENT: client,
+        }
+        messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        manager, body = self._managers[streams], _CompleteBody(request.body)
+        task = asyncio.create_task(manager.handle_request(scope, body.receive, messages.put))
+        task.add_done_callback(lambda _: messages.put_nowait(None))
+        blocks = _follow(task, messages)
+        start = await anext(blocks)
+        assert isinstance(start, RawResponse)
+        parts = (block async for block in blocks if isinstance(block, bytes))
+        if streams:
+            return attrs.evolve(start, blocks=LiveBlocks(parts))
+        return attrs.evolve(start, body=b"".join([part async for part in parts]))
 
     def _find_schema(self, name: str) -> Schema | None:
         tool = self._runner.tools.get(name)
@@ -147,20 +140,10 @@ class Bridge:
         cursor = None if params is None else params.cursor
         return await resources.list_resources(self._runner, _client(context), cursor)
 
-    async def _list_templates(
-        self, context: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListResourceTemplatesResult:
-        return types.ListResourceTemplatesResult(resource_templates=resources.TEMPLATES)
-
     async def _read(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         return await resources.read_resource(self._runner, _client(context), str(params.uri))
-
-    async def _list_prompts(
-        self, context: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListPromptsResult:
-        return types.ListPromptsResult(prompts=resources.PROMPTS)
 
     async def _get_prompt(
         self, context: Context, params: types.GetPromptRequestParams
@@ -168,22 +151,13 @@ class Bridge:
         return resources.build_prompt(params.name, params.arguments or {})
 
 
-def _build_scope(request: RawRequest, client: McpClient) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "http",
-        "path": request.path,
-        "raw_path": request.path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [
-            (name.encode(), text.encode("latin-1", "replace")) for name, text in request.headers.items()
-        ],
-        _CLIENT: client,
-    }
+def _always(result: T) -> Callable[[Context, object], Awaitable[T]]:
+    """Return a handler whose result is always the same."""
+
+    async def handle(context: Context, params: object) -> T:
+        return result
+
+    return handle
 
 
 def _client(context: Context) -> McpClient:
@@ -214,28 +188,25 @@ class _CompleteBody:
     def __init__(self, body: bytes) -> None:
         self._body: bytes | None = body
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self) -> Message:
         if self._body is None:
             await asyncio.Event().wait()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-class _CollectedResponse:
-    """A response that collects the messages of ASGI."""
-
-    def __init__(self) -> None:
-        self._status = 500
-        self._headers: dict[str, str] = {}
-        self._body = bytearray()
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = {name.decode(): text.decode() for name, text in message.get("headers", ())}
-        else:
-            self._body += message.get("body", b"")
-
-    def whole(self) -> RawResponse:
-        self._headers.pop("content-length", None)
-        return RawResponse(self._status, self._headers, bytes(self._body))
+async def _follow(
+    task: asyncio.Task[None], messages: asyncio.Queue[Message | None]
+) -> AsyncGenerator[RawResponse | bytes]:
+    """Yield the beginning of a response in the form of ASGI, and the blocks of its body. Its task ends with the generator."""
+    try:
+        while (message := await messages.get()) is not None:
+            if message["type"] == "http.response.start":
+                headers = {name.decode(): text.decode() for name, text in message.get("headers", ())}
+                headers.pop("content-length", None)
+                yield RawResponse(message["status"], headers)
+            elif message.get("body"):
+                yield message["body"]
+        await task
+    finally:
+        task.cancel()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 import orjson
@@ -74,7 +74,7 @@ class ToolResult:
     """
 
     texts: list[str]
-    data: dict[str, Any] | None
+    data: lean.Row | None
     failed: bool
 
 
@@ -121,7 +121,7 @@ class ToolRunner:
         return await self._threads.run("read", query, Owner(user=client.actor.user_id))
 
     async def call(
-        self, tool: Tool, client: McpClient, arguments: Mapping[str, Any], report: Report | None = None
+        self, tool: Tool, client: McpClient, arguments: Mapping[str, object], report: Report | None = None
     ) -> ToolResult:
         """Call a tool, and return its result; errors are results too.
 
@@ -138,10 +138,10 @@ class ToolRunner:
             answer = error_response(error, request_id)
         except Exception as error:  # noqa: BLE001 - the library would send its text to the client
             answer = error_response(convert_unexpected_error(error, request_id), request_id)
-        return _to_result(answer)
+        return _to_result(tool, answer)
 
     async def _answer(
-        self, tool: Tool, client: McpClient, arguments: Mapping[str, Any], report: Report | None
+        self, tool: Tool, client: McpClient, arguments: Mapping[str, object], report: Report | None
     ) -> RawResponse:
         params = dict(arguments)
         workspace = _check_workspace(client, _take(params, InWorkspace))
@@ -155,14 +155,12 @@ class ToolRunner:
         return answer
 
     async def _run_action(
-        self, tool: Tool, client: McpClient, params: dict[str, Any], workspace: str | None
+        self, tool: Tool, client: McpClient, params: lean.Row, workspace: str | None
     ) -> RawResponse:
-        present: action_calls.Presenter = action_calls.present_whole
+        fields = _take(params, OfLists).fields if tool.many else UNSET
+        present: action_calls.Presenter = partial(lean.shorten, tool.returns, fields or None)
         if tool.action is WHO_AM_I and client.workspace is not None:
             present = partial(keep_workspace, client.workspace)
-        elif tool.returns is not None:
-            fields = _take(params, OfLists).fields if tool.many else UNSET
-            present = partial(lean.shorten, tool.returns, None if fields is UNSET else fields)
         if tool.many and "limit" in wire_fields(tool.takes):
             params = {"limit": lean.ROWS, **params}
         request = RawRequest("POST", "/mcp", headers=client.headers)
@@ -197,7 +195,7 @@ class ToolRunner:
         return False
 
 
-def _take(arguments: dict[str, Any], params_class: type[R]) -> R:
+def _take(arguments: lean.Row, params_class: type[R]) -> R:
     """Take the parameters of a class out of the arguments of a tool."""
     names = wire_fields(params_class).keys() & arguments.keys()
     return load(params_class, {name: arguments.pop(name) for name in names})
@@ -212,19 +210,19 @@ def _check_workspace(client: McpClient, request: InWorkspace) -> str | None:
     return client.workspace
 
 
-def _to_result(answer: RawResponse) -> ToolResult:
-    data: dict[str, Any] | None = orjson.loads(answer.body)
-    if data is not None and answer.status >= 400:
-        return ToolResult([_sentence(data)], data, failed=True)
-    notes = [NEEDS_APPROVAL] if answer.status == 202 else []
+def _to_result(tool: Tool, answer: RawResponse) -> ToolResult:
+    data: lean.Row | None = orjson.loads(answer.body)
     if data is None:
-        text = NO_MISSION
-    else:
-        text = _to_table(data["items"], data.get("next")) if "items" in data else answer.body.decode()
-    return ToolResult([*notes, text], data, failed=False)
+        return ToolResult([NO_MISSION], data, failed=False)
+    if answer.status >= 400:
+        return ToolResult([f"{data['message']} ({data['code']})"], data, failed=True)
+    if answer.status == 200 and tool.many and tool.returns is not None:
+        return ToolResult([_to_table(data["items"], data.get("next"))], data, failed=False)
+    notes = [NEEDS_APPROVAL] if answer.status == 202 else []
+    return ToolResult([*notes, answer.body.decode()], data, failed=False)
 
 
-def _to_table(rows: Sequence[Mapping[str, Any]], next_page: str | None) -> str:
+def _to_table(rows: Sequence[lean.Row], next_page: str | None) -> str:
     """Return the rows of a list as a table with tabs, which costs a model less than JSON."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [names, *([_to_cell(row.get(name)) for name in names] for row in rows)]
@@ -232,12 +230,8 @@ def _to_table(rows: Sequence[Mapping[str, Any]], next_page: str | None) -> str:
     return "\n".join(["\t".join(line) for line in lines if line] + more) or "Nothing found."
 
 
-def _to_cell(cell: Any) -> str:
+def _to_cell(cell: object) -> str:
     if isinstance(cell, list) and all(isinstance(part, str) for part in cell):
         cell = ", ".join(cell)
     text = cell if isinstance(cell, str) else "" if cell is None else orjson.dumps(cell).decode()
     return " ".join(text.split())
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    return f"{error['message']} ({error['code']})"

@@ -116,7 +116,7 @@ class McpEndpoint:
         request = attrs.evolve(request, headers={**request.headers, "content-type": "application/json"})
         is_batch = request.headers.get("mcp-protocol-version", BATCH_VERSION) == BATCH_VERSION
         if not is_batch or not isinstance(message, list) or not message:
-            return await (bridge.stream if _asks_for_progress(message) else bridge.answer)(request, client)
+            return await bridge.answer(request, client, streams=_asks_for_progress(message))
         if len(message) > BATCH_MAX:
             return _not_json(Invalid(f"a batch has at most {BATCH_MAX} messages"))
         parts = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from itertools import product
 from urllib.parse import unquote
 
 import mcp_types as types
@@ -12,47 +13,44 @@ from mcp import MCPError
 
 from stellary.contract.paging import LIMIT_MAX
 from stellary.core.http.mcp.calling import McpClient, ToolRunner
+from stellary.core.http.mcp.lean import Row
 
 _MARKDOWN = "text/markdown"
 _URI = re.compile(r"stellary://([^/?#]+)/([^/?#]+)/(boards|cards|documents)/([^/?#]+)")
+_KINDS = {
+    "boards": "A board with its cards by column; id: the id or the key of the project.",
+    "cards": "A card with its checklist and its comments; id: the id or the key of the card.",
+    "documents": "A document; id: the id of the document.",
+}
+_LISTED = (("boards", "list_projects", "name"), ("documents", "list_documents", "title"))
 _LISTED_MAX = 100
 """The number of boards, and of documents, that the list of resources has of each workspace."""
 _CARD_FIELDS = ("column", "status", "assignee", "due", "priority")
 RESOURCE_NOT_FOUND = -32002
 TEMPLATES = [
     types.ResourceTemplate(
-        name=kind, uri_template=f"stellary://{{organization}}/{{workspace}}/{kind}/{{id}}", description=text,
+        name=kind,
+        uri_template=f"stellary://{{organization}}/{{workspace}}/{kind}/{{id}}",
+        description=description,
         mime_type=_MARKDOWN,
     )
-    for kind, text in (
-        ("boards", "A board with its cards by column; id: the id or the key of the project."),
-        ("cards", "A card with its checklist and its comments; id: the id or the key of the card."),
-        ("documents", "A document; id: the id of the document."),
-    )
-]  # fmt: skip
+    for kind, description in _KINDS.items()
+]
+_PROJECT = "The id, key or name of the project."
+_PLAN = """Plan the project {project} in Stellary. Its goal: {goal}
+
+1. Read the board with get_project_details and list_cards, and the documents with list_documents.
+2. Ask me about what is unclear: scope, dates, people.
+3. Propose phases with deliverables as a list, and wait for my approval.
+4. Create the cards with create_cards_bulk, each with a due date and a checklist; relate those that block others with add_relation."""
+_REVIEW = """Review the last seven days of the project {project} in Stellary.
+
+1. Read the cards that changed with list_cards (updatedSince), and those that are due or overdue (dueBefore).
+2. Tell me in a few sentences what was done, what is late, and what is blocked, with the keys of the cards.
+3. Propose at most five changes for the next week, and make only those that I approve."""
 _PROMPTS = {
-    "plan_project": (
-        "Plan a project on a board.",
-        {"goal": "What the project is to achieve.", "project": "The id, key or name of the project."},
-        (
-            "Plan the project {project} in Stellary. Its goal: {goal}\n\n"
-            "1. Read the board with get_project_details and list_cards, and the documents with list_documents.\n"
-            "2. Ask me about what is unclear: scope, dates, people.\n"
-            "3. Propose phases with deliverables as a list, and wait for my approval.\n"
-            "4. Create the cards with create_cards_bulk, each with a due date and a checklist, and relate those that block "
-            "others with add_relation."
-        ),
-    ),
-    "review_week": (
-        "Review the week of a project.",
-        {"project": "The id, key or name of the project."},
-        (
-            "Review the last seven days of the project {project} in Stellary.\n\n"
-            "1. Read the cards that changed with list_cards (updatedSince), and those that are due or overdue (dueBefore).\n"
-            "2. Tell me in a few sentences what was done, what is late, and what is blocked, with the keys of the cards.\n"
-            "3. Propose at most five changes for the next week, and make only those that I approve."
-        ),
-    ),
+    "plan_project": ("Plan a project.", {"goal": "What it is to achieve.", "project": _PROJECT}, _PLAN),
+    "review_week": ("Review the week of a project.", {"project": _PROJECT}, _REVIEW),
 }
 """The description, the arguments and the text of each prompt."""
 PROMPTS = [
@@ -105,25 +103,32 @@ async def list_resources(
         raise MCPError(types.INVALID_PARAMS, "The cursor is not valid")
     index = int(cursor or "0")
     caller = await runner.call(runner.tools["whoami"], client, {})
-    workspaces = [place["workspace"] for place in (caller.data or {}).get("workspaces", ())]
-    resources = []
-    for workspace in workspaces[index : index + 1]:
-        for kind, tool, name in (
-            ("boards", "list_projects", "name"),
-            ("documents", "list_documents", "title"),
-        ):
-            if tool not in runner.tools:
-                continue
-            arguments = {"workspace": workspace, "limit": _LISTED_MAX, "fields": ["id", name]}
-            result = await runner.call(runner.tools[tool], client, arguments)
-            resources += [
-                types.Resource(
-                    name=row[name], uri=f"stellary://{workspace}/{kind}/{row['id']}", mime_type=_MARKDOWN
-                )
-                for row in ({} if result.failed else result.data or {}).get("items", ())
-            ]
+    workspaces = (caller.data or {}).get("workspaces", [])
+    listed = []
+    for workspace, (kind, tool, name) in product(workspaces[index : index + 1], _LISTED):
+        arguments = {"workspace": workspace, "limit": _LISTED_MAX, "fields": ["id", name]}
+        rows = await _run(runner, client, tool, arguments, optional=True)
+        place = f"stellary://{workspace}/{kind}"
+        listed += [
+            types.Resource(name=row[name], uri=f"{place}/{row['id']}", mime_type=_MARKDOWN)
+            for row in rows["items"]
+        ]
     is_last = index + 1 >= len(workspaces)
-    return types.ListResourcesResult(resources=resources, next_cursor=None if is_last else str(index + 1))
+    return types.ListResourcesResult(resources=listed, next_cursor=None if is_last else str(index + 1))
+
+
+async def _run(
+    runner: ToolRunner, client: McpClient, name: str, arguments: Row, *, optional: bool = False
+) -> Row:
+    """Return the result of a tool that reads; if it is optional and the token does not permit it, an empty list."""
+    tool = runner.tools.get(name)
+    result = None if tool is None else await runner.call(tool, client, arguments)
+    if result is not None and not result.failed and result.data is not None:
+        return result.data
+    if optional:
+        return {"items": []}
+    problem = "This server does not offer such resources" if result is None else result.texts[0]
+    raise MCPError(RESOURCE_NOT_FOUND, problem)
 
 
 async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> types.ReadResourceResult:
@@ -140,26 +145,18 @@ async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> type
     match = _URI.fullmatch(uri)
     if match is None:
         raise MCPError(RESOURCE_NOT_FOUND, "There is no such resource; see resources/templates/list")
-    organization, workspace, kind, id = (unquote(part) for part in match.groups())
+    organization, workspace, kind, id = map(unquote, match.groups())
     place = {"workspace": f"{organization}/{workspace}"}
-
-    async def run(name: str, **arguments: object) -> dict[str, Any]:
-        if name not in runner.tools:
-            raise MCPError(RESOURCE_NOT_FOUND, "This server does not offer such resources")
-        result = await runner.call(runner.tools[name], client, {**place, **arguments})
-        if result.failed or result.data is None:
-            raise MCPError(RESOURCE_NOT_FOUND, result.texts[0], {"uri": uri})
-        return result.data
-
+    run = partial(_run, runner, client)
     if kind == "boards":
-        details = await run("get_project_details", projectId=id)
-        cards = await run("list_cards", projectId=id, archived=False, limit=LIMIT_MAX)
-        lines = _render_board(details, cards)
+        details = await run("get_project_details", {**place, "projectId": id})
+        filters = {"projectId": id, "archived": False, "limit": LIMIT_MAX}
+        lines = _render_board(details, await run("list_cards", {**place, **filters}))
     elif kind == "cards":
-        comments = await run("get_card_comments", cardId=id)
-        lines = _render_card(await run("get_card_details", cardId=id), comments)
+        card = await run("get_card_details", {**place, "cardId": id})
+        lines = _render_card(card, await run("get_card_comments", {**place, "cardId": id}))
     else:
-        document = await run("get_document", documentId=id)
+        document = await run("get_document", {**place, "documentId": id})
         lines = iter((f"# {document['title']}", "", document["content"]))
     text = "\n".join(lines)
     return types.ReadResourceResult(
@@ -167,7 +164,7 @@ async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> type
     )
 
 
-def _render_board(details: Mapping[str, Any], cards: Mapping[str, Any]) -> Iterator[str]:
+def _render_board(details: Row, cards: Row) -> Iterator[str]:
     yield f"# {details['project']['name']} ({details['project']['key']})"
     for column in dict.fromkeys(column["name"] for column in details["columns"]):
         yield from ("", f"## {column}", "")
@@ -180,12 +177,10 @@ def _render_board(details: Mapping[str, Any], cards: Mapping[str, Any]) -> Itera
         yield from ("", f"The board has more than these {LIMIT_MAX} cards.")
 
 
-def _render_card(card: Mapping[str, Any], comments: Mapping[str, Any]) -> Iterator[str]:
+def _render_card(card: Row, comments: Row) -> Iterator[str]:
     yield from (f"# {card['key']} {' '.join(card['title'].split())}", "")
-    labels = ", ".join(card["labels"])
-    for name, text in {**{name: card[name] for name in _CARD_FIELDS}, "labels": labels}.items():
-        if text:
-            yield f"- {name.capitalize()}: {text}"
+    fields = {name: card[name] for name in _CARD_FIELDS} | {"labels": ", ".join(card["labels"])}
+    yield from (f"- {name.capitalize()}: {text}" for name, text in fields.items() if text)
     if card["description"]:
         yield from ("", card["description"])
     if card["checklist"]:

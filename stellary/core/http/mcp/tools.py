@@ -27,48 +27,39 @@ FIELDS_MAX = 40
 _DESCRIPTIONS = {
     "limit": f"{ROWS} by default, at most {LIMIT_MAX}.",
     "cursor": "`next` of the page before.",
-    "projectId": "Id, key or name.",
-    "cardId": "Id, key or title.",
-    "targetCardId": "Id, key or title.",
-    "documentId": "Id or title.",
-    "parentId": "Id or title.",
-    "column": "Id or name.",
-    "targetColumn": "Id or name.",
-    "label": "Id or name.",
-    "labelId": "Id or name; null: no label.",
-    "agent": "Id or name.",
-    "itemId": "Id or title.",
-    "assigneeId": "Id, address, name or `me`; null: nobody.",
-    "startDate": "ISO date.",
-    "dueDate": "ISO date.",
     "fields": "Fields of each row.",
-    "before": "A card of the column.",
-    "after": "A card of the column.",
-    "content": "",
-    "order": "",
-    "archived": "",
-    "q": "",
-    "topLevel": "",
+    "projectId": "Id, key or name.",
+    "assigneeId": "Id, address, name or `me`; null: nobody.",
+    "labelId": "Id or name; null: no label.",
     "labelIds": "Names or ids.",
-    "customFields": "Values by id of the field.",
-    "checklist": "",
-    "detailLevel": "",
-    "intent": "",
-    "profile": "",
+    **dict.fromkeys(("column", "targetColumn", "label", "agent"), "Id or name."),
+    **dict.fromkeys(("cardId", "targetCardId"), "Id, key or title."),
+    **dict.fromkeys(("documentId", "parentId", "itemId"), "Id or title."),
+    **dict.fromkeys(("startDate", "dueDate"), "ISO date."),
+    **dict.fromkeys(("before", "after"), "A card of the column."),
+    **dict.fromkeys(("order", "archived", "q", "checklist", "content", "intent", "profile"), ""),
 }
-"""The descriptions of parameters that are the same in all tools. Others are described by the contract."""
-_HIDDEN = {
-    *("columnId", "scopeId", "customField", "checked"),
-    *("contextId", "contextType", "contentFormat", "authorId"),
-}
-_HIDDEN_IN = {"update_card": {"projectId", "order", "before", "after", "archived"}}
+"""The descriptions of parameters that are the same in all tools. Others are described by the contract, if briefly."""
+_OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
+_HIDDEN = [
+    "columnId",
+    "scopeId",
+    "customField",
+    "checked",
+    "contextId",
+    "contextType",
+    "contentFormat",
+    "authorId",
+]
+_HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
 """Parameters that tools take but do not list, in all tools and in one: others serve a model better."""
-_OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`true`|The id of an item|.*:$")
-_DESCRIPTION_MAX = 80
-_KEPT = ("type", "enum", "items", "properties", "required", "anyOf", "$ref", "additionalProperties")
+_KEPT = ("type", "enum", "$ref", "required")
 """The keywords of schemas that help a model; the server checks the others too."""
 _MAIN_FIELDS = ("id", "key", "title", "name")
 """The fields of results that the list of tools describes."""
+
+
+_WHO = "Tell who you are, your workspaces, and what your token permits."
 
 
 @request
@@ -161,56 +152,32 @@ def _changes(name: str) -> Tool:
     return _tool(name, adds=False, repeatable=True)
 
 
-WHO_AM_I: AnyAction = Action(
-    "whoami",
-    "Tell who you are, your workspaces, and what your token permits.",
-    Nothing,
-    MCP,
-    "board.read",
-    load_caller,
-)
+WHO_AM_I: AnyAction = Action("whoami", _WHO, Nothing, MCP, "board.read", load_caller)
 _NEXT = _adds("get_next_mission", for_agents=True)
-_ALL = (
-    Tool(
-        name=WHO_AM_I.name,
-        summary=WHO_AM_I.summary,
-        takes=Nothing,
-        action=WHO_AM_I,
-        adds=True,
-        repeatable=True,
+_READING = (
+    *("list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments"),
+    *("get_card_relations", "search", "list_documents", "get_document"),
+    *(
+        "get_pilotage_state",
+        "get_cockpit_dashboard",
+        "get_agent_status",
+        "list_pending_proposals",
+        "get_mission",
     ),
-    _reads("list_projects"),
-    _reads("get_project_details"),
-    _reads("list_cards"),
-    _reads("get_card_details"),
-    _reads("get_card_comments"),
-    _reads("get_card_relations"),
-    _adds("create_card"),
-    _adds("create_cards_bulk"),
-    _changes("move_card"),
-    _changes("update_card"),
-    _changes("assign_card"),
-    _changes("set_status"),
-    _changes("archive_card"),
-    _changes("add_label"),
-    _changes("remove_label"),
-    _adds("add_checklist_item"),
-    _changes("toggle_checklist_item"),
-    _adds("add_relation"),
-    _changes("remove_relation"),
-    _adds("add_comment"),
-    _reads("list_documents"),
-    _reads("get_document"),
-    _adds("create_document"),
-    _changes("update_document"),
-    _reads("get_pilotage_state"),
-    _reads("get_cockpit_dashboard"),
-    _adds("propose_action"),
-    _reads("search"),
-    _reads("get_agent_status"),
-    _reads("list_pending_proposals"),
-    _adds("run_mission"),
-    _reads("get_mission"),
+)
+_ADDING = (
+    *("create_card", "create_cards_bulk", "add_checklist_item", "add_relation", "add_comment"),
+    *("create_document", "propose_action", "run_mission"),
+)
+_CHANGING = (
+    *("update_card", "move_card", "assign_card", "set_status", "archive_card", "add_label", "remove_label"),
+    *("toggle_checklist_item", "remove_relation", "update_document"),
+)
+_ALL = (
+    Tool(name="whoami", summary=_WHO, takes=Nothing, action=WHO_AM_I, adds=True, repeatable=True),
+    *map(_reads, _READING),
+    *map(_adds, _ADDING),
+    *map(_changes, _CHANGING),
     _NEXT,
     attrs.evolve(
         _NEXT,
@@ -219,9 +186,7 @@ _ALL = (
         takes=WaitForMission,
         waits=True,
     ),
-    _adds("report_step", for_agents=True),
-    _adds("complete_mission", for_agents=True),
-    _adds("fail_mission", for_agents=True),
+    *(_adds(name, for_agents=True) for name in ("report_step", "complete_mission", "fail_mission")),
 )
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
 """The built-in tools by name, in the order in which they are listed."""
@@ -256,46 +221,33 @@ def input_schema(tool: Tool, has_workspaces: bool = True) -> Schema:
     shared = [*([OfLists] if tool.many else []), *([InWorkspace] if has_workspaces else [])]
     for params in (tool.takes, *shared):
         schemas.of(params)
-        params_schema = _shorten_schema(schemas.definitions.pop(params.__name__))
-        root["properties"] |= params_schema["properties"]
-        if "required" in params_schema:
-            root["required"] = params_schema["required"]
-    hidden = _HIDDEN_IN.get(tool.name, {"projectId"} if "cardId" in root["properties"] else ())
-    root["properties"] = {
-        name: schema for name, schema in root["properties"].items() if name not in (*_HIDDEN, *hidden)
-    }
-    if schemas.definitions:
-        root["$defs"] = {name: _shorten_schema(schema) for name, schema in schemas.definitions.items()}
-    return root
+        params_schema = _shorten(schemas.definitions.pop(params.__name__))
+        properties = root["properties"] | params_schema["properties"]
+        root = {**params_schema, **root, "properties": properties}
+    for name in _HIDDEN_IN.get(tool.name, ("projectId",) if "cardId" in root["properties"] else ()):
+        root["properties"].pop(name, None)
+    definitions = {name: _shorten(schema) for name, schema in schemas.definitions.items()}
+    return {**root, "$defs": definitions} if definitions else root
 
 
-def _shorten_schema(schema: Schema) -> Schema:
-    """Return a schema without what only a validator needs, and with short descriptions."""
-    short = {name: schema[name] for name in _KEPT if name in schema}
-    if short.get("additionalProperties") in (False, True):
-        del short["additionalProperties"]
-    if "properties" in short:
-        short["properties"] = {
-            name: _shorten_field(name, field)
-            for name, field in short["properties"].items()
-            if name not in _HIDDEN
-        }
-    if "items" in short:
-        short["items"] = _shorten_schema(short["items"])
-    if "anyOf" in short:
-        # A date, with or without a time, needs no alternatives.
-        alternatives = [_shorten_schema(part) for part in short.pop("anyOf")]
-        short |= {"anyOf": alternatives} if any(alternatives) else {}
-    return short
+def _shorten(schema: Schema, name: str = "") -> Schema:
+    """Return a schema without what only a validator needs, and with a short description.
 
-
-def _shorten_field(name: str, schema: Schema) -> Schema:
-    short = _shorten_schema(schema)
-    description = _DESCRIPTIONS.get(name)
-    if description is None:
-        description = re.split(r"(?<=[.;:])\s", schema.get("description", ""))[0].rstrip(";")
-        if _OBVIOUS.match(description) or len(description) > _DESCRIPTION_MAX:
-            description = ""
+    Args:
+        schema: The schema.
+        name: The name of the parameter that it describes. Default: none.
+    """
+    short = {keyword: schema[keyword] for keyword in _KEPT if keyword in schema}
+    if "properties" in schema:
+        fields = schema["properties"].items()
+        short["properties"] = {name: _shorten(field, name) for name, field in fields if name not in _HIDDEN}
+    if "items" in schema:
+        short["items"] = _shorten(schema["items"])
+    # A date, with or without a time, needs no alternatives.
+    if alternatives := list(filter(None, map(_shorten, schema.get("anyOf", ())))):
+        short["anyOf"] = alternatives
+    sentence = re.split(r"(?<=[.;:])\s", schema.get("description", ""))[0].rstrip(";") if name else ""
+    description = _DESCRIPTIONS.get(name, "" if _OBVIOUS.match(sentence) else sentence)
     return {**short, "description": description} if description else short
 
 
@@ -310,7 +262,5 @@ def output_schema(tool: Tool) -> Schema | None:
         return None
     if tool.many:
         return {"type": "object", "properties": {"items": {"type": "array"}}}
-    fields = wire_fields(tool.returns)
-    schemas = {name: Schemas().of(fields[name].type) for name in _MAIN_FIELDS if name in fields}
-    properties = {name: {"type": schema["type"]} for name, schema in schemas.items()}
-    return {"type": "object", "properties": properties} if properties else {"type": "object"}
+    fields = wire_fields(tool.returns).keys() & _MAIN_FIELDS
+    return {"type": "object", "properties": {name: {"type": "string"} for name in sorted(fields)}}
