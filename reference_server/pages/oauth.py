@@ -20,8 +20,8 @@ from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.errors import Invalid
 from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
-from stellary.core.accounts import connections
-from stellary.core.accounts.connections import ACCESS_LIFETIME, Grant, IssuedTokens
+from stellary.core.accounts import oauth_grants
+from stellary.core.accounts.oauth_grants import ACCESS_LIFETIME, GrantProof, IssuedTokens
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
@@ -153,9 +153,9 @@ def submit_consent(request: PageRequest, api: PageApi) -> RawResponse:
         return render_message(request, "This page has expired", sentence, status=400)
     if request.form.get("do") != "allow":
         return redirect(_lead_back(api, data, error="access_denied"))
-    grant = Grant(data["client_id"], data["redirect_uri"], data["code_challenge"])
+    grant = GrantProof(data["client_id"], data["redirect_uri"], data["code_challenge"])
     code = api.write(
-        lambda uow: connections.create_connection(uow, data["name"], data["scopes"].split(), grant),
+        lambda uow: oauth_grants.create_grant(uow, data["name"], data["scopes"].split(), grant),
         as_user=True,
     )
     return redirect(_lead_back(api, data, code=code))
@@ -171,10 +171,10 @@ def issue_tokens(request: PageRequest, api: PageApi) -> RawResponse:
         return _refuse("invalid_target", f"resource must be {_resource(api)}")
     if kind == "authorization_code":
         proof = form.get("redirect_uri", ""), form.get("code_verifier", "")
-        issued = api.write(lambda uow: connections.redeem_code(uow, form.get("code", ""), client_id, *proof))
+        issued = api.write(lambda uow: oauth_grants.redeem_code(uow, form.get("code", ""), client_id, *proof))
     elif kind == "refresh_token":
         secret = form.get("refresh_token", "")
-        issued = api.write(lambda uow: connections.refresh_tokens(uow, secret, client_id))
+        issued = api.write(lambda uow: oauth_grants.refresh_tokens(uow, secret, client_id))
     else:
         return _refuse("unsupported_grant_type", f"grant_type must be one of {', '.join(_GRANT_TYPES)}")
     if issued is None:
@@ -183,9 +183,9 @@ def issue_tokens(request: PageRequest, api: PageApi) -> RawResponse:
 
 
 def revoke_token(request: PageRequest, api: PageApi) -> RawResponse:
-    """End the connection that a token belongs to (RFC 7009). An unknown token is no error."""
+    """End the grant that a token belongs to (RFC 7009). An unknown token is no error."""
     form = _read_form(request)
-    api.write(lambda uow: connections.end_connection(uow, form.get("token", "")))
+    api.write(lambda uow: oauth_grants.end_grant(uow, form.get("token", "")))
     return _respond({})
 
 
@@ -233,7 +233,7 @@ def _is_safe(uri: object) -> bool:
 def _is_registered(uri: str, registered: Sequence[str]) -> bool:
     """Return whether a redirect URI is registered. The port of a loopback host may be another one (RFC 8252)."""
     return _is_safe(uri) and _LOOPBACK.sub(r"\1", uri) in [
-        _LOOPBACK.sub(r"\1", known) for known in registered
+        _LOOPBACK.sub(r"\1", allowed_uri) for allowed_uri in registered
     ]
 
 

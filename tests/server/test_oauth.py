@@ -390,7 +390,7 @@ def test_code_expires_and_is_not_listed(program):
     assert "Helper" not in text_of(program.server.ask("GET", "/my-tokens", cookie=program.session))
 
 
-def test_second_use_of_a_code_ends_the_connection(server, program):
+def test_second_use_of_a_code_ends_the_grant(server, program):
     code = program.get_code()
     tokens = program.ask_tokens(code=code).json
     assert is_accepted(server, tokens)
@@ -399,7 +399,7 @@ def test_second_use_of_a_code_ends_the_connection(server, program):
     assert program.refresh(tokens["refresh_token"]).json["error"] == "invalid_grant"
 
 
-def test_refresh_replaces_both_tokens_and_reuse_ends_the_connection(server, program, tokens):
+def test_refresh_replaces_both_tokens_and_reuse_ends_the_grant(server, program, tokens):
     renewed = program.refresh(tokens["refresh_token"]).json
     assert (is_accepted(server, renewed), is_accepted(server, tokens)) == (True, False)
     assert renewed["scope"] == tokens["scope"]
@@ -414,24 +414,33 @@ def test_of_two_refreshes_at_once_one_succeeds(program, tokens):
     assert sorted(reply.status for reply in replies) == [200, 400]
 
 
-def test_connection_ends_without_renewal(program, tokens):
+def test_grant_ends_without_renewal(program, tokens):
     program.server.core.env.clock.advance(timedelta(days=31))
     assert program.refresh(tokens["refresh_token"]).json["error"] == "invalid_grant"
 
 
 @for_each("name", ["access_token", "refresh_token"])
-def test_program_revokes_its_connection(server, program, name):
+def test_program_revokes_its_grant(server, program, name):
     tokens = program.ask_tokens(code=program.get_code()).json
-    own = server.ask("POST", "/api-tokens", {"name": "own"}, program.session.partition("=")[2]).json
-    for token in (tokens[name], own["token"], "x"):
+    login_token = server.ask("POST", "/api-tokens", {"name": "own"}, program.session.partition("=")[2]).json
+    for token in (tokens[name], login_token["token"], "x"):
         form = urlencode({"token": token}).encode()
         assert server.ask("POST", "/oauth/revoke", form, content_type=FORM).status == 200
     assert not is_accepted(server, tokens)
     assert program.refresh(tokens["refresh_token"]).status == 400
-    assert is_accepted(server, {"access_token": own["token"]})
+    assert is_accepted(server, {"access_token": login_token["token"]})
 
 
-def test_user_revokes_a_connection_on_the_page_of_tokens(server, program, tokens):
+def test_api_token_cannot_consent(program):
+    login = program.session.partition("=")[2]
+    login_token = program.server.ask(
+        "POST", "/api-tokens", {"name": "x", "scopes": ["account:read"]}, login
+    ).json
+    program.session = f"stellary_session={login_token['token']}"
+    assert program.decide(program.open_consent()).status == 403
+
+
+def test_user_revokes_a_grant_on_the_page_of_tokens(server, program, tokens):
     page = server.ask("GET", "/my-tokens", cookie=program.session)
     assert "Revoke Helper (synth_" in text_of(page)
     fields = dict(re.findall(r'name="(formToken|revoke)" value="([^"]*)"', page.body.decode()))
@@ -441,7 +450,7 @@ def test_user_revokes_a_connection_on_the_page_of_tokens(server, program, tokens
     assert program.refresh(tokens["refresh_token"]).json["error"] == "invalid_grant"
 
 
-def test_connections_count_among_the_tokens_of_a_user(server, program):
+def test_grants_count_among_the_tokens_of_a_user(server, program):
     login = program.session.partition("=")[2]
     for _ in range(99):
         server.ask("POST", "/api-tokens", {"name": "x"}, login)

@@ -42,9 +42,9 @@ class ApiTokenColumns(TypedDict):
     token_digest: str
 
 
-_OF_CONNECTIONS = ("grant_digests", "renewals", "renewable_until")
-"""The columns of ``connections``."""
-_TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns, internal=_OF_CONNECTIONS)
+_OF_GRANTS = ("grant_digests", "renewals", "renewable_until")
+"""The columns of ``oauth_grants``."""
+_TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns, internal=_OF_GRANTS)
 _COUNT_LIVE = select(func.count()).where(
     api_tokens.c.user_id == bindparam("_user_id"),
     or_(
@@ -57,7 +57,7 @@ _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(
     ApiTokenRow,
-    # A connection is listed once its code has been used.
+    # A grant is listed once its code has been used.
     select(api_tokens).where(
         api_tokens.c.user_id == bindparam("_user_id"),
         or_(api_tokens.c.renewals.is_(None), api_tokens.c.renewals > 0),

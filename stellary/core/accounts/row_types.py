@@ -247,8 +247,8 @@ class ApiTokenRow(RowType):
     created_at: datetime
 
 
-class ConnectionRow(RowType):
-    """The API token of a connection, which its program renews."""
+class OAuthGrantRow(RowType):
+    """The API token of an OAuth grant, which its program renews."""
 
     scopes: list[TokenScope]
     grant_digests: dict[str, str]

@@ -136,7 +136,7 @@ api_tokens = Table(
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
-    # Of a connection, which its program renews: see ``connections``. Null for other tokens.
+    # Of an OAuth grant, which its program renews: see ``oauth_grants``. Null for other tokens.
     Column("grant_digests", Json),
     Column("renewals", Integer),
     Column("renewable_until", UtcDateTime, index=True),

@@ -1,4 +1,4 @@
-"""Connections: API tokens that programs renew."""
+"""OAuth grants: API tokens that programs renew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = "0100"
 
 
 def upgrade() -> None:
-    """Add the columns of connections."""
+    """Add the columns of OAuth grants."""
     add_column("stellary_api_tokens", sa.Column("grant_digests", sa.Text()))
     add_column("stellary_api_tokens", sa.Column("renewals", sa.Integer()))
     add_column("stellary_api_tokens", sa.Column("renewable_until", sa.DateTime(timezone=True)))
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Delete the connections, whose tokens would no longer end, and their columns."""
+    """Delete the OAuth grants, whose tokens would no longer end, and their columns."""
     op.execute("DELETE FROM stellary_api_tokens WHERE renewals IS NOT NULL")
     op.drop_index("ix_stellary_api_tokens_renewable_until", "stellary_api_tokens")
     for name in ("renewable_until", "renewals", "grant_digests"):

@@ -1,8 +1,8 @@
-"""Connections: API tokens that a user grants to a program by OAuth, and that the program renews.
+"""OAuth grants: API tokens that a user lets a program have by OAuth, and that the program renews.
 
-A connection is one row of the API tokens. The program first has a code, then an access token and a refresh token, both of
+A grant is one row of the API tokens. The program first has a code, then an access token and a refresh token, both of
 which each refresh replaces. Codes and refresh tokens are signed, and name the row and how often it was renewed; so an old
-one is recognised without being stored, and its use ends the connection: either the program or a thief has used it before.
+one is recognised without being stored, and its use ends the grant: either the program or a thief has used it before.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import attrs
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
+from stellary.contract.policies import PERSON_ONLY
 from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.row_types import ConnectionRow
+from stellary.core.accounts.row_types import OAuthGrantRow
 from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.accounts.tokens import digest, new_api_token, new_secret
 from stellary.core.db.row_types import Query
@@ -30,7 +31,7 @@ from stellary.core.kernel.unit import UnitOfWork
 CODE_LIFETIME = timedelta(minutes=1)
 ACCESS_LIFETIME = timedelta(hours=1)
 IDLE_LIFETIME = timedelta(days=30)
-"""The time after which a connection that is not renewed ends."""
+"""The time after which a grant that is not renewed ends."""
 _COLUMNS = (
     api_tokens.c.scopes,
     api_tokens.c.grant_digests,
@@ -38,7 +39,7 @@ _COLUMNS = (
     api_tokens.c.renewable_until,
 )
 _ROW = Query(
-    ConnectionRow,
+    OAuthGrantRow,
     select(*_COLUMNS)
     .join_from(api_tokens, users)
     .where(
@@ -55,12 +56,12 @@ _END = delete(api_tokens).where(
     or_(api_tokens.c.id == bindparam("_id"), api_tokens.c.token_digest == bindparam("_digest")),
 )
 RETENTION = RetentionRule(api_tokens, api_tokens.c.renewable_until)
-"""The rule for codes that were not used, and for connections that were not renewed."""
+"""The rule for codes that were not used, and for grants that were not renewed."""
 
 
 @attrs.frozen
-class Grant:
-    """What a program must repeat to get the tokens of a connection.
+class GrantProof:
+    """The values that a program must repeat to get the tokens of a grant.
 
     Attributes:
         client_id: The id of the program.
@@ -79,25 +80,28 @@ class Grant:
 
 @attrs.frozen
 class IssuedTokens:
-    """The tokens of a connection."""
+    """The tokens of a grant."""
 
     access_token: str = attrs.field(repr=False)
     refresh_token: str = attrs.field(repr=False)
     scopes: list[TokenScope]
 
 
-def create_connection(uow: UnitOfWork, name: str, scopes: Collection[str], grant: Grant) -> str:
-    """Create a connection of the caller, and return its code.
+def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: GrantProof) -> str:
+    """Create a grant of the caller, and return its code.
 
     Args:
         uow: A unit that may write, on behalf of a user who has logged in.
         name: The name of the program.
         scopes: The granted scopes.
-        grant: What the program must repeat.
+        proof: What the program must repeat.
 
     Raises:
+        Forbidden: The caller uses an API token.
         Conflict: The caller has too many tokens.
     """
+    # Otherwise a token could create one with more scopes.
+    uow.actor.require(PERSON_ONLY)
     lock_caller(uow)
     check_room(uow)
     id = uow.new_id()
@@ -111,7 +115,7 @@ def create_connection(uow: UnitOfWork, name: str, scopes: Collection[str], grant
         "scopes": [scope for scope in TOKEN_SCOPES if scope in scopes],
         "expires_at": uow.now,
         "created_at": uow.now,
-        "grant_digests": grant.digest(),
+        "grant_digests": proof.digest(),
         "renewals": 0,
         "renewable_until": uow.now + CODE_LIFETIME,
     }
@@ -122,7 +126,7 @@ def create_connection(uow: UnitOfWork, name: str, scopes: Collection[str], grant
 def redeem_code(
     uow: UnitOfWork, code: str, client_id: str, redirect_uri: str, verifier: str
 ) -> IssuedTokens | None:
-    """Return the first tokens of a connection; None if the code is not valid, which ends the connection.
+    """Return the first tokens of a grant; None if the code is not valid, which ends the grant.
 
     Args:
         uow: A unit that may write.
@@ -133,22 +137,22 @@ def redeem_code(
     """
     sha256 = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
     challenge = base64.urlsafe_b64encode(sha256).decode().rstrip("=")
-    return _renew(uow, code, Grant(client_id, redirect_uri, challenge), is_code=True)
+    return _renew(uow, code, GrantProof(client_id, redirect_uri, challenge), is_code=True)
 
 
 def refresh_tokens(uow: UnitOfWork, refresh_token: str, client_id: str) -> IssuedTokens | None:
-    """Return new tokens of a connection; None if the refresh token is not valid, which ends the connection.
+    """Return new tokens of a grant; None if the refresh token is not valid, which ends the grant.
 
     Args:
         uow: A unit that may write.
         refresh_token: The refresh token.
         client_id: The id of the program.
     """
-    return _renew(uow, refresh_token, Grant(client_id, "", ""), is_code=False)
+    return _renew(uow, refresh_token, GrantProof(client_id, "", ""), is_code=False)
 
 
-def end_connection(uow: UnitOfWork, token: str) -> None:
-    """End the connection that an access token or a refresh token belongs to, if there is one.
+def end_grant(uow: UnitOfWork, token: str) -> None:
+    """End the grant that an access token or a refresh token belongs to, if there is one.
 
     Args:
         uow: A unit that may write.
@@ -158,19 +162,19 @@ def end_connection(uow: UnitOfWork, token: str) -> None:
     uow.send_on_commit(ACCESS)
 
 
-def _renew(uow: UnitOfWork, secret: str, grant: Grant, *, is_code: bool) -> IssuedTokens | None:
+def _renew(uow: UnitOfWork, secret: str, proof: GrantProof, *, is_code: bool) -> IssuedTokens | None:
     id, renewals = _read(uow, secret)
     row = _ROW.first(uow.connection, {"_id": id})
     if row is None:
         return None
-    stored, given = row.grant_digests, grant.digest()
+    stored, sent = row.grant_digests, proof.digest()
     is_valid = (
         (renewals == row.renewals and is_code == (renewals == 0) and row.renewable_until > uow.now)
-        and stored["client"] == given["client"]
-        and (not is_code or stored["code"] == given["code"])
+        and stored["client"] == sent["client"]
+        and (not is_code or stored["code"] == sent["code"])
     )
     if not is_valid:
-        end_connection(uow, secret)
+        end_grant(uow, secret)
         return None
     access_token = new_api_token()
     change = {
@@ -187,7 +191,7 @@ def _renew(uow: UnitOfWork, secret: str, grant: Grant, *, is_code: bool) -> Issu
 
 def _sign(uow: UnitOfWork, id: str, renewals: int) -> str:
     text = f"{id}.{renewals}"
-    return f"{text}.{uow.env.signer.derive('connection', text).hex()}"
+    return f"{text}.{uow.env.signer.derive('oauth-grant', text).hex()}"
 
 
 def _read(uow: UnitOfWork, secret: str) -> tuple[str, int]:
