@@ -71,6 +71,7 @@ def test_new_database_equals_a_migrated_one(empty_url, new_url):
     assert read_schema(empty_url) == read_schema(new_url)
 
 
+@pytest.mark.slow("walks through all migrations")
 def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version):
     next_version.use_all_operations()
     upgrade_to(empty_url, "0100")

@@ -165,15 +165,12 @@ def end_grant(uow: UnitOfWork, token: str) -> None:
 def _renew(uow: UnitOfWork, secret: str, proof: GrantProof, *, is_code: bool) -> IssuedTokens | None:
     id, renewals = _read(uow, secret)
     row = _ROW.first(uow.connection, {"_id": id})
-    if row is None:
+    if row is None or row.grant_digests is None or row.renewable_until is None:
         return None
-    stored, sent = row.grant_digests, proof.digest()
-    is_valid = (
-        (renewals == row.renewals and is_code == (renewals == 0) and row.renewable_until > uow.now)
-        and stored["client"] == sent["client"]
-        and (not is_code or stored["code"] == sent["code"])
-    )
-    if not is_valid:
+    sent = proof.digest()
+    compared = sent if is_code else {"client": sent["client"]}
+    is_current = renewals == row.renewals and is_code == (renewals == 0) and row.renewable_until > uow.now
+    if not is_current or not compared.items() <= row.grant_digests.items():
         end_grant(uow, secret)
         return None
     access_token = new_api_token()
@@ -181,12 +178,12 @@ def _renew(uow: UnitOfWork, secret: str, proof: GrantProof, *, is_code: bool) ->
         "prefix": access_token[:PREFIX_LENGTH],
         "token_digest": digest(access_token),
         "expires_at": uow.now + ACCESS_LIFETIME,
-        "renewals": row.renewals + 1,
+        "renewals": renewals + 1,
         "renewable_until": uow.now + IDLE_LIFETIME,
     }
-    uow.connection.execute(_RENEW.values(change), {"_id": id})
+    uow.connection.execute(_RENEW, {**change, "_id": id})
     uow.send_on_commit(ACCESS)
-    return IssuedTokens(access_token, _sign(uow, id, row.renewals + 1), row.scopes)
+    return IssuedTokens(access_token, _sign(uow, id, renewals + 1), row.scopes)
 
 
 def _sign(uow: UnitOfWork, id: str, renewals: int) -> str:

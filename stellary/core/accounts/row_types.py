@@ -251,9 +251,9 @@ class OAuthGrantRow(RowType):
     """The API token of an OAuth grant, which its program renews."""
 
     scopes: list[TokenScope]
-    grant_digests: dict[str, str]
-    renewals: int
-    renewable_until: datetime
+    grant_digests: dict[str, str] | None
+    renewals: int | None
+    renewable_until: datetime | None
 
 
 class LoginAttemptsRow(RowType):

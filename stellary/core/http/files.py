@@ -89,8 +89,8 @@ class Files:
             async with asyncio.timeout(SEND_SECONDS):
                 if isinstance(blocks, LiveBlocks):
                     async with aclosing(blocks.arriving) as arriving:
-                        async for block in arriving:
-                            await write(block)
+                        async for arrived in arriving:
+                            await write(arrived)
                     return True
                 while (block := await self._threads.files.run(lambda: next(blocks, None))) is not None:
                     await write(block)

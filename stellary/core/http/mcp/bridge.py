@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import mcp_types as types
@@ -98,16 +98,16 @@ class Bridge:
             _CLIENT: client,
         }
         messages: asyncio.Queue[Message | None] = asyncio.Queue()
-        manager, body = self._managers[streams], _CompleteBody(request.body)
-        task = asyncio.create_task(manager.handle_request(scope, body.receive, messages.put))
+        manager, source = self._managers[streams], _CompleteBody(request.body)
+        task = asyncio.create_task(manager.handle_request(scope, source.receive, messages.put))
         task.add_done_callback(lambda _: messages.put_nowait(None))
-        blocks = _follow(task, messages)
-        start = await anext(blocks)
-        assert isinstance(start, RawResponse)
-        parts = (block async for block in blocks if isinstance(block, bytes))
+        parts = _follow(task, messages)
+        start = cast("RawResponse", await anext(parts))
+        body = cast("AsyncGenerator[bytes]", parts)
         if streams:
-            return attrs.evolve(start, blocks=LiveBlocks(parts))
-        return attrs.evolve(start, body=b"".join([part async for part in parts]))
+            return attrs.evolve(start, blocks=LiveBlocks(body))
+        async with aclosing(body):
+            return attrs.evolve(start, body=b"".join([block async for block in body]))
 
     def _find_schema(self, name: str) -> Schema | None:
         tool = self._runner.tools.get(name)

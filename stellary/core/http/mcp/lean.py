@@ -68,10 +68,10 @@ def shorten(
     if item_class is None or not isinstance(result, (Listing, list)) or not isinstance(whole, dict):
         return whole
     names = list(dict.fromkeys((*FIELDS.get(item_class, ()), *wire_fields(item_class))))
-    for index, name in enumerate(fields or ()):
+    chosen = FIELDS.get(item_class, names) if fields is None else fields
+    for index, name in enumerate(chosen):
         if name not in names:
             raise invalid((f"fields[{index}]", f"must be one of {', '.join(names)}"))
-    chosen = fields or FIELDS.get(item_class, names)
     rows = _build_rows(uow, ref, whole["items"])
     lean = [{name: row[name] for name in chosen if row[name] not in (None, False, "", [])} for row in rows]
     return {**whole, "items": lean}

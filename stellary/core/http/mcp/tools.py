@@ -218,8 +218,9 @@ def input_schema(tool: Tool, has_workspaces: bool = True) -> Schema:
     """
     schemas = Schemas("#/$defs/")
     root: Schema = {"type": "object", "properties": {}}
-    shared = [*([OfLists] if tool.many else []), *([InWorkspace] if has_workspaces else [])]
-    for params in (tool.takes, *shared):
+    for params, is_taken in ((tool.takes, True), (OfLists, tool.many), (InWorkspace, has_workspaces)):
+        if not is_taken:
+            continue
         schemas.of(params)
         params_schema = _shorten(schemas.definitions.pop(params.__name__))
         properties = root["properties"] | params_schema["properties"]

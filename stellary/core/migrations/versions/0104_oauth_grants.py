@@ -8,7 +8,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index
 
 revision = "0104"
-down_revision = "0100"
+down_revision = "0103"
 
 
 def upgrade() -> None:

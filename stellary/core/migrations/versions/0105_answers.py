@@ -11,7 +11,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column
 
 revision = "0105"
-down_revision = "0103"
+down_revision = "0104"
 
 _TABLE = "stellary_agent_missions"
 
