@@ -108,15 +108,16 @@ class PageHandlers:
             browser = bound or secrets.token_urlsafe(24)
             form_token = self._core.env.signer.derive("form", browser).hex()
             request = attrs.evolve(request, form_token=form_token)
-            if page_function in PROGRAM_ENDPOINTS.values():
-                body = await RequestBody(context, PASSWORD.size).read_small()
-                content_type = context.headers.get("content-type", "")
-                request = attrs.evolve(request, content_type=content_type, body=body or b"")
-            elif context.method == "POST":
-                check_same_site(context.headers, (read_origin(self._core.env.public_url),))
-                body = await RequestBody(context, PASSWORD.size).read_small()
-                request = attrs.evolve(request, form=parse_form(context.headers, body or b""))
-                request.check_form_token()
+            is_program = page_function in PROGRAM_ENDPOINTS.values()
+            if context.method == "POST":
+                if not is_program:
+                    check_same_site(context.headers, (read_origin(self._core.env.public_url),))
+                body = await RequestBody(context, PASSWORD.size).read_small() or b""
+                is_json = context.headers.get("content-type", "").startswith("application/json")
+                form = {} if is_program and is_json else parse_form(context.headers, body)
+                request = attrs.evolve(request, form=form, body=body)
+                if not is_program:
+                    request.check_form_token()
             actor = None
             if request.session is None and context.identify is not None:
                 actor = await context.identify()

@@ -14,14 +14,14 @@ import orjson
 
 from reference_server.pages.account import load_user
 from reference_server.pages.rendering import build_headers, redirect, render_message, render_page
-from reference_server.pages.requests import PageApi, PageRequest, parse_form
+from reference_server.pages.requests import PageApi, PageRequest
 from reference_server.pages.sessions import render_sign_in
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.errors import Invalid
 from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
 from stellary.core.accounts import oauth_grants
-from stellary.core.accounts.oauth_grants import ACCESS_LIFETIME, GrantProof, IssuedTokens
+from stellary.core.accounts.oauth_grants import digest_proof
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 AUTHORIZE_PATH, TOKEN_PATH = "/oauth/authorize", "/oauth/token"
@@ -153,9 +153,9 @@ def submit_consent(request: PageRequest, api: PageApi) -> RawResponse:
         return render_message(request, "This page has expired", sentence, status=400)
     if request.form.get("do") != "allow":
         return redirect(_lead_back(api, data, error="access_denied"))
-    grant = GrantProof(data["client_id"], data["redirect_uri"], data["code_challenge"])
+    proof = digest_proof(data["client_id"], data["redirect_uri"], data["code_challenge"])
     code = api.write(
-        lambda uow: oauth_grants.create_grant(uow, data["name"], data["scopes"].split(), grant),
+        lambda uow: oauth_grants.create_grant(uow, data["name"], data["scopes"].split(), proof),
         as_user=True,
     )
     return redirect(_lead_back(api, data, code=code))
@@ -163,7 +163,7 @@ def submit_consent(request: PageRequest, api: PageApi) -> RawResponse:
 
 def issue_tokens(request: PageRequest, api: PageApi) -> RawResponse:
     """Return an access token and a refresh token for a code, or for the last refresh token."""
-    form = _read_form(request)
+    form = request.form
     client_id, kind = form.get("client_id", ""), form.get("grant_type")
     if api.unseal(_CLIENT, client_id) is None:
         return _refuse("invalid_client", "register the program again", 401)
@@ -179,28 +179,13 @@ def issue_tokens(request: PageRequest, api: PageApi) -> RawResponse:
         return _refuse("unsupported_grant_type", f"grant_type must be one of {', '.join(_GRANT_TYPES)}")
     if issued is None:
         return _refuse("invalid_grant", "it is not valid, has expired, or was used before")
-    return _respond(_to_body(issued))
+    return _respond(issued)
 
 
 def revoke_token(request: PageRequest, api: PageApi) -> RawResponse:
     """End the grant that a token belongs to (RFC 7009). An unknown token is no error."""
-    form = _read_form(request)
-    api.write(lambda uow: oauth_grants.end_grant(uow, form.get("token", "")))
+    api.write(lambda uow: oauth_grants.end_grant(uow, request.form.get("token", "")))
     return _respond({})
-
-
-def _to_body(issued: IssuedTokens) -> dict[str, object]:
-    return {
-        "access_token": issued.access_token,
-        "token_type": "Bearer",
-        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
-        "refresh_token": issued.refresh_token,
-        "scope": " ".join(issued.scopes),
-    }
-
-
-def _read_form(request: PageRequest) -> dict[str, str]:
-    return parse_form({"content-type": request.content_type}, request.body)
 
 
 def _find_problem(query: Mapping[str, str], scopes: Sequence[str], api: PageApi) -> tuple[str, str] | None:

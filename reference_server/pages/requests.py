@@ -55,7 +55,7 @@ class PageRequest:
         cookies: The ``Cookie`` header.
         provider: The name of the OpenID Connect provider; None without one.
         form_token: The token of the forms of this browser.
-        content_type, body: The body of a program's request.
+        body: The body of a program's request.
     """
 
     prefix: str
@@ -68,7 +68,6 @@ class PageRequest:
     cookies: str = attrs.field(default="", repr=False)
     provider: str | None = None
     form_token: str = attrs.field(default="", repr=False)
-    content_type: str = ""
     body: bytes = attrs.field(default=b"", repr=False)
 
     @property

@@ -350,6 +350,17 @@ def test_token_has_the_scopes_that_the_user_allowed(server, tokens):
     assert not is_accepted(server, tokens)
 
 
+@for_each(
+    "body", [b"", b"\xff", b"a" * 20_000, b"&".join([b"a=b"] * 30), b"token=%00&code=%00&refresh_token=1.1.1"]
+)
+def test_hostile_bodies_are_refused(server, body):
+    for path in ("/oauth/token", "/oauth/revoke", "/oauth/register"):
+        for media in (FORM, "application/json", "text/plain"):
+            reply = server.ask("POST", path, body, content_type=media)
+            assert reply.status < 500
+            assert reply.headers["content-type"] == "application/json"
+
+
 def test_port_of_a_loopback_address_may_vary(program):
     other = REDIRECT.replace("9000", "40000")
     code = program.get_code(redirect_uri=other)

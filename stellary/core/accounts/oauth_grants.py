@@ -10,13 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-import attrs
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
+from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.policies import PERSON_ONLY
 from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
 from stellary.core.accounts.locks import lock_caller
@@ -28,73 +27,48 @@ from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
+Tokens = dict[str, str | int]
 CODE_LIFETIME = timedelta(minutes=1)
 ACCESS_LIFETIME = timedelta(hours=1)
 IDLE_LIFETIME = timedelta(days=30)
 """The time after which a grant that is not renewed ends."""
-_COLUMNS = (
-    api_tokens.c.scopes,
-    api_tokens.c.grant_digests,
-    api_tokens.c.renewals,
-    api_tokens.c.renewable_until,
-)
+_c = api_tokens.c
 _ROW = Query(
     OAuthGrantRow,
-    select(*_COLUMNS)
+    select(_c.scopes, _c.grant_digests, _c.renewals, _c.renewable_until)
     .join_from(api_tokens, users)
-    .where(
-        api_tokens.c.id == bindparam("_id"),
-        api_tokens.c.renewals.is_not(None),
-        users.c.deactivated_at.is_(None),
-    )
+    .where(_c.id == bindparam("_id"), _c.renewals.is_not(None), users.c.deactivated_at.is_(None))
     .with_for_update(of=api_tokens),
 )
 _INSERT = insert(api_tokens)
-_RENEW = update(api_tokens).where(api_tokens.c.id == bindparam("_id"))
+_RENEW = update(api_tokens).where(_c.id == bindparam("_id"))
 _END = delete(api_tokens).where(
-    api_tokens.c.renewals.is_not(None),
-    or_(api_tokens.c.id == bindparam("_id"), api_tokens.c.token_digest == bindparam("_digest")),
+    _c.renewals.is_not(None),
+    or_(_c.id == bindparam("_id"), _c.token_digest == bindparam("_digest")),
 )
-RETENTION = RetentionRule(api_tokens, api_tokens.c.renewable_until)
+RETENTION = RetentionRule(api_tokens, _c.renewable_until)
 """The rule for codes that were not used, and for grants that were not renewed."""
 
 
-@attrs.frozen
-class GrantProof:
-    """The values that a program must repeat to get the tokens of a grant.
+def digest_proof(client_id: str, redirect_uri: str, challenge: str) -> dict[str, str]:
+    """Return the digests of what a program must repeat to get the tokens of a grant.
 
-    Attributes:
+    Args:
         client_id: The id of the program.
         redirect_uri: The address to which the code was sent.
         challenge: The S256 challenge of PKCE.
     """
-
-    client_id: str
-    redirect_uri: str
-    challenge: str
-
-    def digest(self) -> dict[str, str]:
-        """Return the digests that are stored."""
-        return {"client": digest(self.client_id), "code": digest(f"{self.challenge} {self.redirect_uri}")}
+    return {"client": digest(client_id), "code": digest(f"{challenge} {redirect_uri}")}
 
 
-@attrs.frozen
-class IssuedTokens:
-    """The tokens of a grant."""
-
-    access_token: str = attrs.field(repr=False)
-    refresh_token: str = attrs.field(repr=False)
-    scopes: list[TokenScope]
-
-
-def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: GrantProof) -> str:
+def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: Mapping[str, str]) -> str:
     """Create a grant of the caller, and return its code.
 
     Args:
         uow: A unit that may write, on behalf of a user who has logged in.
         name: The name of the program.
         scopes: The granted scopes.
-        proof: What the program must repeat.
+        proof: The result of ``digest_proof``.
 
     Raises:
         Forbidden: The caller uses an API token.
@@ -115,7 +89,7 @@ def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: Gra
         "scopes": [scope for scope in TOKEN_SCOPES if scope in scopes],
         "expires_at": uow.now,
         "created_at": uow.now,
-        "grant_digests": proof.digest(),
+        "grant_digests": proof,
         "renewals": 0,
         "renewable_until": uow.now + CODE_LIFETIME,
     }
@@ -125,8 +99,8 @@ def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: Gra
 
 def redeem_code(
     uow: UnitOfWork, code: str, client_id: str, redirect_uri: str, verifier: str
-) -> IssuedTokens | None:
-    """Return the first tokens of a grant; None if the code is not valid, which ends the grant.
+) -> Tokens | None:
+    """Return the first tokens of a grant as OAuth writes them; None if the code is not valid, which ends the grant.
 
     Args:
         uow: A unit that may write.
@@ -137,18 +111,18 @@ def redeem_code(
     """
     sha256 = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
     challenge = base64.urlsafe_b64encode(sha256).decode().rstrip("=")
-    return _renew(uow, code, GrantProof(client_id, redirect_uri, challenge), is_code=True)
+    return _renew(uow, code, digest_proof(client_id, redirect_uri, challenge), is_code=True)
 
 
-def refresh_tokens(uow: UnitOfWork, refresh_token: str, client_id: str) -> IssuedTokens | None:
-    """Return new tokens of a grant; None if the refresh token is not valid, which ends the grant.
+def refresh_tokens(uow: UnitOfWork, refresh_token: str, client_id: str) -> Tokens | None:
+    """Return new tokens of a grant as OAuth writes them; None if the refresh token is not valid, which ends the grant.
 
     Args:
         uow: A unit that may write.
         refresh_token: The refresh token.
         client_id: The id of the program.
     """
-    return _renew(uow, refresh_token, GrantProof(client_id, "", ""), is_code=False)
+    return _renew(uow, refresh_token, {"client": digest(client_id)}, is_code=False)
 
 
 def end_grant(uow: UnitOfWork, token: str) -> None:
@@ -162,15 +136,13 @@ def end_grant(uow: UnitOfWork, token: str) -> None:
     uow.send_on_commit(ACCESS)
 
 
-def _renew(uow: UnitOfWork, secret: str, proof: GrantProof, *, is_code: bool) -> IssuedTokens | None:
+def _renew(uow: UnitOfWork, secret: str, proof: Mapping[str, str], *, is_code: bool) -> Tokens | None:
     id, renewals = _read(uow, secret)
     row = _ROW.first(uow.connection, {"_id": id})
     if row is None or row.grant_digests is None or row.renewable_until is None:
         return None
-    sent = proof.digest()
-    compared = sent if is_code else {"client": sent["client"]}
     is_current = renewals == row.renewals and is_code == (renewals == 0) and row.renewable_until > uow.now
-    if not is_current or not compared.items() <= row.grant_digests.items():
+    if not is_current or not proof.items() <= row.grant_digests.items():
         end_grant(uow, secret)
         return None
     access_token = new_api_token()
@@ -183,7 +155,13 @@ def _renew(uow: UnitOfWork, secret: str, proof: GrantProof, *, is_code: bool) ->
     }
     uow.connection.execute(_RENEW, {**change, "_id": id})
     uow.send_on_commit(ACCESS)
-    return IssuedTokens(access_token, _sign(uow, id, renewals + 1), row.scopes)
+    return {
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "refresh_token": _sign(uow, id, renewals + 1),
+        "scope": " ".join(row.scopes),
+    }
 
 
 def _sign(uow: UnitOfWork, id: str, renewals: int) -> str:
