@@ -48,7 +48,7 @@ def test_lists_of_130_cards_and_of_tools_cost_few_tokens(server, board, ask):
         for number in range(130)
     ]
     created = ask("create_cards_bulk", projectId="Launch", cards=cards)
-    assert len(created.data["items"]) == 130
+    assert created.data["items"][129] == {"key": "LAU-130", "title": "Write the announcement of part 129"}
     page = send(
         server, "tools/call", {"name": "list_cards", "arguments": {"projectId": "Launch"}}, board.bearer
     )
