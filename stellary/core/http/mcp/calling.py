@@ -158,14 +158,10 @@ class ToolRunner:
         self, tool: Tool, client: McpClient, params: lean.Row, workspace: str | None
     ) -> RawResponse:
         fields = (_take(params, OfLists).fields if tool.many else UNSET) or None
-        is_paged = "limit" in wire_fields(tool.takes)
-        if tool.many and fields is None and not is_paged and tool.returns in lean.FIELDS:
-            # What the client has just sent needs no repetition.
-            fields = lean.FIELDS[tool.returns][:2]
         present: action_calls.Presenter = partial(lean.shorten, tool.returns, fields)
         if tool.action is WHO_AM_I and client.workspace is not None:
             present = partial(keep_workspace, client.workspace)
-        if tool.many and is_paged:
+        if tool.many and "limit" in wire_fields(tool.takes):
             params = {"limit": lean.ROWS, **params}
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None

@@ -67,8 +67,10 @@ def shorten(
     whole = present_whole(uow, ref, result)
     if item_class is None or not isinstance(result, (Listing, list)) or not isinstance(whole, dict):
         return whole
-    names = list(dict.fromkeys((*FIELDS.get(item_class, ()), *wire_fields(item_class))))
-    chosen = FIELDS.get(item_class, names) if fields is None else fields
+    usual = FIELDS.get(item_class, ())
+    names = list(dict.fromkeys((*usual, *wire_fields(item_class))))
+    # A list without pages has the items of the request, which need no repetition.
+    chosen = fields or usual[: 2 if isinstance(result, list) else None] or names
     for index, name in enumerate(chosen):
         if name not in names:
             raise invalid((f"fields[{index}]", f"must be one of {', '.join(names)}"))
