@@ -113,7 +113,10 @@ def methods_of(kind: type) -> Iterator[Method]:
     for base in kind.__mro__:
         package, _, module = base.__module__.rpartition(".")
         if package == "stellary.client.methods":
-            yield from list_methods(module, base.__name__.removesuffix("Methods"))
+            owner = base.__name__.removesuffix("Methods")
+            yield from list_methods(module, owner)
+            if "like" in read_handles()[module][owner]:
+                return
 
 
 def class_name(owner: str, handle: dict[str, str]) -> str:

@@ -21,7 +21,8 @@ from stellary.client.calling.page import DEFAULT_LIMIT
 from stellary.contract import refs
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
-from stellary.contract.limits import Reference
+from stellary.contract.limits import Reference, RelativeDay, Repeatable
+from stellary.contract.naming import marks
 from tools.handles import CONSTANTS, Method, class_name, has_mark, list_methods, read_handles, to_parameter
 from tools.method_docstrings import describe_method
 
@@ -63,6 +64,7 @@ class ModuleWriter:
         self._about = read_handles()[module]["about"]
         self._handles = {name: table for name, table in read_handles()[module].items() if name != "about"}
         self._methods = {name: list(list_methods(module, name)) for name in self._handles}
+        self._extended = {table["like"] for table in self._handles.values() if "like" in table}
         self._in_annotations = dict(_IN_ANNOTATIONS)
 
     def render(self) -> str:
@@ -86,13 +88,22 @@ class ModuleWriter:
         self._hides_list = any(method.name == "list" for method in self._methods[name])
         kind = "SlugHandle" if self._last_id(name).endswith("_slug") else "ItemHandle"
         plain = "ListHandle" if self._hides_list else "Resource"
-        bases = [handle["base"]] if "base" in handle else []
-        bases += [kind if name.endswith("Handle") else plain] if not bases or self._hides_list else []
+        bases = [handle[key] for key in ("base", "like") if key in handle]
+        bases += (
+            []
+            if "like" in handle
+            else [kind if name.endswith("Handle") else plain]
+            if not bases or self._hides_list
+            else []
+        )
         yield f"\n\nclass {class_name(name, handle)}({', '.join(f'{base}[C]' for base in bases)}):"
         yield _indent(_quote(handle.get("about", f"The endpoints of ``{name}``.").strip()))
         for method in self._methods[name]:
             yield ""
-            yield from map(_indent, self._render_method(method))
+            if name in self._extended or "like" in handle:
+                yield _indent(f"_{method.name}_plan = _{CONSTANTS[method.endpoint.operation][1]}")
+            if "like" not in handle:
+                yield from map(_indent, self._render_method(method, name))
         if item := handle.get("item"):
             argument = to_parameter(self._last_id(item))
             yield f"\n    def __call__(self, {argument}: IdLike) -> {item}[C]:"
@@ -102,7 +113,7 @@ class ModuleWriter:
         """Return the last parameter of a handle's path."""
         return ["", *parameter_names(getattr(refs, self._handles[name]["at"]).template).values()][-1]
 
-    def _render_method(self, method: Method) -> Iterator[str]:
+    def _render_method(self, method: Method, handle: str) -> Iterator[str]:
         ids, keywords = method.id_names, method.keywords
         parameters = [
             *(f"{name}: IdLike" for name in ids),
@@ -120,6 +131,8 @@ class ModuleWriter:
         for name in method.secrets:
             yield f"    {name} = conceal({name})"
         plan = f"_{CONSTANTS[method.endpoint.operation][1]}"
+        if handle in self._extended:
+            plan = f"self._{method.name}_plan"
         passed = ", ".join(f"{field}={name}" for field, name in zip(method.ids, ids, strict=True))
         arguments = [plan, f"self._extend_path({passed})" if passed else "self._path_params"]
         if method.endpoint.takes is not Nothing:
@@ -153,7 +166,7 @@ class ModuleWriter:
         """Yield the members of a type as they are written in annotations."""
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Annotated:
-            yield from ["IdLike"] if has_mark(kind, Reference) else self._types(arguments[0])
+            yield from self._marked_types(kind)
         elif origin in (typing.Union, types.UnionType):
             for part in arguments:
                 yield from self._types(part)
@@ -170,6 +183,16 @@ class ModuleWriter:
             if kind.__module__ != "builtins":
                 self._in_annotations[kind.__name__] = kind.__module__
             yield kind.__name__
+
+    def _marked_types(self, kind: Any) -> Iterator[str]:
+        single = ["IdLike"] if has_mark(kind, Reference) else [*self._types(get_args(kind)[0])]
+        yield from single
+        if has_mark(kind, RelativeDay):
+            yield "str"
+        for mark in marks(kind):
+            if isinstance(mark, Repeatable):
+                items = single if single == ["IdLike"] else ["str"]
+                yield f"Sequence[{' | '.join([*items, *(['None'] if mark.takes_none else [])])}]"
 
 
 def _render_imports(homes: dict[str, str]) -> Iterator[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.response import Response
     from stellary.client.methods.api_tokens import ApiTokens
     from stellary.client.methods.auth import Auth
+    from stellary.client.methods.cards import AllCards
     from stellary.client.methods.notifications import Notifications
     from stellary.client.methods.trash import ContainerTrash
     from stellary.client.methods.workspaces import ReceivedInvitations
@@ -179,6 +180,13 @@ class Client(Resource[C], Generic[C, H]):
         from stellary.client.methods.trash import ContainerTrash
 
         return ContainerTrash(self._caller, self._path_params)
+
+    @property
+    def cards(self) -> AllCards[C]:
+        """The cards of all projects that the caller sees."""
+        from stellary.client.methods.cards import AllCards
+
+        return AllCards(self._caller, self._path_params)
 
     @property
     def notifications(self) -> Notifications[C]:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
 from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place
-from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
-from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
+from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, Range, RelativeDay, Repeatable
+from stellary.contract.paging import LIMIT_MAX, Paged
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
+from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -19,9 +19,16 @@ DESCRIPTION_MAX = 5000
 LABELS_MAX = 100
 BULK_MAX = 500
 FIELD_FILTERS_MAX = 10
+FILTER_MAX = 2000
 
 Priority = Literal["low", "medium", "high"]
 CardStatus = Literal["open", "in_progress", "done"]
+
+IdFilter = Annotated[Id, Repeatable(takes_none=False)]
+NullableIdFilter = Annotated[Id, Repeatable()]
+DayFilter = Annotated[date, RelativeDay()]
+ChecklistState = Literal["incomplete", "complete", "none", "any"]
+Filter = Annotated[str, Length(1, FILTER_MAX)]
 
 Title = Annotated[str, Length(1, TITLE_MAX)]
 Description = Annotated[str, Length(0, DESCRIPTION_MAX)]
@@ -93,37 +100,81 @@ class PriorityCounts(Value):
 
 
 @request
-class ListCards(Paged):
-    """Filters for the list of cards.
-
-    Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
+class CardFilters(Paged):
+    """Filters for a list of cards: only cards that match all of them.
 
     Attributes:
         column_id, scope_id: Only cards in this column or scope.
-        assignee_id: Only cards assigned to this user; ``none`` (in Python ``None``) for unassigned cards.
-        label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels.
+        assignee_id: Only cards assigned to this user, or to ``me``; ``none`` (in Python ``None``) for unassigned cards, ``any``
+            for all others.
+        label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels, ``any`` for others.
+        priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one, ``any`` for others.
+        status: Only cards with this status.
         archived: True for archived cards only, false for unarchived cards only. Default: both.
-        priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one.
         due_before: Only cards due before this time. Cards without a due date are excluded.
         due_after: Only cards due at this time or later. Cards without a due date are excluded.
-        q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+        created_before, completed_before: Only cards that were created or completed before this time.
+        created_after, completed_after: Only cards that were created or completed at this time or later.
         updated_since: Only cards changed at this time or later.
+        checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+        blocked: True for cards that an unfinished card blocks only, false for all others.
+        q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+        filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+        sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+        fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all.
+    """
+
+    column_id: IdFilter | Unset = UNSET
+    scope_id: IdFilter | Unset = UNSET
+    assignee_id: NullableIdFilter | Unset | None = UNSET
+    label_id: NullableIdFilter | Unset | None = UNSET
+    priority: Annotated[Literal["low", "medium", "high", "any"], Repeatable()] | Unset | None = UNSET
+    status: Annotated[CardStatus, Repeatable(takes_none=False)] | Unset = UNSET
+    archived: bool | Unset = UNSET
+    due_before: DayFilter | Unset = UNSET
+    due_after: DayFilter | Unset = UNSET
+    q: Annotated[str, Length(1, 200)] | Unset = UNSET
+    updated_since: DayFilter | Unset = UNSET
+    created_before: DayFilter | Unset = UNSET
+    created_after: DayFilter | Unset = UNSET
+    completed_before: DayFilter | Unset = UNSET
+    completed_after: DayFilter | Unset = UNSET
+    checklist: ChecklistState | Unset = UNSET
+    blocked: bool | Unset = UNSET
+    filter: Filter | Unset = UNSET
+    sort: Annotated[str, Length(1, 100)] | Unset = UNSET
+    fields: Annotated[str, Length(1, 500)] | Unset = UNSET
+
+
+@request
+class ListCards(CardFilters):
+    """Filters for the list of cards.
+
+    Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
+    parameter selects cards that match any of its values, and a time may be a day: ``today``, ``+7d``, ``-2w``.
+
+    Attributes:
         custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or
             has it among its selected options. With nothing after the colon: only cards without a value in this field.
     """
 
-    column_id: Id | Unset = UNSET
-    scope_id: Id | Unset = UNSET
-    assignee_id: Id | Unset | None = UNSET
-    label_id: Id | Unset | None = UNSET
-    priority: Priority | Unset | None = UNSET
-    status: CardStatus | Unset = UNSET
-    archived: bool | Unset = UNSET
-    due_before: date | Unset = UNSET
-    due_after: date | Unset = UNSET
-    q: Annotated[str, Length(1, 200)] | Unset = UNSET
-    updated_since: date | Unset = UNSET
     custom_field: Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)] | Unset = UNSET
+
+
+@request
+class FindCards(CardFilters):
+    """Filters for the cards of several projects.
+
+    Cards of archived projects are left out. The cards of each project are in order of creation, unless ``sort`` is given, for which the
+    filters must select at most 1,000 cards. A repeated parameter selects cards that match any of its values.
+
+    Attributes:
+        project_id: Only cards of this project.
+        limit: 1 to 500. Default: 100; unlike other lists, this one is always paged.
+    """
+
+    project_id: IdFilter | Unset = UNSET
+    limit: Annotated[int, Range(1, LIMIT_MAX)] = 100
 
 
 @request
@@ -236,6 +287,24 @@ LIST_CARDS = lists(
     item=Card,
     policy=BOARD_READ,
 )
+LIST_WORKSPACE_CARDS = lists(
+    "cards.list_in_workspace",
+    WorkspaceRef,
+    "cards",
+    summary="List the cards of all projects of a workspace that you see.",
+    takes=FindCards,
+    item=Card,
+    policy=BOARD_READ,
+)
+LIST_ALL_CARDS = lists(
+    "cards.list_all",
+    Ref,
+    "cards",
+    summary="List the cards of all projects that you see, in all workspaces.",
+    takes=FindCards,
+    item=Card,
+    policy=CARDS_READ,
+)
 CREATE_CARD = creates(
     "cards.create",
     ColumnRef,
@@ -282,4 +351,14 @@ UPDATE_CARDS = updates(
     policy=BOARD_WRITE,
 )
 
-ENDPOINTS = (LIST_CARDS, CREATE_CARD, GET_CARD, UPDATE_CARD, DELETE_CARD, CREATE_CARDS, UPDATE_CARDS)
+ENDPOINTS = (
+    LIST_CARDS,
+    LIST_WORKSPACE_CARDS,
+    LIST_ALL_CARDS,
+    CREATE_CARD,
+    GET_CARD,
+    UPDATE_CARD,
+    DELETE_CARD,
+    CREATE_CARDS,
+    UPDATE_CARDS,
+)

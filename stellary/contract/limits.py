@@ -30,6 +30,22 @@ class Reference:
 
 
 @attrs.frozen
+class Repeatable:
+    """A mark for a filter that also takes a list of up to 100 values, any of which may match: a repeated parameter.
+
+    Attributes:
+        takes_none: Whether None may be among the values.
+    """
+
+    takes_none: bool = True
+
+
+@attrs.frozen
+class RelativeDay:
+    """A mark for a date that may also be a text relative to the current day: ``today``, ``+7d``."""
+
+
+@attrs.frozen
 class Secret:
     """A mark for a value that is shown only once: hidden in every repr, and a password in OpenAPI."""
 
@@ -160,6 +176,9 @@ def checks(kind: Any) -> list[Check]:
     return limits
 
 
+REPEATED_MAX = 100
+RELATIVE_DAY_PATTERN = "today|tomorrow|[ +-]?[0-9]{1,4}[dw]"
+"""A day relative to the current one in UTC. In a query string, an unescaped plus sign is a space."""
 ID_PATTERN = "[0-9a-f]{24}"
 CARD_KEY_PATTERN = "[A-Za-z]{2,6}-[1-9][0-9]{0,9}"
 SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])"

@@ -36,6 +36,7 @@ PROJECT_IMPORT = Policy("ws_read", "projects:write")
 PROJECT_IMPORT_CREATOR = Policy("creator", "projects:write")
 
 BOARD_READ = Policy("ws_read", "projects:read", "r")
+CARDS_READ = Policy("self", "projects:read", "r")
 BOARD_WRITE = Policy("ws_read", "projects:write", "w")
 BOARD_DELETE = Policy("ws_read", "projects:write")
 BOARD_AUTHOR = Policy("author", "projects:write")

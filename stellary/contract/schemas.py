@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.contract.limits import Reference, Secret, checks
+from stellary.contract.limits import (
+    RELATIVE_DAY_PATTERN,
+    REPEATED_MAX,
+    Items,
+    Reference,
+    RelativeDay,
+    Repeatable,
+    Secret,
+    checks,
+)
 from stellary.contract.naming import marks, members, once, whole, wire_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request
@@ -92,6 +101,13 @@ class Schemas:
             schema["format"] = "password"
         if any(isinstance(mark, Reference) for mark in marks(kind)):
             schema["description"] = "The id of an item that the caller can see."
+        for mark in marks(kind):
+            if isinstance(mark, RelativeDay):
+                schema["anyOf"] = [*schema["anyOf"], {"pattern": f"^(?:{RELATIVE_DAY_PATTERN})$"}]
+            if isinstance(mark, Repeatable):
+                items = _nullable(schema) if mark.takes_none else schema
+                limits = Items(1, REPEATED_MAX).schema()
+                return {"anyOf": [schema, {"type": "array", "items": items, **limits}]}
         return schema
 
     def _reference(self, cls: type) -> Schema:

@@ -17,8 +17,17 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
-from stellary.contract.limits import Blank, Items, Length, checks
-from stellary.contract.naming import is_union, whole, wire_fields
+from stellary.contract.limits import (
+    RELATIVE_DAY_PATTERN,
+    REPEATED_MAX,
+    Blank,
+    Items,
+    Length,
+    RelativeDay,
+    Repeatable,
+    checks,
+)
+from stellary.contract.naming import is_union, marks, whole, wire_fields
 from stellary.contract.unset import Unset
 from stellary.contract.wire_types import MOMENT_WITHOUT_ZONE, Problems, Request, as_dict, utc
 
@@ -198,6 +207,16 @@ def _moment(data: Any, _: Any) -> datetime:
     raise _problem("must be an ISO 8601 date, or a date-time with an offset")
 
 
+def _day(data: object, kind: object) -> object:
+    """Parse a moment. A text relative to the current day is kept, since only the core knows the day."""
+    if isinstance(data, str) and re.fullmatch(RELATIVE_DAY_PATTERN, data):
+        return data
+    try:
+        return _moment(data, kind)
+    except Problems as error:
+        raise _problem(f"{error.problems[0][1]}, or a day such as today or +7d") from None
+
+
 def _object(data: Any) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
@@ -219,6 +238,29 @@ def _literal_hook(kind: Any) -> Hook:
 
 
 def _annotated_hook(kind: Any) -> Hook:
+    if any(isinstance(mark, RelativeDay) for mark in marks(kind)):
+        return _day
+    hook = _limited_hook(kind)
+    for mark in marks(kind):
+        if isinstance(mark, Repeatable):
+            return _repeatable_hook(hook, mark)
+    return hook
+
+
+def _repeatable_hook(single: Hook, mark: Repeatable) -> Hook:
+    count = Items(1, REPEATED_MAX)
+
+    def hook(data: object, kind: object) -> object:
+        if not isinstance(data, list):
+            return single(data, kind)
+        if problem := count.problem(data):
+            raise _problem(problem)
+        return [None if item is None and mark.takes_none else single(item, kind) for item in data]
+
+    return hook
+
+
+def _limited_hook(kind: type) -> Hook:
     inner_type = get_args(kind)[0]
     inner = _converter.get_structure_hook(inner_type)
     limits = checks(kind)

@@ -19,7 +19,8 @@ import orjson
 from stellary.contract.compiling import compile_builder
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
-from stellary.contract.naming import base, camel, members, once, wire_fields, wire_name
+from stellary.contract.limits import Repeatable
+from stellary.contract.naming import base, camel, marks, members, once, wire_fields, wire_name
 from stellary.contract.wire_types import (
     MOMENT_WITHOUT_ZONE,
     Problems,
@@ -132,7 +133,8 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
         if name not in fields:
             raise invalid((name[:100], "is not a parameter of this request"))
         kind = base(fields[name].type)
-        if name in data and get_origin(kind) is not list:
+        repeatable = any(isinstance(mark, Repeatable) for mark in marks(fields[name].type))
+        if name in data and get_origin(kind) is not list and not repeatable:
             raise invalid((name, "must be given once"))
         if problem := character_problem(text):
             raise invalid((name, f"must not contain {problem}"))
@@ -140,7 +142,13 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
             data.setdefault(name, []).append(_from_text(base(get_args(kind)[0]), text))
         else:
             takes_null = type(None) in members(fields[name].type)
-            data[name] = None if takes_null and text == "none" else _from_text(kind, text)
+            value = None if takes_null and text == "none" else _from_text(kind, text)
+            if name not in data:
+                data[name] = value
+            elif isinstance(data[name], list):
+                data[name].append(value)
+            else:
+                data[name] = [data[name], value]
     return load(cls, data)
 
 

@@ -271,7 +271,9 @@ def test_descriptions_use_wire_names():
     assert described == "At most 5000 characters; `null` clears it."
     parameters = OPERATIONS["cards.list"]["parameters"]
     (described,) = [part["description"] for part in parameters if part.get("name") == "assigneeId"]
-    assert described == "Only cards assigned to this user; `none` for unassigned cards."
+    assert described == (
+        "Only cards assigned to this user, or to `me`; `none` for unassigned cards, `any` for all others."
+    )
 
 
 def test_tags_are_the_resources_in_order_each_described():

@@ -388,7 +388,7 @@ def test_default_limit_of_notifications_is_50():
         ([("q", "\0")], FieldProblem("q", "must not contain a NUL character")),
         ([("q", "\udc80")], FieldProblem("q", "must not contain half a surrogate pair")),
         ([("q", "")], FieldProblem("q", "must be 1 to 200 characters")),
-        ([("priority", "urgent")], FieldProblem("priority", "must be one of low, medium, high")),
+        ([("priority", "urgent")], FieldProblem("priority", "must be one of low, medium, high, any")),
     ],
 )
 def test_invalid_query_names_the_parameter(pairs, problem):

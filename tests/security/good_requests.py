@@ -154,6 +154,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "columns.update": _with_body(name="Code Review"),
     "columns.delete": _PLAIN,
     "cards.list": _PLAIN,
+    "cards.list_in_workspace": _PLAIN,
+    "cards.list_all": _PLAIN,
     "cards.create": _with_body(title="Fresh"),
     "cards.get": _PLAIN,
     "cards.update": _with_body(title="Renamed"),

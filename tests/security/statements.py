@@ -27,10 +27,10 @@ from sqlalchemy.sql.elements import (
     TextClause,
     UnaryExpression,
 )
-from sqlalchemy.sql.selectable import Alias, FromClause, Join, ScalarSelect, Select
+from sqlalchemy.sql.selectable import Alias, CompoundSelect, FromClause, Join, ScalarSelect, Select
 
 from tests.security.sandbox import Sandbox
-from tests.support.core_parts import belongs_to, equals_unindexed
+from tests.support.core_parts import belongs_to, belongs_to_any, equals_unindexed
 from tests.support.tables import metadata
 
 ROOT = metadata.tables["stellary_organizations"]
@@ -322,7 +322,7 @@ def _all_of(condition: Any) -> Iterator[Comparison]:
                 yield from _all_of(clause)
     elif isinstance(condition, UnaryExpression) and condition.operator is operators.exists:
         return
-    elif isinstance(condition, belongs_to | equals_unindexed) or (
+    elif isinstance(condition, belongs_to | belongs_to_any | equals_unindexed) or (
         isinstance(condition, BinaryExpression) and condition.operator in (operators.eq, operators.in_op)
     ):
         left, right = (
@@ -344,6 +344,9 @@ def _side(element: Any) -> Comparison | BindParameter[Any] | None:
         return element
     if isinstance(element, ScalarSelect):
         element = element.element
+    if isinstance(element, CompoundSelect):
+        # The tables of the other parts need anchors of their own.
+        element = element.selects[0]
     if isinstance(element, Select):
         columns = list(element.selected_columns)
         return _side(columns[0]) if len(columns) == 1 else None

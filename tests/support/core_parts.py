@@ -68,7 +68,7 @@ from stellary.core.kernel.item_changes import ITEM_CLASSES
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.jobs import LEASE
 from stellary.core.kernel.owned_blobs import MARKER
-from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed, make_cursor
+from stellary.core.kernel.paging import Pages, belongs_to, belongs_to_any, equals_unindexed, make_cursor
 from stellary.core.kernel.retention import BatchSize, CountLimit
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.signer import Signer

@@ -7,7 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
-from stellary.contract.cards import CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_CARDS, UPDATE_CARD, UPDATE_CARDS
+from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
+        LIST_WORKSPACE_CARDS, UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _CREATE_CARD = CallPlan(CREATE_CARD)
 _CREATE_CARDS = CallPlan(CREATE_CARDS)
 _DELETE_CARD = CallPlan(DELETE_CARD)
 _GET_CARD = CallPlan(GET_CARD)
+_LIST_ALL_CARDS = CallPlan(LIST_ALL_CARDS)
 _LIST_CARDS = CallPlan(LIST_CARDS)
+_LIST_WORKSPACE_CARDS = CallPlan(LIST_WORKSPACE_CARDS)
 _UPDATE_CARD = CallPlan(UPDATE_CARD)
 _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
 
@@ -34,45 +37,75 @@ class CardsMethods(ListHandle[C]):
     """The endpoints of ``Cards``."""
 
     @overload
-    def list(self: CardsMethods[Sync], *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
+    def list(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
-    async def list(self: CardsMethods[Async], *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
+    async def list(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
-    def list(self, *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
+    def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List all cards of a project, across all columns.
 
-        Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
+        Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
+        parameter selects cards that match any of its values, and a time may be a day: ``today``, ``+7d``, ``-2w``.
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             column_id: Only cards in this column or scope.
             scope_id: Only cards in this column or scope.
-            assignee_id: Only cards assigned to this user; ``none`` (in Python ``None``) for unassigned cards.
-            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels.
-            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one.
-            status: The status.
+            assignee_id: Only cards assigned to this user, or to ``me``; ``none`` (in Python ``None``) for unassigned cards, ``any`` for all others.
+            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels, ``any`` for others.
+            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one, ``any`` for others.
+            status: Only cards with this status.
             archived: True for archived cards only, false for unarchived cards only. Default: both.
             due_before: Only cards due before this time. Cards without a due date are excluded.
             due_after: Only cards due at this time or later. Cards without a due date are excluded.
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
+            created_before: Only cards that were created or completed before this time.
+            created_after: Only cards that were created or completed at this time or later.
+            completed_before: Only cards that were created or completed before this time.
+            completed_after: Only cards that were created or completed at this time or later.
+            checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+            blocked: True for cards that an unfinished card blocks only, false for all others.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+            fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
             custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or has it among its selected options. With nothing after the colon: only cards without a value in this field.
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
@@ -87,49 +120,82 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, custom_field=custom_field, limit=limit, cursor=cursor)
+                updated_since=updated_since, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
+                filter=filter, sort=sort, fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.list(_LIST_CARDS, self._path_params, payload)
 
     @overload
-    def iterate(self: CardsMethods[Sync], *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
-    def iterate(self: CardsMethods[Async], *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
-    def iterate(self, *, column_id: IdLike | Unset = UNSET, scope_id: IdLike | Unset = UNSET,
-            assignee_id: IdLike | Unset | None = UNSET, label_id: IdLike | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | Unset = UNSET, due_after: date | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
         """Iterate over all rows: list all cards of a project, across all columns.
 
-        Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
+        Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
+        parameter selects cards that match any of its values, and a time may be a day: ``today``, ``+7d``, ``-2w``.
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             column_id: Only cards in this column or scope.
             scope_id: Only cards in this column or scope.
-            assignee_id: Only cards assigned to this user; ``none`` (in Python ``None``) for unassigned cards.
-            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels.
-            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one.
-            status: The status.
+            assignee_id: Only cards assigned to this user, or to ``me``; ``none`` (in Python ``None``) for unassigned cards, ``any`` for all others.
+            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels, ``any`` for others.
+            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one, ``any`` for others.
+            status: Only cards with this status.
             archived: True for archived cards only, false for unarchived cards only. Default: both.
             due_before: Only cards due before this time. Cards without a due date are excluded.
             due_after: Only cards due at this time or later. Cards without a due date are excluded.
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
+            created_before: Only cards that were created or completed before this time.
+            created_after: Only cards that were created or completed at this time or later.
+            completed_before: Only cards that were created or completed before this time.
+            completed_after: Only cards that were created or completed at this time or later.
+            checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+            blocked: True for cards that an unfinished card blocks only, false for all others.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+            fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
             custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or has it among its selected options. With nothing after the colon: only cards without a value in this field.
             limit: The number of rows per request, 1-500. Default: 200.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
@@ -144,7 +210,9 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, custom_field=custom_field, limit=limit, cursor=cursor)
+                updated_since=updated_since, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
+                filter=filter, sort=sort, fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_CARDS, self._path_params, payload)
 
     @overload
@@ -348,6 +416,105 @@ class CardsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_UPDATE_CARDS, self._path_params, _UPDATE_CARDS.build_payload(cards=cards))
+
+
+class AllCards(ListHandle[C]):
+    """The cards of all projects that the caller sees."""
+
+    _list_plan = _LIST_ALL_CARDS
+    @overload
+    def list(self: AllCards[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> Page[Card]: ...
+    @overload
+    async def list(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+    def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+        """List the cards of all projects that you see, in all workspaces.
+
+        Cards of archived projects are left out. The cards of each project are in order of creation, unless ``sort`` is given, for which the
+        filters must select at most 1,000 cards. A repeated parameter selects cards that match any of its values.
+        ``GET /cards``. Permitted for every account, for its own data; API tokens need the scope ``projects:read``.
+
+        Args:
+            column_id: Only cards in this column or scope.
+            scope_id: Only cards in this column or scope.
+            assignee_id: Only cards assigned to this user, or to ``me``; ``none`` (in Python ``None``) for unassigned cards, ``any`` for all others.
+            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels, ``any`` for others.
+            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one, ``any`` for others.
+            status: Only cards with this status.
+            archived: True for archived cards only, false for unarchived cards only. Default: both.
+            due_before: Only cards due before this time. Cards without a due date are excluded.
+            due_after: Only cards due at this time or later. Cards without a due date are excluded.
+            q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+            updated_since: Only cards changed at this time or later.
+            created_before: Only cards that were created or completed before this time.
+            created_after: Only cards that were created or completed at this time or later.
+            completed_before: Only cards that were created or completed before this time.
+            completed_after: Only cards that were created or completed at this time or later.
+            checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+            blocked: True for cards that an unfinished card blocks only, false for all others.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+            fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
+            project_id: Only cards of this project.
+            limit: 1 to 500. Default: 100; unlike other lists, this one is always paged.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            A page of ``Card``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+        payload = self._list_plan.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
+                priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
+                updated_since=updated_since, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
+                filter=filter, sort=sort, fields=fields, project_id=project_id, limit=limit, cursor=cursor)
+        return self._caller.list(self._list_plan, self._path_params, payload)
+
+
+class WorkspaceCards(AllCards[C]):
+    """The cards of all projects of a workspace that the caller sees; ``list`` is that of ``client.cards``."""
+
+    _list_plan = _LIST_WORKSPACE_CARDS
 
 
 class ColumnCards(Resource[C]):

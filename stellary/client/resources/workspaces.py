@@ -15,6 +15,7 @@ from stellary.client.methods.workspaces import (
 if TYPE_CHECKING:
     from stellary.client.methods.activity import WorkspaceActivity
     from stellary.client.methods.agents import Proposals
+    from stellary.client.methods.cards import WorkspaceCards
     from stellary.client.methods.imports import Imports
     from stellary.client.methods.pilotage import Pilotage
     from stellary.client.methods.project_drafts import ProjectDrafts
@@ -59,6 +60,13 @@ class WorkspaceHandle(WorkspaceHandleMethods[C]):
         from stellary.client.resources.projects import Projects
 
         return Projects(self._caller, self._path_params)
+
+    @property
+    def cards(self) -> WorkspaceCards[C]:
+        """The cards of all projects of the workspace."""
+        from stellary.client.methods.cards import WorkspaceCards
+
+        return WorkspaceCards(self._caller, self._path_params)
 
     @property
     def project_drafts(self) -> ProjectDrafts[C]:

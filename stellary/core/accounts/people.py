@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Select, and_, bindparam, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
-from stellary.core.accounts.audience import ACTIVE, audience, sees
+from stellary.core.accounts.audience import ACTIVE, audience, seen_by, sees
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.direct_connection import queue_statement
@@ -51,6 +51,17 @@ _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
+_shared = workspaces.alias("shared")
+_COLLEAGUES = (
+    select(*_PERSON)
+    .join_from(users, _shared, sees(users.c.id, _shared.c.id))
+    .where(
+        ACTIVE,
+        or_(*(column.in_(bindparam("_texts", expanding=True)) for column in (users.c.id, users.c.email_key))),
+        _shared.c.id.in_(seen_by(bindparam("_user_id"))),
+    )
+    .distinct()
+)
 _IN_ORGANIZATION = select(organization_members.c.user_id).where(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == bindparam("_user_id"),
@@ -232,6 +243,16 @@ def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
     """
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
     return [Person(row.id, row.email, row.name) for row in rows]
+
+
+def load_colleagues(uow: UnitOfWork, texts: Collection[str]) -> list[Person]:
+    """Return the users with one of some ids or addresses who have access to a workspace that the caller has access to.
+
+    Args:
+        texts: The ids, and the addresses as ``address_key`` returns them.
+    """
+    rows = uow.connection.execute(_COLLEAGUES, {"_texts": list(texts), "_user_id": uow.principal_id})
+    return [Person(*row) for row in rows]
 
 
 def load_with_membership(

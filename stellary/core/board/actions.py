@@ -118,16 +118,20 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
     ids: dict[str, object] = {}
     if params.column is not UNSET:
         ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
-    for name, name_or_id in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
-        if name_or_id == "none":
-            ids[name] = None
-        elif isinstance(name_or_id, str):
-            ids[name] = _find_filter(uow, project, name, name_or_id)
+    for name, value in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
+        if value is not UNSET:
+            found = [
+                _find_filter(uow, project, name, item)
+                for item in (value if isinstance(value, list) else [value])
+            ]
+            ids[name] = found[0] if len(found) == 1 else found
     return listing.list_cards(uow, project, convert(ListCards, params, **ids))
 
 
-def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str) -> str:
+def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str | None) -> str | None:
     """Return the id of the person or the label by which cards are filtered."""
+    if name_or_id in (None, "none", "any", "me"):
+        return None if name_or_id == "none" else name_or_id
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
         return resolve_names.resolve_assignee(uow, workspace_id, name_or_id, "assigneeId")

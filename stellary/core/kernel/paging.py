@@ -207,7 +207,7 @@ class Pages(Generic[Row]):
         if not self._counts:
             return key
         if not re.fullmatch("[1-9][0-9]{0,9}", key):
-            raise _invalid_cursor()
+            raise build_cursor_error()
         return min(int(key), _AFTER_ALL_NUMBERS)
 
     def _list_ends(self) -> tuple[str | int, str | int]:
@@ -254,11 +254,12 @@ def read_cursor(cursor: str) -> str:
     try:
         key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
-        raise _invalid_cursor() from None
+        raise build_cursor_error() from None
     if not key.replace("_", "").isalnum() or make_cursor(key) != cursor:
-        raise _invalid_cursor()
+        raise build_cursor_error()
     return key
 
 
-def _invalid_cursor() -> Invalid:
+def build_cursor_error() -> Invalid:
+    """Return the 400 for a cursor that is not one of the list."""
     return invalid(("cursor", "must be a cursor from a response of this list"))

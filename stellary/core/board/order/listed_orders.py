@@ -44,6 +44,9 @@ class ListedPosition(NamedTuple):
 _DIRECTORIES = select(columns.c.id, columns.c.directory).where(
     columns.c.project_id == bindparam("_project_id"), columns.c.directory.is_not(None)
 )
+_DIRECTORIES_OF_COLUMNS = select(columns.c.id, columns.c.directory).where(
+    columns.c.id.in_(bindparam("_column_ids", expanding=True)), columns.c.directory.is_not(None)
+)
 _RANGES = bindparam("_ranges", type_=Text)
 _FIELDS: Mapping[str, TypeEngine[int] | TypeEngine[str]] = {
     "number": Integer(),
@@ -92,18 +95,24 @@ _COUNTS_ON_SQLITE = _count_in(_read_ranges_on_sqlite())
 _COUNTS_ON_POSTGRESQL = _count_in(_read_ranges_on_postgresql())
 
 
-def load_orders(uow: UnitOfWork, project_id: str, positions: Sequence[ListedPosition]) -> dict[str, int]:
+def load_orders(
+    uow: UnitOfWork, project_id: str | None, positions: Sequence[ListedPosition]
+) -> dict[str, int]:
     """Return the orders of unarchived cards of a project by card id, in one snapshot.
 
     The cost grows with the number of the cards, and not with the number of cards in their columns.
 
     Args:
-        project_id: The project.
+        project_id: The project; None for cards of several projects.
         positions: The positions of the cards.
     """
     if not positions:
         return {}
-    rows = uow.connection.execute(_DIRECTORIES, {"_project_id": project_id}).fetchall()
+    if project_id is None:
+        column_ids = {position.column_id for position in positions}
+        rows = uow.connection.execute(_DIRECTORIES_OF_COLUMNS, {"_column_ids": sorted(column_ids)}).fetchall()
+    else:
+        rows = uow.connection.execute(_DIRECTORIES, {"_project_id": project_id}).fetchall()
     directories: dict[str, str] = dict(rows)
     indexes: dict[str, PositionIndex | None] = {}
     starts: list[int | None] = []

@@ -19,7 +19,7 @@ from stellary.contract.fields import field_names
 from stellary.contract.wire import camel, dump
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
-from stellary.core.board.tables import cards
+from stellary.core.board.tables import cards, projects
 from stellary.core.db.base import Json
 from stellary.core.db.data_versions import remember_until_commit
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
@@ -117,6 +117,12 @@ _BY_IDS: Select[Any] = select(_FINGERPRINT, *COLUMNS).where(
     cards.c.id.in_(bindparam("_ids", expanding=True)),
 )
 
+_OF_PROJECTS = (
+    select(cards.c.position, projects.c.key, *COLUMNS)
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+)
+
 
 class ListStatements:
     """The statements of a list, built on first use from one that selects its cards in order.
@@ -146,6 +152,11 @@ class ListStatements:
     def where(self, *conditions: ColumnElement[bool]) -> ListStatements:
         """Return the statements with more conditions."""
         return ListStatements(self._select_cards.where(*conditions))
+
+    def sort(self, *parts: ColumnElement[object]) -> ListStatements:
+        """Return the statements in another order; cards with equal values keep their order."""
+        order = self._select_cards._order_by_clauses  # noqa: SLF001 - SQLAlchemy has no public name for it
+        return ListStatements(self._select_cards.order_by(None).order_by(*parts, *order))
 
 
 class ListedCard:
@@ -271,6 +282,19 @@ def _load_by_ids(
     return changed
 
 
+def load_cards_by_ids(uow: UnitOfWork, ids: Sequence[str]) -> LoadedCards:
+    """Return cards of any projects in the order of their ids; deleted ones are left out.
+
+    Args:
+        ids: The ids of cards that the caller sees.
+    """
+    rows = uow.connection.execute(_OF_PROJECTS, {"_ids": list(ids)}) if ids else ()
+    rows_by_id = {row.id: row for row in rows}
+    found = [rows_by_id[id] for id in ids if id in rows_by_id]
+    listed = [ListedCard(row[2:], row.key) for row in found]
+    return LoadedCards([row.position for row in found], listed)
+
+
 def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], CardList]) -> CardList:
     """Return a list of cards. On SQLite, it is remembered until the next commit to the database.
 
@@ -292,6 +316,24 @@ def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], Ca
     else:
         listed.keep_json()
     return listed
+
+
+class LeanCards(DumpedInParts, list[Card]):
+    """Cards of which only some fields are written.
+
+    Args:
+        cards: The cards.
+        names: The wire names of the fields.
+    """
+
+    def __init__(self, cards: Sequence[Card], names: Sequence[str]) -> None:
+        super().__init__(cards)
+        self._names = names
+
+    def dump(self) -> Iterator[bytes]:
+        """Yield the cards as JSON."""
+        rows = orjson.loads(dump(list(self)))
+        yield orjson.dumps([{name: row[name] for name in self._names} for row in rows])
 
 
 class CardList(DumpedInParts, Sequence[Card]):

@@ -1,0 +1,290 @@
+"""Conditions for cards as they are written in requests, and as tests of fields whose names and days have been resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Final, TypeAlias, get_args
+
+import attrs
+
+from stellary.contract.cards import CardFilters, CardStatus, ChecklistState, FindCards, ListCards, Priority
+from stellary.contract.limits import RELATIVE_DAY_PATTERN, REPEATED_MAX
+from stellary.contract.strict import structure
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import Problems, camel, invalid, wire_fields
+
+VALUES_MAX = REPEATED_MAX
+SORT_MAX = 3
+_FLAGS = ("true", "false")
+CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "priority": get_args(Priority),
+    "status": get_args(CardStatus),
+    "checklist": get_args(ChecklistState)[:2],
+    "archived": _FLAGS,
+    "blocked": _FLAGS,
+}
+"""The values of fields that have a few, in ascending order."""
+DATES: Final = {
+    "due": "due_date",
+    "start": "start_date",
+    "created": "created_at",
+    "completed": "completed_at",
+    "updated": "updated_at",
+}
+"""The columns of fields that are times."""
+NAMED: Final = {
+    "assignee": "assigneeId",
+    "label": "labelId",
+    "column": "columnId",
+    "scope": "scopeId",
+    "project": "projectId",
+}
+"""The fields whose values are names or ids of other items, with their parameters."""
+_OPTIONAL = frozenset({"assignee", "label", "priority", "checklist", *DATES})
+PARAMETERS: Final = {
+    **{f"{field}_id": (field, "=") for field in NAMED},
+    **{field: (field, "=") for field in CHOICES},
+    **{f"{field}_before": (field, "<") for field in ("due", "created", "completed")},
+    **{f"{field}_after": (field, ">=") for field in ("due", "created", "completed")},
+    "updated_since": ("updated", ">="),
+    "q": ("text", "="),
+}
+"""The field and the operator of each parameter of a list of cards that is a condition."""
+_NO_CONDITIONS = {"limit", "cursor", "filter", "sort", "fields", "custom_field"}
+for _request in (ListCards, FindCards):
+    for _field in wire_fields(_request).values():
+        if _field.name not in PARAMETERS.keys() | _NO_CONDITIONS:
+            raise TypeError(f"{_request.__name__}.{_field.name} is no condition: add it to PARAMETERS")
+
+
+class Keyword(Enum):
+    """A value that is a keyword: any value, or the caller."""
+
+    ANY = "any"
+    ME = "me"
+
+
+Value: TypeAlias = str | Keyword | None
+
+
+class Quoted(str):
+    """A value in quotes, which is never a keyword such as ``me``."""
+
+    __slots__ = ()
+
+
+@attrs.frozen
+class Comparison:
+    """A field, an operator, and the values of which one has to match; for ``!=``, none.
+
+    Attributes:
+        parameter: The wire name of the parameter that contains it.
+    """
+
+    field: str
+    operator: str
+    values: Sequence[str | datetime | None]
+    parameter: str = "filter"
+
+
+@attrs.frozen
+class Test:
+    """A comparison whose values are ids and moments.
+
+    Attributes:
+        values: The values of which one has to match; None for cards without a value.
+        lower, upper: The first moment that matches, and the first one after it that does not.
+    """
+
+    field: str
+    values: Sequence[Value] = ()
+    lower: datetime | None = None
+    upper: datetime | None = None
+    negated: bool = False
+
+
+@attrs.frozen
+class Combination:
+    """Conditions that are joined by ``and`` or ``or``, or one that ``not`` inverts."""
+
+    operator: str
+    parts: Sequence[Condition]
+
+
+Condition: TypeAlias = Comparison | Test | Combination
+
+
+@attrs.frozen
+class SortKey:
+    """A field to sort by."""
+
+    field: str
+    descending: bool = False
+
+
+def read_parameters(request: CardFilters) -> dict[str, Comparison]:
+    """Return the conditions of a request by parameter, apart from its ``filter`` and those by custom fields."""
+    comparisons = {}
+    for name, (field, operator) in PARAMETERS.items():
+        if (value := getattr(request, name, UNSET)) is not UNSET:
+            values = value if isinstance(value, list) else [value]
+            texts = [str(item).lower() if isinstance(item, bool) else item for item in values]
+            comparisons[name] = Comparison(field, operator, texts, camel(name))
+    return comparisons
+
+
+def list_ids(request: CardFilters, name: str) -> list[str]:
+    """Return the ids in a parameter, without words such as ``me``.
+
+    Args:
+        request: The request.
+        name: The name of the parameter.
+    """
+    value: object = getattr(request, name)
+    words = {"assignee_id": ("me", "any"), "label_id": ("any",)}.get(name, ())
+    return [
+        id
+        for id in (value if isinstance(value, list) else [value])
+        if isinstance(id, str) and id not in words
+    ]
+
+
+def read_order(sort: str, order: Sequence[SortKey]) -> Sequence[SortKey]:
+    """Return the fields to sort by.
+
+    Args:
+        sort: The parameter ``sort``; empty without one.
+        order: The order in the parameter ``filter``.
+
+    Raises:
+        Invalid: A field cannot be sorted by, or there are too many.
+    """
+    fields = {camel(DATES.get(field, field)): field for field in (*DATES, "priority", "status")}
+    if sort and order:
+        raise invalid(("sort", "must not be given if filter has an order"))
+    keys = list(order)
+    for word in filter(None, sort.split(",")):
+        if (name := word.strip().removeprefix("-")) not in fields:
+            raise invalid(("sort", f"must consist of {', '.join(sorted(fields))}, not {name[:50]!r}"))
+        keys.append(SortKey(fields[name], descending=word.strip().startswith("-")))
+    if len({key.field for key in keys}) < len(keys) or len(keys) > SORT_MAX:
+        raise invalid(
+            ("sort" if sort else "filter", f"must have at most {SORT_MAX} different fields to sort by")
+        )
+    return keys
+
+
+def flatten(condition: Condition | None) -> list[Condition]:
+    """Return the conditions that a condition joins by ``and``."""
+    if condition is None:
+        return []
+    if isinstance(condition, Combination) and condition.operator == "and":
+        return [part for inner in condition.parts for part in flatten(inner)]
+    return [condition]
+
+
+def resolve_condition(
+    condition: Condition, now: datetime, resolve_name: Callable[[str, str, str], Sequence[str]]
+) -> Condition:
+    """Return a condition whose names and days are resolved.
+
+    Args:
+        condition: The condition.
+        now: The current time, for relative days.
+        resolve_name: Returns the ids of a field, a name and the parameter that contains it.
+
+    Raises:
+        Invalid: A field has no such operator or value.
+    """
+    if isinstance(condition, Combination):
+        parts = [resolve_condition(part, now, resolve_name) for part in condition.parts]
+        return Combination(condition.operator, parts)
+    return (
+        resolve_comparison(condition, now, resolve_name) if isinstance(condition, Comparison) else condition
+    )
+
+
+def resolve_comparison(
+    comparison: Comparison, now: datetime, resolve_name: Callable[[str, str, str], Sequence[str]]
+) -> Test:
+    """Return the test of a comparison.
+
+    Args:
+        comparison: The comparison.
+        now: The current time, for relative days.
+        resolve_name: Returns the ids of a field, a name and the parameter that contains it.
+
+    Raises:
+        Invalid: The field has no such operator or value.
+    """
+    field, operator, parameter = comparison.field, comparison.operator, comparison.parameter
+    is_equality, negated = operator in ("=", "!="), operator == "!="
+    values: list[Value] = []
+    for value in comparison.values:
+        word = value.lower() if isinstance(value, str) and not isinstance(value, Quoted) else ""
+        if is_equality and field in _OPTIONAL and (value is None or word == "none"):
+            values.append(None)
+        elif is_equality and field in _OPTIONAL and word == "any":
+            values.append(Keyword.ANY)
+        elif field in DATES:
+            if len(comparison.values) > 1:
+                raise invalid((parameter, f"must compare {field} with one day"))
+            start, end = _resolve_day(value, now, parameter)
+            lower = {">": end, ">=": start, "=": start, "!=": start}.get(operator)
+            upper = {"<": start, "<=": end, "=": end, "!=": end}.get(operator)
+            return Test(field, (), lower, upper, negated)
+        elif not is_equality:
+            raise invalid((parameter, f"must compare {field} by =, != or in, not {operator}"))
+        elif field == "assignee" and word == "me":
+            values.append(Keyword.ME)
+        elif field in NAMED:
+            values += resolve_name(field, str(value), parameter)
+        elif field in CHOICES and word not in CHOICES[field]:
+            raise invalid(
+                (parameter, f"must compare {field} with {', '.join(CHOICES[field])}, not {value!r:.50}")
+            )
+        else:
+            values.append(word if field in CHOICES else str(value))
+    return Test(field, values, negated=negated)
+
+
+def _resolve_day(value: str | datetime | None, now: datetime, parameter: str) -> tuple[datetime, datetime]:
+    """Return the beginning of a day in UTC and its end; of a moment, the moment and the next one."""
+    if isinstance(value, datetime):
+        return value, value + timedelta(microseconds=1)
+    midnight, text = (
+        now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
+        str(value).lower(),
+    )
+    try:
+        if re.fullmatch(RELATIVE_DAY_PATTERN, text):
+            start = midnight + timedelta(days=_count_days(text))
+        else:
+            start = structure(text, datetime)
+        precise = len(text) > 10 and not re.fullmatch(RELATIVE_DAY_PATTERN, text)
+        return start, start + (timedelta(microseconds=1) if precise else timedelta(days=1))
+    except Problems:
+        raise invalid(
+            (parameter, f"must have a day such as 2026-04-01, today or +7d, not {value!r:.50}")
+        ) from None
+    except OverflowError:
+        raise invalid((parameter, "must be a moment from year 1 to 9999")) from None
+
+
+def _count_days(text: str) -> int:
+    words = {"today": 0, "tomorrow": 1}
+    return words[text] if text in words else int(text[:-1]) * (7 if text.endswith("w") else 1)
+
+
+def resolve_parameter(value: object, now: datetime, parameter: str) -> object:
+    """Return the moment of a parameter that may be a relative day; another value as it is.
+
+    Args:
+        value: The value.
+        now: The current time.
+        parameter: The wire name of the parameter, for the message of an error.
+    """
+    return _resolve_day(value, now, parameter)[0] if isinstance(value, str) else value

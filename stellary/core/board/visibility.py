@@ -1,0 +1,41 @@
+"""The projects that a caller sees: the only condition of lists that span several projects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Select, literal, select
+
+from stellary.core.accounts.audience import is_reachable, seen_by
+from stellary.core.board.tables import projects
+from stellary.core.db.base import IdType
+from stellary.core.kernel.unit import UnitOfWork
+
+
+def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a user sees a project: it is in a workspace that they have access to.
+
+    Args:
+        user_id: The parameter with the id of the user.
+    """
+    return projects.c.workspace_id.in_(seen_by(user_id)) & is_reachable(projects.c.workspace_id)
+
+
+def select_seen_projects(
+    uow: UnitOfWork, workspace_id: str | None = None, ids: Collection[str] | None = None
+) -> Select[str]:
+    """Return a statement for the ids of the projects that the caller sees, without archived ones.
+
+    Args:
+        workspace_id: The only workspace whose projects are selected; None for all workspaces.
+        ids: The only projects that are selected; None for all.
+    """
+    rows = select(projects.c.id).where(sees_project(literal(uow.principal_id, IdType)), ~projects.c.archived)
+    limits = uow.actor.agent_limits
+    if limits is not None:
+        workspace_id = workspace_id or limits.workspace_id
+    if limits is not None and limits.project_ids is not None:
+        rows = rows.where(projects.c.id.in_(limits.project_ids))
+    if workspace_id is not None:
+        rows = rows.where(projects.c.workspace_id == workspace_id)
+    return rows if ids is None else rows.where(projects.c.id.in_(ids))
