@@ -111,9 +111,9 @@ def make_foreign_ids(permission_world: PermissionWorld, row: Row, kind: str) -> 
     yield "its id after a space", " " + id
     yield "of another tenant", permission_world.abroad[kind]
     yield "of another kind", permission_world.here["cardId" if kind == "projectId" else "projectId"]
-    yield "deleted", permission_world.gone[kind]
     if row.operation in EVERYWHERE:
         return
+    yield "deleted", permission_world.gone[kind]
     if kind == "userId":
         if row.role != "org_admin":
             yield "of a user outside the workspace", permission_world.people["OM"].id

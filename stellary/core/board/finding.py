@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref, WorkspaceRef
@@ -102,4 +104,4 @@ def select_fields(page: Listing[Card], request: CardFilters) -> Listing[Card]:
     for name in names:
         if name not in known:
             raise invalid(("fields", f"must consist of {', '.join(known)}, not {name[:50]!r}"))
-    return Listing(LeanCards(page.items, list(dict.fromkeys(names))), page.next)
+    return Listing(LeanCards(cast("CardList", page.items), list(dict.fromkeys(names))), page.next)

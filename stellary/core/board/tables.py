@@ -166,6 +166,15 @@ Index(
     sqlite_where=IS_DUE,
     postgresql_where=IS_DUE,
 )
+# For the work of one person.
+Index(
+    "ix_stellary_cards_assigned_due_date",
+    cards.c.assignee_id,
+    cards.c.due_date,
+    cards.c.project_id,
+    sqlite_where=IS_DUE,
+    postgresql_where=IS_DUE,
+)
 Index(
     "ix_stellary_cards_completed_at",
     cards.c.project_id,

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from benchmarks.pages import FEW, Board, make_board
 from stellary.core import Core
-from stellary.core.board.queries import card_pages, searching
+from stellary.core.board.queries import card_pages, card_windows, searching
 from tests.conftest import RUN
 from tests.support.databases import KINDS
 from tests.support.plans import Statement, explain, sent_statements
@@ -49,7 +50,10 @@ class Boards:
 
     def cost(self, board: Board, query: str) -> int:
         """Return the work of the database for a page, without the counts for the orders of its cards, which are bounded per card."""
-        path = f"{board.path}/cards?limit=100&{query}"
+        return self.cost_of(f"{board.path}/cards?limit=100&{query}")
+
+    def cost_of(self, path: str) -> int:
+        """Return the work of the database for a list, as ``cost`` does."""
         # The first request remembers the JSON of the cards, which are then not read again.
         self.world.ask(self.owner, "GET", path)
         with sent_statements() as statements:
@@ -96,6 +100,7 @@ def boards(request: pytest.FixtureRequest) -> Iterator[Boards]:
         KINDS[request.param](request.config.stash[RUN]).database() as url,
     ):
         patch.setattr(card_pages, "SCAN_MAX", SCAN_MAX)
+        patch.setattr(card_windows, "SCAN_MAX", SCAN_MAX)
         core = Core(url, bcrypt_rounds=4)
         try:
             yield Boards(core)
@@ -112,6 +117,53 @@ def test_page_costs_the_same_in_a_large_project(boards: Boards):
             for board in (boards.small, boards.large)
         ]
     assert {name: cost for name, cost in costs.items() if cost[1] > RATIO_MAX * cost[0]} == {}
+
+
+CONDITIONS = {
+    "all": "",
+    "priorities": "priority=high&priority=low",
+    "mine": "assigneeId=me",
+    "mine and open": "assigneeId=me&status=open&archived=false&dueBefore=2026-04-20",
+    "due": "dueBefore=2026-04-20",
+    "few: due": "dueAfter=2026-05-15&sort=dueDate",
+    "few: changed": "updatedSince=2026-04-02T00:00:00Z&sort=-priority",
+    "blocked": "blocked=true",
+    "two that never meet": f"filter={quote('priority = high and text = zebra')}",
+    "one of two": f"filter={quote('text = zebra or checklist = any')}",
+    "none of two": f"filter={quote('not (priority = high or label = none) and assignee != me')}",
+}
+
+
+@pytest.mark.slow("reads a large project")
+def test_page_by_conditions_costs_the_same_in_a_large_project(boards: Boards):
+    costs = {}
+    for name, query in CONDITIONS.items():
+        for path in ("{0.path}/cards?", "{1}/cards?projectId={2}&", "/cards?projectId={2}&"):
+            paths = [
+                path.format(board, board.path.partition("/projects")[0], board.path[-24:])
+                for board in (boards.small, boards.large)
+            ]
+            costs[name, path] = [boards.cost_of(f"{path}limit=100&{query}") for path in paths]
+    assert {case: cost for case, cost in costs.items() if cost[1] > RATIO_MAX * cost[0]} == {}
+
+
+@pytest.mark.slow("reads a large project")
+def test_page_by_conditions_reads_no_more_than_it_may_look_through(boards: Boards):
+    for name, query in CONDITIONS.items():
+        path = f"/cards?limit=100&{query}"
+        boards.world.ask(boards.owner, "GET", path)
+        with sent_statements() as statements:
+            boards.world.ask(boards.owner, "GET", path)
+        plans = [explain(boards.core, statement) for statement in statements if "matches" in statement[0]]
+        assert [plan for plan in plans if sorts_cards(plan)] == [], name
+
+
+def sorts_cards(plan: str) -> bool:
+    """Return whether a plan scans the table of cards, or sorts more cards than a page looks through."""
+    if "Seq Scan on stellary_cards" in plan or re.search("^SCAN stellary_cards", plan, re.MULTILINE):
+        return True
+    rows = [int(rows) for rows in re.findall(r"Sort  \(.*actual rows=(\d+)", plan)]
+    return "TEMP B-TREE FOR ORDER BY" in plan or any(count > SCAN_MAX + 1 for count in rows)
 
 
 @pytest.mark.slow("reads a large project")

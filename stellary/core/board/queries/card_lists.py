@@ -318,24 +318,6 @@ def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], Ca
     return listed
 
 
-class LeanCards(DumpedInParts, list[Card]):
-    """Cards of which only some fields are written.
-
-    Args:
-        cards: The cards.
-        names: The wire names of the fields.
-    """
-
-    def __init__(self, cards: Sequence[Card], names: Sequence[str]) -> None:
-        super().__init__(cards)
-        self._names = names
-
-    def dump(self) -> Iterator[bytes]:
-        """Yield the cards as JSON."""
-        rows = orjson.loads(dump(list(self)))
-        yield orjson.dumps([{name: row[name] for name in self._names} for row in rows])
-
-
 class CardList(DumpedInParts, Sequence[Card]):
     """A list of cards that builds a value when an item is read.
 
@@ -424,6 +406,26 @@ class CardList(DumpedInParts, Sequence[Card]):
     def estimate_size(self) -> int:
         """Return the approximate size with the JSON in bytes, without that of the cards, which other lists share."""
         return _LISTED_SIZE * len(self._listed)
+
+
+class LeanCards(CardList):
+    """A list of cards of which only some fields are written.
+
+    Args:
+        cards: The cards.
+        names: The wire names of the fields.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, cards: CardList, names: Sequence[str]) -> None:
+        super().__init__(cards._listed, cards._orders)  # noqa: SLF001 - of this module
+        self._names = names
+
+    def dump(self) -> Iterator[bytes]:
+        """Yield the cards as JSON."""
+        cards = orjson.loads(b"".join(super().dump()))
+        yield orjson.dumps([{name: card[name] for name in self._names} for card in cards])
 
 
 @functools.lru_cache(maxsize=8192)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 from sqlalchemy import ColumnElement, Select, and_, func, literal, select, true, tuple_
@@ -30,7 +30,7 @@ from stellary.core.kernel.paging import (
 from stellary.core.kernel.unit import UnitOfWork
 
 _ID = (cards.c.project_id, cards.c.id)
-Column: TypeAlias = ColumnElement[Any]
+Column: TypeAlias = ColumnElement[object]
 Place: TypeAlias = tuple[int | str | None, ...]
 """The values by which a card is sorted, and the ids of its project and of the card."""
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)

@@ -1,0 +1,266 @@
+"""The language of lists of cards: parameters, ``filter``, orders and fields, in each of the three lists."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from stellary.contract.errors import Invalid
+from stellary.core.board.rules.card_conditions import Combination, Comparison, SortKey
+from stellary.core.board.rules.filter_language import parse_filter
+from tests.support.boards import Board, ask
+
+ME, ANN = "assigneeId=me", "ann@example.com"
+
+
+def day(days: int) -> str:
+    """Return midnight UTC of a day relative to today."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
+
+
+@pytest.fixture
+def full_board(board: Board) -> Board:
+    """A board with four cards that differ in each field by which cards are filtered."""
+    ask(board, "POST", f"{board.path}/labels", {"name": "Critical bug", "color": "#ff0000"})
+    label = ask(board, "GET", f"{board.path}/labels")[-1]["id"]
+    late = board.card("late", priority="high", dueDate=day(-1), assigneeId=board.owner.id)
+    soon = board.card(
+        "soon",
+        priority="low",
+        dueDate=day(2),
+        labelIds=[label],
+        checklist=[{"title": "one"}, {"title": "two"}],
+    )
+    far = board.card("far", priority="medium", dueDate=day(20), assigneeId=board.owner.id)
+    board.card("done", status="done", checklist=[{"title": "all", "done": True}])
+    for blocker, blocked in ((late, soon), (soon, far)):
+        path = f"{board.flat}/cards/{blocker['id']}/relations"
+        ask(board, "POST", path, {"targetCardId": blocked["id"], "type": "blocks"})
+    return board
+
+
+def lists(board: Board) -> list[str]:
+    """Return the paths of the lists that have the cards of a board."""
+    return [f"{board.path}/cards", f"{board.path}/cards?limit=100", f"{board.flat}/cards", "/cards"]
+
+
+def titles(board: Board, path: str, query: str) -> list[str]:
+    """Return the titles of a list, in its order."""
+    return [card["title"] for card in ask(board, "GET", f"{path}{'&' if '?' in path else '?'}{query}")]
+
+
+SELECTED = {
+    "priority=high&priority=low": ["late", "soon"],
+    "priority=none&priority=low": ["soon", "done"],
+    "priority=any": ["late", "soon", "far"],
+    "status=open&status=done": ["late", "soon", "far", "done"],
+    "assigneeId=me": ["late", "far"],
+    "assigneeId=any": ["late", "far"],
+    "assigneeId=me&assigneeId=none": ["late", "soon", "far", "done"],
+    "dueBefore=today": ["late"],
+    "dueBefore=+3d": ["late", "soon"],
+    "dueBefore=%2B3d&dueAfter=today": ["soon"],
+    "dueAfter=1w": ["far"],
+    "createdAfter=today": ["late", "soon", "far", "done"],
+    "createdBefore=today": [],
+    "completedAfter=today": ["done"],
+    "completedBefore=-1d": [],
+    "checklist=incomplete": ["soon"],
+    "checklist=complete": ["done"],
+    "checklist=none": ["late", "far"],
+    "checklist=any": ["soon", "done"],
+    "blocked=true": ["soon", "far"],
+    "blocked=false": ["late", "done"],
+    "labelId=any": ["soon"],
+    "q=FA": ["far"],
+}
+FILTERED = {
+    "assignee = me and (priority = high or due < +3d)": ["late"],
+    "Assignee = ME AND NOT priority = high": ["far"],
+    "not assignee = me": ["soon", "done"],
+    "assignee != me": ["soon", "done"],
+    "assignee in (me, none) and status != done": ["late", "soon", "far"],
+    "priority not in (high, low)": ["far", "done"],
+    "priority = none or checklist = incomplete": ["soon", "done"],
+    f"assignee = {ANN}": ["late", "far"],
+    'label = "Critical bug"': ["soon"],
+    'label = "critical BUG" or column = "To do" and due = none': ["soon", "done"],
+    "due <= +2d and due >= +2d": ["soon"],
+    "due = +2d": ["soon"],
+    "due > +2d": ["far"],
+    "due = none": ["done"],
+    "due != +2d": ["late", "far", "done"],
+    "text = OO": ["soon"],
+    'text = "100%_"': [],
+    "blocked = true and status = open": ["soon", "far"],
+    "archived = false and completed = any": ["done"],
+    "scope = Main and created >= today and updated < tomorrow": ["late", "soon", "far", "done"],
+    "project = Launch and start = none and due = any": ["late", "soon", "far"],
+}
+
+
+def test_parameters_select_the_same_cards_in_each_list(full_board: Board):
+    for path in lists(full_board):
+        assert {query: titles(full_board, path, query) for query in SELECTED} == SELECTED, path
+
+
+def test_filters_select_the_same_cards_in_each_list(full_board: Board):
+    for path in lists(full_board):
+        found = {text: titles(full_board, path, f"filter={quote(text)}") for text in FILTERED}
+        assert found == FILTERED, path
+
+
+ORDERS = {
+    "sort=dueDate": ["late", "soon", "far", "done"],
+    "sort=-dueDate": ["far", "soon", "late", "done"],
+    "sort=-priority,dueDate": ["late", "far", "soon", "done"],
+    "sort=status,-dueDate": ["far", "soon", "late", "done"],
+    f"filter={quote('assignee = me order by due desc')}": ["far", "late"],
+    f"filter={quote('order by priority, created desc')}": ["soon", "far", "late", "done"],
+}
+
+
+def test_lists_are_sorted_whole_and_by_the_page(full_board: Board):
+    for path in lists(full_board):
+        assert {query: titles(full_board, path, query) for query in ORDERS} == ORDERS, path
+        for query, expected in ORDERS.items():
+            pages = full_board.walk(f"{path.partition('?')[0]}?limit=1&{query}")
+            assert [card["title"] for page in pages for card in page] == expected
+
+
+def test_pages_of_several_projects_repeat_and_leave_out_nothing(full_board: Board):
+    other = Board(full_board.world, full_board.owner)
+    for number in range(3):
+        other.card(f"other {number}")
+    for query in ("", "&assigneeId=none", "&priority=none&priority=low"):
+        whole = titles(full_board, "/cards", query.lstrip("&"))
+        pages = full_board.walk(f"/cards?limit=1{query}")
+        assert [card["title"] for page in pages for card in page] == whole
+    assert len(titles(full_board, "/cards", "")) == 7
+
+
+def test_lean_cards_have_the_requested_fields_and_the_id(full_board: Board):
+    for path in lists(full_board):
+        separator = "&" if "?" in path else "?"
+        cards = ask(full_board, "GET", f"{path}{separator}fields=title,dueDate,order")
+        assert [list(card) for card in cards] == [["id", "title", "dueDate", "order"]] * 4
+        assert [card["title"] for card in cards] == ["late", "soon", "far", "done"]
+
+
+REFUSED = {
+    "sort=title": "sort must consist of completedAt, createdAt",
+    "sort=dueDate,priority,status,createdAt": "sort must have at most 3 different fields",
+    "sort=dueDate,-dueDate": "sort must have at most 3 different fields",
+    f"sort=dueDate&filter={quote('order by due')}": "sort must not be given if filter has an order",
+    "fields=title,nope": "fields must consist of id, key",
+    "status=none": "status must be one of open, in_progress, done",
+    "priority=low&priority=urgent": "priority must be one of low, medium, high, any",
+    "dueBefore=soon": "dueBefore must be an ISO 8601 date, or a date-time with an offset, or a day such as",
+    "&".join(["assigneeId=" + "0" * 24] * 1000): "assigneeId must have 1 to 100 items",
+    "filter=" + "x" * 2001: "filter must be 1 to 2000 characters",
+    "filter=" + quote("(" * 21 + "blocked = true" + ")" * 21): "",
+    "filter=" + quote("not " * 25 + "blocked = true"): "filter must not be nested deeper than 20",
+    "filter=" + quote("text in (" + ", ".join("a" * 101) + ")"): "filter must have at most 100 values",
+    "filter=colour%20%3D%20red": "filter must have (, archived, assignee, blocked",
+    "filter=assignee%20%3D": "filter must have a value at position 11, not the end",
+    "filter=due%20%3C%20soon": "filter must have a day such as 2026-04-01, today or +7d, not 'soon'",
+    "filter=due%20%3C%20none": "filter must have a day such as",
+    "filter=due%20in%20(today,%20tomorrow)": "filter must compare due with one day",
+    "filter=priority%20%3E%20low": "filter must compare priority by =, != or in, not >",
+    "filter=priority%20%3D%20urgent": "filter must compare priority with low, medium, high, not 'urgent'",
+    "filter=label%20%3D%20Bog": "filter must be the id or the name of an existing item; 'Bog' is neither; the most similar",
+    "filter=column%20%3D%20Nowhere": "'Nowhere' is neither; the most similar names are",
+    "filter=assignee%20%3D%20nobody": "",
+    "cursor=bm8": "",
+}
+
+
+def test_queries_that_are_not_valid_are_refused_by_name(full_board: Board):
+    world, owner = full_board.world, full_board.owner
+    for path in lists(full_board):
+        for query, message in REFUSED.items():
+            answer = world.call(owner, "GET", f"{path}{'&' if '?' in path else '?'}{query}")
+            if message:
+                assert (answer.status, message in answer.body.decode()) == (400, True), (
+                    path,
+                    query,
+                    answer.body,
+                )
+            assert answer.status < 500
+
+
+def test_label_of_another_project_is_found_only_in_lists_that_have_it(full_board: Board):
+    other = Board(full_board.world, full_board.owner, full_board.workspace)
+    ask(other, "POST", f"{other.path}/labels", {"name": "Here", "color": "#ff0000"})
+    label = ask(other, "GET", f"{other.path}/labels")[-1]["id"]
+    other.card("labelled", labelIds=[label])
+    text = quote("label = here")
+    assert titles(other, f"{other.flat}/cards", f"filter={text}") == ["labelled"]
+    assert titles(other, f"{other.flat}/cards", f"labelId={label}") == ["labelled"]
+    refused = full_board.world.call(full_board.owner, "GET", f"{full_board.path}/cards?filter={text}")
+    assert refused.status == 400
+
+
+def test_lists_of_several_projects_have_what_the_caller_sees(full_board: Board):
+    world = full_board.world
+    stranger = world.person("stranger")
+    assert titles(Board(world, stranger), "/cards", "") == []
+    assert world.call(stranger, "GET", f"{full_board.flat}/cards").status == 404
+    full_board.join(stranger)
+    found = world.ask(stranger, "GET", "/cards?filter=" + quote(f"assignee = {full_board.owner.email}"))
+    assert [card["title"] for card in found] == ["late", "far"]
+    project = full_board.project["id"]
+    ask(full_board, "PATCH", full_board.path, {"archived": True})
+    assert world.ask(stranger, "GET", "/cards") == []
+    assert world.call(stranger, "GET", f"/cards?projectId={project}").status == 400
+
+
+def test_list_of_many_cards_is_sorted_only_with_filters(full_board: Board, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stellary.core.board.queries.card_windows.SCAN_MAX", 3)
+    answer = full_board.world.call(full_board.owner, "GET", "/cards?sort=dueDate")
+    assert (answer.status, b"sort needs filters that select at most 3 cards" in answer.body) == (400, True)
+    assert titles(full_board, "/cards", f"sort=dueDate&{ME}") == ["late", "far"]
+    assert titles(full_board, "/cards", "sort=dueDate&dueBefore=+3d&status=open&archived=false") == [
+        "late",
+        "soon",
+    ]
+    pages = full_board.walk("/cards?limit=2&checklist=complete")
+    assert [[card["title"] for card in page] for page in pages] == [[], ["done"]]
+
+
+def test_number_of_statements_is_the_same_for_many_cards_and_names(full_board: Board, statements):
+    text = quote('label in ("critical bug", Idea, Waiting) or column = "To do" order by due')
+    counts = []
+    for cards in (0, 20):
+        for number in range(cards):
+            full_board.card(f"more {number}")
+        for path in (f"{full_board.flat}/cards?", "/cards?"):
+            ask(full_board, "GET", f"{path}filter={text}")
+            with statements() as sent:
+                ask(full_board, "GET", f"{path}filter={text}")
+            counts.append(len(sent))
+    assert counts[:2] == counts[2:]
+    assert max(counts) <= 10
+
+
+def test_filter_is_parsed_with_the_precedence_of_sql():
+    condition, order = parse_filter(
+        "status = open or not blocked = true and due < 3d order by due desc, status"
+    )
+    assert condition == Combination(
+        "or",
+        [
+            Comparison("status", "=", ["open"]),
+            Combination(
+                "and",
+                [Combination("not", [Comparison("blocked", "=", ["true"])]), Comparison("due", "<", ["3d"])],
+            ),
+        ],
+    )
+    assert order == [SortKey("due", descending=True), SortKey("status")]
+
+
+def test_long_filter_takes_time_in_proportion_to_its_length():
+    with pytest.raises(Invalid, match=re.escape("at position 2001, not the end")):
+        parse_filter("(" * 2000)
