@@ -1,21 +1,151 @@
-"""Lists of the cards of several projects, and pages of the cards of one project in any order."""
+"""Lists of the cards of several projects, and the names in their filters."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
+
+from sqlalchemy import Select, Table, or_, select
 
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import access as accounts_access
-from stellary.core.board.filter_names import FilterNames
+from stellary.core.accounts import people
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
+from stellary.core.board.queries import searching
 from stellary.core.board.queries.card_lists import CardList, LeanCards, LoadedCards, load_cards_by_ids
 from stellary.core.board.queries.card_windows import CardQuery, find_card_ids
-from stellary.core.board.rules.card_conditions import NAMED, Test, list_ids, read_parameters
+from stellary.core.board.queries.filters import check_person
+from stellary.core.board.resolve_names import list_assignees
+from stellary.core.board.rules.card_conditions import (
+    NAMED,
+    Combination,
+    Comparison,
+    Condition,
+    SortKey,
+    Test,
+    flatten,
+    list_ids,
+    read_order,
+    read_parameters,
+    resolve_condition,
+)
+from stellary.core.board.rules.name_matching import Candidate, build_no_match_error, find_matches, resolve_one
+from stellary.core.board.rules.references import unknown
+from stellary.core.board.tables import columns, labels, projects, scopes
 from stellary.core.board.visibility import select_seen_projects
 from stellary.core.kernel.unit import UnitOfWork, serves
+
+_SUGGESTED_MAX = 1_000
+
+
+_TABLES: Mapping[str, Table] = {"label": labels, "column": columns, "scope": scopes, "project": projects}
+
+
+class FilterNames:
+    """The items that the names in a filter can refer to.
+
+    Args:
+        uow: The unit of work, which has checked the access to the projects.
+        project_ids: The statement for the ids of the projects.
+        workspace_id: The workspace of the projects; None for projects of several workspaces.
+    """
+
+    def __init__(self, uow: UnitOfWork, project_ids: Select[str], workspace_id: str | None) -> None:
+        self._uow, self._project_ids, self._workspace_id = uow, project_ids, workspace_id
+        self._texts: dict[str, set[str]] = defaultdict(set)
+        self._candidates: dict[str, list[Candidate]] = {}
+
+    def read_conditions(self, request: CardFilters) -> tuple[list[Condition], Sequence[SortKey]]:
+        """Return the conditions of a request that must all match, with resolved names, and its order.
+
+        Raises:
+            Invalid: A parameter is not valid, or a name matches no item, or several people.
+        """
+        conditions: list[Condition] = [*read_parameters(request).values()]
+        order: list[SortKey] = []
+        if request.filter:
+            from stellary.core.board.rules.filter_language import parse_filter
+
+            condition, order = parse_filter(request.filter)
+            conditions += flatten(condition)
+        self._collect_texts(conditions)
+        searching.prepare(self._uow)
+        resolved = [resolve_condition(condition, self._uow.now, self._resolve) for condition in conditions]
+        return resolved, read_order(request.sort or "", order)
+
+    def check_ids(self, field: str, ids: Collection[str], parameter: str) -> None:
+        """Check the ids in a parameter of an empty list.
+
+        Args:
+            field: The field.
+            ids: The ids.
+            parameter: The wire name of the parameter.
+
+        Raises:
+            Invalid: The caller sees no such item.
+        """
+        if field == "assignee" and self._workspace_id is not None:
+            for id in ids:
+                check_person(self._uow, self._workspace_id, parameter, id)
+        elif ids:
+            self._texts[field] = {*ids}
+            found = {candidate.id for candidate in self._load_candidates(field)}
+            if not found.issuperset(ids):
+                raise unknown(parameter)
+
+    def _collect_texts(self, conditions: Sequence[Condition]) -> None:
+        """Collect the names of each field, since one statement finds all of them."""
+        for condition in conditions:
+            if isinstance(condition, Combination):
+                self._collect_texts(condition.parts)
+            elif isinstance(condition, Comparison):
+                for text in filter(None, map(str, condition.values)):
+                    self._texts[condition.field] |= {text, text.lower(), text.casefold()}
+
+    def _resolve(self, field: str, text: str, parameter: str) -> list[str]:
+        if parameter != "filter":
+            # Lists check these ids only when they are empty.
+            return [text]
+        if field not in self._candidates:
+            self._candidates[field] = self._load_candidates(field)
+        matches = find_matches(text, self._candidates[field])
+        if field in ("assignee", "project") and matches:
+            return [resolve_one(text, matches, parameter)]
+        if not matches and field == "assignee" and self._workspace_id is None:
+            raise invalid(
+                (parameter, f"must name people of several workspaces by id or address, not {text!r:.50}")
+            )
+        if not matches:
+            suggested = self._candidates[field] if field == "assignee" else self._load_names(field, ())
+            raise build_no_match_error(parameter, text, suggested)
+        return [match.id for match in matches]
+
+    def _load_candidates(self, field: str) -> list[Candidate]:
+        if field != "assignee":
+            return self._load_names(field, self._texts[field])
+        if self._workspace_id is not None:
+            return list_assignees(self._uow, self._workspace_id)
+        colleagues = people.load_colleagues(self._uow, self._texts[field])
+        return [Candidate(person.id, (person.email,)) for person in colleagues]
+
+    def _load_names(self, field: str, texts: Collection[str]) -> list[Candidate]:
+        """Return the items that have one of some names or ids; without any, those that a message suggests."""
+        table = _TABLES[field]
+        names = [table.c.name, *([table.c.key] if field == "project" else [])]
+        rows = select(table.c.id, *names).where(
+            (table.c.id if field == "project" else table.c.project_id).in_(self._project_ids)
+        )
+        if texts:
+            rows = rows.where(
+                or_(table.c.id.in_(texts), *(searching.folded(name).in_(texts) for name in names))
+            )
+        else:
+            rows = rows.limit(_SUGGESTED_MAX)
+        return [Candidate(row[0], tuple(row[1:])) for row in self._uow.connection.execute(rows)]
 
 
 @serves(LIST_WORKSPACE_CARDS)
@@ -38,8 +168,7 @@ def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -
         workspace_id: The only workspace whose cards are returned; None for all workspaces.
     """
     names = FilterNames(uow, select_seen_projects(uow, workspace_id), workspace_id)
-    comparisons = [*read_parameters(request).values()]
-    conditions, keys = names.read_filter(comparisons, request.filter or "", request.sort or "")
+    conditions, keys = names.read_conditions(request)
     ids = next(
         (
             test.values

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
 
@@ -13,9 +11,9 @@ from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
+from stellary.contract.unset import UNSET
 from stellary.core.board import access
-from stellary.core.board.filter_names import FilterNames
-from stellary.core.board.finding import load_page, select_fields, with_orders
+from stellary.core.board.finding import FilterNames, load_page, select_fields, with_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES
 from stellary.core.board.queries.card_lists import (
@@ -30,31 +28,14 @@ from stellary.core.board.queries.card_windows import CardQuery
 from stellary.core.board.queries.field_filters import FieldValue
 from stellary.core.board.queries.filters import check_in_project, check_person
 from stellary.core.board.row_types import ProjectRow
-from stellary.core.board.rules.card_conditions import (
-    DATES,
-    Condition,
-    Keyword,
-    SortKey,
-    Test,
-    list_ids,
-    read_parameters,
-    resolve_parameter,
-)
+from stellary.core.board.rules.card_conditions import DATES, list_ids, read_parameters
 from stellary.core.board.tables import cards, columns, projects, scopes
 from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-FilterValues: TypeAlias = dict[str, Any]
 PAGE = 100
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that the orders of cards follow from the rows."""
-
-_LIFTED = {
-    **{field: f"{field}_id" for field in ("assignee", "label", "column", "scope")},
-    "priority": "priority",
-    "status": "status",
-}
-"""The filters whose statements are built once, by the field of a test with one value."""
 
 _PROJECT_ID = bindparam("_project_id", type_=cards.c.project_id.type)
 _BOARD_ORDER = (
@@ -81,32 +62,54 @@ def in_board_order(statement: Select[str]) -> Select[str]:
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """Return the cards that match all filters."""
     project = access.project(uow, ref).row
-    values, conditions, keys = _read_conditions(uow, project, request)
     field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
     value_conditions = field_filters.build_conditions(uow, field_values)
-    if keys and (request.limit or request.cursor):
-        only = select(projects.c.id).where(projects.c.id == project.id)
-        query = CardQuery(only, conditions, keys, value_conditions)
-        page = load_page(uow, query, request, request.limit or PAGE)
+    if request.filter or request.sort or not _has_plain_filters(request):
+        page = _list_by_conditions(uow, project, request, value_conditions)
     else:
-        value_conditions += [build_condition(condition, uow.user_id) for condition in conditions]
-        page = _list_by_index(uow, project, request, values, field_values, value_conditions, keys)
+        page = _list_by_filters(uow, project, request, field_values, value_conditions)
     if not page.items:
         _check_ids(uow, project.workspace_id, project.id, request)
     return select_fields(page, request)
 
 
-def _list_by_index(
+def _has_plain_filters(request: ListCards) -> bool:
+    """Return whether each filter has one value, so that the statements of the list are built once."""
+    for name, comparison in read_parameters(request).items():
+        value: object = getattr(request, name)
+        is_day = comparison.field in DATES and isinstance(value, str)
+        is_word = value in ("me", "any") and name != "q"
+        if name not in NAMES or isinstance(value, list) or is_day or is_word:
+            return False
+    return True
+
+
+def _list_by_conditions(
+    uow: UnitOfWork, project: ProjectRow, request: ListCards, value_conditions: list[ColumnElement[bool]]
+) -> Listing[Card]:
+    """Return a list whose statements are built for the request."""
+    only_project = select(projects.c.id).where(projects.c.id == project.id)
+    conditions, keys = FilterNames(uow, only_project, project.workspace_id).read_conditions(request)
+    if request.limit or request.cursor:
+        query = CardQuery(only_project, conditions, keys, value_conditions)
+        return load_page(uow, query, request, request.limit or PAGE)
+    built = [build_condition(condition, uow.user_id) for condition in conditions]
+    statements = _select_whole(frozenset()).where(*value_conditions, *built)
+    if keys:
+        statements = statements.sort(*(part for key in keys for part in sort_parts(key)))
+    loaded = load_cards(uow, statements, {"_project_id": project.id}, project.key)
+    return Listing(with_orders(uow, project.id, loaded))
+
+
+def _list_by_filters(
     uow: UnitOfWork,
     project: ProjectRow,
     request: ListCards,
-    values: FilterValues,
     field_values: list[FieldValue],
     value_conditions: list[ColumnElement[bool]],
-    keys: Sequence[SortKey],
 ) -> Listing[Card]:
-    """Return a whole list, or a page in order of creation."""
-    filters, absent_names = _read_filters(values)
+    """Return a list whose statements are built once, but for the conditions of custom fields."""
+    filters, absent_names = _read_filters(request)
     parameters: dict[str, object] = {"_project_id": project.id}
     if "q" in filters:
         searching.prepare(uow)
@@ -114,17 +117,15 @@ def _list_by_index(
     names = frozenset(filters) | absent_names
     if not request.limit and not request.cursor:
         parameters |= filters
-        if names <= _WHOLE_COLUMNS and not value_conditions and not keys:
+        if names <= _WHOLE_COLUMNS and not value_conditions:
             return Listing(_load_whole_columns(uow, names, parameters, project.key))
         statements = _select_whole(names)
         if value_conditions:
             statements = statements.where(*value_conditions)
-        if keys:
-            statements = statements.sort(*(part for key in keys for part in sort_parts(key)))
         return Listing(with_orders(uow, project.id, load_cards(uow, statements, parameters, project.key)))
     parameters |= {**filters, "_after": read_cursor(request.cursor) if request.cursor else ""}
-    if isinstance(values.get("label_id"), str):
-        parameters["_label"] = values["label_id"]
+    if isinstance(request.label_id, str):
+        parameters["_label"] = request.label_id
     if (term := field_filters.find_term(field_values)) is not None:
         names |= {card_pages.TERM}
         parameters["_term"] = term
@@ -170,57 +171,9 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
         check_person(uow, workspace_id, "assigneeId", id)
 
 
-def _read_conditions(
-    uow: UnitOfWork, project: ProjectRow, request: ListCards
-) -> tuple[FilterValues, list[Condition], Sequence[SortKey]]:
-    """Return the filters whose statements are built once, the other conditions, and the fields to sort by.
-
-    For a sorted page, all filters are conditions.
-    """
-    values: FilterValues = {}
-    single, comparisons = [], []
-    for name, comparison in read_parameters(request).items():
-        value: object = getattr(request, name)
-        if isinstance(value, list) and len(value) == 1:
-            (value,) = value
-        is_any = value == "any" and name in ("assignee_id", "label_id", "priority")
-        if name not in NAMES or isinstance(value, list) or is_any:
-            comparisons.append(comparison)
-            continue
-        single.append(comparison)
-        if name == "assignee_id" and value == "me":
-            value = uow.user_id
-        is_day = comparison.field in DATES
-        values[name] = resolve_parameter(value, uow.now, comparison.parameter) if is_day else value
-    if not (comparisons or request.filter or request.sort):
-        return values, [], ()
-    only_project = select(projects.c.id).where(projects.c.id == project.id)
-    names = FilterNames(uow, only_project, project.workspace_id)
-    conditions, keys = names.read_filter(comparisons, request.filter or "", request.sort or "")
-    if keys and (request.limit or request.cursor):
-        return {}, [*conditions, *names.read_filter(single)[0]], keys
-    return values, [condition for condition in conditions if not _lift(uow, condition, values)], keys
-
-
-def _lift(uow: UnitOfWork, condition: Condition, values: FilterValues) -> bool:
-    """Turn a condition into a filter whose statement is built once, and return whether it is one."""
-    if not isinstance(condition, Test) or condition.negated:
-        return False
-    bounds = {"due_after": condition.lower, "due_before": condition.upper}
-    lifted: FilterValues = {name: moment for name, moment in bounds.items() if moment is not None}
-    if condition.field in _LIFTED and len(condition.values) == 1 and condition.values[0] is not Keyword.ANY:
-        (value,) = condition.values
-        lifted = {_LIFTED[condition.field]: uow.user_id if value is Keyword.ME else value}
-    elif condition.field != "due" or condition.values:
-        return False
-    if not values.keys().isdisjoint(lifted):
-        return False
-    values |= lifted
-    return True
-
-
-def _read_filters(values: FilterValues) -> tuple[dict[str, object], frozenset[str]]:
+def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
     """Return the values of the filters, and the names of the filters for cards without a value."""
+    values = {name: value for name in NAMES if (value := getattr(request, name)) is not UNSET}
     absent_names = frozenset(f"no {name}" for name, value in values.items() if value is None)
     filters = {name: value for name, value in values.items() if value is not None}
     if "q" in filters:

@@ -199,27 +199,16 @@ def resolve_condition(
     Raises:
         Invalid: A field has no such operator or value.
     """
-    if isinstance(condition, Combination):
-        parts = [resolve_condition(part, now, resolve_name) for part in condition.parts]
-        return Combination(condition.operator, parts)
-    return (
-        resolve_comparison(condition, now, resolve_name) if isinstance(condition, Comparison) else condition
-    )
+    if isinstance(condition, Comparison):
+        return _resolve_comparison(condition, now, resolve_name)
+    assert isinstance(condition, Combination)
+    parts = [resolve_condition(part, now, resolve_name) for part in condition.parts]
+    return Combination(condition.operator, parts)
 
 
-def resolve_comparison(
+def _resolve_comparison(
     comparison: Comparison, now: datetime, resolve_name: Callable[[str, str, str], Sequence[str]]
 ) -> Test:
-    """Return the test of a comparison.
-
-    Args:
-        comparison: The comparison.
-        now: The current time, for relative days.
-        resolve_name: Returns the ids of a field, a name and the parameter that contains it.
-
-    Raises:
-        Invalid: The field has no such operator or value.
-    """
     field, operator, parameter = comparison.field, comparison.operator, comparison.parameter
     is_equality, negated = operator in ("=", "!="), operator == "!="
     values: list[Value] = []
@@ -253,38 +242,20 @@ def resolve_comparison(
 
 def _resolve_day(value: str | datetime | None, now: datetime, parameter: str) -> tuple[datetime, datetime]:
     """Return the beginning of a day in UTC and its end; of a moment, the moment and the next one."""
-    if isinstance(value, datetime):
-        return value, value + timedelta(microseconds=1)
-    midnight, text = (
-        now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
-        str(value).lower(),
-    )
+    moment, text = timedelta(microseconds=1), str(value).lower()
     try:
-        if re.fullmatch(RELATIVE_DAY_PATTERN, text):
-            start = midnight + timedelta(days=_count_days(text))
-        else:
+        if isinstance(value, datetime):
+            return value, value + moment
+        if not re.fullmatch(RELATIVE_DAY_PATTERN, text):
             start = structure(text, datetime)
-        precise = len(text) > 10 and not re.fullmatch(RELATIVE_DAY_PATTERN, text)
-        return start, start + (timedelta(microseconds=1) if precise else timedelta(days=1))
+            return start, start + (moment if len(text) > len("2026-04-01") else timedelta(days=1))
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = {"today": 0, "tomorrow": 1}.get(text)
+        if days is None:
+            days = int(text[:-1]) * (7 if text.endswith("w") else 1)
+        return today + timedelta(days=days), today + timedelta(days=days + 1)
     except Problems:
-        raise invalid(
-            (parameter, f"must have a day such as 2026-04-01, today or +7d, not {value!r:.50}")
-        ) from None
+        message = f"must have a day such as 2026-04-01, today or +7d, not {value!r:.50}"
     except OverflowError:
-        raise invalid((parameter, "must be a moment from year 1 to 9999")) from None
-
-
-def _count_days(text: str) -> int:
-    words = {"today": 0, "tomorrow": 1}
-    return words[text] if text in words else int(text[:-1]) * (7 if text.endswith("w") else 1)
-
-
-def resolve_parameter(value: object, now: datetime, parameter: str) -> object:
-    """Return the moment of a parameter that may be a relative day; another value as it is.
-
-    Args:
-        value: The value.
-        now: The current time.
-        parameter: The wire name of the parameter, for the message of an error.
-    """
-    return _resolve_day(value, now, parameter)[0] if isinstance(value, str) else value
+        message = "must be a moment from year 1 to 9999"
+    raise invalid((parameter, message))
