@@ -59,6 +59,15 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:filters]
     assert [page[0].id for page in (urgent, soon, matching)] == [spec.id, users.id, screens.id]
 
+    # --8<-- [start:filter]
+    mine = client.cards.list(filter="assignee = me and (priority = high or due < +3d) order by due")
+    undated = board.cards.list(
+        priority=["high", None], filter="due = none", sort="-createdAt", fields="title"
+    )
+    # --8<-- [end:filter]
+    assert mine == []
+    assert [card.title for card in undated] == [spec.title]
+
     # --8<-- [start:moves]
     board.cards.update(users.id, column_id=doing.id)  # to the end of the column
     board.cards.update(users.id, before=spec.id)  # before another card; takes precedence over order

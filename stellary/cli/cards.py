@@ -23,6 +23,7 @@ from stellary.client.display._activity import summarize_activity
 from stellary.client.display._look import collect_names
 from stellary.client.display._words import format_utc
 from stellary.contract.checklists import AddChecklistItem
+from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
 
@@ -142,15 +143,28 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
 )
 @click.option("--due-before", type=DayParam(), help="Only cards due before this day.")
 @click.option("--archived", is_flag=True, help="List archived cards instead.")
+@click.option("--filter", metavar="TEXT", help="A condition: 'assignee = me and due < +7d order by due'.")
+@click.option("--everywhere", is_flag=True, help="List the cards of all projects; takes only --filter.")
 @as_json
 @in_project
-def list_cards(session: CommandContext, as_json: JsonOptions, **options: Any) -> None:
+def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, **options: Any) -> None:
     """List cards.
 
     \b
     Example:
       stellary card list --assignee me --status in_progress
+      stellary card list --everywhere --filter "assignee = me and due < +7d order by due"
     """
+    if everywhere:
+        if unused := [name for name, value in options.items() if value and name != "filter"]:
+            raise click.UsageError(f"--everywhere takes --filter only, not --{unused[0].replace('_', '-')}")
+        page = session.client.cards.list(filter=options["filter"] or UNSET, archived=False, limit=LIMIT_MAX)
+        found = [*page]
+        while page.has_more:
+            page = page.next_page()
+            found += page
+        show(found, as_json, "No cards match.")
+        return
     project = session.project_handle()
     board = project.board()
     cards = list(
@@ -168,6 +182,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, **options: Any) ->
             q=options["search"] or UNSET,
             due_before=options["due_before"] or UNSET,
             archived=options["archived"],
+            filter=options["filter"] or UNSET,
         )
     )
     show(cards, as_json, "No cards match.", collect_names(board.labels, board.members, board.columns))

@@ -32,6 +32,18 @@ def test_search_a_workspace(shell):
     assert "Invalid value for '-k'" in shell.error("search", "bookcase", "--kind", "boat", code=2)
 
 
+def test_filter_in_words_selects_cards_of_one_or_all_projects(shell):
+    shell("card", "add", "Call the plumber", "--assignee", "me", "--due", "tomorrow")
+    words = ("--filter", "assignee = me and due <= tomorrow order by due desc")
+    assert [card["title"] for card in shell.json("card", "list", *words)] == ["Call the plumber"]
+    assert [card["title"] for card in shell.json("card", "list", "--everywhere", *words)] == [
+        "Call the plumber"
+    ]
+    refused = shell.error("card", "list", "--everywhere", "--status", "open", code=2)
+    assert "--everywhere takes --filter only, not --status" in refused
+    assert "at position 11, not the end" in shell.error("card", "list", "--filter", "assignee =")
+
+
 def test_add_move_comment_on_and_complete_a_card(shell):
     card = shell.json(
         "card",

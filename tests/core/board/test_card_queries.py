@@ -121,6 +121,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow("reads each list by pages of one card")
 def test_lists_are_sorted_whole_and_by_the_page(full_board: Board):
     for path in lists(full_board):
         assert {query: titles(full_board, path, query) for query in ORDERS} == ORDERS, path
