@@ -68,6 +68,12 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert mine == []
     assert [card.title for card in undated] == [spec.title]
 
+    # --8<-- [start:work]
+    work = client.me.work()
+    print([card.title for card in work.overdue + work.today], [item.title for item in work.waiting])
+    # --8<-- [end:work]
+    assert work.is_complete
+
     # --8<-- [start:moves]
     board.cards.update(users.id, column_id=doing.id)  # to the end of the column
     board.cards.update(users.id, before=spec.id)  # before another card; takes precedence over order

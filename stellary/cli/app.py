@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use")},
-    "Boards": {"boards": ("board", "search"), "cards": ("card",), "history": ("undo", "trash")},
+    "Boards": {"boards": ("board", "search"), "cards": ("card", "work"), "history": ("undo", "trash")},
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
     "The API": {"requests": ("api", "watch")},
     "More": {"serving": ("serve", "completion")},

@@ -17,15 +17,28 @@ from stellary.cli.completing import (
 )
 from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import DayParam, Group, dry_run
-from stellary.cli.output import JsonOptions, as_json, print_fields, print_handle, print_json, print_line, show
-from stellary.cli.session import CommandContext, in_project
+from stellary.cli.output import (
+    JsonCommand,
+    JsonOptions,
+    as_json,
+    print_fields,
+    print_handle,
+    print_json,
+    print_line,
+    show,
+)
+from stellary.cli.session import CommandContext, in_project, pass_session
 from stellary.client.display._activity import summarize_activity
 from stellary.client.display._look import collect_names
 from stellary.client.display._words import format_utc
+from stellary.contract.cards import Card
 from stellary.contract.checklists import AddChecklistItem
+from stellary.contract.notifications import Notification
 from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
+
+WORK_SECTIONS = ("overdue", "today", "this_week", "waiting", "mentioned")
 
 
 @click.group(cls=Group)
@@ -321,4 +334,33 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
 for command in CHANGES:
     card.add_command(command)
 
-COMMANDS = (card,)
+
+@click.command("work", cls=JsonCommand)
+@as_json
+@pass_session
+def work(session: CommandContext, as_json: JsonOptions) -> None:
+    """Show your work in all workspaces: cards that are due, what waits for you, and mentions.
+
+    \b
+    Example:
+      stellary work
+    """
+    found = session.client.me.work()
+    if as_json:
+        print_json(found, as_json)
+        return
+    for section in WORK_SECTIONS:
+        for item in getattr(found, section):
+            day = item.due_date.date().isoformat() if isinstance(item, Card) else ""
+            key = item.key if isinstance(item, Card) else getattr(item, "kind", "")
+            title = summarize_activity(item.activity) if isinstance(item, Notification) else item.title
+            print_fields((section.replace("_", " "), key, day, title))
+    if not any(getattr(found, section) for section in WORK_SECTIONS):
+        print_line("Nothing is due, and nothing waits for you.")
+    if not found.is_complete:
+        print_line(
+            "There is more: stellary card list --everywhere --filter 'assignee = me order by due'", err=True
+        )
+
+
+COMMANDS = (card, work)

@@ -40,6 +40,7 @@ from stellary.contract import (
     trash,
     webhooks,
     wizard,
+    work,
     workspace_events,
     workspaces,
 )
@@ -56,6 +57,7 @@ RESOURCES: tuple[ModuleType, ...] = (
     multipart_imports,
     columns,
     cards,
+    work,
     comments,
     attachments,
     scopes,

@@ -44,6 +44,13 @@ def test_filter_in_words_selects_cards_of_one_or_all_projects(shell):
     assert "at position 11, not the end" in shell.error("card", "list", "--filter", "assignee =")
 
 
+def test_work_has_what_is_due_in_all_workspaces(shell):
+    shell("card", "add", "Pay the plumber", "--assignee", "me", "--due", "2026-01-15")
+    line = next(line for line in shell("work").splitlines() if "Pay the plumber" in line)
+    assert line.split("\t")[0::2] == ["overdue", "2026-01-15"]
+    assert "Pay the plumber" in [card["title"] for card in shell.json("work")["overdue"]]
+
+
 def test_add_move_comment_on_and_complete_a_card(shell):
     card = shell.json(
         "card",

@@ -156,6 +156,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.list": _PLAIN,
     "cards.list_in_workspace": _PLAIN,
     "cards.list_all": _PLAIN,
+    "me.work": _PLAIN,
     "cards.create": _with_body(title="Fresh"),
     "cards.get": _PLAIN,
     "cards.update": _with_body(title="Renamed"),

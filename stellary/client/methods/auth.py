@@ -11,6 +11,7 @@ from stellary.contract.auth import (CHANGE_EMAIL, CHANGE_PASSWORD, CONFIRM_EMAIL
         LOGIN, LOGOUT, ME, REGISTER, RESET_PASSWORD, REVOKE_SESSION, SEND_CONFIRMATION, UNLINK_IDENTITY, UPDATE_ME)
 from stellary.contract.redaction import conceal
 from stellary.contract.unset import UNSET
+from stellary.contract.work import GET_WORK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
             SecondFactor, SecondFactorSecret, Session)
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
+    from stellary.contract.work import Work
 
 _CHANGE_EMAIL = CallPlan(CHANGE_EMAIL)
 _CHANGE_PASSWORD = CallPlan(CHANGE_PASSWORD)
@@ -31,6 +33,7 @@ _DISABLE_SECOND_FACTOR = CallPlan(DISABLE_SECOND_FACTOR)
 _ENROLL_SECOND_FACTOR = CallPlan(ENROLL_SECOND_FACTOR)
 _FORGOT_PASSWORD = CallPlan(FORGOT_PASSWORD)
 _GET_SECOND_FACTOR = CallPlan(GET_SECOND_FACTOR)
+_GET_WORK = CallPlan(GET_WORK)
 _LIST_IDENTITIES = CallPlan(LIST_IDENTITIES)
 _LIST_SESSIONS = CallPlan(LIST_SESSIONS)
 _LOGIN = CallPlan(LOGIN)
@@ -558,3 +561,24 @@ class Auth(Resource[C]):
         password = conceal(password)
         payload = _REGISTER.build_payload(email=email, password=password, name=name, device=device)
         return self._caller.one(_REGISTER, self._path_params, payload)
+
+
+class Me(Resource[C]):
+    """The caller's work in all workspaces."""
+
+    @overload
+    def work(self: Me[Sync]) -> Work: ...
+    @overload
+    async def work(self: Me[Async]) -> Work: ...
+    def work(self) -> Work | Awaitable[Work]:
+        """Get your open cards that are overdue or due within a week, and what waits for you, in all workspaces.
+
+        ``GET /me/work``. Permitted for every account, for its own data; API tokens need all scopes.
+
+        Returns:
+            The caller's open cards by due date, what waits for the caller, and where the caller was mentioned.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+        return self._caller.one(_GET_WORK, self._path_params)

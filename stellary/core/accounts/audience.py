@@ -122,6 +122,15 @@ def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
     )
 
 
+def reviewed_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
+    """Return a statement for the ids of the workspaces of which a user is a reviewer; an id may occur twice."""
+    members, leaders = _WAYS
+    reviewing = members.of(user_id=user_id).where(
+        workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
+    )
+    return union_all(reviewing, leaders.of(user_id=user_id))
+
+
 def with_access_flag(
     source: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
 ) -> Select[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
@@ -28,6 +28,7 @@ from stellary.contract.proposals import (
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.audience import seen_by
 from stellary.core.agents import (
     access,
     external_mission_timeout,
@@ -301,4 +302,27 @@ def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
     is_rejected = any(status == "rejected" for _, status, _ in decisions)
     missions.end_mission(
         uow, mission.id, "completed", ("awaiting_approval",), result=result, posts=is_rejected
+    )
+
+
+def select_pending_proposals(user_id: ColumnElement[str]) -> Select[str]:
+    """Return a statement for the pending proposals of a user's missions, with their kind, summary and time.
+
+    Args:
+        user_id: The parameter with the id of the user.
+    """
+    return (
+        select(
+            literal("proposal").label("kind"),
+            proposals.c.id,
+            proposals.c.summary.label("title"),
+            proposals.c.workspace_id,
+            proposals.c.created_at,
+        )
+        .join_from(proposals, missions_table, missions_table.c.id == proposals.c.mission_id)
+        .where(
+            proposals.c.status == "pending",
+            missions_table.c.created_by_id == user_id,
+            proposals.c.workspace_id.in_(seen_by(user_id)),
+        )
     )

@@ -94,6 +94,7 @@ from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
 from stellary.core.wizard import drafts, execution
+from stellary.core.work import work
 
 _MODULES = (
     auth,
@@ -119,6 +120,7 @@ _MODULES = (
     columns,
     listing,
     finding,
+    work,
     cards,
     bulk,
     scopes,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Select, Table, or_, select
+from sqlalchemy import Select, Table, literal, or_, select
 
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
 from stellary.contract.paging import Listing
@@ -35,8 +36,10 @@ from stellary.core.board.rules.card_conditions import (
 )
 from stellary.core.board.rules.name_matching import Candidate, build_no_match_error, find_matches, resolve_one
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import columns, labels, projects, scopes
+from stellary.core.board.tables import IS_DUE, cards, columns, labels, projects, scopes
 from stellary.core.board.visibility import select_seen_projects
+from stellary.core.db.base import IdType
+from stellary.core.kernel.paging import belongs_to, belongs_to_any
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _SUGGESTED_MAX = 1_000
@@ -234,3 +237,21 @@ def select_fields(page: Listing[Card], request: CardFilters) -> Listing[Card]:
         if name not in known:
             raise invalid(("fields", f"must consist of {', '.join(known)}, not {name[:50]!r}"))
     return Listing(LeanCards(cast("CardList", page.items), list(dict.fromkeys(names))), page.next)
+
+
+def load_due_cards(uow: UnitOfWork, before: datetime, limit: int) -> CardList:
+    """Return the caller's open cards by due date, of all projects that the caller sees.
+
+    Args:
+        before: The time before which they are due.
+        limit: The maximum number of cards.
+    """
+    in_projects = belongs_to_any(cards.c.project_id, select_seen_projects(uow).scalar_subquery())
+    is_assigned = belongs_to(cards.c.assignee_id, literal(uow.user_id, IdType))
+    ids = (
+        select(cards.c.id)
+        .where(is_assigned, in_projects, IS_DUE, cards.c.due_date < before)
+        .order_by(cards.c.assignee_id, cards.c.due_date)
+        .limit(limit)
+    )
+    return with_orders(uow, None, load_cards_by_ids(uow, list(uow.connection.execute(ids).scalars())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert
+from sqlalchemy import ColumnElement, Select, insert, literal, literal_column, select
 
 from stellary.contract.documents import (
     REVIEW_DOCUMENT,
@@ -15,13 +15,14 @@ from stellary.contract.errors import Conflict
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.refs import DocumentRef
 from stellary.core.accounts import people
+from stellary.core.accounts.audience import reviewed_by
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.documents import UPDATE_VERSION, change_document, describe_change
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
-from stellary.core.knowledge.tables import versions
+from stellary.core.knowledge.tables import documents, versions
 
 _INSERT_VERSION = insert(versions)
 
@@ -91,3 +92,22 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
         )
     )
     return rows.to_document(after, "tiptap")
+
+
+def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
+    """Return a statement for the documents that a user may review, with their kind, title and time.
+
+    Args:
+        user_id: The parameter with the id of the user.
+    """
+    return select(
+        literal("document").label("kind"),
+        documents.c.id,
+        documents.c.title,
+        documents.c.workspace_id,
+        documents.c.submitted_at.label("created_at"),
+    ).where(
+        documents.c.status == literal_column("'pending_review'"),
+        documents.c.author_id != user_id,
+        documents.c.workspace_id.in_(reviewed_by(user_id)),
+    )

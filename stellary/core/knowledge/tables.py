@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
@@ -43,6 +43,12 @@ documents = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_documents_workspace_id_id", "workspace_id", "id"),
+    Index(
+        "ix_stellary_documents_pending_review",
+        "workspace_id",
+        sqlite_where=text("status = 'pending_review'"),
+        postgresql_where=text("status = 'pending_review'"),
+    ),
     Index("ix_stellary_documents_organization_id_context_type_id", "organization_id", "context_type", "id"),
 )
 

@@ -18,6 +18,8 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.accounts import people
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -26,9 +28,15 @@ from stellary.core.notifications.row_types import NotificationRow
 from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import notifications
 
+MENTIONS_SCANNED = 200
+"""The number of notifications among which mentions are found."""
 _UNREAD = notifications.c.read_at.is_(None)
 _ALL = Pages(NotificationRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
 _UNREAD_ONLY = Pages(NotificationRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
+_NEWEST = Query(
+    NotificationRow,
+    access.OWN_ROWS.order_by(notifications.c.user_id, notifications.c.id.desc()).limit(MENTIONS_SCANNED),
+)
 _COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
 _OF_USER = notifications.c.user_id == bindparam("_user_id")
 _READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))
@@ -51,6 +59,13 @@ def list_notifications(uow: UnitOfWork, ref: Ref, request: ListNotifications) ->
     """Return the caller's notifications, newest first; 50 by default."""
     pages = _UNREAD_ONLY if request.unread_only else _ALL
     return pages.fetch(uow, request, notification_of, _user_id=uow.user_id)
+
+
+def list_mentions(uow: UnitOfWork) -> list[Notification]:
+    """Return the caller's notifications with a mention of the caller, newest first, among the newest ones."""
+    rows = _NEWEST.all(uow.connection, {"_user_id": uow.user_id})
+    names = {person.name for person in people.load_people(uow, [uow.user_id]).values()}
+    return [notification_of(row) for row in rows if names.intersection(row.meta.get("mentioned", ()))]
 
 
 @serves(COUNT_NOTIFICATIONS)

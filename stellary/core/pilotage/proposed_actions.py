@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, func, literal, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
 from stellary.contract.fields import get_set_fields, replace_fields
@@ -28,6 +28,7 @@ from stellary.contract.proposed_actions import (
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.accounts.audience import reviewed_by
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
@@ -230,3 +231,18 @@ def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> obje
 
 def _failed_error(why: str) -> Conflict:
     return Conflict(f"the action cannot be applied: {why}", code="action_failed")
+
+
+def select_suggested_actions(user_id: ColumnElement[str]) -> Select[str]:
+    """Return a statement for the suggested actions that a user may review: kind, number as text, explanation, time.
+
+    Args:
+        user_id: The parameter with the id of the user.
+    """
+    return select(
+        literal("action").label("kind"),
+        cast(table.c.number, String).label("id"),
+        table.c.explanation.label("title"),
+        table.c.workspace_id,
+        table.c.created_at,
+    ).where(table.c.status == "suggested", table.c.workspace_id.in_(reviewed_by(user_id)))
