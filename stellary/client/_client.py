@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
     from stellary.client.calling.response import Response
     from stellary.client.methods.api_tokens import ApiTokens
-    from stellary.client.methods.auth import Auth, Me
+    from stellary.client.methods.auth import Auth, OwnWork
     from stellary.client.methods.cards import AllCards
     from stellary.client.methods.notifications import Notifications
     from stellary.client.methods.trash import ContainerTrash
@@ -168,11 +168,11 @@ class Client(Resource[C], Generic[C, H]):
         return Auth(self._caller, self._path_params)
 
     @property
-    def me(self) -> Me[C]:
+    def me(self) -> OwnWork[C]:
         """The caller's work in all workspaces."""
-        from stellary.client.methods.auth import Me
+        from stellary.client.methods.auth import OwnWork
 
-        return Me(self._caller, self._path_params)
+        return OwnWork(self._caller, self._path_params)
 
     @property
     def api_tokens(self) -> ApiTokens[C]:

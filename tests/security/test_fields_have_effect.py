@@ -16,7 +16,7 @@ from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 from tests.security.test_bad_requests import PERSONA, request_class
 from tests.security.text_slots import make_good_request
-from tests.support.core_parts import board_listing, dispatch
+from tests.support.core_parts import board_finding, board_listing, dispatch
 
 UNREAD: Mapping[str, str] = {
     "auth.change_email confirmation": "only if there is no password",
@@ -96,7 +96,8 @@ def test_each_nullable_filter_accepts_none(permission_world: PermissionWorld, ro
 def test_field_that_is_not_read_is_named(
     shared_permission_world: PermissionWorld, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(board_listing, "read_parameters", lambda request: {})
+    for module in (board_finding, board_listing):
+        monkeypatch.setattr(module, "read_parameters", lambda request: {})
     (row,) = (row for row in SERVED if row.operation == "cards.list")
     with shared_permission_world.sandbox.transaction():
-        assert "due_after" in find_unread(shared_permission_world, row)
+        assert "blocked" in find_unread(shared_permission_world, row)

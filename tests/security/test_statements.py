@@ -33,6 +33,10 @@ ORDERS = "the numbers of cards in a column between those that were found"
 EXCEPTIONS = {
     ("cards.list_in_workspace", "stellary_cards"): ORDERS,
     ("cards.list_all", "stellary_cards"): ORDERS,
+    (
+        "me.work",
+        "stellary_workspaces",
+    ): "whether the workspaces of the items that were found are in the trash",
     ("deleted_containers.list", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.restore", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organizations, stellary_workspaces"): ADMINISTERED,

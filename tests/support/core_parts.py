@@ -35,6 +35,7 @@ from stellary.core.automations.on_member_removed import TAKEN_OVER
 from stellary.core.automations.project_files import import_project
 from stellary.core.automations.rules import occurrences
 from stellary.core.board import attachments, cards, comments, imports, labels, projects, search_entries
+from stellary.core.board import finding as board_finding
 from stellary.core.board import listing as board_listing
 from stellary.core.board.attachments import SWEEP_AFTER
 from stellary.core.board.cards import create_card, update_card

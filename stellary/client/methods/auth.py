@@ -563,13 +563,13 @@ class Auth(Resource[C]):
         return self._caller.one(_REGISTER, self._path_params, payload)
 
 
-class Me(Resource[C]):
+class OwnWork(Resource[C]):
     """The caller's work in all workspaces."""
 
     @overload
-    def work(self: Me[Sync]) -> Work: ...
+    def work(self: OwnWork[Sync]) -> Work: ...
     @overload
-    async def work(self: Me[Async]) -> Work: ...
+    async def work(self: OwnWork[Async]) -> Work: ...
     def work(self) -> Work | Awaitable[Work]:
         """Get your open cards that are overdue or due within a week, and what waits for you, in all workspaces.
 
