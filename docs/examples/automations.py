@@ -46,7 +46,7 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
         trigger="checklist_complete",
         actions=[
             ActionToRun(type="move_card", params={"targetColumn": "Done"}),
-            ActionToRun(type="add_comment", params={"content": "All steps are done."}),
+            ActionToRun(type="add_comment", params={"content": "{{actor.name}} has done the last step."}),
         ],
     )
     # --8<-- [end:install]

@@ -146,7 +146,9 @@ class ActionToRun(Request):
 
     Attributes:
         type: The name of an action that makes changes: ``move_card``, ``add_comment`` …
-        params: The action's parameters. ``cardId`` and ``projectId`` default to those of the event.
+        params: The action's parameters. ``cardId`` and ``projectId`` default to those of the event. Texts can contain values
+            of the event, such as ``{{card.title}}``; dates can be relative: ``+3d``, ``next monday``, ``end of month``,
+            ``{{card.dueDate}} - 1d``.
     """
 
     type: ActionType

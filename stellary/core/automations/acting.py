@@ -21,6 +21,7 @@ from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import people
+from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
 from stellary.core.automations.row_types import EnabledRow
@@ -28,11 +29,13 @@ from stellary.core.automations.rows import list_actions
 from stellary.core.automations.rules import occurrences as rules
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
+from stellary.core.automations.rules.values import LOOKED_UP, fill_params, find_names, to_values
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
 from stellary.core.board.access import read_cards
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.queries.item_names import name_of_item
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
@@ -71,13 +74,19 @@ _ACTIONS_OF = (
         traces_table.c.chain_id == bindparam("_chain_id"), traces_table.c.result != "skipped"
     )
 )
+_VALUE_NAMES = select(
+    name_of_item(bindparam("_column_id"), bindparam("_workspace_id")).label("column"),
+    name_of(bindparam("_assignee_id")).label("assignee"),
+    name_of_item(bindparam("_project_id"), bindparam("_workspace_id")).label("project"),
+    name_of(bindparam("_actor_id")).label("actor"),
+)
 _GET_LOCK_TIMEOUT = text("SELECT current_setting('lock_timeout')")
 _SET_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :timeout, true)")
 
 
 @attrs.frozen
 class Case:
-    """A rule and the event that triggers it, with the values that the rule's trace needs.
+    """A rule and the event that triggers it, with the values that the rule's trace and its params need.
 
     Its fields can be stored as JSON.
     """
@@ -93,6 +102,7 @@ class Case:
     card_id: str
     card_key: str
     card_title: str
+    values: dict[str, str] = attrs.field(factory=dict)
 
     def trace(
         self,
@@ -113,7 +123,7 @@ class Case:
             ms: The duration in milliseconds.
         """
         row = attrs.asdict(
-            self, filter=lambda field, _: not field.name.endswith(("workspace_id", "project_id"))
+            self, filter=lambda field, _: field.name not in ("workspace_id", "project_id", "values")
         )
         row["automation_id"] = row.pop("rule_id")
         return row | {"actor_id": actor_id, "result": result, "error": error, "step": step, "duration_ms": ms}
@@ -202,10 +212,12 @@ class _RuleRunner:
             self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule.id)))
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain, _count(rule))) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
-        elif self.uow.rule_action_count + _count(rule) > rules.UNIT_ACTIONS_MAX:
-            _defer(self.uow, case)
         else:
-            self._run(rule, case, chain)
+            case = attrs.evolve(case, values=_read_values(self.uow, rule, occurrence.event))
+            if self.uow.rule_action_count + _count(rule) > rules.UNIT_ACTIONS_MAX:
+                _defer(self.uow, case)
+            else:
+                self._run(rule, case, chain)
 
     def _run(self, rule: EnabledRow, case: Case, chain: Chain) -> None:
         if self.original_timeout is None and uses_row_locks(self.uow):
@@ -225,6 +237,20 @@ class _RuleRunner:
         if trace["error"] == OWNER_LEFT:
             self.turned_off.add(rule.id)
         self.traces.append(trace)
+
+
+def _read_values(uow: UnitOfWork, rule: EnabledRow, event: CardEvent) -> dict[str, str]:
+    """Return the values of an event that the params of a rule may need; nothing if they need none."""
+    names = set(find_names([action.params for action in list_actions(rule)]))
+    if not names:
+        return {}
+    looked_up: Mapping[str, str | None] = {}
+    if names.intersection(LOOKED_UP):
+        ids = (event.card.column_id, event.card.assignee_id, event.project_id, uow.actor.user_id)
+        parameters = dict(zip(("_column_id", "_assignee_id", "_project_id", "_actor_id"), ids, strict=True))
+        parameters["_workspace_id"] = event.workspace_id
+        looked_up = dict(zip(LOOKED_UP, uow.connection.execute(_VALUE_NAMES, parameters).one(), strict=True))
+    return to_values(rules.facts(event), looked_up)
 
 
 def _count(rule: EnabledRow) -> int:
@@ -321,6 +347,8 @@ def _run_action(uow: UnitOfWork, ref: WorkspaceRef, to_run: AutomationAction, ca
     for name in COLUMN_PARAMS:
         if isinstance(ids := params.get(name), list):
             params[name] = _select_column(uow, case, ids, name)
+    markdown = ("content",) if action.category == "documents.write" else ()
+    params = fill_params(action.takes, params, case.values, uow.now, markdown)
     actions.run(uow, ref, action.name, params)
 
 

@@ -35,6 +35,7 @@ from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
+from stellary.core.automations.rules.values import check_names, use_sample_dates
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import Trigger
 from stellary.core.board import access as board_access
@@ -96,7 +97,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     project = board_access.load_locked_project(uow, ref).row
     trigger = triggers.check_trigger(uow, request.trigger)
     actions, references = _resolve_actions(
-        Candidates(uow, ref, project.workspace_id), list_actions_to_run(request)
+        Candidates(uow, ref, project.workspace_id), list_actions_to_run(request), trigger
     )
     condition_candidates = Candidates(uow, ref, project.workspace_id)
     conditions = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
@@ -153,15 +154,14 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     trigger = triggers.find_trigger(uow, before.trigger)
     if request.trigger:
         trigger = triggers.check_trigger(uow, request.trigger)
-        if request.conditions is UNSET:
-            check_conditions(before.conditions, data_fields=trigger.condition_fields)
+        _check_kept_parts(before, request, trigger)
     if request.conditions is not UNSET:
         condition_candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
         resolved["conditions"] = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
         references["conditions"] = condition_candidates.references
     if request.action is not UNSET or request.actions is not UNSET:
         candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
-        actions, references_of_actions = _resolve_actions(candidates, list_actions_to_run(request))
+        actions, references_of_actions = _resolve_actions(candidates, list_actions_to_run(request), trigger)
         resolved |= {"action": actions[0], "actions": actions}
         references |= references_of_actions
     after = update_value(before, request, uow.now, **resolved)
@@ -209,6 +209,19 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     if updated.enabled != before.enabled:
         emit_change(uow, loaded.roles.workspace_id, before, updated)
     return updated
+
+
+def _check_kept_parts(before: Automation, request: UpdateAutomation, trigger: Trigger) -> None:
+    """Check that what a request does not change fits a new trigger.
+
+    Raises:
+        Invalid: The conditions or the actions use data that the trigger does not have.
+    """
+    if request.conditions is UNSET:
+        check_conditions(before.conditions, data_fields=trigger.condition_fields)
+    if request.action is UNSET and request.actions is UNSET:
+        for index, action in enumerate(before.actions):
+            check_names(action.params, f"actions[{index}].params", trigger.condition_fields)
 
 
 def default_name(action: AutomationAction, trigger: str) -> str:
@@ -262,7 +275,7 @@ def list_actions_to_run(
 
 
 def _resolve_actions(
-    candidates: Candidates, requests: Sequence[tuple[str, ActionToRun]]
+    candidates: Candidates, requests: Sequence[tuple[str, ActionToRun]], trigger: Trigger | None
 ) -> tuple[list[AutomationAction], References]:
     """Check the actions of a rule, and return them with ids in place of names, and their references.
 
@@ -274,7 +287,7 @@ def _resolve_actions(
     for path, request in requests:
         candidates.references = references[name_action_part(len(resolved))] = set()
         params = request.params or {}
-        action, loaded = check_action(candidates.uow, request.type, params, path)
+        action, loaded = check_action(candidates.uow, request.type, params, path, trigger)
         params = resolve_params(candidates, params, loaded, f"{path}.params.")
         resolved.append(replace_fields(action, params=params))
     return resolved, references
@@ -287,7 +300,7 @@ def is_list_of_ids(value: object) -> TypeGuard[list[str]]:
 
 
 def check_action(
-    uow: UnitOfWork, type: str, params: dict[str, Any], path: str = "action"
+    uow: UnitOfWork, type: str, params: dict[str, Any], path: str, trigger: Trigger | None
 ) -> tuple[AutomationAction, Request]:
     """Check that rules can run an action, and that its params are well-formed.
 
@@ -295,6 +308,7 @@ def check_action(
         type: The name of the action.
         params: Its params, without the card and the project of the event.
         path: The position of the action in the request, for errors.
+        trigger: The trigger, whose data texts can contain; None if the host has removed it.
 
     Returns:
         The action, and the params as a request of the action.
@@ -311,6 +325,7 @@ def check_action(
     action = write_actions.get(type)
     if action is None:
         raise invalid((f"{path}.type", f"must be one of {', '.join(write_actions)}"))
+    check_names(params, f"{path}.params", () if trigger is None else trigger.condition_fields)
     # The event will provide the ids, and select one of several columns; placeholders are enough for validation.
     texts = {name: value for name in COLUMN_PARAMS if is_list_of_ids(value := params.get(name))}
     single = {name: value[0] for name, value in texts.items()}
@@ -318,7 +333,7 @@ def check_action(
         params | single, set(wire_fields(action.takes)), "the project", "the card"
     )
     try:
-        loaded: Request = load(action.takes, complete_params)
+        loaded: Request = load(action.takes, use_sample_dates(action.takes, complete_params))
     except Invalid as error:
         raise invalid(
             *((f"{path}.params.{problem.field}", problem.message) for problem in error.details)

@@ -238,7 +238,7 @@ def _rename_and_check(
     trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
     check_conditions(conditions, f"{path}.conditions", trigger.condition_fields)
     checked = [
-        check_action(uow, action.type, params, action_path)
+        check_action(uow, action.type, params, action_path, trigger)
         for (action_path, action), params in zip(actions_to_run, all_params, strict=True)
     ]
     return _RuleParts(
