@@ -62,6 +62,7 @@ _ROLES = (
     workspaces.c.owner_id.label("_workspace_owner_id"),
     workspaces.c.is_personal.label("_is_personal"),
     workspaces.c.has_listeners.label("_has_listeners"),
+    workspaces.c.has_change_rules.label("_has_change_rules"),
     workspace_members.c.role.label("_ws_role"),
     workspace_members.c.pilotage_role.label("_pilotage_role"),
 )
@@ -252,12 +253,15 @@ class AccessCheck(Generic[R, Row]):
             owner_id,
             is_personal,
             has_listeners,
+            has_change_rules,
             ws_role,
             pilotage_role,
         ) = row[: len(_ROLES)]
         uow.confirm_login(uow.principal_id, generation)
         if not has_listeners:
             uow.workspaces_without_subscribers.add(workspace_id)
+        if not has_change_rules:
+            uow.workspaces_without_change_rules.add(workspace_id)
         roles = CallerRoles(
             user_id=uow.principal_id,
             organization_id=organization_id,

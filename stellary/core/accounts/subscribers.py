@@ -1,4 +1,4 @@
-"""A flag that a workspace has rules or webhooks, so that most events need no query for them."""
+"""Flags that a workspace has rules or webhooks, so that most events need no query for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ _MARK_SUBSCRIBED = (
     .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_listeners)
     .values(has_listeners=True)
 )
+_MARK_CHANGE_RULES = (
+    update(workspaces)
+    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_change_rules)
+    .values(has_change_rules=True)
+)
+
+
+def mark_change_rules(uow: UnitOfWork, workspace_id: str) -> None:
+    """Record that a workspace has a rule for comments, archiving, or changes of fields. The flag is never reset.
+
+    Args:
+        workspace_id: The workspace.
+    """
+    uow.connection.execute(_MARK_CHANGE_RULES, {"_workspace_id": workspace_id})
+    uow.workspaces_without_change_rules.discard(workspace_id)
 
 
 def mark_subscribed(uow: UnitOfWork, workspace_id: str) -> None:

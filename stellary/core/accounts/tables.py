@@ -85,6 +85,8 @@ workspaces = Table(
     Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
     # Whether the workspace ever had an automation or a webhook; if not, events need no query for subscribers.
     Column("has_listeners", Boolean, nullable=False, server_default=false()),
+    # Whether it has had a rule for changes that most workspaces have no rules for.
+    Column("has_change_rules", Boolean, nullable=False, server_default=false()),
     # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
     Column("trash_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),

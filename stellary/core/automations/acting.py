@@ -135,11 +135,14 @@ def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
     Args:
         events: The changes of cards in the unit.
     """
-    occurrences = list(
-        rules.find_occurrences(
+    occurrences = [
+        occurrence
+        for occurrence in rules.find_occurrences(
             event for event in events if event.workspace_id not in uow.workspaces_without_subscribers
         )
-    )
+        if occurrence.trigger not in rules.CHANGE_TRIGGERS
+        or occurrence.event.workspace_id not in uow.workspaces_without_change_rules
+    ]
     if not occurrences:
         return
     enabled_rules = _load_enabled_rules(uow, occurrences)

@@ -30,11 +30,11 @@ from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
-from stellary.core.accounts.subscribers import mark_subscribed
+from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
-from stellary.core.automations.rules.occurrences import with_event_ids
+from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
 from stellary.core.automations.rules.values import check_names, use_sample_dates
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import Trigger
@@ -121,6 +121,8 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     rows.FIELDS.insert(uow, rule, armed_at=uow.now)
     mark_subscribed(uow, project.workspace_id)
+    if rule.trigger in CHANGE_TRIGGERS:
+        mark_change_rules(uow, project.workspace_id)
     save_references(
         uow, project.workspace_id, rule.id, {"conditions": condition_candidates.references, **references}
     )
@@ -166,6 +168,8 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
         references |= references_of_actions
     after = update_value(before, request, uow.now, **resolved)
     save_references(uow, workspace_id, before.id, references)
+    if after.trigger in CHANGE_TRIGGERS:
+        mark_change_rules(uow, workspace_id)
     row = loaded.row
     if after is not before:
         changes = rows.FIELDS.to_changes(before, after)

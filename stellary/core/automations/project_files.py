@@ -32,12 +32,13 @@ from stellary.contract.project_imports import (
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
 from stellary.contract.wire import Request
 from stellary.core.accounts import access, people
-from stellary.core.accounts.subscribers import mark_subscribed
+from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import check_action, default_name, list_actions_to_run
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
+from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
 from stellary.core.board import resolve_names
@@ -204,6 +205,8 @@ def _create_rules(
         rows.FIELDS.insert(uow, rule, armed_at=uow.now)
         save_references(uow, candidates.workspace_id, rule.id, references)
     mark_subscribed(uow, candidates.workspace_id)
+    if any(entry.trigger in CHANGE_TRIGGERS for entry in entries):
+        mark_change_rules(uow, candidates.workspace_id)
 
 
 def _resolve_action(candidates: Candidates, parts: _RuleParts, index: int) -> dict[str, object]:

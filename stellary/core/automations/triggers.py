@@ -55,6 +55,12 @@ BUILT_IN = (
     Trigger("due_date_reached", "A card on the board becomes due."),
     Trigger("task_status_changed", "The status of a card changes, directly or by a move."),
     Trigger("task_assigned", "A card is assigned, or created with an assignee."),
+    Trigger("comment_added", "A comment is posted on a card."),
+    Trigger("card_archived", "A card is archived."),
+    Trigger(
+        "field_changed",
+        "Fields of a card change, other than its column, its assignee and its place; conditions compare `changedFields`.",
+    ),
     Trigger(
         "task_added_to_board",
         "A card appears on a board: created, restored from the archive, or moved to another scope.",

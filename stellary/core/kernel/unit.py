@@ -152,7 +152,7 @@ class UnitOfWork:
         item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
         broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
-        workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
+        workspaces_without_subscribers, workspaces_without_change_rules: The ids of workspaces known to have no rule and webhook.
     """
 
     __slots__ = (
@@ -181,6 +181,7 @@ class UnitOfWork:
         "rule_action_count",
         "sees_only_committed",
         "settled_count",
+        "workspaces_without_change_rules",
         "workspaces_without_subscribers",
     )
 
@@ -213,6 +214,7 @@ class UnitOfWork:
         self.broken_rules: dict[str, str] = {}
         self.ended_counts: defaultdict[str, int] = defaultdict(int)
         self.workspaces_without_subscribers: set[str] = set()
+        self.workspaces_without_change_rules: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
         self._authorized: list[bool] = []

@@ -115,6 +115,49 @@ def acting_triggers():
     ]
 
 
+@pytest.mark.parametrize(
+    ("trigger", "happens", "conditions"),
+    [
+        (
+            "comment_added",
+            lambda api, card: api.comment(card, "Please review"),
+            when("comment", "contains", "review"),
+        ),
+        ("card_archived", lambda api, card: api.change(card, archived=True), None),
+        (
+            "field_changed",
+            lambda api, card: api.change(card, title="new"),
+            when("changedFields", "contains", "title"),
+        ),
+    ],
+)
+def test_rule_acts_on_a_change(automation_api, trigger, happens, conditions):
+    """Rules that were made for another trigger before, were imported, or are new, react; others do not."""
+    new = automation_api.rule(trigger, "set_priority", conditions, priority="high")
+    changed = automation_api.rule("task_created", "add_checklist_item", title="{{trigger.comment}}.")
+    ask(
+        automation_api,
+        "PATCH",
+        automation_api.of_rule(changed),
+        {"trigger": trigger, "conditions": conditions},
+    )
+    card = automation_api.card()
+    assert (automation_api.traces(new), automation_api.traces(changed)) == ([], [])
+    happens(automation_api, card)
+    after = automation_api.read(card)
+    comment = "Please review" if trigger == "comment_added" else ""
+    assert (after["priority"], [item["title"] for item in after["checklist"]]) == ("high", [f"{comment}."])
+    assert [trace["result"] for trace in automation_api.traces(new) if trace["depth"] == 0] == ["success"]
+    file = ask(automation_api, "GET", f"{automation_api.path}/export")
+    other = AutomationApi(automation_api.world, automation_api.owner)
+    imported = ask(other, "POST", f"{other.flat}/projects/import", file)
+    other.path = f"{other.flat}/projects/{imported['id']}"
+    other.columns = ask(other, "GET", f"{other.path}/columns")
+    other_card = other.card()
+    happens(other, other_card)
+    assert other.read(other_card)["priority"] == "high"
+
+
 def test_unassigned_card_triggers_no_assignment(automation_api):
     card = automation_api.card(assigneeId=automation_api.owner.id)
     rule = automation_api.rule("task_assigned", "set_status", status="done")

@@ -50,6 +50,8 @@ FIELDS: Final[Mapping[str, FactType]] = {
     "toStatus": "text",
     "fromAssigneeId": "text",
     "toAssigneeId": "text",
+    "changedFields": "list",
+    "comment": "text",
 }
 """The fields of cards and events that conditions can compare."""
 

@@ -11,6 +11,7 @@ import attrs
 from stellary.contract.cards import Card
 from stellary.core.automations.rules.conditions import DATA, Facts
 from stellary.core.kernel.events import (
+    CardArchived,
     CardAssigned,
     CardCreated,
     CardDue,
@@ -19,8 +20,12 @@ from stellary.core.kernel.events import (
     CardUpdated,
     Chain,
     ChecklistCompleted,
+    CommentCreated,
     TriggerFired,
 )
+
+CHANGE_TRIGGERS: Final = ("comment_added", "card_archived", "field_changed")
+"""Triggers of frequent events: only workspaces with the flag ``has_change_rules`` have rules for them."""
 
 CHAIN_DEPTH_MAX = 10
 CHAIN_ACTIONS_MAX = 100
@@ -51,25 +56,27 @@ def find_occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
             yield Occurrence(trigger, event)
 
 
+_ALWAYS: Final[Mapping[type[CardEvent], tuple[str, ...]]] = {
+    CardCreated: ("task_created", "task_added_to_board"),
+    CardMoved: ("task_moved",),
+    CardUpdated: ("field_changed",),
+    CardArchived: ("card_archived",),
+    CommentCreated: ("comment_added",),
+    ChecklistCompleted: ("checklist_complete",),
+    CardDue: ("due_date_reached",),
+}
+"""The triggers that match each event of a type."""
+
+
 def _find_triggers(event: CardEvent) -> Iterator[str]:
+    yield from _ALWAYS.get(type(event), ())
     match event:
-        case CardCreated():
-            yield "task_created"
-            yield "task_added_to_board"
-            if event.card.assignee_id is not None:
-                yield "task_assigned"
-        case CardMoved():
-            yield "task_moved"
-            if event.before.scope_id != event.card.scope_id:
-                yield "task_added_to_board"
-        case CardAssigned() if event.card.assignee_id is not None:
+        case CardCreated() | CardAssigned() if event.card.assignee_id is not None:
             yield "task_assigned"
+        case CardMoved() if event.before.scope_id != event.card.scope_id:
+            yield "task_added_to_board"
         case CardUpdated() if event.before.archived and not event.card.archived:
             yield "task_added_to_board"
-        case ChecklistCompleted():
-            yield "checklist_complete"
-        case CardDue():
-            yield "due_date_reached"
         case _:
             pass
     # A column can have a status, so a move can change the card's status.
@@ -92,6 +99,10 @@ def facts(event: CardEvent) -> Facts:
             values |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
         case CardCreated():
             values |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
+        case CardUpdated():
+            values |= {"changedFields": list(event.changed)}
+        case CommentCreated():
+            values |= {"comment": event.comment.content}
         case TriggerFired():
             values |= {DATA + name: value for name, value in event.data.items()}
         case _:

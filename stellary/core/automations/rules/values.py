@@ -16,7 +16,7 @@ Replace = Callable[[str, str], str]
 """Returns a text in place of another one, given its path."""
 
 _OF_CARD: Final = ("key", "title", "status", "priority", "startDate", "dueDate")
-_OF_TRIGGER: Final = ("fromColumn", "toColumn", "fromStatus", "toStatus")
+_OF_TRIGGER: Final = ("fromColumn", "toColumn", "fromStatus", "toStatus", "comment")
 LOOKED_UP: Final = ("card.column", "card.assignee", "project.name", "actor.name")
 """The values that are names of items, which events refer to by id."""
 NAMES: Final = (
