@@ -21,6 +21,7 @@ from stellary.core.http.cors import check_origins
 from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.kernel.retention_days import Retention
+from stellary.core.ports.model_budgets import ModelBudgets
 
 LogFormat = Literal["json", "console", "off"]
 
@@ -106,6 +107,7 @@ class Settings:
     mcp_token: McpToken | None = None
     planner_model: str | None = None
     agent_models: tuple[str, ...] = ()
+    model_budgets: ModelBudgets = attrs.field(factory=ModelBudgets)
 
     @property
     def database(self) -> str:
@@ -151,6 +153,7 @@ def parse_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         **values,
         retention=Retention(**_read(environment, _RETENTION)),
+        model_budgets=ModelBudgets(**_read(environment, _BUDGETS)),
         limits=_limits(environment),
         oidc=_oidc(environment),
         mcp_token=_mcp_token(environment),
@@ -420,6 +423,12 @@ _RETENTION: Mapping[str, tuple[str, Callable[[str], object]]] = {
     for field in attrs.fields(Retention)
 }
 """The fields of ``Retention``: ``STELLARY_NOTIFICATION_DAYS`` and others."""
+
+_BUDGETS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    f"STELLARY_{field.name.upper()}_TOKENS": (field.name, lambda text: _integer(text, 1, 999_999_999))
+    for field in attrs.fields(ModelBudgets)
+}
+"""The fields of ``ModelBudgets``: ``STELLARY_MISSION_TOKENS`` and others."""
 
 _LIMITS: Mapping[str, str] = {
     "STELLARY_LIMIT_LOGINS": "logins",

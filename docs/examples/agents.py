@@ -58,6 +58,18 @@ def run_supervised_agent(client: Stellary, organization: str, workspace: str) ->
     print(mission.get().result)
     # --8<-- [end:stream]
 
+    # --8<-- [start:usage]
+    after = mission.get()
+    print(after.tools, after.usage.model, after.usage.input_tokens, after.usage.output_tokens)
+    usage = ws.usage(days=7)
+    print(f"{usage.tokens_today} of {usage.daily_budget} tokens today")
+    # --8<-- [end:usage]
+    assert (after.tools, after.usage.calls, usage.days) == (
+        {"move_card": 1, "set_priority": 1, "add_comment": 1},
+        0,
+        [],
+    )
+
     now = board.card(card).get()
     (report,) = board.card(card).comments.list()
     assert (now.column_id, now.priority, report.author_name) == (done.id, None, "Scribe")

@@ -7,6 +7,7 @@ import click
 from stellary.cli.finding import find_project
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
 from stellary.cli.session import PROJECT, CommandContext, complete_lazily, in_workspace, pass_session
+from stellary.contract.model_usage import DAYS_MAX
 
 
 @click.command(cls=JsonCommand)
@@ -55,6 +56,25 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
     show(projects, as_json, "There are no projects." if not archived else "There are no archived projects.")
 
 
+@click.command(cls=JsonCommand)
+@click.option(
+    "--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True, help="The number of days."
+)
+@as_json
+@in_workspace
+def usage(session: CommandContext, days: int, as_json: JsonOptions) -> None:
+    """Show what language models have used in a workspace, by day.
+
+    \b
+    Example:
+      stellary usage --days 7
+    """
+    usage = session.workspace().usage(days=days)
+    show(usage.days, as_json, "No language model was used.")
+    if not as_json:
+        print_line(f"{usage.tokens_today:,} of {usage.daily_budget:,} tokens are used today.")
+
+
 @click.command()
 @click.argument("path", required=False, shell_complete=complete_lazily("complete_workspaces"))
 @PROJECT
@@ -94,4 +114,4 @@ def _split_path(path: str, project: str | None) -> tuple[str, str, str | None]:
     return parts[0], parts[1], parts[2] if len(parts) == 3 else project
 
 
-COMMANDS = (orgs, workspaces, projects, use)
+COMMANDS = (orgs, workspaces, projects, use, usage)

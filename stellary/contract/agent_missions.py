@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from stellary.contract.agents import AutonomyMode
 from stellary.contract.endpoint import acts, creates, lists, reads, streams
 from stellary.contract.limits import Id, Length
+from stellary.contract.model_usage import ModelUsage
 from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
 from stellary.contract.refs import AgentMissionRef, AgentRef
@@ -52,6 +53,8 @@ class AgentMission(Value):
         error: Why the mission failed.
         progress: The progress so far.
         pending_proposals: The number of changes that wait for a decision.
+        tools: The number of calls of each tool, by name. Calls that an external program makes are not counted.
+        usage: What the language model of the agent has used so far.
         created_by_id: The id of the user who created the mission and whose rights limit the agent's.
     """
 
@@ -67,6 +70,8 @@ class AgentMission(Value):
     error: str | None
     progress: MissionProgress
     pending_proposals: int
+    tools: dict[str, int]
+    usage: ModelUsage
     created_by_id: str
     created_at: datetime
     started_at: datetime | None
@@ -79,7 +84,8 @@ class MissionEntry(Value):
 
     Attributes:
         id: Increasing integers from 1.
-        kind: ``status`` (``{"status"}``), ``step`` (``{"number"}``), ``message`` (``{"text"}``), ``tool_call``
+        kind: ``status`` (``{"status"}``), ``step`` (``{"number", "usage"}``, with the
+            usage of the mission so far), ``message`` (``{"text"}``), ``tool_call``
             (``{"tool", "params", "outcome", "error"}``), ``proposal`` (``{"proposalId", "action", "summary",
             "status"}``), and finally ``done`` (``{"status", "result", "error"}``).
     """

@@ -13,6 +13,7 @@ import attrs
 from stellary.contract.cards import Priority
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range
+from stellary.contract.model_usage import ModelUsage
 from stellary.contract.paging import Paged
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
@@ -183,6 +184,7 @@ class ProjectDraft(DraftSummary):
         questions: The open questions, to be answered with ``refine``.
         missing: The missing information, in words.
         feedback: All feedback on the roadmap, oldest first. Every new roadmap takes all of it into account.
+        usage: What the language model that plans has used for the draft.
         version: Increases with every change; the draft's ``ETag``.
     """
 
@@ -193,6 +195,7 @@ class ProjectDraft(DraftSummary):
     missing: list[str]
     roadmap: Roadmap | None
     feedback: list[str]
+    usage: ModelUsage
 
 
 @request

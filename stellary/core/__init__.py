@@ -23,12 +23,21 @@ if TYPE_CHECKING:
     from stellary.core.ports.blob_stores import FolderBlobs, ObjectStoreBlobs, open_blobs
     from stellary.core.ports.blobs import Blobs, StoredFile
     from stellary.core.ports.mail import Email, Mailer, log_email
+    from stellary.core.ports.model_budgets import ModelBudgets
     from stellary.core.ports.planner import Brief, Planner, Refinement
     from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest, WebhookSender
 
 __all__ = ["Action", "Actor", "Blobs", "Brain", "Brief", "Channel", "Core", "DeliveryResult", "Email"]
-__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Membership", "NotificationDelivery"]
-__all__ += ["ObjectStoreBlobs", "OutgoingRequest", "Planner", "Refinement", "Retention", "StoredFile"]
+__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Membership", "ModelBudgets"]
+__all__ += [
+    "NotificationDelivery",
+    "ObjectStoreBlobs",
+    "OutgoingRequest",
+    "Planner",
+    "Refinement",
+    "Retention",
+    "StoredFile",
+]
 __all__ += ["Task", "ToolAnswer", "ToolCall", "Trigger", "Turn", "UnitOfWork", "WebhookSender"]
 __all__ += ["events", "include_name", "log_email", "open_blobs", "resolve_names"]
 
@@ -48,6 +57,7 @@ _NAMES = {
     "ports.blob_stores": "FolderBlobs ObjectStoreBlobs open_blobs",
     "ports.blobs": "Blobs StoredFile",
     "ports.mail": "Email Mailer log_email",
+    "ports.model_budgets": "ModelBudgets",
     "ports.planner": "Brief Planner Refinement",
     "ports.webhook_sender": "DeliveryResult OutgoingRequest WebhookSender",
 }

@@ -58,6 +58,7 @@ from stellary.core.notifications.channels import Channel
 from stellary.core.ports.blob_stores import MEMORY, open_blobs
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_email
+from stellary.core.ports.model_budgets import ModelBudgets
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 from stellary.core.streaming.relay import Relay
@@ -103,6 +104,7 @@ class Core(HostAccounts):
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
             are kept in memory, as long as this object.
         agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``. Default: none.
+        model_budgets: The numbers of tokens that missions, drafts and workspaces may use. Default: ``ModelBudgets()``.
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``, which
             ``built_in_else_model`` combines.
         actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
@@ -151,6 +153,7 @@ class Core(HostAccounts):
         webhook_ports: Collection[int] = (),
         blobs: Blobs | str | PathLike[str] = MEMORY,
         agent_models: Collection[str] = (),
+        model_budgets: ModelBudgets | None = None,
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
         triggers: Sequence[Trigger] = (),
@@ -172,6 +175,7 @@ class Core(HostAccounts):
             mailer=mailer,
             sends_email=mailer is not log_email,
             public_url=public_url.rstrip("/"),
+            model_budgets=model_budgets or ModelBudgets(),
             planner=planner or BriefReader(),
             webhook_sender=webhook_sender,
             private_webhooks=private_webhooks,

@@ -194,3 +194,9 @@ def test_it_runs_as_a_process(new_shell, tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_usage_of_models_is_shown(shell):
+    usage = shell.json("usage", "--days", "7")
+    assert usage == []
+    assert "0 of 2,000,000 tokens are used today." in shell("usage")

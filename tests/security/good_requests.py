@@ -328,6 +328,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "agent_missions.create": GoodRequest(
         lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
     ),
+    "model_usage.get": _PLAIN,
     "agent_missions.list": _PLAIN,
     "agent_missions.get": _OF_MISSION,
     "agent_missions.cancel": _OF_MISSION,

@@ -16,6 +16,7 @@ from reference_server.settings import (
     SmtpServer,
     from_environment,
 )
+from stellary.core import ModelBudgets
 from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
@@ -83,6 +84,9 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
             "agent_models",
             ("openai:gpt-5-mini", "openai-chat:local"),
         ),
+        ("STELLARY_MISSION_TOKENS", "50000", "model_budgets", ModelBudgets(mission=50_000)),
+        ("STELLARY_DRAFT_TOKENS", "1", "model_budgets", ModelBudgets(draft=1)),
+        ("STELLARY_DAILY_TOKENS", "999999999", "model_budgets", ModelBudgets(daily=999_999_999)),
         ("STELLARY_LIMITS", "off", "limits", NO_LIMITS),
         ("STELLARY_LIMITS", "on", "limits", Limits()),
         (
@@ -190,6 +194,7 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
             "openai:gpt-5,gpt-5-mini",
             "must be a provider and a model such as openai:gpt-5-mini, not 'gpt-5-mini'",
         ),
+        ("STELLARY_DAILY_TOKENS", "0", "must be a number from 1 to 999999999, not '0'"),
         ("STELLARY_STOP_DELAY", "-1", "must be a number from 0 to 600, not '-1'"),
         ("STELLARY_LIMITS", "no", "must be one of on, off, not 'no'"),
         (
@@ -258,6 +263,7 @@ def test_guide_lists_every_variable_with_its_default():
     assert rows.keys() == {
         *settings._VARIABLES,
         *settings._RETENTION,
+        *settings._BUDGETS,
         *settings._LIMITS,
         "STELLARY_LIMITS",
     }

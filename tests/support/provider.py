@@ -1,6 +1,7 @@
 """A small endpoint that speaks OpenAI's protocol: it streams, calls tools, limits, hangs, breaks off and fails."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,13 @@ class Failure:
 @attrs.frozen
 class Cut:
     """An answer that breaks off in the middle."""
+
+    message: dict[str, Any]
+
+
+@attrs.frozen
+class Slow:
+    """An answer that arrives slowly."""
 
     message: dict[str, Any]
 
@@ -103,6 +111,7 @@ class Provider:
             def do_POST(self) -> None:
                 body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
                 provider.requests.append(body)
+                self.usage = usage_of(body)
                 answer = provider.answer()
                 if isinstance(answer, Hangs):
                     provider.closing.wait(20)
@@ -115,7 +124,7 @@ class Provider:
                     self.stream(answer)
                 else:
                     message = answer.message if isinstance(answer, Cut) else answer
-                    self.say(200, "application/json", orjson.dumps(whole_answer(message)))
+                    self.say(200, "application/json", orjson.dumps(whole_answer(message, self.usage)))
 
             def fail(self, answer: Failure) -> None:
                 error = {"message": answer.message, "type": "error", "code": answer.code}
@@ -133,11 +142,12 @@ class Provider:
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
-                cut = isinstance(answer, Cut)
-                chunks = list(stream_chunks(answer.message if cut else answer))
+                cut, slow = isinstance(answer, Cut), isinstance(answer, Slow)
+                chunks = list(stream_chunks(answer.message if cut or slow else answer, self.usage))
                 for chunk in chunks[: len(chunks) // 2] if cut else chunks:
                     event = b"data: %b\n\n" % chunk
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+                    time.sleep(0.03 if slow else 0)
                 if not cut:
                     self.wfile.write(b"0\r\n\r\n")
 
@@ -147,13 +157,18 @@ class Provider:
         return Handler
 
 
-def whole_answer(message: dict[str, Any]) -> dict[str, Any]:
+def usage_of(body: Any) -> dict[str, int]:
+    """Return the usage of a request: a token for four letters, and ten for the answer."""
+    return {"prompt_tokens": len(orjson.dumps(body)) // 4, "completion_tokens": 10, "total_tokens": 0}
+
+
+def whole_answer(message: dict[str, Any], usage: dict[str, int]) -> dict[str, Any]:
     """Return the answer of a request that does not stream."""
     choice = {"index": 0, "finish_reason": reason(message), "message": {"role": "assistant", **message}}
-    return {**HEAD, "object": "chat.completion", "choices": [choice]}
+    return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": usage}
 
 
-def stream_chunks(message: dict[str, Any]) -> Iterator[bytes]:
+def stream_chunks(message: dict[str, Any], usage: dict[str, int]) -> Iterator[bytes]:
     """Yield the answer of a request that streams, piece by piece."""
     yield chunk({"role": "assistant", "content": ""})
     for text in pieces(message.get("content") or ""):
@@ -164,6 +179,7 @@ def stream_chunks(message: dict[str, Any]) -> Iterator[bytes]:
         for text in pieces(function["arguments"]):
             yield chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": text}}]})
     yield chunk({}, reason(message))
+    yield orjson.dumps({**HEAD, "object": "chat.completion.chunk", "choices": [], "usage": usage})
     yield b"[DONE]"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource, SlugHandle
+from stellary.contract.model_usage import GET_MODEL_USAGE
 from stellary.contract.redaction import conceal
 from stellary.contract.search import SEARCH
 from stellary.contract.unset import UNSET
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stellary.contract.activities import WorkspaceEvent
     from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
+    from stellary.contract.model_usage import WorkspaceUsage
     from stellary.contract.search import Hit
     from stellary.contract.unset import Unset
     from stellary.contract.workspaces import (AcceptedInvitation, CreatedInvitation, Invitation, UpdatedWorkspaceMember,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _ACCEPT_INVITATION = CallPlan(ACCEPT_INVITATION)
 _CREATE_WORKSPACE = CallPlan(CREATE_WORKSPACE)
 _DELETE_WORKSPACE = CallPlan(DELETE_WORKSPACE)
+_GET_MODEL_USAGE = CallPlan(GET_MODEL_USAGE)
 _GET_WORKSPACE = CallPlan(GET_WORKSPACE)
 _INVITE_MEMBER = CallPlan(INVITE_MEMBER)
 _LIST_INVITATIONS = CallPlan(LIST_INVITATIONS)
@@ -361,6 +364,28 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
         return self._caller.follow(_STREAM_EVENTS, self._path_params, _STREAM_EVENTS.build_payload(last_event_id=last_event_id))
+
+    @overload
+    def usage(self: WorkspaceHandleMethods[Sync], *, days: int = 30) -> WorkspaceUsage: ...
+    @overload
+    async def usage(self: WorkspaceHandleMethods[Async], *, days: int = 30) -> WorkspaceUsage: ...
+    def usage(self, *, days: int = 30) -> WorkspaceUsage | Awaitable[WorkspaceUsage]:
+        """Get the tokens that language models have used in a workspace, by day, purpose and model, and the daily budget.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/usage``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+
+        Args:
+            days: The number of days, today included: 1 to 90.
+
+        Returns:
+            What the calls of language models used in a workspace.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+        return self._caller.one(_GET_MODEL_USAGE, self._path_params, _GET_MODEL_USAGE.build_payload(days=days))
 
 
 class WorkspaceMembers(ListHandle[C]):

@@ -19,7 +19,7 @@ from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
-from stellary.core.ports.llm import end_without_caller
+from stellary.core.ports.llm import ModelAccount, NoAccount, end_without_caller
 
 EXTERNAL = "external"
 """The runtime of agents whose missions an external program works on; it has no brain."""
@@ -65,6 +65,7 @@ class Task:
         model: The name of a language model, if the agent has one.
         history: The history that the last turn returned; None in the first turn.
         answers: The results of the last turn's calls.
+        account: Pays for calls of language models.
         waiting: A slow brain calls this at least twice a minute to keep the mission claimed. It raises when the answer is no
             longer needed; let the exception pass.
     """
@@ -77,6 +78,7 @@ class Task:
     model: str | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
+    account: ModelAccount = attrs.field(factory=NoAccount, eq=False, repr=False)
     waiting: Callable[[], None] = attrs.field(default=end_without_caller, eq=False, repr=False)
 
 

@@ -75,6 +75,20 @@ def check_action(limits: AgentLimits, action: AnyAction) -> None:
     rules.check_project_scope(action.endpoint, limits.project_ids)
 
 
+def may_use(limits: AgentLimits, action: AnyAction) -> bool:
+    """Return whether an agent's tools and projects allow an action.
+
+    Args:
+        limits: The limits of the agent.
+        action: The action.
+    """
+    try:
+        check_action(limits, action)
+    except Forbidden:
+        return False
+    return True
+
+
 def check_active(uow: UnitOfWork, limits: AgentLimits) -> None:
     """Check that an agent is active. ``count_call`` includes this check; use it where no call is counted.
 

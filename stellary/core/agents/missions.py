@@ -23,6 +23,7 @@ from stellary.contract.agent_missions import (
 from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.fields import build_value, replace_fields
+from stellary.contract.model_usage import NO_USAGE
 from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
@@ -186,6 +187,8 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         finished_at=None,
         progress=progress("queued", 0, 0, 0, 0, None),
         pending_proposals=0,
+        tools={},
+        usage=NO_USAGE,
     )
     uow.connection.execute(_INSERT, rows.mission_row(mission))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -110,6 +111,8 @@ class StoredMissionRow(RowType):
     history: Any
     calls: list[dict[str, Any]]
     turns: int
+    tool_counts: dict[str, int] | None
+    usage: Mapping[str, object] | None
 
 
 class AgentMissionRow(StoredMissionRow):

@@ -21,6 +21,7 @@ from stellary.core.agents.row_types import (
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agent_tokens, agents, audit, mission_log, missions, proposals
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.model_usage import read_usage
 from stellary.core.kernel.writes import StoredItems
 
 PENDING: ColumnElement[int] = (
@@ -69,6 +70,8 @@ _MISSION_FIELDS = RowFields(
     missions,
     computed=("progress",),
     selected={"pending_proposals": PENDING},
+    renamed={"tools": "tool_counts"},
+    converted=("tools", "usage"),
     internal=("is_delegated", "step", "history", "calls", "turns", "last_entry"),
 )
 _PROPOSAL_FIELDS = RowFields(
@@ -97,13 +100,15 @@ def mission(row: AgentMissionRow) -> AgentMission:
     progress = missions_rules.progress(
         row.status, row.turns, row.calls_logged, unmade_calls, row.pending_proposals, row.last_message
     )
-    return _MISSION_FIELDS.to_value(row, progress=progress)
+    return _MISSION_FIELDS.to_value(
+        row, progress=progress, tools=row.tool_counts or {}, usage=read_usage(row.usage)
+    )
 
 
 def mission_row(mission: AgentMission) -> dict[str, object]:
     """Convert a new mission to a row."""
     return _MISSION_FIELDS.to_row(
-        mission, is_delegated=False, step=0, history=None, calls=[], turns=0, last_entry=0
+        mission, is_delegated=False, step=0, history=None, calls=[], turns=0, last_entry=0, tool_counts=None, usage=None
     )
 
 

@@ -9,6 +9,7 @@ slow part, and holds no lock.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -19,10 +20,13 @@ from sqlalchemy import bindparam, select, update
 
 from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
+from stellary.contract.model_usage import ModelUsage
+from stellary.contract.wire import as_dict
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
+from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
@@ -31,6 +35,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import NoticeGiven
+from stellary.core.kernel.model_usage import WorkspaceAccount, read_usage
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
 from stellary.core.kernel.units import Units
 
@@ -38,6 +43,8 @@ _log = logging.getLogger("stellary.core")
 TURNS_MAX = 50
 CALLS_MAX = 100
 TEXT_MAX = 20_000
+REPETITIONS_MAX = 5
+"""The number of turns in a row with the same calls after which a mission ends."""
 
 _MISSION_AND_AGENT = Query(
     RunningMissionRow,
@@ -100,11 +107,20 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
             else:
                 keep()
                 waiting = partial(_check_still_ours, units, mission, keep)
+                account = WorkspaceAccount(
+                    units,
+                    partial(str, mission.workspace_id),
+                    "missions",
+                    read_usage(mission.usage),
+                    partial(_record_usage, mission),
+                )
                 task = attrs.evolve(
-                    units.run(partial(_build_task, mission=mission), read_only=True), waiting=waiting
+                    units.run(partial(_build_task, mission=mission), read_only=True),
+                    waiting=waiting,
+                    account=account,
                 )
                 turn = find_brain(units.env, mission.runtime).think(task)
-                units.run(partial(_record_turn, mission=mission, turn=turn))
+                units.run(partial(_record_turn, mission=mission, turn=turn, account=account))
     except _Overtaken:
         _log.info("another worker has continued mission %s", mission_id)
 
@@ -291,7 +307,9 @@ def _record_outcomes(
     calls = [dict(call) for call in mission.calls]
     for index, outcome in enumerate(outcomes, first):
         calls[index] |= outcome
-    uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls})
+    tool_counts = Counter(mission.tool_counts)
+    tool_counts.update(call["name"] for call in calls[first : first + len(outcomes)])
+    uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls, "tool_counts": dict(tool_counts)})
     entries = [
         {
             "tool": call["name"],
@@ -318,6 +336,10 @@ def _wait_for_decisions(uow: UnitOfWork, mission: RunningMissionRow) -> None:
 def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
     """Notify the person who created the mission that proposals wait for a decision."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
+    _notify_requester(uow, mission, "Changes wait for approval.")
+
+
+def _notify_requester(uow: UnitOfWork, mission: RunningMissionRow, message: str) -> None:
     card = load_cards(uow, [mission.card_id])[mission.card_id]
     with gate.act_as_agent(uow, limits_of_mission(mission)):
         uow.emit(
@@ -325,7 +347,7 @@ def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
                 workspace_id=mission.workspace_id,
                 project_id=mission.project_id,
                 card=card,
-                message="Changes wait for approval.",
+                message=message,
                 user_ids=(mission.created_by_id,),
             )
         )
@@ -352,14 +374,12 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     card = load_cards(uow, [mission.card_id]).get(mission.card_id)
     if card is None:
         raise _Overtaken
-    tool_names = set(mission.tools)
+    limits = limits_of_mission(mission)
     return Task(
         prompt=mission.prompt,
         card=card,
         tools=[
-            action
-            for action in actions.registered_actions(uow.env).values()
-            if {action.name, action.category} & tool_names and action.policy.agent != "-"
+            action for action in actions.registered_actions(uow.env).values() if gate.may_use(limits, action)
         ],
         now=uow.now,
         requester_id=mission.created_by_id,
@@ -377,17 +397,26 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     )
 
 
-def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> None:
+def _record_usage(mission: RunningMissionRow, uow: UnitOfWork, usage: ModelUsage) -> None:
+    uow.connection.execute(_UPDATE, {"_id": mission.id, "usage": as_dict(usage)})
+
+
+def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, account: WorkspaceAccount) -> None:
     """Record a turn of the brain: its calls, or its final result."""
     number = mission.turns + 1
     is_over = turn.result is not None or turn.error is not None
     if number > TURNS_MAX and not is_over:
         turn, is_over = Turn(error=f"it has taken more than {TURNS_MAX} turns"), True
     calls = [_new_call(call, number, all_or_nothing=turn.all_or_nothing) for call in turn.calls[:CALLS_MAX]]
+    repetitions = missions_rules.count_repetitions(mission.calls, calls)
+    if repetitions >= REPETITIONS_MAX:
+        turn, is_over = Turn(error=f"it has made the same calls {REPETITIONS_MAX} times in a row"), True
     if not is_over and not calls:
         turn, is_over = Turn(result=turn.message or ""), True
-    _step(uow, mission, history=turn.history, calls=[] if is_over else calls, turns=number)
-    entries: list[mission_log.NewEntry] = [("step", {"number": number})]
+    calls = [] if is_over else [{**call, "repetitions": repetitions} for call in calls]
+    _step(uow, mission, history=turn.history, calls=calls, turns=number)
+    usage = {} if account.usage.model is None else {"usage": as_dict(account.usage)}
+    entries: list[mission_log.NewEntry] = [("step", {"number": number, **usage})]
     if turn.message:
         entries.append(("message", {"text": turn.message[:TEXT_MAX]}))
     mission_log.write(uow, mission.id, *entries)
@@ -406,6 +435,8 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     missions.end_mission(
         uow, mission.id, status, ("running",), result=result_text, error=turn.error and turn.error[:TEXT_MAX]
     )
+    if turn.error is not None and turn.error == account.refusal:
+        _notify_requester(uow, mission, turn.error)
 
 
 def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, object]:

@@ -83,6 +83,9 @@ missions = Table(
     Column("history", Json),
     Column("calls", Json, nullable=False),
     Column("turns", Integer, nullable=False),
+    # The numbers of calls by tool, and what its model has used, in wire format; null before the first call.
+    Column("tool_counts", Json),
+    Column("usage", Json),
     # The number of the newest entry of its log.
     Column("last_entry", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -37,7 +37,7 @@ from stellary.core.accounts import (
 )
 from stellary.core.agents import access as agents_access
 from stellary.core.agents import actions as agents_actions
-from stellary.core.agents import agents, audit, mission_log, missions, proposals
+from stellary.core.agents import agents, audit, mission_log, missions, model_usage, proposals
 from stellary.core.agents import tokens as agent_tokens
 from stellary.core.api.calls import ServiceCall
 from stellary.core.api.uploads import Upload
@@ -153,6 +153,7 @@ _MODULES = (
     missions,
     mission_log,
     proposals,
+    model_usage,
     notifications,
     state,
     pilotage,

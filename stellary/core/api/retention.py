@@ -7,7 +7,7 @@ from typing import Final
 from stellary.core.accounts import email_tokens, login_attempts, oauth_grants, sessions
 from stellary.core.agents import audit
 from stellary.core.automations import traces
-from stellary.core.kernel import idempotency, jobs
+from stellary.core.kernel import idempotency, jobs, model_usage
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.notifications import notifications
 from stellary.core.webhooks import outbox
@@ -19,6 +19,7 @@ RULES: Final[tuple[RetentionRule, ...]] = (
     audit.RETENTION,
     idempotency.RETENTION,
     jobs.RETENTION,
+    model_usage.RETENTION,
     sessions.RETENTION,
     oauth_grants.RETENTION,
     email_tokens.RETENTION,

@@ -17,6 +17,7 @@ from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer
+from stellary.core.ports.model_budgets import ModelBudgets
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 
@@ -41,6 +42,7 @@ class Environment:
         mailer: Sends an ``Email``.
         sends_email: Whether the mailer reaches people. If not, the e-mails are logged, and inviters hand links on.
         public_url: The URL at which people reach the product, without a trailing slash.
+        model_budgets: The numbers of tokens that calls of language models may use.
         planner: Asks the questions of project drafts and creates their roadmaps.
         webhook_sender: Sends webhook messages; None keeps them queued.
         private_webhooks: Whether webhooks may have receivers at addresses that are not public.
@@ -70,6 +72,7 @@ class Environment:
     mailer: Mailer
     sends_email: bool
     public_url: str
+    model_budgets: ModelBudgets
     planner: Planner
     webhook_sender: WebhookSender | None
     private_webhooks: bool

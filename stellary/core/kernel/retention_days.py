@@ -12,7 +12,7 @@ class Retention:
     Attributes:
         notification_days: Notifications, after they were read. Default: 90.
         delivery_days: The messages of webhooks, after they were written; pending ones stay. Default: 30.
-        audit_days: The audit entries of agents. Default: 90.
+        audit_days: The audit entries of agents, and the usage of language models. Default: 90.
         trace_days: The traces of automations. Default: 30.
         job_days: Background jobs that were given up, after they were created. Default: 90.
     """

@@ -7,7 +7,7 @@ from stellary.core.agents import tables as agents  # noqa: F401
 from stellary.core.automations import tables as automations  # noqa: F401
 from stellary.core.board import tables as board  # noqa: F401
 from stellary.core.db.base import metadata
-from stellary.core.kernel import idempotency, jobs, owned_blobs, trash  # noqa: F401
+from stellary.core.kernel import idempotency, jobs, model_usage, owned_blobs, trash  # noqa: F401
 from stellary.core.knowledge import tables as knowledge  # noqa: F401
 from stellary.core.notifications import tables as notifications  # noqa: F401
 from stellary.core.pilotage import tables as pilotage  # noqa: F401

@@ -1,34 +1,98 @@
 """Calls of language models through pydantic-ai. Extra ``agents``.
 
 Every failure becomes one of two errors: ``Refused`` if another attempt would fail in the same way, ``Unavailable`` if it
-may succeed later.
+may succeed later. Both name its kind and the status; the text of a provider, which may quote a key, is only logged at debug.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import re
 import threading
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import attrs
+import orjson
 
 from stellary.contract.errors import ServerError, Unavailable
+from stellary.contract.model_usage import ModelUsage
+from stellary.contract.redaction import HIDDEN
 from stellary.core.db import forks
+from stellary.core.ports.model_budgets import ModelBudgets
+
+if TYPE_CHECKING:
+    from pydantic_ai import RunContext
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+    from pydantic_ai.settings import ModelSettings
 
 T = TypeVar("T")
+_log = logging.getLogger("stellary.core")
 
 MISSING = "stellary[agents] is not installed on the server"
 PERMANENT = frozenset({400, 401, 403, 404, 405, 413, 422})
 """The statuses of a provider that another attempt would not change."""
-QUOTED = frozenset({400, 404, 413, 422})
-"""The statuses whose message is quoted. The message of an authentication error may contain a part of the key."""
-QUOTE_MAX = 300
 LOOK_SECONDS = 10.0
 """The interval between calls of ``waiting``, in seconds."""
+BODY_MAX = 2_000
+"""The number of characters of a provider's error that are logged."""
+SECRET_MIN = 8
+"""The length from which a variable such as ``OPENAI_API_KEY`` counts as a secret; local servers take any word."""
+LETTERS_PER_TOKEN = 4
+"""The number of letters that count as a token, if the provider does not report its tokens."""
+_KEY = re.compile(r"(?:(?<=key provided: )|\b(?=sk-|key-)|(?<=Bearer ))[^\s\"']+", re.IGNORECASE)
 
 
 class Refused(Exception):
     """The model cannot be called, and another attempt would fail in the same way. The text is the reason."""
+
+
+class BudgetUsed(Refused):
+    """The budget of the calls is used up. The text is a sentence for people."""
+
+
+class ModelAccount(Protocol):
+    """The account that pays for the calls of a model. Its methods are called in any thread."""
+
+    def check(self) -> None:
+        """Check before each request that the budget is not used up.
+
+        Raises:
+            BudgetUsed: It is.
+        """
+
+    def record(self, usage: ModelUsage) -> None:
+        """Record what requests have used, whether they succeeded or not."""
+
+    def count_remaining(self) -> int:
+        """Return the number of tokens that are left for the mission or the draft."""
+
+    def find_key(self, provider: str) -> str | None:
+        """Return the account's own key of a provider; None to use that of the server."""
+
+
+class NoAccount:
+    """An account without a budget, for planners and brains that hosts call themselves."""
+
+    def check(self) -> None:
+        """Allow each request."""
+
+    def record(self, usage: ModelUsage) -> None:
+        """Record nothing."""
+
+    def count_remaining(self) -> int:
+        """Return the default budget of a mission."""
+        return ModelBudgets().mission
+
+    def find_key(self, provider: str) -> str | None:
+        """Return None: the server's key is used."""
+        return None
 
 
 class CallerGone(ServerError):
@@ -80,14 +144,18 @@ class ModelRunner:
     def ask(
         self,
         model: str,
-        asking: Callable[[], Coroutine[Any, Any, T]],
+        account: ModelAccount,
+        resolve: Callable[[str], Model | str],
+        asking: Callable[[Model], Awaitable[T]],
         waiting: Callable[[], None] = end_without_caller,
     ) -> T:
-        """Call a model, and return the result.
+        """Call a model, and return the result. The account is charged for each request, also if it fails.
 
         Args:
-            model: The name of the model, for error messages.
-            asking: Returns the awaitable of the call.
+            model: The name of the model.
+            account: The account that pays.
+            resolve: Returns the model of pydantic-ai, or its name, for the name.
+            asking: Returns the awaitable of the call, for the model of pydantic-ai.
             waiting: Called every ten seconds during the call. An exception that it raises cancels the call. By default,
                 the call ends with its caller.
 
@@ -95,7 +163,7 @@ class ModelRunner:
             The result of ``asking``.
 
         Raises:
-            Refused: The model cannot be called.
+            Refused: The model cannot be called, or the budget of the account is used up.
             Unavailable: The model cannot be called at the moment.
             CallerGone: The client has disconnected.
         """
@@ -103,12 +171,25 @@ class ModelRunner:
             from pydantic_ai.exceptions import AgentRunError, UserError
         except ImportError:
             raise Refused(f"the model {model} cannot be asked: {MISSING}") from None
+        meter = _Meter(model, account)
+        keys = [account.find_key(model.partition(":")[0])]
+
+        async def ask_metered() -> T:
+            wrapped = _wrap_model(resolve(model), keys[0], meter)
+            keys.append(getattr(getattr(wrapped, "client", None), "api_key", None))
+            return await asking(wrapped)
+
         try:
-            return self._run(asking, waiting)
+            return self._run(ask_metered, waiting)
         except (UserError, ImportError) as error:
-            raise Refused(f"the model {model} cannot be asked: {error}"[:1000]) from error
+            raise Refused(
+                f"the model {model} cannot be asked: {_blank_keys(str(error), keys)}"[:1000]
+            ) from None
         except AgentRunError as error:
-            raise _to_api_error(error, model) from error
+            # The chain would carry the provider's text into the log.
+            raise _to_api_error(error, model, keys) from None
+        finally:
+            meter.flush()
 
     def _run(self, asking: Callable[[], Coroutine[Any, Any, T]], waiting: Callable[[], None]) -> T:
         with self._lock:
@@ -138,32 +219,142 @@ async def consume_events(_: object, events: AsyncIterable[object]) -> None:
         pass
 
 
-def _to_api_error(error: Exception, model: str) -> Exception:
+@attrs.define
+class _Request:
+    """A request to a model. Until its response arrives, its tokens are an estimate."""
+
+    input_tokens: int
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+class _Meter:
+    """The requests of one call of ``ask`` that the account does not know yet."""
+
+    def __init__(self, model: str, account: ModelAccount) -> None:
+        self._model = model
+        self._account = account
+        self._requests: list[_Request] = []
+        self._lock = threading.Lock()
+
+    def begin(self, input_tokens: int) -> _Request:
+        """Add a request with an estimate of its tokens."""
+        request = _Request(input_tokens)
+        with self._lock:
+            self._requests.append(request)
+        return request
+
+    def admit(self) -> None:
+        """Charge the account for earlier requests, and check that its budget allows another one."""
+        self.flush()
+        self._account.check()
+
+    def flush(self) -> None:
+        """Charge the account for the requests so far."""
+        with self._lock:
+            requests, self._requests = self._requests, []
+        if requests:
+            self._account.record(
+                ModelUsage(
+                    model=self._model,
+                    calls=len(requests),
+                    input_tokens=sum(request.input_tokens for request in requests),
+                    output_tokens=sum(request.output_tokens for request in requests),
+                    seconds=round(sum(request.seconds for request in requests), 3),
+                )
+            )
+
+
+def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
+    """Return a model that asks the meter before each request, and reports to it.
+
+    Args:
+        model: The model of pydantic-ai, or its name.
+        key: The key of the account, for a model that is named; None for the key of the server.
+        meter: The meter.
+    """
+    from pydantic_ai.exceptions import ModelHTTPError
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+    from pydantic_ai.models import infer_model
+    from pydantic_ai.models.wrapper import WrapperModel
+    from pydantic_ai.providers import infer_provider_class
+
+    class MeteredModel(WrapperModel):
+        """A model with a meter. All requests are streams."""
+
+        @asynccontextmanager
+        async def request_stream(
+            self,
+            messages: list[ModelMessage],
+            model_settings: ModelSettings | None,
+            model_request_parameters: ModelRequestParameters,
+            run_context: RunContext[Any] | None = None,
+        ) -> AsyncIterator[StreamedResponse]:
+            await asyncio.to_thread(meter.admit)
+            sizes = [len(ModelMessagesTypeAdapter.dump_json(messages))]
+            sizes += [
+                len(orjson.dumps(tool.parameters_json_schema))
+                for tool in model_request_parameters.function_tools
+            ]
+            request = meter.begin(sum(sizes) // LETTERS_PER_TOKEN)
+            began, stream = monotonic(), None
+            try:
+                async with self.wrapped.request_stream(
+                    messages, model_settings, model_request_parameters, run_context
+                ) as stream:
+                    yield stream
+            except ModelHTTPError:
+                # Providers do not charge for what they reject.
+                request.input_tokens = 0
+                raise
+            finally:
+                request.seconds = monotonic() - began
+                if stream is not None:
+                    usage = stream.usage
+                    request.input_tokens = usage.input_tokens or request.input_tokens
+                    parts = len(ModelMessagesTypeAdapter.dump_json([stream.get()]))
+                    request.output_tokens = usage.output_tokens or parts // LETTERS_PER_TOKEN
+
+    if isinstance(model, str) and key is not None:
+        model = infer_model(model, lambda provider: infer_provider_class(provider)(api_key=key))  # type: ignore[call-arg]
+    return MeteredModel(model)
+
+
+def _to_api_error(error: Exception, model: str, keys: Sequence[str | None]) -> Exception:
     from pydantic_ai import exceptions
 
+    _log.debug("the model %s failed: %s", model, _blank_keys(str(error), keys)[:BODY_MAX])
     if isinstance(error, exceptions.ModelContextWindowExceededError):
         return Refused(f"the model {model} cannot be asked: the request exceeds its context window")
     if isinstance(error, exceptions.ModelQuotaExceededError):
         return Refused(f"the model {model} cannot be asked: the quota of its account is used up")
     if isinstance(error, exceptions.ModelHTTPError):
-        status = error.status_code
-        detail = f"the provider says {status}{_quote_message(error.body) if status in QUOTED else ''}"
-        if status in PERMANENT:
+        detail = f"the provider says {error.status_code}"
+        if error.status_code in PERMANENT:
             return Refused(f"the model {model} cannot be asked: {detail}")
         pause = None if error.retry_after is None else max(1, round(error.retry_after))
         return Unavailable(f"the model {model} does not answer at the moment: {detail}", retry_after=pause)
     if isinstance(error, exceptions.UnexpectedModelBehavior):
-        return Unavailable(f"the model {model} returned an invalid answer: {error.message}"[:1000])
+        return Unavailable(f"the model {model} returned an invalid answer")
     if isinstance(error, (exceptions.RunTimedOut, exceptions.ModelTimeoutError)):
         return Unavailable(f"the model {model} takes too long for an answer")
     return Unavailable(f"the model {model} cannot be reached")
 
 
-def _quote_message(body: object) -> str:
-    """Return the message in a provider's error, preceded by a colon; empty if there is none."""
-    if isinstance(body, Mapping):
-        inner = body.get("error")
-        message = inner.get("message") if isinstance(inner, Mapping) else body.get("message")
-        if isinstance(message, str) and message.strip():
-            return f": {' '.join(message.split())[:QUOTE_MAX]}"
-    return ""
+def _blank_keys(text: str, keys: Sequence[str | None]) -> str:
+    """Return a text without the keys of providers: those of the environment, the given ones, and what looks like one."""
+    values = [value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
+    for secret in filter(None, [*keys, *(value for value in values if len(value) >= SECRET_MIN)]):
+        text = text.replace(secret, HIDDEN)
+    return _KEY.sub(HIDDEN, text)
+
+
+def enclose_text(name: str, content: object) -> str:
+    """Return what people wrote as a block of JSON, which is marked as data and cannot contain the end of its mark.
+
+    Args:
+        name: The name of the block.
+        content: The content, as JSON.
+    """
+    data = orjson.dumps(content).decode().replace("<", "\\u003c")
+    return f"<{name}>{data}</{name}>"

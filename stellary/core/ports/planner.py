@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import attrs
 
 from stellary.contract.wizard import Question, Roadmap
+from stellary.core.ports.llm import ModelAccount, NoAccount
 
 
 @attrs.frozen
@@ -35,6 +36,7 @@ class Brief:
         answers: The answers by question id, in the question's format; dates as ISO 8601 strings.
         feedback: The feedback on the roadmap, oldest first; the last one is new.
         before: The roadmap that the last feedback refers to; None for the first roadmap.
+        account: Pays for calls of language models.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Brief:
     answers: Mapping[str, Any] = attrs.field(factory=dict)
     feedback: Sequence[str] = ()
     before: Roadmap | None = None
+    account: ModelAccount = attrs.field(factory=NoAccount, eq=False, repr=False)
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ version that the planner received.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -14,6 +15,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.model_usage import ModelUsage
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid, read
@@ -42,6 +44,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.model_usage import WorkspaceAccount, read_usage
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -87,6 +90,7 @@ class Framing:
 
     documents: list[ContextDocument]
     refinement: Refinement
+    usage: ModelUsage
 
 
 def _prepare_framing(units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framing:
@@ -94,7 +98,12 @@ def _prepare_framing(units: Units, actor: Actor, ref: WorkspaceRef, request: Cre
     if request.document_ids:
         with units.read(actor) as uow:
             documents = _read_documents(uow, ref, request)
-    return _frame(units.env, request, documents)
+
+    def find_workspace_id() -> str:
+        with units.read(actor) as uow, uow.checking(CREATE_PROJECT_DRAFT.policy):
+            return accounts_access.workspace(uow, ref).row.id
+
+    return _frame(WorkspaceAccount(units, find_workspace_id, "drafts"), units.env, request, documents)
 
 
 def _read_documents(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
@@ -109,7 +118,12 @@ def _read_documents(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDr
     return documents
 
 
-def _frame(env: Environment, request: CreateProjectDraft, stored: Sequence[ContextDocument]) -> Framing:
+def _frame(
+    account: WorkspaceAccount,
+    env: Environment,
+    request: CreateProjectDraft,
+    stored: Sequence[ContextDocument],
+) -> Framing:
     documents = [
         ContextDocument(title=document.title or "", content=document.content)
         for document in request.context_documents or ()
@@ -130,7 +144,8 @@ def _frame(env: Environment, request: CreateProjectDraft, stored: Sequence[Conte
                 f"must not have more than {BRIEF_MAX} characters together with the description",
             )
         )
-    return Framing(documents, env.planner.refine(Brief(request.name, texts, env.clock().date()), 1))
+    brief = Brief(request.name, texts, env.clock().date(), account=account)
+    return Framing(documents, env.planner.refine(brief, 1), account.usage)
 
 
 @serves(CREATE_PROJECT_DRAFT, prepare=_prepare_framing)
@@ -150,7 +165,10 @@ def create_project_draft(
         Unavailable: The planner does not answer.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    framing = prepared or _frame(uow.env, request, _read_documents(uow, ref, request))
+    framing = prepared
+    if framing is None:
+        account = WorkspaceAccount(uow, partial(str, workspace.id), "drafts")
+        framing = _frame(account, uow.env, request, _read_documents(uow, ref, request))
     questions = fitting.fit_questions(framing.refinement.questions, (), 1)
     row = {
         "id": uow.new_id(),
@@ -166,6 +184,7 @@ def create_project_draft(
         **_readiness(framing.refinement, 0),
         "roadmap": None,
         "feedback": [],
+        "usage": rows.to_usage(framing.usage),
         "project_id": None,
         "created_by_id": uow.user_id,
         "version": 1,
@@ -209,7 +228,7 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
 def _prepare_refinement(
     units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft
 ) -> DraftChange:
-    return _refine(units.env, _read_row(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
+    return _refine(units, _read_row(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
 
 
 def _read_row(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> DraftRow:
@@ -217,19 +236,21 @@ def _read_row(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> Draf
         return access.draft(uow, ref).row
 
 
-def _refine(env: Environment, row: DraftRow, request: RefineProjectDraft) -> DraftChange:
+def _refine(source: Units | UnitOfWork, row: DraftRow, request: RefineProjectDraft) -> DraftChange:
     stage = stages.find_next(row.stage, "answer" if request.answers else "look")
     if not request.answers:
         return DraftChange(row.version, {"stage": stage} if stage != row.stage else {})
     earlier = rows.read_questions(row)
     new_answers = answer_rules.check_answers(request.answers, earlier, row.open_ids)
     answers = {**row.answers, **new_answers}
-    refinement = env.planner.refine(rows.brief(row, answers), row.round + 1)
+    account = _open_account(source, row)
+    refinement = source.env.planner.refine(rows.brief(row, account, answers), row.round + 1)
     changes: dict[str, object] = {
         "stage": stage,
         "answers": answers,
         "roadmap": None,
         **_keep_roadmap(row),
+        "usage": rows.to_usage(account.usage),
         **_readiness(refinement, row.readiness_score),
     }
     if not new_answers.keys().isdisjoint(row.open_ids):
@@ -243,6 +264,10 @@ def _refine(env: Environment, row: DraftRow, request: RefineProjectDraft) -> Dra
             "open_ids": [question.id for question in questions],
         }
     return DraftChange(row.version, changes)
+
+
+def _open_account(source: Units | UnitOfWork, row: DraftRow) -> WorkspaceAccount:
+    return WorkspaceAccount(source, partial(str, row.workspace_id), "drafts", read_usage(row.usage))
 
 
 @serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)
@@ -263,7 +288,7 @@ def refine_project_draft(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _write(uow, row, prepared or _refine(uow.env, row, request))
+    return _write(uow, row, prepared or _refine(uow, row, request))
 
 
 def _write(uow: UnitOfWork, row: DraftRow, change: DraftChange) -> ProjectDraft:
@@ -286,21 +311,23 @@ def _write(uow: UnitOfWork, row: DraftRow, change: DraftChange) -> ProjectDraft:
 
 
 def _prepare_roadmap(units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> DraftChange:
-    return _plan(units.env, _read_row(units, actor, ref, GENERATE_ROADMAP.policy), request)
+    return _plan(units, _read_row(units, actor, ref, GENERATE_ROADMAP.policy), request)
 
 
-def _plan(env: Environment, row: DraftRow, request: GenerateRoadmap) -> DraftChange:
+def _plan(source: Units | UnitOfWork, row: DraftRow, request: GenerateRoadmap) -> DraftChange:
     stage = stages.find_next(row.stage, "generate")
-    if request.feedback and not getattr(env.planner, "reads_feedback", True):
+    if request.feedback and not getattr(source.env.planner, "reads_feedback", True):
         raise invalid(("feedback", _NO_FEEDBACK))
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
         raise Conflict(f"a draft accepts feedback at most {FEEDBACKS_MAX} times", code="feedback_full")
-    roadmap = fitting.fit_roadmap(env.planner.plan(rows.brief(row, feedback=feedback)))
+    account = _open_account(source, row)
+    roadmap = fitting.fit_roadmap(source.env.planner.plan(rows.brief(row, account, feedback=feedback)))
     changes = {
         "stage": stage,
         "roadmap": rows.to_json(assign_ids(roadmap, row.version + 1)),
         "feedback": feedback,
+        "usage": rows.to_usage(account.usage),
         **_keep_roadmap(row),
     }
     return DraftChange(row.version, changes)
@@ -331,7 +358,7 @@ def generate_roadmap(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _write(uow, row, prepared or _plan(uow.env, row, request))
+    return _write(uow, row, prepared or _plan(uow, row, request))
 
 
 # ---------------------------------------------------------------------------------------------- edits

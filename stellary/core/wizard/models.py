@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import orjson
@@ -28,17 +28,22 @@ from stellary.contract.wizard import (
     QuestionFormat,
     Roadmap,
 )
-from stellary.core.ports.llm import ModelRunner, Refused, consume_events
+from stellary.core.ports.llm import ModelRunner, Refused, consume_events, enclose_text
 from stellary.core.ports.planner import Brief, Planner, Refinement, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.citations import CitedLines
 from stellary.core.wizard.rules.fitting import NAME_MAX, NOTES_MAX, OPTIONS_MAX, QUESTION_MAX
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 _log = logging.getLogger("stellary.core")
 T = TypeVar("T")
 
 SECONDS = 60.0
 """The time limit for a response of the model, in seconds, since the client waits for it."""
+ANSWER_TOKENS_MAX = 32_768
+"""The maximum number of tokens of an answer, including the reasoning of the model."""
 RETRIES = 2
 """The number of times that invalid output is returned to the model."""
 QUESTIONS_MAX = 4
@@ -132,7 +137,7 @@ class ModelPlanner:
         self,
         model: str,
         *,
-        resolve: Callable[[str], Any] = lambda name: name,
+        resolve: Callable[[str], Model | str] = lambda name: name,
         seconds: float = SECONDS,
         fallback: Planner | None = None,
     ) -> None:
@@ -190,7 +195,7 @@ class ModelPlanner:
     def _explain_fallback(self, error: Exception) -> str:
         reason = error.message if isinstance(error, Unavailable) else str(error)
         _log.warning("a draft is planned without a model: %s", reason)
-        return f"This result was created without a model: {reason}."
+        return f"This result was created without a model: {reason.removesuffix('.')}."
 
     def _run(
         self,
@@ -199,10 +204,16 @@ class ModelPlanner:
         brief: Brief,
         find_problems: Callable[[T, Brief], Iterator[str]],
     ) -> T:
-        return self._models.ask(self._model, lambda: self._ask(output_type, task, brief, find_problems))
+        return self._models.ask(
+            self._model,
+            brief.account,
+            self._resolve,
+            lambda model: self._ask(model, output_type, task, brief, find_problems),
+        )
 
     async def _ask(
         self,
+        model: Model,
         output_type: type[T],
         task: str,
         brief: Brief,
@@ -211,7 +222,7 @@ class ModelPlanner:
         from pydantic_ai import Agent, ModelRetry
 
         agent: Any = Agent(
-            self._resolve(self._model),
+            model,
             output_type=output_type,
             instructions=f"{_RULES} {task}",
             retries=RETRIES,
@@ -226,7 +237,7 @@ class ModelPlanner:
 
         result = await agent.run(
             _dump_brief(brief),
-            model_settings={"timeout": self._seconds},
+            model_settings={"timeout": self._seconds, "max_tokens": ANSWER_TOKENS_MAX},
             timeout=self._seconds,
             event_stream_handler=consume_events,
         )
@@ -257,7 +268,7 @@ def _ask_for_questions(round: int) -> str:
 
 
 def _dump_brief(brief: Brief) -> str:
-    """Return a brief as JSON, with numbered lines."""
+    """Return a brief as a block of JSON, with numbered lines."""
     content: dict[str, Any] = {
         "name": brief.name,
         "today": brief.today,
@@ -271,7 +282,7 @@ def _dump_brief(brief: Brief) -> str:
         content |= {"roadmap": orjson.Fragment(dump(brief.before))}
     if brief.feedback:
         content |= {"feedback": list(brief.feedback)}
-    return orjson.dumps(content).decode()
+    return enclose_text("brief", content)
 
 
 def _to_phase(phase: ModelPhase, lines: CitedLines) -> Phase | None:

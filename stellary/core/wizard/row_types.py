@@ -37,3 +37,4 @@ class DraftRow(ListedDraftRow):
     missing: list[str]
     roadmap: JsonObject | None
     feedback: list[str]
+    usage: JsonObject | None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orjson import Fragment
 
+from stellary.contract.model_usage import ModelUsage
 from stellary.contract.wire import dump, read, wire_fields
 from stellary.contract.wizard import (
     ContextDocument,
@@ -15,6 +16,8 @@ from stellary.contract.wizard import (
     Question,
     Roadmap,
 )
+from stellary.core.kernel.model_usage import read_usage
+from stellary.core.ports.llm import ModelAccount
 from stellary.core.ports.planner import Brief, Text
 from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
 from stellary.core.wizard.rules.edits import assign_ids
@@ -29,6 +32,11 @@ COLUMNS = tuple(column for column in drafts.c if column.name != "edits")
 def to_json(value: object) -> Fragment:
     """Return a value in wire format, for a JSON column."""
     return Fragment(dump(value))
+
+
+def to_usage(usage: ModelUsage) -> Fragment | None:
+    """Return what calls of a model have used, for its column; None if there was no call."""
+    return to_json(usage) if usage.calls else None
 
 
 def summary(row: ListedDraftRow) -> DraftSummary:
@@ -76,16 +84,21 @@ def draft(row: DraftRow) -> ProjectDraft:
         missing=row.missing,
         roadmap=read_roadmap(row),
         feedback=row.feedback,
+        usage=read_usage(row.usage),
     )
 
 
 def brief(
-    row: DraftRow, answers: Mapping[str, object] | None = None, feedback: Sequence[str] | None = None
+    row: DraftRow,
+    account: ModelAccount,
+    answers: Mapping[str, object] | None = None,
+    feedback: Sequence[str] | None = None,
 ) -> Brief:
     """Return a draft as a planner receives it.
 
     Args:
         row: The draft.
+        account: Pays for calls of language models.
         answers: The answers; by default, those of the draft.
         feedback: The feedback; by default, that of the draft.
     """
@@ -98,4 +111,5 @@ def brief(
         answers=row.answers if answers is None else answers,
         feedback=row.feedback if feedback is None else feedback,
         before=read_roadmap(row),
+        account=account,
     )

@@ -28,6 +28,8 @@ drafts = Table(
     Column("feedback", Json, nullable=False),
     # The steps that undo the last edits, newest last.
     Column("edits", Json, nullable=False, server_default="[]"),
+    # What the model that plans has used, in wire format; null before its first call.
+    Column("usage", Json),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="SET NULL"), index=True),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("version", Integer, nullable=False),

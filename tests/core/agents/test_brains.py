@@ -85,10 +85,24 @@ def test_a_brain_that_says_nothing_more_has_come_to_its_end(agent_api: AgentApi)
 def test_a_brain_that_goes_on_and_on_is_stopped(agent_api: AgentApi):
     class Endless:
         def think(self, task):
-            return Turn(history=1, calls=[call("list_projects")])
+            turns = task.history or 0
+            return Turn(
+                history=turns + 1, calls=[call("list_projects"), call("get_card", cardId=f"A-{turns}")]
+            )
 
     mission, _ = run_mission(agent_api, Endless())
     assert (mission["status"], mission["error"]) == ("failed", "it has taken more than 50 turns")
+    assert mission["tools"] == {"list_projects": 50, "get_card": 50}
+
+
+def test_brain_that_repeats_its_calls_is_stopped(agent_api: AgentApi):
+    class Repeating:
+        def think(self, task):
+            return Turn(history=1, calls=[call("list_projects")])
+
+    mission, _ = run_mission(agent_api, Repeating())
+    assert (mission["status"], mission["error"]) == ("failed", "it has made the same calls 5 times in a row")
+    assert mission["tools"] == {"list_projects": 4}
 
 
 def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi):

@@ -1,8 +1,8 @@
-"""Progress of missions. Pure functions."""
+"""Progress of missions, and whether they make any. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stellary.contract.agent_missions import MissionProgress
 
@@ -25,3 +25,20 @@ def progress(
     return MissionProgress(
         turns=turns, done=done, total=total, percent=percent, message=message["text"] if message else None
     )
+
+
+def count_repetitions(before: Sequence[Mapping[str, object]], calls: Sequence[Mapping[str, object]]) -> int:
+    """Return the number of turns in a row that had the same calls, the last one included.
+
+    Args:
+        before: The calls of the turn before.
+        calls: The calls of the last turn.
+    """
+    if not calls or [_what(call) for call in before] != [_what(call) for call in calls]:
+        return 1
+    repetitions = before[0].get("repetitions")
+    return repetitions + 1 if isinstance(repetitions, int) else 2
+
+
+def _what(call: Mapping[str, object]) -> tuple[object, object]:
+    return call["name"], call["params"]

@@ -1,0 +1,220 @@
+"""The usage of language models by workspaces, and the accounts that calls of models are charged to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import ModuleType
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Executable,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stellary.contract.model_usage import NO_USAGE, DailyUsage, ModelPurpose, ModelUsage, add_usage
+from stellary.contract.wire import read
+from stellary.core.db.base import IdType, UtcDateTime, metadata
+from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query, RowType
+from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.retention import RetentionRule
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core.kernel.units import Units
+from stellary.core.ports.llm import BudgetUsed
+
+usage = Table(
+    "stellary_model_usage",
+    metadata,
+    Column(
+        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
+    ),
+    # Midnight UTC.
+    Column("day", UtcDateTime, primary_key=True),
+    Column("purpose", String(20), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Index("ix_stellary_model_usage_day", "day"),
+)
+RETENTION = RetentionRule(usage, usage.c.day, lambda retention: timedelta(days=retention.audit_days))
+"""The rule for usage of earlier days."""
+
+
+class DailyUsageRow(RowType):
+    """The usage of a model on a day, which ``list_usage`` reads."""
+
+
+_FIELDS = RowFields(DailyUsage, usage, converted=("model",), internal=("workspace_id",))
+_HERE = usage.c.workspace_id == bindparam("_workspace_id")
+_LIST = Query(
+    DailyUsageRow,
+    select(*_FIELDS.columns)
+    .where(_HERE, usage.c.day >= bindparam("_first_day"))
+    .order_by(usage.c.day.desc(), usage.c.purpose, usage.c.model),
+)
+_TOTAL = select(func.coalesce(func.sum(usage.c.input_tokens + usage.c.output_tokens), 0)).where(
+    _HERE, usage.c.day == bindparam("_day")
+)
+
+
+def _build_addition(dialect: ModuleType) -> Executable:
+    row = dialect.insert(usage)
+    counters = ("calls", "input_tokens", "output_tokens", "seconds")
+    addition: Executable = row.on_conflict_do_update(
+        index_elements=[*usage.primary_key],
+        set_={name: usage.c[name] + row.excluded[name] for name in counters},
+    )
+    return addition
+
+
+_ADD = {"sqlite": _build_addition(sqlite), "postgresql": _build_addition(postgresql)}
+
+
+def read_usage(stored: object) -> ModelUsage:
+    """Return the usage that a column stores in wire format; that of no call for null."""
+    return NO_USAGE if stored is None else read(ModelUsage, stored)
+
+
+def start_of_day(now: datetime) -> datetime:
+    """Return the beginning of a day in UTC."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def count_tokens(connection: Connection, workspace_id: str, now: datetime) -> int:
+    """Return the number of tokens that a workspace has used on a day.
+
+    Args:
+        connection: The connection to read from.
+        workspace_id: The workspace.
+        now: A time on the day.
+    """
+    total = connection.execute(_TOTAL, {"_workspace_id": workspace_id, "_day": start_of_day(now)})
+    return int(total.scalar_one())
+
+
+def list_usage(uow: UnitOfWork, workspace_id: str, days: int) -> list[DailyUsage]:
+    """Return the usage of a workspace on the last days, newest day first.
+
+    Args:
+        workspace_id: The workspace.
+        days: The number of days, today included.
+    """
+    first_day = start_of_day(uow.now) - timedelta(days=days - 1)
+    rows = _LIST.all(uow.connection, {"_workspace_id": workspace_id, "_first_day": first_day})
+    return [_FIELDS.to_value(row) for row in rows]
+
+
+class WorkspaceAccount:
+    """The account of a mission or a draft in a workspace, with the budget of both.
+
+    The budget is checked before each request and charged after it, so each of several missions at a time exceeds it by
+    one request at most.
+
+    Args:
+        source: Opens units; or the open unit, in which the usage is then recorded.
+        find_workspace_id: Returns the workspace. It is called only if a model is.
+        purpose: The purpose of the calls.
+        spent: What the mission or the draft has used before.
+        record: Called with a unit and the usage of the mission or the draft after each record.
+
+    Attributes:
+        usage: What the mission or the draft has used so far.
+        refusal: The reason why a request was refused; None if none was.
+    """
+
+    def __init__(
+        self,
+        source: Units | UnitOfWork,
+        find_workspace_id: Callable[[], str],
+        purpose: ModelPurpose,
+        spent: ModelUsage = NO_USAGE,
+        record: Callable[[UnitOfWork, ModelUsage], object] = lambda uow, usage: None,
+    ) -> None:
+        self._source = source
+        self._find_workspace_id = functools.cache(find_workspace_id)
+        self._purpose: ModelPurpose = purpose
+        self._record = record
+        self.usage = spent
+        self.refusal: str | None = None
+
+    @property
+    def _env(self) -> Environment:
+        return self._source.env
+
+    @property
+    def _budget(self) -> int:
+        budgets = self._env.model_budgets
+        return budgets.mission if self._purpose == "missions" else budgets.draft
+
+    def count_remaining(self) -> int:
+        """Return the number of tokens that are left for the mission or the draft."""
+        return self._budget - self.usage.input_tokens - self.usage.output_tokens
+
+    def check(self) -> None:
+        """Check the budgets of the mission or the draft, and of its workspace.
+
+        Raises:
+            BudgetUsed: One of them is used up.
+        """
+        budgets = self._env.model_budgets
+        if self.count_remaining() <= 0:
+            noun = self._purpose.removesuffix("s")
+            self.refusal = f"The {noun} has used its budget of {self._budget:,} tokens."
+        else:
+            with self._reading() as connection:
+                total = count_tokens(connection, self._find_workspace_id(), self._env.clock())
+            if total >= budgets.daily:
+                self.refusal = f"The workspace has used its budget of {budgets.daily:,} tokens for today, which ends at midnight UTC."
+        if self.refusal is not None:
+            raise BudgetUsed(self.refusal)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if isinstance(self._source, UnitOfWork):
+            yield self._source.connection
+        else:
+            with self._source.database.reading() as connection:
+                yield connection
+
+    def record(self, usage: ModelUsage) -> None:
+        """Add requests to the usage of the workspace, and of the mission or the draft."""
+        self.usage = add_usage(self.usage, usage)
+        if isinstance(self._source, UnitOfWork):
+            self._write(self._source, usage)
+        else:
+            with self._source.transaction(NOBODY) as uow:
+                self._write(uow, usage)
+
+    def _write(self, uow: UnitOfWork, usage: ModelUsage) -> None:
+        row = _FIELDS.to_row(
+            DailyUsage(
+                **{name: getattr(usage, name) for name in _COUNTED},
+                day=start_of_day(uow.now),
+                purpose=self._purpose,
+            ),
+            workspace_id=self._find_workspace_id(),
+        )
+        uow.connection.execute(_ADD[uow.connection.dialect.name], row)
+        self._record(uow, self.usage)
+
+    def find_key(self, provider: str) -> str | None:
+        """Return None: the server's key is used."""
+        return None
+
+
+_COUNTED = ("model", "calls", "input_tokens", "output_tokens", "seconds")
