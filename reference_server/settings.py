@@ -106,7 +106,7 @@ class Settings:
     webhook_ports: tuple[int, ...] = ()
     mcp_token: McpToken | None = None
     planner_model: str | None = None
-    agent_models: tuple[str, ...] = ()
+    agent_models: Mapping[str, str | tuple[str, ...]] = attrs.field(factory=dict)
     model_budgets: ModelBudgets = attrs.field(factory=ModelBudgets)
 
     @property
@@ -316,9 +316,18 @@ def model_name(text: str) -> str:
     return text
 
 
-def model_names(text: str) -> tuple[str, ...]:
-    """Check the names of models, separated by commas."""
-    return tuple(model_name(name.strip()) for name in text.split(",") if name.strip())
+def agent_models(text: str) -> dict[str, str | tuple[str, ...]]:
+    """Parse models, separated by commas, with the people who may use each: ``openai:a, openai:b for admins``.
+
+    After ``for`` stands ``all`` (default), ``admins``, or workspaces separated by spaces, such as ``acme/eng acme/ops``.
+    """
+    models: dict[str, str | tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, users = part.partition(" for ")
+        words = users.split() or ["all"]
+        is_group = words in (["all"], ["admins"])
+        models[model_name(name.strip())] = words[0] if is_group else tuple(map(_workspace, words))
+    return models
 
 
 def limit(text: str) -> RateLimit | None:
@@ -413,7 +422,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
         lambda text: tuple(_integer(part.strip(), 1, 65535) for part in text.split(",")),
     ),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
-    "STELLARY_AGENT_MODELS": ("agent_models", model_names),
+    "STELLARY_AGENT_MODELS": ("agent_models", agent_models),
     "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }

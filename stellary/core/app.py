@@ -21,7 +21,7 @@ from stellary.core.accounts.hosted import find_external_id
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain, add_fallback
-from stellary.core.agents.models import ModelBrain
+from stellary.core.agents.models import AllowedModels, ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.embedded_port import EmbeddedPort
@@ -103,7 +103,8 @@ class Core(HostAccounts):
         webhook_ports: The ports at which webhooks may have receivers, besides 80 and 443. Default: none.
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
             are kept in memory, as long as this object.
-        agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``. Default: none.
+        agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``; or a mapping of them to who
+            may use them: ``all``, ``admins`` of the organization, or a list of workspaces as ``acme/eng``. Default: none.
         model_budgets: The numbers of tokens that missions, drafts and workspaces may use. Default: ``ModelBudgets()``.
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``, which
             ``built_in_else_model`` combines.
@@ -152,7 +153,7 @@ class Core(HostAccounts):
         private_webhooks: bool = False,
         webhook_ports: Collection[int] = (),
         blobs: Blobs | str | PathLike[str] = MEMORY,
-        agent_models: Collection[str] = (),
+        agent_models: AllowedModels = (),
         model_budgets: ModelBudgets | None = None,
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),

@@ -80,9 +80,14 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_PLANNER_MODEL", "openai:gpt-5-mini", "planner_model", "openai:gpt-5-mini"),
         (
             "STELLARY_AGENT_MODELS",
-            "openai:gpt-5-mini, openai-chat:local",
+            "openai:gpt-5-mini, openai-chat:local for all, openai:gpt-5 for admins, a:b for acme/eng acme/ops",
             "agent_models",
-            ("openai:gpt-5-mini", "openai-chat:local"),
+            {
+                "openai:gpt-5-mini": "all",
+                "openai-chat:local": "all",
+                "openai:gpt-5": "admins",
+                "a:b": ("acme/eng", "acme/ops"),
+            },
         ),
         ("STELLARY_MISSION_TOKENS", "50000", "model_budgets", ModelBudgets(mission=50_000)),
         ("STELLARY_DRAFT_TOKENS", "1", "model_budgets", ModelBudgets(draft=1)),
@@ -193,6 +198,11 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
             "STELLARY_AGENT_MODELS",
             "openai:gpt-5,gpt-5-mini",
             "must be a provider and a model such as openai:gpt-5-mini, not 'gpt-5-mini'",
+        ),
+        (
+            "STELLARY_AGENT_MODELS",
+            "openai:gpt-5 for nobody",
+            "must be a workspace such as acme/eng, not 'nobody'",
         ),
         ("STELLARY_DAILY_TOKENS", "0", "must be a number from 1 to 999999999, not '0'"),
         ("STELLARY_STOP_DELAY", "-1", "must be a number from 0 to 600, not '-1'"),

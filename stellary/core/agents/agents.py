@@ -31,7 +31,7 @@ from stellary.core.accounts.agent_users import create_agent_user, rename_agent_u
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugify
 from stellary.core.agents import access, external_mission_timeout, missions, rows
-from stellary.core.agents.brains import check_runtime
+from stellary.core.agents.brains import build_model_user, check_runtime
 from stellary.core.agents.row_types import AgentRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
@@ -69,9 +69,10 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         Conflict: The slug is taken, or the workspace has 100 agents.
     """
     lock_workspace(uow, ref)
-    workspace_id = accounts_access.workspace(uow, ref).row.id
+    loaded = accounts_access.workspace(uow, ref)
+    workspace_id = loaded.row.id
     _check_tools_and_projects(uow, workspace_id, request.tools or [], request.project_ids)
-    check_runtime(uow.env, request.runtime, request.model)
+    check_runtime(uow.env, request.runtime, request.model, build_model_user(ref, loaded.roles))
     parameters = {"_workspace_id": workspace_id}
     if uow.connection.execute(_COUNT, parameters).scalar_one() >= AGENTS_MAX:
         raise Conflict(f"a workspace has at most {AGENTS_MAX} agents", code="agents_full")
@@ -119,7 +120,8 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         Invalid: A tool, a project or the runtime is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken.
     """
-    row = access.agent(uow, ref).row
+    loaded = access.agent(uow, ref)
+    row = loaded.row
     _check_tools_and_projects(uow, row.workspace_id, request.tools or [], request.project_ids or None)
     before = rows.agent(row)
     limit = before.rate_limit if request.rate_limit is UNSET else convert(RateLimit, request.rate_limit)
@@ -128,7 +130,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         return before
     changed = find_changed_fields(before, after)
     if "runtime" in changed or "model" in changed:
-        check_runtime(uow.env, after.runtime, after.model)
+        check_runtime(uow.env, after.runtime, after.model, build_model_user(ref, loaded.roles))
     columns = {"_id": after.id, **rows.AGENTS.to_changes(before, after)}
     with _refuse_duplicate_slug(uow, after.slug):
         updated = rows.agent(require_row(_UPDATE.first(uow.connection, columns), "Agent"))

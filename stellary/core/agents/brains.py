@@ -14,7 +14,9 @@ import attrs
 
 from stellary.contract.cards import Card
 from stellary.contract.errors import Invalid
+from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import invalid
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
@@ -53,6 +55,19 @@ class ToolAnswer:
 
 
 @attrs.frozen
+class ModelUser:
+    """The person who chooses a model for an agent, or whose mission calls it.
+
+    Attributes:
+        workspace: The workspace of the agent, as ``acme/eng``.
+        is_admin: Whether the person is an admin of the organization.
+    """
+
+    workspace: str
+    is_admin: bool
+
+
+@attrs.frozen
 class Task:
     """The input of a brain's turn.
 
@@ -63,6 +78,7 @@ class Task:
         now: The time.
         requester_id: The id of the user who created the mission.
         model: The name of a language model, if the agent has one.
+        model_user: The creator of the mission, if the agent has a model.
         history: The history that the last turn returned; None in the first turn.
         answers: The results of the last turn's calls.
         account: Pays for calls of language models.
@@ -76,6 +92,7 @@ class Task:
     now: datetime
     requester_id: str = ""
     model: str | None = None
+    model_user: ModelUser | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
     account: ModelAccount = attrs.field(factory=NoAccount, eq=False, repr=False)
@@ -112,19 +129,30 @@ class Brain(Protocol):
 
     Any exception means that it is unavailable at the moment; the turn is tried again later. A ``close``
     method, if there is one, is called when the core closes. A method ``check_model``, if there is one, is called with
-    the model of an agent before the agent is saved, and raises ``Invalid`` for one that cannot be used.
+    the model of an agent and a ``ModelUser`` before the agent is saved, and raises ``Invalid`` for one that cannot be used.
     """
 
     def think(self, task: Task, /) -> Turn: ...
 
 
-def check_runtime(env: Environment, runtime: str, model: str | None) -> None:
+def build_model_user(ref: WorkspaceRef, roles: CallerRoles) -> ModelUser:
+    """Return a person as the user of a model.
+
+    Args:
+        ref: The workspace.
+        roles: The person's roles there.
+    """
+    return ModelUser(f"{ref.org_slug}/{ref.ws_slug}", roles.leads_organization)
+
+
+def check_runtime(env: Environment, runtime: str, model: str | None, user: ModelUser) -> None:
     """Check that agents can have a runtime and a model.
 
     Args:
         env: The environment in which brains are registered.
         runtime: The runtime of the agent.
         model: The model of the agent, if it has one.
+        user: The person who saves the agent.
 
     Raises:
         Invalid: No brain is registered for the runtime, or its brain does not allow the model.
@@ -135,7 +163,7 @@ def check_runtime(env: Environment, runtime: str, model: str | None) -> None:
     rules.check_model(runtime, model)
     check_model = getattr(env.brains.get(runtime), "check_model", None)
     if check_model is not None:
-        check_model(model)
+        check_model(model, user)
 
 
 def find_brain(env: Environment, runtime: str) -> Brain:

@@ -7,15 +7,15 @@ them. Another run continues from the stored messages, in any process and any tim
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import orjson
 
 from stellary.contract.errors import Invalid
 from stellary.contract.schemas import Schemas
 from stellary.contract.wire import invalid
-from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
+from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn
 from stellary.core.agents.rules.tool_results import drop_old_results, shorten_result
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.ports.llm import (
@@ -25,6 +25,10 @@ from stellary.core.ports.llm import (
     consume_events,
     enclose_text,
 )
+
+ModelUsers = Literal["all", "admins"] | Collection[str]
+"""The people who may use a model: all, admins of the organization, or those in some workspaces, as ``acme/eng``."""
+AllowedModels = Collection[str] | Mapping[str, ModelUsers]
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -47,18 +51,19 @@ class ModelBrain:
     """A brain that calls the agent's model: ``openai:gpt-5-mini``, or any other that pydantic-ai supports.
 
     Args:
-        models: The names of the models that agents may use, since the operator pays for them. Default: none.
+        models: The names of the models that agents may use, since the operator pays for them; or who may use each.
+            Default: none.
         resolve: Returns the model of pydantic-ai for the name in an agent's settings. By default, pydantic-ai finds it.
         seconds: The time limit for one answer.
     """
 
     def __init__(
         self,
-        models: Collection[str] = (),
+        models: AllowedModels = (),
         resolve: Callable[[str], Model | str] = lambda name: name,
         seconds: float = SECONDS,
     ) -> None:
-        self._allowed_models = frozenset(models)
+        self._users = models if isinstance(models, Mapping) else dict.fromkeys(models, "all")
         self._resolve = resolve
         self._seconds = seconds
         self._models = ModelRunner()
@@ -67,18 +72,20 @@ class ModelBrain:
         """Close the connections to providers; the next task opens new ones."""
         self._models.close()
 
-    def check_model(self, model: str) -> None:
-        """Check that agents may use a model.
+    def check_model(self, model: str | None, user: ModelUser) -> None:
+        """Check that a person may use a model.
 
         Args:
             model: The name of the model.
+            user: The person.
 
         Raises:
-            Invalid: The model is not among the models of this server.
+            Invalid: The model is not among those that this server allows the person.
         """
-        if model not in self._allowed_models:
-            allowed = ", ".join(sorted(self._allowed_models)) or "none"
-            raise invalid(("model", f"must be one of the models that this server allows: {allowed}"))
+        allowed = sorted(name for name, users in self._users.items() if _includes(users, user))
+        if model not in allowed:
+            names = ", ".join(allowed) or "none"
+            raise invalid(("model", f"must be one of the models that this server allows: {names}"))
 
     def think(self, task: Task, /) -> Turn:
         """Return the model's next turn; an error for a model that is not allowed any more.
@@ -87,7 +94,7 @@ class ModelBrain:
             Unavailable: The model cannot be called at the moment.
         """
         try:
-            self.check_model(task.model or "")
+            self.check_model(task.model, task.model_user or ModelUser("", is_admin=False))
         except Invalid as error:
             return Turn(error=f"The agent's {error.message}. Nothing was changed.")
         try:
@@ -140,6 +147,10 @@ class ModelBrain:
                 for n, call in enumerate(requested_calls)
             ],
         )
+
+
+def _includes(users: ModelUsers, user: ModelUser) -> bool:
+    return users == "all" or (user.is_admin if users == "admins" else user.workspace in users)
 
 
 _RULES = (

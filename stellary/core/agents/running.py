@@ -22,9 +22,10 @@ from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.wire import as_dict
+from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
-from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
+from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, build_model_user, find_brain
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals
@@ -375,6 +376,11 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     if card is None:
         raise _Overtaken
     limits = limits_of_mission(mission)
+    model_user = None
+    if mission.model is not None:
+        with gate.act_as_agent(uow, limits):
+            ref = workspace_ref(uow, mission.workspace_id)
+            model_user = build_model_user(ref, accounts_access.workspace.load(uow, ref).roles)
     return Task(
         prompt=mission.prompt,
         card=card,
@@ -384,6 +390,7 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
         now=uow.now,
         requester_id=mission.created_by_id,
         model=mission.model,
+        model_user=model_user,
         history=mission.history,
         answers=[
             ToolAnswer(

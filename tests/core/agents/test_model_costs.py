@@ -255,3 +255,33 @@ def test_tools_that_the_agent_may_not_use_are_not_sent(agent_api: AgentApi, prov
     )
     names = [tool["function"]["name"] for tool in provider.requests[0]["tools"]]
     assert names == ["list_cards"]
+
+
+@pytest.mark.parametrize(
+    ("users", "may", "may_not"),
+    [
+        ("all", "ann ben", ""),
+        ("admins", "ann", "ben"),
+        (["here"], "ann ben", ""),
+        (["acme/eng"], "", "ann ben"),
+    ],
+)
+def test_model_is_used_by_those_who_may(agent_api: AgentApi, users: Any, may: str, may_not: str):
+    world = agent_api.world
+    world.core.env.brains = {"model": ModelBrain({MODEL: "all"})}
+    saved = agent_api.agent(runtime="model", model=MODEL)
+    people = {"ann": agent_api.owner, "ben": world.person("ben")}
+    agent_api.join(people["ben"])
+    ref = agent_api.workspace.ref
+    here = f"{ref.org_slug}/{ref.ws_slug}"
+    users = [here] if users == ["here"] else users
+    with run_provider() as provider:
+        provider.answers = [{"content": "Hi."}]
+        model = model_of(provider)
+        world.core.env.brains = {"model": ModelBrain({MODEL: users, "a:b": []}, lambda name: model)}
+        for name in (may + " " + may_not).split():
+            mission = agent_api.run_mission(agent_api.mission(saved, "Say hi", by=people[name]))
+            assert mission["status"] == ("completed" if name in may.split() else "failed")
+        assert len(provider.requests) == len(may.split())
+    body = {"name": "Other", "runtime": "model", "model": MODEL}
+    assert world.status(agent_api.owner, "POST", agent_api.agents, body) == (201 if "ann" in may else 400)
