@@ -12,7 +12,7 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import Request, Value, request, value
 
 DAYS_MAX = 90
-ModelPurpose = Literal["missions", "drafts"]
+ModelPurpose = Literal["mission", "draft"]
 
 
 @value
@@ -40,7 +40,7 @@ class DailyUsage(ModelUsage):
 
     Attributes:
         day: The day, in UTC.
-        purpose: ``missions`` of agents, or ``drafts`` of projects.
+        purpose: A ``mission`` of an agent, or a ``draft`` of a project.
     """
 
     day: datetime

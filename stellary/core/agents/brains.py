@@ -21,7 +21,7 @@ from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
-from stellary.core.ports.llm import ModelAccount, NoAccount, end_without_caller
+from stellary.core.ports.llm import ModelAccount, end_without_caller
 
 EXTERNAL = "external"
 """The runtime of agents whose missions an external program works on; it has no brain."""
@@ -95,7 +95,7 @@ class Task:
     model_user: ModelUser | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
-    account: ModelAccount = attrs.field(factory=NoAccount, eq=False, repr=False)
+    account: ModelAccount = attrs.field(factory=ModelAccount, eq=False, repr=False)
     waiting: Callable[[], None] = attrs.field(default=end_without_caller, eq=False, repr=False)
 
 

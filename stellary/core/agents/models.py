@@ -22,7 +22,6 @@ from stellary.core.ports.llm import (
     LETTERS_PER_TOKEN,
     ModelRunner,
     Refused,
-    consume_events,
     enclose_text,
 )
 
@@ -121,7 +120,6 @@ class ModelBrain:
         limits: Any = {
             "model_settings": {"timeout": min(SILENCE, self._seconds), "max_tokens": ANSWER_TOKENS_MAX},
             "timeout": self._seconds,
-            "event_stream_handler": consume_events,
         }
         if task.history is None:
             run = await agent.run(_build_prompt(task), **limits)
@@ -214,12 +212,11 @@ def _drop_limits(schema: object) -> object:
         return [_drop_limits(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    # A property may be called like a limit.
     return {
-        word: {name: _drop_limits(part) for name, part in content.items()}
-        if word in ("properties", "$defs")
-        else _drop_limits(content)
+        word: _drop_limits(content)
         for word, content in schema.items()
-        if word not in _LIMITS
+        if word not in _LIMITS or isinstance(content, dict)
     }
 
 

@@ -111,7 +111,7 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                 account = WorkspaceAccount(
                     units,
                     partial(str, mission.workspace_id),
-                    "missions",
+                    "mission",
                     read_usage(mission.usage),
                     partial(_record_usage, mission),
                 )

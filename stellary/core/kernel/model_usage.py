@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache, partial
 from types import ModuleType
 
 from sqlalchemy import (
@@ -29,11 +29,10 @@ from stellary.contract.wire import read
 from stellary.core.db.base import IdType, UtcDateTime, metadata
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query, RowType
-from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.retention import RetentionRule
-from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
-from stellary.core.ports.llm import BudgetUsed
+from stellary.core.ports.llm import BudgetUsed, ModelAccount
 
 usage = Table(
     "stellary_model_usage",
@@ -72,12 +71,14 @@ _TOTAL = select(func.coalesce(func.sum(usage.c.input_tokens + usage.c.output_tok
 )
 
 
+_COUNTERS = ("calls", "input_tokens", "output_tokens", "seconds")
+
+
 def _build_addition(dialect: ModuleType) -> Executable:
     row = dialect.insert(usage)
-    counters = ("calls", "input_tokens", "output_tokens", "seconds")
     addition: Executable = row.on_conflict_do_update(
         index_elements=[*usage.primary_key],
-        set_={name: usage.c[name] + row.excluded[name] for name in counters},
+        set_={name: usage.c[name] + row.excluded[name] for name in _COUNTERS},
     )
     return addition
 
@@ -119,7 +120,7 @@ def list_usage(uow: UnitOfWork, workspace_id: str, days: int) -> list[DailyUsage
     return [_FIELDS.to_value(row) for row in rows]
 
 
-class WorkspaceAccount:
+class WorkspaceAccount(ModelAccount):
     """The account of a mission or a draft in a workspace, with the budget of both.
 
     The budget is checked before each request and charged after it, so each of several missions at a time exceeds it by
@@ -146,20 +147,15 @@ class WorkspaceAccount:
         record: Callable[[UnitOfWork, ModelUsage], object] = lambda uow, usage: None,
     ) -> None:
         self._source = source
-        self._find_workspace_id = functools.cache(find_workspace_id)
+        self._find_workspace_id = cache(find_workspace_id)
         self._purpose: ModelPurpose = purpose
         self._record = record
         self.usage = spent
         self.refusal: str | None = None
 
     @property
-    def _env(self) -> Environment:
-        return self._source.env
-
-    @property
     def _budget(self) -> int:
-        budgets = self._env.model_budgets
-        return budgets.mission if self._purpose == "missions" else budgets.draft
+        return int(getattr(self._source.env.model_budgets, self._purpose))
 
     def count_remaining(self) -> int:
         """Return the number of tokens that are left for the mission or the draft."""
@@ -171,15 +167,14 @@ class WorkspaceAccount:
         Raises:
             BudgetUsed: One of them is used up.
         """
-        budgets = self._env.model_budgets
+        env, workspace_id = self._source.env, self._find_workspace_id()
+        with self._reading() as connection:
+            total = count_tokens(connection, workspace_id, env.clock())
+        daily = env.model_budgets.daily
         if self.count_remaining() <= 0:
-            noun = self._purpose.removesuffix("s")
-            self.refusal = f"The {noun} has used its budget of {self._budget:,} tokens."
-        else:
-            with self._reading() as connection:
-                total = count_tokens(connection, self._find_workspace_id(), self._env.clock())
-            if total >= budgets.daily:
-                self.refusal = f"The workspace has used its budget of {budgets.daily:,} tokens for today, which ends at midnight UTC."
+            self.refusal = f"The {self._purpose} has used its budget of {self._budget:,} tokens."
+        elif total >= daily:
+            self.refusal = f"The workspace has used its budget of {daily:,} tokens for today, which ends at midnight UTC."
         if self.refusal is not None:
             raise BudgetUsed(self.refusal)
 
@@ -194,27 +189,18 @@ class WorkspaceAccount:
     def record(self, usage: ModelUsage) -> None:
         """Add requests to the usage of the workspace, and of the mission or the draft."""
         self.usage = add_usage(self.usage, usage)
+        write = partial(self._write, usage)
         if isinstance(self._source, UnitOfWork):
-            self._write(self._source, usage)
+            write(self._source)
         else:
-            with self._source.transaction(NOBODY) as uow:
-                self._write(uow, usage)
+            self._source.run(write)
 
-    def _write(self, uow: UnitOfWork, usage: ModelUsage) -> None:
-        row = _FIELDS.to_row(
-            DailyUsage(
-                **{name: getattr(usage, name) for name in _COUNTED},
-                day=start_of_day(uow.now),
-                purpose=self._purpose,
-            ),
-            workspace_id=self._find_workspace_id(),
-        )
+    def _write(self, usage: ModelUsage, uow: UnitOfWork) -> None:
+        row = {name: getattr(usage, name) for name in ("model", *_COUNTERS)}
+        row |= {
+            "workspace_id": self._find_workspace_id(),
+            "day": start_of_day(uow.now),
+            "purpose": self._purpose,
+        }
         uow.connection.execute(_ADD[uow.connection.dialect.name], row)
         self._record(uow, self.usage)
-
-    def find_key(self, provider: str) -> str | None:
-        """Return None: the server's key is used."""
-        return None
-
-
-_COUNTED = ("model", "calls", "input_tokens", "output_tokens", "seconds")

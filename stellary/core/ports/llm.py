@@ -11,11 +11,10 @@ import logging
 import os
 import re
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import orjson
@@ -27,9 +26,8 @@ from stellary.core.db import forks
 from stellary.core.ports.model_budgets import ModelBudgets
 
 if TYPE_CHECKING:
-    from pydantic_ai import RunContext
-    from pydantic_ai.messages import ModelMessage
-    from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
 
 T = TypeVar("T")
@@ -57,8 +55,8 @@ class BudgetUsed(Refused):
     """The budget of the calls is used up. The text is a sentence for people."""
 
 
-class ModelAccount(Protocol):
-    """The account that pays for the calls of a model. Its methods are called in any thread."""
+class ModelAccount:
+    """The account that pays for the calls of a model; this one has no budget. Its methods are called in any thread."""
 
     def check(self) -> None:
         """Check before each request that the budget is not used up.
@@ -72,26 +70,10 @@ class ModelAccount(Protocol):
 
     def count_remaining(self) -> int:
         """Return the number of tokens that are left for the mission or the draft."""
-
-    def find_key(self, provider: str) -> str | None:
-        """Return the account's own key of a provider; None to use that of the server."""
-
-
-class NoAccount:
-    """An account without a budget, for planners and brains that hosts call themselves."""
-
-    def check(self) -> None:
-        """Allow each request."""
-
-    def record(self, usage: ModelUsage) -> None:
-        """Record nothing."""
-
-    def count_remaining(self) -> int:
-        """Return the default budget of a mission."""
         return ModelBudgets().mission
 
     def find_key(self, provider: str) -> str | None:
-        """Return None: the server's key is used."""
+        """Return the account's own key of a provider; None to use that of the server."""
         return None
 
 
@@ -213,12 +195,6 @@ class ModelRunner:
                 raise
 
 
-async def consume_events(_: object, events: AsyncIterable[object]) -> None:
-    """Consume a response as a stream, so that no proxy closes a connection that seems idle."""
-    async for _ in events:
-        pass
-
-
 @attrs.define
 class _Request:
     """A request to a model. Until its response arrives, its tokens are an estimate."""
@@ -282,27 +258,24 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
     class MeteredModel(WrapperModel):
         """A model with a meter. All requests are streams."""
 
-        @asynccontextmanager
-        async def request_stream(
+        async def request(
             self,
             messages: list[ModelMessage],
             model_settings: ModelSettings | None,
             model_request_parameters: ModelRequestParameters,
-            run_context: RunContext[Any] | None = None,
-        ) -> AsyncIterator[StreamedResponse]:
+        ) -> ModelResponse:
             await asyncio.to_thread(meter.admit)
-            sizes = [len(ModelMessagesTypeAdapter.dump_json(messages))]
-            sizes += [
-                len(orjson.dumps(tool.parameters_json_schema))
-                for tool in model_request_parameters.function_tools
-            ]
-            request = meter.begin(sum(sizes) // LETTERS_PER_TOKEN)
-            began, stream = monotonic(), None
+            tools = [tool.parameters_json_schema for tool in model_request_parameters.function_tools]
+            size = len(ModelMessagesTypeAdapter.dump_json(messages)) + len(orjson.dumps(tools))
+            request, began, stream = meter.begin(size // LETTERS_PER_TOKEN), monotonic(), None
             try:
+                # Streamed, so that no proxy closes a connection that seems idle.
                 async with self.wrapped.request_stream(
-                    messages, model_settings, model_request_parameters, run_context
+                    messages, model_settings, model_request_parameters
                 ) as stream:
-                    yield stream
+                    async for _ in stream:
+                        pass
+                return stream.get()
             except ModelHTTPError:
                 # Providers do not charge for what they reject.
                 request.input_tokens = 0
@@ -310,10 +283,9 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
             finally:
                 request.seconds = monotonic() - began
                 if stream is not None:
-                    usage = stream.usage
-                    request.input_tokens = usage.input_tokens or request.input_tokens
-                    parts = len(ModelMessagesTypeAdapter.dump_json([stream.get()]))
-                    request.output_tokens = usage.output_tokens or parts // LETTERS_PER_TOKEN
+                    size = len(ModelMessagesTypeAdapter.dump_json([stream.get()]))
+                    request.input_tokens = stream.usage.input_tokens or request.input_tokens
+                    request.output_tokens = stream.usage.output_tokens or size // LETTERS_PER_TOKEN
 
     if isinstance(model, str) and key is not None:
         model = infer_model(model, lambda provider: infer_provider_class(provider)(api_key=key))  # type: ignore[call-arg]

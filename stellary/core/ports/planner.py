@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import attrs
 
 from stellary.contract.wizard import Question, Roadmap
-from stellary.core.ports.llm import ModelAccount, NoAccount
+from stellary.core.ports.llm import ModelAccount
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Brief:
     answers: Mapping[str, Any] = attrs.field(factory=dict)
     feedback: Sequence[str] = ()
     before: Roadmap | None = None
-    account: ModelAccount = attrs.field(factory=NoAccount, eq=False, repr=False)
+    account: ModelAccount = attrs.field(factory=ModelAccount, eq=False, repr=False)
 
 
 @attrs.frozen

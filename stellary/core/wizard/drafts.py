@@ -103,7 +103,7 @@ def _prepare_framing(units: Units, actor: Actor, ref: WorkspaceRef, request: Cre
         with units.read(actor) as uow, uow.checking(CREATE_PROJECT_DRAFT.policy):
             return accounts_access.workspace(uow, ref).row.id
 
-    return _frame(WorkspaceAccount(units, find_workspace_id, "drafts"), units.env, request, documents)
+    return _frame(WorkspaceAccount(units, find_workspace_id, "draft"), units.env, request, documents)
 
 
 def _read_documents(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
@@ -167,7 +167,7 @@ def create_project_draft(
     workspace = accounts_access.workspace(uow, ref).row
     framing = prepared
     if framing is None:
-        account = WorkspaceAccount(uow, partial(str, workspace.id), "drafts")
+        account = WorkspaceAccount(uow, partial(str, workspace.id), "draft")
         framing = _frame(account, uow.env, request, _read_documents(uow, ref, request))
     questions = fitting.fit_questions(framing.refinement.questions, (), 1)
     row = {
@@ -267,7 +267,7 @@ def _refine(source: Units | UnitOfWork, row: DraftRow, request: RefineProjectDra
 
 
 def _open_account(source: Units | UnitOfWork, row: DraftRow) -> WorkspaceAccount:
-    return WorkspaceAccount(source, partial(str, row.workspace_id), "drafts", read_usage(row.usage))
+    return WorkspaceAccount(source, partial(str, row.workspace_id), "draft", read_usage(row.usage))
 
 
 @serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)

@@ -28,7 +28,7 @@ from stellary.contract.wizard import (
     QuestionFormat,
     Roadmap,
 )
-from stellary.core.ports.llm import ModelRunner, Refused, consume_events, enclose_text
+from stellary.core.ports.llm import ModelRunner, Refused, enclose_text
 from stellary.core.ports.planner import Brief, Planner, Refinement, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.citations import CitedLines
@@ -239,7 +239,6 @@ class ModelPlanner:
             _dump_brief(brief),
             model_settings={"timeout": self._seconds, "max_tokens": ANSWER_TOKENS_MAX},
             timeout=self._seconds,
-            event_stream_handler=consume_events,
         )
         output: T = result.output
         return output

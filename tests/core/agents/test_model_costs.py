@@ -79,7 +79,7 @@ def test_mission_records_its_calls_tokens_and_tools(agent_api: AgentApi, provide
     workspace = read_usage(agent_api)
     assert workspace["tokensToday"] == sum(inputs) + 20
     (day,) = workspace["days"]
-    assert (day["purpose"], day["calls"], day["inputTokens"]) == ("missions", 2, sum(inputs))
+    assert (day["purpose"], day["calls"], day["inputTokens"]) == ("mission", 2, sum(inputs))
 
 
 def test_failed_calls_are_recorded_and_rejected_ones_cost_nothing(agent_api: AgentApi, provider: Provider):

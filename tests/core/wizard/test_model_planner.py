@@ -362,7 +362,7 @@ def test_draft_records_what_its_model_used_and_stops_at_its_budget(draft_api: Dr
         "seconds": 0,
     }
     usage = draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/usage")
-    assert (usage["tokensToday"], usage["days"][0]["purpose"]) == (sum(inputs) + 20, "drafts")
+    assert (usage["tokensToday"], usage["days"][0]["purpose"]) == (sum(inputs) + 20, "draft")
     draft_api.world.core.env.model_budgets = llm.ModelBudgets(draft=sum(inputs))
     planned = draft_api.plan(draft)
     assert (len(provider.requests), planned["usage"]) == (2, draft["usage"])
