@@ -124,6 +124,10 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
         webhook_sender=HttpWebhookSender(),
         private_webhooks=settings.private_webhooks,
         webhook_ports=settings.webhook_ports,
+        jwt_secret=settings.jwt_secret,
+        former_jwt_secrets=settings.former_jwt_secrets,
+        agent_models=settings.agent_models,
+        model_budgets=settings.model_budgets,
     )
     try:
         migrate(core, settings.database_wait)

@@ -32,6 +32,7 @@ _TEXTS = {
     "lastEventId": "42",
     "newPassword": "new-secure-pass",
     "password": "secure-pass-123",
+    "provider": "openai",
     "slug": "acme-corp",
     "title": "Design API endpoints",
     "url": "https://hooks.example.com/stellary",

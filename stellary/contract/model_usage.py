@@ -1,13 +1,13 @@
-"""What calls of language models used. Section Agents of the API reference."""
+"""The usage of language models, and the keys of workspaces that pay for it. Section Agents of the API reference."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import reads
-from stellary.contract.limits import Range
-from stellary.contract.policies import AGENTS_READ
+from stellary.contract.endpoint import Ok, acts, reads
+from stellary.contract.limits import Length, Pattern, Range, Secret
+from stellary.contract.policies import AGENT_TOKENS, AGENTS_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import Request, Value, request, value
 
@@ -17,7 +17,7 @@ ModelPurpose = Literal["mission", "draft"]
 
 @value
 class ModelUsage(Value):
-    """What the calls of a language model used, including calls that failed.
+    """The usage of a language model, including calls that failed.
 
     Attributes:
         model: The model that was called last; None if none was called.
@@ -36,7 +36,7 @@ class ModelUsage(Value):
 
 @value
 class DailyUsage(ModelUsage):
-    """What one model used on a day.
+    """The usage of one model on a day.
 
     Attributes:
         day: The day, in UTC.
@@ -49,16 +49,18 @@ class DailyUsage(ModelUsage):
 
 @value
 class WorkspaceUsage(Value):
-    """What the calls of language models used in a workspace.
+    """The usage of language models in a workspace.
 
     Attributes:
         daily_budget: The tokens that the workspace may use on a day, which begins at midnight UTC.
         tokens_today: The tokens that it has used today.
-        days: What each model used, newest day first.
+        own_keys: The providers of models for which the workspace has a key of its own.
+        days: The usage of each model, newest day first.
     """
 
     daily_budget: int
     tokens_today: int
+    own_keys: list[str]
     days: list[DailyUsage]
 
 
@@ -92,6 +94,19 @@ class GetModelUsage(Request):
     days: Annotated[int, Range(1, DAYS_MAX)] = 30
 
 
+@request
+class SetModelKey(Request):
+    """A key of a workspace.
+
+    Attributes:
+        provider: The provider of models, as in front of their names: ``openai`` in ``openai:gpt-5-mini``.
+        secret: The key, which is stored encrypted and never returned; None removes it.
+    """
+
+    provider: Annotated[str, Pattern(r"[a-z0-9-]{1,60}", "must be a provider such as openai")]
+    secret: Annotated[str, Length(1, 1000), Secret()] | None
+
+
 GET_MODEL_USAGE = reads(
     "model_usage.get",
     WorkspaceRef,
@@ -101,4 +116,13 @@ GET_MODEL_USAGE = reads(
     returns=WorkspaceUsage,
     policy=AGENTS_READ,
 )
-ENDPOINTS = (GET_MODEL_USAGE,)
+SET_MODEL_KEY = acts(
+    "model_usage.set_key",
+    WorkspaceRef,
+    "model-keys",
+    summary="Set or remove the key with which calls of a provider's models are paid, instead of the server's.",
+    takes=SetModelKey,
+    returns=Ok,
+    policy=AGENT_TOKENS,
+)
+ENDPOINTS = (GET_MODEL_USAGE, SET_MODEL_KEY)

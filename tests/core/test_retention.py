@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import DateTime, Integer, LargeBinary, func, insert, select
+from sqlalchemy import DateTime, Float, Integer, LargeBinary, func, insert, select
 
 from stellary.core import NOBODY, Core, Retention
 from stellary.core.__main__ import main
@@ -49,7 +49,7 @@ def build_value(uow, column, number):
         return uow.new_id()
     if isinstance(column.type, Json):
         return []
-    if isinstance(column.type, Integer):
+    if isinstance(column.type, (Integer, Float)):
         return 0
     if isinstance(column.type, LargeBinary):
         return b""

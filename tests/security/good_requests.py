@@ -329,6 +329,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
         lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
     ),
     "model_usage.get": _PLAIN,
+    "model_usage.set_key": _with_body(provider="openai", secret="sk-1"),
     "agent_missions.list": _PLAIN,
     "agent_missions.get": _OF_MISSION,
     "agent_missions.cancel": _OF_MISSION,

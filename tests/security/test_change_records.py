@@ -17,6 +17,7 @@ from tests.support.tables import webhook_deliveries as deliveries
 _ACCOUNT = "belongs to one person, and to no workspace"
 _ATTEMPT = "sends a message again; its deliveries are a log of their own"
 _DRAFT = "a draft is its author's; the project that it becomes is recorded"
+_KEY = "a key is a secret; the usage names the providers that have one"
 _PARTS = "a part of an import; the import is recorded once it is complete"
 
 NOT_RECORDED: Final[Mapping[str, str]] = {
@@ -43,6 +44,7 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "project_drafts.generate_roadmap": _DRAFT,
     "project_drafts.edit_roadmap": _DRAFT,
     "project_drafts.delete": _DRAFT,
+    "model_usage.set_key": _KEY,
     "webhooks.redeliver": _ATTEMPT,
     "imports.create": _PARTS,
     "imports.add_part": _PARTS,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource, SlugHandle
-from stellary.contract.model_usage import GET_MODEL_USAGE
+from stellary.contract.model_usage import GET_MODEL_USAGE, SET_MODEL_KEY
 from stellary.contract.redaction import conceal
 from stellary.contract.search import SEARCH
 from stellary.contract.unset import UNSET
@@ -42,6 +42,7 @@ _LIST_WORKSPACE_MEMBERS = CallPlan(LIST_WORKSPACE_MEMBERS)
 _REMOVE_WORKSPACE_MEMBER = CallPlan(REMOVE_WORKSPACE_MEMBER)
 _REVOKE_INVITATION = CallPlan(REVOKE_INVITATION)
 _SEARCH = CallPlan(SEARCH)
+_SET_MODEL_KEY = CallPlan(SET_MODEL_KEY)
 _STREAM_EVENTS = CallPlan(STREAM_EVENTS)
 _UPDATE_WORKSPACE = CallPlan(UPDATE_WORKSPACE)
 _UPDATE_WORKSPACE_MEMBER = CallPlan(UPDATE_WORKSPACE_MEMBER)
@@ -386,6 +387,29 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
         return self._caller.one(_GET_MODEL_USAGE, self._path_params, _GET_MODEL_USAGE.build_payload(days=days))
+
+    @overload
+    def set_model_key(self: WorkspaceHandleMethods[Sync], *, provider: str, secret: str | None) -> Ok: ...
+    @overload
+    async def set_model_key(self: WorkspaceHandleMethods[Async], *, provider: str, secret: str | None) -> Ok: ...
+    def set_model_key(self, *, provider: str, secret: str | None) -> Ok | Awaitable[Ok]:
+        """Set or remove the key with which calls of a provider's models are paid, instead of the server's.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/model-keys``. Permitted for admins of the workspace; requires a login, not an API token.
+
+        Args:
+            provider: The provider of models, as in front of their names: ``openai`` in ``openai:gpt-5-mini``.
+            secret: The key, which is stored encrypted and never returned; None removes it. 1-1000 characters.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        secret = conceal(secret)
+        payload = _SET_MODEL_KEY.build_payload(provider=provider, secret=secret)
+        return self._caller.one(_SET_MODEL_KEY, self._path_params, payload)
 
 
 class WorkspaceMembers(ListHandle[C]):

@@ -16,14 +16,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     bindparam,
+    delete,
     func,
+    insert,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stellary.contract.errors import Conflict
 from stellary.contract.model_usage import NO_USAGE, DailyUsage, ModelPurpose, ModelUsage, add_usage
 from stellary.contract.wire import read
 from stellary.core.db.base import IdType, UtcDateTime, metadata
@@ -32,7 +36,7 @@ from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
-from stellary.core.ports.llm import BudgetUsed, ModelAccount
+from stellary.core.ports.llm import BudgetUsed, ModelAccount, Refused
 
 usage = Table(
     "stellary_model_usage",
@@ -49,6 +53,16 @@ usage = Table(
     Column("output_tokens", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
     Index("ix_stellary_model_usage_day", "day"),
+)
+keys = Table(
+    "stellary_model_keys",
+    metadata,
+    Column(
+        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("provider", String(60), primary_key=True),
+    # Encrypted.
+    Column("secret", LargeBinary, nullable=False),
 )
 RETENTION = RetentionRule(usage, usage.c.day, lambda retention: timedelta(days=retention.audit_days))
 """The rule for usage of earlier days."""
@@ -71,6 +85,13 @@ _TOTAL = select(func.coalesce(func.sum(usage.c.input_tokens + usage.c.output_tok
 )
 
 
+_KEYS = select(keys.c.provider, keys.c.secret).where(keys.c.workspace_id == bindparam("_workspace_id"))
+_KEY = _KEYS.with_only_columns(keys.c.secret).where(keys.c.provider == bindparam("_provider"))
+_REMOVE_KEY = delete(keys).where(
+    keys.c.workspace_id == bindparam("_workspace_id"), keys.c.provider == bindparam("_provider")
+)
+_ADD_KEY = insert(keys)
+_PURPOSE = "model-key"
 _COUNTERS = ("calls", "input_tokens", "output_tokens", "seconds")
 
 
@@ -118,6 +139,32 @@ def list_usage(uow: UnitOfWork, workspace_id: str, days: int) -> list[DailyUsage
     first_day = start_of_day(uow.now) - timedelta(days=days - 1)
     rows = _LIST.all(uow.connection, {"_workspace_id": workspace_id, "_first_day": first_day})
     return [_FIELDS.to_value(row) for row in rows]
+
+
+def list_key_providers(uow: UnitOfWork, workspace_id: str) -> list[str]:
+    """Return the providers for which a workspace has a key, in order."""
+    return sorted(row.provider for row in uow.connection.execute(_KEYS, {"_workspace_id": workspace_id}))
+
+
+def store_key(uow: UnitOfWork, workspace_id: str, provider: str, secret: str | None) -> None:
+    """Set or remove a workspace's key of a provider.
+
+    Args:
+        workspace_id: The workspace, which is locked.
+        provider: The provider.
+        secret: The key; None removes it.
+
+    Raises:
+        Conflict: No later process could decrypt the key.
+    """
+    signer = uow.env.signer
+    if not signer.is_lasting:
+        raise Conflict("the server has no lasting secret to encrypt keys with", code="no_lasting_secret")
+    uow.connection.execute(_REMOVE_KEY, {"_workspace_id": workspace_id, "_provider": provider})
+    if secret is not None:
+        encrypted = signer.encrypt(_PURPOSE, f"{workspace_id}:{provider}", secret.encode())
+        row = {"workspace_id": workspace_id, "provider": provider, "secret": encrypted}
+        uow.connection.execute(_ADD_KEY, row)
 
 
 class WorkspaceAccount(ModelAccount):
@@ -204,3 +251,20 @@ class WorkspaceAccount(ModelAccount):
         }
         uow.connection.execute(_ADD[uow.connection.dialect.name], row)
         self._record(uow, self.usage)
+
+    def find_key(self, provider: str) -> str | None:
+        """Return the workspace's own key of a provider; None to use that of the server.
+
+        Raises:
+            Refused: The key was encrypted with an unknown secret. The server's key would cost the operator.
+        """
+        workspace_id = self._find_workspace_id()
+        with self._reading() as connection:
+            parameters = {"_workspace_id": workspace_id, "_provider": provider}
+            encrypted = connection.execute(_KEY, parameters).scalar()
+        if encrypted is None:
+            return None
+        secret = self._source.env.signer.decrypt(_PURPOSE, f"{workspace_id}:{provider}", encrypted)
+        if secret is None:
+            raise Refused(f"the workspace's key of {provider} cannot be decrypted: set it again")
+        return secret.decode()

@@ -110,12 +110,16 @@ class Signer:
         Args:
             purpose: The name of the purpose.
             owner: The id of the item that the data belong to.
-            data: At most 32 bytes.
+            data: The data.
         """
-        assert len(data) <= 32
         tag = self.derive(f"{purpose}-tag", f"{owner}:{data.hex()}")[:_TAG_BYTES]
-        key = self.derive(f"{purpose}-key", f"{owner}:{tag.hex()}")
-        return tag + bytes(byte ^ mask for byte, mask in zip(data, key, strict=False))
+        return tag + self._mask(purpose, owner, tag, data)
+
+    def _mask(self, purpose: str, owner: str, tag: bytes, data: bytes) -> bytes:
+        """Return data XOR the key stream of a tag, whose blocks after the first one are numbered."""
+        numbers = ["", *(f":{number}" for number in range(1, len(data) // 32 + 1))]
+        key = b"".join(self.derive(f"{purpose}-key", f"{owner}:{tag.hex()}{number}") for number in numbers)
+        return bytes(byte ^ mask for byte, mask in zip(data, key, strict=False))
 
     def decrypt(self, purpose: str, owner: str, encrypted: bytes) -> bytes | None:
         """Return decrypted data; None if they are damaged, or were encrypted with an unknown secret.
@@ -127,8 +131,7 @@ class Signer:
         """
         tag = encrypted[:_TAG_BYTES]
         for signer in (self, *self._former):
-            key = signer.derive(f"{purpose}-key", f"{owner}:{tag.hex()}")
-            data = bytes(byte ^ mask for byte, mask in zip(encrypted[_TAG_BYTES:], key, strict=False))
+            data = signer._mask(purpose, owner, tag, encrypted[_TAG_BYTES:])  # noqa: SLF001 - of this class
             if hmac.compare_digest(signer.encrypt(purpose, owner, data), encrypted):
                 return data
         return None

@@ -235,6 +235,11 @@ def test_keys_of_addresses_in_ascii_ignore_case(text):
 
 
 def test_encrypted_data_belong_to_one_owner_and_secret():
+    for size in (0, 31, 32, 33, 64, 1_000):
+        long = bytes(number % 251 for number in range(size))
+        encrypted = SIGNER.encrypt("test", "ann", long)
+        assert (SIGNER.decrypt("test", "ann", encrypted), len(encrypted)) == (long, size + 16)
+        assert size < 33 or encrypted[16:48] != encrypted[48:80]
     encrypted = SIGNER.encrypt("test", "ann", b"data")
     assert SIGNER.decrypt("test", "ann", encrypted) == b"data"
     assert Signer("other", WEEK, [SECRET]).decrypt("test", "ann", encrypted) == b"data"

@@ -12,8 +12,17 @@ from stellary.core.agents.models import ModelBrain
 from stellary.core.agents.rules.tool_results import DROPPED, drop_old_results, shorten_result
 from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import Json, ask
-from tests.support.core_parts import llm
-from tests.support.provider import Provider, Slow, calls, close_all_models, model_of, run_provider, usage_of
+from tests.support.core_parts import Signer, llm
+from tests.support.provider import (
+    Failure,
+    Provider,
+    Slow,
+    calls,
+    close_all_models,
+    model_of,
+    run_provider,
+    usage_of,
+)
 
 MODEL = "openai:some"
 
@@ -285,3 +294,52 @@ def test_model_is_used_by_those_who_may(agent_api: AgentApi, users: Any, may: st
         assert len(provider.requests) == len(may.split())
     body = {"name": "Other", "runtime": "model", "model": MODEL}
     assert world.status(agent_api.owner, "POST", agent_api.agents, body) == (201 if "ann" in may else 400)
+
+
+# ---------------------------------------------------------------------------------------------- keys
+
+
+def set_key(agent_api: AgentApi, secret: str | None, provider: str = "openai") -> Any:
+    body = {"provider": provider, "secret": secret}
+    return agent_api.world.call(agent_api.owner, "POST", f"{agent_api.flat}/model-keys", body)
+
+
+def test_workspace_pays_with_its_own_key(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
+    env = agent_api.world.core.env
+    env.signer = Signer("a" * 32, timedelta(days=7))
+    env.brains = {"model": ModelBrain(["openai-chat:some"])}
+    long_key = "sk-" + "k" * 200
+    with run_provider() as provider:
+        monkeypatch.setenv("OPENAI_BASE_URL", provider.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "server-key")
+        provider.answers = [{"content": "Hi."}]
+        saved = agent_api.agent(runtime="model", model="openai-chat:some")
+        for secret, sent in (
+            (None, "server-key"),
+            (long_key, long_key),
+            ("other", "other"),
+            (None, "server-key"),
+        ):
+            response = set_key(agent_api, secret, "openai-chat")
+            assert (response.status, response.body) == (200, b'{"ok":true}')
+            assert read_usage(agent_api)["ownKeys"] == ([] if secret is None else ["openai-chat"])
+            assert agent_api.run_mission(agent_api.mission(saved, "Say hi"))["status"] == "completed"
+            assert provider.keys[-1] == sent
+        provider.answers = [Failure(400, f"the key {long_key} is wrong")]
+        set_key(agent_api, long_key, "openai-chat")
+        assert long_key not in str(agent_api.run_mission(agent_api.mission(saved, "Say hi")))
+        # The key of the server must not pay for a workspace whose key is lost.
+        env.signer = Signer("b" * 32, timedelta(days=7))
+        failed = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+        assert failed["error"] == "the workspace's key of openai-chat cannot be decrypted: set it again"
+        assert len(provider.keys) == 5
+    with agent_api.world.core.database.reading() as connection:
+        stored = connection.exec_driver_sql("SELECT secret FROM stellary_model_keys").scalar_one()
+    assert b"kkkk" not in bytes(stored)
+
+
+def test_key_needs_a_lasting_secret_of_the_server(agent_api: AgentApi):
+    response = set_key(agent_api, "sk-1")
+    assert response.status == 409
+    assert orjson.loads(response.body)["code"] == "no_lasting_secret"
+    assert read_usage(agent_api)["ownKeys"] == []

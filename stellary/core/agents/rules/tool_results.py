@@ -44,27 +44,27 @@ def shorten_result(value: object) -> object:
         return _shorten_list(value["items"], value["left"])
     if isinstance(value, dict):
         return {name: shorten_result(item) for name, item in value.items() if item not in (None, [], {})}
-    return _cut(value, TEXT_MAX)
+    return _cut_text(value, TEXT_MAX)
 
 
 def _shorten_list(rows: Sequence[object], left: int) -> list[object]:
     left += max(0, len(rows) - ROWS_MAX)
-    shown = [_shorten_row(row) for row in rows[:ROWS_MAX]]
-    return [*shown, f"and {left} more"] if left else shown
+    short_rows = [_shorten_row(row) for row in rows[:ROWS_MAX]]
+    return [*short_rows, f"and {left} more"] if left else short_rows
 
 
 def _shorten_row(row: object) -> object:
     if not isinstance(row, dict):
-        return _cut(row, CELL_MAX)
+        return _cut_text(row, CELL_MAX)
     names: Sequence[str] = _CARD_FIELDS if row.keys() >= set(_CARD_FIELDS) else [*row]
     return {
-        name: _shorten_row(row[name]) if isinstance(row[name], dict) else _cut(row[name], CELL_MAX)
+        name: _shorten_row(row[name]) if isinstance(row[name], dict) else _cut_text(row[name], CELL_MAX)
         for name in names
         if row[name] not in (None, [], {})
     }
 
 
-def _cut(value: object, length: int) -> object:
+def _cut_text(value: object, length: int) -> object:
     if isinstance(value, str) and len(value) > length:
         return f"{value[:length]}… and {len(value) - length} more letters"
     return value
@@ -77,12 +77,12 @@ def drop_old_results(messages: Sequence[Message], letters: int) -> list[Message]
         messages: The messages as pydantic-ai stores them, the oldest first.
         letters: The number of letters of results to keep, the newest first.
     """
-    kept: list[Message] = []
+    shortened: list[Message] = []
     for message in reversed(messages):
         parts: list[MessagePart] = []
         for part in message["parts"]:
             is_result = part["part_kind"] == "tool-return" and part["content"] != DROPPED
             letters -= len(orjson.dumps(part["content"])) if is_result else 0
             parts.append({**part, "content": DROPPED} if is_result and letters < 0 else part)
-        kept.append({**message, "parts": parts})
-    return kept[::-1]
+        shortened.append({**message, "parts": parts})
+    return shortened[::-1]

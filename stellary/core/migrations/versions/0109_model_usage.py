@@ -1,4 +1,4 @@
-"""The usage of language models: by workspace and day, by mission and by draft."""
+"""The usage of language models by workspace and day, mission and draft, and the keys of workspaces."""
 
 from __future__ import annotations
 
@@ -39,10 +39,24 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+    op.create_table(
+        "stellary_model_keys",
+        sa.Column("workspace_id", identifier, nullable=False),
+        sa.Column("provider", sa.String(60), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "provider", name="pk_stellary_model_keys"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["stellary_workspaces.id"],
+            name="fk_stellary_model_keys_workspace_id",
+            ondelete="CASCADE",
+        ),
+    )
     op.create_index("ix_stellary_model_usage_day", "stellary_model_usage", ["day"])
 
 
 def downgrade() -> None:
+    op.drop_table("stellary_model_keys")
     op.drop_table("stellary_model_usage")
     for table, column in _COLUMNS:
         op.drop_column(table, column)
