@@ -379,7 +379,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             days: The number of days, today included: 1 to 90.
 
         Returns:
-            What the calls of language models used in a workspace.
+            The usage of language models in a workspace.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
