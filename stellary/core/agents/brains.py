@@ -92,7 +92,7 @@ class Task:
     now: datetime
     requester_id: str = ""
     model: str | None = None
-    model_user: ModelUser | None = None
+    model_user: ModelUser = ModelUser("", is_admin=False)
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
     account: ModelAccount = attrs.field(factory=ModelAccount, eq=False, repr=False)
@@ -250,30 +250,30 @@ class BuiltInElseModelBrain:
     built_in: Brain
     model: Brain
 
-    def check_model(self, model: str | None) -> None:
-        """Check that agents may use a model; having none is possible.
+    def check_model(self, model: str | None, user: ModelUser) -> None:
+        """Check that a person may use a model; having none is possible.
 
         Raises:
             Invalid: The server does not allow it.
         """
         check_model = getattr(self.model, "check_model", None)
         if model is not None and check_model is not None:
-            check_model(model)
+            check_model(model, user)
 
     def think(self, task: Task, /) -> Turn:
         name, history = ("built_in", None) if task.history is None else task.history
         brain: Brain = getattr(self, name)
         turn = brain.think(attrs.evolve(task, history=history))
-        if task.history is None and turn.error is not None and self._may_ask(task.model):
+        if task.history is None and turn.error is not None and self._may_ask(task):
             name, turn = "model", self.model.think(task)
         return attrs.evolve(turn, history=[name, turn.history])
 
-    def _may_ask(self, model: str | None) -> bool:
+    def _may_ask(self, task: Task) -> bool:
         try:
-            self.check_model(model)
+            self.check_model(task.model, task.model_user)
         except Invalid:
             return False
-        return model is not None
+        return task.model is not None
 
 
 def _describe_call(call: ToolCall) -> str:

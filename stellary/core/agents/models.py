@@ -93,7 +93,7 @@ class ModelBrain:
             Unavailable: The model cannot be called at the moment.
         """
         try:
-            self.check_model(task.model, task.model_user or ModelUser("", is_admin=False))
+            self.check_model(task.model, task.model_user)
         except Invalid as error:
             return Turn(error=f"The agent's {error.message}. Nothing was changed.")
         try:

@@ -25,7 +25,7 @@ from stellary.contract.wire import as_dict
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
-from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, build_model_user, find_brain
+from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn, build_model_user, find_brain
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals
@@ -376,7 +376,7 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     if card is None:
         raise _Overtaken
     limits = limits_of_mission(mission)
-    model_user = None
+    model_user = ModelUser("", is_admin=False)
     if mission.model is not None:
         with gate.act_as_agent(uow, limits):
             ref = workspace_ref(uow, mission.workspace_id)
@@ -442,7 +442,8 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, accoun
     missions.end_mission(
         uow, mission.id, status, ("running",), result=result_text, error=turn.error and turn.error[:TEXT_MAX]
     )
-    if turn.error is not None and turn.error == account.refusal:
+    # A delegated mission is answered on the card.
+    if turn.error is not None and turn.error == account.refusal and not mission.is_delegated:
         _notify_requester(uow, mission, turn.error)
 
 

@@ -154,6 +154,21 @@ def test_budget_ends_a_mission_and_notifies_its_creator(
     assert [sentence in str(notification) for notification in notifications] == [True]
 
 
+def test_person_who_delegated_a_mission_gets_one_answer_when_its_budget_ends(
+    agent_api: AgentApi, provider: Provider
+):
+    set_budgets(agent_api, mission=100)
+    provider.answers = [calls(list_projects={})]
+    card = agent_api.card()
+    agent_api.agent(runtime="model", model=MODEL)
+    agent_api.comment(card, "@scribe look around")
+    agent_api.world.core.work.run_due()
+    notifications = agent_api.world.ask(agent_api.owner, "GET", "/notifications")
+    assert [entry["activity"]["type"] for entry in notifications] == ["comment_added"]
+    answer = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")[-1]["content"]
+    assert answer.endswith("The mission has used its budget of 100 tokens.")
+
+
 def test_daily_budget_is_renewed_at_midnight(agent_api: AgentApi, provider: Provider):
     clock = agent_api.world.stop_clock()
     set_budgets(agent_api, daily=100)
