@@ -29,17 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Actor", "Blobs", "Brain", "Brief", "Channel", "Core", "DeliveryResult", "Email"]
 __all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Membership", "ModelBudgets"]
-__all__ += [
-    "NotificationDelivery",
-    "ObjectStoreBlobs",
-    "OutgoingRequest",
-    "Planner",
-    "Refinement",
-    "Retention",
-    "StoredFile",
-]
-__all__ += ["Task", "ToolAnswer", "ToolCall", "Trigger", "Turn", "UnitOfWork", "WebhookSender"]
-__all__ += ["events", "include_name", "log_email", "open_blobs", "resolve_names"]
+__all__ += ["NotificationDelivery", "ObjectStoreBlobs", "OutgoingRequest", "Planner", "Refinement"]
+__all__ += ["Retention", "StoredFile", "Task", "ToolAnswer", "ToolCall", "Trigger", "Turn", "UnitOfWork"]
+__all__ += ["WebhookSender", "events", "include_name", "log_email", "open_blobs", "resolve_names"]
 
 _NAMES = {
     "accounts.provisioning": "Membership",

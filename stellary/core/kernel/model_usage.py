@@ -86,7 +86,6 @@ _TOTAL = select(func.coalesce(func.sum(usage.c.input_tokens + usage.c.output_tok
 
 
 _KEYS = select(keys.c.provider, keys.c.secret).where(keys.c.workspace_id == bindparam("_workspace_id"))
-_KEY = _KEYS.with_only_columns(keys.c.secret).where(keys.c.provider == bindparam("_provider"))
 _REMOVE_KEY = delete(keys).where(
     keys.c.workspace_id == bindparam("_workspace_id"), keys.c.provider == bindparam("_provider")
 )
@@ -260,8 +259,8 @@ class WorkspaceAccount(ModelAccount):
         """
         workspace_id = self._find_workspace_id()
         with self._reading() as connection:
-            parameters = {"_workspace_id": workspace_id, "_provider": provider}
-            encrypted = connection.execute(_KEY, parameters).scalar()
+            rows = connection.execute(_KEYS, {"_workspace_id": workspace_id}).all()
+        encrypted = {row.provider: row.secret for row in rows}.get(provider)
         if encrypted is None:
             return None
         secret = self._source.env.signer.decrypt(_PURPOSE, f"{workspace_id}:{provider}", encrypted)

@@ -11,7 +11,9 @@ import logging
 import os
 import re
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -171,7 +173,7 @@ class ModelRunner:
             # The chain would carry the provider's text into the log.
             raise _to_api_error(error, model, keys) from None
         finally:
-            meter.flush()
+            meter.charge()
 
     def _run(self, asking: Callable[[], Coroutine[Any, Any, T]], waiting: Callable[[], None]) -> T:
         with self._lock:
@@ -205,40 +207,23 @@ class _Request:
 
 
 class _Meter:
-    """The requests of one call of ``ask`` that the account does not know yet."""
+    """The request of a call of ``ask`` that the account does not know yet, if there is one."""
 
     def __init__(self, model: str, account: ModelAccount) -> None:
         self._model = model
         self._account = account
-        self._requests: list[_Request] = []
-        self._lock = threading.Lock()
-
-    def begin(self, input_tokens: int) -> _Request:
-        """Add a request with an estimate of its tokens."""
-        request = _Request(input_tokens)
-        with self._lock:
-            self._requests.append(request)
-        return request
+        self.requests: deque[_Request] = deque()
 
     def admit(self) -> None:
-        """Charge the account for earlier requests, and check that its budget allows another one."""
-        self.flush()
+        """Charge the account for the last request, and check that its budget allows another one."""
+        self.charge()
         self._account.check()
 
-    def flush(self) -> None:
-        """Charge the account for the requests so far."""
-        with self._lock:
-            requests, self._requests = self._requests, []
-        if requests:
-            self._account.record(
-                ModelUsage(
-                    model=self._model,
-                    calls=len(requests),
-                    input_tokens=sum(request.input_tokens for request in requests),
-                    output_tokens=sum(request.output_tokens for request in requests),
-                    seconds=round(sum(request.seconds for request in requests), 3),
-                )
-            )
+    def charge(self) -> None:
+        """Charge the account for the last request, unless another thread does."""
+        with suppress(IndexError):
+            request = self.requests.pop()
+            self._account.record(ModelUsage(model=self._model, calls=1, **attrs.asdict(request)))
 
 
 def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
@@ -267,7 +252,8 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
             await asyncio.to_thread(meter.admit)
             tools = [tool.parameters_json_schema for tool in model_request_parameters.function_tools]
             size = len(ModelMessagesTypeAdapter.dump_json(messages)) + len(orjson.dumps(tools))
-            request, began, stream = meter.begin(size // LETTERS_PER_TOKEN), monotonic(), None
+            request, began, stream = _Request(size // LETTERS_PER_TOKEN), monotonic(), None
+            meter.requests.append(request)
             try:
                 # Streamed, so that no proxy closes a connection that seems idle.
                 async with self.wrapped.request_stream(
@@ -281,7 +267,7 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
                 request.input_tokens = 0
                 raise
             finally:
-                request.seconds = monotonic() - began
+                request.seconds = round(monotonic() - began, 3)
                 if stream is not None:
                     size = len(ModelMessagesTypeAdapter.dump_json([stream.get()]))
                     request.input_tokens = stream.usage.input_tokens or request.input_tokens
