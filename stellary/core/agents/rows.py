@@ -108,7 +108,15 @@ def mission(row: AgentMissionRow) -> AgentMission:
 def mission_row(mission: AgentMission) -> dict[str, object]:
     """Convert a new mission to a row."""
     return _MISSION_FIELDS.to_row(
-        mission, is_delegated=False, step=0, history=None, calls=[], turns=0, last_entry=0, tool_counts=None, usage=None
+        mission,
+        is_delegated=False,
+        step=0,
+        history=None,
+        calls=[],
+        turns=0,
+        last_entry=0,
+        tool_counts=None,
+        usage=None,
     )
 
 

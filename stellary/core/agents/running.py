@@ -25,7 +25,15 @@ from stellary.contract.wire import as_dict
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
-from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn, build_model_user, find_brain
+from stellary.core.agents.brains import (
+    ModelUser,
+    Task,
+    ToolAnswer,
+    ToolCall,
+    Turn,
+    build_model_user,
+    find_brain,
+)
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals

@@ -5,7 +5,7 @@ from alembic import op
 from stellary.core.migrations.operations import create_index
 
 revision = "0107"
-down_revision = "0100"
+down_revision = "0105"
 
 _CARDS, _DOCUMENTS = "ix_stellary_cards_assigned_due_date", "ix_stellary_documents_pending_review"
 
