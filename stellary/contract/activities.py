@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from stellary.contract.cards import Card
 from stellary.contract.endpoint import acts, lists
@@ -108,6 +109,9 @@ ActivityType = Literal[
 ]
 """The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
 project."""
+
+ACTIVITY_TYPES: Final[Mapping[str, ActivityType]] = {name: name for name in get_args(ActivityType)}
+"""The types of activities by name, so that a name that is made of parts must be one of them."""
 
 EntityKind = Literal[
     "card",

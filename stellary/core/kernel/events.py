@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, get_args
+from typing import Any, Self
 
 import attrs
 
@@ -19,9 +19,6 @@ from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import Node
 from stellary.contract.trash import TrashKind
 from stellary.contract.wire import Value
-
-ACTIVITY_TYPES: Final[Mapping[str, ActivityType]] = {name: name for name in get_args(ActivityType)}
-"""The types of activities by name, so that a name that is made of parts must be one of them."""
 
 RENAMED = {"CommentAdded": "CommentCreated"}
 """The former names of events, which are deprecated, and may stand in stored jobs."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from stellary.contract.activities import ActivityType, EntityKind
+from stellary.contract.activities import ACTIVITY_TYPES, ActivityType, EntityKind
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.agents import Agent, AgentToken
 from stellary.contract.automations import Automation
@@ -22,7 +22,7 @@ from stellary.contract.scopes import Scope
 from stellary.contract.webhooks import Webhook
 from stellary.contract.wire import Value
 from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
-from stellary.core.kernel.events import ACTIVITY_TYPES, ItemChanged, OrganizationItemChanged
+from stellary.core.kernel.events import ItemChanged, OrganizationItemChanged
 from stellary.core.kernel.unit import UnitOfWork
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stellary.contract.activities import ACTIVITY_TYPES
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
@@ -19,7 +20,7 @@ from stellary.contract.wire import Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import ACTIVITY_TYPES, PilotageChanged
+from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import delete_row
