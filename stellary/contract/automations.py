@@ -40,6 +40,21 @@ class AutomationAction(Value):
 
 
 @value
+class AutomationSchedule(Value):
+    """The times at which a rule with the trigger ``schedule`` runs.
+
+    Attributes:
+        rule: A recurrence rule of iCalendar.
+        time_zone: The name of the time zone in which it occurs.
+        cards: The filter of the cards for each of which the rule runs; None for a rule that runs without a card.
+    """
+
+    rule: str
+    time_zone: str
+    cards: dict[str, Any] | None
+
+
+@value
 class Automation(Value):
     """An automation rule of a project.
 
@@ -51,6 +66,8 @@ class Automation(Value):
         broken: Whether the rule does not run since an item that it needs is missing. It runs again once the item is restored,
             or a change of the rule replaces it.
         problem: What a broken rule lacks, in words; None for other rules.
+        schedule: None for other triggers than ``schedule``.
+        next_run_at: When the schedule is due next, if the rule is enabled; None for other triggers.
         owner_id: The id of the user with whose rights the rule runs: the last one to change its behavior or enable it.
     """
 
@@ -65,6 +82,8 @@ class Automation(Value):
     references: list[ActionReference]
     broken: bool
     problem: str | None
+    schedule: AutomationSchedule | None
+    next_run_at: datetime | None
     owner_id: str
     created_at: datetime
     updated_at: datetime
@@ -155,6 +174,22 @@ class ActionToRun(Request):
     params: dict[str, Any] | Unset = UNSET
 
 
+@request
+class ScheduleToRun(Request):
+    """The times at which a rule runs, at most hourly.
+
+    Attributes:
+        rule: A recurrence rule of iCalendar: ``FREQ=WEEKLY;BYDAY=MO;BYHOUR=9``. Without ``BYHOUR``, it occurs at midnight.
+        time_zone: The name of a time zone, such as ``Europe/Berlin``.
+        cards: The filters of ``cards.list``, by wire name: the rule runs for each matching card. ``{}`` for all cards. Default: the
+            rule runs once, without a card.
+    """
+
+    rule: Annotated[str, Length(1, 200)]
+    time_zone: Annotated[str, Length(1, 64)] = "UTC"
+    cards: dict[str, Any] | None = None
+
+
 ActionsToRun = Annotated[list[ActionToRun], Items(1, ACTIONS_MAX)]
 
 
@@ -170,6 +205,7 @@ class CreateAutomation(Request):
         conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without
             conditions always runs.
         enabled: False creates the rule disabled.
+        schedule: Required for the trigger ``schedule``, and only for it.
     """
 
     trigger: TriggerName
@@ -178,6 +214,7 @@ class CreateAutomation(Request):
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool = True
     actions: ActionsToRun | Unset = UNSET
+    schedule: ScheduleToRun | Unset = UNSET
 
 
 @request
@@ -191,6 +228,7 @@ class UpdateAutomation(Request):
         conditions: Replaces all conditions; ``None`` for a rule that always runs.
         action: Replaces all actions by one.
         actions: Replaces all actions by 1-10 others.
+        schedule: Replaces the schedule. A rule that gets another trigger loses it.
     """
 
     name: Name | Unset = UNSET
@@ -199,6 +237,7 @@ class UpdateAutomation(Request):
     action: ActionToRun | Unset = UNSET
     enabled: bool | Unset = UNSET
     actions: ActionsToRun | Unset = UNSET
+    schedule: ScheduleToRun | Unset = UNSET
 
 
 @request

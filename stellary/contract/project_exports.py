@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from stellary.contract.automations import AutomationSchedule
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.documents import DocType, DocumentStatus
@@ -220,6 +221,7 @@ class FileAutomation(Value):
             given by an id, which has no meaning elsewhere.
         action: The first of the actions.
         actions: All actions, in the order in which they run.
+        schedule: With ids of the file, like the conditions.
         owner: The user with whose rights the rule ran. An imported rule runs with the rights of the importing user.
     """
 
@@ -228,6 +230,7 @@ class FileAutomation(Value):
     conditions: dict[str, Any]
     action: FileAction
     actions: list[FileAction]
+    schedule: AutomationSchedule | None
     enabled: bool
     owner: FilePerson
 

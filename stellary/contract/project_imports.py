@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from stellary.contract.automations import ACTIONS_MAX, RULES_MAX, ActionToRun, TriggerName
+from stellary.contract.automations import ACTIONS_MAX, RULES_MAX, ActionToRun, ScheduleToRun, TriggerName
 from stellary.contract.cards import CardFields, CardStatus, Title
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
 from stellary.contract.columns import WipLimit
@@ -295,6 +295,13 @@ class ImportedAction(ActionToRun):
 
 
 @request
+class ImportedSchedule(ScheduleToRun):
+    """The times at which a rule runs."""
+
+    tolerant: ClassVar[bool] = True
+
+
+@request
 class ImportedAutomation(Request):
     """An automation rule. Rules run in the order of the file, with the rights of the importing user.
 
@@ -304,6 +311,7 @@ class ImportedAutomation(Request):
             reported.
         action: The only action; required without ``actions``, and otherwise ignored.
         actions: 1-10 actions, in the order in which they run.
+        schedule: Required for the trigger ``schedule``, with ids of the file.
         owner: Only reported: the importing user becomes the owner.
     """
 
@@ -312,6 +320,7 @@ class ImportedAutomation(Request):
     trigger: TriggerName
     action: ImportedAction | Unset = UNSET
     actions: Annotated[list[ImportedAction], Items(1, ACTIONS_MAX)] | Unset = UNSET
+    schedule: ImportedSchedule | Unset | None = UNSET
     name: Name | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool = True

@@ -70,6 +70,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "Project.id": _NEW,
     "Automation.references": _NEW,
     "Automation.broken": _NEW,
+    "Automation.next_run_at": _NEW,
     "Automation.problem": _NEW,
     "Project.workspace_id": "an import names the workspace",
     "Project.member_count": "counted from the members of the file",

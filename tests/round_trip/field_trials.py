@@ -142,6 +142,7 @@ def _in_project(permission_world: PermissionWorld) -> Any:
     return {"title": TEXT, "contextType": "project", "contextId": permission_world.here["projectId"]}
 
 
+_SCHEDULE = {"rule": "FREQ=WEEKLY;BYDAY=MO", "timeZone": "Europe/Berlin", "cards": {"status": "open"}}
 _STATUS_ACTION = {"type": "set_status", "params": {"status": "in_progress"}}
 _CONDITIONS = {"all": [{"field": "priority", "op": "eq", "value": "high"}]}
 _CHECKLIST = [{"title": TEXT, "done": True}]
@@ -336,6 +337,10 @@ TRIALS: Mapping[str, FieldTrial] = {
         [_STATUS_ACTION, _STATUS_ACTION], body={"trigger": "task_created"}
     ),
     "automations.update.actions": FieldTrial([_STATUS_ACTION, _STATUS_ACTION]),
+    "automations.create.schedule": FieldTrial(
+        _SCHEDULE, body={"trigger": "schedule", "action": _STATUS_ACTION}
+    ),
+    "automations.update.schedule": FieldTrial(_SCHEDULE, body={"trigger": "schedule"}),
     "automations.create.conditions": FieldTrial(_CONDITIONS),
     "automations.update.enabled": FieldTrial(False),
     "automations.update.conditions": FieldTrial(_CONDITIONS),

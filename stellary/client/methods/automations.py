@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrigger
+    from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrigger, ScheduleToRun
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
 
@@ -36,14 +36,15 @@ class Automations(ListHandle[C]):
     @overload
     def create(self: Automations[Sync], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
+            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     @overload
     async def create(self: Automations[Async], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
+            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     def create(self, *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation | Awaitable[Automation]:
+            actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
@@ -55,6 +56,7 @@ class Automations(ListHandle[C]):
             conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without conditions always runs.
             enabled: False creates the rule disabled.
             actions: 1-10 actions, which run in this order: all of them or none.
+            schedule: Required for the trigger ``schedule``, and only for it.
 
         Returns:
             An automation rule of a project.
@@ -66,7 +68,7 @@ class Automations(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_AUTOMATION.build_payload(trigger=trigger, action=action, name=name, conditions=conditions,
-                enabled=enabled, actions=actions)
+                enabled=enabled, actions=actions, schedule=schedule)
         return self._caller.one(_CREATE_AUTOMATION, self._path_params, payload)
 
     @overload
@@ -145,15 +147,17 @@ class Automations(ListHandle[C]):
     @overload
     def update(self: Automations[Sync], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
+            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     @overload
     async def update(self: Automations[Async], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation: ...
+            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     def update(self, rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
             conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET,
-            actions: builtins.list[ActionToRun] | Unset = UNSET) -> Automation | Awaitable[Automation]:
+            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Update a rule. A change of its behavior makes it run with the caller's rights.
 
         Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
@@ -167,6 +171,7 @@ class Automations(ListHandle[C]):
             action: Replaces all actions by one.
             enabled: The enabled.
             actions: Replaces all actions by 1-10 others.
+            schedule: Replaces the schedule. A rule that gets another trigger loses it.
 
         Returns:
             An automation rule of a project.
@@ -178,7 +183,7 @@ class Automations(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_AUTOMATION.build_payload(name=name, trigger=trigger, conditions=conditions, action=action,
-                enabled=enabled, actions=actions)
+                enabled=enabled, actions=actions, schedule=schedule)
         return self._caller.one(_UPDATE_AUTOMATION, self._extend_path(rule_id=rule), payload)
 
     @overload

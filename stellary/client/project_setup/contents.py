@@ -342,6 +342,7 @@ def automation_changes(matched: Matched) -> Iterator[Change]:
             "conditions": conditions,
             **_name_actions(actions),
             "enabled": rule.enabled,
+            "schedule": rule.schedule and {"timeZone": "UTC", "cards": None, **rule.schedule},
         }
         if existing is None:
             new = tuple(difference for difference in differences(declared, None) if difference.new != {})
@@ -394,6 +395,7 @@ def _rule_differences(
         "conditions": existing.conditions,
         **_name_actions([(action.type, action.params) for action in existing.actions]),
         "enabled": existing.enabled,
+        "schedule": existing.schedule and existing.schedule.to_dict(),
     }
     # An action that is no longer declared is a difference as well.
     with_names = {**dict.fromkeys(current), "name": rule.name, **declared}

@@ -224,6 +224,7 @@ class Automation(Declared):
         id: Its id, if several have the same name.
         action: The only action; required without ``actions``.
         actions: 1-10 actions, which run in this order: all of them or none.
+        schedule: The schedule as the API takes it, with references in its ``cards``; required for the trigger ``schedule``.
         conditions: The conditions as the API takes them, with references as in ``Action.params``, and
             ``customFields.Severity`` for the value of a custom field; None to act always.
         enabled: Whether it is enabled; a new automation is by default.
@@ -237,6 +238,7 @@ class Automation(Declared):
     conditions: dict[str, Any] | Unset | None = UNSET
     enabled: bool | Unset = UNSET
     actions: Annotated[list[Action], Items(1, ACTIONS_MAX)] | Unset = UNSET
+    schedule: dict[str, Any] | Unset = UNSET
 
     @property
     def named_actions(self) -> list[tuple[str, Action]]:
@@ -249,7 +251,7 @@ class Automation(Declared):
     def parts(self) -> list[tuple[str, Any]]:
         """The data that can refer to other items, each after its path within the automation."""
         params = [(f"{path}.params", action.params) for path, action in self.named_actions]
-        return [("conditions", self.conditions), *params]
+        return [("conditions", self.conditions), ("schedule", self.schedule), *params]
 
 
 @attrs.frozen

@@ -132,6 +132,7 @@ class _Describer:
             id=rule.id if rule.name in self.rules else UNSET,
             conditions=replace_ids(rule.conditions, refer_to) or UNSET,
             enabled=UNSET if rule.enabled else False,
+            schedule=UNSET if rule.schedule is None else replace_ids(rule.schedule.to_dict(), refer_to),
         )
 
 

@@ -15,14 +15,15 @@ from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolve
 from stellary.client.project_setup.state import Edge, to_edge, workspace_of
 from stellary.client.resources.projects import ProjectHandle
-from stellary.contract.automations import ActionToRun
+from stellary.contract.automations import ActionToRun, ScheduleToRun
 from stellary.contract.cards import CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.errors import PreconditionFailed
 from stellary.contract.fields import convert
 from stellary.contract.project_imports import ImportedColumn, ImportedProject, ImportedScope
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
-from stellary.contract.unset import UNSET
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import load
 
 
 class ChangeRequests:
@@ -231,6 +232,7 @@ class ChangeRequests:
             conditions=self._resolve(rule.conditions),
             actions=self._to_actions(rule),
             enabled=rule.enabled is not False,
+            schedule=self._to_schedule(rule),
         )
 
     def _update_automation(self, change: Change) -> PlanSteps[None]:
@@ -239,11 +241,16 @@ class ChangeRequests:
         for difference in change.differences:
             if difference.name.startswith(("action", "params")):
                 values["actions"] = self._to_actions(rule)
+            elif difference.name == "schedule":
+                values["schedule"] = self._to_schedule(rule)
             elif difference.name == "conditions":
                 values["conditions"] = self._resolve(rule.conditions)
             else:
                 values[difference.name] = difference.new
         yield self.at.automations.update(change.id, **values)
+
+    def _to_schedule(self, rule: Automation) -> ScheduleToRun | Unset:
+        return UNSET if rule.schedule is UNSET else load(ScheduleToRun, self._resolve(rule.schedule))
 
     def _to_actions(self, rule: Automation) -> list[ActionToRun]:
         return [

@@ -17,7 +17,7 @@ import attrs
 from stellary.contract.errors import ApiError
 from stellary.core.accounts import container_purge, email_links
 from stellary.core.agents import external_mission_timeout, missions, running
-from stellary.core.automations import acting, due
+from stellary.core.automations import acting, due, scheduling
 from stellary.core.board import multipart_imports
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
@@ -90,6 +90,8 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     external_mission_timeout.CHECK: JobHandler(external_mission_timeout.check),
     acting.ACT: JobHandler(acting.act),
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
+    scheduling.CHECK: JobHandler(scheduling.check, attempts=None, first={}),
+    scheduling.RUN: JobHandler(scheduling.run),
     multipart_imports.EXPIRE: JobHandler(multipart_imports.expire),
     email_links.SEND_RESET_LINK: JobHandler(email_links.send_reset_link),
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),

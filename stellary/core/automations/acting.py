@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stellary.contract.automations import AutomationAction, TraceResult
+from stellary.contract.cards import Card
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import invalid, wire_fields
@@ -24,10 +25,10 @@ from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
-from stellary.core.automations.row_types import EnabledRow
+from stellary.core.automations.row_types import AutomationRow, EnabledRow
 from stellary.core.automations.rows import list_actions
 from stellary.core.automations.rules import occurrences as rules
-from stellary.core.automations.rules.conditions import is_satisfied
+from stellary.core.automations.rules.conditions import Facts, is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.rules.values import LOOKED_UP, fill_params, find_names, to_values
 from stellary.core.automations.tables import automations
@@ -99,9 +100,9 @@ class Case:
     chain_id: str
     depth: int
     triggered_by_id: str | None
-    card_id: str
-    card_key: str
-    card_title: str
+    card_id: str | None
+    card_key: str | None
+    card_title: str | None
     values: dict[str, str] = attrs.field(factory=dict)
 
     def trace(
@@ -207,7 +208,8 @@ class _RuleRunner:
         )
 
     def _handle(self, rule: EnabledRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
-        if not is_satisfied(rule.conditions, rules.facts(occurrence.event)):
+        event, facts = occurrence.event, rules.facts(occurrence.event)
+        if not is_satisfied(rule.conditions, facts):
             self.traces.append(case.trace(rule.owner_id, "skipped"))
         elif rule.id == chain.undone_rule_id:
             self.traces.append(case.trace(rule.owner_id, "skipped", UNDONE))
@@ -216,7 +218,8 @@ class _RuleRunner:
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain, _count(rule))) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
         else:
-            case = attrs.evolve(case, values=_read_values(self.uow, rule, occurrence.event))
+            values = read_values(self.uow, rule, event.workspace_id, event.card, facts)
+            case = attrs.evolve(case, values=values)
             if self.uow.rule_action_count + _count(rule) > rules.UNIT_ACTIONS_MAX:
                 _defer(self.uow, case)
             else:
@@ -242,18 +245,31 @@ class _RuleRunner:
         self.traces.append(trace)
 
 
-def _read_values(uow: UnitOfWork, rule: EnabledRow, event: CardEvent) -> dict[str, str]:
-    """Return the values of an event that the params of a rule may need; nothing if they need none."""
+def read_values(
+    uow: UnitOfWork, rule: AutomationRow, workspace_id: str, card: Card | None, facts: Facts
+) -> dict[str, str]:
+    """Return the values of an event that the params of a rule may need; nothing if they need none.
+
+    Args:
+        rule: The rule.
+        workspace_id: Its workspace.
+        card: The card of the event.
+        facts: The facts of the event.
+    """
     names = set(find_names([action.params for action in list_actions(rule)]))
     if not names:
         return {}
     looked_up: Mapping[str, str | None] = {}
     if names.intersection(LOOKED_UP):
-        ids = (event.card.column_id, event.card.assignee_id, event.project_id, uow.actor.user_id)
-        parameters = dict(zip(("_column_id", "_assignee_id", "_project_id", "_actor_id"), ids, strict=True))
-        parameters["_workspace_id"] = event.workspace_id
+        parameters = {
+            "_column_id": None if card is None else card.column_id,
+            "_assignee_id": None if card is None else card.assignee_id,
+            "_project_id": rule.project_id,
+            "_actor_id": uow.actor.user_id,
+            "_workspace_id": workspace_id,
+        }
         looked_up = dict(zip(LOOKED_UP, uow.connection.execute(_VALUE_NAMES, parameters).one(), strict=True))
-    return to_values(rules.facts(event), looked_up)
+    return to_values(facts, looked_up)
 
 
 def _count(rule: EnabledRow) -> int:
@@ -357,7 +373,7 @@ def _run_action(uow: UnitOfWork, ref: WorkspaceRef, to_run: AutomationAction, ca
 
 def _select_column(uow: UnitOfWork, case: Case, ids: Collection[str], name: str) -> str:
     """Return the one of several columns that is in the scope of the card."""
-    card = read_cards(uow, {case.card_id}).get(case.card_id)
+    card = None if case.card_id is None else read_cards(uow, {case.card_id}).get(case.card_id)
     if card is None:
         raise NotFound("Card not found")
     columns = [column for column in scope_columns(uow, case.project_id, card.scope_id) if column.id in ids]

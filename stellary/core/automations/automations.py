@@ -18,7 +18,9 @@ from stellary.contract.automations import (
     ActionToRun,
     Automation,
     AutomationAction,
+    AutomationSchedule,
     CreateAutomation,
+    ScheduleToRun,
     ToggleAutomation,
     UpdateAutomation,
 )
@@ -28,7 +30,7 @@ from stellary.contract.fields import build_value, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
-from stellary.contract.unset import UNSET
+from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
@@ -36,6 +38,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
 from stellary.core.automations.rules.values import check_names, use_sample_dates
+from stellary.core.automations.scheduling import TRIGGER, find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import Trigger
 from stellary.core.board import access as board_access
@@ -58,7 +61,7 @@ _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
 _CHANGE = update(automations).where(automations.c.id == bindparam("_id")).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
-_OWNED = {"trigger", "conditions", "action_type", "action_params", "further_actions", "enabled"}
+_OWNED = {"trigger", "conditions", "action_type", "action_params", "further_actions", "schedule", "enabled"}
 """The columns whose change makes the caller the owner."""
 
 
@@ -96,11 +99,15 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     """
     project = board_access.load_locked_project(uow, ref).row
     trigger = triggers.check_trigger(uow, request.trigger)
-    actions, references = _resolve_actions(
-        Candidates(uow, ref, project.workspace_id), list_actions_to_run(request), trigger
+    candidates = Candidates(uow, ref, project.workspace_id)
+    schedule, references = find_schedule(candidates, request.schedule, trigger, None)
+    has_card = has_cards(trigger, schedule)
+    actions, references_of_actions = _resolve_actions(
+        candidates, list_actions_to_run(request), trigger, has_card=has_card
     )
     condition_candidates = Candidates(uow, ref, project.workspace_id)
     conditions = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
+    _check_conditions_have_card(conditions, has_card=has_card)
     rule = build_value(
         Automation,
         request,
@@ -113,6 +120,8 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         references=[],
         broken=False,
         problem=None,
+        schedule=schedule,
+        next_run_at=schedule and find_next_run(schedule, uow.now, uow.now, "schedule"),
         owner_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
@@ -123,9 +132,8 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     mark_subscribed(uow, project.workspace_id)
     if rule.trigger in CHANGE_TRIGGERS:
         mark_change_rules(uow, project.workspace_id)
-    save_references(
-        uow, project.workspace_id, rule.id, {"conditions": condition_candidates.references, **references}
-    )
+    references |= {"conditions": condition_candidates.references, **references_of_actions}
+    save_references(uow, project.workspace_id, rule.id, references)
     rule = replace_fields(rule, references=describe_rules(uow, [rule.id]).get(rule.id, NOTHING).references)
     emit_change(uow, project.workspace_id, None, rule)
     return rule
@@ -151,36 +159,33 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     loaded = access.automation(uow, ref)
     before = rows.automation(uow, loaded.row)
     workspace_id = loaded.roles.workspace_id or ""
-    resolved: dict[str, object] = {}
-    references: References = {}
     trigger = triggers.find_trigger(uow, before.trigger)
     if request.trigger:
         trigger = triggers.check_trigger(uow, request.trigger)
-        _check_kept_parts(before, request, trigger)
+    candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
+    schedule, references = find_schedule(candidates, request.schedule, trigger, before.schedule)
+    resolved: dict[str, object] = {"schedule": schedule}
+    if schedule is None or request.schedule is not UNSET:
+        resolved["next_run_at"] = schedule and find_next_run(schedule, uow.now, uow.now, "schedule")
+    has_card = has_cards(trigger, schedule)
     if request.conditions is not UNSET:
         condition_candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
         resolved["conditions"] = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
         references["conditions"] = condition_candidates.references
     if request.action is not UNSET or request.actions is not UNSET:
-        candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
-        actions, references_of_actions = _resolve_actions(candidates, list_actions_to_run(request), trigger)
+        actions, references_of_actions = _resolve_actions(
+            candidates, list_actions_to_run(request), trigger, has_card=has_card
+        )
         resolved |= {"action": actions[0], "actions": actions}
         references |= references_of_actions
+    if trigger is not None and (request.trigger or request.schedule is not UNSET):
+        _check_kept_parts(uow, before, request, trigger, has_card=has_card)
+    _check_conditions_have_card(resolved.get("conditions", before.conditions), has_card=has_card)
     after = update_value(before, request, uow.now, **resolved)
     save_references(uow, workspace_id, before.id, references)
     if after.trigger in CHANGE_TRIGGERS:
         mark_change_rules(uow, workspace_id)
-    row = loaded.row
-    if after is not before:
-        changes = rows.FIELDS.to_changes(before, after)
-        if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
-            changes["owner_id"] = uow.user_id
-        if changes.keys() & {"trigger", "enabled"}:
-            changes["armed_at"] = uow.now
-        row = board_access.require_row(
-            _UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation"
-        )
-    updated = rows.automation(uow, row)
+    updated = before if after is before else _write_changes(uow, before, after)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     emit_change(uow, workspace_id, before, updated)
@@ -215,17 +220,77 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     return updated
 
 
-def _check_kept_parts(before: Automation, request: UpdateAutomation, trigger: Trigger) -> None:
-    """Check that what a request does not change fits a new trigger.
+def _write_changes(uow: UnitOfWork, before: Automation, after: Automation) -> Automation:
+    """Write the changes of a rule, and return it with its present references."""
+    changes = rows.FIELDS.to_changes(before, after)
+    if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
+        changes["owner_id"] = uow.user_id
+    if changes.keys() & {"trigger", "enabled"}:
+        changes["armed_at"] = uow.now
+    row = _UPDATE.first(uow.connection, {"_id": before.id, **changes})
+    return rows.automation(uow, board_access.require_row(row, "Automation"))
+
+
+def find_schedule(
+    candidates: Candidates,
+    request: ScheduleToRun | Unset | None,
+    trigger: Trigger | None,
+    before: AutomationSchedule | None,
+    path: str = "schedule",
+) -> tuple[AutomationSchedule | None, References]:
+    """Return the schedule of a rule, and its references if they have changed.
+
+    Args:
+        candidates: The items that the filter of the schedule can name.
+        request: The new schedule, if there is one.
+        trigger: The trigger of the rule.
+        before: The present schedule.
+        path: The position of the schedule in the request, for errors.
 
     Raises:
-        Invalid: The conditions or the actions use data that the trigger does not have.
+        Invalid: The trigger needs a schedule, or cannot have one, or the schedule is malformed.
+    """
+    if trigger is None or trigger.name != TRIGGER:
+        if request:
+            raise invalid((path, f"needs the trigger {TRIGGER}"))
+        return None, {} if before is None else {TRIGGER: set()}
+    if not request:
+        if before is None:
+            raise invalid((path, f"is required for the trigger {TRIGGER}"))
+        return before, {}
+    candidates.references = set()
+    schedule = resolve_schedule(candidates, request, path)
+    return schedule, {TRIGGER: candidates.references}
+
+
+def has_cards(trigger: Trigger | None, schedule: AutomationSchedule | ScheduleToRun | Unset | None) -> bool:
+    """Return whether the events of a trigger have a card.
+
+    Args:
+        trigger: The trigger.
+        schedule: The schedule of the rule.
+    """
+    return trigger is None or trigger.name != TRIGGER or bool(schedule and schedule.cards is not None)
+
+
+def _check_conditions_have_card(conditions: object, *, has_card: bool) -> None:
+    if conditions and not has_card:
+        raise invalid(("conditions", "need schedule.cards, since they compare cards"))
+
+
+def _check_kept_parts(
+    uow: UnitOfWork, before: Automation, request: UpdateAutomation, trigger: Trigger, *, has_card: bool
+) -> None:
+    """Check that what a request does not change fits a new trigger or schedule.
+
+    Raises:
+        Invalid: The conditions use data that the trigger does not have, or the actions data or a card.
     """
     if request.conditions is UNSET:
         check_conditions(before.conditions, data_fields=trigger.condition_fields)
     if request.action is UNSET and request.actions is UNSET:
         for index, action in enumerate(before.actions):
-            check_names(action.params, f"actions[{index}].params", trigger.condition_fields)
+            check_action(uow, action.type, action.params, f"actions[{index}]", trigger, has_card=has_card)
 
 
 def default_name(action: AutomationAction, trigger: str) -> str:
@@ -279,7 +344,11 @@ def list_actions_to_run(
 
 
 def _resolve_actions(
-    candidates: Candidates, requests: Sequence[tuple[str, ActionToRun]], trigger: Trigger | None
+    candidates: Candidates,
+    requests: Sequence[tuple[str, ActionToRun]],
+    trigger: Trigger | None,
+    *,
+    has_card: bool,
 ) -> tuple[list[AutomationAction], References]:
     """Check the actions of a rule, and return them with ids in place of names, and their references.
 
@@ -291,7 +360,7 @@ def _resolve_actions(
     for path, request in requests:
         candidates.references = references[name_action_part(len(resolved))] = set()
         params = request.params or {}
-        action, loaded = check_action(candidates.uow, request.type, params, path, trigger)
+        action, loaded = check_action(candidates.uow, request.type, params, path, trigger, has_card=has_card)
         params = resolve_params(candidates, params, loaded, f"{path}.params.")
         resolved.append(replace_fields(action, params=params))
     return resolved, references
@@ -304,7 +373,7 @@ def is_list_of_ids(value: object) -> TypeGuard[list[str]]:
 
 
 def check_action(
-    uow: UnitOfWork, type: str, params: dict[str, Any], path: str, trigger: Trigger | None
+    uow: UnitOfWork, type: str, params: dict[str, Any], path: str, trigger: Trigger | None, *, has_card: bool
 ) -> tuple[AutomationAction, Request]:
     """Check that rules can run an action, and that its params are well-formed.
 
@@ -313,6 +382,7 @@ def check_action(
         params: Its params, without the card and the project of the event.
         path: The position of the action in the request, for errors.
         trigger: The trigger, whose data texts can contain; None if the host has removed it.
+        has_card: Whether the events have a card.
 
     Returns:
         The action, and the params as a request of the action.
@@ -334,7 +404,7 @@ def check_action(
     texts = {name: value for name in COLUMN_PARAMS if is_list_of_ids(value := params.get(name))}
     single = {name: value[0] for name, value in texts.items()}
     complete_params = with_event_ids(
-        params | single, set(wire_fields(action.takes)), "the project", "the card"
+        params | single, set(wire_fields(action.takes)), "the project", "the card" if has_card else None
     )
     try:
         loaded: Request = load(action.takes, use_sample_dates(action.takes, complete_params))

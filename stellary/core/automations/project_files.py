@@ -6,12 +6,21 @@ items is imported as disabled, and reported in the response.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
 
 import attrs
 from sqlalchemy import bindparam, select
 
-from stellary.contract.automations import CREATE_AUTOMATION, Automation, AutomationAction
+from stellary.contract.automations import (
+    CREATE_AUTOMATION,
+    Automation,
+    AutomationAction,
+    AutomationSchedule,
+    ScheduleToRun,
+)
 from stellary.contract.errors import Forbidden, Invalid
 from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.multipart_imports import (
@@ -30,17 +39,25 @@ from stellary.contract.project_imports import (
     ProjectImport,
 )
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
+from stellary.contract.unset import Unset
 from stellary.contract.wire import Request
 from stellary.core.accounts import access, people
 from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
 from stellary.core.automations import rows, targets
-from stellary.core.automations.automations import check_action, default_name, list_actions_to_run
+from stellary.core.automations.automations import (
+    check_action,
+    default_name,
+    find_schedule,
+    has_cards,
+    list_actions_to_run,
+)
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
+from stellary.core.automations.scheduling import find_next_run
 from stellary.core.automations.tables import automations
-from stellary.core.automations.triggers import check_trigger
+from stellary.core.automations.triggers import Trigger, check_trigger
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
@@ -91,8 +108,12 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
 def _file_automation(
     rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
-    all_params = [action.params for action in rule.actions]
-    conditions, all_params = file_references.rename_people(rule.conditions, all_params, addresses)
+    all_params = [
+        rule.schedule.cards or {} if rule.schedule else {},
+        *(action.params for action in rule.actions),
+    ]
+    conditions, (filters, *all_params) = file_references.rename_people(rule.conditions, all_params, addresses)
+    has_filters = rule.schedule is not None and rule.schedule.cards is not None
     actions = [
         convert(FileAction, action, params=file_references.leave_out_project(params, names))
         for action, params in zip(rule.actions, all_params, strict=True)
@@ -103,6 +124,9 @@ def _file_automation(
         conditions=conditions,
         action=actions[0],
         actions=actions,
+        schedule=replace_fields(rule.schedule, cards=filters)
+        if rule.schedule and has_filters
+        else rule.schedule,
         owner=file_people.person(rule.owner_id),
     )
 
@@ -169,19 +193,28 @@ def _create_rules(
         path = f"automations[{index}]"
         rule_parts = _rename_and_check(uow, entry, path, new_ids)
         references, problems = References(), list[str]()
-        resolved = [dict(action.params) for action in rule_parts.actions]
-        conditions = rule_parts.conditions
-        for step in range(-1, len(resolved)):
+        resolvers: dict[str, Callable[[], Any]] = {
+            "conditions": partial(
+                targets.resolve_conditions, candidates, rule_parts.conditions, f"{path}.conditions"
+            ),
+            "schedule": partial(_resolve_schedule, candidates, entry, rule_parts, f"{path}.schedule"),
+        }
+        for number in range(len(rule_parts.actions)):
+            resolvers[name_action_part(number)] = partial(_resolve_action, candidates, rule_parts, number)
+        resolved: dict[str, Any] = {
+            "conditions": rule_parts.conditions,
+            "schedule": (None, None),
+            **{name_action_part(number): action.params for number, action in enumerate(rule_parts.actions)},
+        }
+        for part, resolve in resolvers.items():
             candidates.references = set()
             try:
-                if step < 0:
-                    conditions = targets.resolve_conditions(candidates, conditions, f"{path}.conditions")
-                else:
-                    resolved[step] = _resolve_action(candidates, rule_parts, step)
+                resolved[part] = resolve()
             except Invalid as error:
                 candidates.references = {StoredReference(UNRESOLVED, error.message)}
                 problems.append(error.message)
-            references["conditions" if step < 0 else name_action_part(step)] = candidates.references
+            references[part] = candidates.references
+        conditions, (schedule, next_run_at), *params = resolved.values()
         if problems:
             yield _not_carried(entry, index, f"it is disabled: {'; '.join(problems)}")
         rule = build_value(
@@ -191,6 +224,8 @@ def _create_rules(
             project_id=candidates.ref.project_id,
             name=entry.name or default_name(rule_parts.actions[0], entry.trigger),
             conditions=conditions,
+            schedule=schedule,
+            next_run_at=next_run_at,
             action=rule_parts.actions[0],
             actions=rule_parts.actions,
             enabled=entry.enabled and not problems,
@@ -201,12 +236,24 @@ def _create_rules(
             created_at=uow.now,
             updated_at=uow.now,
         )
-        rule = rows.with_params(rule, conditions, resolved)
+        rule = rows.with_params(rule, conditions, params)
         rows.FIELDS.insert(uow, rule, armed_at=uow.now)
         save_references(uow, candidates.workspace_id, rule.id, references)
     mark_subscribed(uow, candidates.workspace_id)
     if any(entry.trigger in CHANGE_TRIGGERS for entry in entries):
         mark_change_rules(uow, candidates.workspace_id)
+
+
+def _resolve_schedule(
+    candidates: Candidates, entry: ImportedAutomation, parts: _RuleParts, path: str
+) -> tuple[AutomationSchedule | None, datetime | None]:
+    """Return the schedule of a rule of a file, and when it is due next."""
+    request: ScheduleToRun | Unset | None = entry.schedule
+    if request and request.cards is not None:
+        request = convert(ScheduleToRun, request, cards=parts.filters)
+    now = candidates.uow.now
+    schedule, _ = find_schedule(candidates, request, parts.trigger, None, path)
+    return schedule, None if schedule is None else find_next_run(schedule, now, now, path)
 
 
 def _resolve_action(candidates: Candidates, parts: _RuleParts, index: int) -> dict[str, object]:
@@ -223,25 +270,31 @@ class _RuleParts:
     Attributes:
         requests: The parameters of the actions as requests.
         paths: The positions of the actions in the file.
+        trigger: The trigger of the rule.
+        filters: The filter of its schedule.
     """
 
     conditions: dict[str, object]
     actions: list[AutomationAction]
     requests: list[Request]
     paths: list[str]
+    trigger: Trigger
+    filters: dict[str, object]
 
 
 def _rename_and_check(
     uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
 ) -> _RuleParts:
     actions_to_run = list_actions_to_run(entry, path)
-    conditions, all_params = file_references.rename_ids(
-        entry.conditions or {}, [action.params or {} for _, action in actions_to_run], new_ids
+    filters = (entry.schedule and entry.schedule.cards) or {}
+    conditions, (filters, *all_params) = file_references.rename_ids(
+        entry.conditions or {}, [filters, *(action.params or {} for _, action in actions_to_run)], new_ids
     )
     trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
     check_conditions(conditions, f"{path}.conditions", trigger.condition_fields)
+    has_card = has_cards(trigger, entry.schedule)
     checked = [
-        check_action(uow, action.type, params, action_path, trigger)
+        check_action(uow, action.type, params, action_path, trigger, has_card=has_card)
         for (action_path, action), params in zip(actions_to_run, all_params, strict=True)
     ]
     return _RuleParts(
@@ -249,6 +302,8 @@ def _rename_and_check(
         [action for action, _ in checked],
         [action_request for _, action_request in checked],
         [action_path for action_path, _ in actions_to_run],
+        trigger,
+        filters,
     )
 
 

@@ -27,6 +27,8 @@ class AutomationRow(RowType):
     action_type: str
     action_params: dict[str, Any]
     further_actions: list[StoredAction]
+    schedule: dict[str, Any] | None
+    next_run_at: datetime | None
     enabled: bool
     owner_id: str
     armed_at: datetime
@@ -38,6 +40,12 @@ class EnabledRow(AutomationRow):
     """An enabled rule, and whether it lacks an item that it needs."""
 
     broken: bool
+
+
+class ScheduledRow(AutomationRow):
+    """A rule with a schedule, and its workspace."""
+
+    workspace_id: str
 
 
 class TraceRow(RowType):

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
+from stellary.contract.automations import (
+    Automation,
+    AutomationAction,
+    AutomationSchedule,
+    AutomationTrace,
+    TraceTarget,
+)
 from stellary.contract.fields import replace_fields
 from stellary.core.automations.row_types import AutomationRow, StoredAction, TraceRow
 from stellary.core.automations.tables import automations, traces
@@ -34,14 +40,18 @@ def _list_further(rule: Automation) -> list[StoredAction]:
     return [StoredAction(type=action.type, params=action.params) for action in rule.actions[1:]]
 
 
+def _store_schedule(rule: Automation) -> dict[str, object] | None:
+    return None if rule.schedule is None else dict(rule.schedule)
+
+
 FIELDS = StoredItems(
     Automation,
     automations,
     "Automation",
     RuleColumns,
     nested={"action": _ACTION_FIELDS},
-    computed=("actions", "references", "broken", "problem"),
-    derived={"further_actions": _list_further},
+    computed=("actions", "schedule", "references", "broken", "problem"),
+    derived={"further_actions": _list_further, "schedule": _store_schedule},
 )
 _OF_CARD = ("card_id", "card_key", "card_title")
 _TARGET_FIELDS = RowFields(TraceTarget, traces, converted=_OF_CARD, internal=traces.c.keys())
@@ -75,6 +85,7 @@ def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[
         FIELDS.to_value(
             row,
             actions=list_actions(row),
+            schedule=to_schedule(row),
             references=need.references,
             broken=need.problem is not None,
             problem=need.problem,
@@ -95,6 +106,11 @@ def with_params(
     """
     actions = [replace_fields(action, params=part) for action, part in zip(rule.actions, params, strict=True)]
     return replace_fields(rule, conditions=conditions, action=actions[0], actions=actions)
+
+
+def to_schedule(row: AutomationRow) -> AutomationSchedule | None:
+    """Return the schedule of a rule."""
+    return None if row.schedule is None else AutomationSchedule(**row.schedule)
 
 
 def list_actions(row: AutomationRow) -> list[AutomationAction]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
@@ -18,6 +29,9 @@ automations = Table(
     Column("action_params", Json, nullable=False),
     # The actions after the first one, as ``{"type", "params"}``.
     Column("further_actions", Json, nullable=False, server_default="[]"),
+    # ``AutomationSchedule`` for the trigger ``schedule``.
+    Column("schedule", Json),
+    Column("next_run_at", UtcDateTime),
     Column("enabled", Boolean, nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     # The rule reacts to due dates after this time only.
@@ -25,6 +39,12 @@ automations = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_automations_project_id_id", "project_id", "id"),
+    Index(
+        "ix_stellary_automations_next_run_at",
+        "next_run_at",
+        sqlite_where=text("next_run_at IS NOT NULL"),
+        postgresql_where=text("next_run_at IS NOT NULL"),
+    ),
     # For the lookup of rules at each change of a card.
     Index("ix_stellary_automations_trigger_project_id", "trigger", "project_id"),
 )

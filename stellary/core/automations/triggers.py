@@ -55,6 +55,7 @@ BUILT_IN = (
     Trigger("due_date_reached", "A card on the board becomes due."),
     Trigger("task_status_changed", "The status of a card changes, directly or by a move."),
     Trigger("task_assigned", "A card is assigned, or created with an assignee."),
+    Trigger("schedule", "At the times of the rule's schedule, without a card or for each card of a filter."),
     Trigger("comment_added", "A comment is posted on a card."),
     Trigger("card_archived", "A card is archived."),
     Trigger(

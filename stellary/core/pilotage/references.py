@@ -108,7 +108,7 @@ def save_references(uow: UnitOfWork, workspace_id: str, rule_id: str, parts: Ref
         parts: The references, by part. Actions are replaced all together.
     """
     for part in parts:
-        if part not in ("conditions", "action"):
+        if part not in ("conditions", "schedule", "action"):
             continue
         uow.connection.execute(_DELETE, {"_rule_id": rule_id, "_part": part})
     for part, references in parts.items():

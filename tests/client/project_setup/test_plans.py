@@ -269,6 +269,23 @@ def test_rules_with_several_actions_are_created_compared_and_described(ws):
             ps.plan(at, declare_rule(**wrong))
 
 
+def test_schedules_are_created_compared_and_described(ws):
+    schedule = {"rule": "FREQ=DAILY", "cards": {"columnId": {"column": "Idea"}}}
+
+    def declare_rule(schedule):
+        rule = ps.Automation("R", "schedule", ps.Action("archive_card"), schedule=schedule)
+        return ps.Declaration(ps.Project("Rules"), columns=[ps.Column("Idea")], automations=[rule])
+
+    at = create_project(ws, declare_rule(schedule))
+    assert not ps.plan(at, declare_rule(schedule))
+    assert ps.describe(at).automations[0].schedule == {**schedule, "timeZone": "UTC"}
+    weekly = {**schedule, "rule": "FREQ=WEEKLY"}
+    (change,) = ps.plan(at, declare_rule(weekly)).changes
+    assert [difference.name for difference in change.differences] == ["schedule"]
+    ps.apply(ps.plan(at, declare_rule(weekly)))
+    assert not ps.plan(at, declare_rule(weekly))
+
+
 def test_cards_of_a_deleted_scope_move_to_an_undeclared_column(ws):
     at = create_project(ws)
     plan = ps.plan(at, declare(scopes=[ps.Scope("Main")]), prune=True)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete
 
 from stellary.core import NOBODY
-from stellary.core.automations import due
+from stellary.core.automations import due, scheduling
 from tests.support.boards import ask
 from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs
 from tests.support.world import at_once
@@ -175,7 +175,9 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     # The first run also looks for expired items in the trash, which happens hourly.
     work.run_due()
     with automation_api.world.core.begin(NOBODY) as uow:
-        uow.connection.execute(delete(jobs.jobs).where(jobs.jobs.c.kind == indexing.INDEX))
+        uow.connection.execute(
+            delete(jobs.jobs).where(jobs.jobs.c.kind.in_([indexing.INDEX, scheduling.CHECK]))
+        )
     clock.advance(timedelta(minutes=20))
     with statements() as statements_sent:
         work.run_due()

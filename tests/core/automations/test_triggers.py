@@ -183,7 +183,7 @@ def test_malformed_trigger_is_refused(trigger):
 
 def test_triggers_are_listed_with_their_fields(board):
     triggers = ask(board, "GET", f"{board.path}/automations/triggers")
-    assert len(triggers) == 11
+    assert len(triggers) == 12
     by_name = {trigger["name"]: trigger for trigger in triggers}
     assert list(by_name) == sorted(by_name)
     moved = {"name": "task_moved", "summary": "A card moves to another column.", "fields": []}

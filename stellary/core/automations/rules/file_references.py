@@ -13,6 +13,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "column": "columns",
     "scopeId": "scopes",
     "labelIds": "labels",
+    "labelId": "labels",
     "label": "labels",
     "assigneeId": "people",
     "createdById": "people",

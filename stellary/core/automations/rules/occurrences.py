@@ -166,7 +166,7 @@ def find_stop_reason(depth: int, chain: Chain, count: int = 1) -> str | None:
 
 
 def with_event_ids(
-    params: Mapping[str, object], takes: set[str], project_id: str, card_id: str
+    params: Mapping[str, object], takes: set[str], project_id: str, card_id: str | None
 ) -> dict[str, object]:
     """Return an action's params, completed by the card and the project of the event.
 
@@ -174,7 +174,7 @@ def with_event_ids(
         params: The rule's params, which take precedence.
         takes: The wire names that the action takes.
         project_id: The rule's project.
-        card_id: The event's card.
+        card_id: The event's card, if it has one.
     """
     event_ids = {"projectId": project_id, "cardId": card_id}
-    return {name: id for name, id in event_ids.items() if name in takes} | dict(params)
+    return {name: id for name, id in event_ids.items() if name in takes and id is not None} | dict(params)

@@ -13,6 +13,7 @@ from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, comments, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork
 
+_LAST_NUMBER = select(projects.c.last_number).where(projects.c.id == bindparam("_project_id"))
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
 _CARDS: Select[Any] = (
     select(projects.c.key, *card_rows.STORED)
@@ -62,6 +63,21 @@ def load_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
 def select_project_ids(workspace_id: ColumnElement[Any]) -> Select[Any]:
     """Return a statement for the ids of a workspace's projects."""
     return select(projects.c.id).where(projects.c.workspace_id == workspace_id)
+
+
+def select_workspace_id(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
+    """Return a subquery for the workspace of a project."""
+    return select(projects.c.workspace_id).where(projects.c.id == project_id).scalar_subquery()
+
+
+def load_last_number(uow: UnitOfWork, project_id: str) -> int:
+    """Return the greatest number that a card of a project has had.
+
+    Args:
+        project_id: The project.
+    """
+    number: int = uow.connection.execute(_LAST_NUMBER, {"_project_id": project_id}).scalar_one()
+    return number
 
 
 def select_dated_cards(armed: FromClause) -> Select[Any]:

@@ -1,0 +1,194 @@
+"""Schedules of rules: a job that finds the rules that are due, and jobs that run them, each for a few cards at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from sqlalchemy import bindparam, func, select, update
+
+from stellary.contract.automations import AutomationSchedule, ScheduleToRun
+from stellary.contract.cards import Card, ListCards
+from stellary.contract.errors import ApiError, Invalid
+from stellary.contract.fields import replace_fields
+from stellary.contract.proposed_actions import ReferenceKind
+from stellary.contract.refs import ProjectRef
+from stellary.contract.wire import invalid, load
+from stellary.core.accounts.audience import is_reachable
+from stellary.core.accounts.places import workspace_ref
+from stellary.core.automations import traces
+from stellary.core.automations.acting import Case, act, read_values
+from stellary.core.automations.row_types import ScheduledRow
+from stellary.core.automations.rows import to_schedule
+from stellary.core.automations.rules.conditions import is_satisfied
+from stellary.core.automations.rules.occurrences import card_facts
+from stellary.core.automations.rules.schedules import YEARS, check_rule, find_next, find_zone
+from stellary.core.automations.tables import automations
+from stellary.core.board.listing import list_cards
+from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import Actor, UnitOfWork
+from stellary.core.pilotage.action_params import Candidates
+
+TRIGGER = "schedule"
+CHECK = "automations.schedules"
+RUN = "automations.run_schedule"
+PAUSE = timedelta(minutes=1)
+BATCH_SIZE = 10
+PAGE = 4
+"""The number of rules, and of cards, of one unit of work, for which requests wait on SQLite."""
+
+_KINDS: Mapping[str, ReferenceKind] = {
+    "columnId": "column",
+    "scopeId": "scope",
+    "assigneeId": "person",
+    "labelId": "label",
+}
+"""The filters that name items."""
+# Also within the subquery of ``is_reachable``.
+_WORKSPACE_ID = select_workspace_id(automations.c.project_id).correlate(automations)
+_RULES = select(automations, _WORKSPACE_ID.label("workspace_id")).where(
+    automations.c.enabled, is_reachable(_WORKSPACE_ID)
+)
+_DUE = Query(
+    ScheduledRow,
+    _RULES.where(automations.c.next_run_at <= bindparam("_now"))
+    .order_by(automations.c.next_run_at, automations.c.id)
+    .limit(BATCH_SIZE),
+)
+_ONE = Query(ScheduledRow, _RULES.where(automations.c.id == bindparam("_id")))
+_NEXT = select(func.min(automations.c.next_run_at)).where(
+    automations.c.enabled, automations.c.next_run_at > bindparam("_now")
+)
+_ADVANCE = update(automations).where(automations.c.id == bindparam("_id"))
+
+
+def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) -> AutomationSchedule:
+    """Return a schedule with ids in place of names.
+
+    Args:
+        candidates: The items that its filter can name.
+        request: The schedule.
+        path: Its position in the request, for errors.
+
+    Raises:
+        Invalid: The rule, the time zone or the filter is malformed, or the filter names an item that does not exist.
+    """
+    check_rule(request.rule, f"{path}.rule")
+    schedule = AutomationSchedule(rule=request.rule, time_zone=request.time_zone, cards=None)
+    if request.cards is not None:
+        filters = dict(request.cards)
+        for name, kind in _KINDS.items():
+            if isinstance(filters.get(name), str):
+                filters[name] = candidates.resolve(kind, filters[name], f"{path}.cards.{name}")
+        try:
+            parsed = load(ListCards, filters)
+        except Invalid as error:
+            raise invalid(
+                *((f"{path}.cards.{problem.field}", problem.message) for problem in error.details)
+            ) from None
+        if filters.keys() & {"limit", "cursor"}:
+            raise invalid((f"{path}.cards", "has no limit and no cursor: the rule runs for all cards"))
+        for text in parsed.custom_field or ():
+            field_id = text.partition(":")[0]
+            if field_id not in candidates.fields:
+                raise invalid((f"{path}.cards.customField", f"{field_id} is no custom field of the project"))
+            candidates.add("custom_field", field_id)
+        return replace_fields(schedule, cards=filters)
+    return schedule
+
+
+def find_next_run(schedule: AutomationSchedule, start: datetime, now: datetime, path: str) -> datetime:
+    """Return when a schedule occurs next.
+
+    Args:
+        schedule: The schedule.
+        start: An earlier occurrence, or the time at which the schedule was saved.
+        now: The current time.
+        path: The position of the schedule in the request, for errors.
+
+    Raises:
+        Invalid: The time zone is unknown, or there is no such time within ten years.
+    """
+    zone = find_zone(schedule.time_zone, f"{path}.timeZone")
+    next_run_at = find_next(schedule.rule, zone, start, now)
+    if next_run_at is None:
+        raise invalid((f"{path}.rule", f"does not occur within {YEARS} years"))
+    return next_run_at
+
+
+def check(uow: UnitOfWork, _: object) -> None:
+    """Start the rules that are due, each once however often it was due, and schedule the next check."""
+    rows = _DUE.all(uow.connection, {"_now": uow.now})
+    advanced, payloads = [], []
+    for row in rows:
+        schedule, due_at = to_schedule(row), row.next_run_at or uow.now
+        try:
+            next_run_at = schedule and find_next_run(schedule, due_at, uow.now, TRIGGER)
+        except Invalid:
+            # The server no longer knows the time zone, or the rule does not occur again.
+            next_run_at = None
+        advanced.append({"_id": row.id, "next_run_at": next_run_at})
+        # A time at which the rule was disabled has not been missed.
+        if row.armed_at < due_at:
+            payloads.append({"ruleId": row.id, "cursor": None, "lastNumber": None})
+    if advanced:
+        uow.connection.execute(_ADVANCE, advanced)
+    if payloads:
+        jobs.enqueue_all(uow, RUN, payloads)
+    next_due = uow.connection.execute(_NEXT, {"_now": uow.now}).scalar()
+    latest = uow.now + PAUSE
+    pause_end = latest if next_due is None else min(next_due, latest)
+    jobs.enqueue(uow, CHECK, {}, due_at=uow.now if len(rows) == BATCH_SIZE else pause_end, key=CHECK)
+
+
+def run(uow: UnitOfWork, payload: Any) -> None:
+    """Run a rule that was due: once, or for a page of the cards of its schedule; further pages follow as jobs.
+
+    Args:
+        payload: The rule, the cursor of the page, and the last number of a card when the run started.
+    """
+    rule = _ONE.first(uow.connection, {"_id": payload["ruleId"]})
+    if rule is None or (schedule := to_schedule(rule)) is None:
+        return
+    if schedule.cards is None:
+        act(uow, attrs.asdict(_build_case(uow, rule, None)))
+        return
+    filters = {**schedule.cards, "limit": PAGE}
+    if payload["cursor"] is not None:
+        filters["cursor"] = payload["cursor"]
+    try:
+        ref = workspace_ref(uow, rule.workspace_id).child(ProjectRef, rule.project_id)
+        with uow.attempt(), uow.caused_by(None, Actor(rule.owner_id)):
+            page = list_cards(uow, ref, load(ListCards, filters))
+    except ApiError as error:
+        failure = _build_case(uow, rule, None).trace(rule.owner_id, "failure", error.message)
+        traces.record(uow, [failure])
+        return
+    last_number = payload["lastNumber"] or load_last_number(uow, rule.project_id)
+    for card in page.items:
+        # The cards that the rule itself creates would never end.
+        if card.number <= last_number and is_satisfied(rule.conditions, card_facts(card)):
+            act(uow, attrs.asdict(_build_case(uow, rule, card)))
+    if page.next is not None:
+        jobs.enqueue(uow, RUN, {**payload, "cursor": page.next, "lastNumber": last_number})
+
+
+def _build_case(uow: UnitOfWork, rule: ScheduledRow, card: Card | None) -> Case:
+    return Case(
+        rule_id=rule.id,
+        workspace_id=rule.workspace_id,
+        project_id=rule.project_id,
+        event=TRIGGER,
+        event_id=uow.new_id(),
+        chain_id=uow.new_id(),
+        depth=0,
+        triggered_by_id=None,
+        card_id=None if card is None else card.id,
+        card_key=None if card is None else card.key,
+        card_title=None if card is None else card.title,
+        values=read_values(uow, rule, rule.workspace_id, card, {} if card is None else card_facts(card)),
+    )

@@ -1,0 +1,268 @@
+"""Schedules of rules: when they are due, that they run once, and for which cards."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice, product
+from zoneinfo import ZoneInfo
+
+import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.contract.errors import Invalid
+from stellary.core.automations import scheduling
+from stellary.core.automations.rules import schedules
+from tests.support.boards import ask, error
+from tests.support.core_parts import HANDLERS, JobRunner
+from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
+from tests.support.world import at_once
+
+MONDAY = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(automation_api):
+    clock = automation_api.world.stop_clock()
+    clock.now = MONDAY
+    return clock
+
+
+@pytest.fixture
+def work(automation_api, clock):
+    work = automation_api.world.core.work
+    work.begin()
+    work.run_due()
+    return work
+
+
+def create_rule(api, *actions, conditions=None, **schedule):
+    body = {
+        "trigger": "schedule",
+        "schedule": {"rule": "FREQ=HOURLY", **schedule},
+        "conditions": conditions,
+        "actions": [{"type": type, "params": params} for type, params in actions],
+    }
+    return ask(api, "POST", f"{api.path}/automations", body)
+
+
+NEW_CARD = ("create_card", {"title": "Plan the week"})
+
+
+def list_titles(api):
+    return [card["title"] for card in ask(api, "GET", f"{api.path}/cards")]
+
+
+def pass_time(clock, work, **step):
+    clock.advance(timedelta(**step))
+    work.run_due()
+
+
+def test_rule_runs_at_its_times_in_its_time_zone(automation_api, clock, work):
+    rule = create_rule(
+        automation_api, NEW_CARD, rule="FREQ=WEEKLY;BYDAY=TU;BYHOUR=9", timeZone="Europe/Berlin"
+    )
+    assert rule["nextRunAt"] == "2026-03-03T08:00:00Z"
+    pass_time(clock, work, hours=21, minutes=44)
+    assert automation_api.traces(rule) == []
+    pass_time(clock, work, minutes=1)
+    pass_time(clock, work, hours=1)
+    (trace,) = automation_api.traces(rule)
+    assert (trace["event"], trace["target"], trace["triggeredById"], trace["result"]) == (
+        "schedule",
+        None,
+        None,
+        "success",
+    )
+    assert list_titles(automation_api) == ["Plan the week"]
+    # Daylight saving time begins on 29 March.
+    pass_time(clock, work, days=21)
+    assert automation_api.rule_now(rule)["nextRunAt"] == "2026-03-31T07:00:00Z"
+
+
+def test_only_the_last_of_several_missed_times_runs(automation_api, clock, work):
+    rule = create_rule(automation_api, NEW_CARD)
+    pass_time(clock, work, days=3)
+    work.run_due()
+    assert automation_api.results(rule) == ["success"]
+    assert automation_api.rule_now(rule)["nextRunAt"] == "2026-03-05T11:00:00Z"
+
+
+def test_times_at_which_the_rule_was_disabled_are_not_missed(automation_api, clock, work):
+    rule = create_rule(automation_api, NEW_CARD)
+    automation_api.turn(rule, enabled=False)
+    pass_time(clock, work, hours=3)
+    automation_api.turn(rule, enabled=True)
+    pass_time(clock, work, minutes=1)
+    assert automation_api.traces(rule) == []
+    pass_time(clock, work, hours=1)
+    assert automation_api.results(rule) == ["success"]
+
+
+def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, clock, work, monkeypatch):
+    monkeypatch.setattr(scheduling, "PAGE", 2)
+    cards = [automation_api.card(f"Card {number}", priority="high") for number in range(5)]
+    other = automation_api.card("Other", priority="low")
+    rule = create_rule(
+        automation_api,
+        ("add_comment", {"content": "{{card.title}}"}),
+        # A card for each card, which match the filter as well.
+        ("create_card", {"title": "Copy", "priority": "high"}),
+        conditions={"all": [{"field": "title", "op": "ne", "value": "Card 3"}]},
+        cards={"priority": "high", "columnId": "To Do"},
+    )
+    assert [reference["name"] for reference in rule["references"]] == ["To Do"]
+    pass_time(clock, work, hours=1)
+    assert len(automation_api.traces(rule)) == 4
+    comments = [ask(automation_api, "GET", f"{automation_api.of(card)}/comments") for card in [*cards, other]]
+    assert [[comment["content"] for comment in listed] for listed in comments] == [
+        ["Card 0"],
+        ["Card 1"],
+        ["Card 2"],
+        [],
+        ["Card 4"],
+        [],
+    ]
+    ask(
+        automation_api,
+        "DELETE",
+        f"{automation_api.path}/columns/{automation_api.columns[0]['id']}?moveCardsTo={automation_api.columns[1]['id']}",
+    )
+    assert automation_api.rule_now(rule)["problem"] == "the column 'To Do' was deleted"
+
+
+@for_each(
+    "body, message",
+    [
+        ({}, "schedule is required for the trigger schedule"),
+        (
+            {"trigger": "task_moved", "schedule": {"rule": "FREQ=DAILY"}},
+            "schedule needs the trigger schedule",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=MINUTELY"}},
+            "schedule.rule has a part that schedules cannot have: 'FREQ=MINUTELY'",
+        ),
+        ({"schedule": {"rule": "FREQ=DAILY;COUNT=3"}}, "cannot have: 'COUNT=3'"),
+        ({"schedule": {"rule": "FREQ=HOURLY;BYMINUTE=0,30"}}, "cannot have: 'BYMINUTE=0,30'"),
+        ({"schedule": {"rule": "BYHOUR=3"}}, "schedule.rule must have FREQ"),
+        (
+            {"schedule": {"rule": "FREQ=YEARLY;INTERVAL=99;BYDAY=5SU"}},
+            "schedule.rule does not occur within 10 years",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "timeZone": "../etc/passwd"}},
+            "schedule.timeZone must be the name",
+        ),
+        ({"schedule": {"rule": "FREQ=DAILY", "timeZone": "Mars/Base"}}, "schedule.timeZone must be the name"),
+        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"colour": 1}}}, "schedule.cards.colour"),
+        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"limit": 5}}}, "schedule.cards has no limit"),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "Nowhere"}}},
+            "schedule.cards.columnId must be",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY"}, "action": {"type": "archive_card"}},
+            "action.params.cardId is required",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY"}, "conditions": {"all": [{"field": "title", "op": "is_set"}]}},
+            "conditions need schedule.cards",
+        ),
+    ],
+)
+def test_malformed_schedule_is_refused(automation_api, body, message):
+    new = {"trigger": "schedule", "action": {"type": "create_card", "params": {"title": "x"}}, **body}
+    status, text = error(automation_api, "POST", f"{automation_api.path}/automations", new)
+    assert status == 400
+    assert message in text
+
+
+def test_schedule_is_changed_exported_and_left(automation_api, clock):
+    rule = create_rule(automation_api, ("archive_card", {}), rule="FREQ=DAILY", cards={"columnId": "Done"})
+    path = automation_api.of_rule(rule)
+    file = ask(automation_api, "GET", f"{automation_api.path}/export")
+    imported = ask(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+    copy_path = f"{automation_api.flat}/projects/{imported['id']}"
+    (copy,) = ask(automation_api, "GET", f"{copy_path}/automations")
+    column = next(
+        item for item in ask(automation_api, "GET", f"{copy_path}/columns") if item["name"] == "Done"
+    )
+    assert copy["schedule"] == {"rule": "FREQ=DAILY", "timeZone": "UTC", "cards": {"columnId": column["id"]}}
+    assert (copy["nextRunAt"], copy["enabled"]) == (rule["nextRunAt"], True)
+    status, text = error(automation_api, "PATCH", path, {"schedule": {"rule": "FREQ=DAILY"}})
+    assert (status, "actions[0].params.cardId is required" in text) == (400, True)
+    changed = ask(automation_api, "PATCH", path, {"schedule": {"rule": "FREQ=DAILY;BYHOUR=11", "cards": {}}})
+    assert (changed["nextRunAt"], changed["references"]) == ("2026-03-02T11:00:00Z", [])
+    left = ask(automation_api, "PATCH", path, {"trigger": "task_moved"})
+    assert (left["schedule"], left["nextRunAt"]) == (None, None)
+    file["automations"][0]["schedule"]["cards"] = {"columnId": "gone"}
+    answer = ask(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+    (reason,) = [entry["reason"] for entry in answer["notCarried"] if entry["kind"] == "automation"]
+    assert "automations[0].schedule.cards.columnId must be" in reason
+
+
+def test_several_processes_run_each_rule_once(automation_api, clock, work):
+    rules = [create_rule(automation_api, ("create_card", {"title": str(number)})) for number in range(8)]
+    clock.advance(timedelta(hours=1))
+    core = automation_api.world.core
+    workers = [JobRunner(core.units, core.claims, HANDLERS) for _ in range(3)]
+    at_once(*[worker.run_due for worker in (work, *workers)])
+    assert [len(automation_api.traces(rule)) for rule in rules] == [1] * 8
+    assert sorted(list_titles(automation_api)) == sorted(map(str, range(8)))
+
+
+PARTS = {
+    "FREQ": ["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"],
+    "INTERVAL": [None, "2", "99"],
+    "BYDAY": [None, "MO", "5SU", "MO,TU"],
+    "BYMONTHDAY": [None, "31", "-31", "29"],
+    "BYMONTH": [None, "2", "4,11"],
+    "BYHOUR": [None, "2", "1,23"],
+    "BYSETPOS": [None, "-1", "4", "99"],
+}
+
+
+@pytest.mark.slow("tries hundreds of rules")
+def test_accepted_rules_are_found_in_little_time():
+    accepted = 0
+    for values in product(*PARTS.values()):
+        rule = ";".join(f"{name}={value}" for name, value in zip(PARTS, values, strict=True) if value)
+        try:
+            schedules.check_rule(rule, "rule")
+        except Invalid:
+            continue
+        accepted += 1
+        late = MONDAY + timedelta(days=3650)
+        find = partial(schedules.find_next, rule, UTC, MONDAY, late)
+        assert measure_cpu_time(find, enough=0.2) < 0.2, rule
+    assert accepted > 200
+
+
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]
+RULES = [
+    "FREQ=HOURLY",
+    "FREQ=DAILY;BYHOUR=2;BYMINUTE=30",
+    "FREQ=DAILY;INTERVAL=3",
+    "FREQ=WEEKLY;BYDAY=MO;INTERVAL=2",
+    "FREQ=MONTHLY;BYMONTHDAY=-1",
+    "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+    "FREQ=DAILY",
+]
+
+
+@given(st.sampled_from(RULES), st.sampled_from(ZONES), st.integers(0, 500))
+def test_each_next_time_is_that_of_dateutil(rule, zone_name, first_day):
+    """Each occurrence is found from the one before, over changes of the clock in each zone."""
+    zone, start = ZoneInfo(zone_name), MONDAY + timedelta(days=first_day)
+    anchor = start.astimezone(zone).replace(tzinfo=None, hour=0, minute=0, second=0)
+    expected = {
+        local.replace(tzinfo=zone).astimezone(UTC) for local in islice(rrulestr(rule, dtstart=anchor), 100)
+    }
+    expected = sorted(moment for moment in expected if moment > start)[:60]
+    times, last = [], start
+    for _ in expected:
+        last = schedules.find_next(rule, zone, last, last)
+        times.append(last)
+    assert times == expected
