@@ -130,6 +130,10 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                 )
                 turn = find_brain(units.env, mission.runtime).think(task)
                 units.run(partial(_record_turn, mission=mission, turn=turn, account=account))
+                if mission.model is not None:
+                    # Missions that wait get the thread between two calls of a model.
+                    units.run(partial(missions.enqueue, mission_id=mission.id))
+                    return
     except _Overtaken:
         _log.info("another worker has continued mission %s", mission_id)
 

@@ -195,6 +195,22 @@ def test_concurrent_missions_exceed_the_budget_by_one_call_each(agent_api: Agent
     assert read_usage(agent_api)["tokensToday"] == count_tokens(provider)
 
 
+def test_missions_take_turns(agent_api: AgentApi, provider: Provider):
+    clock = agent_api.world.stop_clock()
+    provider.answers = [
+        *[calls(list_cards={"projectId": "Launch", "limit": n // 2 + 1}) for n in range(6)],
+        {"content": "Hi."},
+    ]
+    missions = []
+    for prompt in ("first", "second"):
+        missions.append(start(agent_api, prompt, name=prompt))
+        clock.advance(timedelta(seconds=1))
+    agent_api.world.core.work.run_due()
+    tasks = [str(request["messages"][1]["content"]).partition("</task>")[0] for request in provider.requests]
+    assert [task.removeprefix('<task>"').rstrip('"') for task in tasks] == ["first", "second"] * 4
+    assert {agent_api.mission_now(mission)["status"] for mission in missions} == {"completed"}
+
+
 # ---------------------------------------------------------------------------------------------- endless missions
 
 
