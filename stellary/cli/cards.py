@@ -351,7 +351,7 @@ def work(session: CommandContext, as_json: JsonOptions) -> None:
         return
     for section in WORK_SECTIONS:
         for item in getattr(found, section):
-            day = item.due_date.date().isoformat() if isinstance(item, Card) else ""
+            day = item.due_date.date().isoformat() if isinstance(item, Card) and item.due_date else ""
             key = item.key if isinstance(item, Card) else getattr(item, "kind", "")
             title = summarize_activity(item.activity) if isinstance(item, Notification) else item.title
             print_fields((section.replace("_", " "), key, day, title))

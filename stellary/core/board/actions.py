@@ -118,13 +118,12 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
     ids: dict[str, object] = {}
     if params.column is not UNSET:
         ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
-    for name, value in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
+    filters: dict[str, object] = {"assignee_id": params.assignee_id, "label_id": params.label_id}
+    for name, value in filters.items():
         if value is not UNSET:
-            found = [
-                _find_filter(uow, project, name, item)
-                for item in (value if isinstance(value, list) else [value])
-            ]
-            ids[name] = found[0] if len(found) == 1 else found
+            values = value if isinstance(value, list) else [value]
+            ids_of_filter = [_find_filter(uow, project, name, item) for item in values]
+            ids[name] = ids_of_filter[0] if len(ids_of_filter) == 1 else ids_of_filter
     return listing.list_cards(uow, project, convert(ListCards, params, **ids))
 
 

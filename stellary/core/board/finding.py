@@ -26,6 +26,7 @@ from stellary.core.board.rules.card_conditions import (
     Combination,
     Comparison,
     Condition,
+    Quoted,
     SortKey,
     Test,
     flatten,
@@ -96,8 +97,8 @@ class FilterNames:
                 check_person(self._uow, self._workspace_id, parameter, id)
         elif ids:
             self._texts[field] = {*ids}
-            found = {candidate.id for candidate in self._load_candidates(field)}
-            if not found.issuperset(ids):
+            found_ids = {candidate.id for candidate in self._load_candidates(field)}
+            if not found_ids.issuperset(ids):
                 raise unknown(parameter)
 
     def _collect_texts(self, conditions: Sequence[Condition]) -> None:
@@ -110,6 +111,8 @@ class FilterNames:
                     self._texts[condition.field] |= {text, text.lower(), text.casefold()}
 
     def _resolve(self, field: str, text: str, parameter: str) -> list[str]:
+        if field == "assignee" and text.lower() == "me" and not isinstance(text, Quoted):
+            return [self._uow.user_id]
         if parameter != "filter":
             # Lists check these ids only when they are empty.
             return [text]
@@ -232,10 +235,10 @@ def select_fields(page: Listing[Card], request: CardFilters) -> Listing[Card]:
     if not request.fields:
         return page
     names = ["id", *(name.strip() for name in request.fields.split(","))]
-    known = wire_fields(Card)
+    card_fields = wire_fields(Card)
     for name in names:
-        if name not in known:
-            raise invalid(("fields", f"must consist of {', '.join(known)}, not {name[:50]!r}"))
+        if name not in card_fields:
+            raise invalid(("fields", f"must consist of {', '.join(card_fields)}, not {name[:50]!r}"))
     return Listing(LeanCards(cast("CardList", page.items), list(dict.fromkeys(names))), page.next)
 
 

@@ -93,7 +93,7 @@ def _list_by_conditions(
     if request.limit or request.cursor:
         query = CardQuery(only_project, conditions, keys, value_conditions)
         return load_page(uow, query, request, request.limit or PAGE)
-    built = [build_condition(condition, uow.user_id) for condition in conditions]
+    built = [build_condition(condition) for condition in conditions]
     statements = _select_whole(frozenset()).where(*value_conditions, *built)
     if keys:
         statements = statements.sort(*(part for key in keys for part in sort_parts(key)))

@@ -65,7 +65,12 @@ def list_mentions(uow: UnitOfWork) -> list[Notification]:
     """Return the caller's notifications with a mention of the caller, newest first, among the newest ones."""
     rows = _NEWEST.all(uow.connection, {"_user_id": uow.user_id})
     names = {person.name for person in people.load_people(uow, [uow.user_id]).values()}
-    return [notification_of(row) for row in rows if names.intersection(row.meta.get("mentioned", ()))]
+    mentions = [(row, row.meta.get("mentioned")) for row in rows]
+    return [
+        notification_of(row)
+        for row, mentioned in mentions
+        if isinstance(mentioned, list) and names.intersection(mentioned)
+    ]
 
 
 @serves(COUNT_NOTIFICATIONS)

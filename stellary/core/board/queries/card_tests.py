@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, String, Text, and_, case, cast, literal, or_, select, true, type_coerce
 
@@ -14,13 +15,13 @@ from stellary.core.board.rules.card_conditions import (
     DATES,
     Combination,
     Condition,
-    Keyword,
     SortKey,
     Test,
     Value,
 )
 from stellary.core.board.tables import cards, projects, relations
 
+Column: TypeAlias = ColumnElement[Any]
 _LABELS, _CHECKLIST = (type_coerce(column, Text) for column in (cards.c.label_ids, cards.c.checklist))
 _UNFINISHED = literal('%"done":false%')
 _KEY: ColumnElement[str] = (
@@ -75,20 +76,15 @@ _MATCHES: Mapping[str, Callable[[str], ColumnElement[bool]]] = {
 """The condition that a card has a value, by field."""
 
 
-def build_condition(condition: Condition, user_id: str) -> ColumnElement[bool]:
-    """Return the SQL condition of a condition whose names are resolved.
-
-    Args:
-        condition: The condition.
-        user_id: The caller, for ``me``.
-    """
+def build_condition(condition: Condition) -> ColumnElement[bool]:
+    """Return the SQL condition of a condition whose names are resolved."""
     if isinstance(condition, Combination):
-        parts = [build_condition(part, user_id) for part in condition.parts]
+        parts = [build_condition(part) for part in condition.parts]
         if condition.operator == "not":
             return parts[0].is_not(true())
         return (and_ if condition.operator == "and" else or_)(*parts)
     assert isinstance(condition, Test)
-    matches = [_match(condition.field, value, user_id) for value in condition.values]
+    matches = [_match(condition.field, value) for value in condition.values]
     if not matches:
         column = cards.c[DATES[condition.field]]
         matches = [
@@ -101,15 +97,13 @@ def build_condition(condition: Condition, user_id: str) -> ColumnElement[bool]:
     return matched.is_not(true()) if condition.negated else matched
 
 
-def _match(field: str, value: Value, user_id: str) -> ColumnElement[bool]:
+def _match(field: str, value: Value) -> ColumnElement[bool]:
     if isinstance(value, str):
         return _MATCHES[field](value)
-    if value is Keyword.ME:
-        return cards.c.assignee_id == user_id
     return _EMPTY[field] if value is None else ~_EMPTY[field]
 
 
-def sort_parts(key: SortKey) -> list[ColumnElement[object]]:
+def sort_parts(key: SortKey) -> list[Column]:
     """Return what a statement orders cards by: those without a value come last.
 
     Args:
@@ -119,7 +113,7 @@ def sort_parts(key: SortKey) -> list[ColumnElement[object]]:
     return [value.is_(None), value.desc() if key.descending else value]
 
 
-def sort_value(key: SortKey) -> ColumnElement[object]:
+def sort_value(key: SortKey) -> Column:
     """Return the column by which cards are sorted, or the rank of its value.
 
     Args:

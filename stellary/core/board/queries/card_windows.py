@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, and_, func, literal, select, true, tuple_
 
 from stellary.contract.wire import invalid
-from stellary.core.board.queries.card_tests import build_condition, sort_value
-from stellary.core.board.rules.card_conditions import Condition, Keyword, SortKey, Test
+from stellary.core.board.queries.card_tests import Column, build_condition, sort_value
+from stellary.core.board.rules.card_conditions import Condition, SortKey, Test
 from stellary.core.board.tables import IS_DUE, cards
 from stellary.core.db.base import IdType
 from stellary.core.kernel.paging import (
@@ -30,8 +30,7 @@ from stellary.core.kernel.paging import (
 from stellary.core.kernel.unit import UnitOfWork
 
 _ID = (cards.c.project_id, cards.c.id)
-Column: TypeAlias = ColumnElement[object]
-Place: TypeAlias = tuple[int | str | None, ...]
+Place: TypeAlias = tuple[object, ...]
 """The values by which a card is sorted, and the ids of its project and of the card."""
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -64,10 +63,10 @@ class _Index:
     """
 
     order: Sequence[Column]
-    conditions: Sequence[ColumnElement[bool]]
+    conditions: Sequence[ColumnElement[bool] | TextClause]
     is_ordered: bool = False
 
-    def select(self, *columns: Column) -> Select[object]:
+    def select(self, *columns: Column) -> Select[Any]:
         """Return a statement that reads the index."""
         return select(*columns).where(*self.conditions).order_by(*self.order)
 
@@ -85,7 +84,7 @@ def find_card_ids(uow: UnitOfWork, query: CardQuery, cursor: str, limit: int) ->
     """
     after = _read_place(cursor, query.keys) if cursor else None
     in_projects = belongs_to_any(cards.c.project_id, query.project_ids.scalar_subquery())
-    indexes = _list_indexes(uow, query, in_projects)
+    indexes = _list_indexes(query, in_projects)
     index, is_whole = indexes[-1], False
     if query.keys or len(indexes) > 1:
         counts = [
@@ -99,7 +98,7 @@ def find_card_ids(uow: UnitOfWork, query: CardQuery, cursor: str, limit: int) ->
             raise invalid(("sort", f"needs filters that select at most {SCAN_MAX} cards, {hint}"))
         is_whole = bool(small)
         index = small[0] if small else next(index for index in indexes if index.is_ordered)
-    tests = [build_condition(condition, uow.user_id) for condition in query.conditions]
+    tests = [build_condition(condition) for condition in query.conditions]
     matches = and_(true(), *tests, *query.further).label("matches")
     statement = index.select(matches, *(sort_value(key) for key in query.keys), *_ID)
     scanned = SCAN_MAX if is_whole or tests or query.further else limit
@@ -107,28 +106,26 @@ def find_card_ids(uow: UnitOfWork, query: CardQuery, cursor: str, limit: int) ->
         statement = statement.where(tuple_(*_ID) > tuple_(*(literal(id, IdType) for id in after[-2:])))
     rows = uow.connection.execute(statement.limit(scanned + 1)).fetchall()
     places = [(_read_values(row[1:]), bool(row.matches)) for row in rows]
-    found = [place for place, is_match in places[: None if is_whole else scanned] if is_match]
+    matching = [place for place, is_match in places[: None if is_whole else scanned] if is_match]
     if is_whole:
-        found.sort(key=lambda place: _to_sort_key(place, query.keys))
+        matching.sort(key=lambda place: _to_sort_key(place, query.keys))
         if after is not None:
             beginning = _to_sort_key(after, query.keys)
-            found = [place for place in found if _to_sort_key(place, query.keys) > beginning]
-    if len(found) > limit:
-        last = found[limit - 1]
+            matching = [place for place in matching if _to_sort_key(place, query.keys) > beginning]
+    if len(matching) > limit:
+        last = matching[limit - 1]
     elif not is_whole and len(rows) > scanned:
         last = places[scanned - 1][0]
     else:
         last = None
-    return [str(place[-1]) for place in found[:limit]], last and _make_cursor(last)
+    return [str(place[-1]) for place in matching[:limit]], None if last is None else _make_cursor(last)
 
 
-def _list_indexes(uow: UnitOfWork, query: CardQuery, in_projects: ColumnElement[bool]) -> list[_Index]:
+def _list_indexes(query: CardQuery, in_projects: ColumnElement[bool]) -> list[_Index]:
     """Return the indexes that have the cards of a list, those that usually select the fewest first."""
     tests = [test for test in query.conditions if isinstance(test, Test) and not test.negated]
     ranges = {
-        field: [
-            build_condition(test, uow.user_id) for test in tests if test.field == field and not test.values
-        ]
+        field: [build_condition(test) for test in tests if test.field == field and not test.values]
         for field in ("due", "updated")
     }
     project_id, due_date = cards.c.project_id, cards.c.due_date
@@ -138,9 +135,8 @@ def _list_indexes(uow: UnitOfWork, query: CardQuery, in_projects: ColumnElement[
     if ranges["due"]:
         indexes.insert(0, _Index([project_id, due_date], [in_projects, *ranges["due"]]))
     assignees = [test.values[0] for test in tests if test.field == "assignee" and len(test.values) == 1]
-    assignee_ids = [uow.user_id if value is Keyword.ME else value for value in assignees]
     is_assigned = [
-        belongs_to(cards.c.assignee_id, literal(id, IdType)) for id in assignee_ids if isinstance(id, str)
+        belongs_to(cards.c.assignee_id, literal(id, IdType)) for id in assignees if isinstance(id, str)
     ]
     if is_assigned:
         indexes.insert(0, _Index([cards.c.assignee_id, *_ID], [*is_assigned, in_projects], is_ordered=True))

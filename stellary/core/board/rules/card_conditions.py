@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Final, TypeAlias, get_args
 
 import attrs
@@ -60,14 +59,8 @@ for _request in (ListCards, FindCards):
             raise TypeError(f"{_request.__name__}.{_field.name} is no condition: add it to PARAMETERS")
 
 
-class Keyword(Enum):
-    """A value that is a keyword: any value, or the caller."""
-
-    ANY = "any"
-    ME = "me"
-
-
-Value: TypeAlias = str | Keyword | None
+Value: TypeAlias = str | bool | None
+"""A value of a test: None for cards without a value, True for all others."""
 
 
 class Quoted(str):
@@ -95,7 +88,7 @@ class Test:
     """A comparison whose values are ids and moments.
 
     Attributes:
-        values: The values of which one has to match; None for cards without a value.
+        values: The values of which one has to match.
         lower, upper: The first moment that matches, and the first one after it that does not.
     """
 
@@ -217,7 +210,7 @@ def _resolve_comparison(
         if is_equality and field in _OPTIONAL and (value is None or word == "none"):
             values.append(None)
         elif is_equality and field in _OPTIONAL and word == "any":
-            values.append(Keyword.ANY)
+            values.append(True)
         elif field in DATES:
             if len(comparison.values) > 1:
                 raise invalid((parameter, f"must compare {field} with one day"))
@@ -227,10 +220,8 @@ def _resolve_comparison(
             return Test(field, (), lower, upper, negated)
         elif not is_equality:
             raise invalid((parameter, f"must compare {field} by =, != or in, not {operator}"))
-        elif field == "assignee" and word == "me":
-            values.append(Keyword.ME)
         elif field in NAMED:
-            values += resolve_name(field, str(value), parameter)
+            values += resolve_name(field, value if isinstance(value, str) else "", parameter)
         elif field in CHOICES and word not in CHOICES[field]:
             raise invalid(
                 (parameter, f"must compare {field} with {', '.join(CHOICES[field])}, not {value!r:.50}")

@@ -35,9 +35,9 @@ def parse_filter(text: str) -> tuple[Condition | None, list[SortKey]]:
         tree = _GRAMMAR.parse(text)
     except NotRead as error:
         words = ", ".join(sorted(error.expected))
-        found = repr(text[error.position :][:20]) if error.position < len(text) else "the end"
-        raise _refuse(f"must have {words} at position {error.position + 1}, not {found}") from None
-    if sum(1 for _ in tree.scan_values(lambda token: token.type == "VALUE")) > VALUES_MAX:
+        actual = repr(text[error.position :][:20]) if error.position < len(text) else "the end"
+        raise _refuse(f"must have {words} at position {error.position + 1}, not {actual}") from None
+    if len(list(tree.scan_values(_is_value))) > VALUES_MAX:
         raise _refuse(f"must have at most {VALUES_MAX} values")
     condition, keys = None, []
     for part in list_trees(tree):
@@ -46,6 +46,10 @@ def parse_filter(text: str) -> tuple[Condition | None, list[SortKey]]:
         else:
             condition = _read(part, DEPTH_MAX)
     return condition, keys
+
+
+def _is_value(item: object) -> bool:
+    return isinstance(item, Token) and item.type == "VALUE"
 
 
 def _refuse(message: str) -> Invalid:
