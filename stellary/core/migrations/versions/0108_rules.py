@@ -6,7 +6,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index, drop_index, refuse_if_any
 
 revision = "0108"
-down_revision = "0100"
+down_revision = "0107"
 
 
 def upgrade() -> None:
