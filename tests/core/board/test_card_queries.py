@@ -7,9 +7,12 @@ from urllib.parse import quote
 import pytest
 
 from stellary.contract.errors import Invalid
+from stellary.core.board.queries.card_tests import build_condition
+from stellary.core.board.rules import card_conditions as rules
 from stellary.core.board.rules.card_conditions import Combination, Comparison, SortKey
 from stellary.core.board.rules.filter_language import parse_filter
 from tests.support.boards import Board, ask
+from tests.support.each_case import for_each
 
 ME, ANN = "assigneeId=me", "ann@example.com"
 
@@ -243,6 +246,14 @@ def test_number_of_statements_is_the_same_for_many_cards_and_names(full_board: B
             counts.append(len(sent))
     assert counts[:2] == counts[2:]
     assert max(counts) <= 10
+
+
+@for_each("field", sorted({field for field, _ in rules.PARAMETERS.values()} | {*rules.DATES}))
+def test_each_field_is_a_word_of_filters_and_has_a_condition(field):
+    order = f" order by {field}" if field in rules.DATES else ""
+    for word in rules.CHOICES.get(field, ["today"]):
+        condition, _ = parse_filter(f"{field} = {word}{order}")
+        build_condition(rules.resolve_condition(condition, datetime.now(UTC), lambda *_: ["id"]))
 
 
 def test_filter_is_parsed_with_the_precedence_of_sql():

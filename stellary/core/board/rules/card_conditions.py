@@ -53,10 +53,9 @@ PARAMETERS: Final = {
 }
 """The field and the operator of each parameter of a list of cards that is a condition."""
 _NO_CONDITIONS = {"limit", "cursor", "filter", "sort", "fields", "custom_field"}
-for _request in (ListCards, FindCards):
-    for _field in wire_fields(_request).values():
-        if _field.name not in PARAMETERS.keys() | _NO_CONDITIONS:
-            raise TypeError(f"{_request.__name__}.{_field.name} is no condition: add it to PARAMETERS")
+_FILTERS = {field.name for request in (ListCards, FindCards) for field in wire_fields(request).values()}
+if _DIFFERENT := (_FILTERS - _NO_CONDITIONS) ^ PARAMETERS.keys():
+    raise TypeError(f"only one of PARAMETERS and the lists of cards has {', '.join(sorted(_DIFFERENT))}")
 
 
 Value: TypeAlias = str | bool | None
