@@ -511,9 +511,10 @@ async def test_waiting_program_is_told_the_progress(site, worker, version, monke
     wait_until(lambda: site.server.state.in_flight == 0)
 
 
-def test_disconnected_program_takes_no_mission(site, worker):
+@pytest.mark.parametrize("meta", [{}, {"_meta": {"progressToken": 1}}])
+def test_disconnected_program_takes_no_mission(site, worker, meta):
     site.board.card("Write the spec")
-    params = {"name": "wait_for_mission", "arguments": {}}
+    params = {"name": "wait_for_mission", "arguments": {}, **meta}
     message = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
     head = (
         f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {worker}\r\nContent-Type: application/json\r\n"
