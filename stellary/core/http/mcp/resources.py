@@ -166,13 +166,14 @@ async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> type
 
 def _render_board(details: Row, cards: Row) -> Iterator[str]:
     yield f"# {details['project']['name']} ({details['project']['key']})"
-    for column in dict.fromkeys(column["name"] for column in details["columns"]):
-        yield from ("", f"## {column}", "")
-        for card in cards["items"]:
-            if card["column"] == column:
-                parts = [card.get("assignee"), card.get("due"), card.get("priority"), *card.get("labels", ())]
-                notes = ", ".join(filter(None, parts))
-                yield f"- {card['key']} {' '.join(card['title'].split())}" + (f" ({notes})" if notes else "")
+    lines: dict[str, list[str]] = {column["name"]: [] for column in details["columns"]}
+    for card in cards["items"]:
+        parts = [card.get("assignee"), card.get("due"), card.get("priority"), *card.get("labels", ())]
+        notes = ", ".join(filter(None, parts))
+        line = f"- {card['key']} {' '.join(card['title'].split())}" + (f" ({notes})" if notes else "")
+        lines.setdefault(card["column"], []).append(line)
+    for column, column_lines in lines.items():
+        yield from ("", f"## {column}", "", *column_lines)
     if cards["next"]:
         yield from ("", f"The board has more than these {LIMIT_MAX} cards.")
 
