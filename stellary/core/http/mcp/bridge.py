@@ -36,7 +36,7 @@ INSTRUCTIONS = (
 _CLIENT = "stellary.client"
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
-Message = MutableMapping[str, Any]
+LibraryMessage = MutableMapping[str, Any]
 
 
 class Bridge:
@@ -97,7 +97,7 @@ class Bridge:
             ],
             _CLIENT: client,
         }
-        messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        messages: asyncio.Queue[LibraryMessage | None] = asyncio.Queue()
         manager, source = self._managers[streams], _CompleteBody(request.body)
         task = asyncio.create_task(manager.handle_request(scope, source.receive, messages.put))
         task.add_done_callback(lambda _: messages.put_nowait(None))
@@ -188,7 +188,7 @@ class _CompleteBody:
     def __init__(self, body: bytes) -> None:
         self._body: bytes | None = body
 
-    async def receive(self) -> Message:
+    async def receive(self) -> LibraryMessage:
         if self._body is None:
             await asyncio.Event().wait()
         body, self._body = self._body, None
@@ -196,7 +196,7 @@ class _CompleteBody:
 
 
 async def _follow(
-    task: asyncio.Task[None], messages: asyncio.Queue[Message | None]
+    task: asyncio.Task[None], messages: asyncio.Queue[LibraryMessage | None]
 ) -> AsyncGenerator[RawResponse | bytes]:
     """Yield the beginning of a response in the form of ASGI, and the blocks of its body. Its task ends with the generator."""
     try:

@@ -25,8 +25,8 @@ from stellary.core.kernel.actions import Action, AnyAction
 WAIT_SECONDS_MAX = 25
 FIELDS_MAX = 40
 _DESCRIPTIONS = {
-    "limit": f"{ROWS} by default, at most {LIMIT_MAX}.",
-    "cursor": "`next` of the page before.",
+    "limit": f"Default {ROWS}, at most {LIMIT_MAX}.",
+    "cursor": "From `next`.",
     "fields": "Fields of each row.",
     "projectId": "Id, key or name.",
     "assigneeId": "Id, address, name or `me`; null: nobody.",
@@ -37,20 +37,15 @@ _DESCRIPTIONS = {
     **dict.fromkeys(("documentId", "parentId", "itemId"), "Id or title."),
     **dict.fromkeys(("startDate", "dueDate"), "ISO date."),
     **dict.fromkeys(("before", "after"), "A card of the column."),
-    **dict.fromkeys(("order", "archived", "q", "checklist", "content", "intent", "profile"), ""),
+    **dict.fromkeys(("order", "archived", "q", "checklist", "content", "profile"), ""),
 }
 """The descriptions of parameters that are the same in all tools. Others are described by the contract, if briefly."""
 _OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
-_HIDDEN = [
-    "columnId",
-    "scopeId",
-    "customField",
-    "checked",
-    "contextId",
-    "contextType",
-    "contentFormat",
-    "authorId",
-]
+_HIDDEN = {
+    *("columnId", "scopeId", "customField", "checked", "filter"),
+    *("createdBefore", "createdAfter", "completedBefore", "completedAfter"),
+    *("contextId", "contextType", "contentFormat", "authorId", "topLevel", "intent"),
+}
 _HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
 """Parameters that tools take but do not list, in all tools and in one: others serve a model better."""
 _KEPT = ("type", "enum", "$ref", "required")
@@ -244,9 +239,12 @@ def _shorten(schema: Schema, name: str = "") -> Schema:
         short["properties"] = {name: _shorten(field, name) for name, field in fields if name not in _HIDDEN}
     if "items" in schema:
         short["items"] = _shorten(schema["items"])
-    # A date, with or without a time, needs no alternatives.
-    if alternatives := list(filter(None, map(_shorten, schema.get("anyOf", ())))):
-        short["anyOf"] = alternatives
+    # A date needs no alternatives, and a list of values is another way to write a filter.
+    parts = [part for part in map(_shorten, schema.get("anyOf", ())) if part and part.get("type") != "array"]
+    short |= parts[0] if parts else {}
+    if {"type": "null"} in parts[1:] and "type" in short:
+        short |= {"type": [short["type"], "null"]}
+        short |= {"enum": [*short["enum"], None]} if "enum" in short else {}
     sentence = re.split(r"(?<=[.;:])\s", schema.get("description", ""))[0].rstrip(";") if name else ""
     description = _DESCRIPTIONS.get(name, "" if _OBVIOUS.match(sentence) else sentence)
     return {**short, "description": description} if description else short
