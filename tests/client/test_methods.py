@@ -264,6 +264,8 @@ OTHER_NAMES = {
     "agent_missions.list_proposals": "proposals",
     "search.query": "search",
     "workspace_events.stream": "events",
+    "model_usage.get": "usage",
+    "model_usage.set_key": "set_model_key",
 }
 """The names of methods that are not the first words of their operation."""
 PORT = RecordingPort()

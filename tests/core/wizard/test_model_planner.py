@@ -9,6 +9,8 @@ import pytest
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from stellary.contract.wizard import CreateProjectDraft
+from stellary.core.wizard.drafts import create_project_draft
 from stellary.core.wizard.models import ModelPlanner
 from tests.core.wizard.draft_api import BRIEF, DraftApi
 from tests.support.core_parts import llm
@@ -391,3 +393,13 @@ def test_planner_asks_at_most_three_times(draft_api: DraftApi, provider: Provide
     draft = draft_api.draft(description=BRIEF)
     assert draft["usage"]["calls"] == len(provider.requests) <= 3
     assert draft["questions"]
+
+
+def test_draft_within_a_transaction_of_the_host_is_charged_to_it(draft_api: DraftApi, provider: Provider):
+    provider.answers = [calls(final_result=READY)]
+    world, ref = draft_api.world, draft_api.workspace.ref
+    request = CreateProjectDraft(name="Booking", description=BRIEF)
+    with world.core.begin(draft_api.owner.actor) as uow:
+        usage = create_project_draft(uow, ref, request).usage
+    workspace = world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/usage")
+    assert workspace["tokensToday"] == usage.input_tokens + 10 > 10
