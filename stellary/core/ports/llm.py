@@ -274,7 +274,10 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
                     request.output_tokens = stream.usage.output_tokens or size // LETTERS_PER_TOKEN
 
     if isinstance(model, str) and key is not None:
-        model = infer_model(model, lambda provider: infer_provider_class(provider)(api_key=key))  # type: ignore[call-arg]
+        try:
+            model = infer_model(model, lambda provider: infer_provider_class(provider)(api_key=key))  # type: ignore[call-arg]
+        except (TypeError, ValueError):
+            raise Refused(f"the model {model} cannot be asked: its provider takes no key") from None
     return MeteredModel(model)
 
 

@@ -369,6 +369,16 @@ def test_workspace_pays_with_its_own_key(agent_api: AgentApi, monkeypatch: pytes
     assert b"kkkk" not in bytes(stored)
 
 
+def test_provider_that_takes_no_key_ends_the_mission(agent_api: AgentApi):
+    env = agent_api.world.core.env
+    env.signer = Signer("a" * 32, timedelta(days=7))
+    env.brains = {"model": ModelBrain(["nobody:some"])}
+    assert set_key(agent_api, "sk-1", "nobody").status == 200
+    saved = agent_api.agent(runtime="model", model="nobody:some")
+    failed = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+    assert failed["error"] == "the model nobody:some cannot be asked: its provider takes no key"
+
+
 def test_key_needs_a_lasting_secret_of_the_server(agent_api: AgentApi):
     response = set_key(agent_api, "sk-1")
     assert response.status == 409

@@ -275,7 +275,7 @@ def test_permanent_error_of_an_endpoint_ends_the_mission(
 
 
 TROUBLES = [
-    (503, "does not answer at the moment: the provider says 503"),
+    (Failure(503, "busy with secret-key"), "does not answer at the moment: the provider says 503"),
     (Failure(429), "does not answer at the moment: the provider says 429"),
     (Cut({"content": "This will never be said to its end."}), "cannot be reached"),
     (Cut(calls(add_comment={"content": "This will never be said to its end."})), "cannot be reached"),
@@ -289,7 +289,9 @@ TROUBLES = [
 @pytest.mark.slow("runs each mission five times")
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
-def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Provider, answer: Any, why: str):
+def test_mission_ends_after_five_failed_tries(
+    agent_api: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str
+):
     clock = agent_api.world.stop_clock()
     if isinstance(answer, Hangs):
         use_provider(agent_api, provider, seconds=0.2)
@@ -304,6 +306,7 @@ def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Pro
     assert f"the mission could not continue: the model openai:some {why}" in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.world.core.work.jobs() == []
+    assert "secret-key" not in caplog.text
 
 
 @ON_SQLITE
