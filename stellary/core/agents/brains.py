@@ -253,6 +253,10 @@ class BuiltInElseModelBrain:
     def check_model(self, model: str | None, user: ModelUser) -> None:
         """Check that a person may use a model; having none is possible.
 
+        Args:
+            model: The name of the model, or None.
+            user: The person.
+
         Raises:
             Invalid: The server does not allow it.
         """

@@ -268,7 +268,7 @@ def _ask_for_questions(round: int) -> str:
 
 def _dump_brief(brief: Brief) -> str:
     """Return a brief as a block of JSON, with numbered lines."""
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "name": brief.name,
         "today": brief.today,
         "texts": CitedLines(brief).dump(),

@@ -16,17 +16,17 @@ DROPPED = "dropped, since it is old: call the tool again if you need it"
 _CARD_FIELDS: Final = ("key", "title", "columnId", "assigneeId", "dueDate")
 
 
-class MessagePart(TypedDict):
+class StoredPart(TypedDict):
     """A part of a message, as pydantic-ai stores it; only some kinds have a content."""
 
     part_kind: str
     content: object
 
 
-class Message(TypedDict):
+class StoredMessage(TypedDict):
     """A message of the history, as pydantic-ai stores it."""
 
-    parts: list[MessagePart]
+    parts: list[StoredPart]
 
 
 def shorten_result(value: object) -> object:
@@ -70,16 +70,16 @@ def _cut_text(value: object, length: int) -> object:
     return value
 
 
-def drop_old_results(messages: Sequence[Message], letters: int) -> list[Message]:
+def drop_old_results(messages: Sequence[StoredMessage], letters: int) -> list[StoredMessage]:
     """Return the messages of a model without the older results of tools, if all together are too long.
 
     Args:
         messages: The messages as pydantic-ai stores them, the oldest first.
         letters: The number of letters of results to keep, the newest first.
     """
-    shortened: list[Message] = []
+    shortened: list[StoredMessage] = []
     for message in reversed(messages):
-        parts: list[MessagePart] = []
+        parts: list[StoredPart] = []
         for part in message["parts"]:
             is_result = part["part_kind"] == "tool-return" and part["content"] != DROPPED
             letters -= len(orjson.dumps(part["content"])) if is_result else 0
