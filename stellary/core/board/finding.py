@@ -173,17 +173,14 @@ def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -
         request: The filters and the page.
         workspace_id: The only workspace whose cards are returned; None for all workspaces.
     """
-    names = FilterNames(uow, select_seen_projects(uow, workspace_id), workspace_id)
+    project_ids = select_seen_projects(uow, workspace_id)
+    names = FilterNames(uow, project_ids, workspace_id)
     conditions, keys = names.read_conditions(request)
-    ids = next(
-        (
-            test.values
-            for test in conditions
-            if isinstance(test, Test) and test.field == "project" and not test.negated
-        ),
-        None,
-    )
-    project_ids = select_seen_projects(uow, workspace_id, None if ids is None else [*map(str, ids)])
+    tests = [test for test in conditions if isinstance(test, Test) and test.field == "project"]
+    if tests and not tests[0].negated:
+        # Narrowing the projects makes the indexes smaller.
+        conditions.remove(tests[0])
+        project_ids = select_seen_projects(uow, workspace_id, [str(id) for id in tests[0].values])
     page = load_page(uow, CardQuery(project_ids, conditions, keys), request, request.limit)
     if not page.items:
         for field, parameter in NAMED.items():

@@ -73,6 +73,22 @@ def test_cards_are_listed_by_the_name_of_their_column(board, card):
     assert len(run(board, "list_cards", projectId="Launch").items) == 2
 
 
+def test_cards_are_listed_by_several_people_and_in_words(board, card):
+    board.card("Ship", assigneeId=board.owner.id, priority="high")
+    for filters in (
+        {"assigneeId": "me"},
+        {"assigneeId": ["ann"]},
+        {"filter": "assignee = ann"},
+        {"assigneeId": "any"},
+    ):
+        assert [found.title for found in run(board, "list_cards", projectId="Launch", **filters).items] == [
+            "Ship"
+        ]
+    found = run(board, "list_cards", projectId="Launch", assigneeId=["ann", None], sort="priority")
+    assert [card.title for card in found.items] == ["Ship", card["title"]]
+    assert "Bog" in problem(board, "list_cards", projectId="Launch", filter="label = Bog")
+
+
 @pytest.mark.parametrize("name", ["id", "key", "title", " write  THE spec"])
 def test_card_is_found_by_id_key_and_title(board, card, name):
     assert run(board, "get_card_details", cardId=card.get(name, name)).id == card["id"]

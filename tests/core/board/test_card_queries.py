@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import orjson
 import pytest
 
 from stellary.contract.errors import Invalid
@@ -218,6 +219,24 @@ def test_lists_of_several_projects_have_what_the_caller_sees(full_board: Board):
     ask(full_board, "PATCH", full_board.path, {"archived": True})
     assert world.ask(stranger, "GET", "/cards") == []
     assert world.call(stranger, "GET", f"/cards?projectId={project}").status == 400
+
+
+def test_agent_with_some_projects_lists_only_their_cards(full_board: Board):
+    other = Board(full_board.world, full_board.owner, full_board.workspace)
+    other.card("other")
+    body = {
+        "name": "Scribe",
+        "autonomyMode": "autonomous",
+        "tools": ["board.read"],
+        "projectIds": [other.project["id"]],
+    }
+    agent = ask(full_board, "POST", f"{full_board.flat}/agents", body)
+    path = f"{full_board.flat}/agents/{agent['id']}/tokens"
+    token = ask(full_board, "POST", path, {"name": "laptop"})["token"]
+    for path in (f"{full_board.flat}/cards", "/cards", "/cards?assigneeId=none"):
+        answer = full_board.world.call(token, "GET", path)
+        assert [card["title"] for card in orjson.loads(answer.body)] == ["other"]
+    assert full_board.world.call(token, "GET", f"/cards?projectId={full_board.project['id']}").status == 400
 
 
 def test_list_of_many_cards_is_sorted_only_with_filters(full_board: Board, monkeypatch: pytest.MonkeyPatch):

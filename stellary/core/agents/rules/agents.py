@@ -25,6 +25,9 @@ _WORKSPACE_OPERATIONS = frozenset(
         "workspaces.list_members",
         "projects.list",
         "projects.templates",
+        # They have the cards of the agent's projects only.
+        "cards.list_in_workspace",
+        "cards.list_all",
         "agent_missions.claim",
         "agent_missions.report",
     }

@@ -60,11 +60,13 @@ class _Index:
         order: Its columns.
         conditions: The conditions of its entries.
         is_ordered: Whether it has them in the order of the list.
+        answered: Conditions of the list that its conditions imply.
     """
 
     order: Sequence[Column]
     conditions: Sequence[ColumnElement[bool] | TextClause]
     is_ordered: bool = False
+    answered: Sequence[Condition] = ()
 
     def select(self, *columns: Column) -> Select[Any]:
         """Return a statement that reads the index."""
@@ -98,7 +100,7 @@ def find_card_ids(uow: UnitOfWork, query: CardQuery, cursor: str, limit: int) ->
             raise invalid(("sort", f"needs filters that select at most {SCAN_MAX} cards, {hint}"))
         is_whole = bool(small)
         index = small[0] if small else next(index for index in indexes if index.is_ordered)
-    tests = [build_condition(condition) for condition in query.conditions]
+    tests = [build_condition(part) for part in query.conditions if part not in index.answered]
     matches = and_(true(), *tests, *query.further).label("matches")
     statement = index.select(matches, *(sort_value(key) for key in query.keys), *_ID)
     scanned = SCAN_MAX if is_whole or tests or query.further else limit
@@ -134,12 +136,16 @@ def _list_indexes(query: CardQuery, in_projects: ColumnElement[bool]) -> list[_I
         indexes.insert(0, _Index([project_id, cards.c.updated_at], [in_projects, *ranges["updated"]]))
     if ranges["due"]:
         indexes.insert(0, _Index([project_id, due_date], [in_projects, *ranges["due"]]))
-    assignees = [test.values[0] for test in tests if test.field == "assignee" and len(test.values) == 1]
-    is_assigned = [
-        belongs_to(cards.c.assignee_id, literal(id, IdType)) for id in assignees if isinstance(id, str)
-    ]
+    assigned = [test for test in tests if test.field == "assignee" and isinstance(test.values[0], str)]
+    assigned = [test for test in assigned if len(test.values) == 1]
+    is_assigned = [belongs_to(cards.c.assignee_id, literal(test.values[0], IdType)) for test in assigned]
     if is_assigned:
-        indexes.insert(0, _Index([cards.c.assignee_id, *_ID], [*is_assigned, in_projects], is_ordered=True))
+        indexes.insert(
+            0,
+            _Index(
+                [cards.c.assignee_id, *_ID], [*is_assigned, in_projects], is_ordered=True, answered=assigned
+            ),
+        )
     if ranges["due"] and _are_open(query.conditions):
         indexes.insert(0, _Index([project_id, due_date], [in_projects, IS_DUE, *ranges["due"]]))
         if is_assigned:
