@@ -127,10 +127,12 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
     return listing.list_cards(uow, project, convert(ListCards, params, **ids))
 
 
-def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str | None) -> str | None:
+def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: object) -> str | None:
     """Return the id of the person or the label by which cards are filtered."""
-    if name_or_id in (None, "none", "any", "me"):
-        return None if name_or_id == "none" else name_or_id
+    if not isinstance(name_or_id, str) or name_or_id == "none":
+        return None
+    if name_or_id in ("any", "me"):
+        return name_or_id
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
         return resolve_names.resolve_assignee(uow, workspace_id, name_or_id, "assigneeId")

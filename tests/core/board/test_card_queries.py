@@ -166,7 +166,11 @@ REFUSED = {
     "filter=" + "x" * 2001: "filter must be 1 to 2000 characters",
     "filter=" + quote("(" * 21 + "blocked = true" + ")" * 21): "",
     "filter=" + quote("not " * 25 + "blocked = true"): "filter must not be nested deeper than 20",
-    "filter=" + quote("text in (" + ", ".join("a" * 101) + ")"): "filter must have at most 100 values",
+    "filter=" + quote("label in (" + ", ".join("a" * 101) + ")"): "filter must have at most 100 values",
+    "filter="
+    + quote(
+        "text in (a, b, c) or Text in (d, e) or blocked = true"
+    ): "filter must compare text and blocked with",
     "filter=colour%20%3D%20red": "filter must have (, archived, assignee, blocked",
     "filter=assignee%20%3D": "filter must have a value at position 11, not the end",
     "filter=due%20%3C%20soon": "filter must have a day such as 2026-04-01, today or +7d, not 'soon'",

@@ -27,20 +27,11 @@ CHOICES: Final[Mapping[str, Sequence[str]]] = {
 }
 """The values of fields that have a few, in ascending order."""
 DATES: Final = {
-    "due": "due_date",
-    "start": "start_date",
-    "created": "created_at",
-    "completed": "completed_at",
-    "updated": "updated_at",
+    **{field: f"{field}_date" for field in ("due", "start")},
+    **{field: f"{field}_at" for field in ("created", "completed", "updated")},
 }
 """The columns of fields that are times."""
-NAMED: Final = {
-    "assignee": "assigneeId",
-    "label": "labelId",
-    "column": "columnId",
-    "scope": "scopeId",
-    "project": "projectId",
-}
+NAMED: Final = {field: f"{field}Id" for field in ("assignee", "label", "column", "scope", "project")}
 """The fields whose values are names or ids of other items, with their parameters."""
 _OPTIONAL = frozenset({"assignee", "label", "priority", "checklist", *DATES})
 PARAMETERS: Final = {

@@ -22,6 +22,9 @@ from stellary.core.board.rules.card_conditions import (
 from stellary.core.kernel.grammars import Grammar, NotRead, list_trees
 
 DEPTH_MAX = 20
+COSTLY_MAX = 5
+"""The number of values of fields that read descriptions and relations for each card."""
+_COSTLY = frozenset({"text", "blocked"})
 _GRAMMAR = Grammar(Path(__file__))
 
 
@@ -39,6 +42,9 @@ def parse_filter(text: str) -> tuple[Condition | None, list[SortKey]]:
         raise _refuse(f"must have {words} at position {error.position + 1}, not {actual}") from None
     if len(list(tree.scan_values(_is_value))) > VALUES_MAX:
         raise _refuse(f"must have at most {VALUES_MAX} values")
+    costly = [part for part in tree.iter_subtrees() if any(map(_is_costly, part.children))]
+    if sum(len(list(part.scan_values(_is_value))) for part in costly) > COSTLY_MAX:
+        raise _refuse(f"must compare text and blocked with at most {COSTLY_MAX} values")
     condition, keys = None, []
     for part in list_trees(tree):
         if part.data == "order":
@@ -50,6 +56,10 @@ def parse_filter(text: str) -> tuple[Condition | None, list[SortKey]]:
 
 def _is_value(item: object) -> bool:
     return isinstance(item, Token) and item.type == "VALUE"
+
+
+def _is_costly(item: object) -> bool:
+    return isinstance(item, Token) and item.type == "FIELD" and item.lower() in _COSTLY
 
 
 def _refuse(message: str) -> Invalid:
