@@ -70,9 +70,11 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:work]
     work = client.me.work()
-    print([card.title for card in work.overdue + work.today], [item.title for item in work.waiting])
+    due = [*work.overdue, *work.today, *work.this_week]
+    waiting = [item.title for item in work.waiting]
     # --8<-- [end:work]
     assert work.is_complete
+    assert (due, waiting) == ([], [])
 
     # --8<-- [start:moves]
     board.cards.update(users.id, column_id=doing.id)  # to the end of the column
