@@ -22,6 +22,8 @@ TriggerName = Annotated[str, Length(1, 40)]
 TriggerFieldType = Literal["text", "number", "moment", "flag", "list"]
 TraceResult = Literal["success", "failure", "skipped"]
 ActionType = Annotated[str, Length(1, 100)]
+RuleConditions = dict[str, Any]
+"""``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always runs."""
 
 
 @value
@@ -75,7 +77,7 @@ class Automation(Value):
     project_id: str
     name: str
     trigger: str
-    conditions: dict[str, Any]
+    conditions: RuleConditions
     action: AutomationAction
     actions: list[AutomationAction]
     enabled: bool
@@ -211,7 +213,7 @@ class CreateAutomation(Request):
     trigger: TriggerName
     action: ActionToRun | Unset = UNSET
     name: Name | Unset = UNSET
-    conditions: dict[str, Any] | Unset | None = UNSET
+    conditions: RuleConditions | Unset | None = UNSET
     enabled: bool = True
     actions: ActionsToRun | Unset = UNSET
     schedule: ScheduleToRun | Unset = UNSET
@@ -233,7 +235,7 @@ class UpdateAutomation(Request):
 
     name: Name | Unset = UNSET
     trigger: TriggerName | Unset = UNSET
-    conditions: dict[str, Any] | Unset | None = UNSET
+    conditions: RuleConditions | Unset | None = UNSET
     action: ActionToRun | Unset = UNSET
     enabled: bool | Unset = UNSET
     actions: ActionsToRun | Unset = UNSET

@@ -15,27 +15,22 @@ _MARK_SUBSCRIBED = (
 _MARK_CHANGE_RULES = (
     update(workspaces)
     .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_change_rules)
-    .values(has_change_rules=True)
+    .values(has_listeners=True, has_change_rules=True)
 )
 
 
-def mark_change_rules(uow: UnitOfWork, workspace_id: str) -> None:
-    """Record that a workspace has a rule for comments, archiving, or changes of fields. The flag is never reset.
-
-    Args:
-        workspace_id: The workspace.
-    """
-    uow.connection.execute(_MARK_CHANGE_RULES, {"_workspace_id": workspace_id})
-    uow.workspaces_without_change_rules.discard(workspace_id)
-
-
-def mark_subscribed(uow: UnitOfWork, workspace_id: str) -> None:
+def mark_subscribed(uow: UnitOfWork, workspace_id: str, *, has_change_rules: bool = False) -> None:
     """Record that a workspace has a rule or a webhook.
 
-    The flag is never reset: a query that returns no subscriber does no harm.
+    The flags are never reset: a query that returns no subscriber does no harm.
 
     Args:
         workspace_id: The workspace.
+        has_change_rules: Whether it has a rule for comments, archiving, or changes of fields.
     """
-    uow.connection.execute(_MARK_SUBSCRIBED, {"_workspace_id": workspace_id})
+    uow.connection.execute(
+        _MARK_CHANGE_RULES if has_change_rules else _MARK_SUBSCRIBED, {"_workspace_id": workspace_id}
+    )
     uow.workspaces_without_subscribers.discard(workspace_id)
+    if has_change_rules:
+        uow.workspaces_without_change_rules.discard(workspace_id)

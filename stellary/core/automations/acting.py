@@ -186,29 +186,17 @@ class _RuleRunner:
             event_id = self.uow.new_id()
             for rule in enabled_rules.get((event.project_id, occurrence.trigger), ()):
                 if rule.id not in self.turned_off and rules.was_armed(occurrence, rule.armed_at):
-                    self._handle(rule, occurrence, self._build_case(rule, occurrence, event_id, chain), chain)
+                    case = build_case(
+                        rule, event.workspace_id, occurrence.trigger, event_id, chain.id, event.card
+                    )
+                    case = attrs.evolve(case, depth=occurrence.depth, triggered_by_id=self.uow.actor.user_id)
+                    self._handle(rule, occurrence, case, chain)
         if self.original_timeout is not None:
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": self.original_timeout})
         traces.record(self.uow, self.traces)
 
-    def _build_case(self, rule: EnabledRow, occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
-        card = occurrence.event.card
-        return Case(
-            rule_id=rule.id,
-            workspace_id=occurrence.event.workspace_id,
-            project_id=rule.project_id,
-            event=occurrence.trigger,
-            event_id=event_id,
-            chain_id=chain.id,
-            depth=occurrence.depth,
-            triggered_by_id=self.uow.actor.user_id,
-            card_id=card.id,
-            card_key=card.key,
-            card_title=card.title,
-        )
-
     def _handle(self, rule: EnabledRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
-        event, facts = occurrence.event, rules.facts(occurrence.event)
+        facts = rules.facts(occurrence.event)
         if not is_satisfied(rule.conditions, facts):
             self.traces.append(case.trace(rule.owner_id, "skipped"))
         elif rule.id == chain.undone_rule_id:
@@ -218,8 +206,7 @@ class _RuleRunner:
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain, _count(rule))) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
         else:
-            values = read_values(self.uow, rule, event.workspace_id, event.card, facts)
-            case = attrs.evolve(case, values=values)
+            case = with_values(self.uow, rule, case, occurrence.event.card, facts)
             if self.uow.rule_action_count + _count(rule) > rules.UNIT_ACTIONS_MAX:
                 _defer(self.uow, case)
             else:
@@ -245,31 +232,57 @@ class _RuleRunner:
         self.traces.append(trace)
 
 
-def read_values(
-    uow: UnitOfWork, rule: AutomationRow, workspace_id: str, card: Card | None, facts: Facts
-) -> dict[str, str]:
-    """Return the values of an event that the params of a rule may need; nothing if they need none.
+def build_case(
+    rule: AutomationRow, workspace_id: str, trigger: str, event_id: str, chain_id: str, card: Card | None
+) -> Case:
+    """Return a rule and an event that no other rule has led to.
 
     Args:
         rule: The rule.
         workspace_id: Its workspace.
+        trigger: The trigger of the event.
+        event_id: The id of the event.
+        chain_id: The id of the chain that the event belongs to.
+        card: The card of the event.
+    """
+    return Case(
+        rule_id=rule.id,
+        workspace_id=workspace_id,
+        project_id=rule.project_id,
+        event=trigger,
+        event_id=event_id,
+        chain_id=chain_id,
+        depth=0,
+        triggered_by_id=None,
+        card_id=None if card is None else card.id,
+        card_key=None if card is None else card.key,
+        card_title=None if card is None else card.title,
+    )
+
+
+def with_values(uow: UnitOfWork, rule: AutomationRow, case: Case, card: Card | None, facts: Facts) -> Case:
+    """Return a case with the values of its event that the params of the rule may need.
+
+    Args:
+        rule: The rule.
+        case: The case.
         card: The card of the event.
         facts: The facts of the event.
     """
     names = set(find_names([action.params for action in list_actions(rule)]))
     if not names:
-        return {}
+        return case
     looked_up: Mapping[str, str | None] = {}
     if names.intersection(LOOKED_UP):
         parameters = {
             "_column_id": None if card is None else card.column_id,
             "_assignee_id": None if card is None else card.assignee_id,
             "_project_id": rule.project_id,
-            "_actor_id": uow.actor.user_id,
-            "_workspace_id": workspace_id,
+            "_actor_id": case.triggered_by_id,
+            "_workspace_id": case.workspace_id,
         }
         looked_up = dict(zip(LOOKED_UP, uow.connection.execute(_VALUE_NAMES, parameters).one(), strict=True))
-    return to_values(facts, looked_up)
+    return attrs.evolve(case, values=to_values(facts, looked_up))
 
 
 def _count(rule: EnabledRow) -> int:

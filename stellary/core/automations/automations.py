@@ -32,15 +32,15 @@ from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, invalid, load, wire_fields
-from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
+from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
 from stellary.core.automations.rules.values import check_names, use_sample_dates
-from stellary.core.automations.scheduling import TRIGGER, find_next_run, resolve_schedule
+from stellary.core.automations.scheduling import find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
-from stellary.core.automations.triggers import Trigger
+from stellary.core.automations.triggers import SCHEDULE, Trigger
 from stellary.core.board import access as board_access
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
@@ -100,39 +100,25 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     project = board_access.load_locked_project(uow, ref).row
     trigger = triggers.check_trigger(uow, request.trigger)
     candidates = Candidates(uow, ref, project.workspace_id)
-    schedule, references = find_schedule(candidates, request.schedule, trigger, None)
-    has_card = has_cards(trigger, schedule)
-    actions, references_of_actions = _resolve_actions(
-        candidates, list_actions_to_run(request), trigger, has_card=has_card
-    )
-    condition_candidates = Candidates(uow, ref, project.workspace_id)
-    conditions = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
-    _check_conditions_have_card(conditions, has_card=has_card)
+    resolved, references = _resolve_parts(candidates, request, trigger, None)
     rule = build_value(
         Automation,
         request,
         id=uow.new_id(),
         project_id=project.id,
-        name=request.name or default_name(actions[0], request.trigger),
-        conditions=conditions,
-        action=actions[0],
-        actions=actions,
+        name=request.name or default_name(cast("AutomationAction", resolved["action"]), request.trigger),
         references=[],
         broken=False,
         problem=None,
-        schedule=schedule,
-        next_run_at=schedule and find_next_run(schedule, uow.now, uow.now, "schedule"),
         owner_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
+        **resolved,
     )
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     rows.FIELDS.insert(uow, rule, armed_at=uow.now)
-    mark_subscribed(uow, project.workspace_id)
-    if rule.trigger in CHANGE_TRIGGERS:
-        mark_change_rules(uow, project.workspace_id)
-    references |= {"conditions": condition_candidates.references, **references_of_actions}
+    mark_subscribed(uow, project.workspace_id, has_change_rules=rule.trigger in CHANGE_TRIGGERS)
     save_references(uow, project.workspace_id, rule.id, references)
     rule = replace_fields(rule, references=describe_rules(uow, [rule.id]).get(rule.id, NOTHING).references)
     emit_change(uow, project.workspace_id, None, rule)
@@ -159,32 +145,15 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     loaded = access.automation(uow, ref)
     before = rows.automation(uow, loaded.row)
     workspace_id = loaded.roles.workspace_id or ""
-    trigger = triggers.find_trigger(uow, before.trigger)
+    trigger = triggers.find_trigger(uow, before.trigger) or Trigger(before.trigger, "")
     if request.trigger:
         trigger = triggers.check_trigger(uow, request.trigger)
     candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
-    schedule, references = find_schedule(candidates, request.schedule, trigger, before.schedule)
-    resolved: dict[str, object] = {"schedule": schedule}
-    if schedule is None or request.schedule is not UNSET:
-        resolved["next_run_at"] = schedule and find_next_run(schedule, uow.now, uow.now, "schedule")
-    has_card = has_cards(trigger, schedule)
-    if request.conditions is not UNSET:
-        condition_candidates = Candidates(uow, ref.parent(ProjectRef), workspace_id)
-        resolved["conditions"] = _resolve_conditions(condition_candidates, request.conditions or {}, trigger)
-        references["conditions"] = condition_candidates.references
-    if request.action is not UNSET or request.actions is not UNSET:
-        actions, references_of_actions = _resolve_actions(
-            candidates, list_actions_to_run(request), trigger, has_card=has_card
-        )
-        resolved |= {"action": actions[0], "actions": actions}
-        references |= references_of_actions
-    if trigger is not None and (request.trigger or request.schedule is not UNSET):
-        _check_kept_parts(uow, before, request, trigger, has_card=has_card)
-    _check_conditions_have_card(resolved.get("conditions", before.conditions), has_card=has_card)
+    resolved, references = _resolve_parts(candidates, request, trigger, before)
     after = update_value(before, request, uow.now, **resolved)
     save_references(uow, workspace_id, before.id, references)
     if after.trigger in CHANGE_TRIGGERS:
-        mark_change_rules(uow, workspace_id)
+        mark_subscribed(uow, workspace_id, has_change_rules=True)
     updated = before if after is before else _write_changes(uow, before, after)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
@@ -231,14 +200,46 @@ def _write_changes(uow: UnitOfWork, before: Automation, after: Automation) -> Au
     return rows.automation(uow, board_access.require_row(row, "Automation"))
 
 
+def _resolve_parts(
+    candidates: Candidates,
+    request: CreateAutomation | UpdateAutomation,
+    trigger: Trigger,
+    before: Automation | None,
+) -> tuple[dict[str, object], References]:
+    """Return the parts of a rule that a request changes, with ids in place of names, and their references.
+
+    Raises:
+        Invalid: A part is malformed, names an item that does not exist, or does not fit the trigger.
+    """
+    references: References = {SCHEDULE: set()}
+    resolved: dict[str, object] = {}
+    candidates.references = references[SCHEDULE]
+    schedule = find_schedule(candidates, request.schedule, trigger, before.schedule if before else None)
+    if before is None or schedule != before.schedule:
+        resolved |= {"schedule": schedule, "next_run_at": find_next_run(schedule, candidates.uow.now)}
+    if not resolved or (before is None and schedule is None):
+        del references[SCHEDULE]
+    trigger = trigger.with_schedule(schedule)
+    if before is None or request.conditions is not UNSET:
+        candidates.references = references["conditions"] = set()
+        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {}, trigger)
+    if before is None or request.action is not UNSET or request.actions is not UNSET:
+        actions, action_references = _resolve_actions(candidates, list_actions_to_run(request), trigger)
+        resolved |= {"action": actions[0], "actions": actions}
+        references |= action_references
+    if before is not None and (request.trigger or "schedule" in resolved):
+        _check_kept_parts(candidates.uow, before, resolved, trigger)
+    return resolved, references
+
+
 def find_schedule(
     candidates: Candidates,
     request: ScheduleToRun | Unset | None,
-    trigger: Trigger | None,
+    trigger: Trigger,
     before: AutomationSchedule | None,
     path: str = "schedule",
-) -> tuple[AutomationSchedule | None, References]:
-    """Return the schedule of a rule, and its references if they have changed.
+) -> AutomationSchedule | None:
+    """Return the schedule of a rule with a trigger.
 
     Args:
         candidates: The items that the filter of the schedule can name.
@@ -250,47 +251,46 @@ def find_schedule(
     Raises:
         Invalid: The trigger needs a schedule, or cannot have one, or the schedule is malformed.
     """
-    if trigger is None or trigger.name != TRIGGER:
-        if request:
-            raise invalid((path, f"needs the trigger {TRIGGER}"))
-        return None, {} if before is None else {TRIGGER: set()}
-    if not request:
-        if before is None:
-            raise invalid((path, f"is required for the trigger {TRIGGER}"))
-        return before, {}
-    candidates.references = set()
-    schedule = resolve_schedule(candidates, request, path)
-    return schedule, {TRIGGER: candidates.references}
-
-
-def has_cards(trigger: Trigger | None, schedule: AutomationSchedule | ScheduleToRun | Unset | None) -> bool:
-    """Return whether the events of a trigger have a card.
-
-    Args:
-        trigger: The trigger.
-        schedule: The schedule of the rule.
-    """
-    return trigger is None or trigger.name != TRIGGER or bool(schedule and schedule.cards is not None)
-
-
-def _check_conditions_have_card(conditions: object, *, has_card: bool) -> None:
-    if conditions and not has_card:
-        raise invalid(("conditions", "need schedule.cards, since they compare cards"))
+    if trigger.name != SCHEDULE and request:
+        raise invalid((path, f"needs the trigger {SCHEDULE}"))
+    if trigger.name == SCHEDULE and not request and before is None:
+        raise invalid((path, f"is required for the trigger {SCHEDULE}"))
+    if request:
+        return resolve_schedule(candidates, request, path)
+    return before if trigger.name == SCHEDULE else None
 
 
 def _check_kept_parts(
-    uow: UnitOfWork, before: Automation, request: UpdateAutomation, trigger: Trigger, *, has_card: bool
+    uow: UnitOfWork, before: Automation, resolved: Mapping[str, object], trigger: Trigger
 ) -> None:
     """Check that what a request does not change fits a new trigger or schedule.
 
     Raises:
         Invalid: The conditions use data that the trigger does not have, or the actions data or a card.
     """
-    if request.conditions is UNSET:
-        check_conditions(before.conditions, data_fields=trigger.condition_fields)
-    if request.action is UNSET and request.actions is UNSET:
+    if "conditions" not in resolved:
+        check_rule_conditions(before.conditions, trigger)
+    if "actions" not in resolved:
         for index, action in enumerate(before.actions):
-            check_action(uow, action.type, action.params, f"actions[{index}]", trigger, has_card=has_card)
+            check_action(uow, action.type, action.params, f"actions[{index}]", trigger)
+
+
+def check_rule_conditions(
+    conditions: Mapping[str, object], trigger: Trigger, path: str = "conditions"
+) -> None:
+    """Check that conditions are well-formed, and fit the trigger of their rule.
+
+    Args:
+        conditions: The conditions.
+        trigger: The trigger.
+        path: Their position in the request, for errors.
+
+    Raises:
+        Invalid: They are malformed, or compare cards although the events of the trigger have none.
+    """
+    if conditions and not trigger.has_card:
+        raise invalid((path, "need schedule.cards, since they compare cards"))
+    check_conditions(conditions, path, trigger.condition_fields)
 
 
 def default_name(action: AutomationAction, trigger: str) -> str:
@@ -304,7 +304,7 @@ def default_name(action: AutomationAction, trigger: str) -> str:
 
 
 def _resolve_conditions(
-    candidates: Candidates, conditions: Mapping[str, Any], trigger: Trigger | None
+    candidates: Candidates, conditions: Mapping[str, Any], trigger: Trigger
 ) -> dict[str, Any]:
     """Return the conditions of a rule, with ids in place of names.
 
@@ -312,8 +312,8 @@ def _resolve_conditions(
         Invalid: The conditions are malformed, or name an item that does not exist.
     """
     renamed = targets.name_fields(candidates, conditions)
-    data_fields = {} if trigger is None else trigger.condition_fields
-    return targets.resolve_conditions(candidates, check_conditions(renamed, data_fields=data_fields))
+    check_rule_conditions(renamed, trigger)
+    return targets.resolve_conditions(candidates, renamed)
 
 
 def list_actions_to_run(
@@ -344,11 +344,7 @@ def list_actions_to_run(
 
 
 def _resolve_actions(
-    candidates: Candidates,
-    requests: Sequence[tuple[str, ActionToRun]],
-    trigger: Trigger | None,
-    *,
-    has_card: bool,
+    candidates: Candidates, requests: Sequence[tuple[str, ActionToRun]], trigger: Trigger
 ) -> tuple[list[AutomationAction], References]:
     """Check the actions of a rule, and return them with ids in place of names, and their references.
 
@@ -360,7 +356,7 @@ def _resolve_actions(
     for path, request in requests:
         candidates.references = references[name_action_part(len(resolved))] = set()
         params = request.params or {}
-        action, loaded = check_action(candidates.uow, request.type, params, path, trigger, has_card=has_card)
+        action, loaded = check_action(candidates.uow, request.type, params, path, trigger)
         params = resolve_params(candidates, params, loaded, f"{path}.params.")
         resolved.append(replace_fields(action, params=params))
     return resolved, references
@@ -373,7 +369,7 @@ def is_list_of_ids(value: object) -> TypeGuard[list[str]]:
 
 
 def check_action(
-    uow: UnitOfWork, type: str, params: dict[str, Any], path: str, trigger: Trigger | None, *, has_card: bool
+    uow: UnitOfWork, type: str, params: dict[str, object], path: str, trigger: Trigger
 ) -> tuple[AutomationAction, Request]:
     """Check that rules can run an action, and that its params are well-formed.
 
@@ -381,8 +377,7 @@ def check_action(
         type: The name of the action.
         params: Its params, without the card and the project of the event.
         path: The position of the action in the request, for errors.
-        trigger: The trigger, whose data texts can contain; None if the host has removed it.
-        has_card: Whether the events have a card.
+        trigger: The trigger, whose data texts can contain.
 
     Returns:
         The action, and the params as a request of the action.
@@ -399,12 +394,15 @@ def check_action(
     action = write_actions.get(type)
     if action is None:
         raise invalid((f"{path}.type", f"must be one of {', '.join(write_actions)}"))
-    check_names(params, f"{path}.params", () if trigger is None else trigger.condition_fields)
+    check_names(params, f"{path}.params", trigger.condition_fields)
     # The event will provide the ids, and select one of several columns; placeholders are enough for validation.
     texts = {name: value for name in COLUMN_PARAMS if is_list_of_ids(value := params.get(name))}
     single = {name: value[0] for name, value in texts.items()}
     complete_params = with_event_ids(
-        params | single, set(wire_fields(action.takes)), "the project", "the card" if has_card else None
+        params | single,
+        set(wire_fields(action.takes)),
+        "the project",
+        "the card" if trigger.has_card else None,
     )
     try:
         loaded: Request = load(action.takes, use_sample_dates(action.takes, complete_params))

@@ -7,9 +7,7 @@ items is imported as disabled, and reported in the response.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import TypeVar
 
 import attrs
 from sqlalchemy import bindparam, select
@@ -18,7 +16,6 @@ from stellary.contract.automations import (
     CREATE_AUTOMATION,
     Automation,
     AutomationAction,
-    AutomationSchedule,
     ScheduleToRun,
 )
 from stellary.contract.errors import Forbidden, Invalid
@@ -39,21 +36,19 @@ from stellary.contract.project_imports import (
     ProjectImport,
 )
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import Unset
 from stellary.contract.wire import Request
 from stellary.core.accounts import access, people
-from stellary.core.accounts.subscribers import mark_change_rules, mark_subscribed
+from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import (
     check_action,
+    check_rule_conditions,
     default_name,
     find_schedule,
-    has_cards,
     list_actions_to_run,
 )
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
-from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
 from stellary.core.automations.scheduling import find_next_run
 from stellary.core.automations.tables import automations
@@ -74,6 +69,8 @@ from stellary.core.pilotage.references import (
     name_action_part,
     save_references,
 )
+
+T = TypeVar("T")
 
 _OF_PROJECT = Query(
     AutomationRow,
@@ -108,12 +105,14 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
 def _file_automation(
     rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
-    all_params = [
-        rule.schedule.cards or {} if rule.schedule else {},
-        *(action.params for action in rule.actions),
-    ]
-    conditions, (filters, *all_params) = file_references.rename_people(rule.conditions, all_params, addresses)
-    has_filters = rule.schedule is not None and rule.schedule.cards is not None
+    schedule = rule.schedule
+    conditions, (filters, *all_params) = file_references.rename_people(
+        rule.conditions,
+        [(schedule and schedule.cards) or {}, *(action.params for action in rule.actions)],
+        addresses,
+    )
+    if schedule is not None and schedule.cards is not None:
+        schedule = replace_fields(schedule, cards=filters)
     actions = [
         convert(FileAction, action, params=file_references.leave_out_project(params, names))
         for action, params in zip(rule.actions, all_params, strict=True)
@@ -124,9 +123,7 @@ def _file_automation(
         conditions=conditions,
         action=actions[0],
         actions=actions,
-        schedule=replace_fields(rule.schedule, cards=filters)
-        if rule.schedule and has_filters
-        else rule.schedule,
+        schedule=schedule,
         owner=file_people.person(rule.owner_id),
     )
 
@@ -191,44 +188,37 @@ def _create_rules(
     uow = candidates.uow
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"
-        rule_parts = _rename_and_check(uow, entry, path, new_ids)
-        references, problems = References(), list[str]()
-        resolvers: dict[str, Callable[[], Any]] = {
-            "conditions": partial(
-                targets.resolve_conditions, candidates, rule_parts.conditions, f"{path}.conditions"
-            ),
-            "schedule": partial(_resolve_schedule, candidates, entry, rule_parts, f"{path}.schedule"),
-        }
-        for number in range(len(rule_parts.actions)):
-            resolvers[name_action_part(number)] = partial(_resolve_action, candidates, rule_parts, number)
-        resolved: dict[str, Any] = {
-            "conditions": rule_parts.conditions,
-            "schedule": (None, None),
-            **{name_action_part(number): action.params for number, action in enumerate(rule_parts.actions)},
-        }
-        for part, resolve in resolvers.items():
-            candidates.references = set()
-            try:
-                resolved[part] = resolve()
-            except Invalid as error:
-                candidates.references = {StoredReference(UNRESOLVED, error.message)}
-                problems.append(error.message)
-            references[part] = candidates.references
-        conditions, (schedule, next_run_at), *params = resolved.values()
-        if problems:
-            yield _not_carried(entry, index, f"it is disabled: {'; '.join(problems)}")
+        parts = _rename_and_check(uow, entry, path, new_ids)
+        attempts = _Attempts(candidates)
+        conditions = attempts.resolve(
+            "conditions", parts.conditions, targets.resolve_conditions, parts.conditions, f"{path}.conditions"
+        )
+        schedule = attempts.resolve(
+            "schedule", None, find_schedule, parts.schedule, parts.trigger, None, f"{path}.schedule"
+        )
+        actions = [
+            replace_fields(
+                action,
+                params=attempts.resolve(
+                    name_action_part(number), action.params, _resolve_action, action, action_request, at
+                ),
+            )
+            for number, (at, action, action_request) in enumerate(parts.actions)
+        ]
+        if attempts.problems:
+            yield _not_carried(entry, index, f"it is disabled: {'; '.join(attempts.problems)}")
         rule = build_value(
             Automation,
             entry,
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
-            name=entry.name or default_name(rule_parts.actions[0], entry.trigger),
+            name=entry.name or default_name(actions[0], entry.trigger),
             conditions=conditions,
             schedule=schedule,
-            next_run_at=next_run_at,
-            action=rule_parts.actions[0],
-            actions=rule_parts.actions,
-            enabled=entry.enabled and not problems,
+            next_run_at=find_next_run(schedule, uow.now),
+            action=actions[0],
+            actions=actions,
+            enabled=entry.enabled and not attempts.problems,
             references=[],
             broken=False,
             problem=None,
@@ -236,75 +226,72 @@ def _create_rules(
             created_at=uow.now,
             updated_at=uow.now,
         )
-        rule = rows.with_params(rule, conditions, params)
         rows.FIELDS.insert(uow, rule, armed_at=uow.now)
-        save_references(uow, candidates.workspace_id, rule.id, references)
-    mark_subscribed(uow, candidates.workspace_id)
-    if any(entry.trigger in CHANGE_TRIGGERS for entry in entries):
-        mark_change_rules(uow, candidates.workspace_id)
+        save_references(uow, candidates.workspace_id, rule.id, attempts.references)
+    has_change_rules = any(entry.trigger in CHANGE_TRIGGERS for entry in entries)
+    mark_subscribed(uow, candidates.workspace_id, has_change_rules=has_change_rules)
 
 
-def _resolve_schedule(
-    candidates: Candidates, entry: ImportedAutomation, parts: _RuleParts, path: str
-) -> tuple[AutomationSchedule | None, datetime | None]:
-    """Return the schedule of a rule of a file, and when it is due next."""
-    request: ScheduleToRun | Unset | None = entry.schedule
-    if request and request.cards is not None:
-        request = convert(ScheduleToRun, request, cards=parts.filters)
-    now = candidates.uow.now
-    schedule, _ = find_schedule(candidates, request, parts.trigger, None, path)
-    return schedule, None if schedule is None else find_next_run(schedule, now, now, path)
+class _Attempts:
+    """The resolution of the parts of a rule, some of which may refer to items that do not exist."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self.candidates = candidates
+        self.references: References = {}
+        self.problems: list[str] = []
+
+    def resolve(self, part: str, fallback: T, function: Callable[..., T], *arguments: object) -> T:
+        """Return what a function resolves; note the problem and return the fallback if it cannot."""
+        self.candidates.references = self.references[part] = set()
+        try:
+            return function(self.candidates, *arguments)
+        except Invalid as error:
+            self.references[part] = {StoredReference(UNRESOLVED, error.message)}
+            self.problems.append(error.message)
+            return fallback
 
 
-def _resolve_action(candidates: Candidates, parts: _RuleParts, index: int) -> dict[str, object]:
-    params = parts.actions[index].params
-    if (foreign := file_references.find_foreign(params)) is not None:
+def _resolve_action(
+    candidates: Candidates, action: AutomationAction, request: Request, path: str
+) -> dict[str, object]:
+    if (foreign := file_references.find_foreign(action.params)) is not None:
         raise Invalid(f"it names {foreign} of the workspace that the file comes from")
-    return resolve_params(candidates, params, parts.requests[index], f"{parts.paths[index]}.params.")
+    return resolve_params(candidates, action.params, request, f"{path}.params.")
 
 
 @attrs.frozen
 class _RuleParts:
-    """The conditions and the actions of a rule, with new ids in place of those of the file.
+    """The parts of a rule, with new ids in place of those of the file.
 
     Attributes:
-        requests: The parameters of the actions as requests.
-        paths: The positions of the actions in the file.
-        trigger: The trigger of the rule.
-        filters: The filter of its schedule.
+        actions: The position of each action in the file, the action, and its parameters as a request.
     """
 
-    conditions: dict[str, object]
-    actions: list[AutomationAction]
-    requests: list[Request]
-    paths: list[str]
     trigger: Trigger
-    filters: dict[str, object]
+    conditions: dict[str, object]
+    schedule: ScheduleToRun | None
+    actions: list[tuple[str, AutomationAction, Request]]
 
 
 def _rename_and_check(
     uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
 ) -> _RuleParts:
     actions_to_run = list_actions_to_run(entry, path)
-    filters = (entry.schedule and entry.schedule.cards) or {}
+    schedule: ScheduleToRun | None = entry.schedule or None
     conditions, (filters, *all_params) = file_references.rename_ids(
-        entry.conditions or {}, [filters, *(action.params or {} for _, action in actions_to_run)], new_ids
+        entry.conditions or {},
+        [(schedule and schedule.cards) or {}, *(action.params or {} for _, action in actions_to_run)],
+        new_ids,
     )
-    trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
-    check_conditions(conditions, f"{path}.conditions", trigger.condition_fields)
-    has_card = has_cards(trigger, entry.schedule)
-    checked = [
-        check_action(uow, action.type, params, action_path, trigger, has_card=has_card)
-        for (action_path, action), params in zip(actions_to_run, all_params, strict=True)
+    if schedule is not None:
+        schedule = convert(ScheduleToRun, schedule, cards=None if schedule.cards is None else filters)
+    trigger = check_trigger(uow, entry.trigger, f"{path}.trigger").with_schedule(schedule)
+    check_rule_conditions(conditions, trigger, f"{path}.conditions")
+    actions = [
+        (at, *check_action(uow, action.type, params, at, trigger))
+        for (at, action), params in zip(actions_to_run, all_params, strict=True)
     ]
-    return _RuleParts(
-        conditions,
-        [action for action, _ in checked],
-        [action_request for _, action_request in checked],
-        [action_path for action_path, _ in actions_to_run],
-        trigger,
-        filters,
-    )
+    return _RuleParts(trigger, conditions, schedule, actions)
 
 
 def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:

@@ -16,6 +16,14 @@ class StoredAction(TypedDict):
     params: dict[str, object]
 
 
+class StoredSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    rule: str
+    time_zone: str
+    cards: dict[str, object] | None
+
+
 class AutomationRow(RowType):
     """A rule."""
 
@@ -27,7 +35,7 @@ class AutomationRow(RowType):
     action_type: str
     action_params: dict[str, Any]
     further_actions: list[StoredAction]
-    schedule: dict[str, Any] | None
+    schedule: StoredSchedule | None
     next_run_at: datetime | None
     enabled: bool
     owner_id: str

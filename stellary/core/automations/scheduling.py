@@ -19,13 +19,14 @@ from stellary.contract.wire import invalid, load
 from stellary.core.accounts.audience import is_reachable
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
-from stellary.core.automations.acting import Case, act, read_values
+from stellary.core.automations.acting import Case, act, build_case, with_values
 from stellary.core.automations.row_types import ScheduledRow
 from stellary.core.automations.rows import to_schedule
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import card_facts
 from stellary.core.automations.rules.schedules import YEARS, check_rule, find_next, find_zone
 from stellary.core.automations.tables import automations
+from stellary.core.automations.triggers import SCHEDULE
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
 from stellary.core.db.row_types import Query
@@ -33,7 +34,6 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.pilotage.action_params import Candidates
 
-TRIGGER = "schedule"
 CHECK = "automations.schedules"
 RUN = "automations.run_schedule"
 PAUSE = timedelta(minutes=1)
@@ -79,6 +79,7 @@ def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) 
     """
     check_rule(request.rule, f"{path}.rule")
     schedule = AutomationSchedule(rule=request.rule, time_zone=request.time_zone, cards=None)
+    find_next_run(schedule, candidates.uow.now, path=path)
     if request.cards is not None:
         filters = dict(request.cards)
         for name, kind in _KINDS.items():
@@ -101,20 +102,24 @@ def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) 
     return schedule
 
 
-def find_next_run(schedule: AutomationSchedule, start: datetime, now: datetime, path: str) -> datetime:
-    """Return when a schedule occurs next.
+def find_next_run(
+    schedule: AutomationSchedule | None, now: datetime, start: datetime | None = None, path: str = SCHEDULE
+) -> datetime | None:
+    """Return when a schedule occurs next; None for no schedule.
 
     Args:
         schedule: The schedule.
-        start: An earlier occurrence, or the time at which the schedule was saved.
         now: The current time.
+        start: An earlier occurrence. Default: none, as for a new schedule.
         path: The position of the schedule in the request, for errors.
 
     Raises:
         Invalid: The time zone is unknown, or there is no such time within ten years.
     """
+    if schedule is None:
+        return None
     zone = find_zone(schedule.time_zone, f"{path}.timeZone")
-    next_run_at = find_next(schedule.rule, zone, start, now)
+    next_run_at = find_next(schedule.rule, zone, start or now, now)
     if next_run_at is None:
         raise invalid((f"{path}.rule", f"does not occur within {YEARS} years"))
     return next_run_at
@@ -125,9 +130,9 @@ def check(uow: UnitOfWork, _: object) -> None:
     rows = _DUE.all(uow.connection, {"_now": uow.now})
     advanced, payloads = [], []
     for row in rows:
-        schedule, due_at = to_schedule(row), row.next_run_at or uow.now
+        due_at = row.next_run_at or uow.now
         try:
-            next_run_at = schedule and find_next_run(schedule, due_at, uow.now, TRIGGER)
+            next_run_at = find_next_run(to_schedule(row), uow.now, due_at)
         except Invalid:
             # The server no longer knows the time zone, or the rule does not occur again.
             next_run_at = None
@@ -178,17 +183,5 @@ def run(uow: UnitOfWork, payload: Any) -> None:
 
 
 def _build_case(uow: UnitOfWork, rule: ScheduledRow, card: Card | None) -> Case:
-    return Case(
-        rule_id=rule.id,
-        workspace_id=rule.workspace_id,
-        project_id=rule.project_id,
-        event=TRIGGER,
-        event_id=uow.new_id(),
-        chain_id=uow.new_id(),
-        depth=0,
-        triggered_by_id=None,
-        card_id=None if card is None else card.id,
-        card_key=None if card is None else card.key,
-        card_title=None if card is None else card.title,
-        values=read_values(uow, rule, rule.workspace_id, card, {} if card is None else card_facts(card)),
-    )
+    case = build_case(rule, rule.workspace_id, SCHEDULE, uow.new_id(), uow.new_id(), card)
+    return with_values(uow, rule, case, card, {} if card is None else card_facts(card))

@@ -8,7 +8,14 @@ from typing import cast, get_args
 
 import attrs
 
-from stellary.contract.automations import LIST_TRIGGERS, AutomationTrigger, TriggerField, TriggerFieldType
+from stellary.contract.automations import (
+    LIST_TRIGGERS,
+    AutomationSchedule,
+    AutomationTrigger,
+    ScheduleToRun,
+    TriggerField,
+    TriggerFieldType,
+)
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, ProjectRef
@@ -23,6 +30,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves, service_of
 
 _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 _FIELD_NAME = re.compile("[a-zA-Z][a-zA-Z0-9_]{0,39}")
+SCHEDULE = "schedule"
 _RESERVED = ("owner_left",)
 """Names that traces use for something else."""
 
@@ -36,16 +44,24 @@ class Trigger:
         summary: A sentence about when the event occurs, for the people who write rules.
         fields: The types of the data that is passed when the trigger is fired, by name. Conditions compare ``amount``
             as ``data.amount``. Default: none.
+        has_card: Whether its events have a card. Default: True.
     """
 
     name: str
     summary: str
     fields: Mapping[str, TriggerFieldType] = attrs.field(factory=dict)
+    has_card: bool = True
 
     @property
     def condition_fields(self) -> Mapping[str, FactType]:
         """The kinds of the fields of the data, by the names that conditions use."""
         return {DATA + name: kind for name, kind in self.fields.items()}
+
+    def with_schedule(self, schedule: AutomationSchedule | ScheduleToRun | None) -> Trigger:
+        """Return the trigger of a rule that has a schedule."""
+        return attrs.evolve(
+            self, has_card=self.name != SCHEDULE or (schedule is not None and schedule.cards is not None)
+        )
 
 
 BUILT_IN = (
@@ -55,7 +71,7 @@ BUILT_IN = (
     Trigger("due_date_reached", "A card on the board becomes due."),
     Trigger("task_status_changed", "The status of a card changes, directly or by a move."),
     Trigger("task_assigned", "A card is assigned, or created with an assignee."),
-    Trigger("schedule", "At the times of the rule's schedule, without a card or for each card of a filter."),
+    Trigger(SCHEDULE, "At the times of the rule's schedule, without a card or for each card of a filter."),
     Trigger("comment_added", "A comment is posted on a card."),
     Trigger("card_archived", "A card is archived."),
     Trigger(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from stellary.contract.wire import invalid
@@ -111,9 +111,11 @@ def find_next(rule: str, zone: tzinfo, start: datetime, after: datetime) -> date
     defaults = {"BYMINUTE": "0"} if "FREQ=HOURLY" in rule else {"BYHOUR": "0", "BYMINUTE": "0"}
     text = ";".join([rule, *(f"{name}={value}" for name, value in defaults.items() if name not in rule)])
     end = after.astimezone(zone).replace(tzinfo=None) + timedelta(days=366 * YEARS)
-    occurrences: Any = rrulestr(text, dtstart=datetime.combine(first_day, time())).replace(until=end)
+    occurrences: Iterable[datetime] = rrulestr(text, dtstart=datetime.combine(first_day, time())).replace(
+        until=end
+    )
     for local in occurrences:
-        occurrence: datetime = local.replace(tzinfo=zone).astimezone(UTC)
+        occurrence = local.replace(tzinfo=zone).astimezone(UTC)
         if occurrence > after:
             return occurrence
     return None
