@@ -60,6 +60,12 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     assert board.card(card).get().column_id == done.id
     # --8<-- [end:work]
 
+    # --8<-- [start:test]
+    trial = board.automations.test(finish, card_id=card.id)
+    # --8<-- [end:test]
+    assert trial.error is None
+    assert trial.actions[1].params["content"].endswith(" has done the last step.")
+
     # --8<-- [start:traces]
     effects: list[str] = []
     for rule in (start_urgent, plan_work, finish):

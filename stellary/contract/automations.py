@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
-from stellary.contract.limits import Items, Length, Name
+from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.paging import Paged
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
@@ -243,6 +243,32 @@ class UpdateAutomation(Request):
 
 
 @request
+class TryAutomation(Request):
+    """The card for which the rule is tried.
+
+    Attributes:
+        card_id: A card of the project; required unless the rule runs without a card.
+    """
+
+    card_id: Id | Unset = UNSET
+
+
+@value
+class AutomationTrial(Value):
+    """The effects that a rule would have on a card now.
+
+    Attributes:
+        matches: Whether the conditions are true for the card as it is, without what an event would have changed.
+        actions: The actions with the card's values and dates, up to the first one that fails.
+        error: Why the rule would fail, or does not run; None if all actions succeed.
+    """
+
+    matches: bool
+    actions: list[AutomationAction]
+    error: str | None
+
+
+@request
 class ToggleAutomation(Request):
     """The state to switch the rule to.
 
@@ -302,6 +328,15 @@ TOGGLE_AUTOMATION = updates(
     returns=Automation,
     policy=PROJECT_MANAGE,
 )
+TRY_AUTOMATION = acts(
+    "automations.test",
+    AutomationRef,
+    "test",
+    summary="Try what a rule would do for a card, without changing anything.",
+    takes=TryAutomation,
+    returns=AutomationTrial,
+    policy=PROJECT_MANAGE,
+)
 LIST_TRACES = lists(
     "automations.traces",
     AutomationRef,
@@ -328,6 +363,7 @@ ENDPOINTS = (
     UPDATE_AUTOMATION,
     DELETE_AUTOMATION,
     TOGGLE_AUTOMATION,
+    TRY_AUTOMATION,
     LIST_TRACES,
     LIST_TRIGGERS,
 )

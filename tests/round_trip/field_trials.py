@@ -417,6 +417,7 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.change_email.email": "is mailed; tests/core/accounts/test_email_changes.py reads the email",
     "auth.change_email.currentPassword": "proves who asks; tests/core/accounts/test_email_changes.py tries a wrong one",
     "auth.change_email.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",
+    "automations.test.cardId": "changes nothing; tests/core/automations/test_trials.py reads what is answered",
     "auth.send_confirmation.action": "is what the link is for; tests/core/accounts/test_confirmations.py uses the link",
     "auth.delete_account.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",
     "auth.confirm_email.token": "names the account; tests/core/accounts/test_email_changes.py reads the new address",

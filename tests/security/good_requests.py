@@ -247,6 +247,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "automations.update": _with_body(name="Praise"),
     "automations.delete": _PLAIN,
     "automations.toggle": _with_body(enabled=False),
+    "automations.test": GoodRequest(lambda permission_world: {"cardId": permission_world.here["cardId"]}),
     "automations.traces": _PLAIN,
     "automations.triggers": _PLAIN,
     "pilotage.state": GoodRequest(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.automations import (CREATE_AUTOMATION, DELETE_AUTOMATION, GET_AUTOMATION, LIST_AUTOMATIONS,
-        LIST_TRACES, LIST_TRIGGERS, TOGGLE_AUTOMATION, UPDATE_AUTOMATION)
+        LIST_TRACES, LIST_TRIGGERS, TOGGLE_AUTOMATION, TRY_AUTOMATION, UPDATE_AUTOMATION)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrigger, ScheduleToRun
+    from stellary.contract.automations import (ActionToRun, Automation, AutomationTrace, AutomationTrial, AutomationTrigger,
+            ScheduleToRun)
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
 
@@ -27,6 +28,7 @@ _LIST_AUTOMATIONS = CallPlan(LIST_AUTOMATIONS)
 _LIST_TRACES = CallPlan(LIST_TRACES)
 _LIST_TRIGGERS = CallPlan(LIST_TRIGGERS)
 _TOGGLE_AUTOMATION = CallPlan(TOGGLE_AUTOMATION)
+_TRY_AUTOMATION = CallPlan(TRY_AUTOMATION)
 _UPDATE_AUTOMATION = CallPlan(UPDATE_AUTOMATION)
 
 
@@ -229,6 +231,31 @@ class Automations(ListHandle[C]):
         """
         payload = _TOGGLE_AUTOMATION.build_payload(enabled=enabled)
         return self._caller.one(_TOGGLE_AUTOMATION, self._extend_path(rule_id=rule), payload)
+
+    @overload
+    def test(self: Automations[Sync], rule: IdLike, /, *, card_id: IdLike | Unset = UNSET) -> AutomationTrial: ...
+    @overload
+    async def test(self: Automations[Async], rule: IdLike, /, *, card_id: IdLike | Unset = UNSET) -> AutomationTrial: ...
+    def test(self, rule: IdLike, /, *, card_id: IdLike | Unset = UNSET) -> AutomationTrial | Awaitable[AutomationTrial]:
+        """Try what a rule would do for a card, without changing anything.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/test``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+
+        Args:
+            rule: The id of the rule, or a value or a handle of one.
+            card_id: A card of the project; required unless the rule runs without a card.
+
+        Returns:
+            The effects that a rule would have on a card now.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRY_AUTOMATION.build_payload(card_id=card_id)
+        return self._caller.one(_TRY_AUTOMATION, self._extend_path(rule_id=rule), payload)
 
     @overload
     def traces(self: Automations[Sync], rule: IdLike, /, *, limit: int | Unset = UNSET,

@@ -42,7 +42,7 @@ from stellary.core.agents import tokens as agent_tokens
 from stellary.core.api.calls import ServiceCall
 from stellary.core.api.uploads import Upload
 from stellary.core.automations import access as automations_access
-from stellary.core.automations import automations, project_files, traces, triggers
+from stellary.core.automations import acting, automations, project_files, traces, triggers
 from stellary.core.board import access as board_access
 from stellary.core.board import actions as board_actions
 from stellary.core.board import (
@@ -140,6 +140,7 @@ _MODULES = (
     undo,
     search,
     stream,
+    acting,
     automations,
     triggers,
     traces,

@@ -16,15 +16,23 @@ import attrs
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stellary.contract.automations import AutomationAction, TraceResult
+from stellary.contract.automations import (
+    TRY_AUTOMATION,
+    AutomationAction,
+    AutomationTrial,
+    TraceResult,
+    TryAutomation,
+)
 from stellary.contract.cards import Card
 from stellary.contract.errors import ApiError, Forbidden, NotFound
-from stellary.contract.refs import WorkspaceRef
+from stellary.contract.fields import replace_fields
+from stellary.contract.refs import AutomationRef, WorkspaceRef
+from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.places import workspace_ref
-from stellary.core.automations import traces
+from stellary.core.automations import access, traces
 from stellary.core.automations.row_types import AutomationRow, EnabledRow
 from stellary.core.automations.rows import list_actions
 from stellary.core.automations.rules import occurrences as rules
@@ -37,12 +45,13 @@ from stellary.core.board.access import read_cards
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.queries.item_names import name_of_item
+from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
-from stellary.core.kernel.unit import Actor, UnitOfWork
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage.action_params import COLUMN_PARAMS
-from stellary.core.pilotage.references import describe_rules, is_broken
+from stellary.core.pilotage.references import NOTHING, describe_rules, is_broken
 
 _log = logging.getLogger("stellary.core")
 
@@ -348,9 +357,7 @@ def _find_problem(
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             ref = workspace_ref(uow, case.workspace_id)
-            for action in list_actions(rule):
-                steps.append(action)
-                _run_action(uow, ref, action, case)
+            _run_actions(uow, ref, rule, case, steps)
             # Called within the savepoint, so that a handler that raises an error rolls back the rule, but not
             # the change that triggered it.
             uow.call_handlers()
@@ -372,16 +379,55 @@ def _find_problem(
     return None
 
 
-def _run_action(uow: UnitOfWork, ref: WorkspaceRef, to_run: AutomationAction, case: Case) -> None:
-    action = actions.find(uow, to_run.type)
-    takes = set(wire_fields(action.takes))
-    params = rules.with_event_ids(to_run.params, takes, case.project_id, case.card_id)
-    for name in COLUMN_PARAMS:
-        if isinstance(ids := params.get(name), list):
-            params[name] = _select_column(uow, case, ids, name)
-    markdown = ("content",) if action.category == "documents.write" else ()
-    params = fill_params(action.takes, params, case.values, uow.now, markdown)
-    actions.run(uow, ref, action.name, params)
+def _run_actions(
+    uow: UnitOfWork, ref: WorkspaceRef, rule: AutomationRow, case: Case, steps: list[AutomationAction]
+) -> None:
+    """Run a rule's actions, noting each with the values of its params."""
+    for to_run in list_actions(rule):
+        steps.append(to_run)
+        action = actions.find(uow, to_run.type)
+        takes = set(wire_fields(action.takes))
+        params = rules.with_event_ids(to_run.params, takes, case.project_id, case.card_id)
+        for name in COLUMN_PARAMS:
+            if isinstance(ids := params.get(name), list):
+                params[name] = _select_column(uow, case, ids, name)
+        markdown = ("content",) if action.category == "documents.write" else ()
+        params = fill_params(action.takes, params, case.values, uow.now, markdown)
+        steps[-1] = replace_fields(to_run, params=params)
+        actions.run(uow, ref, action.name, params)
+
+
+class _Discarded(Exception):
+    """The changes of a trial are undone."""
+
+
+@serves(TRY_AUTOMATION)
+def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) -> AutomationTrial:
+    """Run a rule for a card with the rights of its owner, and undo all changes."""
+    loaded = access.automation(uow, ref)
+    rule, workspace_id = loaded.row, loaded.roles.workspace_id or ""
+    card = None
+    if request.card_id is not UNSET:
+        card = read_cards(uow, {request.card_id}).get(request.card_id)
+        if card is None or card.project_id != rule.project_id:
+            raise unknown("cardId")
+    elif rule.schedule is None or rule.schedule["cards"] is not None:
+        raise invalid(("cardId", "is required, since the rule runs for cards"))
+    facts: Facts = {} if card is None else rules.card_facts(card)
+    case = build_case(rule, workspace_id, rule.trigger, uow.new_id(), uow.new_id(), card)
+    case = with_values(uow, rule, attrs.evolve(case, triggered_by_id=uow.user_id), card, facts)
+    steps, error = list[AutomationAction](), describe_rules(uow, [rule.id]).get(rule.id, NOTHING).problem
+    try:
+        if error is None:
+            cause = Cause(Chain(case.chain_id), rule.owner_id, 1)
+            with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
+                _run_actions(uow, workspace_ref(uow, workspace_id), rule, case, steps)
+                raise _Discarded
+    except _Discarded:
+        pass
+    except ApiError as problem:
+        error = problem.message
+    return AutomationTrial(matches=is_satisfied(rule.conditions, facts), actions=steps, error=error)
 
 
 def _select_column(uow: UnitOfWork, case: Case, ids: Collection[str], name: str) -> str:

@@ -83,7 +83,7 @@ def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) 
     if request.cards is not None:
         filters = dict(request.cards)
         for name, kind in _KINDS.items():
-            if isinstance(filters.get(name), str):
+            if isinstance(filters.get(name), str) and filters[name] not in ("any", "me"):
                 filters[name] = candidates.resolve(kind, filters[name], f"{path}.cards.{name}")
         try:
             parsed = load(ListCards, filters)
@@ -91,8 +91,11 @@ def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) 
             raise invalid(
                 *((f"{path}.cards.{problem.field}", problem.message) for problem in error.details)
             ) from None
-        if filters.keys() & {"limit", "cursor"}:
-            raise invalid((f"{path}.cards", "has no limit and no cursor: the rule runs for all cards"))
+        for name in ("limit", "cursor", "fields", "sort", "filter"):
+            if name in filters:
+                raise invalid(
+                    (f"{path}.cards.{name}", "is not accepted: the rule runs for all matching cards")
+                )
         for text in parsed.custom_field or ():
             field_id = text.partition(":")[0]
             if field_id not in candidates.fields:

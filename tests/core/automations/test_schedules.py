@@ -157,7 +157,11 @@ def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, cloc
         ),
         ({"schedule": {"rule": "FREQ=DAILY", "timeZone": "Mars/Base"}}, "schedule.timeZone must be the name"),
         ({"schedule": {"rule": "FREQ=DAILY", "cards": {"colour": 1}}}, "schedule.cards.colour"),
-        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"limit": 5}}}, "schedule.cards has no limit"),
+        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"limit": 5}}}, "schedule.cards.limit is not accepted"),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "due < +3d"}}},
+            "schedule.cards.filter is not",
+        ),
         (
             {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "Nowhere"}}},
             "schedule.cards.columnId must be",
