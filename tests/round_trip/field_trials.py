@@ -194,6 +194,9 @@ def _device_of_login(conversation: Conversation) -> object:
 
 
 TRIALS: Mapping[str, FieldTrial] = {
+    "model_usage.set_key.provider": FieldTrial(
+        "openai", read=lambda c: c.ask("model_usage.get", method="GET")["ownKeys"], expected=["openai"]
+    ),
     "checklist.add.checked": FieldTrial(True, read=_is_step_done),
     "checklist.update.checked": FieldTrial(True, read=_is_step_done),
     "auth.register.email": FieldTrial("trip@example.com", read=lambda c: c.answer["user"]["email"]),
@@ -417,6 +420,7 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.change_email.email": "is mailed; tests/core/accounts/test_email_changes.py reads the email",
     "auth.change_email.currentPassword": "proves who asks; tests/core/accounts/test_email_changes.py tries a wrong one",
     "auth.change_email.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",
+    "model_usage.set_key.secret": "is never returned; tests/core/agents/test_model_costs.py calls a provider with it",
     "automations.test.cardId": "changes nothing; tests/core/automations/test_trials.py reads what is answered",
     "auth.send_confirmation.action": "is what the link is for; tests/core/accounts/test_confirmations.py uses the link",
     "auth.delete_account.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
+from sqlalchemy import insert, select
 
 from stellary.contract.naming import whole, wire_fields
+from stellary.core import NOBODY
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 from tests.support.core_parts import SERVICES, Identity, link_identity
+from tests.support.tables import model_usage, workspaces
 from tests.support.world import PASSWORD
 
 PAGING = ("limit", "cursor")
@@ -75,12 +79,21 @@ def _queue_deliveries(conversation: Conversation) -> None:
         conversation.ask("projects.update", {"description": description})
 
 
+def _record_usage(conversation: Conversation) -> None:
+    with conversation.permission_world.core.begin(NOBODY) as uow:
+        id = uow.connection.scalars(select(workspaces.c.id).where(workspaces.c.slug == "eng")).one()
+        row = {"workspace_id": id, "day": uow.now - timedelta(days=9)}
+        usage = {"calls": 1, "input_tokens": 1, "output_tokens": 1, "seconds": 1.0}
+        uow.connection.execute(insert(model_usage), row | usage | {"purpose": "draft", "model": "x:y"})
+
+
 def _submit_again(conversation: Conversation) -> None:
     conversation.ask("documents.update", {"title": TEXT})
     conversation.ask("documents.submit_review")
 
 
 BEFORE_FILTERING: Mapping[str, Callable[[Conversation], object]] = {
+    "model_usage.get.days": _record_usage,
     "notifications.list.unreadOnly": repeat("notifications.read"),
     "documents.list.topLevel": repeat("documents.create"),
     "webhooks.deliveries.status": _queue_deliveries,
@@ -105,9 +118,21 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "relations.list": repeat("relations.create"),
     "webhooks.deliveries": _queue_deliveries,
 }
+VALUES_OF_CARDS: Mapping[str, Callable[[PermissionWorld], Any]] = {
+    "createdBefore": lambda permission_world: "-1d",
+    "customField": lambda permission_world: [f"{permission_world.here['fieldId']}:{TEXT}"],
+    "fields": lambda permission_world: "id,title",
+    "filter": lambda permission_world: "status = done",
+    "labelId": lambda permission_world: permission_world.here["labelId"],
+    "projectId": lambda permission_world: permission_world.beside["projectId"],
+    "sort": lambda permission_world: "-createdAt",
+}
 VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
-    "cards.list.customField": lambda permission_world: [f"{permission_world.here['fieldId']}:{TEXT}"],
-    "cards.list.labelId": lambda permission_world: permission_world.here["labelId"],
+    **{
+        f"cards.{name}.{parameter}": value
+        for name in ("list", "list_in_workspace", "list_all")
+        for parameter, value in VALUES_OF_CARDS.items()
+    },
     "documents.list.authorId": lambda permission_world: permission_world.here["userId"],
     "documents.list.projectId": lambda permission_world: permission_world.beside["projectId"],
     "projects.activity.actorId": lambda permission_world: permission_world.here["userId"],

@@ -34,6 +34,7 @@ REFERENCES = {
     "organizations.activity": {"actorId": "userId"},
     "search.query": {"projectId": "projectId"},
     "trash.list": {"projectId": "projectId"},
+    "automations.test": {"cardId": "cardId"},
     "cards.create": _CARD,
     "cards.update": _CHANGE,
     "cards.create_many": {
@@ -83,7 +84,10 @@ EVERYWHERE = {"cards.list_all"}
 
 def choose_personas(row: Row) -> tuple[str, str]:
     """Return two personas that may call an endpoint: an owner, and one with just the required role."""
-    return ("OO", {"pil_write": "PO", "ws_admin": "WA", "org_admin": "OA"}.get(row.role, "WM"))
+    return (
+        "OO",
+        {"pil_write": "PO", "ws_admin": "WA", "org_admin": "OA", "proj_manage": "PM"}.get(row.role, "WM"),
+    )
 
 
 CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]
