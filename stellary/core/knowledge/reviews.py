@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, insert, literal, literal_column, select
+from sqlalchemy import ColumnElement, Select, insert, literal, literal_column, or_, select
 
 from stellary.contract.documents import (
     REVIEW_DOCUMENT,
@@ -16,6 +16,8 @@ from stellary.contract.fields import convert, replace_fields
 from stellary.contract.refs import DocumentRef
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import reviewed_by
+from stellary.core.board.access import IN_PROJECT
+from stellary.core.board.visibility import sees_project
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
@@ -110,4 +112,8 @@ def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
         documents.c.status == literal_column("'pending_review'"),
         documents.c.author_id != user_id,
         documents.c.workspace_id.in_(reviewed_by(user_id)),
+        or_(
+            documents.c.project_id.is_(None),
+            documents.c.project_id.in_(select(IN_PROJECT).where(sees_project(user_id))),
+        ),
     )

@@ -68,6 +68,9 @@ def test_work_has_what_waits_for_a_reviewer_and_for_who_started_a_mission(board:
     board.join(writer, reader)
     document = world.ask(writer, "POST", f"{board.flat}/documents", {"title": "Plan"})
     world.ask(writer, "POST", f"{board.flat}/documents/{document['id']}/submit-review")
+    context = {"contextType": "project", "contextId": board.project["id"]}
+    brief = world.ask(writer, "POST", f"{board.flat}/documents", {"title": "Brief", **context})
+    world.ask(writer, "POST", f"{board.flat}/documents/{brief['id']}/submit-review")
     own = world.ask(ann, "POST", f"{board.flat}/documents", {"title": "Own"})
     world.ask(ann, "POST", f"{board.flat}/documents/{own['id']}/submit-review")
     card = board.card("Write")
@@ -87,14 +90,17 @@ def test_work_has_what_waits_for_a_reviewer_and_for_who_started_a_mission(board:
     ask(board, "POST", path, {"cardId": card["id"], "prompt": "Move this card to Done"})
     world.core.work.run_due()
     waiting = read_work(board)["waiting"]
-    assert [(item["kind"], item["id"]) for item in waiting[:2]] == [
+    assert [(item["kind"], item["id"]) for item in waiting[:3]] == [
         ("document", document["id"]),
+        ("document", brief["id"]),
         ("action", suggested["id"]),
     ]
-    assert [item["kind"] for item in waiting[2:]] == ["proposal"]
+    assert [item["kind"] for item in waiting[3:]] == ["proposal"]
     assert {item["workspaceId"] for item in waiting} == {board.workspace.id}
     assert read_work(board, reader)["waiting"] == []
-    world.ask(ann, "POST", f"{board.flat}/documents/{document['id']}/review", {"status": "approved"})
+    for reviewed in (document, brief):
+        path = f"{board.flat}/documents/{reviewed['id']}/review"
+        world.ask(ann, "POST", path, {"status": "approved"})
     ask(board, "POST", f"{board.flat}/pilotage/actions/{suggested['id']}/review", {"approved": False})
     assert [item["kind"] for item in read_work(board)["waiting"]] == ["proposal"]
     ask(board, "DELETE", board.flat)
