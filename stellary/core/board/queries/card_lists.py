@@ -290,9 +290,9 @@ def load_cards_by_ids(uow: UnitOfWork, ids: Sequence[str]) -> LoadedCards:
     """
     rows = uow.connection.execute(_OF_PROJECTS, {"_ids": list(ids)}) if ids else ()
     rows_by_id = {row.id: row for row in rows}
-    found = [rows_by_id[id] for id in ids if id in rows_by_id]
-    listed = [ListedCard(row[2:], row.key) for row in found]
-    return LoadedCards([row.position for row in found], listed)
+    ordered = [rows_by_id[id] for id in ids if id in rows_by_id]
+    listed = [ListedCard(row[2:], row.key) for row in ordered]
+    return LoadedCards([row.position for row in ordered], listed)
 
 
 def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], CardList]) -> CardList:
