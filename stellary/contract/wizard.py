@@ -43,7 +43,7 @@ QuestionFormat = Literal["text", "single_choice", "multi_choice", "number", "dat
 RoadmapOperationType = Literal["add", "rename", "move", "remove", "split", "set_dates", "undo"]
 PartId = Annotated[str, Length(1, 40)]
 PartName = Annotated[str, Length(1, 500)]
-Day = Annotated[int, Range(0, DAYS_MAX)]
+PlanDay = Annotated[int, Range(0, DAYS_MAX)]
 
 
 @value
@@ -278,8 +278,8 @@ class RoadmapOperation(Request):
     position: Annotated[int, Range(0, 500)] | Unset = UNSET
     name: PartName | Unset = UNSET
     part_ids: Annotated[list[PartId], Items(1, 500)] | Unset = UNSET
-    start_day: Day | Unset = UNSET
-    end_day: Day | Unset = UNSET
+    start_day: PlanDay | Unset = UNSET
+    end_day: PlanDay | Unset = UNSET
 
 
 @request
