@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.cards import BULK_MAX, CardStatus, CreateCard, ListCards, Priority, Title, UpdateCard
+from stellary.contract.cards import (
+    BULK_MAX,
+    CardStatus,
+    CreateCard,
+    FieldFilters,
+    MainCardFilters,
+    Priority,
+    Title,
+    UpdateCard,
+)
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.columns import Column
 from stellary.contract.comments import CreateComment
@@ -57,7 +66,7 @@ class CardParams(Request):
 
 
 @request
-class ListCardsParams(ListCards):
+class ListCardsParams(MainCardFilters):
     """A project, and filters for its cards.
 
     Attributes:
@@ -68,6 +77,14 @@ class ListCardsParams(ListCards):
 
     project_id: IdOrName
     column: IdOrName | Unset = UNSET
+    # One value each: ``filter`` expresses several.
+    column_id: Id | Unset = UNSET
+    scope_id: Id | Unset = UNSET
+    assignee_id: Id | Unset | None = UNSET
+    label_id: Id | Unset | None = UNSET
+    priority: Priority | Unset | None = UNSET
+    status: CardStatus | Unset = UNSET
+    custom_field: FieldFilters | Unset = UNSET
 
 
 @request

@@ -37,6 +37,8 @@ FieldFilter = Annotated[
     str, Pattern(r"[0-9a-f]{24}:[^\0]{0,5000}", "must be the id of a custom field, a colon, and a value")
 ]
 
+FieldFilters = Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)]
+
 
 @value
 class Card(Value):
@@ -100,8 +102,8 @@ class PriorityCounts(Value):
 
 
 @request
-class CardFilters(Paged):
-    """Filters for a list of cards: only cards that match all of them.
+class MainCardFilters(Paged):
+    """The filters of cards that tools have too: ``filter`` expresses all others.
 
     Attributes:
         column_id, scope_id: Only cards in this column or scope.
@@ -113,15 +115,9 @@ class CardFilters(Paged):
         archived: True for archived cards only, false for unarchived cards only. Default: both.
         due_before: Only cards due before this time. Cards without a due date are excluded.
         due_after: Only cards due at this time or later. Cards without a due date are excluded.
-        created_before, completed_before: Only cards that were created or completed before this time.
-        created_after, completed_after: Only cards that were created or completed at this time or later.
-        updated_since: Only cards changed at this time or later.
-        checklist: Only cards with unfinished items, with finished items only, without items, or with any.
-        blocked: True for cards that an unfinished card blocks only, false for all others.
         q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+        updated_since: Only cards changed at this time or later.
         filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
-        sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
-        fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all.
     """
 
     column_id: IdFilter | Unset = UNSET
@@ -135,13 +131,28 @@ class CardFilters(Paged):
     due_after: DayFilter | Unset = UNSET
     q: Annotated[str, Length(1, 200)] | Unset = UNSET
     updated_since: DayFilter | Unset = UNSET
+    filter: Filter | Unset = UNSET
+
+
+@request
+class CardFilters(MainCardFilters):
+    """Filters for a list of cards: only cards that match all of them.
+
+    Attributes:
+        created_before, completed_before: Only cards that were created or completed before this time.
+        created_after, completed_after: Only cards that were created or completed at this time or later.
+        checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+        blocked: True for cards that an unfinished card blocks only, false for all others.
+        sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+        fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all.
+    """
+
     created_before: DayFilter | Unset = UNSET
     created_after: DayFilter | Unset = UNSET
     completed_before: DayFilter | Unset = UNSET
     completed_after: DayFilter | Unset = UNSET
     checklist: ChecklistState | Unset = UNSET
     blocked: bool | Unset = UNSET
-    filter: Filter | Unset = UNSET
     sort: Annotated[str, Length(1, 100)] | Unset = UNSET
     fields: Annotated[str, Length(1, 500)] | Unset = UNSET
 
@@ -158,7 +169,7 @@ class ListCards(CardFilters):
             has it among its selected options. With nothing after the colon: only cards without a value in this field.
     """
 
-    custom_field: Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)] | Unset = UNSET
+    custom_field: FieldFilters | Unset = UNSET
 
 
 @request

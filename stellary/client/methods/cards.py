@@ -44,13 +44,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
@@ -59,26 +58,24 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -97,13 +94,13 @@ class CardsMethods(ListHandle[C]):
             due_after: Only cards due at this time or later. Cards without a due date are excluded.
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
             completed_after: Only cards that were created or completed at this time or later.
             checklist: Only cards with unfinished items, with finished items only, without items, or with any.
             blocked: True for cards that an unfinished card blocks only, false for all others.
-            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
             fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
             custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or has it among its selected options. With nothing after the colon: only cards without a value in this field.
@@ -120,9 +117,9 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, created_before=created_before, created_after=created_after,
-                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
-                filter=filter, sort=sort, fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
+                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
+                fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.list(_LIST_CARDS, self._path_params, payload)
 
     @overload
@@ -133,13 +130,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
     def iterate(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
@@ -148,13 +144,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
     def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -162,13 +157,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
         """Iterate over all rows: list all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -187,13 +181,13 @@ class CardsMethods(ListHandle[C]):
             due_after: Only cards due at this time or later. Cards without a due date are excluded.
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
             completed_after: Only cards that were created or completed at this time or later.
             checklist: Only cards with unfinished items, with finished items only, without items, or with any.
             blocked: True for cards that an unfinished card blocks only, false for all others.
-            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
             fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
             custom_field: ``<fieldId>:<value>``; can be repeated up to 10 times. Only cards whose field has this value, or has it among its selected options. With nothing after the colon: only cards without a value in this field.
@@ -210,9 +204,9 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, created_before=created_before, created_after=created_after,
-                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
-                filter=filter, sort=sort, fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
+                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
+                fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_CARDS, self._path_params, payload)
 
     @overload
@@ -430,13 +424,12 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
-            cursor: str | Unset = UNSET) -> Page[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
@@ -445,26 +438,24 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
-            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            limit: int = 100, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
             completed_after: date | str | Unset = UNSET,
             checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            filter: str | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
-            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List the cards of all projects that you see, in all workspaces.
 
         Cards of archived projects are left out. The cards of each project are in order of creation, unless ``sort`` is given, for which the
@@ -483,13 +474,13 @@ class AllCards(ListHandle[C]):
             due_after: Only cards due at this time or later. Cards without a due date are excluded.
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
             completed_after: Only cards that were created or completed at this time or later.
             checklist: Only cards with unfinished items, with finished items only, without items, or with any.
             blocked: True for cards that an unfinished card blocks only, false for all others.
-            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
             sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
             fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
             project_id: Only cards of this project.
@@ -505,9 +496,9 @@ class AllCards(ListHandle[C]):
         """
         payload = self._list_plan.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, created_before=created_before, created_after=created_after,
-                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked,
-                filter=filter, sort=sort, fields=fields, project_id=project_id, limit=limit, cursor=cursor)
+                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
+                fields=fields, project_id=project_id, limit=limit, cursor=cursor)
         return self._caller.list(self._list_plan, self._path_params, payload)
 
 

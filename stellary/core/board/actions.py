@@ -118,21 +118,16 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
     ids: dict[str, object] = {}
     if params.column is not UNSET:
         ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
-    filters: dict[str, object] = {"assignee_id": params.assignee_id, "label_id": params.label_id}
-    for name, value in filters.items():
-        if value is not UNSET:
-            values = value if isinstance(value, list) else [value]
-            ids_of_filter = [_find_filter(uow, project, name, item) for item in values]
-            ids[name] = ids_of_filter[0] if len(ids_of_filter) == 1 else ids_of_filter
+    for name, name_or_id in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
+        if name_or_id == "none":
+            ids[name] = None
+        elif isinstance(name_or_id, str):
+            ids[name] = _find_filter(uow, project, name, name_or_id)
     return listing.list_cards(uow, project, convert(ListCards, params, **ids))
 
 
-def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: object) -> str | None:
+def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str) -> str:
     """Return the id of the person or the label by which cards are filtered."""
-    if not isinstance(name_or_id, str) or name_or_id == "none":
-        return None
-    if name_or_id in ("any", "me"):
-        return name_or_id
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
         return resolve_names.resolve_assignee(uow, workspace_id, name_or_id, "assigneeId")
