@@ -21,6 +21,7 @@ _KEY = "a key is a secret; the usage names the providers that have one"
 _PARTS = "a part of an import; the import is recorded once it is complete"
 
 NOT_RECORDED: Final[Mapping[str, str]] = {
+    "automations.test": "changes nothing",
     "auth.register": _ACCOUNT,
     "auth.login": _ACCOUNT,
     "auth.update_me": _ACCOUNT,

@@ -23,10 +23,10 @@ from stellary.contract.automations import (
     TraceResult,
     TryAutomation,
 )
-from stellary.contract.cards import Card
+from stellary.contract.cards import GET_CARD, Card
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.fields import replace_fields
-from stellary.contract.refs import AutomationRef, WorkspaceRef
+from stellary.contract.refs import AutomationRef, CardRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import people
@@ -41,6 +41,7 @@ from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.rules.values import LOOKED_UP, fill_params, find_names, to_values
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
+from stellary.core.board import access as board_access
 from stellary.core.board.access import read_cards
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.order.locks import uses_row_locks
@@ -408,9 +409,11 @@ def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) 
     rule, workspace_id = loaded.row, loaded.roles.workspace_id or ""
     card = None
     if request.card_id is not UNSET:
-        card = read_cards(uow, {request.card_id}).get(request.card_id)
-        if card is None or card.project_id != rule.project_id:
-            raise unknown("cardId")
+        try:
+            with uow.checking(GET_CARD.policy):
+                card = board_access.card(uow, ref.parent(ProjectRef).child(CardRef, request.card_id)).card
+        except NotFound:
+            raise unknown("cardId") from None
     elif rule.schedule is None or rule.schedule["cards"] is not None:
         raise invalid(("cardId", "is required, since the rule runs for cards"))
     facts: Facts = {} if card is None else rules.card_facts(card)

@@ -146,6 +146,7 @@ def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, cloc
         ),
         ({"schedule": {"rule": "FREQ=DAILY;COUNT=3"}}, "cannot have: 'COUNT=3'"),
         ({"schedule": {"rule": "FREQ=HOURLY;BYMINUTE=0,30"}}, "cannot have: 'BYMINUTE=0,30'"),
+        ({"schedule": {"rule": "FREQ=WEEKLY;BYDAY=MU"}}, "schedule.rule must have days such as MO"),
         ({"schedule": {"rule": "BYHOUR=3"}}, "schedule.rule must have FREQ"),
         (
             {"schedule": {"rule": "FREQ=YEARLY;INTERVAL=99;BYDAY=5SU"}},

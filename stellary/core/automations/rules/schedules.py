@@ -14,23 +14,18 @@ YEARS: Final = 10
 """A rule that does not occur for so long is refused."""
 _LONGEST: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 """The most days that each month has."""
-_DAY: Final = "(?:MO|TU|WE|TH|FR|SA|SU)"
-_MONTHDAY: Final = r"-?(?:[1-9]|[12]\d|3[01])"
-_HOUR: Final = r"(?:1?\d|2[0-3])"
 _PARTS: Final = {
-    name: re.compile(pattern)
-    for name, pattern in {
-        "FREQ": "HOURLY|DAILY|WEEKLY|MONTHLY|YEARLY",
-        "INTERVAL": r"[1-9]\d?",
-        "BYDAY": rf"(?:[+-]?[1-5])?{_DAY}(?:,(?:[+-]?[1-5])?{_DAY}){{0,6}}",
-        "BYMONTHDAY": rf"{_MONTHDAY}(?:,{_MONTHDAY}){{0,30}}",
-        "BYMONTH": r"(?:1[0-2]|[1-9])(?:,(?:1[0-2]|[1-9])){0,11}",
-        "BYHOUR": rf"{_HOUR}(?:,{_HOUR}){{0,23}}",
-        "BYMINUTE": r"[1-5]?\d",
-        "BYSETPOS": r"-?[1-9]\d?",
-        "WKST": "MO|SU",
-    }.items()
+    "FREQ": re.compile("HOURLY|DAILY|WEEKLY|MONTHLY|YEARLY"),
+    "INTERVAL": re.compile(r"[1-9]\d?"),
+    "BYDAY": re.compile("(?:[+-]?[1-5])?[MTWFS][OUEHRA](?:,(?:[+-]?[1-5])?[MTWFS][OUEHRA]){0,6}"),
+    "BYMONTHDAY": re.compile(r"-?(?:[1-9]|[12]\d|3[01])(?:,-?(?:[1-9]|[12]\d|3[01])){0,30}"),
+    "BYMONTH": re.compile("(?:1[0-2]|[1-9])(?:,(?:1[0-2]|[1-9])){0,11}"),
+    "BYHOUR": re.compile(r"(?:1?\d|2[0-3])(?:,(?:1?\d|2[0-3])){0,23}"),
+    "BYMINUTE": re.compile(r"[1-5]?\d"),
+    "BYSETPOS": re.compile(r"-?[1-9]\d?"),
+    "WKST": re.compile("MO|SU"),
 }
+_DAYS: Final = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
 
 
 def check_rule(rule: str, path: str) -> None:
@@ -60,6 +55,8 @@ def _find_problem(parts: Mapping[str, str]) -> str | None:
     is_monthly = parts["FREQ"] in ("MONTHLY", "YEARLY")
     days, month_days = parts.get("BYDAY", ""), parts.get("BYMONTHDAY", "")
     longest = max(_LONGEST[int(month)] for month in parts.get("BYMONTH", "1").split(","))
+    if not {day[-2:] for day in days.split(",") if day} <= _DAYS:
+        return "must have days such as MO and FR in BYDAY"
     if "INTERVAL" in parts and (parts["FREQ"] == "HOURLY" or "BYMONTH" in parts):
         return "cannot have INTERVAL with FREQ=HOURLY or BYMONTH"
     if not is_monthly and (month_days or re.search(r"\d", days)):
