@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from stellary.contract.automations import AutomationSchedule, ScheduleToRun
 from stellary.contract.cards import Card, ListCards
@@ -55,7 +55,11 @@ _RULES = select(automations, _WORKSPACE_ID.label("workspace_id")).where(
 )
 _DUE = Query(
     ScheduledRow,
-    _RULES.where(automations.c.next_run_at <= bindparam("_now"))
+    # A rule that was armed later than now was advanced by a clock that was ahead.
+    _RULES.where(
+        automations.c.next_run_at.is_not(None),
+        or_(automations.c.next_run_at <= bindparam("_now"), automations.c.armed_at > bindparam("_now")),
+    )
     .order_by(automations.c.next_run_at, automations.c.id)
     .limit(BATCH_SIZE),
 )
@@ -135,13 +139,13 @@ def check(uow: UnitOfWork, _: object) -> None:
     for row in rows:
         due_at = row.next_run_at or uow.now
         try:
-            next_run_at = find_next_run(to_schedule(row), uow.now, due_at)
+            next_run_at = find_next_run(to_schedule(row), uow.now, min(due_at, uow.now))
         except Invalid:
             # The server no longer knows the time zone, or the rule does not occur again.
             next_run_at = None
-        advanced.append({"_id": row.id, "next_run_at": next_run_at})
+        advanced.append({"_id": row.id, "next_run_at": next_run_at, "armed_at": uow.now})
         # A time at which the rule was disabled has not been missed.
-        if row.armed_at < due_at:
+        if row.armed_at < due_at <= uow.now:
             payloads.append({"ruleId": row.id, "cursor": None, "lastNumber": None})
     if advanced:
         uow.connection.execute(_ADVANCE, advanced)

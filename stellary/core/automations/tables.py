@@ -34,7 +34,7 @@ automations = Table(
     Column("next_run_at", UtcDateTime),
     Column("enabled", Boolean, nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
-    # The rule reacts to due dates after this time only.
+    # The rule reacts to due dates, and runs at times of its schedule, after this time only.
     Column("armed_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

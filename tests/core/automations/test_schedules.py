@@ -100,6 +100,18 @@ def test_times_at_which_the_rule_was_disabled_are_not_missed(automation_api, clo
     assert automation_api.results(rule) == ["success"]
 
 
+def test_clock_that_was_ahead_delays_no_rule(automation_api, clock, work):
+    rule = create_rule(automation_api, NEW_CARD)
+    pass_time(clock, work, days=300)
+    clock.advance(timedelta(days=-300))
+    work.begin()
+    work.run_due()
+    assert automation_api.rule_now(rule)["nextRunAt"] == "2026-03-02T11:00:00Z"
+    assert automation_api.results(rule) == ["success"]
+    pass_time(clock, work, hours=1)
+    assert automation_api.results(rule) == ["success", "success"]
+
+
 def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, clock, work, monkeypatch):
     monkeypatch.setattr(scheduling, "PAGE", 2)
     cards = [automation_api.card(f"Card {number}", priority="high") for number in range(5)]
