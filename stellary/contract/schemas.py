@@ -75,7 +75,7 @@ class Schemas:
         if description := documentation(cls)[1].get(field.name):
             schema["description"] = in_wire_words(cls, description)
         if field.default is not attrs.NOTHING and field.default is not UNSET:
-            schema["default"] = field.default
+            schema["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
         return schema
 
     def _single(self, kind: Any) -> Schema:
