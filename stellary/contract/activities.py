@@ -24,6 +24,7 @@ ActivityType = Literal[
     "card_assigned",
     "comment_added",
     "member_added",
+    "member_updated",
     "member_removed",
     "comment_updated",
     "comment_deleted",

@@ -9,12 +9,10 @@ from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
 from stellary.contract.limits import Length
 from stellary.contract.paging import Paged
 from stellary.contract.policies import (
-    BOARD_AUTHOR,
     BOARD_READ,
-    BOARD_WRITE,
-    DOCUMENT_AUTHOR,
+    COMMENT_AUTHOR,
+    COMMENT_WRITE,
     DOCUMENT_READ,
-    DOCUMENT_WRITE,
 )
 from stellary.contract.refs import CardRef, CommentRef, DocumentCommentRef, DocumentRef
 from stellary.contract.unset import UNSET, Unset
@@ -98,7 +96,7 @@ CREATE_COMMENT = creates(
     summary="Post a comment on a card.",
     takes=CreateComment,
     returns=Comment,
-    policy=BOARD_WRITE,
+    policy=COMMENT_WRITE,
 )
 UPDATE_COMMENT = updates(
     "comments.update",
@@ -106,14 +104,14 @@ UPDATE_COMMENT = updates(
     summary="Update a comment.",
     takes=UpdateComment,
     returns=Comment,
-    policy=BOARD_AUTHOR,
+    policy=COMMENT_AUTHOR,
 )
 DELETE_COMMENT = deletes(
     "comments.delete",
     CommentRef,
     summary="Delete a comment.",
     returns=Ok,
-    policy=BOARD_AUTHOR,
+    policy=COMMENT_AUTHOR,
 )
 LIST_DOCUMENT_COMMENTS = lists(
     "document_comments.list",
@@ -131,7 +129,7 @@ CREATE_DOCUMENT_COMMENT = creates(
     summary="Post a comment on a document.",
     takes=CreateComment,
     returns=DocumentComment,
-    policy=DOCUMENT_WRITE,
+    policy=COMMENT_WRITE,
 )
 UPDATE_DOCUMENT_COMMENT = updates(
     "document_comments.update",
@@ -139,14 +137,14 @@ UPDATE_DOCUMENT_COMMENT = updates(
     summary="Update a comment on a document.",
     takes=UpdateComment,
     returns=DocumentComment,
-    policy=DOCUMENT_AUTHOR,
+    policy=COMMENT_AUTHOR,
 )
 DELETE_DOCUMENT_COMMENT = deletes(
     "document_comments.delete",
     DocumentCommentRef,
     summary="Delete a comment on a document.",
     returns=Ok,
-    policy=DOCUMENT_AUTHOR,
+    policy=COMMENT_AUTHOR,
 )
 
 ENDPOINTS = (

@@ -15,6 +15,7 @@ import attrs
 
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref
+from stellary.contract.roles import ProjectRole
 from stellary.contract.streaming import Stream
 from stellary.contract.wire import Request, Value, request, value
 
@@ -105,16 +106,22 @@ AgentRule = Literal["-", "r", "w", "w0"]
 
 @attrs.frozen
 class Policy:
-    """The callers that may use an endpoint, by role, token and agent."""
+    """The callers that may use an endpoint, by role, token and agent.
+
+    Attributes:
+        project: The least role in the project of the item, beside ``role``; None if the item is in no project.
+    """
 
     role: Role
     token: TokenRule
     agent: AgentRule = "-"
+    project: ProjectRole | None = None
 
     def describe(self) -> str:
         """Return the sentence that says who may use the endpoint."""
         token = _TOKENS.get(self.token, f"; API tokens need the scope `{self.token}`")
-        return f"Permitted for {ROLES[self.role]}{token}."
+        project = f"; in a project, with the role {self.project} or a higher one" if self.project else ""
+        return f"Permitted for {ROLES[self.role]}{project}{token}."
 
 
 _NO_OWNER = "without a caller, nobody owns the key"

@@ -13,6 +13,7 @@ from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
+from stellary.contract.roles import OthersRole, ProjectRole
 from stellary.contract.scopes import ScopeView, ViewType
 from stellary.contract.wire import Value, value
 
@@ -33,6 +34,13 @@ class FilePerson(Value):
 
 
 @value
+class FileMember(FilePerson):
+    """A member of the project, with the role in it."""
+
+    role: ProjectRole
+
+
+@value
 class FileProject(Value):
     """The project itself.
 
@@ -45,6 +53,7 @@ class FileProject(Value):
     key: str
     archived: bool
     last_number: int
+    member_role: OthersRole
 
 
 @value
@@ -257,7 +266,7 @@ class ProjectFile(Value):
     labels: list[FileLabel]
     custom_fields: list[FileCustomField]
     cards: list[FileCard]
-    members: list[FilePerson]
+    members: list[FileMember]
     documents: list[FileDocument]
     automations: list[FileAutomation]
 

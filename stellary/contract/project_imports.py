@@ -21,6 +21,7 @@ from stellary.contract.projects import Project, ProjectDescription, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
+from stellary.contract.roles import OthersRole, ProjectRole
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -61,8 +62,11 @@ class ImportedPerson(Request):
 class ImportedMember(ImportedPerson):
     """A member of the project.
 
-    Becomes a member here if the e-mail address belongs to a user with access to the workspace.
+    Becomes a member here if the e-mail address belongs to a user with access to the workspace. The importer becomes a
+    manager, whatever the role.
     """
+
+    role: ProjectRole = "manager"
 
 
 @request
@@ -75,6 +79,7 @@ class ImportedProject(Request):
         key: Kept if no other project of the workspace uses it; otherwise a key is derived from the name.
         archived: Whether to create the project archived.
         last_number: Cards created later get higher numbers than this.
+        member_role: The role of the members of the workspace who are not members of the project.
     """
 
     tolerant: ClassVar[bool] = True
@@ -84,6 +89,7 @@ class ImportedProject(Request):
     key: ProjectKey | Unset = UNSET
     archived: bool = False
     last_number: Annotated[int, Range(0, 2_000_000_000)] = 0
+    member_role: OthersRole = "editor"
 
 
 @request

@@ -12,8 +12,15 @@ from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updat
 from stellary.contract.labels import Label
 from stellary.contract.limits import EmailAddress, Length, Name, Pattern
 from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_READ, BOARD_WRITE, PROJECT_DELETE, PROJECT_MANAGE
+from stellary.contract.policies import (
+    BOARD_READ,
+    BOARD_WRITE,
+    PROJECT_CREATE,
+    PROJECT_DELETE,
+    PROJECT_MANAGE,
+)
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, WorkspaceRef
+from stellary.contract.roles import OthersRole, ProjectRole
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -31,6 +38,7 @@ class Project(Value):
     Attributes:
         key: The prefix of its cards' keys; unique in the workspace.
         archived: Whether the project is archived. An archived project and its contents can still be read.
+        member_role: The role of the members of the workspace who are not members of the project.
     """
 
     id: str
@@ -42,6 +50,7 @@ class Project(Value):
     member_count: int
     created_at: datetime
     updated_at: datetime
+    member_role: OthersRole = "editor"
 
 
 @value
@@ -77,12 +86,15 @@ class ProjectMember(Value):
 
     Attributes:
         created_at: When the user became a member.
+        role: What the member may do: ``viewer`` reads, ``commenter`` comments, ``editor`` writes, and ``manager`` also
+            changes members and automations, and deletes the project.
     """
 
     user_id: str
     email: str
     name: str
     created_at: datetime
+    role: ProjectRole = "manager"
 
 
 @value
@@ -139,12 +151,14 @@ class CreateProject(Request):
         description: At most 5000 characters.
         key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
         template_id: The template whose columns and labels the project starts with.
+        member_role: The role of the members of the workspace who are not members of the project.
     """
 
     name: Name
     description: ProjectDescription | Unset | None = UNSET
     key: ProjectKey | Unset = UNSET
     template_id: TemplateId = "simple"
+    member_role: OthersRole = "editor"
 
 
 @request
@@ -155,18 +169,29 @@ class UpdateProject(Request):
         name: 1-100 characters.
         description: At most 5000 characters; ``None`` clears it.
         archived: True archives the project, false restores it.
+        member_role: The role of the members of the workspace who are not members of the project. Only managers of the
+            project can change it.
     """
 
     name: Name | Unset = UNSET
     description: ProjectDescription | Unset | None = UNSET
     archived: bool | Unset = UNSET
+    member_role: OthersRole | Unset = UNSET
 
 
 @request
 class AddProjectMember(Request):
-    """The e-mail address of a user with access to the workspace."""
+    """The e-mail address of a user with access to the workspace, and the role."""
 
     email: EmailAddress
+    role: ProjectRole = "manager"
+
+
+@request
+class UpdateProjectMember(Request):
+    """The new role of a member."""
+
+    role: ProjectRole
 
 
 CREATE_PROJECT = creates(
@@ -176,7 +201,7 @@ CREATE_PROJECT = creates(
     summary="Create a project with the columns and labels of a template. The caller becomes a member.",
     takes=CreateProject,
     returns=Project,
-    policy=BOARD_WRITE,
+    policy=PROJECT_CREATE,
 )
 LIST_PROJECTS = lists(
     "projects.list",
@@ -240,6 +265,14 @@ ADD_PROJECT_MEMBER = creates(
     returns=ProjectMember,
     policy=PROJECT_MANAGE,
 )
+UPDATE_PROJECT_MEMBER = updates(
+    "projects.update_member",
+    ProjectMemberRef,
+    summary="Change the role of a member of a project.",
+    takes=UpdateProjectMember,
+    returns=ProjectMember,
+    policy=PROJECT_MANAGE,
+)
 REMOVE_PROJECT_MEMBER = deletes(
     "projects.remove_member",
     ProjectMemberRef,
@@ -258,5 +291,6 @@ ENDPOINTS = (
     GET_BOARD,
     LIST_PROJECT_MEMBERS,
     ADD_PROJECT_MEMBER,
+    UPDATE_PROJECT_MEMBER,
     REMOVE_PROJECT_MEMBER,
 )

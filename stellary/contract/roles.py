@@ -11,5 +11,11 @@ PilotageRole = Literal["viewer", "reviewer", "owner"]
 MemberRole = Literal["admin", "member"]
 """A role that can be granted. Ownership cannot."""
 
+ProjectRole = Literal["viewer", "commenter", "editor", "manager"]
+"""A role in a project; each includes those before it."""
+OthersRole = Literal["viewer", "commenter", "editor"]
+"""The role of the members of the workspace who are not members of a project."""
+PROJECT_ROLES: tuple[ProjectRole, ...] = ("viewer", "commenter", "editor", "manager")
+
 Registration = Literal["open", "invited", "closed"]
 """The people who may create an account: everyone, only people with a pending invitation, or no one."""

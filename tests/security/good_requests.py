@@ -148,6 +148,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "search.query": GoodRequest(query="q=a"),
     "projects.list_members": _PLAIN,
     "projects.add_member": _with_body(email="wm@example.com"),
+    "projects.update_member": _with_body(role="viewer"),
     "projects.remove_member": _PLAIN,
     "columns.create": _with_body(name="In Review"),
     "columns.list": _PLAIN,

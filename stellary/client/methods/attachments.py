@@ -35,7 +35,7 @@ class AttachmentsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Attachment] | Awaitable[AsyncPage[Attachment]]:
         """List the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -62,7 +62,7 @@ class AttachmentsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[Attachment] | AsyncIterator[Attachment]:
         """Iterate over all rows: list the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -86,7 +86,7 @@ class AttachmentsMethods(ListHandle[C]):
     def download(self, attachment: IdLike, /) -> bytes | Awaitable[bytes]:
         """Download a file, or a range of its bytes.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.
@@ -108,7 +108,7 @@ class AttachmentsMethods(ListHandle[C]):
     def delete(self, attachment: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a file.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for the creator, and admins of the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.

@@ -49,7 +49,7 @@ class Automations(ListHandle[C]):
             schedule: ScheduleToRun | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
@@ -82,7 +82,7 @@ class Automations(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Automation] | Awaitable[AsyncPage[Automation]]:
         """List the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -108,7 +108,7 @@ class Automations(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[Automation] | AsyncIterator[Automation]:
         """Iterate over all rows: list the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -132,7 +132,7 @@ class Automations(ListHandle[C]):
     def get(self, rule: IdLike, /) -> Automation | Awaitable[Automation]:
         """Get an automation rule.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -163,7 +163,7 @@ class Automations(ListHandle[C]):
         """Update a rule. A change of its behavior makes it run with the caller's rights.
 
         Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -195,7 +195,7 @@ class Automations(ListHandle[C]):
     def delete(self, rule: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a rule and its execution traces.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -214,7 +214,7 @@ class Automations(ListHandle[C]):
     def toggle(self, rule: IdLike, /, *, enabled: bool | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Enable or disable a rule.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -239,7 +239,7 @@ class Automations(ListHandle[C]):
     def test(self, rule: IdLike, /, *, card_id: IdLike | Unset = UNSET) -> AutomationTrial | Awaitable[AutomationTrial]:
         """Try what a rule would do for a card, without changing anything.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/test``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/test``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -267,7 +267,7 @@ class Automations(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[AutomationTrace] | Awaitable[AsyncPage[AutomationTrace]]:
         """List the execution traces of a rule, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -295,7 +295,7 @@ class Automations(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[AutomationTrigger] | Awaitable[AsyncPage[AutomationTrigger]]:
         """List the triggers that rules can use: the built-in ones, and those of the application.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.

@@ -80,7 +80,7 @@ class CardsMethods(ListHandle[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
         parameter selects cards that match any of its values, and a time may be a day: ``today``, ``+7d``, ``-2w``.
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             column_id: Only cards in this column or scope.
@@ -167,7 +167,7 @@ class CardsMethods(ListHandle[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
         parameter selects cards that match any of its values, and a time may be a day: ``today``, ``+7d``, ``-2w``.
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             column_id: Only cards in this column or scope.
@@ -231,7 +231,7 @@ class CardsMethods(ListHandle[C]):
             checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -267,7 +267,7 @@ class CardsMethods(ListHandle[C]):
     def get(self, card: IdLike, /) -> Card | Awaitable[Card]:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -309,7 +309,7 @@ class CardsMethods(ListHandle[C]):
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -350,7 +350,7 @@ class CardsMethods(ListHandle[C]):
     def delete(self, card: IdLike, /) -> Deleted | Awaitable[Deleted]:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -372,7 +372,7 @@ class CardsMethods(ListHandle[C]):
     def create_many(self, *, cards: builtins.list[CardInColumn]) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
         """Create up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -395,7 +395,7 @@ class CardsMethods(ListHandle[C]):
     def update_many(self, *, cards: builtins.list[CardChange]) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
         """Update up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -533,7 +533,7 @@ class ColumnCards(Resource[C]):
             checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -572,7 +572,7 @@ class CardHandleMethods(ItemHandle[C]):
     def get(self) -> Card | Awaitable[Card]:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Returns:
             A work item.
@@ -609,7 +609,7 @@ class CardHandleMethods(ItemHandle[C]):
             checklist: list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -649,7 +649,7 @@ class CardHandleMethods(ItemHandle[C]):
     def delete(self) -> Deleted | Awaitable[Deleted]:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Returns:
             The response to the deletion of an item that automation rules may need.

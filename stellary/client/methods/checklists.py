@@ -35,7 +35,7 @@ class Checklist(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[ChecklistItem] | Awaitable[AsyncPage[ChecklistItem]]:
         """List the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -61,7 +61,7 @@ class Checklist(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[ChecklistItem] | AsyncIterator[ChecklistItem]:
         """Iterate over all rows: list the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -88,7 +88,7 @@ class Checklist(ListHandle[C]):
             order: int | Unset = UNSET) -> ChecklistItem | Awaitable[ChecklistItem]:
         """Add an item to a card's checklist.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -118,7 +118,7 @@ class Checklist(ListHandle[C]):
             order: int | Unset = UNSET) -> ChecklistItem | Awaitable[ChecklistItem]:
         """Rename, check, uncheck or move a checklist item.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.
@@ -146,7 +146,7 @@ class Checklist(ListHandle[C]):
     def delete(self, item: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete an item from a card's checklist.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.

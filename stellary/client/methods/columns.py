@@ -40,7 +40,7 @@ class ColumnsMethods(ListHandle[C]):
             wip_limit: int | Unset | None = UNSET) -> Column | Awaitable[Column]:
         """Create a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -72,7 +72,7 @@ class ColumnsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Column] | Awaitable[AsyncPage[Column]]:
         """List the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             scope_id: Only columns of this scope. Default: all columns of the project.
@@ -100,7 +100,7 @@ class ColumnsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[Column] | AsyncIterator[Column]:
         """Iterate over all rows: list the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             scope_id: Only columns of this scope. Default: all columns of the project.
@@ -131,7 +131,7 @@ class ColumnsMethods(ListHandle[C]):
             wip_limit: int | Unset | None = UNSET) -> Column | Awaitable[Column]:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -159,7 +159,7 @@ class ColumnsMethods(ListHandle[C]):
     def delete(self, column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -194,7 +194,7 @@ class ColumnHandleMethods(ItemHandle[C]):
             wip_limit: int | Unset | None = UNSET) -> Column | Awaitable[Column]:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -221,7 +221,7 @@ class ColumnHandleMethods(ItemHandle[C]):
     def delete(self, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.

@@ -38,7 +38,7 @@ class Comments(ListHandle[C]):
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Comment] | Awaitable[AsyncPage[Comment]]:
         """List the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -61,7 +61,7 @@ class Comments(ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Comment] | AsyncIterator[Comment]:
         """Iterate over all rows: list the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -84,7 +84,7 @@ class Comments(ListHandle[C]):
     def create(self, *, content: str) -> Comment | Awaitable[Comment]:
         """Post a comment on a card.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -107,7 +107,7 @@ class Comments(ListHandle[C]):
     def update(self, comment: IdLike, /, *, content: str | Unset = UNSET) -> Comment | Awaitable[Comment]:
         """Update a comment.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -132,7 +132,7 @@ class Comments(ListHandle[C]):
     def delete(self, comment: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a comment.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -158,7 +158,7 @@ class DocumentComments(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[DocumentComment] | Awaitable[AsyncPage[DocumentComment]]:
         """List the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -185,7 +185,7 @@ class DocumentComments(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[DocumentComment] | AsyncIterator[DocumentComment]:
         """Iterate over all rows: list the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -209,7 +209,7 @@ class DocumentComments(ListHandle[C]):
     def create(self, *, content: str) -> DocumentComment | Awaitable[DocumentComment]:
         """Post a comment on a document.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -233,7 +233,7 @@ class DocumentComments(ListHandle[C]):
     def update(self, comment: IdLike, /, *, content: str | Unset = UNSET) -> DocumentComment | Awaitable[DocumentComment]:
         """Update a comment on a document.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -258,7 +258,7 @@ class DocumentComments(ListHandle[C]):
     def delete(self, comment: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a comment on a document.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; in a project, with the role commenter or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.

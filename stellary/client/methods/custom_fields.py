@@ -43,7 +43,7 @@ class CustomFields(ListHandle[C]):
             options: builtins.list[str] | Unset = UNSET, required: bool = False) -> CustomField | Awaitable[CustomField]:
         """Create a custom field, which every card of the project then has.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters, unique in the project, ignoring case.
@@ -72,7 +72,7 @@ class CustomFields(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[CustomField] | Awaitable[AsyncPage[CustomField]]:
         """List the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -99,7 +99,7 @@ class CustomFields(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[CustomField] | AsyncIterator[CustomField]:
         """Iterate over all rows: list the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -132,7 +132,7 @@ class CustomFields(ListHandle[C]):
             required: bool | Unset = UNSET) -> CustomField | Awaitable[CustomField]:
         """Update a custom field's name, type or options. A type change that would lose values is a 409.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -162,7 +162,7 @@ class CustomFields(ListHandle[C]):
     def delete(self, field: IdLike, /) -> Deleted | Awaitable[Deleted]:
         """Delete a custom field and its values on all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -188,7 +188,7 @@ class CardCustomFields(Resource[C]):
     def set(self, *, values: dict[str, Any]) -> Card | Awaitable[Card]:
         """Set or clear custom field values of a card. Only the given fields change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             values: The value depends on the field's type: ``text`` a string of 1-5000 characters, ``number`` a number, ``boolean`` true or false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options, ``multi-select`` a list of distinct options (an empty list clears the value). ``None`` clears a value of any type. The value of a required field cannot be cleared.

@@ -57,7 +57,7 @@ class DocumentsMethods(ListHandle[C]):
             tags: builtins.list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
         """Create a document, as a draft.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -113,7 +113,7 @@ class DocumentsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[DocumentSummary] | Awaitable[AsyncPage[DocumentSummary]]:
         """List the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             doc_type: Only documents of this type.
@@ -174,7 +174,7 @@ class DocumentsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[DocumentSummary] | AsyncIterator[DocumentSummary]:
         """Iterate over all rows: list the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             doc_type: Only documents of this type.
@@ -214,7 +214,7 @@ class DocumentsMethods(ListHandle[C]):
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -254,7 +254,7 @@ class DocumentsMethods(ListHandle[C]):
         """Update a document. Only include the fields to change.
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -287,7 +287,7 @@ class DocumentsMethods(ListHandle[C]):
     def delete(self, document: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -306,7 +306,7 @@ class DocumentsMethods(ListHandle[C]):
     def submit_review(self, document: IdLike, /) -> Document | Awaitable[Document]:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -331,7 +331,7 @@ class DocumentsMethods(ListHandle[C]):
             notes: str | Unset | None = UNSET) -> Document | Awaitable[Document]:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; in a project, with the role commenter or a higher one; requires a login, not an API token.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -360,7 +360,7 @@ class DocumentsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary] | Awaitable[AsyncPage[DocumentVersionSummary]]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -388,7 +388,7 @@ class DocumentsMethods(ListHandle[C]):
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion | Awaitable[DocumentVersion]:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -418,7 +418,7 @@ class DocumentHandleMethods(ItemHandle[C]):
     def get(self, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             content_format: ``markdown`` returns the content as a Markdown string instead of TipTap JSON.
@@ -456,7 +456,7 @@ class DocumentHandleMethods(ItemHandle[C]):
         """Update a document. Only include the fields to change.
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -488,7 +488,7 @@ class DocumentHandleMethods(ItemHandle[C]):
     def delete(self) -> Ok | Awaitable[Ok]:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -504,7 +504,7 @@ class DocumentHandleMethods(ItemHandle[C]):
     def submit_review(self) -> Document | Awaitable[Document]:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Returns:
             A document with its content.
@@ -526,7 +526,7 @@ class DocumentHandleMethods(ItemHandle[C]):
             notes: str | Unset | None = UNSET) -> Document | Awaitable[Document]:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; in a project, with the role commenter or a higher one; requires a login, not an API token.
 
         Args:
             status: ``approved`` or ``changes_requested``. Authors cannot approve their own documents, unless no other user has access to the workspace.
@@ -553,7 +553,7 @@ class DocumentHandleMethods(ItemHandle[C]):
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary] | Awaitable[AsyncPage[DocumentVersionSummary]]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -579,7 +579,7 @@ class DocumentHandleMethods(ItemHandle[C]):
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion | Awaitable[DocumentVersion]:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             version: The id of the version, or a value or a handle of one.

@@ -36,7 +36,7 @@ class Labels(ListHandle[C]):
     def create(self, *, name: str, color: str | Unset = UNSET) -> Label | Awaitable[Label]:
         """Create a label for a project's cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-50 characters; unique in the project, ignoring case.
@@ -60,7 +60,7 @@ class Labels(ListHandle[C]):
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Label] | Awaitable[AsyncPage[Label]]:
         """List the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -83,7 +83,7 @@ class Labels(ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Label] | AsyncIterator[Label]:
         """Iterate over all rows: list the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -107,7 +107,7 @@ class Labels(ListHandle[C]):
     def update(self, label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET) -> Label | Awaitable[Label]:
         """Update a label's name or color.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -133,7 +133,7 @@ class Labels(ListHandle[C]):
     def delete(self, label: IdLike, /) -> Deleted | Awaitable[Deleted]:
         """Delete a label and remove it from all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -155,7 +155,7 @@ class Labels(ListHandle[C]):
     def add_to_card(self, card: IdLike, label: IdLike, /) -> Ok | Awaitable[Ok]:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -175,7 +175,7 @@ class Labels(ListHandle[C]):
     def remove_from_card(self, card: IdLike, label: IdLike, /) -> Ok | Awaitable[Ok]:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -199,7 +199,7 @@ class CardLabels(Resource[C]):
     def add(self, label: IdLike, /) -> Ok | Awaitable[Ok]:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -218,7 +218,7 @@ class CardLabels(Resource[C]):
     def remove(self, label: IdLike, /) -> Ok | Awaitable[Ok]:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.

@@ -12,7 +12,7 @@ from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import IMPORT_PROJECT
 from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, GET_BOARD, GET_PROJECT,
-        LIST_PROJECTS, LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT)
+        LIST_PROJECTS, LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT, UPDATE_PROJECT_MEMBER)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _LIST_TEMPLATES = CallPlan(LIST_TEMPLATES)
 _REMOVE_PROJECT_MEMBER = CallPlan(REMOVE_PROJECT_MEMBER)
 _UNDO_ACTIVITY = CallPlan(UNDO_ACTIVITY)
 _UPDATE_PROJECT = CallPlan(UPDATE_PROJECT)
+_UPDATE_PROJECT_MEMBER = CallPlan(UPDATE_PROJECT_MEMBER)
 
 
 class ProjectsMethods(ListHandle[C]):
@@ -51,12 +52,15 @@ class ProjectsMethods(ListHandle[C]):
 
     @overload
     def create(self: ProjectsMethods[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
-            template_id: Literal["simple", "development", "agency"] = "simple") -> Project: ...
+            template_id: Literal["simple", "development", "agency"] = "simple",
+            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project: ...
     @overload
     async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET,
-            key: str | Unset = UNSET, template_id: Literal["simple", "development", "agency"] = "simple") -> Project: ...
+            key: str | Unset = UNSET, template_id: Literal["simple", "development", "agency"] = "simple",
+            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project: ...
     def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
-            template_id: Literal["simple", "development", "agency"] = "simple") -> Project | Awaitable[Project]:
+            template_id: Literal["simple", "development", "agency"] = "simple",
+            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project | Awaitable[Project]:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
@@ -66,6 +70,7 @@ class ProjectsMethods(ListHandle[C]):
             description: At most 5000 characters.
             key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
             template_id: The template whose columns and labels the project starts with.
+            member_role: The role of the members of the workspace who are not members of the project.
 
         Returns:
             A board with its columns and cards.
@@ -76,7 +81,8 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id)
+        payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id,
+                member_role=member_role)
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -89,7 +95,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Project] | Awaitable[AsyncPage[Project]]:
         """List the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             archived: True for archived projects only, false for unarchived projects only. Default: both.
@@ -117,7 +123,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[Project] | AsyncIterator[Project]:
         """Iterate over all rows: list the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             archived: True for archived projects only, false for unarchived projects only. Default: both.
@@ -145,7 +151,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[ProjectTemplate] | Awaitable[AsyncPage[ProjectTemplate]]:
         """List the available project templates.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -171,7 +177,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[PortfolioProject] | Awaitable[AsyncPage[PortfolioProject]]:
         """Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             archived: True for archived projects only, false for unarchived projects only. Default: both.
@@ -196,7 +202,7 @@ class ProjectsMethods(ListHandle[C]):
     def get(self, project: IdLike, /) -> Project | Awaitable[Project]:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -212,21 +218,25 @@ class ProjectsMethods(ListHandle[C]):
 
     @overload
     def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET) -> Project: ...
+            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectsMethods[Async], project: IdLike, /, *, name: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET) -> Project: ...
+            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
     def update(self, project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET) -> Project | Awaitable[Project]:
+            archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
             name: 1-100 characters.
             description: At most 5000 characters; ``None`` clears it.
             archived: True archives the project, false restores it.
+            member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
 
         Returns:
             A board with its columns and cards.
@@ -237,7 +247,7 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived)
+        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role)
         return self._caller.one(_UPDATE_PROJECT, self._extend_path(project_id=project), payload)
 
     @overload
@@ -247,7 +257,7 @@ class ProjectsMethods(ListHandle[C]):
     def delete(self, project: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -266,7 +276,7 @@ class ProjectsMethods(ListHandle[C]):
     def board(self, project: IdLike, /) -> Board | Awaitable[Board]:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -287,7 +297,7 @@ class ProjectsMethods(ListHandle[C]):
     def export(self, project: IdLike, /) -> ProjectFile | Awaitable[ProjectFile]:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -368,7 +378,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def get(self) -> Project | Awaitable[Project]:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Returns:
             A board with its columns and cards.
@@ -381,20 +391,23 @@ class ProjectHandleMethods(ItemHandle[C]):
 
     @overload
     def update(self: ProjectHandleMethods[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET) -> Project: ...
+            archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectHandleMethods[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET) -> Project: ...
-    def update(self, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET) -> Project | Awaitable[Project]:
+            archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
+    def update(self, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
             description: At most 5000 characters; ``None`` clears it.
             archived: True archives the project, false restores it.
+            member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
 
         Returns:
             A board with its columns and cards.
@@ -405,7 +418,7 @@ class ProjectHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived)
+        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role)
         return self._caller.one(_UPDATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -415,7 +428,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def delete(self) -> Ok | Awaitable[Ok]:
         """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need the scope ``projects:write``.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -431,7 +444,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def board(self) -> Board | Awaitable[Board]:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Returns:
             Everything that a project's board shows, read as one consistent snapshot.
@@ -449,7 +462,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def export(self) -> ProjectFile | Awaitable[ProjectFile]:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Returns:
             A project as one file, in the format that ``projects.import`` accepts.
@@ -467,7 +480,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def undo(self, activity: IdLike, /) -> Card | Awaitable[Card]:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             activity: The id of the activity, or a value or a handle of one.
@@ -495,7 +508,7 @@ class ProjectMembers(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[ProjectMember] | Awaitable[AsyncPage[ProjectMember]]:
         """List the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -522,7 +535,7 @@ class ProjectMembers(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[ProjectMember] | AsyncIterator[ProjectMember]:
         """Iterate over all rows: list the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -540,16 +553,20 @@ class ProjectMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_PROJECT_MEMBERS, self._path_params, payload)
 
     @overload
-    def add(self: ProjectMembers[Sync], *, email: str) -> ProjectMember: ...
+    def add(self: ProjectMembers[Sync], *, email: str,
+            role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember: ...
     @overload
-    async def add(self: ProjectMembers[Async], *, email: str) -> ProjectMember: ...
-    def add(self, *, email: str) -> ProjectMember | Awaitable[ProjectMember]:
+    async def add(self: ProjectMembers[Async], *, email: str,
+            role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember: ...
+    def add(self, *, email: str,
+            role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember | Awaitable[ProjectMember]:
         """Add a user with access to the workspace to a project, by e-mail address.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             email: The email.
+            role: The role.
 
         Returns:
             A member of a project.
@@ -560,7 +577,36 @@ class ProjectMembers(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        return self._caller.one(_ADD_PROJECT_MEMBER, self._path_params, _ADD_PROJECT_MEMBER.build_payload(email=email))
+        payload = _ADD_PROJECT_MEMBER.build_payload(email=email, role=role)
+        return self._caller.one(_ADD_PROJECT_MEMBER, self._path_params, payload)
+
+    @overload
+    def update(self: ProjectMembers[Sync], user: IdLike, /, *,
+            role: Literal["viewer", "commenter", "editor", "manager"]) -> ProjectMember: ...
+    @overload
+    async def update(self: ProjectMembers[Async], user: IdLike, /, *,
+            role: Literal["viewer", "commenter", "editor", "manager"]) -> ProjectMember: ...
+    def update(self, user: IdLike, /, *,
+            role: Literal["viewer", "commenter", "editor", "manager"]) -> ProjectMember | Awaitable[ProjectMember]:
+        """Change the role of a member of a project.
+
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
+
+        Args:
+            user: The id of the user, or a value or a handle of one.
+            role: The role.
+
+        Returns:
+            A member of a project.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _UPDATE_PROJECT_MEMBER.build_payload(role=role)
+        return self._caller.one(_UPDATE_PROJECT_MEMBER, self._extend_path(user_id=user), payload)
 
     @overload
     def remove(self: ProjectMembers[Sync], user: IdLike, /) -> Ok: ...
@@ -569,7 +615,7 @@ class ProjectMembers(ListHandle[C]):
     def remove(self, user: IdLike, /) -> Ok | Awaitable[Ok]:
         """Remove a member from a project. The user keeps access to the workspace.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.

@@ -36,7 +36,7 @@ class Relations(ListHandle[C]):
             type: Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"]) -> Relation | Awaitable[Relation]:
         """Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             target_card_id: Another card of the workspace.
@@ -63,7 +63,7 @@ class Relations(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Relation] | Awaitable[AsyncPage[Relation]]:
         """List the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -87,7 +87,7 @@ class Relations(ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Relation] | AsyncIterator[Relation]:
         """Iterate over all rows: list the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -111,7 +111,7 @@ class Relations(ListHandle[C]):
     def delete(self, relation: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a relation, for both cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             relation: The id of the relation, or a value or a handle of one.

@@ -41,7 +41,7 @@ class AnyScopes(Resource[C]):
     def get(self, scope: IdLike, /) -> Scope | Awaitable[Scope]:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -68,7 +68,7 @@ class AnyScopes(Resource[C]):
             due_date: date | Unset | None = UNSET) -> Scope | Awaitable[Scope]:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -98,7 +98,7 @@ class AnyScopes(Resource[C]):
     def delete(self, scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -126,7 +126,7 @@ class AnyScopes(Resource[C]):
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET) -> ScopeViews | Awaitable[ScopeViews]:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -158,7 +158,7 @@ class AnyScopes(Resource[C]):
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews | Awaitable[ScopeViews]:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -201,7 +201,7 @@ class Scopes(AnyScopes[C], ListHandle[C]):
             columns: builtins.list[ScopeColumn] | Unset = UNSET) -> Scope | Awaitable[Scope]:
         """Create a scope, by default with columns like those of the default scope.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -231,7 +231,7 @@ class Scopes(AnyScopes[C], ListHandle[C]):
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Scope] | Awaitable[AsyncPage[Scope]]:
         """List the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -254,7 +254,7 @@ class Scopes(AnyScopes[C], ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Scope] | AsyncIterator[Scope]:
         """Iterate over all rows: list the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -281,7 +281,7 @@ class ScopeHandle(ItemHandle[C]):
     def get(self) -> Scope | Awaitable[Scope]:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Returns:
             A work package of a project.
@@ -304,7 +304,7 @@ class ScopeHandle(ItemHandle[C]):
             start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope | Awaitable[Scope]:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -333,7 +333,7 @@ class ScopeHandle(ItemHandle[C]):
     def delete(self, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
@@ -359,7 +359,7 @@ class ScopeHandle(ItemHandle[C]):
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET) -> ScopeViews | Awaitable[ScopeViews]:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             type: Also return the contents of this view.
@@ -389,7 +389,7 @@ class ScopeHandle(ItemHandle[C]):
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews | Awaitable[ScopeViews]:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             active_view: The view in which the scope opens for everyone from now on.

@@ -45,7 +45,7 @@ class Trash(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[TrashedItem] | Awaitable[AsyncPage[TrashedItem]]:
         """List the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             kind: Only items of this kind.
@@ -80,7 +80,7 @@ class Trash(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[TrashedItem] | AsyncIterator[TrashedItem]:
         """Iterate over all rows: list the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             kind: Only items of this kind.
@@ -108,7 +108,7 @@ class Trash(ListHandle[C]):
             key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -134,7 +134,7 @@ class Trash(ListHandle[C]):
     def delete(self, trash: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -264,7 +264,7 @@ class ProjectTrashMethods(Resource[C]):
             key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -290,7 +290,7 @@ class ProjectTrashMethods(Resource[C]):
     def delete(self, trash: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.

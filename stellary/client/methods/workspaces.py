@@ -283,7 +283,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
 
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -322,7 +322,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
 
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -351,7 +351,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
     def events(self, *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent] | AsyncEventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts with new events. The id of an event.

@@ -25,6 +25,7 @@ from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
 from stellary.contract.projects import ProjectDescription, ProjectKey
+from stellary.contract.roles import OthersRole
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
@@ -55,6 +56,7 @@ class Project(Declared):
         was: Its previous name, if it is to be renamed.
         key: The prefix of its cards' keys. Set when the project is created, and never changed.
         description: At most 5000 characters.
+        member_role: The role of the members of the workspace who are not members of the project.
     """
 
     short: ClassVar[str | None] = "name"
@@ -63,6 +65,7 @@ class Project(Declared):
     was: Name | Unset = UNSET
     key: ProjectKey | Unset = UNSET
     description: ProjectDescription | Unset | None = UNSET
+    member_role: OthersRole | Unset = UNSET
 
 
 @attrs.frozen

@@ -144,6 +144,8 @@ def _ambiguous_names(items: Iterable[Any]) -> set[str]:
 def _describe_fields(item: object, names: Iterable[str]) -> dict[str, Any]:
     """Return fields of an item as they are declared. Empty values are left out; midnight in UTC is given as a day."""
     values = {name: value for name, value in get_values(item, names).items() if value not in (None, "")}
+    if values.get("member_role") == "editor":
+        del values["member_role"]
     return {
         name: value.date() if isinstance(value, datetime) and value == utc(value.date()) else value
         for name, value in values.items()

@@ -60,7 +60,7 @@ class ChangeRequests:
             columns = [convert(ImportedColumn, column) for column in simple.columns]
         declared = declaration.project
         created = yield workspace.projects.import_(
-            project=convert(ImportedProject, declared),
+            project=convert(ImportedProject, declared, member_role=declared.member_role or "editor"),
             scopes=[ImportedScope(name=default.name)] if default.scope else UNSET,
             columns=columns,
         )

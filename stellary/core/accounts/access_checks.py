@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, Select, String, and_, bindparam, column, select, table
 
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import Ref, WorkspaceRef
@@ -25,6 +25,7 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
+from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -76,6 +77,17 @@ _TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
         workspace_members.c.user_id == bindparam("_user_id"),
     ),
 )
+# The membership of the caller in the project; its table is the board's, which is above.
+_CALLER = table(
+    "stellary_project_members",
+    column("project_id", IdType),
+    column("user_id", IdType),
+    column("role", String),
+).alias("caller")
+
+
+def _is_callers(project: FromClause) -> ColumnElement[bool]:
+    return and_(_CALLER.c.project_id == project.c.id, _CALLER.c.user_id == bindparam("_user_id"))
 
 
 @attrs.frozen
@@ -91,9 +103,8 @@ class Link:
         within: The condition that joins the row to the links before it.
         column: The column that the key is compared with.
         parse: Converts the attribute of the ref to a value of the column; None if it already is one.
-        is_project: Whether the row is the project that contains the item, since some agents may see only some
-            projects. The id of the project is the column ``of_project`` of the check's row.
-        is_membership: Whether the row is the caller's membership of the project, on which their role depends.
+        is_project: Whether the row is the project that contains the item, on which the caller's role depends. The id of
+            the project is the column ``of_project`` of the check's row.
     """
 
     name: str | None
@@ -103,20 +114,25 @@ class Link:
     column: str = "id"
     parse: Callable[[str], object] | None = None
     is_project: bool = False
-    is_membership: bool = False
 
     def join(self, source: FromClause) -> FromClause:
         """Return a FROM clause with the table."""
         conditions = [] if self.within is None else [self.within]
         if self.key is not None:
             conditions.append(self.table.c[self.column] == bindparam(f"ref_{self.key}"))
-        return source.outerjoin(self.table, and_(*conditions))
+        source = source.outerjoin(self.table, and_(*conditions))
+        return source.outerjoin(_CALLER, _is_callers(self.table)) if self.is_project else source
+
+    @property
+    def roles(self) -> tuple[ColumnElement[Any], ...]:
+        """The columns of a project on which the caller's role in it depends: ``own_role`` and ``others_role``."""
+        if not self.is_project:
+            return ()
+        return (_CALLER.c.role.label("own_role"), self.table.c.member_role.label("others_role"))
 
     @property
     def marker(self) -> ColumnElement[Any] | None:
         """The column that is null if the row is missing; None if that does not matter."""
-        if self.is_membership:
-            return self.table.c.user_id.label("_in_project")
         if self.is_project:
             return self.table.c[self.column].label("of_project")
         return None if self.name is None else self.table.c[self.column].label(f"_has_{self.name}")
@@ -135,7 +151,7 @@ class AccessCheck(Generic[R, Row]):
 
     The order of the checks determines the error. First, a caller who does not see the workspace gets
     ``NotFound``. Then the role is checked, and then that no link is missing. Links on which the role depends
-    (the caller's membership of the project, the author of the row) are checked before the role.
+    (the project, the author of the row) are checked before the role.
 
     Args:
         ref: The kind of ref.
@@ -169,16 +185,16 @@ class AccessCheck(Generic[R, Row]):
         self._dependency, self._version, self._parameters = dependency, ("id", version), parameters
         self._keys = [(f"ref_{link.key}", link.key, link.parse) for link in links if link.key is not None]
         marked = [link for link in links if link.marker is not None]
-        self._membership = _position(marked, "is_membership")
-        self._project = _position(marked, "is_project")
-        names = [(number, link.name) for number, link in enumerate(marked, len(_ROLES)) if link.name]
-        decisive = -1
-        if author is not None:
-            decisive = len(_ROLES) + len(marked)
-        elif self._membership is not None:
-            decisive = self._membership
+        after = len(_ROLES) + len(marked)
+        numbered = list(enumerate(marked, len(_ROLES)))
+        self._project = next((number for number, link in numbered if link.is_project), None)
+        self._roles = slice(after, after + 2)
+        names = [(number, link.name) for number, link in numbered if link.name]
+        keyed = next((number for number, link in numbered if link.is_project and link.key), -1)
+        decisive = after if author is not None else keyed + 1
         self._before = [(number, name) for number, name in names if number < decisive]
         self._after = names[len(self._before) :]
+        self._name = next((link.name for link in marked if link.is_project and link.name), "")
 
     def __call__(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
         """Check the caller's access to the row that a ref names, and load it.
@@ -194,15 +210,15 @@ class AccessCheck(Generic[R, Row]):
         loaded = self.load(uow, ref)
         row = loaded.row
         _require_links(row, self._before)
-        if self._author is not None:
-            check_role(uow, loaded.roles, getattr(row, self._author))
-        else:
-            check_role(uow, loaded.roles, self._subject and getattr(ref, self._subject))
         if self._path_project:
             project_id = getattr(ref, "project_id", None)
             projects = [getattr(row, name) for name in self._path_project]
             if project_id is not None and project_id not in projects:
-                raise NotFound(f"{self._after[0][1]} not found")
+                raise NotFound(f"{self._name} not found")
+        if self._author is not None:
+            check_role(uow, loaded.roles, getattr(row, self._author))
+        else:
+            check_role(uow, loaded.roles, self._subject and getattr(ref, self._subject))
         _require_links(row, self._after)
         if self._dependency is not None and uow.dependencies is not None:
             id, row_version = (getattr(row, column) for column in self._version)
@@ -271,11 +287,12 @@ class AccessCheck(Generic[R, Row]):
             is_personal=is_personal,
             ws_role=ws_role,
             pilotage_role=pilotage_role,
-            in_project=self._membership is not None and row[self._membership] is not None,
         )
         if roles.sees_workspace:
             check_active(uow, generation)
-        return roles
+        if self._project is None or row[self._project] is None:
+            return roles
+        return roles.enter_project(*row[self._roles])
 
 
 def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
@@ -285,12 +302,13 @@ def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -
         links: The tables to join to the workspace.
         columns: The columns that are read.
     """
-    source, markers = _TO_WORKSPACE, []
+    source, markers, roles = _TO_WORKSPACE, list[ColumnElement[Any]](), list[ColumnElement[Any]]()
     for link in links:
         source = link.join(source)
         if link.marker is not None:
             markers.append(link.marker)
-    return select(*_ROLES, *markers, *columns).select_from(source).where(IN_ORGANIZATION)
+        roles += link.roles
+    return select(*_ROLES, *markers, *roles, *columns).select_from(source).where(IN_ORGANIZATION)
 
 
 def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None) -> None:
@@ -304,6 +322,9 @@ def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None
     Raises:
         Forbidden: The roles are not enough.
     """
+    needed = roles.lacks(uow.policy)
+    if needed is not None:
+        raise Forbidden(f"this requires the role {needed} in the project", code="insufficient_role")
     if not roles.grants(uow.policy.role, author_id):
         raise Forbidden("your role does not allow that", code="insufficient_role")
     uow.mark_authorized()
@@ -332,7 +353,3 @@ def _require_links(row: RowType, links: Iterable[tuple[int, str]]) -> None:
     for number, name in links:
         if row[number] is None:
             raise NotFound(f"{name} not found")
-
-
-def _position(marked: Sequence[Link], flag: str) -> int | None:
-    return next((n for n, link in enumerate(marked, len(_ROLES)) if getattr(link, flag)), None)

@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from stellary.contract.endpoint import Role
+from stellary.contract.endpoint import Policy, Role
 from stellary.contract.errors import Conflict, Forbidden
-from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
+from stellary.contract.roles import (
+    PROJECT_ROLES,
+    OrganizationRole,
+    PilotageRole,
+    ProjectRole,
+    WorkspaceRole,
+)
 
 FORMER_NAME = "former member"
 """The name of a deleted account."""
@@ -47,6 +53,7 @@ class CallerRoles:
         ws_role: The role in the workspace; None without membership, or if no workspace is concerned.
         pilotage_role: The pilotage role as a member of the workspace.
         in_project: True for a member of the project, if one is concerned.
+        project_role: The effective role in the project; None if no project is concerned.
     """
 
     user_id: str
@@ -58,6 +65,7 @@ class CallerRoles:
     ws_role: WorkspaceRole | None = None
     pilotage_role: PilotageRole | None = None
     in_project: bool = False
+    project_role: ProjectRole | None = None
 
     @property
     def leads_organization(self) -> bool:
@@ -86,6 +94,24 @@ class CallerRoles:
         if not self.sees_workspace:
             return None
         return "owner" if self.leads_organization else self.pilotage_role
+
+    def enter_project(self, own: ProjectRole | None, of_others: ProjectRole) -> CallerRoles:
+        """Return the roles with the effective one in a project: admins of the workspace are managers.
+
+        Args:
+            own: The role as a member of the project; None for other users.
+            of_others: The role of the members of the workspace who are not members of the project.
+        """
+        role = "manager" if self.workspace_role == "admin" else own or of_others
+        return attrs.evolve(self, in_project=own is not None, project_role=role)
+
+    def lacks(self, policy: Policy) -> ProjectRole | None:
+        """Return the role in the project that a policy row requires and the caller lacks; None if nothing is missing."""
+        needed = policy.project
+        if needed is None or self.project_role is None:
+            return None
+        is_enough = PROJECT_ROLES.index(self.project_role) >= PROJECT_ROLES.index(needed)
+        return None if is_enough else needed
 
     def grants(self, role: Role, author_id: str | None = None) -> bool:
         """Return whether the roles satisfy a policy row.

@@ -6,13 +6,12 @@ from stellary.contract.refs import AutomationRef
 from stellary.core.accounts.access_checks import AccessCheck, Link, by_ref
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.tables import automations
-from stellary.core.board.access import IN_PROJECT, MEMBERSHIP, PROJECT
+from stellary.core.board.access import IN_PROJECT, PROJECT
 
 automation = AccessCheck(
     AutomationRef,
     AutomationRow,
     PROJECT,
-    MEMBERSHIP,
     Link("Automation", automations, "rule_id", automations.c.project_id == IN_PROJECT),
     columns=automations.c,
 )

@@ -69,15 +69,16 @@ MEMBER_COUNT: ColumnElement[int] = (
 )
 
 PROJECT = Link("Project", projects, "project_id", projects.c.workspace_id == WORKSPACE_ID, is_project=True)
-MEMBERSHIP = Link(
-    None,
-    project_members,
-    within=and_(
-        project_members.c.project_id == projects.c.id, project_members.c.user_id == bindparam("_user_id")
-    ),
-    is_membership=True,
-)
 CARD = Link("Card", cards, "card_id", cards.c.project_id == projects.c.id)
+
+
+def in_project_of(project_id: ColumnElement[str]) -> Link:
+    """Return the link to the project of a row that need not be in one.
+
+    Args:
+        project_id: The column with the id of the project, or null.
+    """
+    return Link(None, projects, within=projects.c.id == project_id, is_project=True)
 
 
 def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:
@@ -103,16 +104,16 @@ _PROJECT_COLUMNS = (
     MEMBER_COUNT,
 )
 
-project = AccessCheck(ProjectRef, ProjectRow, PROJECT, MEMBERSHIP, columns=_PROJECT_COLUMNS)
+project = AccessCheck(ProjectRef, ProjectRow, PROJECT, columns=_PROJECT_COLUMNS)
 """The access check for a project."""
 
+_MEMBER = (_members.c.user_id, _members.c.role, _members.c.created_at)
 project_member = AccessCheck(
     ProjectMemberRef,
     LoadedMemberRow,
     PROJECT,
-    MEMBERSHIP,
     Link("Member", _members, "user_id", _members.c.project_id == projects.c.id, column="user_id"),
-    columns=(projects.c.id, PROJECT_WORKSPACE_ID, _members.c.user_id.label("member_id")),
+    columns=(projects.c.id, PROJECT_WORKSPACE_ID, *_MEMBER),
 )
 """The access check for a member of a project; the row has the project's ``id``."""
 

@@ -21,7 +21,7 @@ from stellary.core.board.tables import project_members
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 MEMBERS = (
-    select(project_members.c.user_id)
+    select(project_members.c.user_id, project_members.c.role)
     .where(project_members.c.project_id == bindparam("_project_id"))
     .order_by(project_members.c.user_id)
 )

@@ -20,6 +20,7 @@ from stellary.contract.project_exports import (
     FileComment,
     FileCustomField,
     FileLabel,
+    FileMember,
     FilePerson,
     FileProject,
     FileRelation,
@@ -27,6 +28,7 @@ from stellary.contract.project_exports import (
     ProjectFile,
 )
 from stellary.contract.refs import ProjectRef
+from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
@@ -140,13 +142,14 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         ref: The project.
     """
     project = access.project(uow, ref).row
-    members = uow.connection.execute(MEMBERS, {"_project_id": project.id}).scalars().fetchall()
+    rows = uow.connection.execute(MEMBERS, {"_project_id": project.id})
+    roles: dict[str, ProjectRole] = {row.user_id: row.role for row in rows}
     columns = column_values(uow, project.id)
     people_in_file = People({})
 
-    def read_members() -> Iterator[list[FilePerson]]:
-        people_in_file.load(uow, project.workspace_id, set(members))
-        yield [people_in_file.person(id) for id in members]
+    def read_members() -> Iterator[list[FileMember]]:
+        people_in_file.load(uow, project.workspace_id, roles.keys())
+        yield [convert(FileMember, people_in_file.person(id), role=role) for id, role in roles.items()]
 
     file = ProjectFile(
         format=FORMAT,
@@ -163,7 +166,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             "list[FileCard]",
             Batches(_CardReader(uow, project, [column.id for column in columns], people_in_file).read),
         ),
-        members=cast("list[FilePerson]", Batches(read_members)),
+        members=cast("list[FileMember]", Batches(read_members)),
         documents=[],
         automations=[],
     )

@@ -23,6 +23,7 @@ from stellary.contract.project_imports import (
 )
 from stellary.contract.projects import Project
 from stellary.contract.refs import WorkspaceRef
+from stellary.contract.roles import ProjectRole
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.unset import Unset
 from stellary.core.accounts import access, people
@@ -83,8 +84,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         uow, project, lambda taken: choose_key(request, taken), **internal_columns(uow, plan.last_number)
     )
     members, strangers = find_members(uow, request, people_by_email)
-    member_ids = list(dict.fromkeys([importer.id, *members]))
-    insert_members(uow, project_id, member_ids)
+    insert_members(uow, project_id, members)
     write_plan(uow, plan)
     emit_cards(uow, workspace.id, project_id, project.key, plan.cards, plan.comments)
     uow.emit(
@@ -105,7 +105,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     answer = convert(
         ProjectImport,
         project,
-        member_count=len(member_ids),
+        member_count=len(members),
         column_ids=[column.id for column in plan.columns],
         card_ids=[card.id for card, _ in plan.cards],
         ignored=find_unknown_fields(request),
@@ -335,8 +335,8 @@ def find_assignees(cards: Sequence[ImportedCard], people_by_email: Mapping[str, 
 
 def find_members(
     uow: UnitOfWork, request: ProjectHeader, people_by_email: Mapping[str, Person]
-) -> tuple[list[str], list[NotCarried]]:
-    """Return the ids of the new members, and the members of the file who cannot be added.
+) -> tuple[dict[str, ProjectRole], list[NotCarried]]:
+    """Return the roles of the new members by id, the importer first, and the members of the file who cannot be added.
 
     Only people with access to the workspace become members, and only if the importer has the right to add them.
 
@@ -350,11 +350,12 @@ def find_members(
         uow.actor.require(PROJECT_MANAGE)
     except Forbidden as error:
         refusal = f"adding members is not allowed: {error.message}"
-    ids, not_carried = [], []
+    roles: dict[str, ProjectRole] = {uow.user_id: "manager"}
+    not_carried = []
     for index, entry in enumerate(entries):
         person = people_by_email.get(address_key(entry.email or ""))
         if person is not None and (not refusal or person.id == uow.user_id):
-            ids.append(person.id)
+            roles.setdefault(person.id, entry.role)
             continue
         not_carried.append(
             NotCarried(
@@ -365,7 +366,7 @@ def find_members(
                 reason=refusal if person else "no member of the workspace has this e-mail address",
             )
         )
-    return ids, not_carried
+    return roles, not_carried
 
 
 # ---------------------------------------------------------------------------------------------- keys

@@ -325,8 +325,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
         if unarchived > LARGE:
             ordering.rebuild_index(uow, column_id)
     members, strangers = single_imports.find_members(uow, header, people_by_email)
-    member_ids = list(dict.fromkeys([importer.id, *members]))
-    insert_members(uow, row.project_id, member_ids)
+    insert_members(uow, row.project_id, members)
     project, indexed_key = _reveal(uow, row, header)
     uow.connection.execute(_DELETE_PARTS, {"_import_id": row.id})
     uow.connection.execute(_UPDATE, {"_id": row.id, "completed_at": uow.now, "header": b"{}"})
@@ -346,7 +345,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     answer = convert(
         ProjectImport,
         project,
-        member_count=len(member_ids),
+        member_count=len(members),
         column_ids=[new_id for _, new_id in row.new_ids["columns"]],
         card_ids=list(sent.new_ids),
         ignored=sorted({*row.ignored, *sent.ignored}),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
-from stellary.contract.fields import build_value
+from stellary.contract.fields import build_value, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
     LIST_PROJECT_MEMBERS,
     REMOVE_PROJECT_MEMBER,
+    UPDATE_PROJECT_MEMBER,
     AddProjectMember,
     ProjectMember,
+    UpdateProjectMember,
 )
 from stellary.contract.refs import ProjectMemberRef, ProjectRef
+from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.board import access
@@ -25,6 +28,7 @@ from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row, refuse_duplicate
@@ -32,16 +36,18 @@ from stellary.core.kernel.writes import delete_row, refuse_duplicate
 _FIELDS = RowFields(ProjectMember, project_members, computed=("email", "name"), internal=("project_id",))
 _LIST = Pages(
     MemberRow,
-    select(project_members.c.user_id, project_members.c.created_at).where(
+    select(project_members.c.user_id, project_members.c.role, project_members.c.created_at).where(
         project_members.c.project_id == bindparam("_project_id")
     ),
     project_members.c.user_id,
 )
 _INSERT = insert(project_members)
-_DELETE = delete(project_members).where(
+_MEMBER = (
     project_members.c.project_id == bindparam("_project_id"),
     project_members.c.user_id == bindparam("_user_id"),
 )
+_UPDATE = update(project_members).where(*_MEMBER)
+_DELETE = delete(project_members).where(*_MEMBER)
 
 
 @serves(LIST_PROJECT_MEMBERS)
@@ -73,27 +79,43 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     return member
 
 
+@serves(UPDATE_PROJECT_MEMBER)
+def update_project_member(
+    uow: UnitOfWork, ref: ProjectMemberRef, request: UpdateProjectMember
+) -> ProjectMember:
+    """Change the role of a member."""
+    row = access.project_member(uow, ref).row
+    before = member_value(people.load_people(uow, [row.user_id])[row.user_id], row)
+    after = replace_fields(before, role=request.role)
+    if changes := _FIELDS.to_changes(before, after):
+        keys = {"_project_id": row.id, "_user_id": row.user_id}
+        uow.connection.execute(_UPDATE, {**keys, **changes})
+        emit_change(uow, row.workspace_id, before, after, project_id=row.id)
+    return after
+
+
 @serves(REMOVE_PROJECT_MEMBER)
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     """Remove a member; cards stay assigned to that person."""
     loaded = access.project_member(uow, ref)
-    delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.member_id}, "Member")
+    delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}, "Member")
     uow.emit(
         ProjectMemberRemoved(
-            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=loaded.row.member_id
+            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=loaded.row.user_id
         )
     )
     return Ok()
 
 
-def insert_members(uow: UnitOfWork, project_id: str, user_ids: Iterable[str]) -> None:
+def insert_members(uow: UnitOfWork, project_id: str, roles: Mapping[str, ProjectRole]) -> None:
     """Insert the members of a new project.
 
     Args:
         project_id: The project.
-        user_ids: The users; at least one.
+        roles: The roles by user; at least one.
     """
-    rows = [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in user_ids]
+    common = {"project_id": project_id, "created_at": uow.now}
+    rows = [{**common, "user_id": id, "role": role} for id, role in roles.items()]
     uow.connection.execute(_INSERT, rows)
 
 

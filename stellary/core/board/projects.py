@@ -13,6 +13,7 @@ from stellary.contract.fields import build_value, convert, find_changed_fields, 
 from stellary.contract.labels import Label
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing
+from stellary.contract.policies import PROJECT_MANAGE
 from stellary.contract.projects import (
     CREATE_PROJECT,
     DELETE_PROJECT,
@@ -28,6 +29,7 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.scopes import CreateScope
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.access_checks import check_role
 from stellary.core.board import access
 from stellary.core.board.columns import COLUMNS
 from stellary.core.board.labels import LABELS
@@ -97,7 +99,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
     )
     internal = {"template_id": request.template_id, "last_number": 0, "created_by_id": uow.user_id}
     project = insert_project(uow, project, lambda taken: _choose_key(request, taken), **internal)
-    insert_members(uow, project.id, [uow.principal_id])
+    insert_members(uow, project.id, {uow.principal_id: "manager"})
     _insert_template(uow, project.id, request)
     uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
     return project
@@ -251,13 +253,17 @@ def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
 @serves(UPDATE_PROJECT)
 def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
     """Update a project."""
-    row = access.load_locked_project(uow, ref).row
+    loaded = access.load_locked_project(uow, ref)
+    row = loaded.row
     uow.require_version(row.version)
     uow.record_dependency("project", row.id, row.version)
     before = project_value(row)
     after = update_value(before, request, uow.now)
     if after is before:
         return before
+    if after.member_role != before.member_role:
+        with uow.checking(PROJECT_MANAGE):
+            check_role(uow, loaded.roles)
     changes = {"version": row.version + 1, **_FIELDS.to_changes(before, after)}
     uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
     changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")

@@ -7,6 +7,7 @@ from datetime import datetime
 from stellary.contract.cards import CardStatus
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.relations import RelationType
+from stellary.contract.roles import OthersRole, ProjectRole
 from stellary.contract.scopes import ViewType
 from stellary.core.board.rules.scopes import ViewSettings
 from stellary.core.db.row_types import RowType
@@ -24,6 +25,7 @@ class ListedProjectRow(RowType):
     member_count: int
     created_at: datetime
     updated_at: datetime
+    member_role: OthersRole
 
 
 class ProjectRow(ListedProjectRow):
@@ -34,19 +36,19 @@ class ProjectRow(ListedProjectRow):
     version: int
 
 
-class LoadedMemberRow(RowType):
-    """A project and one of its members."""
-
-    id: str
-    workspace_id: str
-    member_id: str
-
-
 class MemberRow(RowType):
     """A member of a project."""
 
     user_id: str
+    role: ProjectRole
     created_at: datetime
+
+
+class LoadedMemberRow(MemberRow):
+    """A project and one of its members."""
+
+    id: str
+    workspace_id: str
 
 
 class ProjectMemberRow(MemberRow):

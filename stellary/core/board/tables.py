@@ -38,6 +38,8 @@ projects = Table(
     Column("last_number", Integer, nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("version", Integer, nullable=False),
+    # The role of the members of the workspace who are not members of the project.
+    Column("member_role", String(10), nullable=False, server_default="editor"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "key"),
@@ -53,6 +55,7 @@ project_members = Table(
     Column(
         "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
     ),
+    Column("role", String(10), nullable=False, server_default="manager"),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

@@ -15,7 +15,7 @@ from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.labels import Label
 from stellary.contract.organizations import Organization, OrganizationMember
-from stellary.contract.projects import Project
+from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposals import Proposal
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.scopes import Scope
@@ -83,6 +83,7 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
     Organization: ItemClass("organization", left_out=("my_role",)),
     OrganizationMember: ItemClass("organization_member", id="user_id", verbs=_MEMBERSHIP),
     Project: ItemClass("project", project_id="id"),
+    ProjectMember: ItemClass("member", id="user_id", verbs=_MEMBERSHIP),
     Proposal: ItemClass("proposal", name="summary", left_out=("params", "result")),
     ProposedAction: ItemClass(
         "action", name="action_type", left_out=("payload", "references", "problem", "result")
@@ -100,6 +101,8 @@ def emit_change(
     workspace_id: str | None,
     before: Value | None,
     after: Value | None,
+    *,
+    project_id: str | None = None,
     **meta: object,
 ) -> None:
     """Emit the creation, update or deletion of an item; nothing if its states are equal.
@@ -108,6 +111,7 @@ def emit_change(
         workspace_id: The workspace.
         before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
         after: The state after the change, of the same class; None if it was deleted.
+        project_id: The project, for a class without the field.
         **meta: Further details of the activity.
     """
     item = after or before
@@ -117,7 +121,7 @@ def emit_change(
     uow.emit(
         ItemChanged(
             workspace_id=workspace_id or "",
-            project_id=item_class.project_id and getattr(item, item_class.project_id, None),
+            project_id=project_id or (item_class.project_id and getattr(item, item_class.project_id, None)),
             type=item_class.find_type(before, after),
             kind=item_class.kind,
             item_id=getattr(item, item_class.id),

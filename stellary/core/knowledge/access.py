@@ -19,6 +19,7 @@ from stellary.core.accounts.access_checks import (
     by_ref,
 )
 from stellary.core.accounts.audience import name_of
+from stellary.core.board.access import in_project_of
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
@@ -46,6 +47,7 @@ _DOCUMENT = Link(
         or_(documents.c.workspace_id == WORKSPACE_ID, rows.OF_ORGANIZATION),
     ),
 )
+_PROJECT = in_project_of(documents.c.project_id)
 
 
 def _name_caller(uow: UnitOfWork) -> dict[str, object]:
@@ -59,6 +61,7 @@ version = AccessCheck(
     DocumentVersionRef,
     VersionContentRow,
     _DOCUMENT,
+    _PROJECT,
     Link("Version", versions, "version_id", versions.c.document_id == documents.c.id),
     columns=(*rows.VERSION_SUMMARY, versions.c.content),
 )
@@ -68,6 +71,7 @@ _document = AccessCheck(
     DocumentRef,
     LoadedDocumentRow,
     _DOCUMENT,
+    _PROJECT,
     columns=(_CALLER_NAME, *rows.DOCUMENT),
     dependency="document",
     version="version",
@@ -77,11 +81,12 @@ _THIS = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id")
 _CURRENT = Query(StoredDocumentRow, _THIS)
 
 
-_summary = AccessCheck(DocumentRef, LoadedSummaryRow, _DOCUMENT, columns=rows.SUMMARY)
+_summary = AccessCheck(DocumentRef, LoadedSummaryRow, _DOCUMENT, _PROJECT, columns=rows.SUMMARY)
 _comment = AccessCheck(
     DocumentCommentRef,
     LoadedCommentRow,
     _DOCUMENT,
+    _PROJECT,
     Link("Comment", comments, "comment_id", comments.c.document_id == documents.c.id),
     columns=(
         comments.c.id.label("comment_id"),

@@ -12,7 +12,7 @@ from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.refs import ProjectRef, Ref, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.accounts.access_checks import Loaded
+from stellary.core.accounts.access_checks import Loaded, check_role
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
@@ -23,6 +23,7 @@ from stellary.core.knowledge.tables import documents
 
 R = TypeVar("R", bound=Ref)
 
+_PROJECT = board_access.in_project_of(documents.c.project_id)
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
 # The lock keeps the parent from being deleted before the unit ends.
 _PARENT = Query(
@@ -33,9 +34,11 @@ _PARENT = Query(
         documents.c.context_id,
         documents.c.project_id,
         documents.c.scope_id,
+        *_PROJECT.roles,
     )
+    .select_from(_PROJECT.join(documents))
     .where(_HERE, documents.c.id == bindparam("_parent_id"))
-    .with_for_update(read=True, key_share=True),
+    .with_for_update(read=True, key_share=True, of=documents),
 )
 
 
@@ -80,7 +83,11 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
         if request.parent_id == "":
             raise unknown("parentId")
         return None
-    parameters = {"_workspace_id": workspace_id, "_parent_id": request.parent_id}
+    parameters = {
+        "_workspace_id": workspace_id,
+        "_parent_id": request.parent_id,
+        "_user_id": uow.principal_id,
+    }
     row = _PARENT.first(uow.connection, parameters)
     if row is None:
         raise unknown("parentId")
@@ -125,12 +132,15 @@ def context(
 
     Raises:
         Invalid: The workspace has no such context.
+        Forbidden: The caller's role in the project is not enough.
     """
     kind, context_id = request.context_type, request.context_id
     if kind is UNSET:
         if context_id is UNSET:
             if parent is None:
                 return None
+            if parent.others_role is not None:
+                check_role(uow, loaded.roles.enter_project(parent.own_role, parent.others_role))
             return DocumentContext(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from stellary.contract.documents import ContextType
 from stellary.contract.rich_text import Node
+from stellary.contract.roles import OthersRole, ProjectRole
 from stellary.core.board.row_types import ExportedCommentRow
 from stellary.core.db.row_types import RowType
 
@@ -96,3 +97,5 @@ class ParentRow(RowType):
     context_id: str
     project_id: str | None
     scope_id: str | None
+    own_role: ProjectRole | None
+    others_role: OthersRole | None

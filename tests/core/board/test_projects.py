@@ -28,6 +28,7 @@ def test_created_project_has_all_given_fields(card_api):
         "memberCount": 1,
         "createdAt": project["createdAt"],
         "updatedAt": project["createdAt"],
+        "memberRole": "editor",
     }
     assert (
         card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/{project['id']}")
@@ -151,6 +152,7 @@ def test_member_is_added_by_address(card_api, bob):
         "email": "bob@example.com",
         "name": "bob",
         "createdAt": member["createdAt"],
+        "role": "manager",
     }
     assert card_api.ask("GET", "/members")[1] == member
     assert card_api.ask("GET")["memberCount"] == 2

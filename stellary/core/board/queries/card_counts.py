@@ -134,7 +134,7 @@ _COLUMNS: Select[Any] = (
 )
 _MEMBERS = Query(
     ProjectMemberRow,
-    select(project_members.c.project_id, project_members.c.user_id, project_members.c.created_at)
+    select(*(column for column in project_members.c))
     .where(project_members.c.project_id.in_(_IDS))
     .order_by(project_members.c.user_id),
 )

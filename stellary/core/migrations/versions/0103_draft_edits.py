@@ -8,7 +8,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column
 
 revision = "0103"
-down_revision = "0101"
+down_revision = "0102"
 
 
 def upgrade() -> None:
