@@ -43,6 +43,14 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
         print(error.message)  # members need access to the workspace
     # --8<-- [end:members]
 
+    # --8<-- [start:private]
+    board.members.update(me.user.id, role="manager")  # viewer, commenter, editor or manager
+    board.update(member_role="viewer")  # all others in the workspace read, and write nothing
+    secret = ws.projects.create(name="Offer", visibility="private")
+    ws.project(secret).update(visibility="workspace")  # only admins
+    # --8<-- [end:private]
+    ws.projects.delete(secret)
+
     # --8<-- [start:archive]
     board.update(archived=True)
     active = ws.projects.list(archived=False)

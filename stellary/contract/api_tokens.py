@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 from stellary.contract.endpoint import Ok, TokenScope, creates, deletes, lists
-from stellary.contract.limits import Items, Name, Secret
+from stellary.contract.limits import Id, Items, Name, Secret
 from stellary.contract.paging import Paged
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
@@ -26,6 +26,7 @@ class ApiToken(Value):
         scopes: The granted scopes. A token never grants more than its user is currently allowed to do.
         expires_at: None if the token does not expire.
         last_used_at: To the minute; None if the token was never used.
+        project_ids: The only projects that the token reaches; nothing outside of them exists for it. None for all.
     """
 
     id: str
@@ -35,6 +36,7 @@ class ApiToken(Value):
     expires_at: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+    project_ids: list[str] | None = None
 
 
 @value
@@ -56,11 +58,13 @@ class CreateApiToken(Request):
         name: 1-100 characters.
         scopes: Default: all scopes.
         expires_at: A time in the future; ``None`` (the default) for a token that does not expire.
+        project_ids: The projects to which the token is bound, 1-100. Default: the token reaches all that its user does.
     """
 
     name: Name
     scopes: Annotated[list[TokenScope], Items(1, 7)] | Unset = UNSET
     expires_at: date | Unset | None = UNSET
+    project_ids: Annotated[list[Id], Items(1, 100)] | Unset = UNSET
 
 
 CREATE_API_TOKEN = creates(

@@ -13,7 +13,7 @@ from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
-from stellary.contract.roles import OthersRole, ProjectRole
+from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeView, ViewType
 from stellary.contract.wire import Value, value
 
@@ -54,6 +54,7 @@ class FileProject(Value):
     archived: bool
     last_number: int
     member_role: OthersRole
+    visibility: Visibility
 
 
 @value

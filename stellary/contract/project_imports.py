@@ -21,7 +21,7 @@ from stellary.contract.projects import Project, ProjectDescription, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
-from stellary.contract.roles import OthersRole, ProjectRole
+from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -66,7 +66,7 @@ class ImportedMember(ImportedPerson):
     manager, whatever the role.
     """
 
-    role: ProjectRole = "manager"
+    role: ProjectRole | Unset = UNSET
 
 
 @request
@@ -80,6 +80,7 @@ class ImportedProject(Request):
         archived: Whether to create the project archived.
         last_number: Cards created later get higher numbers than this.
         member_role: The role of the members of the workspace who are not members of the project.
+        visibility: Who sees the project.
     """
 
     tolerant: ClassVar[bool] = True
@@ -89,7 +90,8 @@ class ImportedProject(Request):
     key: ProjectKey | Unset = UNSET
     archived: bool = False
     last_number: Annotated[int, Range(0, 2_000_000_000)] = 0
-    member_role: OthersRole = "editor"
+    member_role: OthersRole | Unset = UNSET
+    visibility: Visibility | Unset = UNSET
 
 
 @request

@@ -20,7 +20,7 @@ from stellary.contract.policies import (
     PROJECT_MANAGE,
 )
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, WorkspaceRef
-from stellary.contract.roles import OthersRole, ProjectRole
+from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -39,6 +39,8 @@ class Project(Value):
         key: The prefix of its cards' keys; unique in the workspace.
         archived: Whether the project is archived. An archived project and its contents can still be read.
         member_role: The role of the members of the workspace who are not members of the project.
+        visibility: Who sees the project: ``workspace``, all members of the workspace; ``private``, only its own members,
+            and the admins of the workspace. For everyone else, neither it nor anything in it exists.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Project(Value):
     created_at: datetime
     updated_at: datetime
     member_role: OthersRole = "editor"
+    visibility: Visibility = "workspace"
 
 
 @value
@@ -104,12 +107,14 @@ class BoardMember(Value):
     Attributes:
         is_member: Whether the user is a member of the project; false for a user who is only assigned to one of its
             cards.
+        role: The role of a member of the project; None for other users.
     """
 
     user_id: str
     email: str
     name: str
     is_member: bool
+    role: ProjectRole | None = None
 
 
 @value
@@ -152,6 +157,7 @@ class CreateProject(Request):
         key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
         template_id: The template whose columns and labels the project starts with.
         member_role: The role of the members of the workspace who are not members of the project.
+        visibility: Who sees the project.
     """
 
     name: Name
@@ -159,6 +165,7 @@ class CreateProject(Request):
     key: ProjectKey | Unset = UNSET
     template_id: TemplateId = "simple"
     member_role: OthersRole = "editor"
+    visibility: Visibility = "workspace"
 
 
 @request
@@ -171,12 +178,15 @@ class UpdateProject(Request):
         archived: True archives the project, false restores it.
         member_role: The role of the members of the workspace who are not members of the project. Only managers of the
             project can change it.
+        visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project
+            are unassigned from its cards.
     """
 
     name: Name | Unset = UNSET
     description: ProjectDescription | Unset | None = UNSET
     archived: bool | Unset = UNSET
     member_role: OthersRole | Unset = UNSET
+    visibility: Visibility | Unset = UNSET
 
 
 @request

@@ -15,6 +15,8 @@ ProjectRole = Literal["viewer", "commenter", "editor", "manager"]
 """A role in a project; each includes those before it."""
 OthersRole = Literal["viewer", "commenter", "editor"]
 """The role of the members of the workspace who are not members of a project."""
+Visibility = Literal["workspace", "private"]
+"""The people who see a project: all of its workspace, or its members and the admins of the workspace."""
 PROJECT_ROLES: tuple[ProjectRole, ...] = ("viewer", "commenter", "editor", "manager")
 
 Registration = Literal["open", "invited", "closed"]

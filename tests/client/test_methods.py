@@ -359,11 +359,21 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
     assert create.__doc__.startswith(find_endpoint("projects.create").summary)
     assert "name: 1-100 characters." in create.__doc__
     assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
-    assert list(inspect.signature(create).parameters) == ["name", "description", "key", "template_id"]
+    assert list(inspect.signature(create).parameters) == [
+        "name",
+        "description",
+        "key",
+        "template_id",
+        "member_role",
+        "visibility",
+    ]
     update = client.workspace("acme", "eng").project("p").cards.update
     assert "card: The id of the card, its key, or a value or a handle of one." in update.__doc__
     assert "NotFound: The item does not exist" in update.__doc__
-    permission = "everyone with access to the workspace; API tokens need the scope ``projects:write``."
+    permission = (
+        "everyone with access to the workspace; in a project, with the role editor or a higher one; "
+        "API tokens need the scope ``projects:write``."
+    )
     assert f"Permitted for {permission}" in update.__doc__
 
 

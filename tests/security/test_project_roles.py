@@ -59,8 +59,8 @@ def _describe(permission_world: PermissionWorld, row: Row, persona: str) -> str:
         return "2xx"
     assert before == {name: permission_world.sandbox._dump([name]) for name in before}
     message = orjson.loads(answer.body)["message"]
-    named = [role for role in PROJECT_ROLES if f"the role {role} " in message]
-    return " ".join([str(answer.status), *named])
+    roles = [role for role in PROJECT_ROLES if f"the role {role} " in message]
+    return " ".join([str(answer.status), *roles])
 
 
 def _expect(row: Row, role: str, cell: str) -> str:
@@ -144,7 +144,7 @@ def test_fields_that_need_a_role(permission_world: PermissionWorld, method, tail
 def test_documents_of_a_project_follow_its_roles(permission_world: PermissionWorld):
     place = {"contextType": "project", "contextId": permission_world.here["projectId"]}
     plan = _ask(permission_world, "BOSS", "POST", "documents", {"title": "Plan", **place})[1]["id"]
-    own = f"documents/{plan}"
+    path = f"documents/{plan}"
     for role, expected in {
         "viewer": [403, 403, 403],
         "commenter": [403, 403, 201],
@@ -152,11 +152,11 @@ def test_documents_of_a_project_follow_its_roles(permission_world: PermissionWor
     }.items():
         with permission_world.sandbox.discard_changes():
             _set_role(permission_world, OTHER, role)
-            assert _ask(permission_world, OTHER, "GET", own)[0] == 200
+            assert _ask(permission_world, OTHER, "GET", path)[0] == 200
             statuses = [
-                _ask(permission_world, OTHER, "PATCH", own, {"title": "Plans"})[0],
+                _ask(permission_world, OTHER, "PATCH", path, {"title": "Plans"})[0],
                 _ask(permission_world, OTHER, "POST", "documents", {"title": "Part", "parentId": plan})[0],
-                _ask(permission_world, OTHER, "POST", f"{own}/comments", {"content": "Well."})[0],
+                _ask(permission_world, OTHER, "POST", f"{path}/comments", {"content": "Well."})[0],
             ]
             assert statuses == expected, role
 

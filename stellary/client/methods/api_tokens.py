@@ -11,7 +11,7 @@ from stellary.contract.api_tokens import CREATE_API_TOKEN, DELETE_API_TOKEN, LIS
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
     from datetime import date
     from typing import Literal
     from stellary.client.calling.method import Async, IdLike, Sync
@@ -31,14 +31,15 @@ class ApiTokens(ListHandle[C]):
     @overload
     def create(self: ApiTokens[Sync], *, name: str,
             scopes: builtins.list[Literal["projects:read", "projects:write", "pilotage:read", "pilotage:write", "notifications:read", "account:read", "account:write"]] | Unset = UNSET,
-            expires_at: date | Unset | None = UNSET) -> CreatedApiToken: ...
+            expires_at: date | Unset | None = UNSET, project_ids: Sequence[IdLike] | Unset = UNSET) -> CreatedApiToken: ...
     @overload
     async def create(self: ApiTokens[Async], *, name: str,
             scopes: builtins.list[Literal["projects:read", "projects:write", "pilotage:read", "pilotage:write", "notifications:read", "account:read", "account:write"]] | Unset = UNSET,
-            expires_at: date | Unset | None = UNSET) -> CreatedApiToken: ...
+            expires_at: date | Unset | None = UNSET, project_ids: Sequence[IdLike] | Unset = UNSET) -> CreatedApiToken: ...
     def create(self, *, name: str,
             scopes: builtins.list[Literal["projects:read", "projects:write", "pilotage:read", "pilotage:write", "notifications:read", "account:read", "account:write"]] | Unset = UNSET,
-            expires_at: date | Unset | None = UNSET) -> CreatedApiToken | Awaitable[CreatedApiToken]:
+            expires_at: date | Unset | None = UNSET,
+            project_ids: Sequence[IdLike] | Unset = UNSET) -> CreatedApiToken | Awaitable[CreatedApiToken]:
         """Create a personal access token. The full token is only returned in this response.
 
         ``POST /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
@@ -47,6 +48,7 @@ class ApiTokens(ListHandle[C]):
             name: 1-100 characters.
             scopes: Default: all scopes. 1-7 items.
             expires_at: A time in the future; ``None`` (the default) for a token that does not expire.
+            project_ids: The projects to which the token is bound, 1-100. Default: the token reaches all that its user does.
 
         Returns:
             A token that has just been created.
@@ -56,7 +58,7 @@ class ApiTokens(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_API_TOKEN.build_payload(name=name, scopes=scopes, expires_at=expires_at)
+        payload = _CREATE_API_TOKEN.build_payload(name=name, scopes=scopes, expires_at=expires_at, project_ids=project_ids)
         return self._caller.one(_CREATE_API_TOKEN, self._path_params, payload)
 
     @overload

@@ -53,14 +53,17 @@ class ProjectsMethods(ListHandle[C]):
     @overload
     def create(self: ProjectsMethods[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] = "editor",
+            visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
     @overload
     async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET,
             key: str | Unset = UNSET, template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] = "editor",
+            visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
     def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor") -> Project | Awaitable[Project]:
+            member_role: Literal["viewer", "commenter", "editor"] = "editor",
+            visibility: Literal["workspace", "private"] = "workspace") -> Project | Awaitable[Project]:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
@@ -71,6 +74,7 @@ class ProjectsMethods(ListHandle[C]):
             key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
             template_id: The template whose columns and labels the project starts with.
             member_role: The role of the members of the workspace who are not members of the project.
+            visibility: Who sees the project.
 
         Returns:
             A board with its columns and cards.
@@ -82,7 +86,7 @@ class ProjectsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id,
-                member_role=member_role)
+                member_role=member_role, visibility=visibility)
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -219,14 +223,16 @@ class ProjectsMethods(ListHandle[C]):
     @overload
     def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectsMethods[Async], project: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     def update(self, project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project | Awaitable[Project]:
+            archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -237,6 +243,7 @@ class ProjectsMethods(ListHandle[C]):
             description: At most 5000 characters; ``None`` clears it.
             archived: True archives the project, false restores it.
             member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
+            visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project are unassigned from its cards.
 
         Returns:
             A board with its columns and cards.
@@ -247,7 +254,8 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role)
+        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role,
+                visibility=visibility)
         return self._caller.one(_UPDATE_PROJECT, self._extend_path(project_id=project), payload)
 
     @overload
@@ -391,14 +399,15 @@ class ProjectHandleMethods(ItemHandle[C]):
 
     @overload
     def update(self: ProjectHandleMethods[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
+            archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectHandleMethods[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project: ...
+            archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     def update(self, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET) -> Project | Awaitable[Project]:
+            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -408,6 +417,7 @@ class ProjectHandleMethods(ItemHandle[C]):
             description: At most 5000 characters; ``None`` clears it.
             archived: True archives the project, false restores it.
             member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
+            visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project are unassigned from its cards.
 
         Returns:
             A board with its columns and cards.
@@ -418,7 +428,8 @@ class ProjectHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role)
+        payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role,
+                visibility=visibility)
         return self._caller.one(_UPDATE_PROJECT, self._path_params, payload)
 
     @overload

@@ -229,7 +229,7 @@ class _Checker:
     def check_members(self) -> None:
         """Check that no member is listed twice."""
         seen: set[str] = set()
-        for index, email in enumerate(self.declaration.members or ()):
+        for index, email in enumerate(member.email for member in self.declaration.list_members()):
             if fold_case(email) in seen:
                 self.note(f"members[{index}]", f"{email} is listed twice")
             seen.add(fold_case(email))

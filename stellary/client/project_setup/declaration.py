@@ -25,7 +25,7 @@ from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
 from stellary.contract.projects import ProjectDescription, ProjectKey
-from stellary.contract.roles import OthersRole
+from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
@@ -57,6 +57,7 @@ class Project(Declared):
         key: The prefix of its cards' keys. Set when the project is created, and never changed.
         description: At most 5000 characters.
         member_role: The role of the members of the workspace who are not members of the project.
+        visibility: ``private`` hides the project from all but its members, and the admins of the workspace.
     """
 
     short: ClassVar[str | None] = "name"
@@ -66,6 +67,7 @@ class Project(Declared):
     key: ProjectKey | Unset = UNSET
     description: ProjectDescription | Unset | None = UNSET
     member_role: OthersRole | Unset = UNSET
+    visibility: Visibility | Unset = UNSET
 
 
 @attrs.frozen
@@ -258,12 +260,26 @@ class Automation(Declared):
 
 
 @attrs.frozen
+class Member(Declared):
+    """A member, by e-mail address.
+
+    Attributes:
+        role: The role in the project. A new member is a manager by default; that of an existing one stays.
+    """
+
+    short: ClassVar[str | None] = "email"
+
+    email: EmailAddress
+    role: ProjectRole | Unset = UNSET
+
+
+@attrs.frozen
 class Declaration(Declared):
     """The desired state of a project. Kinds of items that are not given stay as they are, even if you prune.
 
     Attributes:
         columns: The columns of the default scope, unless ``scopes`` declares them.
-        members: The e-mail addresses of the members.
+        members: The members, each by the e-mail address, or as a ``Member`` with a role.
     """
 
     project: Project
@@ -273,7 +289,11 @@ class Declaration(Declared):
     fields: list[Field] | Unset = UNSET
     cards: list[Card] | Unset = UNSET
     automations: list[Automation] | Unset = UNSET
-    members: list[EmailAddress] | Unset = UNSET
+    members: list[EmailAddress | Member] | Unset = UNSET
+
+    def list_members(self) -> list[Member]:
+        """Return the declared members; none if they are not declared."""
+        return [Member(member) if isinstance(member, str) else member for member in self.members or ()]
 
 
 def as_dict(declared: Declared) -> dict[str, Any]:

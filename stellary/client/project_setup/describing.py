@@ -64,7 +64,11 @@ class _Describer:
             ],
             cards=[self._describe_card(card) for card in self.state.cards],
             automations=[self._describe_rule(rule) for rule in self.state.automations],
-            members=[self.people[id] for id in self.state.members if id in self.people],
+            members=[
+                self.people[id] if role == "manager" else declared.Member(self.people[id], role)
+                for id, role in self.state.members.items()
+                if id in self.people
+            ],
         )
 
     def _describe_scope(self, scope: wire_scopes.Scope) -> declared.Scope:
@@ -144,8 +148,9 @@ def _ambiguous_names(items: Iterable[Any]) -> set[str]:
 def _describe_fields(item: object, names: Iterable[str]) -> dict[str, Any]:
     """Return fields of an item as they are declared. Empty values are left out; midnight in UTC is given as a day."""
     values = {name: value for name, value in get_values(item, names).items() if value not in (None, "")}
-    if values.get("member_role") == "editor":
-        del values["member_role"]
+    for name, usual in (("member_role", "editor"), ("visibility", "workspace")):
+        if values.get(name) == usual:
+            del values[name]
     return {
         name: value.date() if isinstance(value, datetime) and value == utc(value.date()) else value
         for name, value in values.items()

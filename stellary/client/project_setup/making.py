@@ -60,7 +60,7 @@ class ChangeRequests:
             columns = [convert(ImportedColumn, column) for column in simple.columns]
         declared = declaration.project
         created = yield workspace.projects.import_(
-            project=convert(ImportedProject, declared, member_role=declared.member_role or "editor"),
+            project=convert(ImportedProject, declared),
             scopes=[ImportedScope(name=default.name)] if default.scope else UNSET,
             columns=columns,
         )
@@ -90,7 +90,10 @@ class ChangeRequests:
         yield self.at.labels.delete(change.id)
 
     def _create_member(self, change: Change) -> PlanSteps[None]:
-        yield self.at.members.add(email=change.name)
+        yield self.at.members.add(email=change.name, **_new_values(change))
+
+    def _update_member(self, change: Change) -> PlanSteps[None]:
+        yield self.at.members.update(change.id, **_new_values(change))
 
     def _delete_member(self, change: Change) -> PlanSteps[None]:
         yield self.at.members.remove(change.id)

@@ -66,7 +66,9 @@ def _read(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
         parts = [part for part in get_args(kind) if part is not Unset]
         if data is None and types.NoneType in parts:
             return None
-        (kind,) = (part for part in parts if part is not types.NoneType)
+        parts = [part for part in parts if part is not types.NoneType]
+        # An item may have a short form of its own type: an e-mail address stands for a member.
+        kind = parts[-1] if isinstance(data, Mapping) else parts[0]
         return _read(kind, data, path, problems)
     if origin is Annotated:
         return _apply_checks(kind, _read(get_args(kind)[0], data, path, problems), path, problems)

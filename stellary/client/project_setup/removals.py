@@ -106,8 +106,8 @@ def _member_removals(matched: Matched) -> Iterator[Change]:
     if matched.declaration.members is UNSET:
         return
     declared = {
-        matched.find_person(email, f"members[{index}]")
-        for index, email in enumerate(matched.declaration.members)
+        matched.find_person(member.email, f"members[{index}]")
+        for index, member in enumerate(matched.declaration.list_members())
     }
     staying = {person.id for person in declared if person} | {matched.state.me}
     for person in matched.state.people:

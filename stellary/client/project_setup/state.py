@@ -21,6 +21,7 @@ from stellary.contract.errors import Forbidden
 from stellary.contract.labels import Label
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.projects import Project
+from stellary.contract.roles import ProjectRole
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET
 
@@ -57,7 +58,7 @@ class ProjectState:
         scopes: By position, each with its columns by position.
         cards: By column and position; archived cards last, if they were read.
         people: The members of the workspace, and the assignees of cards.
-        members: The user ids of the project's members.
+        members: The roles of the project's members, by user id.
         me: The user id of the caller.
     """
 
@@ -69,8 +70,12 @@ class ProjectState:
     automations: list[Automation] = attrs.field(factory=list)
     edges: frozenset[Edge] = frozenset()
     people: list[Person] = attrs.field(factory=list)
-    members: list[str] = attrs.field(factory=list)
+    members: dict[str, ProjectRole] = attrs.field(factory=dict)
     me: str = ""
+
+    def describe_member(self, id: str) -> dict[str, str] | None:
+        """Return the role of a member, as a field; None for others."""
+        return {"role": self.members[id]} if id in self.members else None
 
 
 @attrs.frozen
@@ -190,7 +195,7 @@ def read_state(
         automations=automations,
         edges=frozenset() if file is None else _read_edges(file, cards),
         people=list(_unique_people([*people, *board.members])),
-        members=[member.user_id for member in board.members if member.is_member],
+        members={member.user_id: member.role for member in board.members if member.role is not None},
         me=me,
     )
 

@@ -103,14 +103,22 @@ def label_changes(matched: Matched) -> Iterator[Change]:
 
 
 def member_changes(matched: Matched) -> Iterator[Change]:
-    """Yield the members to add."""
-    for index, email in enumerate(matched.declaration.members or ()):
-        person = matched.find_person(email, f"members[{index}]")
+    """Yield the members to add, and those whose role changes, except the caller, who could not undo that."""
+    for index, member in enumerate(matched.declaration.list_members()):
+        person = matched.find_person(member.email, f"members[{index}]")
+        role = differences({"role": member.role}, matched.state.describe_member(person.id if person else ""))
+        if (
+            person is not None
+            and person.id in matched.state.members
+            and role
+            and person.id != matched.state.me
+        ):
+            yield Change(action="update", kind="member", name=person.email, differences=role, id=person.id)
         if person is not None and person.id not in matched.state.members:
             # The creator of a project is a member of it already.
             if matched.state.project is None and person.id == matched.state.me:
                 continue
-            yield Change(action="create", kind="member", name=person.email, id=person.id)
+            yield Change(action="create", kind="member", name=person.email, differences=role, id=person.id)
 
 
 def scope_changes(matched: Matched) -> Iterator[Change]:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, Select, String, and_, bindparam, column, select, table
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, select
 
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.core.accounts import rules
 from stellary.core.accounts.login_state import LOGIN_GENERATION
+from stellary.core.accounts.project_sight import HIDDEN, find_sight, join_caller, select_roles
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     organization_members,
@@ -25,7 +27,6 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -67,6 +68,8 @@ _ROLES = (
     workspace_members.c.role.label("_ws_role"),
     workspace_members.c.pilotage_role.label("_pilotage_role"),
 )
+_GENERATION = 2
+"""The position of the confirmation of the login among these columns."""
 _TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
     workspaces,
     and_(workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug")),
@@ -77,17 +80,6 @@ _TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
         workspace_members.c.user_id == bindparam("_user_id"),
     ),
 )
-# The membership of the caller in the project; its table is the board's, which is above.
-_CALLER = table(
-    "stellary_project_members",
-    column("project_id", IdType),
-    column("user_id", IdType),
-    column("role", String),
-).alias("caller")
-
-
-def _is_callers(project: FromClause) -> ColumnElement[bool]:
-    return and_(_CALLER.c.project_id == project.c.id, _CALLER.c.user_id == bindparam("_user_id"))
 
 
 @attrs.frozen
@@ -121,14 +113,12 @@ class Link:
         if self.key is not None:
             conditions.append(self.table.c[self.column] == bindparam(f"ref_{self.key}"))
         source = source.outerjoin(self.table, and_(*conditions))
-        return source.outerjoin(_CALLER, _is_callers(self.table)) if self.is_project else source
+        return join_caller(source, self.table) if self.is_project else source
 
     @property
     def roles(self) -> tuple[ColumnElement[Any], ...]:
         """The columns of a project on which the caller's role in it depends: ``own_role`` and ``others_role``."""
-        if not self.is_project:
-            return ()
-        return (_CALLER.c.role.label("own_role"), self.table.c.member_role.label("others_role"))
+        return select_roles(self.table) if self.is_project else ()
 
     @property
     def marker(self) -> ColumnElement[Any] | None:
@@ -164,6 +154,8 @@ class AccessCheck(Generic[R, Row]):
         dependency: The kind of row that a proposed change depends on; None if the row's ``version`` is not recorded.
         version: The column that changes with the row.
         parameters: Returns further parameters of the statement.
+        hides: Returns whether a row is hidden from the caller, as if it did not exist, if its project may be deleted.
+        reads_sight: Whether the roles tell which projects of the workspace the caller sees. Checks without a project do.
     """
 
     def __init__(
@@ -178,9 +170,14 @@ class AccessCheck(Generic[R, Row]):
         dependency: str | None = None,
         version: str = "updated_at",
         parameters: Callable[[UnitOfWork], Mapping[str, object]] | None = None,
+        hides: Callable[[Row, CallerRoles], bool] | None = None,
+        reads_sight: bool = False,
     ) -> None:
         self.ref = ref
-        self.query = Query(row_type, select_links(links, columns))
+        self._hides = hides
+        reads_sight = reads_sight or hides is not None or not any(link.is_project for link in links)
+        hidden = (HIDDEN.label("_hidden_projects"),) if reads_sight else ()
+        self.query = Query(row_type, select_links(links, (*hidden, *columns)))
         self._author, self._subject, self._path_project = author, subject, path_project
         self._dependency, self._version, self._parameters = dependency, ("id", version), parameters
         self._keys = [(f"ref_{link.key}", link.key, link.parse) for link in links if link.key is not None]
@@ -189,6 +186,9 @@ class AccessCheck(Generic[R, Row]):
         numbered = list(enumerate(marked, len(_ROLES)))
         self._project = next((number for number, link in numbered if link.is_project), None)
         self._roles = slice(after, after + 2)
+        self._sight = (
+            (after + 2 if any(link.is_project for link in links) else after) if reads_sight else None
+        )
         names = [(number, link.name) for number, link in numbered if link.name]
         keyed = next((number for number, link in numbered if link.is_project and link.key), -1)
         decisive = after if author is not None else keyed + 1
@@ -249,15 +249,22 @@ class AccessCheck(Generic[R, Row]):
         roles = None if row is None else self._read_roles(uow, row)
         if row is None or roles is None or not roles.sees_workspace:
             raise NotFound("Workspace not found")
-        limits = uow.actor.agent_limits
-        if limits is not None:
-            if limits.workspace_id != roles.workspace_id:
-                raise NotFound("Workspace not found")
-            project_id = None if self._project is None else row[self._project]
-            if project_id is not None and not limits.sees(project_id):
-                # Read again with empty ids, as if the row did not exist, to find out about the workspace.
-                no_ids = {name: "" for name, _, _ in self._keys}
-                row = self.query.one(uow.connection, parameters | no_ids)
+        check_active(uow, row[_GENERATION])
+        actor = uow.actor
+        limits = actor.agent_limits
+        if limits is not None and limits.workspace_id != roles.workspace_id:
+            raise NotFound("Workspace not found")
+        is_hidden = self._hides is not None and self._hides(row, roles)
+        if self._project is not None:
+            project_id = row[self._project]
+            is_hidden |= project_id is not None and roles.project_role is None
+            if limits is not None or actor.token_project_ids is not None:
+                is_hidden |= not find_sight(actor).sees(project_id)
+        if is_hidden:
+            # Read again with empty ids, as if the row did not exist, to find out about the workspace.
+            no_ids = {name: "" for name, _, _ in self._keys}
+            row = self.query.one(uow.connection, parameters | no_ids)
+            roles = attrs.evolve(roles, in_project=False, project_role=None)
         return Loaded(row, roles)
 
     def _read_roles(self, uow: UnitOfWork, row: RowType) -> CallerRoles:
@@ -278,7 +285,16 @@ class AccessCheck(Generic[R, Row]):
             uow.workspaces_without_subscribers.add(workspace_id)
         if not has_change_rules:
             uow.workspaces_without_change_rules.add(workspace_id)
-        roles = CallerRoles(
+        sight, project_role, own_role = rules.SEES_ALL, None, None
+        is_admin = rules.is_admin(org_role, ws_role, is_personal=is_personal)
+        if self._sight is not None:
+            sight = find_sight(uow.actor, None if is_admin else row[self._sight])
+        if self._project is not None and row[self._project] is not None:
+            own_role, others_role = row[self._roles]
+            if others_role is not None:
+                uow.shared_projects.add(row[self._project])
+            project_role = rules.find_project_role(own_role, others_role, is_admin=is_admin)
+        return CallerRoles(
             user_id=uow.principal_id,
             organization_id=organization_id,
             org_role=org_role,
@@ -287,12 +303,10 @@ class AccessCheck(Generic[R, Row]):
             is_personal=is_personal,
             ws_role=ws_role,
             pilotage_role=pilotage_role,
+            in_project=own_role is not None,
+            project_role=project_role,
+            sight=sight,
         )
-        if roles.sees_workspace:
-            check_active(uow, generation)
-        if self._project is None or row[self._project] is None:
-            return roles
-        return roles.enter_project(*row[self._roles])
 
 
 def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
@@ -322,10 +336,14 @@ def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None
     Raises:
         Forbidden: The roles are not enough.
     """
-    needed = roles.lacks(uow.policy)
+    policy = uow.policy
+    needed = roles.lacks(policy)
     if needed is not None:
-        raise Forbidden(f"this requires the role {needed} in the project", code="insufficient_role")
-    if not roles.grants(uow.policy.role, author_id):
+        raise Forbidden(
+            f"your role does not allow that: it requires the role {needed} in the project",
+            code="insufficient_role",
+        )
+    if not roles.grants(policy.role, author_id):
         raise Forbidden("your role does not allow that", code="insufficient_role")
     uow.mark_authorized()
 

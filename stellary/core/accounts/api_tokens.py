@@ -19,9 +19,11 @@ from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
+from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.accounts import access
 from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.project_sight import select_seen_project
 from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
@@ -53,6 +55,7 @@ _COUNT_LIVE = select(func.count()).where(
         api_tokens.c.renewable_until > bindparam("_now"),
     ),
 )
+_SEEN = select_seen_project(bindparam("_user_id"), bindparam("_project_id"))
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(
@@ -78,6 +81,10 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))
+    project_ids = None if request.project_ids is UNSET else sorted({*request.project_ids})
+    for index, id in enumerate(project_ids or ()):
+        if uow.connection.execute(_SEEN, {"_user_id": uow.user_id, "_project_id": id}).first() is None:
+            raise invalid((f"projectIds[{index}]", "must be the id of an existing item"))
     lock_caller(uow)
     check_room(uow)
     secret = new_api_token()
@@ -91,6 +98,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         expires_at=expires_at,
         last_used_at=None,
         created_at=uow.now,
+        project_ids=project_ids,
         token=secret,
     )
     _TOKENS.insert(uow, api_token, user_id=uow.user_id, token_digest=digest(secret))

@@ -100,6 +100,18 @@ def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colum
     return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
 
 
+def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a user is an admin of a workspace, or of its organization unless it is personal.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    members, leaders = _WAYS
+    is_admin = members.of(user_id, workspace_id).where(workspace_members.c.role == "admin")
+    return or_(is_admin.exists(), leaders.of(user_id, workspace_id).exists())
+
+
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     """Return a statement for the ids of the workspaces that a user has access to; an id may occur twice."""
     return union_all(*(way.of(user_id=user_id) for way in _WAYS))

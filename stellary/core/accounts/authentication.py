@@ -23,6 +23,7 @@ _TOKEN = (
         api_tokens.c.user_id,
         api_tokens.c.name,
         api_tokens.c.scopes,
+        api_tokens.c.project_ids,
         api_tokens.c.expires_at,
         api_tokens.c.last_used_at,
     )
@@ -71,7 +72,14 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):
             stale = token_row.last_used_at is None or now - token_row.last_used_at >= TOUCH_AFTER
             scopes = frozenset(token_row.scopes)
-            actor = Actor(token_row.user_id, scopes, token_row.id, token_name=token_row.name)
+            project_ids = token_row.project_ids
+            actor = Actor(
+                token_row.user_id,
+                scopes,
+                token_row.id,
+                token_name=token_row.name,
+                token_project_ids=None if project_ids is None else frozenset(project_ids),
+            )
             return Authenticated(actor, stale)
     raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 

@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, seen_by, sees
+from stellary.core.accounts.project_sight import sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.direct_connection import queue_statement
@@ -44,6 +45,10 @@ _CONTACT = select(*_PERSON, users.c.external_id).where(
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = Query(PersonRow, _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True))))
+_SEEING_OF = select(users.c.id).where(
+    sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id")),
+    users.c.id.in_(bindparam("_ids", expanding=True)),
+)
 _REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
     users.c.email_key.in_(bindparam("_email_keys", expanding=True))
 )
@@ -121,18 +126,27 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
 
 
 def queue_reaching(
-    uow: UnitOfWork, workspace_id: str, ids: Collection[str]
+    uow: UnitOfWork, workspace_id: str, ids: Collection[str], project_id: str | None = None
 ) -> Callable[[], dict[str, Person]]:
     """Send the statements of ``reaching`` together with later ones, and return a function that returns its result.
 
     Args:
         workspace_id: The workspace.
         ids: The ids of the users to check; those without access are missing in the result.
+        project_id: A project that they have to see as well.
     """
     if not ids:
         return dict
     _lock_membership(uow, workspace_id)
-    return queue_members(uow, workspace_id, ids)
+    read = queue_members(uow, workspace_id, ids)
+    if project_id is None or project_id in uow.shared_projects:
+        return read
+
+    def read_watchers() -> dict[str, Person]:
+        watchers = find_watchers(uow, workspace_id, [project_id], ids)
+        return {id: person for id, person in read().items() if (project_id, id) in watchers}
+
+    return read_watchers
 
 
 def queue_members(
@@ -155,6 +169,24 @@ def queue_members(
         return {person.id: person for person in people}
 
     return read
+
+
+def find_watchers(
+    uow: UnitOfWork, workspace_id: str, project_ids: Collection[str], user_ids: Collection[str]
+) -> set[tuple[str, str]]:
+    """Return the pairs of a project and a user who sees it, of users with access to the workspace.
+
+    Args:
+        workspace_id: The workspace of the projects.
+        project_ids: The projects.
+        user_ids: The users.
+    """
+    parameters = {"_workspace_id": workspace_id, "_ids": list(user_ids)}
+    return {
+        (project_id, user_id)
+        for project_id in project_ids
+        for user_id in uow.connection.execute(_SEEING_OF, {**parameters, "_project_id": project_id}).scalars()
+    }
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

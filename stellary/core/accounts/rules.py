@@ -44,6 +44,60 @@ def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) ->
 
 
 @attrs.frozen
+class ProjectSight:
+    """The projects of a workspace that a caller sees.
+
+    Attributes:
+        hidden: The private projects that the caller is not a member of, deleted ones included.
+        only: The only projects that the token or the agent sees; None for all.
+        sees_outside: Whether the caller sees what is in no project. Tokens that are bound to projects do not.
+    """
+
+    hidden: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
+    sees_outside: bool = True
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.hidden) or self.only is not None
+
+    def sees(self, project_id: str | None) -> bool:
+        """Return whether the caller sees a project, and what is in it; or, for None, what is in no project."""
+        if project_id is None:
+            return self.sees_outside
+        return project_id not in self.hidden and (self.only is None or project_id in self.only)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of the condition ``project_sight.is_visible``."""
+        only = self.only
+        return {
+            "_hidden": sorted(self.hidden),
+            "_only": sorted(only or ()),
+            "_sees_any": only is None,
+            "_sees_outside": self.sees_outside,
+        }
+
+
+SEES_ALL = ProjectSight()
+"""What a caller without limits sees: all projects of a workspace."""
+_PROJECT_RANKS = {role: rank for rank, role in enumerate(PROJECT_ROLES)}
+
+
+def find_project_role(
+    own_role: ProjectRole | None, others_role: ProjectRole | None, *, is_admin: bool
+) -> ProjectRole | None:
+    """Return the effective role in a project; None if the project is hidden. Admins of the workspace are managers.
+
+    Args:
+        own_role: The role as a member of the project; None for other users.
+        others_role: The role of the members of the workspace who are not members of the project; None if it is private.
+        is_admin: Whether the user is an admin of the workspace.
+    """
+    return "manager" if is_admin else own_role or others_role
+
+
+@attrs.frozen
 class CallerRoles:
     """The caller's roles in an organization, a workspace and a project.
 
@@ -53,7 +107,8 @@ class CallerRoles:
         ws_role: The role in the workspace; None without membership, or if no workspace is concerned.
         pilotage_role: The pilotage role as a member of the workspace.
         in_project: True for a member of the project, if one is concerned.
-        project_role: The effective role in the project; None if no project is concerned.
+        project_role: The effective role in the project; None if no project is concerned, or if it is hidden.
+        sight: The projects of the workspace that the caller sees.
     """
 
     user_id: str
@@ -66,6 +121,7 @@ class CallerRoles:
     pilotage_role: PilotageRole | None = None
     in_project: bool = False
     project_role: ProjectRole | None = None
+    sight: ProjectSight = SEES_ALL
 
     @property
     def leads_organization(self) -> bool:
@@ -95,23 +151,22 @@ class CallerRoles:
             return None
         return "owner" if self.leads_organization else self.pilotage_role
 
-    def enter_project(self, own: ProjectRole | None, of_others: ProjectRole) -> CallerRoles:
+    def enter_project(self, own_role: ProjectRole | None, others_role: ProjectRole | None) -> CallerRoles:
         """Return the roles with the effective one in a project: admins of the workspace are managers.
 
         Args:
-            own: The role as a member of the project; None for other users.
-            of_others: The role of the members of the workspace who are not members of the project.
+            own_role: The role as a member of the project; None for other users.
+            others_role: The role of the members of the workspace who are not members of the project; None if it is private.
         """
-        role = "manager" if self.workspace_role == "admin" else own or of_others
-        return attrs.evolve(self, in_project=own is not None, project_role=role)
+        role = find_project_role(own_role, others_role, is_admin=self.workspace_role == "admin")
+        return attrs.evolve(self, in_project=own_role is not None, project_role=role)
 
     def lacks(self, policy: Policy) -> ProjectRole | None:
         """Return the role in the project that a policy row requires and the caller lacks; None if nothing is missing."""
         needed = policy.project
         if needed is None or self.project_role is None:
             return None
-        is_enough = PROJECT_ROLES.index(self.project_role) >= PROJECT_ROLES.index(needed)
-        return None if is_enough else needed
+        return None if _PROJECT_RANKS[self.project_role] >= _PROJECT_RANKS[needed] else needed
 
     def grants(self, role: Role, author_id: str | None = None) -> bool:
         """Return whether the roles satisfy a policy row.

@@ -108,6 +108,20 @@ workspace_members = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+private_projects = Table(
+    "stellary_private_projects",
+    metadata,
+    # No foreign key: a deleted project stays private, as far as its traces are concerned.
+    Column("project_id", IdType, primary_key=True),
+    Column(
+        "workspace_id",
+        IdType,
+        ForeignKey("stellary_workspaces.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+)
+
 invitations = Table(
     "stellary_invitations",
     metadata,
@@ -135,6 +149,8 @@ api_tokens = Table(
     Column("prefix", String(20), nullable=False),
     Column("token_digest", String(64), nullable=False, unique=True),
     Column("scopes", Json, nullable=False),
+    # The only projects that the token reaches; null for all.
+    Column("project_ids", Json),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),

@@ -7,6 +7,7 @@ from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link
 from stellary.core.agents.row_types import AgentMissionRow, AgentRow, NamedTokenRow, ProposalRow
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
+from stellary.core.board.access import in_project_of
 
 _AGENT = Link("Agent", agents, "agent_id", agents.c.workspace_id == WORKSPACE_ID)
 
@@ -26,6 +27,7 @@ mission = AccessCheck(
     AgentMissionRef,
     AgentMissionRow,
     Link("Mission", missions, "mission_id", missions.c.workspace_id == WORKSPACE_ID),
+    in_project_of(missions.c.project_id),
     columns=MISSION,
     author="created_by_id",
 )
@@ -35,7 +37,10 @@ proposal = AccessCheck(
     ProposalRef,
     ProposalRow,
     Link("Proposal", proposals, "proposal_id", proposals.c.workspace_id == WORKSPACE_ID),
+    Link(None, missions, within=missions.c.id == proposals.c.mission_id),
+    in_project_of(missions.c.project_id),
     columns=proposals.c,
+    hides=lambda row, roles: row.mission_id is None and roles.sight.is_limited,
 )
 """The access check for a change that an agent has proposed."""
 

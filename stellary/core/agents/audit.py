@@ -22,6 +22,13 @@ REASON_MAX = 1_000
 
 _OF_AGENT = audit.c.agent_id == bindparam("_agent_id")
 _LIST = Pages(AuditRow, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
+_OWN_LIST = Pages(
+    AuditRow,
+    select(audit).where(_OF_AGENT),
+    audit.c.id,
+    newest_first=True,
+    residual=[audit.c.on_behalf_of_id == bindparam("_user_id")],
+)
 _INSERT = insert(audit)
 _AGENT_EXISTS = select(agents.c.id).where(agents.c.id == bindparam("_agent_id"))
 LIMIT = CountLimit(audit, "agent_id", ENTRIES_MAX)
@@ -33,8 +40,12 @@ RETENTION = RetentionRule(audit, audit.c.created_at, lambda retention: timedelta
 @serves(LIST_AUDIT)
 def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditEntry]:
     """Return the audit entries of an agent, newest first."""
-    agent = access.agent(uow, ref).row
-    return _LIST.fetch(uow, request, rows.audit_entry, _agent_id=agent.id)
+    loaded = access.agent(uow, ref)
+    if loaded.roles.sight.is_limited:
+        # The reason of a refusal may name any project.
+        parameters = {"_agent_id": loaded.row.id, "_user_id": loaded.roles.user_id}
+        return _OWN_LIST.fetch(uow, request, rows.audit_entry, **parameters)
+    return _LIST.fetch(uow, request, rows.audit_entry, _agent_id=loaded.row.id)
 
 
 def record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.agents import access, gate, mission_log, rows
 from stellary.core.agents.row_types import (
     AgentMissionRow,
@@ -79,11 +81,14 @@ def _pages(statement: Select[Any], *residual: ColumnElement[bool]) -> Pages[Agen
 
 
 _LISTS = {
-    (False, False): _pages(_MISSIONS),
-    (True, False): _pages(_MISSIONS, _HAS_STATUS),
-    (False, True): _pages(_MISSIONS_ON_CARD),
-    (True, True): _pages(_MISSIONS_ON_CARD, _HAS_STATUS),
+    (has_status, has_card, is_limited): _pages(
+        _MISSIONS_ON_CARD if has_card else _MISSIONS,
+        *([_HAS_STATUS] if has_status else []),
+        *([is_visible(missions.c.project_id)] if is_limited else []),
+    )
+    for has_status, has_card, is_limited in itertools.product((False, True), repeat=3)
 }
+"""The lists of missions, by whether the status and the card filter them, and whether the caller sees only some projects."""
 _INSERT = inserting(missions)
 _DELEGATE = update(missions).where(_THIS_MISSION).values(is_delegated=True)
 _ONE = Query(AgentMissionRow, select(*rows.MISSION).where(_THIS_MISSION))
@@ -160,9 +165,10 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         Invalid: The workspace has no such card.
         Conflict: The agent is suspended or does not work in the card's project, or the card has too many active missions.
     """
-    agent = access.agent(uow, ref).row
+    loaded = access.agent(uow, ref)
+    agent = loaded.row
     project_id = find_project_of_card(uow, agent.workspace_id, request.card_id)
-    if project_id is None:
+    if project_id is None or not loaded.roles.sight.sees(project_id):
         raise unknown("cardId")
     if agent.status != "active":
         raise Conflict("the agent is suspended", code="agent_suspended")
@@ -216,16 +222,19 @@ def delegate_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission
 @serves(LIST_MISSIONS)
 def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) -> Listing[AgentMission]:
     """Return the missions of an agent, newest first."""
-    agent = access.agent(uow, ref).row
+    loaded = access.agent(uow, ref)
+    agent, sight = loaded.row, loaded.roles.sight
     filters: dict[str, object] = {}
     if request.status is not UNSET:
         filters["_status"] = request.status
     if request.card_id is not UNSET:
         filters["_card_id"] = request.card_id
-    pages = _LISTS["_status" in filters, "_card_id" in filters]
+    pages = _LISTS["_status" in filters, "_card_id" in filters, sight.is_limited]
+    if sight.is_limited:
+        filters |= sight.parameters
     listing = pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **filters)
     if not listing.items and request.card_id is not UNSET:
-        check_in_workspace(uow, agent.workspace_id, "cardId", request.card_id)
+        check_in_workspace(uow, loaded.roles, "cardId", request.card_id)
     return listing
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, literal, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
@@ -29,6 +29,7 @@ from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.audience import seen_by
+from stellary.core.accounts.project_sight import is_visible, sees_project
 from stellary.core.agents import (
     access,
     external_mission_timeout,
@@ -51,8 +52,21 @@ from stellary.core.ports.blobs import discard
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
 _IN_ORDER = (proposals.c.created_at, proposals.c.id)
-_LIST = Pages(ProposalRow, _HERE, proposals.c.id)
-_LIST_BY_STATUS = Pages(ProposalRow, _HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
+# What an agent proposes outside of missions may name any project.
+_SEEN = exists().where(missions_table.c.id == proposals.c.mission_id, is_visible(missions_table.c.project_id))
+_LISTS = {
+    (has_status, is_limited): Pages(
+        ProposalRow,
+        _HERE.where(
+            *([proposals.c.status == bindparam("_status")] if has_status else []),
+            *([_SEEN] if is_limited else []),
+        ),
+        proposals.c.id,
+    )
+    for has_status in (False, True)
+    for is_limited in (False, True)
+}
+"""The lists of proposals, by whether the status filters them, and whether the caller sees only some projects."""
 _LIST_OF_MISSION = Pages(ProposalRow, _OF_MISSION, proposals.c.id)
 # By time and not by id: within a second, ids of two processes are not in the order of creation.
 _PENDING = Query(ProposalRow, _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER))
@@ -83,10 +97,14 @@ _NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
 @serves(LIST_PROPOSALS)
 def list_proposals(uow: UnitOfWork, ref: WorkspaceRef, request: ListProposals) -> Listing[Proposal]:
     """Return the proposals of a workspace's agents, oldest first."""
-    parameters = {"_workspace_id": accounts_access.workspace(uow, ref).row.id}
-    if request.status is UNSET:
-        return _LIST.fetch(uow, request, rows.proposal, **parameters)
-    return _LIST_BY_STATUS.fetch(uow, request, rows.proposal, **parameters, _status=request.status)
+    roles = accounts_access.workspace(uow, ref).roles
+    parameters: dict[str, object] = {"_workspace_id": roles.workspace_id}
+    if request.status is not UNSET:
+        parameters["_status"] = request.status
+    if roles.sight.is_limited:
+        parameters |= roles.sight.parameters
+    pages = _LISTS[request.status is not UNSET, roles.sight.is_limited]
+    return pages.fetch(uow, request, rows.proposal, **parameters)
 
 
 @serves(LIST_MISSION_PROPOSALS)
@@ -324,5 +342,6 @@ def select_pending_proposals(user_id: ColumnElement[str]) -> Select[str]:
             proposals.c.status == "pending",
             missions_table.c.created_by_id == user_id,
             proposals.c.workspace_id.in_(seen_by(user_id)),
+            sees_project(user_id, missions_table.c.project_id, proposals.c.workspace_id),
         )
     )

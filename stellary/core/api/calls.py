@@ -25,17 +25,20 @@ from stellary.contract.errors import (
 )
 from stellary.contract.jsonic import VALUES_MAX, parse
 from stellary.contract.paging import Listing
+from stellary.contract.policies import BOARD_READ
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
-from stellary.contract.refs import OrganizationRef, Ref, WorkspaceRef, WorkspacesRef
+from stellary.contract.refs import OrganizationRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.authentication import confirm_login, start_login, touch
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer, parse_bearer
 from stellary.core.api.transfers import build_file_response, build_json_response, open_body
 from stellary.core.api.uploads import Upload
+from stellary.core.board import access as board_access
 from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.db.direct_connection import allow_statement
@@ -127,20 +130,21 @@ class ServiceCall:
                 touch(connection, self.caller, self.units.env.clock())
         return open_body(response)
 
-    def authorize(self, policies: Iterable[Policy] = ()) -> RawResponse:
+    def authorize(self, policies: Iterable[Policy] = (), sight: object = None) -> RawResponse:
         """Check that the caller may make the request, and return an empty response.
 
         Args:
             policies: Policies that the caller has to fulfil beside that of the endpoint.
+            sight: The projects that the caller saw when the stream began; None for other requests.
         """
         try:
-            self._authorize(policies)
+            self._authorize(policies, sight)
         except ApiError as error:
             self._record_refusal(error)
             raise
         return RawResponse(200)
 
-    def _authorize(self, policies: Iterable[Policy] = ()) -> None:
+    def _authorize(self, policies: Iterable[Policy] = (), sight: object = None) -> None:
         def check(uow: UnitOfWork) -> None:
             uow.actor = self._authenticate(uow)
             self._require(uow)
@@ -149,7 +153,10 @@ class ServiceCall:
                 gate.check_active(uow, uow.actor.agent_limits)
             check_restrictions(uow, self.endpoint, self.ref)
             for policy in (self.endpoint.policy, *policies):
-                self._check_access(uow, policy)
+                loaded = self._check_access(uow, policy)
+                roles = loaded.roles if isinstance(loaded, Loaded) else None
+                if sight is not None and roles is not None and roles.sight != sight:
+                    raise Forbidden("the projects that you see have changed", code="sight_changed")
 
         self.units.run(check, read_only=True)
 
@@ -389,6 +396,10 @@ class ServiceCall:
                 self._check_access(uow)
             elif name is not None or type(ref) is WorkspacesRef:
                 raise
+            elif isinstance(ref, ProjectRef) and type(ref) is not ProjectRef:
+                # The item may be gone, but not its project.
+                with uow.checking(BOARD_READ):
+                    board_access.project(uow, ref.parent(ProjectRef))
             elif isinstance(ref, WorkspaceRef):
                 with uow.checking(_READING_WORKSPACE):
                     accounts_access.workspace(uow, ref.parent(WorkspaceRef))
@@ -435,12 +446,12 @@ class ServiceCall:
         self.caller = actor
         return actor
 
-    def _check_access(self, uow: UnitOfWork, policy: Policy | None = None) -> None:
+    def _check_access(self, uow: UnitOfWork, policy: Policy | None = None) -> object:
         if self.access_check is None:
-            return
+            return None
         uow.push_policy(policy or self.endpoint.policy)
         try:
-            self.access_check(uow, self.ref)
+            return self.access_check(uow, self.ref)
         finally:
             uow.mark_authorized()
             uow.pop_policy()

@@ -229,7 +229,7 @@ class ServiceResponse(RawResponse):
     """
 
     actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
-    record: Record[Any] | None = attrs.field(default=None, eq=False, repr=False)
+    record: Record[object] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def answer(
@@ -295,15 +295,19 @@ def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) ->
     response = answer(units, request, actor)
     if response.record is None:
         return read_body(response)
-    policies = response.record.policies
-    blocks = StreamReader(
-        units, response.record, lambda: may_read_on(units, request, actor, policies=policies)
-    )
+    record = response.record
+    may_read = partial(may_read_on, units, request, actor, policies=record.policies, sight=record.sight)
+    blocks = StreamReader(units, record, may_read)
     return RawResponse(response.status, response.headers, blocks=blocks)
 
 
 def may_read_on(
-    units: Units, request: RawRequest, actor: Actor | None, *, policies: Iterable[Policy]
+    units: Units,
+    request: RawRequest,
+    actor: Actor | None,
+    *,
+    policies: Iterable[Policy],
+    sight: object = None,
 ) -> bool:
     """Return whether the reader of a stream still has access.
 
@@ -312,11 +316,12 @@ def may_read_on(
         request: The request that opened the stream.
         actor: The caller; None takes the caller from the bearer token.
         policies: The policies of the record, which the caller has to fulfil beside that of the endpoint.
+        sight: The projects that the caller saw when the stream began; None if it shows none.
 
     Raises:
         Unavailable: The check has failed, so the answer is unknown.
     """
-    authorize = partial(ServiceCall.authorize, policies=policies)
+    authorize = partial(ServiceCall.authorize, policies=policies, sight=sight)
     response = run_call(request, actor, lambda: _call(units, request, actor, None), authorize)
     if response.status >= 500:
         raise Unavailable("access cannot be checked at the moment; try again")

@@ -28,14 +28,29 @@ Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
 
 
-def end_streams(uow: UnitOfWork, new_events: Sequence[events.WorkspaceLeft | events.AdminRightsLost]) -> None:
+def end_streams(uow: UnitOfWork, new_events: Sequence[events.BaseEvent]) -> None:
     """Make open streams check the access of their readers again.
 
     Args:
-        new_events: The losses of access to a workspace, or of admin rights in it; any one of them is enough.
+        new_events: The events after which people see less, or more; any one of them is enough.
     """
     uow.send_on_commit(signals.ACCESS)
 
+
+def restart_streams(uow: UnitOfWork, changes: Sequence[events.ProjectEvent | events.ItemRestored]) -> None:
+    """Make open streams compare what their readers see, if a private project is concerned.
+
+    Args:
+        changes: The changes after which people may see another set of projects.
+    """
+    for change in changes:
+        changed = change.changed if isinstance(change, events.ProjectUpdated) else ()
+        if "visibility" in changed or change.project_id not in {None, *uow.shared_projects}:
+            uow.send_on_commit(signals.ACCESS)
+
+
+_SIGHT = (restart_streams, on_member_removed.unassign_strangers)
+"""The reactions to changes after which people may see another set of projects."""
 
 REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
@@ -55,7 +70,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.RelationAdded: (activity.record,),
     events.RelationRemoved: (activity.record,),
     events.ProjectCreated: (activity.record, index.update_index),
-    events.ProjectUpdated: (activity.record, index.update_index),
+    events.ProjectUpdated: (activity.record, index.update_index, *_SIGHT),
     events.ItemChanged: (
         activity.record,
         rules_on_items_changed.mark_references,
@@ -64,11 +79,11 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.ItemPurged: (activity.record,),
     events.OrganizationItemChanged: (organization_activity.record,),
     events.WorkspacesRestored: (queue.resume_restored,),
-    events.ProjectImported: (activity.record, index.update_index),
+    events.ProjectImported: (activity.record, index.update_index, *_SIGHT),
     events.CardsImported: (index.update_index,),
     events.DocumentWritten: (index.update_index,),
-    events.ProjectMemberAdded: (activity.record,),
-    events.ProjectMemberRemoved: (activity.record,),
+    events.ProjectMemberAdded: (activity.record, *_SIGHT),
+    events.ProjectMemberRemoved: (activity.record, *_SIGHT),
     events.ProjectMemberLeft: (activity.record,),
     events.DocumentCreated: (activity.record,),
     events.DocumentUpdated: (activity.record,),
@@ -85,6 +100,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         activity.record,
         index.update_index,
         agents_on_restored.cancel_missions,
+        *_SIGHT,
         rules_on_items_changed.mark_references,
         trash.forget_rows,
     ),
@@ -121,6 +137,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     events.AdminRightsLost: (
         end_streams,
+        on_member_removed.unassign_strangers,
         agents_on_member_removed.revoke_tokens,
         webhooks_on_member_removed.transfer_webhooks,
         leaving.end_invitations,

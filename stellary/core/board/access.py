@@ -107,6 +107,9 @@ _PROJECT_COLUMNS = (
 project = AccessCheck(ProjectRef, ProjectRow, PROJECT, columns=_PROJECT_COLUMNS)
 """The access check for a project."""
 
+project_with_sight = AccessCheck(ProjectRef, ProjectRow, PROJECT, columns=_PROJECT_COLUMNS, reads_sight=True)
+"""The same, for readers of what may refer to other projects."""
+
 _MEMBER = (_members.c.user_id, _members.c.role, _members.c.created_at)
 project_member = AccessCheck(
     ProjectMemberRef,
@@ -138,12 +141,16 @@ label = AccessCheck(
 """The access check for a label, by its flat path or below its project."""
 
 _card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
-_flat_card = AccessCheck(
-    FlatCardRef,
-    CardRow,
-    *in_any_project("Card", cards, "card_id"),
-    columns=_CARD,
-    path_project=("of_project",),
+_flat_card, _flat_card_with_sight = (
+    AccessCheck(
+        FlatCardRef,
+        CardRow,
+        *in_any_project("Card", cards, "card_id"),
+        columns=_CARD,
+        path_project=("of_project",),
+        reads_sight=reads_sight,
+    )
+    for reads_sight in (False, True)
 )
 _card_label = AccessCheck(
     CardLabelRef,
@@ -235,6 +242,15 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
         NotFound: The caller has no access to the workspace, or it has no such card (in that project).
     """
     return _load_card(uow, _flat_card(uow, ref))
+
+
+def card_with_sight(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
+    """Check access to a card like ``flat_card``; the roles also tell which other projects the caller sees.
+
+    Args:
+        ref: The card.
+    """
+    return _load_card(uow, _flat_card_with_sight(uow, ref))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:

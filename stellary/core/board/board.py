@@ -34,9 +34,9 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
     parameters = {"_project_id": project.id}
     cards = board_cards(uow, project.id, project.key)
     columns = column_values(uow, project.id)
-    members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
-    former_members = cards.assignee_ids() - set(members)
-    people_by_id = people.load_people(uow, [*members, *sorted(former_members)])
+    roles = {row.user_id: row.role for row in uow.connection.execute(MEMBERS, parameters)}
+    other_ids = cards.assignee_ids() - roles.keys()
+    people_by_id = people.load_people(uow, [*roles, *sorted(other_ids)])
     return Board(
         project=project_value(project),
         scopes=project_scopes(uow, project.id, columns),
@@ -50,7 +50,8 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
                 user_id=person.id,
                 email=person.email,
                 name=person.name,
-                is_member=person.id not in former_members,
+                is_member=person.id in roles,
+                role=roles.get(person.id),
             )
             for person in people_by_id.values()
         ],

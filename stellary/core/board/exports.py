@@ -30,6 +30,7 @@ from stellary.contract.project_exports import (
 from stellary.contract.refs import ProjectRef
 from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
@@ -141,7 +142,8 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     Args:
         ref: The project.
     """
-    project = access.project(uow, ref).row
+    loaded = access.project_with_sight(uow, ref)
+    project = loaded.row
     rows = uow.connection.execute(MEMBERS, {"_project_id": project.id})
     roles: dict[str, ProjectRole] = {row.user_id: row.role for row in rows}
     columns = column_values(uow, project.id)
@@ -164,7 +166,11 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
         cards=cast(
             "list[FileCard]",
-            Batches(_CardReader(uow, project, [column.id for column in columns], people_in_file).read),
+            Batches(
+                _CardReader(
+                    uow, project, [column.id for column in columns], people_in_file, loaded.roles.sight
+                ).read
+            ),
         ),
         members=cast("list[FileMember]", Batches(read_members)),
         documents=[],
@@ -181,11 +187,18 @@ class _CardReader:
         project: The project.
         column_ids: Its columns in order.
         people_in_file: The people that the file names so far.
+        sight: The projects that the caller sees, to which relations may lead.
     """
 
     def __init__(
-        self, uow: UnitOfWork, project: ProjectRow, column_ids: Sequence[str], people_in_file: People
+        self,
+        uow: UnitOfWork,
+        project: ProjectRow,
+        column_ids: Sequence[str],
+        people_in_file: People,
+        sight: ProjectSight,
     ) -> None:
+        self._sight = sight
         self._uow = uow
         self._project = project
         self._column_ids = column_ids
@@ -244,7 +257,11 @@ class _CardReader:
                 *(row.uploaded_by_id for row in attachment_rows),
             },
         )
-        relation_rows = filter(self._is_first, _RELATIONS.all(connection, parameters))
+        relation_rows = (
+            row
+            for row in _RELATIONS.all(connection, parameters)
+            if self._is_first(row) and self._sight.sees(row.other_project_id)
+        )
         on_cards = _OnCards(
             comments=_by_card(comment_rows, lambda row: ROWS.to_file(row, self._people.person)),
             attachments=_by_card(attachment_rows, lambda row: _attachment(row, self._people)),

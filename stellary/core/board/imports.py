@@ -168,6 +168,8 @@ def build_project(uow: UnitOfWork, file: ProjectHeader, id: str, workspace_id: s
         id=id,
         workspace_id=workspace_id,
         key="",
+        member_role=file.project.member_role or "editor",
+        visibility=file.project.visibility or "workspace",
         member_count=1,
         created_at=uow.now,
         updated_at=uow.now,
@@ -355,7 +357,7 @@ def find_members(
     for index, entry in enumerate(entries):
         person = people_by_email.get(address_key(entry.email or ""))
         if person is not None and (not refusal or person.id == uow.user_id):
-            roles.setdefault(person.id, entry.role)
+            roles.setdefault(person.id, entry.role or "manager")
             continue
         not_carried.append(
             NotCarried(

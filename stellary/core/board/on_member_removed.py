@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, delete, select, update
 
 from stellary.contract.fields import replace_fields
+from stellary.core.accounts.project_sight import is_stranger, select_private_projects
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.tables import cards, project_members, projects
-from stellary.core.kernel.events import CardUnassigned, ProjectMemberLeft, WorkspaceLeft
+from stellary.core.kernel.events import (
+    AdminRightsLost,
+    CardUnassigned,
+    ItemRestored,
+    ProjectEvent,
+    ProjectMemberLeft,
+    WorkspaceLeft,
+)
 from stellary.core.kernel.unit import UnitOfWork
 
 _BATCH = 500
@@ -21,6 +29,14 @@ _UNASSIGN = (
     .values(assignee_id=None, version=cards.c.version + 1, updated_at=bindparam("_now"))
     .returning(cards.c.id)
 )
+_FREE = {"assignee_id": None, "version": cards.c.version + 1, "updated_at": bindparam("_now")}
+_STRANGERS = select(cards.c.id, cards.c.assignee_id).where(
+    cards.c.project_id.in_(select_private_projects(bindparam("_workspace_id"))),
+    cards.c.assignee_id.is_not(None),
+    is_stranger(cards.c.assignee_id, cards.c.project_id, bindparam("_workspace_id")),
+)
+_STRANGERS_HERE = _STRANGERS.where(cards.c.project_id == bindparam("_project_id"))
+_UNASSIGN_THESE = update(cards).where(cards.c.id.in_(bindparam("_ids", expanding=True))).values(_FREE)
 _MEMBERSHIPS = and_(
     project_members.c.user_id == bindparam("_user_id"), project_members.c.project_id.in_(_PROJECTS)
 )
@@ -38,12 +54,43 @@ def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
         user_id: The id of the user, or of the agent.
     """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_now": uow.now}
-    card_ids = sorted(uow.connection.execute(_UNASSIGN, parameters).scalars())
+    card_ids = uow.connection.execute(_UNASSIGN, parameters).scalars()
+    _emit_unassigned(uow, workspace_id, dict.fromkeys(card_ids, user_id))
+
+
+def unassign_strangers(
+    uow: UnitOfWork, events: Sequence[ProjectEvent | AdminRightsLost | ItemRestored]
+) -> None:
+    """Unassign the cards of private projects that are assigned to people who do not see them.
+
+    Args:
+        events: The changes after which people may no longer see a project.
+    """
+    places = {
+        (event.workspace_id, None if isinstance(event, AdminRightsLost) else event.project_id)
+        for event in events
+        if isinstance(event, AdminRightsLost) or event.project_id not in {None, *uow.shared_projects}
+    }
+    for workspace_id, project_id in sorted(places, key=str):
+        parameters = {"_workspace_id": workspace_id}
+        statement = _STRANGERS
+        if project_id is not None:
+            statement, parameters = _STRANGERS_HERE, parameters | {"_project_id": project_id}
+        assigned = {row.id: row.assignee_id for row in uow.connection.execute(statement, parameters)}
+        for first in range(0, len(assigned), _BATCH):
+            ids = sorted(assigned)[first : first + _BATCH]
+            uow.connection.execute(_UNASSIGN_THESE, {"_ids": ids, "_now": uow.now})
+        _emit_unassigned(uow, workspace_id, assigned)
+
+
+def _emit_unassigned(uow: UnitOfWork, workspace_id: str, former: Mapping[str, str]) -> None:
+    """Emit that cards were unassigned from the users of a mapping by card."""
+    card_ids = sorted(former)
     for first in range(0, len(card_ids), _BATCH):
         cards_by_id = load_current_cards(uow.connection, workspace_id, card_ids[first : first + _BATCH])
         for card_id in sorted(cards_by_id):
             card = cards_by_id[card_id]
-            before = replace_fields(card, assignee_id=user_id)
+            before = replace_fields(card, assignee_id=former[card_id])
             uow.emit(
                 CardUnassigned(
                     workspace_id=workspace_id, project_id=card.project_id, card=card, before=before

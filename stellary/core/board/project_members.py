@@ -28,7 +28,7 @@ from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
-from stellary.core.kernel.item_changes import emit_change
+from stellary.core.kernel.item_changes import emit_member_change
 from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row, refuse_duplicate
@@ -90,13 +90,13 @@ def update_project_member(
     if changes := _FIELDS.to_changes(before, after):
         keys = {"_project_id": row.id, "_user_id": row.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
-        emit_change(uow, row.workspace_id, before, after, project_id=row.id)
+        emit_member_change(uow, row.workspace_id, row.id, before, after)
     return after
 
 
 @serves(REMOVE_PROJECT_MEMBER)
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
-    """Remove a member; cards stay assigned to that person."""
+    """Remove a member; cards stay assigned to that person, unless the project is private."""
     loaded = access.project_member(uow, ref)
     delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}, "Member")
     uow.emit(

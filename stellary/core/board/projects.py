@@ -13,7 +13,7 @@ from stellary.contract.fields import build_value, convert, find_changed_fields, 
 from stellary.contract.labels import Label
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing
-from stellary.contract.policies import PROJECT_MANAGE
+from stellary.contract.policies import PROJECT_MANAGE, WORKSPACE_ADMIN
 from stellary.contract.projects import (
     CREATE_PROJECT,
     DELETE_PROJECT,
@@ -29,7 +29,9 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.scopes import CreateScope
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts import project_sight
 from stellary.core.accounts.access_checks import check_role
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access
 from stellary.core.board.columns import COLUMNS
 from stellary.core.board.labels import LABELS
@@ -64,12 +66,21 @@ _FIELDS = RowFields(
 )
 _PROJECT = _FIELDS.columns
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(ListedProjectRow, select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
-_LIST_ARCHIVED = Pages(
-    ListedProjectRow,
-    select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")),
-    projects.c.id,
-)
+_ARCHIVED = projects.c.archived == bindparam("_archived")
+_LISTS = {
+    (filtered, limited): Pages(
+        ListedProjectRow,
+        select(*_PROJECT).where(
+            _IN_WORKSPACE,
+            *([_ARCHIVED] if filtered else []),
+            *([project_sight.is_visible(projects.c.id)] if limited else []),
+        ),
+        projects.c.id,
+    )
+    for filtered in (False, True)
+    for limited in (False, True)
+}
+"""The lists of projects, by whether ``archived`` filters them and whether the caller sees only some of them."""
 
 _ONE = Query(ListedProjectRow, select(*_PROJECT).where(projects.c.id == bindparam("_id")))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
@@ -128,6 +139,7 @@ def insert_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     return _write_with_free_key(uow, project, choose_key, _INSERT, row)
 
 
@@ -140,6 +152,7 @@ def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **interna
         **internal: The columns that are no field, except the version.
     """
     row = _FIELDS.to_row(project, version=1, workspace_id=None, **internal)
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     uow.connection.execute(_INSERT, {**row, "key": key})
 
 
@@ -156,6 +169,8 @@ def reveal_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
+    if project.visibility == "workspace":
+        uow.shared_projects.add(project.id)
     return _write_with_free_key(uow, project, choose_key, _UPDATE, {"_id": project.id, **row})
 
 
@@ -223,25 +238,23 @@ def _insert_template(uow: UnitOfWork, project_id: str, request: CreateProject) -
 @serves(LIST_PROJECTS)
 def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[Project]:
     """Return the projects of a workspace in order of creation."""
-    return list_projects_of_workspace(uow, accounts_access.workspace(uow, ref).row.id, request)
+    return list_visible_projects(uow, accounts_access.workspace(uow, ref).roles, request)
 
 
-def list_projects_of_workspace(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
+def list_visible_projects(uow: UnitOfWork, roles: CallerRoles, request: ListProjects) -> Listing[Project]:
     """Return the projects that a request selects, for a workspace whose access was checked.
 
     Args:
-        workspace_id: The workspace.
+        roles: The caller's roles in the workspace.
         request: The filter and the page.
     """
-    parameters = {"_workspace_id": workspace_id}
-    if request.archived is UNSET:
-        listing = _LIST.fetch(uow, request, project_value, **parameters)
-    else:
-        listing = _LIST_ARCHIVED.fetch(uow, request, project_value, **parameters, _archived=request.archived)
-    limits = uow.actor.agent_limits
-    if limits is None:
-        return listing
-    return Listing([project for project in listing.items if limits.sees(project.id)], listing.next)
+    parameters: dict[str, object] = {"_workspace_id": roles.workspace_id}
+    if request.archived is not UNSET:
+        parameters["_archived"] = request.archived
+    if roles.sight.is_limited:
+        parameters |= roles.sight.parameters
+    pages = _LISTS[request.archived is not UNSET, roles.sight.is_limited]
+    return pages.fetch(uow, request, project_value, **parameters)
 
 
 @serves(GET_PROJECT)
@@ -264,6 +277,10 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     if after.member_role != before.member_role:
         with uow.checking(PROJECT_MANAGE):
             check_role(uow, loaded.roles)
+    if after.visibility != before.visibility:
+        with uow.checking(WORKSPACE_ADMIN):
+            check_role(uow, loaded.roles)
+        project_sight.set_visibility(uow, after.workspace_id, after.id, after.visibility)
     changes = {"version": row.version + 1, **_FIELDS.to_changes(before, after)}
     uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
     changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")
@@ -303,7 +320,10 @@ def load_project(uow: UnitOfWork, project_id: str) -> Project:
     Args:
         project_id: The project.
     """
-    return project_value(access.require_row(_ONE.first(uow.connection, {"_id": project_id}), "Project"))
+    project = project_value(access.require_row(_ONE.first(uow.connection, {"_id": project_id}), "Project"))
+    if project.visibility == "workspace":
+        uow.shared_projects.add(project.id)
+    return project
 
 
 def project_value(row: ListedProjectRow) -> Project:

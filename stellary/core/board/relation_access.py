@@ -31,6 +31,7 @@ relation = AccessCheck(
         relations.c.type,
     ),
     path_project=("of_project", "of_other_project"),
+    reads_sight=True,
 )
 """The access check for a relation, by its flat path or below the project of one of its cards."""
 

@@ -34,6 +34,7 @@ from stellary.contract.relations import (
 )
 from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access, relation_access
 from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.row_types import OtherCardRow, RelationRow
@@ -121,9 +122,9 @@ def _select_relations() -> Select[Any]:
 _PATH_TO_SOURCE = _select_path()
 _RELATIONS = _select_relations()
 _LIST = Pages(RelationRow, _RELATIONS, _RELATIONS.selected_columns.id)
-_LIST_IN_PROJECTS = Pages(
+_LIMITED_LIST = Pages(
     RelationRow,
-    _RELATIONS.where(_RELATIONS.selected_columns.project_id.in_(bindparam("_project_ids", expanding=True))),
+    _RELATIONS.where(is_visible(_RELATIONS.selected_columns.project_id)),
     _RELATIONS.selected_columns.id,
 )
 _BETWEEN = Query(
@@ -136,7 +137,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     """Relate a card to another card of the workspace."""
     # The lock serializes new relations of the workspace: two concurrent ones could together form a cycle.
     lock_workspace(uow, ref)
-    loaded = access.flat_card(uow, ref)
+    loaded = access.card_with_sight(uow, ref)
     if request.target_card_id == loaded.card.id:
         raise invalid(("targetCardId", "must be another card"))
     parameters = {"_card_id": loaded.card.id, "_target_id": request.target_card_id}
@@ -144,8 +145,8 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     ends = {row.other_id: row for row in _ENDS.all(uow.connection, parameters)}
     if loaded.card.id not in ends:
         raise NotFound("Card not found")
-    other, limits = ends.get(request.target_card_id), uow.actor.agent_limits
-    if other is None or not (limits is None or limits.sees(other.project_id)):
+    other = ends.get(request.target_card_id)
+    if other is None or not loaded.roles.sight.sees(other.project_id):
         raise unknown("targetCardId")
     uow.record_dependency("other card", other.other_id)
     edge = rules.build_edge(loaded.card.id, request.target_card_id, request.type)
@@ -169,14 +170,13 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
 def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[Relation]:
     """Return the relations of a card in order of creation, as the card sees them.
 
-    An agent sees only those with cards of its projects.
+    Relations with cards of projects that the caller does not see are left out.
     """
-    card = access.flat_card(uow, ref).card
-    build, limits = partial(_build_relation, card.id), uow.actor.agent_limits
-    if limits is None or limits.project_ids is None:
-        return _LIST.fetch(uow, request, build, _card_id=card.id)
-    project_ids = sorted(limits.project_ids)
-    return _LIST_IN_PROJECTS.fetch(uow, request, build, _card_id=card.id, _project_ids=project_ids)
+    loaded = access.card_with_sight(uow, ref)
+    build, sight = partial(_build_relation, loaded.card.id), loaded.roles.sight
+    if not sight.is_limited:
+        return _LIST.fetch(uow, request, build, _card_id=loaded.card.id)
+    return _LIMITED_LIST.fetch(uow, request, build, _card_id=loaded.card.id, **sight.parameters)
 
 
 def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> list[Relation]:
@@ -195,6 +195,8 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     """Delete a relation of both cards."""
     loaded = relation_access.relation(uow, ref)
+    if not loaded.roles.sight.sees(loaded.row.of_other_project):
+        raise NotFound("Relation not found")
     delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Relation")
     edge = Edge(loaded.row.source_id, loaded.row.target_id, loaded.row.type)
     _emit_events(uow, RelationRemoved, loaded.roles.workspace_id or "", loaded.row.id, edge)

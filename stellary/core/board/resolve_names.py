@@ -18,6 +18,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import list_assignable_agents
+from stellary.core.accounts.rules import CallerRoles, ProjectSight
 from stellary.core.board.queries import searching
 from stellary.core.board.row_types import NamedCardRow, TitleRow
 from stellary.core.board.rules.name_matching import (
@@ -96,6 +97,10 @@ class ResolvedCard:
         return self.ref.parent(ProjectRef)
 
 
+def _load_roles(uow: UnitOfWork, ref: WorkspaceRef) -> CallerRoles:
+    return accounts_access.workspace(uow, ref).roles
+
+
 def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """Return the id of the workspace.
 
@@ -120,20 +125,15 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
         NotFound: The caller has no access to the workspace.
         Invalid: No project matches, or several do.
     """
-    return _project(uow, ref, resolve_workspace(uow, ref), text, field)
+    return _project(uow, ref, _load_roles(uow, ref), text, field)
 
 
-def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, text: str, field: str) -> ProjectRef:
-    rows = uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id})
-    candidates = [Candidate(row.id, (row.name, row.key)) for row in rows if _is_visible(uow, row.id)]
+def _project(uow: UnitOfWork, ref: WorkspaceRef, roles: CallerRoles, text: str, field: str) -> ProjectRef:
+    rows = uow.connection.execute(_PROJECTS, {"_workspace_id": roles.workspace_id})
+    candidates = [Candidate(row.id, (row.name, row.key)) for row in rows if roles.sight.sees(row.id)]
     id = resolve_one(text, candidates, field)
     uow.record_dependency(f"project in {field}", id)
     return ref.child(ProjectRef, id)
-
-
-def _is_visible(uow: UnitOfWork, project_id: str) -> bool:
-    limits = uow.actor.agent_limits
-    return limits is None or limits.sees(project_id)
 
 
 def resolve_column(
@@ -165,8 +165,13 @@ class ColumnNames:
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
         self._uow = uow
-        parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
-        rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
+        roles = _load_roles(uow, ref)
+        parameters = {"_workspace_id": roles.workspace_id, "_project_id": ref.project_id}
+        rows = (
+            uow.connection.execute(_COLUMNS, parameters).fetchall()
+            if roles.sight.sees(ref.project_id)
+            else []
+        )
         self._all = [Candidate(row.id, (row.name,), place=row.place) for row in rows]
         self._ids: dict[str | Unset, str] = {}
         self._elsewhere = {row.id for row in rows if scope_id not in (None, row.scope_id)}
@@ -350,38 +355,43 @@ def resolve_card(
         NotFound: The caller has no access to the workspace.
         Invalid: No card matches, or several do.
     """
-    workspace_id = resolve_workspace(uow, ref)
+    roles = _load_roles(uow, ref)
+    workspace_id = roles.workspace_id or ""
     parameters = {"_workspace_id": workspace_id}
     project_id = None
     if project_text is not UNSET:
-        project_id = _project(uow, ref, workspace_id, project_text, "projectId").project_id
+        project_id = _project(uow, ref, roles, project_text, "projectId").project_id
         parameters["_project_id"] = project_id
-    row = _card(uow, text, parameters, field)
-    if project_id not in (None, row.project_id) or not _is_visible(uow, row.project_id):
+    row = _card(uow, roles.sight, text, parameters, field)
+    if project_id not in (None, row.project_id) or not roles.sight.sees(row.project_id):
         raise unknown(field)
     uow.record_dependency(f"card in {field}", row.id)
     return ResolvedCard(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
 
-def _card(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> NamedCardRow:
+def _card(
+    uow: UnitOfWork, sight: ProjectSight, text: str, parameters: Mapping[str, str], field: str
+) -> NamedCardRow:
     row = None
     if re.fullmatch(ID_PATTERN, text):
         row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": text})
     elif key := _KEY.fullmatch(text):
         key_parameters = {"_key": key[1].upper(), "_number": int(key[2])}
         row = _CARD_BY_KEY.first(uow.connection, {**parameters, **key_parameters})
-    return _card_by_title(uow, text, parameters, field) if row is None else row
+    return _card_by_title(uow, sight, text, parameters, field) if row is None else row
 
 
-def _card_by_title(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> NamedCardRow:
+def _card_by_title(
+    uow: UnitOfWork, sight: ProjectSight, text: str, parameters: Mapping[str, str], field: str
+) -> NamedCardRow:
     queries = _HERE if "_project_id" in parameters else _ANYWHERE
-    return resolve_title(uow, queries, parameters, text, field, lambda row: _is_visible(uow, row.project_id))
+    return resolve_title(uow, queries, parameters, text, field, lambda row: sight.sees(row.project_id))
 
 
 def resolve_title(
     uow: UnitOfWork,
     queries: Sequence[Query[_Titled]],
-    parameters: Mapping[str, str | None],
+    parameters: Mapping[str, object],
     text: str,
     field: str,
     is_visible: Callable[[_Titled], bool] = lambda row: True,

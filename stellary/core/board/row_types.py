@@ -7,7 +7,7 @@ from datetime import datetime
 from stellary.contract.cards import CardStatus
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.relations import RelationType
-from stellary.contract.roles import OthersRole, ProjectRole
+from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ViewType
 from stellary.core.board.rules.scopes import ViewSettings
 from stellary.core.db.row_types import RowType
@@ -26,6 +26,7 @@ class ListedProjectRow(RowType):
     created_at: datetime
     updated_at: datetime
     member_role: OthersRole
+    visibility: Visibility
 
 
 class ProjectRow(ListedProjectRow):

@@ -40,6 +40,7 @@ projects = Table(
     Column("version", Integer, nullable=False),
     # The role of the members of the workspace who are not members of the project.
     Column("member_role", String(10), nullable=False, server_default="editor"),
+    Column("visibility", String(10), nullable=False, server_default="workspace"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "key"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, literal, select
+from sqlalchemy import ColumnElement, Select, and_, literal, select
 
+from stellary.core.accounts import project_sight
 from stellary.core.accounts.audience import is_reachable, seen_by
 from stellary.core.board.tables import projects
 from stellary.core.db.base import IdType
@@ -13,12 +14,16 @@ from stellary.core.kernel.unit import UnitOfWork
 
 
 def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a user sees a project: it is in a workspace that they have access to.
+    """Return the condition that a user sees a project: it is in a workspace that they have access to, and not hidden.
 
     Args:
         user_id: The parameter with the id of the user.
     """
-    return projects.c.workspace_id.in_(seen_by(user_id)) & is_reachable(projects.c.workspace_id)
+    return and_(
+        projects.c.workspace_id.in_(seen_by(user_id)),
+        is_reachable(projects.c.workspace_id),
+        project_sight.sees_project(user_id, projects.c.id, projects.c.workspace_id),
+    )
 
 
 def select_seen_projects(
@@ -34,8 +39,9 @@ def select_seen_projects(
     limits = uow.actor.agent_limits
     if limits is not None:
         workspace_id = workspace_id or limits.workspace_id
-    if limits is not None and limits.project_ids is not None:
-        rows = rows.where(projects.c.id.in_(limits.project_ids))
+    only = project_sight.find_sight(uow.actor).only
+    if only is not None:
+        rows = rows.where(projects.c.id.in_(only))
     if workspace_id is not None:
         rows = rows.where(projects.c.workspace_id == workspace_id)
     return rows if ids is None else rows.where(projects.c.id.in_(ids))

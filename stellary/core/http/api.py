@@ -284,6 +284,7 @@ class Api:
                 context.to_access_request(),
                 context.host_actor,
                 policies=answer.record.policies,
+                sight=answer.record.sight,
             )
             context.stream_start = await self.streams.open(answer.record, reader, allowed)
         return _add_prefix(answer, context.prefix)

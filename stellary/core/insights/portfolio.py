@@ -11,7 +11,7 @@ from stellary.contract.portfolio import GET_PORTFOLIO, PortfolioProject
 from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
-from stellary.core.board.projects import list_projects_of_workspace
+from stellary.core.board.projects import list_visible_projects
 from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import portfolio as rules
 from stellary.core.insights.rules.days import since
@@ -26,7 +26,7 @@ _ACTIVE = card_counts.select_projects(last_activity(card_counts.PROJECT_ID).labe
 @serves(GET_PORTFOLIO)
 def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> Listing[PortfolioProject]:
     """Return the projects with their figures, oldest first, with a fixed number of statements."""
-    page = list_projects_of_workspace(uow, access.workspace(uow, ref).row.id, request)
+    page = list_visible_projects(uow, access.workspace(uow, ref).roles, request)
     ids = [project.id for project in page.items]
     card_counts_by_project = _group_by_project(
         (count.project_id, count) for count in card_counts.load_project_card_counts(uow, ids, since(uow.now))

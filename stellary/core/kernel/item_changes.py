@@ -101,8 +101,6 @@ def emit_change(
     workspace_id: str | None,
     before: Value | None,
     after: Value | None,
-    *,
-    project_id: str | None = None,
     **meta: object,
 ) -> None:
     """Emit the creation, update or deletion of an item; nothing if its states are equal.
@@ -111,25 +109,48 @@ def emit_change(
         workspace_id: The workspace.
         before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
         after: The state after the change, of the same class; None if it was deleted.
-        project_id: The project, for a class without the field.
         **meta: Further details of the activity.
     """
     item = after or before
-    if item is None or before == after:
-        return
+    if item is not None and before != after:
+        field = ITEM_CLASSES[type(item)].project_id
+        project_id = field and getattr(item, field, None)
+        uow.emit(_build_change(item, workspace_id, project_id, before, after, meta))
+
+
+def emit_member_change(
+    uow: UnitOfWork, workspace_id: str, project_id: str, before: ProjectMember, after: ProjectMember
+) -> None:
+    """Emit the update of a member of a project, whose fields do not contain the project.
+
+    Args:
+        workspace_id: The workspace.
+        project_id: The project.
+        before: The state before the change.
+        after: The state after the change.
+    """
+    uow.emit(_build_change(after, workspace_id, project_id, before, after, {}))
+
+
+def _build_change(
+    item: Value,
+    workspace_id: str | None,
+    project_id: str | None,
+    before: Value | None,
+    after: Value | None,
+    meta: Mapping[str, object],
+) -> ItemChanged:
     item_class = ITEM_CLASSES[type(item)]
-    uow.emit(
-        ItemChanged(
-            workspace_id=workspace_id or "",
-            project_id=project_id or (item_class.project_id and getattr(item, item_class.project_id, None)),
-            type=item_class.find_type(before, after),
-            kind=item_class.kind,
-            item_id=getattr(item, item_class.id),
-            name=getattr(item, item_class.name),
-            before=before,
-            after=after,
-            meta=meta,
-        )
+    return ItemChanged(
+        workspace_id=workspace_id or "",
+        project_id=project_id,
+        type=item_class.find_type(before, after),
+        kind=item_class.kind,
+        item_id=getattr(item, item_class.id),
+        name=getattr(item, item_class.name),
+        before=before,
+        after=after,
+        meta=meta,
     )
 
 

@@ -51,10 +51,6 @@ class AgentLimits:
     at_once: bool = False
     mission_id: str | None = None
 
-    def sees(self, project_id: str) -> bool:
-        """Return whether the agent has access to a project of its workspace."""
-        return self.project_ids is None or project_id in self.project_ids
-
     def as_via(self) -> dict[str, str | None]:
         """Return the fields of ``ViaAgent`` as JSON, except the name, for the activities of the agent."""
         return {"id": self.agent_id, "mission": self.mission_id, "principalId": self.principal_id}
@@ -72,6 +68,7 @@ class Actor:
         login_id: The id of the caller's session (the ``jti`` of the JWT); None without a login.
         login_generation: The number of password changes before the login; None without a login.
         token_name: The name of the token, for the record of changes.
+        token_project_ids: The projects to which the API token is bound; None for other callers.
         acts_for_host: Whether the host acts with the user's rights, which then apply even if the account is deactivated.
     """
 
@@ -83,6 +80,7 @@ class Actor:
     login_generation: int | None = attrs.field(default=None, eq=False, repr=False)
     token_name: str | None = attrs.field(default=None, eq=False, repr=False)
     acts_for_host: bool = attrs.field(default=False, eq=False, repr=False)
+    token_project_ids: frozenset[str] | None = None
 
     def require(self, policy: Policy) -> None:
         """Check that the token allows a call, before anything is read.
@@ -102,14 +100,20 @@ class Actor:
             if policy.agent == "-":
                 raise Forbidden("agents may not do that, whatever their mode", code="not_for_agents")
             return
-        if self.scopes is None or policy.token == "any":
+        if self.scopes is not None:
+            self._require_scope(policy, self.scopes)
+
+    def _require_scope(self, policy: Policy, scopes: frozenset[str]) -> None:
+        if self.token_project_ids is not None and policy.project is None and policy.role != "any":
+            raise Forbidden("the API token is bound to projects", code="bound_token")
+        if policy.token == "any":
             return
         if policy.token == "jwt":
             raise Forbidden("this requires a login, not an API token", code="login_required")
         if policy.token == "full":
-            if not self.scopes.issuperset(TOKEN_SCOPES):
+            if not scopes.issuperset(TOKEN_SCOPES):
                 raise Forbidden("this requires an API token with all scopes", code="insufficient_scope")
-        elif policy.token not in self.scopes:
+        elif policy.token not in scopes:
             raise Forbidden(f"the API token lacks the scope {policy.token}", code="insufficient_scope")
 
     def is_allowed(self, policy: Policy) -> bool:
@@ -152,6 +156,7 @@ class UnitOfWork:
         item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
         broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
+        shared_projects: The ids of projects known not to be private: everyone with access to the workspace sees them.
         workspaces_without_subscribers, workspaces_without_change_rules: The ids of workspaces known to have no rule and webhook.
     """
 
@@ -181,6 +186,7 @@ class UnitOfWork:
         "rule_action_count",
         "sees_only_committed",
         "settled_count",
+        "shared_projects",
         "workspaces_without_change_rules",
         "workspaces_without_subscribers",
     )
@@ -213,6 +219,7 @@ class UnitOfWork:
         self.item_names: dict[str, str] = {}
         self.broken_rules: dict[str, str] = {}
         self.ended_counts: defaultdict[str, int] = defaultdict(int)
+        self.shared_projects: set[str] = set()
         self.workspaces_without_subscribers: set[str] = set()
         self.workspaces_without_change_rules: set[str] = set()
         self._react = react
@@ -227,9 +234,9 @@ class UnitOfWork:
         Raises:
             Unauthenticated: The caller has no token.
         """
-        if self.actor.user_id is None:
-            raise Unauthenticated("a Bearer token is required")
-        return self.actor.user_id
+        if self.actor.user_id is not None:
+            return self.actor.user_id
+        raise Unauthenticated("a Bearer token is required")
 
     @property
     def principal_id(self) -> str:
@@ -279,8 +286,7 @@ class UnitOfWork:
         """Start a service with this policy row, and check that the token permits it.
 
         Raises:
-            Unauthenticated: The endpoint requires a token, and there is none.
-            Forbidden: The token does not allow the call.
+            Unauthenticated, Forbidden: The token does not allow the call, or there is none.
         """
         self.actor.require(policy)
         self._policies.append(policy)
@@ -304,8 +310,7 @@ class UnitOfWork:
         """Let access checks in the block enforce a policy row.
 
         Raises:
-            Unauthenticated: The policy requires a token, and there is none.
-            Forbidden: The token does not allow the call.
+            Unauthenticated, Forbidden: The token does not allow the call, or there is none.
             ServerError: The block performed no access check, which is a defect.
         """
         return _PolicyBlock(self, policy)
@@ -435,17 +440,13 @@ def check_restrictions(uow: UnitOfWork, endpoint: object, ref: Ref) -> None:
     Args:
         endpoint: The endpoint that is called.
         ref: The address of the item.
-
-    Raises:
-        ApiError: A check refuses it.
     """
     for restrict in uow.env.restrictions:
         restrict(uow, endpoint, ref)
 
 
 Prepare = Callable[[Any, Actor, Any, Any], Any]
-"""A slow step before the unit of a service, called with the ``Units``, the actor, the ref and the request. The service
-receives its result as ``prepared``."""
+"""A slow step before a service, called with ``Units``, actor, ref and request; the service gets the result as ``prepared``."""
 
 Mode = Literal["read", "write", "self_managed"]
 """The unit that a service runs in: one that only reads, one that may write, or units that the service opens itself."""
@@ -495,8 +496,7 @@ def serves(
 ) -> Any:
     """Declare that a function serves an endpoint. Every call is checked, whether it comes from Python or over HTTP.
 
-    Before the function runs, the token and the limits of the request are checked. After it, the decorator raises
-    ``ServerError`` if no access check ran.
+    Before it runs, the token and the limits of the request are checked; ``ServerError`` follows if no access check ran.
 
     Args:
         endpoint: The endpoint that the function serves.

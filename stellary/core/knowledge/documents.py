@@ -80,7 +80,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     tags = request.tags or []
     rules.check_tags(tags)
     content = _parse_content(request.content, request.content_format)
-    parent = placing.parent(uow, workspace_id, request)
+    parent = placing.parent(uow, loaded.roles, workspace_id, request)
     context = placing.context(uow, ref, loaded, request, parent) or placing.DocumentContext(
         "workspace", workspace_id
     )
@@ -298,7 +298,7 @@ def _resolve_changes(
     if content is not UNSET:
         resolved["content"] = content
     if request.parent_id is not UNSET:
-        parent = placing.parent(uow, loaded.row.workspace_id, request)
+        parent = placing.parent(uow, loaded.roles, loaded.row.workspace_id, request)
         parent_id = None if parent is None else parent.id
         resolved["parent_id"] = parent_id
     if (context := placing.context(uow, ref, loaded, request)) is not None:

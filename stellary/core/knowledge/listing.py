@@ -23,6 +23,7 @@ from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
@@ -67,8 +68,9 @@ _PARTS = (
     ).order_by(documents.c.organization_id, documents.c.context_type, documents.c.id),
 )
 """The documents of a workspace, and those of an organization, by an index each."""
-_VISIBLE_BY_ID = select(documents.c.id).where(*VISIBLE_HERE, documents.c.id == bindparam("_id"))
-_BY_AUTHOR = select(documents.c.id).where(*VISIBLE_HERE, documents.c.author_id == bindparam("_id")).limit(1)
+_SEEN = (*VISIBLE_HERE, is_visible(documents.c.project_id))
+_VISIBLE_BY_ID = select(documents.c.id).where(*_SEEN, documents.c.id == bindparam("_id"))
+_BY_AUTHOR = select(documents.c.id).where(*_SEEN, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
     VersionRow,
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
@@ -84,13 +86,19 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
     filters = _build_filters(request)
     if "q" in filters:
         searching.prepare(uow)
-    parameters = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
+    parameters: dict[str, object] = {
+        "_organization_id": roles.organization_id,
+        "_workspace_id": roles.workspace_id,
+    }
     if filters.get("parent_id", "") is None:
         del filters["parent_id"]
         filters["top_level"] = filters.get("top_level", True)
         if not filters["top_level"]:
             return Listing([])
-    page = _pages(frozenset(filters)).fetch(uow, request, rows.summary, **parameters, **filters)
+    if roles.sight.is_limited:
+        parameters |= roles.sight.parameters
+    pages = _pages(frozenset(filters), roles.sight.is_limited)
+    page = pages.fetch(uow, request, rows.summary, **parameters, **filters)
     if not page.items:
         _check_ids(uow, roles, request)
     return page
@@ -103,12 +111,16 @@ def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> N
         Invalid: An id does not exist.
     """
     workspace_id = roles.workspace_id or ""
-    parameters = {"_organization_id": roles.organization_id, "_workspace_id": workspace_id}
+    parameters: dict[str, object] = {
+        "_organization_id": roles.organization_id,
+        "_workspace_id": workspace_id,
+        **roles.sight.parameters,
+    }
     if request.project_id is not UNSET:
-        check_in_workspace(uow, workspace_id, "projectId", request.project_id)
+        check_in_workspace(uow, roles, "projectId", request.project_id)
     if (id := request.context_id) is not UNSET and not (
-        id in parameters.values()
-        or any(is_in_workspace(uow, workspace_id, field, id) for field in ("projectId", "scopeId"))
+        id in (roles.organization_id, workspace_id)
+        or any(is_in_workspace(uow, roles, field, id) for field in ("projectId", "scopeId"))
     ):
         raise unknown("contextId")
     if (
@@ -147,9 +159,11 @@ def _build_filters(request: ListDocuments) -> dict[str, object]:
 
 
 @functools.lru_cache(maxsize=256)
-def _pages(names: frozenset[str]) -> Pages[DocumentSummaryRow]:
+def _pages(names: frozenset[str], is_limited: bool) -> Pages[DocumentSummaryRow]:
     """Return the statements of the list, built once for each combination of filters."""
     conditions = [_FILTERS[name] for name in sorted(names)]
+    if is_limited:
+        conditions.append(is_visible(documents.c.project_id))
     if not _INDEXED.isdisjoint(names):
         return Pages(DocumentSummaryRow, _SELECT_VISIBLE.where(*conditions), documents.c.id)
     return Pages(DocumentSummaryRow, _SELECT_VISIBLE, documents.c.id, residual=conditions, parts=_PARTS)

@@ -8,11 +8,13 @@ import attrs
 from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.documents import ContextType, CreateDocument, UpdateDocument
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict, Forbidden, NotFound
 from stellary.contract.refs import ProjectRef, Ref, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access_checks import Loaded, check_role
+from stellary.core.accounts.project_sight import find_sight
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
@@ -69,10 +71,20 @@ class DocumentContext:
     scope_id: str | None = None
 
 
-def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> ParentRow | None:
+def _sees(uow: UnitOfWork, roles: CallerRoles, row: ParentRow) -> bool:
+    if row.project_id is None:
+        return True
+    is_hidden = roles.enter_project(row.own_role, row.others_role).project_role is None
+    return not is_hidden and find_sight(uow.actor).sees(row.project_id)
+
+
+def parent(
+    uow: UnitOfWork, roles: CallerRoles, workspace_id: str, request: CreateDocument | UpdateDocument
+) -> ParentRow | None:
     """Return the row of the parent document in a request, with its id and context; None if the request has no parent.
 
     Args:
+        roles: The caller's roles in it.
         workspace_id: The workspace of the document.
         request: The request to create or update the document.
 
@@ -89,7 +101,7 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
         "_user_id": uow.principal_id,
     }
     row = _PARENT.first(uow.connection, parameters)
-    if row is None:
+    if row is None or not _sees(uow, roles, row):
         raise unknown("parentId")
     uow.record_dependency("parent document", row.id)
     return row
@@ -135,11 +147,12 @@ def context(
         Forbidden: The caller's role in the project is not enough.
     """
     kind, context_id = request.context_type, request.context_id
+    _check_bound_token(uow, request, parent)
     if kind is UNSET:
         if context_id is UNSET:
             if parent is None:
                 return None
-            if parent.others_role is not None:
+            if parent.project_id is not None:
                 check_role(uow, loaded.roles.enter_project(parent.own_role, parent.others_role))
             return DocumentContext(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
@@ -158,6 +171,21 @@ def context(
     except NotFound:
         raise unknown("contextId") from None
     return DocumentContext(kind, context_id, scope.project_id, context_id)
+
+
+def _check_bound_token(
+    uow: UnitOfWork, request: CreateDocument | UpdateDocument, parent: ParentRow | None
+) -> None:
+    """Check that a token that is bound to projects leaves no document outside of them.
+
+    Raises:
+        Forbidden: The document would be in no project.
+    """
+    kind = request.context_type
+    is_in_project = kind in ("project", "scope") or (parent is not None and parent.project_id is not None)
+    is_kept = kind is UNSET and isinstance(request, UpdateDocument)
+    if uow.actor.token_project_ids is not None and not is_in_project and not is_kept:
+        raise Forbidden("the API token is bound to projects", code="bound_token")
 
 
 def _child_ref(ref: WorkspaceRef, kind: type[R], id: str) -> R:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts.audience import organization_of
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board.queries import searching
 from stellary.core.board.resolve_names import resolve_title
 from stellary.core.board.row_types import TitleRow
@@ -20,7 +21,9 @@ from stellary.core.knowledge import access
 from stellary.core.knowledge.listing import VISIBLE_HERE
 from stellary.core.knowledge.tables import documents
 
-_SELECT_TITLES: Select[Any] = select(documents.c.id, documents.c.title).where(*VISIBLE_HERE)
+_SELECT_TITLES: Select[Any] = select(documents.c.id, documents.c.title).where(
+    *VISIBLE_HERE, is_visible(documents.c.project_id)
+)
 _BY_ID = Query(TitleRow, _SELECT_TITLES.where(documents.c.id == bindparam("_name")))
 _BY_TITLE = [
     Query(TitleRow, rows)
@@ -35,6 +38,10 @@ _BY_IDS = Query(
         documents.c.workspace_id == bindparam("_workspace_id"),
         documents.c.id.in_(bindparam("_ids", expanding=True)),
     ),
+)
+
+_PROJECTS = select(documents.c.id, documents.c.project_id).where(
+    documents.c.id.in_(bindparam("_ids", expanding=True))
 )
 
 
@@ -68,7 +75,11 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
         Invalid: Neither it nor its organization has such a document, or there are several.
     """
     roles = access.workspace(uow, ref).roles
-    parameters = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
+    parameters: dict[str, object] = {
+        "_organization_id": roles.organization_id,
+        "_workspace_id": roles.workspace_id,
+        **roles.sight.parameters,
+    }
     if re.fullmatch(ID_PATTERN, name):
         row = _BY_ID.first(uow.connection, {**parameters, "_name": name})
         if row is not None:
@@ -77,6 +88,16 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
     id = resolve_title(uow, _BY_TITLE, parameters, name, field).id
     uow.record_dependency(f"document in {field}", id)
     return id
+
+
+def load_projects_of_documents(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str | None]:
+    """Return the projects of documents, by id; None for a document that is in no project.
+
+    Args:
+        ids: The ids; others than those of documents are left out.
+    """
+    rows = uow.connection.execute(_PROJECTS, {"_ids": list(ids)})
+    return {row.id: row.project_id for row in rows}
 
 
 def load_titles(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
@@ -17,7 +17,7 @@ from stellary.contract.cards import Card
 from stellary.contract.wire import Value
 from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
-from stellary.core.accounts.people import load_people, reaches
+from stellary.core.accounts.people import find_watchers, load_people, reaches
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
@@ -40,6 +40,8 @@ from stellary.core.kernel.events import (
     ProjectMemberAdded,
     ProjectMemberLeft,
     ProjectUpdated,
+    RelationAdded,
+    RelationRemoved,
     TrashEvent,
     WorkspaceLeft,
 )
@@ -122,6 +124,14 @@ class _Entry:
         return None if isinstance(self.event, PilotageChanged) else self.event.project_id
 
     @property
+    def project_ids(self) -> set[str]:
+        """The projects that a recipient has to see: relations name cards of two projects."""
+        ids = {self.project_id} if self.project_id else set()
+        if isinstance(self.event, (RelationAdded, RelationRemoved)):
+            ids.add(self.event.other.project_id)
+        return ids
+
+    @property
     def card(self) -> Card | None:
         return self.event.card if isinstance(self.event, (CardEvent, ItemRestored)) else None
 
@@ -158,6 +168,7 @@ def record(
         card_entries[id(event)] if isinstance(event, CardEvent) else _build_entry(uow, event)
         for event in events
     ]
+    _leave_out_strangers(uow, entries)
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
     agent_names = _load_agent_names(uow, entries)
     activity_rows = [
@@ -189,6 +200,26 @@ def record(
         if workspace_id not in uow.workspaces_without_subscribers:
             workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
             uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
+
+
+def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
+    """Leave out the recipients who do not see the project of an activity. Its meta names those who were mentioned."""
+    for entry in entries:
+        project_ids = entry.project_ids - uow.shared_projects
+        if not project_ids or not entry.recipients:
+            continue
+        watchers = find_watchers(uow, entry.event.workspace_id, project_ids, entry.recipients)
+        strangers = [
+            user_id
+            for user_id in entry.recipients
+            if any((id, user_id) not in watchers for id in project_ids)
+        ]
+        entry.recipients[:] = [user_id for user_id in entry.recipients if user_id not in strangers]
+        mentioned = cast("list[str]", entry.meta.get("mentioned", []))
+        names = {person.name for person in load_people(uow, strangers).values()} & {*mentioned}
+        if names:
+            entry.meta["mentioned"] = [name for name in mentioned if name not in names]
+            entry.meta["notReached"] = sorted(names)
 
 
 def _build_entry(

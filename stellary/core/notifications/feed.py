@@ -43,7 +43,7 @@ from stellary.core.notifications.tables import (
     activities,
     organization_activities,
 )
-from stellary.core.notifications.visibility import list_hidden_kinds
+from stellary.core.notifications.visibility import IS_SEEN, list_hidden_kinds
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
@@ -180,7 +180,7 @@ def _activity(row: ActivityRow) -> Activity:
 
 _ACTIVITIES: Select[Any] = select(activities.c.id, *ACTIVITY)
 _VISIBLE = activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
-OF_PROJECT, OF_PROJECT_FOR_AGENTS = (
+OF_PROJECT, LIMITED_OF_PROJECT = (
     Feed(
         activities.c.project_id,
         _ACTIVITIES,
@@ -198,14 +198,12 @@ OF_PROJECT, OF_PROJECT_FOR_AGENTS = (
         ends={"since": and_(activities.c.id >= _first_id, _INDEXED["since"])},
         visible=visible,
     )
-    for visible in ((), (_VISIBLE,))
+    for visible in ((), (_VISIBLE, IS_SEEN))
 )
-"""The feed of a project, for people and for agents."""
-OF_WORKSPACE = Feed(
-    activities.c.workspace_id,
-    _ACTIVITIES.where(APART_FROM_CARDS),
-    _RESIDUAL,
-    visible=[_VISIBLE],
+"""The feed of a project, for people who see the whole workspace, and for other callers."""
+OF_WORKSPACE, LIMITED_OF_WORKSPACE = (
+    Feed(activities.c.workspace_id, _ACTIVITIES.where(APART_FROM_CARDS), _RESIDUAL, visible=visible)
+    for visible in ([_VISIBLE], [_VISIBLE, IS_SEEN])
 )
 """The feed of a workspace, without the activities of cards, which are in the feeds of their projects."""
 OF_ORGANIZATION = Feed(
@@ -249,11 +247,12 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
     Raises:
         Invalid: A card or an actor does not exist, and no activity refers to it.
     """
-    loaded = access.project(uow, ref)
+    loaded = access.project_with_sight(uow, ref)
     project, feed, parameters = loaded.row, OF_PROJECT, dict[str, object]()
-    if uow.actor.agent_limits is not None:
-        feed = OF_PROJECT_FOR_AGENTS
+    if uow.actor.agent_limits is not None or loaded.roles.sight.is_limited:
+        feed = LIMITED_OF_PROJECT
         parameters["_hidden_kinds"] = list_hidden_kinds(uow.actor, loaded.roles)
+        parameters |= loaded.roles.sight.parameters
     card_id = request.card_id
     if card_id is not UNSET and _IS_KEY(card_id):
         card_id = _find_card(uow, ref, project.workspace_id, card_id)
@@ -278,10 +277,13 @@ def list_workspace_activity(
         Invalid: The actor does not exist, and no activity refers to it.
     """
     loaded = accounts_access.workspace(uow, ref)
-    parameters = {"_hidden_kinds": list_hidden_kinds(uow.actor, loaded.roles)}
-    listing = OF_WORKSPACE.fetch(uow, request, loaded.row.id, **parameters)
+    parameters: dict[str, object] = {"_hidden_kinds": list_hidden_kinds(uow.actor, loaded.roles)}
+    feed = OF_WORKSPACE
+    if loaded.roles.sight.is_limited:
+        feed, parameters = LIMITED_OF_WORKSPACE, parameters | loaded.roles.sight.parameters
+    listing = feed.fetch(uow, request, loaded.row.id, **parameters)
     if not listing.items:
-        _check_actor(uow, loaded.row.id, request, OF_WORKSPACE, loaded.row.id, **parameters)
+        _check_actor(uow, loaded.row.id, request, feed, loaded.row.id, **parameters)
     return listing
 
 

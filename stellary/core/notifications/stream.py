@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.refs import WorkspaceRef
@@ -15,16 +15,18 @@ from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
 from stellary.core.accounts.people import read_people
+from stellary.core.accounts.project_sight import is_member, is_private
 from stellary.core.board.queries.current_cards import load_current_cards
+from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
-from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
+from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.notifications.row_types import StreamedActivityRow
 from stellary.core.notifications.rows import ACTIVITY, event_of
 from stellary.core.notifications.tables import activities
-from stellary.core.notifications.visibility import list_hidden_kinds, list_role_policies
+from stellary.core.notifications.visibility import IS_SEEN, list_hidden_kinds, list_role_policies
 from stellary.core.streaming.streams import Batch, Record, frames
 
 BATCH_SIZE = 200
@@ -41,9 +43,18 @@ _ACTIVITIES = (
     .order_by(activities.c.seq)
     .limit(BATCH_SIZE)
 )
-_AFTER = Query(
+_SHOWN = activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
+_AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN))
+# A project may become private while a stream is open, so each read finds out.
+_IS_SHARED = or_(activities.c.project_id.is_(None), ~is_private(activities.c.project_id))
+_SHARED_AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN, _IS_SHARED))
+_LIMITED_AFTER = Query(
     StreamedActivityRow,
-    _ACTIVITIES.where(activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))),
+    _ACTIVITIES.where(
+        _SHOWN,
+        IS_SEEN,
+        or_(_IS_SHARED, is_member(activities.c.project_id, bindparam("_user_id", type_=IdType))),
+    ),
 )
 
 
@@ -51,7 +62,7 @@ _AFTER = Query(
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[WorkspaceEvent]:
     """Stream the activities of a workspace whose items the caller may read."""
     loaded = access.workspace(uow, ref)
-    workspace, limits = loaded.row, uow.actor.agent_limits
+    workspace, sight = loaded.row, loaded.roles.sight
     hidden_kinds = list_hidden_kinds(uow.actor, loaded.roles)
     after = None
     if request.last_event_id is not UNSET:
@@ -59,12 +70,16 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
         # that activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
-    parameters = {"_workspace_id": workspace.id, "_hidden_kinds": hidden_kinds}
+    parameters = {"_workspace_id": workspace.id, "_hidden_kinds": hidden_kinds, **sight.parameters}
+    query = _AFTER if loaded.roles.workspace_role == "admin" else _SHARED_AFTER
+    if sight.is_limited:
+        query, parameters["_user_id"] = _LIMITED_AFTER, loaded.roles.user_id
     return Record(
         of_workspace(workspace.id),
         after,
-        partial(_read, parameters, partial(_sees_project, limits)),
-        view=(hidden_kinds, limits and limits.project_ids),
+        partial(_read, query, parameters),
+        view=(hidden_kinds, sight, query is _AFTER, parameters.get("_user_id")),
+        sight=sight,
         policies=list_role_policies(uow.actor, loaded.roles, STREAM_EVENTS.policy),
     )
 
@@ -74,14 +89,9 @@ def commit_watermark() -> CommitWatermark:
     return CommitWatermark(activities)
 
 
-def _sees_project(limits: AgentLimits | None, project_id: str | None) -> bool:
-    """Return whether a reader may see the activities of a project; only agents are restricted to projects."""
-    return limits is None or project_id is None or limits.sees(project_id)
-
-
 def _read(
+    query: Query[StreamedActivityRow],
     parameters: Mapping[str, object],
-    sees: Callable[[str | None], bool],
     units: Units,
     after: int | None,
 ) -> Batch:
@@ -95,10 +105,10 @@ def _read(
                 after,
                 connection.execute(_LAST).scalar_one(),
                 False,
-                sees=sees,
+                query=query,
             )
     with units.database.writing() as connection:
-        return _read_batch(connection, parameters, after, *units.env.watermark.read(connection), sees=sees)
+        return _read_batch(connection, parameters, after, *units.env.watermark.read(connection), query=query)
 
 
 def _read_batch(
@@ -108,19 +118,17 @@ def _read_batch(
     end: int,
     pending: bool,
     *,
-    sees: Callable[[str | None], bool],
+    query: Query[StreamedActivityRow],
 ) -> Batch:
     if after is None or after >= end:
         # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
-    rows = _AFTER.all(connection, {**parameters, "_after": after, "_end": end})
+    rows = query.all(connection, {**parameters, "_after": after, "_end": end})
     card_ids = {row.card_id for row in rows if row.card_id}
     cards = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
     people_by_id = read_people(connection, {card.assignee_id for card in cards.values() if card.assignee_id})
     blocks = frames(
-        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""), people_by_id)))
-        for row in rows
-        if sees(row.project_id)
+        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""), people_by_id))) for row in rows
     )
     has_more = len(rows) == BATCH_SIZE
     return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)

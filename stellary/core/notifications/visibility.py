@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, Final, get_args
+
+from sqlalchemy import ColumnElement, FromClause, String, and_, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.activities import EntityKind
 from stellary.contract.endpoint import Policy
@@ -19,8 +24,11 @@ from stellary.contract.policies import (
     WORKSPACE_ADMIN,
     WORKSPACE_READ,
 )
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
+from stellary.core.board.queries.recipient_queries import select_project_of_card
 from stellary.core.kernel.unit import Actor
+from stellary.core.notifications.tables import activities
 
 READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
     "card": BOARD_READ,
@@ -56,21 +64,57 @@ READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
 """The policy of the endpoint that lists each kind of item."""
 
 
+_NAMING_ANY_PROJECT: Final = frozenset({"agent_mission", "proposal", "action"})
+"""The kinds of items whose activities may name items of any project."""
+
+
 def list_hidden_kinds(actor: Actor, roles: CallerRoles) -> tuple[EntityKind, ...]:
     """Return the kinds of items whose activities a caller may not read.
-
-    Relations name cards of other projects, so an agent of some projects reads none of their activities.
 
     Args:
         actor: The caller.
         roles: The caller's roles in the workspace.
     """
-    is_limited = actor.agent_limits is not None and actor.agent_limits.project_ids is not None
+    hidden = _NAMING_ANY_PROJECT if roles.sight.is_limited else frozenset[str]()
     return tuple(
         kind
         for kind in get_args(EntityKind)
-        if (is_limited and kind == "relation") or not _may_read(READ_POLICIES[kind], actor, roles)
+        if kind in hidden or not _may_read(READ_POLICIES[kind], actor, roles)
     )
+
+
+class _other_card_id(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """The card at the other end of a relation, in the meta of an activity."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_other_card_id)
+def _compile_to_json_extract(element: _other_card_id, compiler: SQLCompiler, **options: object) -> str:
+    return f"json_extract({compiler.process(element.clauses, **options)}, '$.otherCardId')"
+
+
+@compiles(_other_card_id, "postgresql")
+def _compile_to_arrow(element: _other_card_id, compiler: SQLCompiler, **options: object) -> str:
+    return f"({compiler.process(element.clauses, **options)})::json ->> 'otherCardId'"
+
+
+def names_visible_card(
+    activity: FromClause, sees: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    """Return the condition that an activity is not about a relation, or names a card of a project that the caller sees.
+
+    Args:
+        activity: The table of activities, or an alias.
+        sees: Returns the condition that the caller sees a project.
+    """
+    other_card = select_project_of_card(_other_card_id(activity.c.meta), sees)
+    return or_(activity.c.entity != "relation", other_card.exists())
+
+
+IS_SEEN: Final = and_(is_visible(activities.c.project_id), names_visible_card(activities, is_visible))
+"""The condition that the caller sees the projects of an activity, with the parameters of a ``ProjectSight``."""
 
 
 def list_role_policies(actor: Actor, roles: CallerRoles, base: Policy) -> frozenset[Policy]:

@@ -6,13 +6,15 @@ only one takes effect.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, cast, func, literal, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
 from stellary.contract.fields import get_set_fields, replace_fields
-from stellary.contract.paging import Listing
+from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposed_actions import (
     APPLY_ACTION,
     GET_ACTION,
@@ -29,6 +31,8 @@ from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import reviewed_by
+from stellary.core.accounts.project_sight import sees_all_projects
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
@@ -38,6 +42,7 @@ from stellary.core.pilotage import access, references, rows, rules
 from stellary.core.pilotage.action_params import resolve_payload
 from stellary.core.pilotage.ledger import ACTIONS
 from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
+from stellary.core.pilotage.rules import OPEN
 from stellary.core.pilotage.tables import actions as table
 
 _HERE = table.c.workspace_id == bindparam("_workspace_id")
@@ -90,16 +95,31 @@ def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -
 @serves(LIST_ACTIONS)
 def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Listing[ProposedAction]:
     """Return the proposed actions of a workspace, oldest first."""
-    workspace = accounts_access.workspace(uow, ref).row
-    listing = ACTIONS.fetch(uow, workspace.id, request, request.status)
-    return Listing(rows.with_references(uow, workspace.id, listing.items), listing.next)
+    loaded = accounts_access.workspace(uow, ref)
+    listing = ACTIONS.fetch(uow, loaded.row.id, request, request.status)
+    items = rows.with_references(uow, loaded.row.id, listing.items)
+    return Listing(rows.leave_out_hidden(uow, loaded.roles.sight, items), listing.next)
 
 
 @serves(GET_ACTION)
 def get_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     """Return one proposed action."""
-    row = access.action(uow, ref).row
+    row = _load(uow, ref)
     return _describe(uow, row.workspace_id, rows.action(uow, row))
+
+
+def _load(uow: UnitOfWork, ref: ProposedActionRef) -> ActionRow:
+    """Check access to a proposed action.
+
+    Raises:
+        NotFound: The caller sees no such action, or not the projects that it concerns.
+    """
+    loaded = access.action(uow, ref)
+    if loaded.roles.sight.is_limited:
+        item = _describe(uow, loaded.row.workspace_id, rows.action(uow, loaded.row))
+        if not rows.leave_out_hidden(uow, loaded.roles.sight, [item]):
+            raise NotFound(f"{ACTIONS.name} not found")
+    return loaded.row
 
 
 @serves(REVIEW_ACTION)
@@ -109,7 +129,7 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
     Raises:
         Conflict: The status of the action does not allow it; or the action is to be approved, but cannot be applied.
     """
-    action_row = access.action(uow, ref).row
+    action_row = _load(uow, ref)
     # The action will run with the approver's rights, so the membership is locked until the approval is committed.
     if not people.reaching(uow, action_row.workspace_id, [uow.user_id]):
         raise NotFound("Workspace not found")
@@ -132,7 +152,7 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     Raises:
         Conflict: The action is not approved, was applied already, or is not possible; then nothing is changed.
     """
-    action_row = access.action(uow, ref).row
+    action_row = _load(uow, ref)
     problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
     if problem is not None and action_row.status == rules.BEFORE["applied"]:
         raise _failed_error(problem)
@@ -163,25 +183,37 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
             ACTIONS.emit_change(uow, row, "reopened", before, action, concerned_id=row.created_by_id)
 
 
-def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
+def count_open(uow: UnitOfWork, workspace_id: str, sight: ProjectSight) -> dict[ProposedActionStatus, int]:
     """Return the number of actions to review and to apply, by status.
 
     Args:
         workspace_id: The workspace.
+        sight: The projects that the caller sees.
     """
+    if sight.is_limited:
+        items = [
+            item
+            for status in get_args(ProposedActionStatus)
+            if status in OPEN
+            for item in ACTIONS.fetch(uow, workspace_id, Paged(), status).items
+        ]
+        described = rows.with_references(uow, workspace_id, items)
+        return Counter(item.status for item in rows.leave_out_hidden(uow, sight, described))
     status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
     return {row.status: row.waiting for row in status_rows}
 
 
-def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[ProposedAction]:
+def list_latest(uow: UnitOfWork, workspace_id: str, sight: ProjectSight, limit: int) -> list[ProposedAction]:
     """Return the latest proposed actions, newest first.
 
     Args:
         workspace_id: The workspace.
+        sight: The projects that the caller sees.
         limit: The maximum number of actions.
     """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
-    return rows.with_references(uow, workspace_id, [rows.action(uow, row) for row in action_rows])
+    items = rows.with_references(uow, workspace_id, [rows.action(uow, row) for row in action_rows])
+    return rows.leave_out_hidden(uow, sight, items)
 
 
 def _change_status(
@@ -245,4 +277,9 @@ def select_suggested_actions(user_id: ColumnElement[str]) -> Select[str]:
         table.c.explanation.label("title"),
         table.c.workspace_id,
         table.c.created_at,
-    ).where(table.c.status == "suggested", table.c.workspace_id.in_(reviewed_by(user_id)))
+    ).where(
+        table.c.status == "suggested",
+        table.c.workspace_id.in_(reviewed_by(user_id)),
+        # A suggested action may name items of any project.
+        sees_all_projects(user_id, table.c.workspace_id),
+    )

@@ -10,9 +10,12 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
+from stellary.core.accounts.rules import ProjectSight
+from stellary.core.board.queries.item_names import load_projects_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge.resolve_names import load_projects_of_documents
 from stellary.core.pilotage.references import NOTHING, describe_actions
 from stellary.core.pilotage.row_types import ActionRow, DecisionRow, DocRow, MissionRow, PriorityRow, TodoRow
 from stellary.core.pilotage.rules import OPEN, parse_short_id, short_id
@@ -104,6 +107,31 @@ def action(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
     """
     problem = find_problem(uow, row.action_type, row.payload) if row.status in OPEN else None
     return _ACTION_FIELDS.to_value(row, id=short_id("action", row.number), problem=problem, references=[])
+
+
+def leave_out_hidden(
+    uow: UnitOfWork, sight: ProjectSight, items: Sequence[ProposedAction]
+) -> list[ProposedAction]:
+    """Return the proposed actions that concern no project, or only items of projects that the caller sees.
+
+    Args:
+        sight: The projects that the caller sees.
+        items: The actions, with their references.
+    """
+    if not sight.is_limited:
+        return list(items)
+    ids = {reference.id for item in items for reference in item.references}
+    projects = load_projects_of(uow, ids) | load_projects_of_documents(uow, ids)
+    actions_by_name = registered_actions(uow.env)
+
+    def is_seen(item: ProposedAction) -> bool:
+        action = actions_by_name.get(item.action_type)
+        if action is not None and action.category.startswith("pilotage"):
+            return True
+        needed = [reference.id for reference in item.references if reference.kind not in ("person", "agent")]
+        return bool(needed) and all(id in projects and sight.sees(projects[id]) for id in needed)
+
+    return [item for item in items if is_seen(item)]
 
 
 def with_references(

@@ -44,9 +44,11 @@ def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> Pilotage
         todos=[] if minimal else list(items.todos),
         decisions=[] if minimal else list(items.decisions),
         active_docs=[] if minimal else list(items.active_docs),
-        counts=_count_items(items, proposed_actions.count_open(uow, workspace_id)),
+        counts=_count_items(items, proposed_actions.count_open(uow, workspace_id, loaded.roles.sight)),
         ids=_list_ids(items) if minimal else None,
-        traces=proposed_actions.list_latest(uow, workspace_id, DETAILS_MAX) if detailed else [],
+        traces=proposed_actions.list_latest(uow, workspace_id, loaded.roles.sight, DETAILS_MAX)
+        if detailed
+        else [],
         history=list_pilotage_activity(uow, workspace_id, DETAILS_MAX) if detailed else [],
         usage_context=UsageContext(
             profile=request.profile, role=role, intent=request.intent, detail_level=request.detail_level

@@ -30,6 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.accounts.audience import is_reachable
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
@@ -57,7 +58,8 @@ class _RankedRow(RowType):
 @serves(SEARCH)
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     """Return a page of hits, best first. It looks through at most a thousand items, so it can be shorter than its limit."""
-    workspace = access.workspace(uow, ref).row
+    loaded = access.workspace(uow, ref)
+    workspace, sight = loaded.row, loaded.roles.sight
     filters: dict[str, object] = {
         "_organization_id": workspace.organization_id,
         "_workspace_id": workspace.id,
@@ -66,6 +68,10 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     for name in ("project_id", "archived"):
         if (value := getattr(request, name)) is not UNSET:
             filters[f"_{name}"] = value
+    if sight.is_limited:
+        filters |= sight.parameters
+    if not sight.sees_outside:
+        filters["_is_bound"] = True
     terms = rules.parse_terms(request.q)
     if len(terms) > WORDS_MAX:
         raise invalid(("q", f"must be at most {WORDS_MAX} words"))
@@ -77,7 +83,7 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     query = _IndexQuery(filters, terms, query_prefixes, numbers)
     rows, following = _find_rows(uow, query, window, request.limit)
     if not rows and request.project_id is not UNSET:
-        check_in_workspace(uow, workspace.id, "projectId", request.project_id)
+        check_in_workspace(uow, loaded.roles, "projectId", request.project_id)
     hits_by_id = _load_hits(uow, workspace, rows, terms)
     hits = [hits_by_id[row.id] for row in rows if row.id in hits_by_id]
     return Listing(hits, following.make_cursor() if following else None)
@@ -214,7 +220,9 @@ def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_exclude
             search_entries.in_visible_project(entries.c.project_id, workspace_id),
         )
     ]
-    if "_project_id" not in names:
+    if "_hidden" in names:
+        containers[0] = and_(containers[0], is_visible(entries.c.project_id))
+    if "_project_id" not in names and "_is_bound" not in names:
         containers.append(
             and_(
                 entries.c.organization_id == bindparam("_organization_id"),

@@ -61,6 +61,7 @@ class Record(Stream[T], Generic[T]):
         after: The last position that the reader has received; None starts at the end.
         read: Reads the events after a position; for None it returns the position of the end, without events.
         view: The part of the events that the reader may see. Streams with the same topic and view read the same events.
+        sight: The projects of the workspace that the reader sees; the stream ends when they change. None if it shows none.
         policies: The policies, beside that of the endpoint, that give the reader access to this part.
     """
 
@@ -68,6 +69,7 @@ class Record(Stream[T], Generic[T]):
     after: int | None
     read: Callable[[Units, int | None], Batch]
     view: Hashable = None
+    sight: Hashable = None
     policies: Collection[Policy] = ()
 
 

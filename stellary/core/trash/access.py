@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from stellary.contract.refs import TrashedItemRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.access import in_project_of
 from stellary.core.kernel.trash import trash
 from stellary.core.trash import rows
 from stellary.core.trash.row_types import TrashedItemRow
+
+
+def _has_deleted(row: TrashedItemRow, roles: CallerRoles) -> bool:
+    """Return whether the caller has deleted a project, and therefore may restore it although no one is its member."""
+    return row.kind == "project" and row.deleted_by_id == roles.user_id
+
 
 trashed_item = AccessCheck(
     TrashedItemRef,
@@ -18,6 +25,7 @@ trashed_item = AccessCheck(
     author="deleted_by_id",
     dependency="trashed item",
     version="deleted_at",
+    hides=lambda row, roles: not roles.sight.sees(row.project_id) and not _has_deleted(row, roles),
 )
 """The access check for an item in the trash of a workspace."""
 

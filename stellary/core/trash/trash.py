@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
@@ -24,6 +24,7 @@ from stellary.contract.trash import (
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
@@ -71,6 +72,10 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
 """The function that restores each kind of item, emits the events of it, and returns its place if that can differ."""
 
 
+_SEEN = or_(
+    is_visible(trash.c.project_id),
+    and_(trash.c.kind == "project", trash.c.deleted_by_id == bindparam("_user_id", type_=IdType)),
+)
 _OF_PROJECT = (
     select(trash.c.id)
     .where(trash.c.workspace_id == bindparam("_workspace_id"), trash.c.project_id == bindparam("project_id"))
@@ -81,25 +86,29 @@ _OF_PROJECT = (
 @serves(LIST_TRASH)
 def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listing[TrashedItem]:
     """Return the deleted items of a workspace, the last one first."""
-    workspace = accounts_access.workspace(uow, ref).row
+    loaded = accounts_access.workspace(uow, ref)
+    workspace, sight = loaded.row, loaded.roles.sight
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
-    listing = _pages(frozenset(filters)).fetch(
-        uow, request, rows.trashed_item, _workspace_id=workspace.id, **filters
+    parameters = {**sight.parameters, "_user_id": loaded.roles.user_id} if sight.is_limited else {}
+    listing = _pages(frozenset(filters), sight.is_limited).fetch(
+        uow, request, rows.trashed_item, _workspace_id=workspace.id, **filters, **parameters
     )
     if not listing.items and request.project_id is not UNSET:
         parameters = {"_workspace_id": workspace.id, "project_id": request.project_id}
         is_known = uow.connection.execute(_OF_PROJECT, parameters).first() or has_project(
             uow, workspace.id, request.project_id
         )
-        if not is_known:
+        if not is_known or not sight.sees(request.project_id):
             raise unknown("projectId")
     return listing
 
 
 @functools.cache
-def _pages(names: frozenset[str]) -> Pages[TrashedItemRow]:
+def _pages(names: frozenset[str], is_limited: bool) -> Pages[TrashedItemRow]:
     """Build the statements of the list, once for each combination of filters."""
     residual = [_FILTERS[name] for name in sorted(names)]
+    if is_limited:
+        residual.append(_SEEN)
     items = select(*rows.COLUMNS).where(
         belongs_to(trash.c.workspace_id, bindparam("_workspace_id", type_=IdType))
     )

@@ -422,3 +422,23 @@ def test_token_without_account_scope_can_plan(core):
     few = declare(cards=[ps.Card("Write", assignee="jane@example.com")], members=["joe@example.com"])
     plan = ps.plan(ws, few, prune=True)
     assert [str(change).splitlines()[0] for change in plan.changes] == ['~ card "Write"', '- card "Ship"']
+
+
+def test_roles_of_members_and_the_visibility_are_declared(ws):
+    file = b"""
+project: {name: Offer, visibility: private, member_role: viewer}
+members: [jane@example.com, {email: joe@example.com, role: viewer}]
+"""
+    declared = ps.loads(file, ".yaml")
+    ps.apply(ps.plan(ws, declared))
+    (project,) = [project for project in ws.projects.list() if project.name == "Offer"]
+    assert (project.visibility, project.member_role) == ("private", "viewer")
+    roles = {member.email: member.role for member in ws.project(project).members.list()}
+    assert (roles["jane@example.com"], roles["joe@example.com"]) == ("manager", "viewer")
+    assert not ps.plan(ws, declared).changes
+    changed = ps.Declaration(ps.Project("Offer"), members=[ps.Member("joe@example.com", role="editor")])
+    assert [change.differences[0].new for change in ps.plan(ws, changed).changes] == ["editor"]
+    ps.apply(ps.plan(ws, changed))
+    described = ps.describe(ws.project(project))
+    assert ps.Member("joe@example.com", role="editor") in described.members
+    assert (described.project.visibility, described.project.member_role) == ("private", "viewer")

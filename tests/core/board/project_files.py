@@ -122,6 +122,7 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
             "key": draw(st.text("ABCDEF", min_size=2, max_size=6)),
             "archived": draw(st.booleans()),
             "lastNumber": max(numbers, default=0) + draw(st.integers(0, 3)),
+            "visibility": "workspace",
             "memberRole": draw(st.sampled_from(["viewer", "commenter", "editor"])),
         },
         "scopes": scopes,

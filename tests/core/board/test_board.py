@@ -47,8 +47,14 @@ def test_board_lists_members_and_assignees(card_api):
         card_api.world.join(person, card_api.workspace)
     card_api.card(card_api.columns()[0]["id"], assigneeId=bob.id)
     assert card_api.ask("GET", "/board")["members"] == [
-        {"userId": card_api.person.id, "email": "ann@example.com", "name": "ann", "isMember": True},
-        {"userId": bob.id, "email": "bob@example.com", "name": "bob", "isMember": False},
+        {
+            "userId": card_api.person.id,
+            "email": "ann@example.com",
+            "name": "ann",
+            "isMember": True,
+            "role": "manager",
+        },
+        {"userId": bob.id, "email": "bob@example.com", "name": "bob", "isMember": False, "role": None},
     ]
 
 

@@ -64,7 +64,7 @@ class LiveBoard:
         if event["card"] is not None:
             self.cards[event["cardId"]] = event["card"]
         if (assignee := event["assignee"]) is not None:
-            self.people.setdefault(assignee["userId"], {**assignee, "isMember": False})
+            self.people.setdefault(assignee["userId"], {**assignee, "isMember": False, "role": None})
         name = f"_apply_{event['type']}"
         if hasattr(self, name):
             getattr(self, name)(event)
@@ -161,10 +161,10 @@ class LiveBoard:
         self.project = event["item"]
 
     def _apply_member_added(self, event: Json) -> None:
-        member = {name: event["item"][name] for name in ("userId", "email", "name")}
+        member = {name: event["item"][name] for name in ("userId", "email", "name", "role")}
         self.people[member["userId"]] = {**member, "isMember": True}
         self.project = {**self.project, "memberCount": self.project["memberCount"] + 1}
 
     def _apply_member_removed(self, event: Json) -> None:
-        self.people[event["entityId"]]["isMember"] = False
+        self.people[event["entityId"]] |= {"isMember": False, "role": None}
         self.project = {**self.project, "memberCount": self.project["memberCount"] - 1}

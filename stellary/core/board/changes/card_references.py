@@ -94,7 +94,7 @@ def queue_references(
         for path, request in requests
         for index, id in enumerate(request.label_ids or ())
     ]
-    read_people = people.queue_reaching(uow, workspace_id, assignee_ids)
+    read_people = people.queue_reaching(uow, workspace_id, assignee_ids, project_id)
     read_labels = _queue_labels(uow, project_id, {id for _, id in label_references})
     read_fields = queue_share_locked_fields(
         uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}

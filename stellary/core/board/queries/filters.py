@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Select, Table, bindparam, select
 
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -22,7 +23,7 @@ _PROJECT = select(projects.c.id).where(projects.c.id == _ID, _IN_CURRENT_WORKSPA
 
 def _within_project(table: Table) -> Select[Any]:
     return (
-        select(table.c.id)
+        select(projects.c.id)
         .join_from(table, projects, projects.c.id == table.c.project_id)
         .where(table.c.id == _ID, _IN_CURRENT_WORKSPACE)
     )
@@ -35,30 +36,31 @@ _IN_PROJECT = {
 }
 
 
-def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> bool:
-    """Return whether a workspace has the project, the scope or the card that a filter names.
+def is_in_workspace(uow: UnitOfWork, roles: CallerRoles, field: str, id: str) -> bool:
+    """Return whether a workspace has the project, the scope or the card that a filter names, and the caller sees it.
 
     Args:
-        workspace_id: The workspace.
+        roles: The caller's roles in the workspace.
         field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
         id: The id in the request.
     """
-    parameters = {"_workspace_id": workspace_id, "_id": id}
-    return uow.connection.execute(_IN_WORKSPACE[field], parameters).first() is not None
+    parameters = {"_workspace_id": roles.workspace_id, "_id": id}
+    project_id = uow.connection.execute(_IN_WORKSPACE[field], parameters).scalar()
+    return project_id is not None and roles.sight.sees(project_id)
 
 
-def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that the item that a filter names is in a workspace.
+def check_in_workspace(uow: UnitOfWork, roles: CallerRoles, field: str, id: str) -> None:
+    """Check that the item that a filter names is in a workspace, and that the caller sees it.
 
     Args:
-        workspace_id: The workspace.
+        roles: The caller's roles in the workspace.
         field: The field of the filter, in wire form: ``assigneeId``.
         id: The value of the filter.
 
     Raises:
         Invalid: The workspace has no such item.
     """
-    if not is_in_workspace(uow, workspace_id, field, id):
+    if not is_in_workspace(uow, roles, field, id):
         raise unknown(field)
 
 

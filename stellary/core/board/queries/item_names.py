@@ -47,6 +47,15 @@ _IN_WORKSPACE = union_all(
     )
 )
 
+_PROJECTS = union_all(
+    *(
+        rows.with_only_columns(
+            rows.selected_columns.id, projects.c.id.label("project_id"), maintain_column_froms=True
+        ).where(rows.selected_columns.id.in_(bindparam("_ids", expanding=True)))
+        for rows in _BOARD_ITEMS
+    )
+)
+
 
 def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
     """Return the names of projects and of what is on their boards, by id; of columns with the scope.
@@ -57,6 +66,15 @@ def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) 
     """
     rows = uow.connection.execute(_IN_WORKSPACE, {"_workspace_id": workspace_id, "_ids": list(ids)})
     return {row.id: row.name + (f" in {row.place}" if row.place else "") for row in rows}
+
+
+def load_projects_of(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str]:
+    """Return the projects of projects and of what is on boards, by id.
+
+    Args:
+        ids: The ids; others than those of such items are left out.
+    """
+    return {row.id: row.project_id for row in uow.connection.execute(_PROJECTS, {"_ids": list(ids)})}
 
 
 def name_of_item(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[Any]:

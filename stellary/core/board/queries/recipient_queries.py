@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, bindparam, select
@@ -39,6 +39,18 @@ def select_project_members(project_id: ColumnElement[Any]) -> Select[Any]:
 def select_project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
     """Return a subquery for a project's name."""
     return select(projects.c.name).where(projects.c.id == project_id).scalar_subquery()
+
+
+def select_project_of_card(
+    card_id: ColumnElement[str], sees: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+) -> Select[Any]:
+    """Return a statement for a card, if the caller sees its project.
+
+    Args:
+        card_id: The expression with the id of the card.
+        sees: Returns the condition that the caller sees a project.
+    """
+    return select(cards.c.id).where(cards.c.id == card_id, sees(cards.c.project_id)).correlate_except(cards)
 
 
 def load_commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:

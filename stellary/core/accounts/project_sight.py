@@ -1,0 +1,230 @@
+"""The projects that a caller sees: the one rule, as columns of access checks and as a condition for lists.
+
+Whatever a caller does not see is hidden everywhere. Statements that read rows of several projects for a caller have the
+condition ``is_visible``, and get the parameters of the caller's ``ProjectSight``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    FromClause,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    column,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from stellary.contract.roles import Visibility
+from stellary.core.accounts.audience import is_reachable, leads, sees
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
+from stellary.core.accounts.tables import private_projects, users, workspaces
+from stellary.core.db.base import IdType
+from stellary.core.kernel.unit import Actor, UnitOfWork
+
+# Projects and their members; their tables are the board's, which is above.
+_PROJECTS = table("stellary_projects", column("id", IdType), column("workspace_id", IdType))
+_MEMBERS = table(
+    "stellary_project_members",
+    column("project_id", IdType),
+    column("user_id", IdType),
+    column("role", String),
+)
+CALLER: Final = _MEMBERS.alias("caller")
+"""The membership of the caller in the project of an access check."""
+_own = _MEMBERS.alias("own")
+
+
+class _join_ids(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """The ids of all rows, with commas between them."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_join_ids)
+def _compile_to_group_concat(element: _join_ids, compiler: SQLCompiler, **options: object) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_join_ids, "postgresql")
+def _compile_to_string_agg(element: _join_ids, compiler: SQLCompiler, **options: object) -> str:
+    return f"string_agg({compiler.process(element.clauses, **options)}, ',')"
+
+
+def join_caller(source: FromClause, project: FromClause) -> FromClause:
+    """Return a FROM clause with the membership of the caller in a project.
+
+    Args:
+        source: The clause with the project.
+        project: The table of the project.
+    """
+    is_own = and_(CALLER.c.project_id == project.c.id, CALLER.c.user_id == bindparam("_user_id"))
+    return source.outerjoin(CALLER, is_own)
+
+
+def select_roles(project: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns on which the role in a project depends: ``own_role`` and ``others_role``; both null if hidden."""
+    # A literal costs less than a parameter, in each request.
+    others_role = case((project.c.visibility == literal_column("'workspace'"), project.c.member_role))
+    return CALLER.c.role.label("own_role"), others_role.label("others_role")
+
+
+def is_member(project_id: ColumnElement[Any], user_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a user is a member of a project.
+
+    Args:
+        project_id: The column or parameter with the id of the project.
+        user_id: The column or parameter with the id of the user.
+    """
+    return exists().where(_own.c.project_id == project_id, _own.c.user_id == user_id).correlate_except(_own)
+
+
+def is_private(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a project is private, or was when it was deleted."""
+    return exists().where(private_projects.c.project_id == project_id).correlate_except(private_projects)
+
+
+def has_private_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a workspace has a private project, or had one."""
+    return exists().where(private_projects.c.workspace_id == workspace_id).correlate_except(private_projects)
+
+
+def sees_project(
+    user_id: ColumnElement[Any], project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that a user who has access to a workspace also sees one of its projects.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        project_id: The column or parameter with the id of the project.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    return or_(~is_private(project_id), is_member(project_id, user_id), leads(user_id, workspace_id))
+
+
+def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that no project of a workspace is hidden from a user, not even a deleted one.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    is_hidden = exists().where(
+        private_projects.c.workspace_id == workspace_id, ~is_member(private_projects.c.project_id, user_id)
+    )
+    return or_(~is_hidden.correlate_except(private_projects), leads(user_id, workspace_id))
+
+
+def select_seen_project(user_id: ColumnElement[Any], project_id: ColumnElement[Any]) -> Select[str]:
+    """Return a statement for a project, if a user sees it.
+
+    Args:
+        user_id: The parameter with the id of the user.
+        project_id: The parameter with the id of the project.
+    """
+    workspace_id = _PROJECTS.c.workspace_id
+    return select(_PROJECTS.c.id).where(
+        _PROJECTS.c.id == project_id,
+        is_reachable(workspace_id),
+        sees(user_id, workspace_id),
+        sees_project(user_id, _PROJECTS.c.id, workspace_id),
+    )
+
+
+def is_stranger(
+    user_id: ColumnElement[Any], project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that a person, who is no agent, does not see a project.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        project_id: The column or parameter with the id of the project.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    is_person = exists().where(users.c.id == user_id, users.c.agent_of_id.is_(None)).correlate_except(users)
+    return and_(is_person, ~sees_project(user_id, project_id, workspace_id))
+
+
+def select_private_projects(workspace_id: ColumnElement[Any]) -> Select[str]:
+    """Return a statement for the ids of the private projects of a workspace, deleted ones included."""
+    return select(private_projects.c.project_id).where(private_projects.c.workspace_id == workspace_id)
+
+
+HIDDEN: Final[ScalarSelect[str]] = (
+    select(_join_ids(private_projects.c.project_id))
+    .where(
+        private_projects.c.workspace_id == workspaces.c.id,
+        ~is_member(private_projects.c.project_id, bindparam("_user_id")),
+    )
+    .correlate(workspaces)
+    .scalar_subquery()
+)
+"""The ids of the private projects of the workspace that the caller is not a member of; null if there are none."""
+
+
+def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row is in no project, or in one that the caller sees.
+
+    Args:
+        project_id: The column with the id of the project, or null.
+    """
+    is_shown = or_(bindparam("_sees_any", type_=Boolean), project_id.in_(bindparam("_only", expanding=True)))
+    return or_(
+        and_(project_id.is_(None), bindparam("_sees_outside", type_=Boolean)),
+        and_(is_shown, project_id.not_in(bindparam("_hidden", expanding=True))),
+    )
+
+
+def find_sight(actor: Actor, hidden: str | None = None) -> ProjectSight:
+    """Return what a caller sees.
+
+    Args:
+        actor: The caller, whose token or agent may be limited to some projects.
+        hidden: The private projects that the user does not see, as ``HIDDEN`` reads them.
+    """
+    limits = actor.agent_limits
+    only = actor.token_project_ids if limits is None else limits.project_ids
+    if hidden is None and only is None:
+        return SEES_ALL
+    return ProjectSight(frozenset(hidden.split(",") if hidden else ()), only, actor.token_project_ids is None)
+
+
+_HIDE = insert(private_projects)
+_SHOW = delete(private_projects).where(private_projects.c.project_id == bindparam("_project_id"))
+
+
+def set_visibility(
+    uow: UnitOfWork, workspace_id: str, project_id: str, visibility: Visibility, *, is_new: bool = False
+) -> None:
+    """Record that a project is private, or no longer.
+
+    Args:
+        workspace_id: The workspace of the project.
+        project_id: The project.
+        visibility: Who sees it from now on.
+        is_new: Whether it is a new project, of which nothing is recorded.
+    """
+    if visibility == "private":
+        uow.shared_projects.discard(project_id)
+        uow.connection.execute(_HIDE, {"project_id": project_id, "workspace_id": workspace_id})
+        return
+    uow.shared_projects.add(project_id)
+    if not is_new:
+        uow.connection.execute(_SHOW, {"_project_id": project_id})

@@ -1,0 +1,280 @@
+"""Private projects: everybody sees exactly the projects of which the rule says so, in every list, feed and stream."""
+
+import itertools
+import random
+import re
+
+import orjson
+import pytest
+
+from stellary.contract.port import RawRequest
+
+NAMES = ("ann", "ben", "cat", "dan")
+MARK = re.compile(rb"mark[0-9]+x")
+
+
+class Office:
+    """A workspace with an admin and members, whose projects are marked by their number."""
+
+    def __init__(self, world):
+        self.world = world
+        self.boss = world.person("boss")
+        self.workspace = world.workspace(self.boss)
+        self.people = {name: world.person(name) for name in NAMES}
+        for person in self.people.values():
+            world.join(person, self.workspace)
+        self.projects = {}
+        self.private = set()
+        self.members = {}
+
+    def ask(self, who, method, tail, body=None):
+        return self.world.ask(who, method, f"{self.workspace.path}/{tail}", body)
+
+    def add(self, number, *, is_private, members):
+        """Create a project with a card, a comment, a document and a deleted card, all of which have its mark."""
+        mark = f"mark{number}x"
+        visibility = "private" if is_private else "workspace"
+        project = self.world.project(self.boss, self.workspace, f"P {mark}", visibility=visibility)
+        for name in members:
+            self.ask(self.boss, "POST", f"projects/{project.id}/members", {"email": self.people[name].email})
+        card = self.world.card(self.boss, project, f"Card {mark}")
+        path = f"projects/{project.id}/cards/{card['id']}"
+        self.ask(self.boss, "POST", f"{path}/comments", {"content": f"Note {mark} @ann @ben @cat @dan"})
+        context = {"contextType": "project", "contextId": project.id}
+        self.ask(self.boss, "POST", "documents", {"title": f"Plan {mark}", **context})
+        deleted = self.world.card(self.boss, project, f"Gone {mark}")
+        self.ask(self.boss, "DELETE", f"projects/{project.id}/cards/{deleted['id']}")
+        self.projects[mark] = (project, card)
+        self.members[mark] = set(members)
+        if is_private:
+            self.private.add(mark)
+        return mark
+
+    def seen_by(self, name):
+        """Return the marks of the projects that a person sees."""
+        if name == "boss":
+            return set(self.projects)
+        return {mark for mark in self.projects if mark not in self.private or name in self.members[mark]}
+
+    def get(self, name, path):
+        """Return the marks in an answer."""
+        response = self.world.call(self.find(name), "GET", path)
+        assert response.status == 200, response
+        return {mark.decode() for mark in MARK.findall(response.body)}
+
+    def find(self, name):
+        return self.boss if name == "boss" else self.people[name]
+
+    def open_stream(self, name, after="0"):
+        actor = self.find(name).actor
+        path = f"{self.workspace.path}/events"
+        response = self.world.core.port(actor).stream(
+            RawRequest("GET", path, f"lastEventId={after}" if after else "", {}, b"")
+        )
+        return response.blocks
+
+    def stream(self, name):
+        """Return the marks in the stream from its beginning."""
+        blocks = self.open_stream(name)
+        next(blocks)
+        marks = {mark.decode() for mark in MARK.findall(next(blocks))}
+        blocks.close()
+        return marks
+
+
+@pytest.fixture
+def office(world):
+    return Office(world)
+
+
+@pytest.mark.slow("reads all lists of a workspace as several people")
+@pytest.mark.parametrize("seed", range(3))
+def test_everybody_sees_what_the_rule_says(office, seed):
+    draw = random.Random(seed)
+    for number in range(5):
+        office.add(number, is_private=draw.random() < 0.6, members=draw.sample(NAMES, draw.randint(0, 2)))
+    cards = [card["id"] for _, card in office.projects.values()]
+    for source, target in itertools.pairwise(cards):
+        body = {"targetCardId": target, "type": "related_to"}
+        office.ask(office.boss, "POST", f"cards/{source}/relations", body)
+    workspace = office.workspace.path
+    for name in ("boss", *NAMES):
+        seen = office.seen_by(name)
+        for list_path in (
+            "projects",
+            "projects/portfolio",
+            "search?q=mark&limit=100",
+            "search?q=mark&kind=comment&limit=100",
+            "documents",
+            "trash",
+            "activity",
+            "cards",
+        ):
+            assert office.get(name, f"{workspace}/{list_path}") == seen, (name, list_path)
+        assert office.get(name, "/cards") == seen, name
+        assert office.stream(name) == seen, name
+        if name != "boss":
+            assert office.get(name, "/notifications?limit=100") == seen, name
+            count = office.world.ask(office.find(name), "GET", "/notifications/count")["count"]
+            assert count == len(office.world.ask(office.find(name), "GET", "/notifications?limit=100"))
+        for mark, (project, card) in office.projects.items():
+            status = office.world.call(office.find(name), "GET", f"{workspace}/projects/{project.id}").status
+            assert (status == 200) == (mark in seen)
+            if mark not in seen:
+                continue
+            project_path = f"{workspace}/projects/{project.id}"
+            around = {mark} | _neighbours(mark) & seen
+            assert office.get(name, f"{workspace}/cards/{card['id']}/relations") == around - {mark}
+            assert office.get(name, f"{project_path}/activity?limit=100") == around
+            assert office.get(name, f"{project_path}/export") == {mark}
+
+
+def _neighbours(mark):
+    number = int(mark[4:-1])
+    return {f"mark{number - 1}x", f"mark{number + 1}x"}
+
+
+def test_bound_token_reaches_only_its_projects(office):
+    marks = [office.add(number, is_private=number == 2, members=["ann"]) for number in range(3)]
+    office.ask(office.boss, "POST", "documents", {"title": "mark9x"})
+    ids = [office.projects[mark][0].id for mark in marks[1:]]
+    body = {"name": "bound", "projectIds": ids}
+    bound = office.world.ask(office.people["ann"], "POST", "/api-tokens", body)
+    assert bound["projectIds"] == sorted(ids)
+    workspace, call = office.workspace.path, office.world.call
+
+    def get(path):
+        response = call(bound["token"], "GET", f"{workspace}/{path}")
+        assert response.status == 200, response
+        return {mark.decode() for mark in MARK.findall(response.body)}
+
+    for path in ("projects", "projects/portfolio", "search?q=mark&limit=100", "documents", "trash"):
+        assert get(path) == {*marks[1:]}, path
+    assert (
+        call(bound["token"], "GET", f"{workspace}/projects/{office.projects[marks[0]][0].id}").status == 404
+    )
+    for method, path, body in (
+        ("GET", "/auth/me", None),
+        ("GET", "/notifications", None),
+        ("GET", f"{workspace}/activity", None),
+        ("GET", f"{workspace}/members", None),
+        ("POST", f"{workspace}/projects", {"name": "New"}),
+        ("POST", f"{workspace}/documents", {"title": "Outside"}),
+    ):
+        assert call(bound["token"], method, path, body).status == 403, path
+    inside = {"title": "Inside", "contextType": "project", "contextId": ids[0]}
+    assert call(bound["token"], "POST", f"{workspace}/documents", inside).status == 201
+    # Never more than the rights of the owner.
+    office.ask(office.boss, "DELETE", f"projects/{ids[1]}/members/{office.people['ann'].id}")
+    assert get("projects") == {marks[1]}
+    unseen = {"name": "more", "projectIds": [ids[1]]}
+    assert call(office.people["ann"], "POST", "/api-tokens", unseen).status == 400
+
+
+def test_losing_sight_ends_assignments_notifications_and_streams(office):
+    mark = office.add(0, is_private=False, members=["ann"])
+    project, card = office.projects[mark]
+    path = f"projects/{project.id}"
+    for name in ("ben", "ann"):
+        assigned = office.ask(
+            office.boss, "PATCH", f"{path}/cards/{card['id']}", {"assigneeId": office.people[name].id}
+        )
+        assert assigned["assigneeId"] == office.people[name].id
+    office.ask(office.boss, "PATCH", f"{path}/cards/{card['id']}", {"assigneeId": office.people["ben"].id})
+    blocks = office.open_stream("ben", after="")
+    next(blocks)
+    assert office.get("ben", "/notifications") == {mark}
+    office.ask(office.boss, "PATCH", path, {"visibility": "private"})
+    assert MARK.findall(b"".join(blocks)) == []
+    assert office.get("ben", "/notifications") == set()
+    assert office.get("ann", "/notifications") == {mark}
+    assert office.ask(office.boss, "GET", f"{path}/cards/{card['id']}")["assigneeId"] is None
+    body = {"assigneeId": office.people["ben"].id}
+    assert (
+        office.world.call(
+            office.boss, "PATCH", f"{office.workspace.path}/{path}/cards/{card['id']}", body
+        ).status
+        == 400
+    )
+    changes = office.ask(office.boss, "GET", f"{path}/activity?type=project_updated&limit=1")[0]["changes"]
+    assert [(change["field"], change["to"]) for change in changes] == [("visibility", "private")]
+    office.ask(office.boss, "DELETE", f"{path}/members/{office.people['ann'].id}")
+    assert office.get("ann", "/notifications") == set()
+    office.ask(office.boss, "PATCH", path, {"visibility": "workspace"})
+    assert office.get("ben", f"{office.workspace.path}/projects") == {mark}
+
+
+def test_only_admins_change_the_visibility(office):
+    project = office.world.project(office.people["ann"], office.workspace, "Own", visibility="private")
+    path = f"{office.workspace.path}/projects/{project.id}"
+    body = {"visibility": "workspace"}
+    assert office.world.call(office.people["ann"], "PATCH", path, body).status == 403
+    assert office.world.call(office.people["ben"], "PATCH", path, body).status == 404
+    assert office.world.call(office.boss, "PATCH", path, body).status == 200
+
+
+def test_deleted_private_project_stays_private(office):
+    mark = office.add(0, is_private=True, members=["ann", "ben"])
+    project, _ = office.projects[mark]
+    office.ask(office.people["ann"], "DELETE", f"projects/{project.id}")
+    workspace = office.workspace.path
+    for name, expected in {"boss": {mark}, "ann": {mark}, "ben": set(), "cat": set()}.items():
+        assert office.get(name, f"{workspace}/trash") == expected, name
+    for name in ("cat", "dan"):
+        assert office.get(name, f"{workspace}/activity") == office.stream(name) - {mark} == set()
+    entry = office.ask(office.people["ann"], "GET", "trash")[0]["id"]
+    restore = f"{workspace}/trash/{entry}/restore"
+    unknown = office.world.call(office.people["ben"], "POST", f"{workspace}/trash/{'f' * 24}/restore", {})
+    refused = office.world.call(office.people["ben"], "POST", restore, {})
+    assert (refused.status, orjson.loads(refused.body)["message"]) == (
+        404,
+        orjson.loads(unknown.body)["message"],
+    )
+    assert office.world.call(office.people["ann"], "POST", restore, {}).status == 200
+    assert office.get("ben", f"{workspace}/projects") == {mark}
+    assert office.get("cat", f"{workspace}/projects") == set()
+
+
+def test_author_is_told_whom_a_mention_does_not_reach(office):
+    mark = office.add(0, is_private=True, members=["ann"])
+    project, _ = office.projects[mark]
+    activity = office.ask(office.boss, "GET", f"projects/{project.id}/activity?type=comment_added&limit=1")[0]
+    assert activity["meta"]["mentioned"] == ["ann"]
+    assert activity["meta"]["notReached"] == ["ben", "cat", "dan"]
+
+
+def test_former_admin_no_longer_sees_private_projects(office):
+    mark = office.add(0, is_private=True, members=[])
+    cat = office.people["cat"]
+    office.ask(office.boss, "PATCH", f"members/{cat.id}", {"role": "admin"})
+    project, card = office.projects[mark]
+    path = f"projects/{project.id}/cards/{card['id']}"
+    office.ask(office.boss, "PATCH", path, {"assigneeId": cat.id})
+    assert office.get("cat", "/notifications") == {mark}
+    office.ask(office.boss, "PATCH", f"members/{cat.id}", {"role": "member"})
+    assert office.get("cat", "/notifications") == set()
+    assert office.ask(office.boss, "GET", path)["assigneeId"] is None
+
+
+def test_imported_project_stays_private(office):
+    mark = office.add(0, is_private=True, members=["ann"])
+    project, _ = office.projects[mark]
+    file = office.ask(office.boss, "GET", f"projects/{project.id}/export")
+    copy = office.ask(office.boss, "POST", "projects/import", file)
+    assert office.ask(office.boss, "GET", f"projects/{copy['id']}")["visibility"] == "private"
+    assert len(office.ask(office.people["ann"], "GET", "projects")) == 2
+    assert office.ask(office.people["ben"], "GET", "projects") == []
+
+
+def test_rule_acts_with_the_role_that_its_owner_has_now(office):
+    mark = office.add(0, is_private=False, members=["ann"])
+    project, card = office.projects[mark]
+    ann, path = office.people["ann"], f"projects/{project.id}"
+    rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
+    office.ask(ann, "POST", f"{path}/automations", {"name": "finish", **rule})
+    for role, status in (("viewer", card["status"]), ("editor", "done")):
+        office.ask(office.boss, "PATCH", f"{path}/members/{ann.id}", {"role": role})
+        for assignee_id in (office.boss.id, None):
+            body = {"assigneeId": assignee_id}
+            changed = office.ask(office.boss, "PATCH", f"{path}/cards/{card['id']}", body)
+            assert changed["status"] == status, role

@@ -1,0 +1,165 @@
+"""A private project does not exist for those who do not see it: no endpoint shows any trace of it, on both databases."""
+
+import re
+
+import pytest
+
+from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
+from tests.security.permission_world import PathParams, PermissionWorld
+from tests.security.table import SERVED, Row
+from tests.security.test_foreign_ids import CASES, REFERENCES, send_id
+from tests.support.each_case import Failures
+from tests.support.world import Organization, Workspace
+
+MARKER = "zanzibar"
+WORKSPACE_ITEMS = {
+    "orgSlug",
+    "wsSlug",
+    "userId",
+    "draftId",
+    "plannedDraftId",
+    "webhookId",
+    "deliveryId",
+    "importId",
+    "agentId",
+    "tokenId",
+    "documentId",
+    "documentCommentId",
+    "pendingDocumentId",
+    "versionId",
+    "invitationId",
+    "missionId",
+    "priorityId",
+    "todoId",
+    "decisionId",
+    "docId",
+    "proposedId",
+    "approvedId",
+}
+"""What ``_create_items`` creates in the workspace, and not in the project."""
+UNKNOWN = "f" * 24
+SEERS = ("VICTIM", "WA", "OA", "OO")
+BOUND = "BOUND"
+"""A token of an admin that is bound to another project."""
+STRANGERS = ("WM", "PM", "PV", "PR", "PO", "PATfull")
+
+
+def _create_hidden(world: PermissionWorld) -> tuple[PathParams, set[str]]:
+    """Create a private project with one item of each kind, and return their path parameters and all that must not be seen."""
+    eng = Workspace("", "eng", Organization("", "acme"))
+    params = world._create_items("BOSS", eng)
+    base = f"/orgs/acme/workspaces/eng/projects/{params['projectId']}"
+
+    def ask(method, path, body=None, name="BOSS"):
+        return world.ask(name, method, path, body)
+
+    place = {"contextType": "project", "contextId": params["projectId"], "title": f"{MARKER} plan"}
+    document = ask("POST", "/orgs/acme/workspaces/eng/documents", place)
+    params["documentId"] = document["id"]
+    remark = {"content": f"{MARKER} @wm"}
+    document_path = f"/orgs/acme/workspaces/eng/documents/{document['id']}"
+    params["documentCommentId"] = ask("POST", f"{document_path}/comments", remark)["id"]
+    ask("POST", f"{document_path}/submit-review")
+    params["versionId"] = ask("GET", f"{document_path}/versions")[0]["id"]
+    ask("PATCH", base, {"name": MARKER, "description": MARKER})
+    wm = world.people["WM"]
+    card = f"{base}/cards/{params['cardId']}"
+    ask("PATCH", card, {"title": f"{MARKER} card", "assigneeId": wm.id})
+    ask("POST", f"{card}/comments", {"content": f"{MARKER} @wm @pm"})
+    mission = {"cardId": params["cardId"], "prompt": "set priority low"}
+    ask("POST", f"/orgs/acme/workspaces/eng/agents/{params['agentId']}/missions", mission)
+    world.core.work.run_due()
+    # Traces in a project that the strangers see.
+    relation = {"targetCardId": world.here["cardId"], "type": "blocks"}
+    relations = f"/orgs/acme/workspaces/eng/cards/{params['otherCardId']}/relations"
+    params["relationId"] = ask("POST", relations, relation)["id"]
+    proposed = {"actionType": "archive_card", "explanation": "Done", "payload": {"cardId": params["cardId"]}}
+    params["proposedId"] = ask("POST", "/orgs/acme/workspaces/eng/pilotage/actions/propose", proposed)["id"]
+    params["pendingDocumentId"] = document["id"]
+    # The names of agents contain the ids of projects.
+    ask("PATCH", f"/orgs/acme/workspaces/eng/agents/{params['agentId']}", {"name": "Helper"})
+    key = ask("GET", base)["key"]
+    ask("PATCH", base, {"visibility": "private"})
+    bound = {"name": "bound", "projectIds": [world.here["projectId"]]}
+    world._bearers[BOUND] = ask("POST", "/api-tokens", bound, name="WA")["token"]
+    ask("PATCH", card, {"title": f"{MARKER} card again"})
+    secrets = {value for name, value in params.items() if name not in WORKSPACE_ITEMS}
+    return params, {
+        *secrets,
+        document["id"],
+        params["documentCommentId"],
+        params["versionId"],
+        MARKER,
+        f"{key}-",
+    }
+
+
+def _find_traces(body: bytes, secrets: set[str]) -> set[str]:
+    # The name of the agent that works in the project contains its id.
+    text = re.sub("helper[- ][0-9a-f]+", "", body.decode(errors="replace").casefold())
+    return {secret for secret in secrets if secret.casefold() in text}
+
+
+READS = [row for row in SERVED if row.method == "GET" and row.role != "public" and "/events" not in row.path]
+
+
+@pytest.mark.slow("sends all readers of a workspace that has a private project")
+def test_no_endpoint_shows_a_trace(permission_world: PermissionWorld):
+    hidden, secrets = _create_hidden(permission_world)
+    agent = {"agentId": hidden["agentId"]}
+    wrong = []
+    for row in READS:
+        for persona in (*STRANGERS, BOUND):
+            params = make_path_params(permission_world, row, "PATfull" if persona == BOUND else persona)
+            if "agentId" in params:
+                params |= agent
+            # Good requests have filters, which leave out most items.
+            for query in (GOOD_REQUESTS[row.operation].query, "", "limit=100", f"q={MARKER}&limit=100"):
+                answer = send(permission_world, row, persona, params, query=query)
+                if answer.status < 300 and (traces := _find_traces(answer.body, secrets)):
+                    wrong.append((row.operation, persona, query, traces))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.slow("sends all requests to a private project")
+def test_items_do_not_exist(permission_world: PermissionWorld):
+    hidden, secrets = _create_hidden(permission_world)
+    failures = Failures()
+    rows = [row for row in SERVED if row.parameters and row.role != "self_obj"]
+    for row in rows:
+        with failures.collect(row.operation), permission_world.sandbox.discard_changes():
+            _check_row(permission_world, row, hidden, secrets)
+    failures.raise_if_any(len(rows))
+
+
+def _check_row(permission_world: PermissionWorld, row: Row, hidden: PathParams, secrets: set[str]) -> None:
+    path_items = GOOD_REQUESTS[row.operation].path_items
+    items = {name: hidden.get(path_items.get(name, name)) for name in row.parameters}
+    if not secrets & {*items.values()}:
+        return
+    params = make_path_params(permission_world, row, "WM")
+    params |= {name: item for name, item in items.items() if item is not None}
+    unknown = {name: UNKNOWN if item in secrets else item for name, item in params.items()}
+    for persona in ("WM", "PO", BOUND):
+        expected = send(permission_world, row, persona, unknown)
+        assert expected.status in (403, 404)
+        answer = send(permission_world, row, persona, params)
+        assert (answer.status, answer.body) == (expected.status, expected.body), persona
+    assert send(permission_world, row, "OO", params).status != 404, "the request does not name the item"
+
+
+@pytest.mark.slow("sends all requests that name items, with those of a private project")
+def test_ids_in_requests_name_nothing(permission_world: PermissionWorld):
+    hidden, secrets = _create_hidden(permission_world)
+    failures = Failures()
+    for row, field in CASES:
+        id = hidden[REFERENCES[row.operation][field]]
+        if id not in secrets:
+            continue
+        with failures.collect(f"{row.operation} {field}"), permission_world.sandbox.discard_changes():
+            expected = send_id(permission_world, row, "WM", field, UNKNOWN)
+            answer = send_id(permission_world, row, "WM", field, id)
+            assert 400 <= answer.status < 500
+            body = answer.body.replace(id.encode(), UNKNOWN.encode())
+            assert (answer.status, body) == (expected.status, expected.body)
+    failures.raise_if_any(len(CASES))
