@@ -85,6 +85,7 @@ ActivityType = Literal[
     "workspace_member_updated",
     "workspace_member_removed",
     "invitation_created",
+    "invitation_updated",
     "invitation_revoked",
     "webhook_created",
     "webhook_updated",

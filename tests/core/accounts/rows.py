@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, DateTime, LargeBinary, Numeric, Table, insert
+from sqlalchemy import Boolean, Column, Connection, DateTime, Float, LargeBinary, Numeric, Table, insert
 from sqlalchemy.types import Integer, TypeDecorator
 
 from tests.support.core_parts import Json
@@ -53,7 +53,7 @@ def _generate_value(column: Column[Any]) -> Any:
         return False
     if isinstance(kind, DateTime):
         return _MOMENT
-    if isinstance(kind, Integer | Numeric):
+    if isinstance(kind, Integer | Float | Numeric):
         return 1
     if isinstance(kind, LargeBinary):
         return b""
