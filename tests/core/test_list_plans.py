@@ -57,6 +57,10 @@ def combine(names: Sequence[str], most: int) -> Iterator[frozenset[str]]:
         yield from map(frozenset, itertools.combinations(names, count))
 
 
+BOTH = (False, True)
+"""Whether the caller sees only some projects."""
+
+
 def pages() -> list[Pages]:
     """Return the lists of the core that are read by pages, with each combination of their filters."""
     feeds = [
@@ -67,8 +71,8 @@ def pages() -> list[Pages]:
     return [
         *find_declared(Pages),
         *feeds,
-        *map(documents._pages, combine(DOCUMENT_FILTERS, 1)),
-        *map(trash._pages, combine(sorted(trash._FILTERS), 2)),
+        *(documents._pages(names, limited) for names in combine(DOCUMENT_FILTERS, 1) for limited in BOTH),
+        *(trash._pages(names, limited) for names in combine(sorted(trash._FILTERS), 2) for limited in BOTH),
     ]
 
 

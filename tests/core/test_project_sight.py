@@ -26,6 +26,11 @@ class Office:
         self.projects = {}
         self.private = set()
         self.members = {}
+        # Who is an admin elsewhere, where somebody has a notification, sees no more here.
+        for person in self.people.values():
+            home = world.workspace(person)
+            world.join(self.boss, home)
+            world.card(person, world.project(person, home), assigneeId=self.boss.id)
 
     def ask(self, who, method, tail, body=None):
         return self.world.ask(who, method, f"{self.workspace.path}/{tail}", body)

@@ -45,6 +45,13 @@ class _Way:
             statement = statement.where(self.user_id == user_id)
         return statement if workspace_id is None else statement.where(self.workspace_id == workspace_id)
 
+    def admits(
+        self, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any], *conditions: ColumnElement[bool]
+    ) -> ColumnElement[bool]:
+        """Return the condition that a user has access to a workspace in this way, also within a subquery of a subquery."""
+        statement = self.of(user_id, workspace_id).where(*conditions)
+        return statement.exists().correlate_except(organization_members, workspace_members, workspaces)
+
 
 _WAYS = (
     _Way(select(workspace_members), workspace_members.c.user_id, workspace_members.c.workspace_id),
@@ -97,7 +104,7 @@ def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colum
         user_id: The column or parameter with the id of the user.
         workspace_id: The column or parameter with the id of the workspace.
     """
-    return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
+    return or_(*(way.admits(user_id, workspace_id) for way in _WAYS))
 
 
 def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -108,8 +115,8 @@ def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colu
         workspace_id: The column or parameter with the id of the workspace.
     """
     members, leaders = _WAYS
-    is_admin = members.of(user_id, workspace_id).where(workspace_members.c.role == "admin")
-    return or_(is_admin.exists(), leaders.of(user_id, workspace_id).exists())
+    is_admin = members.admits(user_id, workspace_id, workspace_members.c.role == "admin")
+    return or_(is_admin, leaders.admits(user_id, workspace_id))
 
 
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
