@@ -172,11 +172,11 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
         if unused := [name for name, value in options.items() if value and name != "filter"]:
             raise click.UsageError(f"--everywhere takes --filter only, not --{unused[0].replace('_', '-')}")
         page = session.client.cards.list(filter=options["filter"] or UNSET, archived=False, limit=LIMIT_MAX)
-        found = [*page]
+        cards = [*page]
         while page.has_more:
             page = page.next_page()
-            found += page
-        show(found, as_json, "No cards match.")
+            cards += page
+        show(cards, as_json, "No cards match.")
         return
     project = session.project_handle()
     board = project.board()
@@ -345,19 +345,19 @@ def work(session: CommandContext, as_json: JsonOptions) -> None:
     Example:
       stellary work
     """
-    found = session.client.me.work()
+    work = session.client.me.work()
     if as_json:
-        print_json(found, as_json)
+        print_json(work, as_json)
         return
     for section in WORK_SECTIONS:
-        for item in getattr(found, section):
+        for item in getattr(work, section):
             day = item.due_date.date().isoformat() if isinstance(item, Card) and item.due_date else ""
             key = item.key if isinstance(item, Card) else getattr(item, "kind", "")
             title = summarize_activity(item.activity) if isinstance(item, Notification) else item.title
             print_fields((section.replace("_", " "), key, day, title))
-    if not any(getattr(found, section) for section in WORK_SECTIONS):
+    if not any(getattr(work, section) for section in WORK_SECTIONS):
         print_line("Nothing is due, and nothing waits for you.")
-    if not found.is_complete:
+    if not work.is_complete:
         print_line(
             "There is more: stellary card list --everywhere --filter 'assignee = me order by due'", err=True
         )

@@ -1,4 +1,4 @@
-"""What models cost: budgets, records, short histories, and texts that are not instructions."""
+"""Costs of models: budgets, records, short histories, and texts that are not instructions."""
 
 import threading
 from collections.abc import Iterator
@@ -262,8 +262,8 @@ def test_results_and_history_are_short():
         "content": f"{'z' * 10_000}… and 1 more letters"
     }
     results = [{"parts": [{"part_kind": "tool-return", "content": "x" * 98}]} for _ in range(3)]
-    kept = drop_old_results([{"parts": [{"part_kind": "text", "content": "?"}]}, *results], 200)
-    contents = [part["content"] for message in kept for part in message["parts"]]
+    messages = drop_old_results([{"parts": [{"part_kind": "text", "content": "?"}]}, *results], 200)
+    contents = [part["content"] for message in messages for part in message["parts"]]
     assert contents == ["?", DROPPED, "x" * 98, "x" * 98]
 
 

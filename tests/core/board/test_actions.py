@@ -80,7 +80,7 @@ def test_cards_are_listed_by_a_filter_in_words(board, card):
         "assignee = me",
         "assignee = any and priority in (high, low) order by due",
     ):
-        assert [found.title for found in run(board, "list_cards", projectId="Launch", filter=text).items] == [
+        assert [card.title for card in run(board, "list_cards", projectId="Launch", filter=text).items] == [
             "Ship"
         ]
     assert "Bog" in problem(board, "list_cards", projectId="Launch", filter="label = Bog")

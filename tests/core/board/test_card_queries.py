@@ -111,8 +111,8 @@ def test_parameters_select_the_same_cards_in_each_list(full_board: Board):
 
 def test_filters_select_the_same_cards_in_each_list(full_board: Board):
     for path in lists(full_board):
-        found = {text: titles(full_board, path, f"filter={quote(text)}") for text in FILTERED}
-        assert found == FILTERED, path
+        titles_by_filter = {text: titles(full_board, path, f"filter={quote(text)}") for text in FILTERED}
+        assert titles_by_filter == FILTERED, path
 
 
 ORDERS = {
@@ -217,8 +217,8 @@ def test_lists_of_several_projects_have_what_the_caller_sees(full_board: Board):
     assert titles(Board(world, stranger), "/cards", "") == []
     assert world.call(stranger, "GET", f"{full_board.flat}/cards").status == 404
     full_board.join(stranger)
-    found = world.ask(stranger, "GET", "/cards?filter=" + quote(f"assignee = {full_board.owner.email}"))
-    assert [card["title"] for card in found] == ["late", "far"]
+    cards = world.ask(stranger, "GET", "/cards?filter=" + quote(f"assignee = {full_board.owner.email}"))
+    assert [card["title"] for card in cards] == ["late", "far"]
     project = full_board.project["id"]
     ask(full_board, "PATCH", full_board.path, {"archived": True})
     assert world.ask(stranger, "GET", "/cards") == []

@@ -211,8 +211,10 @@ def test_action_shows_the_present_title_of_its_document(pilotage_api):
     spec, _ = (ask(pilotage_api, "POST", path, {"title": title}) for title in ("Spec", "Plan"))
     action = pilotage_api.propose("update_document", documentId="Spec", title="Done")
     ask(pilotage_api, "PATCH", f"{path}/{spec['id']}", {"title": "Specification"})
-    named = {(item["kind"], item["id"], item["name"]) for item in pilotage_api.action(action)["references"]}
-    assert ("document", spec["id"], "Specification") in named
+    references = pilotage_api.action(action)["references"]
+    assert ("document", spec["id"], "Specification") in {
+        (item["kind"], item["id"], item["name"]) for item in references
+    }
 
 
 def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(pilotage_api):

@@ -71,8 +71,8 @@ def test_work_has_what_waits_for_a_reviewer_and_for_who_started_a_mission(board:
     context = {"contextType": "project", "contextId": board.project["id"]}
     brief = world.ask(writer, "POST", f"{board.flat}/documents", {"title": "Brief", **context})
     world.ask(writer, "POST", f"{board.flat}/documents/{brief['id']}/submit-review")
-    own = world.ask(ann, "POST", f"{board.flat}/documents", {"title": "Own"})
-    world.ask(ann, "POST", f"{board.flat}/documents/{own['id']}/submit-review")
+    of_ann = world.ask(ann, "POST", f"{board.flat}/documents", {"title": "Own"})
+    world.ask(ann, "POST", f"{board.flat}/documents/{of_ann['id']}/submit-review")
     card = board.card("Write")
     action = {
         "actionType": "move_card",
@@ -155,6 +155,6 @@ def test_sdk_returns_typed_work_in_one_request(board: Board):
     board.card("now", dueDate=day(0), assigneeId=board.owner.id)
     with Stellary.embedded(board.world.core.port(board.owner.actor)) as client:
         work = client.me.work()
-        found = client.cards.list(filter="assignee = me and due <= +7d order by due")
-    assert [card.title for card in work.today] == [card.title for card in found] == ["now"]
+        cards = client.cards.list(filter="assignee = me and due <= +7d order by due")
+    assert [card.title for card in work.today] == [card.title for card in cards] == ["now"]
     assert work.today[0].due_date is not None
