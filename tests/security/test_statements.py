@@ -68,8 +68,8 @@ EXCEPTIONS = {
     (
         "pilotage.apply_action",
         (
-            "stellary_organization_members, stellary_organizations, stellary_sessions, stellary_workspace_members,"
-            " stellary_workspaces"
+            "stellary_organization_members, stellary_organizations, stellary_private_projects, stellary_sessions,"
+            " stellary_workspace_members, stellary_workspaces"
         ),
     ): "the roles of the user who approved the action",
     ("trash.restore", "stellary_activities.card_id"): RESTORED,

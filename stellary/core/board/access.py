@@ -72,13 +72,14 @@ PROJECT = Link("Project", projects, "project_id", projects.c.workspace_id == WOR
 CARD = Link("Card", cards, "card_id", cards.c.project_id == projects.c.id)
 
 
-def in_project_of(project_id: ColumnElement[str]) -> Link:
+def in_project_of(project_id: ColumnElement[str], *conditions: ColumnElement[bool]) -> Link:
     """Return the link to the project of a row that need not be in one.
 
     Args:
         project_id: The column with the id of the project, or null.
+        *conditions: What holds for the project, unless a foreign key ensures it.
     """
-    return Link(None, projects, within=projects.c.id == project_id, is_project=True)
+    return Link(None, projects, within=and_(projects.c.id == project_id, *conditions), is_project=True)
 
 
 def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:
