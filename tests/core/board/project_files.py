@@ -153,16 +153,28 @@ def _rule(
     actions += [{"type": "add_label", "params": {"label": id}} for id in ids(labels)]
     actions += [{"type": "add_comment", "params": {"cardId": id, "content": "x"}} for id in ids(cards)]
     actions += [{"type": "create_card", "params": {"title": "x", "labelIds": ids(labels)}}]
+    filters: list[Json] = [{}, {"assigneeId": assignees[0]}]
+    filters += [{"columnId": id} for id in ids(columns)] + [{"labelId": id} for id in ids(labels)]
+    filters += [{"customField": [f"{id}:low", f"{id}:1"]} for id in ids(fields)]
+    events: list[Json] = [
+        {"trigger": name, "schedule": None} for name in ("task_moved", "task_created", "due_date_reached")
+    ]
+    events += [
+        {"trigger": "schedule", "schedule": {"rule": "FREQ=DAILY", "timeZone": "UTC", "cards": cards}}
+        for cards in filters
+    ]
     any_of = st.lists(st.sampled_from(comparisons), min_size=1, max_size=3)
-    return st.fixed_dictionaries(
+    rules = st.fixed_dictionaries(
         {
             "name": NAME,
-            "trigger": st.sampled_from(["task_moved", "task_created", "due_date_reached"]),
             "conditions": st.just({}) | any_of.map(lambda parts: {"all": [{"any": parts}]}),
-            "action": st.sampled_from(actions),
+            "actions": st.lists(st.sampled_from(actions), min_size=1, max_size=3),
             "enabled": st.booleans(),
             "owner": st.just({"name": "ann", "email": "ann@example.com"}),
         }
+    )
+    return st.builds(
+        lambda rule, event: {**rule, **event, "action": rule["actions"][0]}, rules, st.sampled_from(events)
     )
 
 
@@ -242,7 +254,11 @@ def normalize(file: Json) -> Json:
             return [rename_ids(item) for item in value]
         if isinstance(value, str) and value.startswith("customFields."):
             return f"customFields.{rename_ids(value.removeprefix('customFields.'))}"
-        return ids.get(value, value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        # A filter by a custom field is written as ``<fieldId>:<value>``.
+        id, colon, text = value.partition(":")
+        return ids.get(value, f"{ids.get(id, id)}{colon}{text}")
 
     normalized: Json = rename_ids(file)
     return normalized

@@ -125,7 +125,13 @@ def _rename_params(params: Mapping[str, object], rename: Rename) -> Iterator[tup
 def _rename_value(name: str, value: object, rename: Rename) -> object:
     if isinstance(value, list):
         return [_rename_value(name, item, rename) for item in value]
-    return rename(name, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if name == "customField":
+        # A filter of a schedule, as ``<fieldId>:<value>``.
+        id, colon, text = value.partition(":")
+        return rename(_FIELD, id) + colon + text
+    return rename(name, value)
 
 
 def rename_options(
