@@ -41,6 +41,7 @@ from tests.support.core_parts import (
     indexing,
     jobs,
     lock_columns,
+    oauth_grants,
     queue,
     update_card,
 )
@@ -536,6 +537,20 @@ def make_too_many_tokens(agent_api: AgentApi) -> None:
     assert race(agent_api, create, create) == 409
 
 
+def redeem_code_twice(agent_api: AgentApi) -> None:
+    core = agent_api.world.core
+    proof = oauth_grants.digest_proof("the program", "http://127.0.0.1/callback", "the challenge")
+    with core.begin(agent_api.owner.actor) as uow:
+        code = oauth_grants.create_grant(uow, "Program", ["projects:read"], proof)
+
+    def redeem(uow: Any) -> Any:
+        return oauth_grants._renew(uow, code, proof, is_code=True)
+
+    first, second, _ = run_beside(core, redeem, lambda: core.run(NOBODY, redeem))
+    assert first is not None
+    assert second is None
+
+
 def assign_removed_member(agent_api: AgentApi) -> None:
     bob, card = agent_api.world.person("bob"), agent_api.card()
     agent_api.join(bob)
@@ -624,6 +639,7 @@ LOCKS = [
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
     Lock("accounts.deactivation", "_WORKSPACES", invite_as_deactivated_user),
     Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
+    Lock("accounts.oauth_grants", "_ROW", redeem_code_twice),
     Lock("accounts.organization_members", "_BY_EMAIL", add_deleted_account),
     Lock("accounts.people", "_LOCK_WORKSPACE", assign_removed_member),
     Lock("agents.gate", "_LOCK", exceed_rate_of_agent),

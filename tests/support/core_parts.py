@@ -13,6 +13,7 @@ from stellary.core.accounts import (
     identities,
     invitations,
     login_attempts,
+    oauth_grants,
     organizations,
     people,
 )
