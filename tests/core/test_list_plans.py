@@ -18,6 +18,7 @@ from tests.support.core_parts import (
     dispatch,
     feed,
     search,
+    searching,
     trash,
     windows,
 )
@@ -134,7 +135,7 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
     with core.database.open_raw() as connection, connection.begin() as transaction:
         driver = connection.connection.driver_connection
         if is_sqlite:
-            driver.create_function("stellary_folded", 1, str, deterministic=True)
+            searching.prepare(connection)
         else:
             # Empty tables are cheap to scan: a plan still does so only if no index can answer the statement.
             for method in ("seqscan", "bitmapscan", "sort", "incremental_sort"):

@@ -43,7 +43,7 @@ from stellary.core.board.cards import create_card, update_card
 from stellary.core.board.columns import list_columns
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.projects import create_project, delete_project
-from stellary.core.board.queries import card_counts, card_lists, card_pages
+from stellary.core.board.queries import card_counts, card_lists, card_pages, searching
 from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.board.restoring import structure
 from stellary.core.board.rows import card_rows

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, event
 
 from stellary.core import Core
+from tests.support.core_parts import searching
 
 Statement = tuple[str, Any]
 T = TypeVar("T")
@@ -62,6 +63,7 @@ def explain(core: Core, statement: Statement, without: tuple[str, ...] = ()) -> 
     sql, parameters = statement
     prefix = "EXPLAIN QUERY PLAN " if core.database.is_sqlite else "EXPLAIN (ANALYZE, TIMING OFF) "
     with core.database.open_raw() as connection, connection.begin() as transaction:
+        searching.prepare(connection)
         for method in without:
             connection.exec_driver_sql(f"SET LOCAL enable_{method} = off")
         rows = connection.exec_driver_sql(prefix + sql, parameters).all()

@@ -77,7 +77,7 @@ class FilterNames:
             condition, order = parse_filter(request.filter)
             conditions += flatten(condition)
         self._collect_texts(conditions)
-        searching.prepare(self._uow)
+        searching.prepare(self._uow.connection)
         resolved = [resolve_condition(condition, self._uow.now, self._resolve) for condition in conditions]
         return resolved, read_order(request.sort or "", order)
 

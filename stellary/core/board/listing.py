@@ -112,7 +112,7 @@ def _list_by_filters(
     filters, absent_names = _read_filters(request)
     parameters: dict[str, object] = {"_project_id": project.id}
     if "q" in filters:
-        searching.prepare(uow)
+        searching.prepare(uow.connection)
         parameters["_project_key"] = project.key
     names = frozenset(filters) | absent_names
     if not request.limit and not request.cursor:

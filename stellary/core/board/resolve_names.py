@@ -408,7 +408,7 @@ def resolve_title(
     Raises:
         Invalid: No row has the title, or several do.
     """
-    searching.prepare(uow)
+    searching.prepare(uow.connection)
     values = {**parameters, "_text": text, "_words": " ".join(text.split())}
     candidates: list[Candidate] = []
     for query in queries:

@@ -85,7 +85,7 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
     roles = access.workspace(uow, ref).roles
     filters = _build_filters(request)
     if "q" in filters:
-        searching.prepare(uow)
+        searching.prepare(uow.connection)
     parameters: dict[str, object] = {
         "_organization_id": roles.organization_id,
         "_workspace_id": roles.workspace_id,

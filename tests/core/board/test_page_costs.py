@@ -76,8 +76,8 @@ class Boards:
             steps += 1
 
         with self.core.database.open_raw() as connection:
+            searching.prepare(connection)
             driver = connection.connection.driver_connection
-            driver.create_function("stellary_folded", 1, searching._fold, deterministic=True)
             driver.set_progress_handler(count, 10)
             try:
                 driver.execute(sql, parameters).fetchall()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, bindparam
+from sqlalchemy import ColumnElement, Connection, Select, String, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from stellary.contract.spellings import ACCENTED, fold_accents
-from stellary.core.kernel.unit import UnitOfWork
 
 TITLES_MAX = 1_000
 _FUNCTION = "stellary_folded"
@@ -45,9 +44,8 @@ def _remove_accents(element: plain, compiler: SQLCompiler, **options: object) ->
     return rf"regexp_replace({text}, '{ACCENTED}', '\1', 'g')"
 
 
-def prepare(uow: UnitOfWork) -> None:
+def prepare(connection: Connection) -> None:
     """Register the functions with the connection. SQLite's own ``lower`` handles only ASCII."""
-    connection = uow.connection
     if connection.dialect.name != "sqlite" or connection.info.get(_FUNCTION):
         return
     driver: Any = connection.connection.dbapi_connection
