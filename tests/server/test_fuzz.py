@@ -122,6 +122,7 @@ KINDS = {
     "after": "otherCardId",
     "targetCardId": "thirdCardId",
     "missionId": "missionId",
+    "projectId": "projectId",
     "priorityId": "priorityId",
 }
 
@@ -229,17 +230,29 @@ def _drop_answers(body: dict[str, Any], permission_world: PermissionWorld) -> No
 
 
 def _fix_rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Use a valid trigger, a valid action and valid conditions for a rule."""
+    """Use a valid trigger, a valid action and valid conditions for a rule, and drop the schedule of another trigger."""
+    rule.pop("schedule", None)
     if "trigger" in rule:
         rule["trigger"] = "task_moved"
-    if "action" in rule:
-        rule["action"] = {"type": "set_priority", "params": {"priority": "high"}}
+    action = {"type": "set_priority", "params": {"priority": "high"}}
+    if "actions" in rule:
+        # A rule has one action or several; the schema allows both and neither.
+        rule.pop("action", None)
+        rule["actions"] = [action] * len(rule["actions"])
+    elif rule.keys() & {"trigger", "action"}:
+        rule["action"] = action
     if rule.get("conditions"):
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
+def _use_card(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Try the rule for a card: the schema does not require one, since some rules run without a card."""
+    body["cardId"] = permission_world.here["cardId"]
+
+
 def _fix_draft(body: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Use existing documents for a draft."""
+    """Use existing documents for a draft, and drop feedback, which needs a language model."""
+    body.pop("feedback", None)
     if "documentIds" in body:
         body["documentIds"] = [permission_world.here["documentId"]]
 
@@ -283,6 +296,7 @@ BODY_FIXERS = {
     "/auth/confirm-email": _use_email_token,
     "/auth/second-factor/confirm": _use_code,
     "/automations": _fix_rule,
+    "/automations/{ruleId}/test": _use_card,
     "/documents": _fix_document,
     "/agents": _fix_agent,
     "/refine": _drop_answers,
