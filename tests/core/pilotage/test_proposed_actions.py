@@ -208,7 +208,7 @@ def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
 
 def test_action_shows_the_present_title_of_its_document(pilotage_api):
     path = f"{pilotage_api.workspace.path}/documents"
-    spec, _ = (ask(pilotage_api, "POST", path, {"title": title}) for title in ("Spec", "Plan"))
+    _, spec = (ask(pilotage_api, "POST", path, {"title": title}) for title in ("Plan", "Spec"))
     action = pilotage_api.propose("update_document", documentId="Spec", title="Done")
     ask(pilotage_api, "PATCH", f"{path}/{spec['id']}", {"title": "Specification"})
     references = pilotage_api.action(action)["references"]
