@@ -72,14 +72,17 @@ PROJECT = Link("Project", projects, "project_id", projects.c.workspace_id == WOR
 CARD = Link("Card", cards, "card_id", cards.c.project_id == projects.c.id)
 
 
-def in_project_of(project_id: ColumnElement[str], *conditions: ColumnElement[bool]) -> Link:
+def in_project_of(project_id: ColumnElement[str], *, is_key: bool = True) -> Link:
     """Return the link to the project of a row that need not be in one.
 
     Args:
         project_id: The column with the id of the project, or null.
-        *conditions: What holds for the project, unless a foreign key ensures it.
+        is_key: Whether it is a foreign key; else the project is looked up in the workspace. Default: True.
     """
-    return Link(None, projects, within=and_(projects.c.id == project_id, *conditions), is_project=True)
+    within = projects.c.id == project_id
+    if not is_key:
+        within = and_(within, projects.c.workspace_id == WORKSPACE_ID)
+    return Link(None, projects, within=within, is_project=True)
 
 
 def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:

@@ -6,7 +6,6 @@ from stellary.contract.refs import TrashedItemRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.access import in_project_of
-from stellary.core.board.tables import projects
 from stellary.core.kernel.trash import trash
 from stellary.core.trash import rows
 from stellary.core.trash.row_types import TrashedItemRow
@@ -21,7 +20,7 @@ trashed_item = AccessCheck(
     TrashedItemRef,
     TrashedItemRow,
     Link("Trashed item", trash, "trash_id", trash.c.workspace_id == WORKSPACE_ID),
-    in_project_of(trash.c.project_id, projects.c.workspace_id == WORKSPACE_ID),
+    in_project_of(trash.c.project_id, is_key=False),
     columns=rows.COLUMNS,
     author="deleted_by_id",
     dependency="trashed item",
