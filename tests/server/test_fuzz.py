@@ -98,7 +98,12 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
         for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)
         _use_existing_ids(case.query, permission_world)
-    if isinstance(case.body, dict) and not is_negative(case, ParameterLocation.BODY):
+    if is_negative(case, ParameterLocation.BODY):
+        return
+    if case.path.endswith("/automations/{ruleId}/test") and not isinstance(case.body, dict):
+        # Without a body, only rules that run without a card can be tried.
+        case.body, case.media_type = {}, "application/json"
+    if isinstance(case.body, dict):
         case.body = _limit_integers(case.body)
         _fix_body(case, permission_world)
 
