@@ -97,6 +97,8 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
     if case.query and not is_negative(case, ParameterLocation.QUERY):
         for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)
+        # The schemas do not describe the grammars of these texts.
+        case.query.update({name: text for name, text in TEXTS.items() if name in case.query})
         _use_existing_ids(case.query, permission_world)
     if is_negative(case, ParameterLocation.BODY):
         return
@@ -117,6 +119,7 @@ def _limit_integers(value: Any) -> Any:
     return value % 1000 if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
 
 
+TEXTS = {"filter": "blocked = true", "sort": "priority"}
 KINDS = {
     "scopeId": "scopeId",
     "columnId": "fullColumnId",
