@@ -103,7 +103,7 @@ def emit_change(
     after: Value | None,
     **meta: object,
 ) -> None:
-    """Emit the creation, update or deletion of an item; nothing if its states are equal.
+    """Emit the creation, update or deletion of an item; nothing if its states are equal, unless ``changed`` names fields.
 
     Args:
         workspace_id: The workspace.
@@ -112,7 +112,7 @@ def emit_change(
         **meta: Further details of the activity.
     """
     item = after or before
-    if item is not None and before != after:
+    if item is not None and ("changed" in meta or before != after):
         field = ITEM_CLASSES[type(item)].project_id
         project_id = field and getattr(item, field, None)
         uow.emit(_build_change(item, workspace_id, project_id, before, after, meta))

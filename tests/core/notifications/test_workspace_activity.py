@@ -230,7 +230,10 @@ def agent(world, workspace, ann):
     return world.ask(ann, "POST", f"{workspace.path}/agents", AGENT)
 
 
-def test_webhooks_are_recorded_without_secret_and_path(world, workspace, ann):
+def test_webhooks_are_recorded_without_secret_and_path(world, workspace, ann, monkeypatch):
+    # All in one moment, so that not even the time of the change differs.
+    moment = world.core.env.clock()
+    monkeypatch.setattr(world.core.env, "clock", lambda: moment)
     path = f"{workspace.path}/webhooks"
     hook = world.ask(ann, "POST", path, {"url": "https://hooks.example.com/s3cret?key=k3y"})
     world.ask(ann, "PATCH", f"{path}/{hook['id']}", {"url": "https://hooks.example.com/0ther"})
