@@ -41,8 +41,7 @@ class OrganizationActivity(ListHandle[C]):
     def list(self, *, actor_id: IdLike | Unset = UNSET,
             type: Literal["card_created", "card_updated", "card_moved", "card_archived", "card_deleted", "card_assigned", "comment_added", "member_added", "member_updated", "member_removed", "comment_updated", "comment_deleted", "notice_given", "attachment_added", "attachment_removed", "relation_added", "relation_removed", "project_created", "project_updated", "project_imported", "document_created", "document_updated", "document_deleted", "document_submitted", "document_approved", "document_changes_requested", "document_comment_added", "document_comment_updated", "document_comment_deleted", "item_restored", "mission_created", "mission_updated", "mission_deleted", "priority_created", "priority_updated", "priority_deleted", "todo_created", "todo_updated", "todo_deleted", "decision_created", "doc_created", "doc_updated", "doc_deleted", "action_proposed", "action_approved", "action_rejected", "action_applied", "action_reopened", "project_deleted", "scope_created", "scope_updated", "scope_deleted", "column_created", "column_updated", "column_deleted", "label_created", "label_updated", "label_deleted", "custom_field_created", "custom_field_updated", "custom_field_deleted", "automation_created", "automation_updated", "automation_deleted", "workspace_updated", "workspace_member_added", "workspace_member_updated", "workspace_member_removed", "invitation_created", "invitation_updated", "invitation_revoked", "webhook_created", "webhook_updated", "webhook_deleted", "agent_created", "agent_updated", "agent_deleted", "agent_token_created", "agent_token_revoked", "agent_mission_created", "agent_mission_updated", "proposal_created", "proposal_updated", "workspace_created", "workspace_deleted", "organization_created", "organization_updated", "organization_deleted", "organization_member_added", "organization_member_updated", "organization_member_removed", "item_purged"] | Unset = UNSET,
             entity: Literal["card", "comment", "attachment", "relation", "member", "project", "scope", "column", "label", "custom_field", "automation", "document", "document_comment", "mission", "priority", "todo", "decision", "doc", "action", "workspace", "workspace_member", "invitation", "webhook", "agent", "agent_token", "agent_mission", "proposal", "organization", "organization_member"] | Unset = UNSET,
-            since: date | Unset = UNSET, limit: int = 50,
-            cursor: str | Unset = UNSET) -> Page[Activity] | Awaitable[AsyncPage[Activity]]:
+            since: date | Unset = UNSET, limit: int = 50, cursor: str | Unset = UNSET) -> Page[Activity] | Awaitable[AsyncPage[Activity]]:
         """List the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
         ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
@@ -80,8 +79,7 @@ class OrganizationActivity(ListHandle[C]):
     def iterate(self, *, actor_id: IdLike | Unset = UNSET,
             type: Literal["card_created", "card_updated", "card_moved", "card_archived", "card_deleted", "card_assigned", "comment_added", "member_added", "member_updated", "member_removed", "comment_updated", "comment_deleted", "notice_given", "attachment_added", "attachment_removed", "relation_added", "relation_removed", "project_created", "project_updated", "project_imported", "document_created", "document_updated", "document_deleted", "document_submitted", "document_approved", "document_changes_requested", "document_comment_added", "document_comment_updated", "document_comment_deleted", "item_restored", "mission_created", "mission_updated", "mission_deleted", "priority_created", "priority_updated", "priority_deleted", "todo_created", "todo_updated", "todo_deleted", "decision_created", "doc_created", "doc_updated", "doc_deleted", "action_proposed", "action_approved", "action_rejected", "action_applied", "action_reopened", "project_deleted", "scope_created", "scope_updated", "scope_deleted", "column_created", "column_updated", "column_deleted", "label_created", "label_updated", "label_deleted", "custom_field_created", "custom_field_updated", "custom_field_deleted", "automation_created", "automation_updated", "automation_deleted", "workspace_updated", "workspace_member_added", "workspace_member_updated", "workspace_member_removed", "invitation_created", "invitation_updated", "invitation_revoked", "webhook_created", "webhook_updated", "webhook_deleted", "agent_created", "agent_updated", "agent_deleted", "agent_token_created", "agent_token_revoked", "agent_mission_created", "agent_mission_updated", "proposal_created", "proposal_updated", "workspace_created", "workspace_deleted", "organization_created", "organization_updated", "organization_deleted", "organization_member_added", "organization_member_updated", "organization_member_removed", "item_purged"] | Unset = UNSET,
             entity: Literal["card", "comment", "attachment", "relation", "member", "project", "scope", "column", "label", "custom_field", "automation", "document", "document_comment", "mission", "priority", "todo", "decision", "doc", "action", "workspace", "workspace_member", "invitation", "webhook", "agent", "agent_token", "agent_mission", "proposal", "organization", "organization_member"] | Unset = UNSET,
-            since: date | Unset = UNSET, limit: int = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Activity] | AsyncIterator[Activity]:
+            since: date | Unset = UNSET, limit: int = 200, cursor: str | Unset = UNSET) -> Iterator[Activity] | AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
         ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
@@ -123,8 +121,7 @@ class WorkspaceActivity(ListHandle[C]):
     def list(self, *, actor_id: IdLike | Unset = UNSET,
             type: Literal["card_created", "card_updated", "card_moved", "card_archived", "card_deleted", "card_assigned", "comment_added", "member_added", "member_updated", "member_removed", "comment_updated", "comment_deleted", "notice_given", "attachment_added", "attachment_removed", "relation_added", "relation_removed", "project_created", "project_updated", "project_imported", "document_created", "document_updated", "document_deleted", "document_submitted", "document_approved", "document_changes_requested", "document_comment_added", "document_comment_updated", "document_comment_deleted", "item_restored", "mission_created", "mission_updated", "mission_deleted", "priority_created", "priority_updated", "priority_deleted", "todo_created", "todo_updated", "todo_deleted", "decision_created", "doc_created", "doc_updated", "doc_deleted", "action_proposed", "action_approved", "action_rejected", "action_applied", "action_reopened", "project_deleted", "scope_created", "scope_updated", "scope_deleted", "column_created", "column_updated", "column_deleted", "label_created", "label_updated", "label_deleted", "custom_field_created", "custom_field_updated", "custom_field_deleted", "automation_created", "automation_updated", "automation_deleted", "workspace_updated", "workspace_member_added", "workspace_member_updated", "workspace_member_removed", "invitation_created", "invitation_updated", "invitation_revoked", "webhook_created", "webhook_updated", "webhook_deleted", "agent_created", "agent_updated", "agent_deleted", "agent_token_created", "agent_token_revoked", "agent_mission_created", "agent_mission_updated", "proposal_created", "proposal_updated", "workspace_created", "workspace_deleted", "organization_created", "organization_updated", "organization_deleted", "organization_member_added", "organization_member_updated", "organization_member_removed", "item_purged"] | Unset = UNSET,
             entity: Literal["card", "comment", "attachment", "relation", "member", "project", "scope", "column", "label", "custom_field", "automation", "document", "document_comment", "mission", "priority", "todo", "decision", "doc", "action", "workspace", "workspace_member", "invitation", "webhook", "agent", "agent_token", "agent_mission", "proposal", "organization", "organization_member"] | Unset = UNSET,
-            since: date | Unset = UNSET, limit: int = 50,
-            cursor: str | Unset = UNSET) -> Page[Activity] | Awaitable[AsyncPage[Activity]]:
+            since: date | Unset = UNSET, limit: int = 50, cursor: str | Unset = UNSET) -> Page[Activity] | Awaitable[AsyncPage[Activity]]:
         """List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
@@ -145,8 +142,7 @@ class WorkspaceActivity(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_WORKSPACE_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, limit=limit,
-                cursor=cursor)
+        payload = _LIST_WORKSPACE_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, limit=limit, cursor=cursor)
         return self._caller.list(_LIST_WORKSPACE_ACTIVITY, self._path_params, payload)
 
     @overload
@@ -162,8 +158,7 @@ class WorkspaceActivity(ListHandle[C]):
     def iterate(self, *, actor_id: IdLike | Unset = UNSET,
             type: Literal["card_created", "card_updated", "card_moved", "card_archived", "card_deleted", "card_assigned", "comment_added", "member_added", "member_updated", "member_removed", "comment_updated", "comment_deleted", "notice_given", "attachment_added", "attachment_removed", "relation_added", "relation_removed", "project_created", "project_updated", "project_imported", "document_created", "document_updated", "document_deleted", "document_submitted", "document_approved", "document_changes_requested", "document_comment_added", "document_comment_updated", "document_comment_deleted", "item_restored", "mission_created", "mission_updated", "mission_deleted", "priority_created", "priority_updated", "priority_deleted", "todo_created", "todo_updated", "todo_deleted", "decision_created", "doc_created", "doc_updated", "doc_deleted", "action_proposed", "action_approved", "action_rejected", "action_applied", "action_reopened", "project_deleted", "scope_created", "scope_updated", "scope_deleted", "column_created", "column_updated", "column_deleted", "label_created", "label_updated", "label_deleted", "custom_field_created", "custom_field_updated", "custom_field_deleted", "automation_created", "automation_updated", "automation_deleted", "workspace_updated", "workspace_member_added", "workspace_member_updated", "workspace_member_removed", "invitation_created", "invitation_updated", "invitation_revoked", "webhook_created", "webhook_updated", "webhook_deleted", "agent_created", "agent_updated", "agent_deleted", "agent_token_created", "agent_token_revoked", "agent_mission_created", "agent_mission_updated", "proposal_created", "proposal_updated", "workspace_created", "workspace_deleted", "organization_created", "organization_updated", "organization_deleted", "organization_member_added", "organization_member_updated", "organization_member_removed", "item_purged"] | Unset = UNSET,
             entity: Literal["card", "comment", "attachment", "relation", "member", "project", "scope", "column", "label", "custom_field", "automation", "document", "document_comment", "mission", "priority", "todo", "decision", "doc", "action", "workspace", "workspace_member", "invitation", "webhook", "agent", "agent_token", "agent_mission", "proposal", "organization", "organization_member"] | Unset = UNSET,
-            since: date | Unset = UNSET, limit: int = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Activity] | AsyncIterator[Activity]:
+            since: date | Unset = UNSET, limit: int = 200, cursor: str | Unset = UNSET) -> Iterator[Activity] | AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
@@ -184,8 +179,7 @@ class WorkspaceActivity(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_WORKSPACE_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, limit=limit,
-                cursor=cursor)
+        payload = _LIST_WORKSPACE_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_WORKSPACE_ACTIVITY, self._path_params, payload)
 
 
@@ -230,8 +224,8 @@ class ProjectActivity(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, card_id=card_id,
-                limit=limit, cursor=cursor)
+        payload = _LIST_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, card_id=card_id, limit=limit,
+                cursor=cursor)
         return self._caller.list(_LIST_ACTIVITY, self._path_params, payload)
 
     @overload
@@ -272,8 +266,8 @@ class ProjectActivity(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, card_id=card_id,
-                limit=limit, cursor=cursor)
+        payload = _LIST_ACTIVITY.build_payload(actor_id=actor_id, type=type, entity=entity, since=since, card_id=card_id, limit=limit,
+                cursor=cursor)
         return self._caller.iterate(_LIST_ACTIVITY, self._path_params, payload)
 
     @overload

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, FOLLOW_MISSION, GET_MISSION, LIST_MISSIONS
-from stellary.contract.agents import (CREATE_AGENT, CREATE_AGENT_TOKEN, DELETE_AGENT, GET_AGENT, LIST_AGENTS,
-        LIST_AGENT_TOKENS, LIST_AUDIT, REVOKE_AGENT_TOKEN, UPDATE_AGENT)
-from stellary.contract.proposals import (APPROVE_ALL, APPROVE_PROPOSAL, LIST_MISSION_PROPOSALS, LIST_PROPOSALS, REJECT_ALL,
-        REJECT_PROPOSAL)
+from stellary.contract.agents import (CREATE_AGENT, CREATE_AGENT_TOKEN, DELETE_AGENT, GET_AGENT, LIST_AGENTS, LIST_AGENT_TOKENS,
+        LIST_AUDIT, REVOKE_AGENT_TOKEN, UPDATE_AGENT)
+from stellary.contract.proposals import APPROVE_ALL, APPROVE_PROPOSAL, LIST_MISSION_PROPOSALS, LIST_PROPOSALS, REJECT_ALL, REJECT_PROPOSAL
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -54,18 +53,17 @@ class AgentsMethods(ListHandle[C]):
 
     @overload
     def create(self: AgentsMethods[Sync], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised",
-            tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | None = None,
-            rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in", model: str | None = None) -> Agent: ...
+            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised", tools: builtins.list[str] | Unset = UNSET,
+            project_ids: Sequence[IdLike] | None = None, rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
+            model: str | None = None) -> Agent: ...
     @overload
     async def create(self: AgentsMethods[Async], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised",
-            tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | None = None,
-            rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in", model: str | None = None) -> Agent: ...
+            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised", tools: builtins.list[str] | Unset = UNSET,
+            project_ids: Sequence[IdLike] | None = None, rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
+            model: str | None = None) -> Agent: ...
     def create(self, *, name: str, slug: str | Unset = UNSET, description: str | None = None,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised",
-            tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | None = None,
-            rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
+            autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised", tools: builtins.list[str] | Unset = UNSET,
+            project_ids: Sequence[IdLike] | None = None, rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
             model: str | None = None) -> Agent | Awaitable[Agent]:
         """Create an agent with its own name, allowed tools and rate limit.
 
@@ -91,15 +89,14 @@ class AgentsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode,
-                tools=tools, project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model)
+        payload = _CREATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode, tools=tools,
+                project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model)
         return self._caller.one(_CREATE_AGENT, self._path_params, payload)
 
     @overload
     def list(self: AgentsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent]: ...
     @overload
-    async def list(self: AgentsMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Agent]: ...
+    async def list(self: AgentsMethods[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Agent]: ...
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent] | Awaitable[AsyncPage[Agent]]:
         """List the agents of a workspace.
 
@@ -122,8 +119,7 @@ class AgentsMethods(ListHandle[C]):
     @overload
     def iterate(self: AgentsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent]: ...
     @overload
-    def iterate(self: AgentsMethods[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Agent]: ...
+    def iterate(self: AgentsMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Agent]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent] | AsyncIterator[Agent]:
         """Iterate over all rows: list the agents of a workspace.
 
@@ -166,24 +162,20 @@ class AgentsMethods(ListHandle[C]):
 
     @overload
     def update(self: AgentsMethods[Sync], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
+            description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
             tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
             rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
             status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
     @overload
     async def update(self: AgentsMethods[Async], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
+            description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
             tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
             rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
             status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
-    def update(self, agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
-            tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
-            rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
-            status: Literal["active", "suspended"] | Unset = UNSET) -> Agent | Awaitable[Agent]:
+    def update(self, agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET, tools: builtins.list[str] | Unset = UNSET,
+            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET,
+            model: str | Unset | None = UNSET, status: Literal["active", "suspended"] | Unset = UNSET) -> Agent | Awaitable[Agent]:
         """Update, suspend or resume an agent.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -210,8 +202,8 @@ class AgentsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode,
-                tools=tools, project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model, status=status)
+        payload = _UPDATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode, tools=tools,
+                project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model, status=status)
         return self._caller.one(_UPDATE_AGENT, self._extend_path(agent_id=agent), payload)
 
     @overload
@@ -257,23 +249,20 @@ class AgentHandleMethods(ItemHandle[C]):
 
     @overload
     def update(self: AgentHandleMethods[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET, tools: list[str] | Unset = UNSET,
-            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET,
-            runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
+            description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
+            tools: list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
+            rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
             status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
     @overload
     async def update(self: AgentHandleMethods[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET,
-            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET, tools: list[str] | Unset = UNSET,
-            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET,
-            runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
+            description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
+            tools: list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
+            rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
             status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
     def update(self, *, name: str | Unset = UNSET, slug: str | Unset = UNSET, description: str | Unset | None = UNSET,
             autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET, tools: list[str] | Unset = UNSET,
-            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET,
-            runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
-            status: Literal["active", "suspended"] | Unset = UNSET) -> Agent | Awaitable[Agent]:
+            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET,
+            model: str | Unset | None = UNSET, status: Literal["active", "suspended"] | Unset = UNSET) -> Agent | Awaitable[Agent]:
         """Update, suspend or resume an agent.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -299,8 +288,8 @@ class AgentHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode,
-                tools=tools, project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model, status=status)
+        payload = _UPDATE_AGENT.build_payload(name=name, slug=slug, description=description, autonomy_mode=autonomy_mode, tools=tools,
+                project_ids=project_ids, rate_limit=rate_limit, runtime=runtime, model=model, status=status)
         return self._caller.one(_UPDATE_AGENT, self._path_params, payload)
 
     @overload
@@ -320,13 +309,11 @@ class AgentHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_AGENT, self._path_params)
 
     @overload
-    def audit(self: AgentHandleMethods[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[AuditEntry]: ...
+    def audit(self: AgentHandleMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry]: ...
     @overload
     async def audit(self: AgentHandleMethods[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[AuditEntry]: ...
-    def audit(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[AuditEntry] | Awaitable[AsyncPage[AuditEntry]]:
+    def audit(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry] | Awaitable[AsyncPage[AuditEntry]]:
         """List the actions that an agent attempted, newest first. About the latest 10 000 are kept.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Permitted for everyone with access to the workspace; API tokens need all scopes.
@@ -371,16 +358,13 @@ class AgentTokens(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_AGENT_TOKEN.build_payload(name=name, expires_at=expires_at)
-        return self._caller.one(_CREATE_AGENT_TOKEN, self._path_params, payload)
+        return self._caller.one(_CREATE_AGENT_TOKEN, self._path_params, _CREATE_AGENT_TOKEN.build_payload(name=name, expires_at=expires_at))
 
     @overload
     def list(self: AgentTokens[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AgentToken]: ...
     @overload
-    async def list(self: AgentTokens[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[AgentToken]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[AgentToken] | Awaitable[AsyncPage[AgentToken]]:
+    async def list(self: AgentTokens[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[AgentToken]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AgentToken] | Awaitable[AsyncPage[AgentToken]]:
         """List the tokens of an agent, without their secrets.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
@@ -397,16 +381,13 @@ class AgentTokens(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_AGENT_TOKENS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_AGENT_TOKENS, self._path_params, payload)
+        return self._caller.list(_LIST_AGENT_TOKENS, self._path_params, _LIST_AGENT_TOKENS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def iterate(self: AgentTokens[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[AgentToken]: ...
     @overload
-    def iterate(self: AgentTokens[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[AgentToken]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[AgentToken] | AsyncIterator[AgentToken]:
+    def iterate(self: AgentTokens[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[AgentToken]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[AgentToken] | AsyncIterator[AgentToken]:
         """Iterate over all rows: list the tokens of an agent, without their secrets.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
@@ -423,8 +404,7 @@ class AgentTokens(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_AGENT_TOKENS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_AGENT_TOKENS, self._path_params, payload)
+        return self._caller.iterate(_LIST_AGENT_TOKENS, self._path_params, _LIST_AGENT_TOKENS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def revoke(self: AgentTokens[Sync], token: IdLike, /) -> Ok: ...
@@ -471,8 +451,7 @@ class AgentMissions(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_MISSION.build_payload(card_id=card_id, prompt=prompt)
-        return self._caller.one(_CREATE_MISSION, self._path_params, payload)
+        return self._caller.one(_CREATE_MISSION, self._path_params, _CREATE_MISSION.build_payload(card_id=card_id, prompt=prompt))
 
     @overload
     def list(self: AgentMissions[Sync], *,
@@ -481,10 +460,8 @@ class AgentMissions(ListHandle[C]):
     @overload
     async def list(self: AgentMissions[Async], *,
             status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
-            card_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[AgentMission]: ...
-    def list(self, *,
-            status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
+            card_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[AgentMission]: ...
+    def list(self, *, status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
             card_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[AgentMission] | Awaitable[AsyncPage[AgentMission]]:
         """List the missions of an agent, newest first.
@@ -511,15 +488,12 @@ class AgentMissions(ListHandle[C]):
     @overload
     def iterate(self: AgentMissions[Sync], *,
             status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
-            card_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[AgentMission]: ...
+            card_id: IdLike | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[AgentMission]: ...
     @overload
     def iterate(self: AgentMissions[Async], *,
             status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
-            card_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[AgentMission]: ...
-    def iterate(self, *,
-            status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
+            card_id: IdLike | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[AgentMission]: ...
+    def iterate(self, *, status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"] | Unset = UNSET,
             card_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[AgentMission] | AsyncIterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
@@ -567,8 +541,7 @@ class MissionHandleMethods(ItemHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _FOLLOW_MISSION.build_payload(last_event_id=last_event_id)
-        return self._caller.follow(_FOLLOW_MISSION, self._path_params, payload)
+        return self._caller.follow(_FOLLOW_MISSION, self._path_params, _FOLLOW_MISSION.build_payload(last_event_id=last_event_id))
 
     @overload
     def get(self: MissionHandleMethods[Sync]) -> AgentMission: ...
@@ -608,13 +581,11 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.one(_CANCEL_MISSION, self._path_params)
 
     @overload
-    def proposals(self: MissionHandleMethods[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Proposal]: ...
+    def proposals(self: MissionHandleMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal]: ...
     @overload
     async def proposals(self: MissionHandleMethods[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Proposal]: ...
-    def proposals(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Proposal] | Awaitable[AsyncPage[Proposal]]:
+    def proposals(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal] | Awaitable[AsyncPage[Proposal]]:
         """List the proposals of a mission, oldest first.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
@@ -681,8 +652,8 @@ class Proposals(ListHandle[C]):
     """The changes that agents of a workspace have proposed. ``approve`` and ``reject`` require a person's login."""
 
     @overload
-    def list(self: Proposals[Sync], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal]: ...
+    def list(self: Proposals[Sync], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[Proposal]: ...
     @overload
     async def list(self: Proposals[Async], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET,
             limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Proposal]: ...
@@ -709,11 +680,11 @@ class Proposals(ListHandle[C]):
         return self._caller.list(_LIST_PROPOSALS, self._path_params, payload)
 
     @overload
-    def iterate(self: Proposals[Sync], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Proposal]: ...
+    def iterate(self: Proposals[Sync], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Proposal]: ...
     @overload
-    def iterate(self: Proposals[Async], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Proposal]: ...
+    def iterate(self: Proposals[Async], *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> AsyncIterator[Proposal]: ...
     def iterate(self, *, status: Literal["pending", "approved", "rejected"] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Proposal] | AsyncIterator[Proposal]:
         """Iterate over all rows: list the proposals of all agents of a workspace, oldest first.
@@ -780,5 +751,4 @@ class Proposals(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _REJECT_PROPOSAL.build_payload(reason=reason)
-        return self._caller.one(_REJECT_PROPOSAL, self._extend_path(proposal_id=proposal), payload)
+        return self._caller.one(_REJECT_PROPOSAL, self._extend_path(proposal_id=proposal), _REJECT_PROPOSAL.build_payload(reason=reason))

@@ -64,10 +64,8 @@ class ApiTokens(ListHandle[C]):
     @overload
     def list(self: ApiTokens[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ApiToken]: ...
     @overload
-    async def list(self: ApiTokens[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ApiToken]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[ApiToken] | Awaitable[AsyncPage[ApiToken]]:
+    async def list(self: ApiTokens[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ApiToken]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ApiToken] | Awaitable[AsyncPage[ApiToken]]:
         """List the caller's tokens, without their secrets.
 
         ``GET /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
@@ -83,14 +81,12 @@ class ApiTokens(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_API_TOKENS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_API_TOKENS, self._path_params, payload)
+        return self._caller.list(_LIST_API_TOKENS, self._path_params, _LIST_API_TOKENS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def iterate(self: ApiTokens[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ApiToken]: ...
     @overload
-    def iterate(self: ApiTokens[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ApiToken]: ...
+    def iterate(self: ApiTokens[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ApiToken]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ApiToken] | AsyncIterator[ApiToken]:
         """Iterate over all rows: list the caller's tokens, without their secrets.
 
@@ -107,8 +103,7 @@ class ApiTokens(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_API_TOKENS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_API_TOKENS, self._path_params, payload)
+        return self._caller.iterate(_LIST_API_TOKENS, self._path_params, _LIST_API_TOKENS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def delete(self: ApiTokens[Sync], api_token: IdLike, /) -> Ok: ...

@@ -26,13 +26,11 @@ class AttachmentsMethods(ListHandle[C]):
     """The endpoints of ``Attachments``."""
 
     @overload
-    def list(self: AttachmentsMethods[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Attachment]: ...
+    def list(self: AttachmentsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Attachment]: ...
     @overload
     async def list(self: AttachmentsMethods[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Attachment]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Attachment] | Awaitable[AsyncPage[Attachment]]:
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Attachment] | Awaitable[AsyncPage[Attachment]]:
         """List the attachments of a card.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -49,17 +47,13 @@ class AttachmentsMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_ATTACHMENTS, self._path_params, payload)
+        return self._caller.list(_LIST_ATTACHMENTS, self._path_params, _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: AttachmentsMethods[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Attachment]: ...
+    def iterate(self: AttachmentsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Attachment]: ...
     @overload
-    def iterate(self: AttachmentsMethods[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Attachment]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Attachment] | AsyncIterator[Attachment]:
+    def iterate(self: AttachmentsMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Attachment]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Attachment] | AsyncIterator[Attachment]:
         """Iterate over all rows: list the attachments of a card.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -76,8 +70,7 @@ class AttachmentsMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_ATTACHMENTS, self._path_params, payload)
+        return self._caller.iterate(_LIST_ATTACHMENTS, self._path_params, _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def download(self: AttachmentsMethods[Sync], attachment: IdLike, /) -> bytes: ...

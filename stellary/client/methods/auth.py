@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, Resource
 from stellary.contract.auth import (CHANGE_EMAIL, CHANGE_PASSWORD, CONFIRM_EMAIL, CONFIRM_SECOND_FACTOR, DELETE_ACCOUNT,
-        DISABLE_SECOND_FACTOR, ENROLL_SECOND_FACTOR, FORGOT_PASSWORD, GET_SECOND_FACTOR, LIST_IDENTITIES, LIST_SESSIONS,
-        LOGIN, LOGOUT, ME, REGISTER, RESET_PASSWORD, REVOKE_SESSION, SEND_CONFIRMATION, UNLINK_IDENTITY, UPDATE_ME)
+        DISABLE_SECOND_FACTOR, ENROLL_SECOND_FACTOR, FORGOT_PASSWORD, GET_SECOND_FACTOR, LIST_IDENTITIES, LIST_SESSIONS, LOGIN, LOGOUT,
+        ME, REGISTER, RESET_PASSWORD, REVOKE_SESSION, SEND_CONFIRMATION, UNLINK_IDENTITY, UPDATE_ME)
 from stellary.contract.redaction import conceal
 from stellary.contract.unset import UNSET
 from stellary.contract.work import GET_WORK
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.auth import (ActiveSession, LinkedIdentity, Me, PasswordChanged, PasswordReset, RecoveryCodes,
-            SecondFactor, SecondFactorSecret, Session)
+    from stellary.contract.auth import (ActiveSession, LinkedIdentity, Me, PasswordChanged, PasswordReset, RecoveryCodes, SecondFactor,
+            SecondFactorSecret, Session)
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
     from stellary.contract.work import Work
@@ -121,18 +121,15 @@ class Auth(Resource[C]):
         """
         current_password = conceal(current_password)
         new_password = conceal(new_password)
-        payload = _CHANGE_PASSWORD.build_payload(current_password=current_password, new_password=new_password,
-                revoke_tokens=revoke_tokens)
+        payload = _CHANGE_PASSWORD.build_payload(current_password=current_password, new_password=new_password, revoke_tokens=revoke_tokens)
         return self._caller.one(_CHANGE_PASSWORD, self._path_params, payload)
 
     @overload
-    def change_email(self: Auth[Sync], *, email: str, current_password: str | Unset = UNSET,
-            confirmation: str | Unset = UNSET) -> Ok: ...
+    def change_email(self: Auth[Sync], *, email: str, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET) -> Ok: ...
     @overload
     async def change_email(self: Auth[Async], *, email: str, current_password: str | Unset = UNSET,
             confirmation: str | Unset = UNSET) -> Ok: ...
-    def change_email(self, *, email: str, current_password: str | Unset = UNSET,
-            confirmation: str | Unset = UNSET) -> Ok | Awaitable[Ok]:
+    def change_email(self, *, email: str, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET) -> Ok | Awaitable[Ok]:
         """Send a link to a new e-mail address. The address of the account changes once the link is used.
 
         ``POST /auth/change-email``. Permitted for every account, for its own data; requires a login, not an API token.
@@ -193,8 +190,7 @@ class Auth(Resource[C]):
     @overload
     def delete_account(self: Auth[Sync], *, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET) -> Ok: ...
     @overload
-    async def delete_account(self: Auth[Async], *, current_password: str | Unset = UNSET,
-            confirmation: str | Unset = UNSET) -> Ok: ...
+    async def delete_account(self: Auth[Async], *, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET) -> Ok: ...
     def delete_account(self, *, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET) -> Ok | Awaitable[Ok]:
         """Delete the caller's account. What it has shared stays, under the name 'former member'.
 
@@ -232,8 +228,7 @@ class Auth(Resource[C]):
     @overload
     def list_sessions(self: Auth[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ActiveSession]: ...
     @overload
-    async def list_sessions(self: Auth[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ActiveSession]: ...
+    async def list_sessions(self: Auth[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ActiveSession]: ...
     def list_sessions(self, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[ActiveSession] | Awaitable[AsyncPage[ActiveSession]]:
         """List the caller's logins that have not ended.
@@ -254,11 +249,9 @@ class Auth(Resource[C]):
         return self._caller.list(_LIST_SESSIONS, self._path_params, _LIST_SESSIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate_sessions(self: Auth[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ActiveSession]: ...
+    def iterate_sessions(self: Auth[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ActiveSession]: ...
     @overload
-    def iterate_sessions(self: Auth[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ActiveSession]: ...
+    def iterate_sessions(self: Auth[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ActiveSession]: ...
     def iterate_sessions(self, *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[ActiveSession] | AsyncIterator[ActiveSession]:
         """Iterate over all rows: list the caller's logins that have not ended.
@@ -298,8 +291,7 @@ class Auth(Resource[C]):
         return self._caller.one(_REVOKE_SESSION, self._extend_path(session_id=session))
 
     @overload
-    def list_identities(self: Auth[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[LinkedIdentity]: ...
+    def list_identities(self: Auth[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[LinkedIdentity]: ...
     @overload
     async def list_identities(self: Auth[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[LinkedIdentity]: ...
@@ -320,12 +312,10 @@ class Auth(Resource[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_IDENTITIES.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_IDENTITIES, self._path_params, payload)
+        return self._caller.list(_LIST_IDENTITIES, self._path_params, _LIST_IDENTITIES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate_identities(self: Auth[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[LinkedIdentity]: ...
+    def iterate_identities(self: Auth[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[LinkedIdentity]: ...
     @overload
     def iterate_identities(self: Auth[Async], *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[LinkedIdentity]: ...
@@ -346,8 +336,7 @@ class Auth(Resource[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_IDENTITIES.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_IDENTITIES, self._path_params, payload)
+        return self._caller.iterate(_LIST_IDENTITIES, self._path_params, _LIST_IDENTITIES.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def unlink_identity(self: Auth[Sync], identity: IdLike, /) -> Ok: ...
@@ -474,11 +463,9 @@ class Auth(Resource[C]):
         return self._caller.one(_FORGOT_PASSWORD, self._path_params, _FORGOT_PASSWORD.build_payload(email=email))
 
     @overload
-    def reset_password(self: Auth[Sync], *, token: str, new_password: str,
-            revoke_tokens: bool | Unset = UNSET) -> PasswordReset: ...
+    def reset_password(self: Auth[Sync], *, token: str, new_password: str, revoke_tokens: bool | Unset = UNSET) -> PasswordReset: ...
     @overload
-    async def reset_password(self: Auth[Async], *, token: str, new_password: str,
-            revoke_tokens: bool | Unset = UNSET) -> PasswordReset: ...
+    async def reset_password(self: Auth[Async], *, token: str, new_password: str, revoke_tokens: bool | Unset = UNSET) -> PasswordReset: ...
     def reset_password(self, *, token: str, new_password: str,
             revoke_tokens: bool | Unset = UNSET) -> PasswordReset | Awaitable[PasswordReset]:
         """Set a new password with the token from the e-mail. Revokes all JWTs, and API tokens on request.
@@ -503,13 +490,10 @@ class Auth(Resource[C]):
         return self._caller.one(_RESET_PASSWORD, self._path_params, payload)
 
     @overload
-    def login(self: Auth[Sync], *, email: str, password: str, code: str | Unset = UNSET,
-            device: str | Unset = UNSET) -> Session: ...
+    def login(self: Auth[Sync], *, email: str, password: str, code: str | Unset = UNSET, device: str | Unset = UNSET) -> Session: ...
     @overload
-    async def login(self: Auth[Async], *, email: str, password: str, code: str | Unset = UNSET,
-            device: str | Unset = UNSET) -> Session: ...
-    def login(self, *, email: str, password: str, code: str | Unset = UNSET,
-            device: str | Unset = UNSET) -> Session | Awaitable[Session]:
+    async def login(self: Auth[Async], *, email: str, password: str, code: str | Unset = UNSET, device: str | Unset = UNSET) -> Session: ...
+    def login(self, *, email: str, password: str, code: str | Unset = UNSET, device: str | Unset = UNSET) -> Session | Awaitable[Session]:
         """Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.
 
         ``POST /auth/login``. Permitted for everyone.
@@ -529,12 +513,10 @@ class Auth(Resource[C]):
         """
         password = conceal(password)
         code = conceal(code)
-        payload = _LOGIN.build_payload(email=email, password=password, code=code, device=device)
-        return self._caller.one(_LOGIN, self._path_params, payload)
+        return self._caller.one(_LOGIN, self._path_params, _LOGIN.build_payload(email=email, password=password, code=code, device=device))
 
     @overload
-    def register(self: Auth[Sync], *, email: str, password: str, name: str | Unset = UNSET,
-            device: str | Unset = UNSET) -> Session: ...
+    def register(self: Auth[Sync], *, email: str, password: str, name: str | Unset = UNSET, device: str | Unset = UNSET) -> Session: ...
     @overload
     async def register(self: Auth[Async], *, email: str, password: str, name: str | Unset = UNSET,
             device: str | Unset = UNSET) -> Session: ...

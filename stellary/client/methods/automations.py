@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
-from stellary.contract.automations import (CREATE_AUTOMATION, DELETE_AUTOMATION, GET_AUTOMATION, LIST_AUTOMATIONS,
-        LIST_TRACES, LIST_TRIGGERS, TOGGLE_AUTOMATION, TRY_AUTOMATION, UPDATE_AUTOMATION)
+from stellary.contract.automations import (CREATE_AUTOMATION, DELETE_AUTOMATION, GET_AUTOMATION, LIST_AUTOMATIONS, LIST_TRACES,
+        LIST_TRIGGERS, TOGGLE_AUTOMATION, TRY_AUTOMATION, UPDATE_AUTOMATION)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.automations import (ActionToRun, Automation, AutomationTrace, AutomationTrial, AutomationTrigger,
-            ScheduleToRun)
+    from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrial, AutomationTrigger, ScheduleToRun
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
 
@@ -37,15 +36,14 @@ class Automations(ListHandle[C]):
 
     @overload
     def create(self: Automations[Sync], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     @overload
     async def create(self: Automations[Async], *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     def create(self, *, trigger: str, action: ActionToRun | Unset = UNSET, name: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True,
-            actions: builtins.list[ActionToRun] | Unset = UNSET,
+            conditions: dict[str, Any] | Unset | None = UNSET, enabled: bool = True, actions: builtins.list[ActionToRun] | Unset = UNSET,
             schedule: ScheduleToRun | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
@@ -69,17 +67,15 @@ class Automations(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_AUTOMATION.build_payload(trigger=trigger, action=action, name=name, conditions=conditions,
-                enabled=enabled, actions=actions, schedule=schedule)
+        payload = _CREATE_AUTOMATION.build_payload(trigger=trigger, action=action, name=name, conditions=conditions, enabled=enabled,
+                actions=actions, schedule=schedule)
         return self._caller.one(_CREATE_AUTOMATION, self._path_params, payload)
 
     @overload
     def list(self: Automations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Automation]: ...
     @overload
-    async def list(self: Automations[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Automation]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Automation] | Awaitable[AsyncPage[Automation]]:
+    async def list(self: Automations[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Automation]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Automation] | Awaitable[AsyncPage[Automation]]:
         """List the rules of a project, in the order in which they run.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -96,16 +92,13 @@ class Automations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_AUTOMATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_AUTOMATIONS, self._path_params, payload)
+        return self._caller.list(_LIST_AUTOMATIONS, self._path_params, _LIST_AUTOMATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def iterate(self: Automations[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Automation]: ...
     @overload
-    def iterate(self: Automations[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Automation]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Automation] | AsyncIterator[Automation]:
+    def iterate(self: Automations[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Automation]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Automation] | AsyncIterator[Automation]:
         """Iterate over all rows: list the rules of a project, in the order in which they run.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -122,8 +115,7 @@ class Automations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_AUTOMATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_AUTOMATIONS, self._path_params, payload)
+        return self._caller.iterate(_LIST_AUTOMATIONS, self._path_params, _LIST_AUTOMATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def get(self: Automations[Sync], rule: IdLike, /) -> Automation: ...
@@ -148,17 +140,15 @@ class Automations(ListHandle[C]):
 
     @overload
     def update(self: Automations[Sync], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
-            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
+            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET, enabled: bool | Unset = UNSET,
+            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     @overload
     async def update(self: Automations[Async], rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
-            schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
+            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET, enabled: bool | Unset = UNSET,
+            actions: builtins.list[ActionToRun] | Unset = UNSET, schedule: ScheduleToRun | Unset = UNSET) -> Automation: ...
     def update(self, rule: IdLike, /, *, name: str | Unset = UNSET, trigger: str | Unset = UNSET,
-            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET,
-            enabled: bool | Unset = UNSET, actions: builtins.list[ActionToRun] | Unset = UNSET,
+            conditions: dict[str, Any] | Unset | None = UNSET, action: ActionToRun | Unset = UNSET, enabled: bool | Unset = UNSET,
+            actions: builtins.list[ActionToRun] | Unset = UNSET,
             schedule: ScheduleToRun | Unset = UNSET) -> Automation | Awaitable[Automation]:
         """Update a rule. A change of its behavior makes it run with the caller's rights.
 
@@ -184,8 +174,8 @@ class Automations(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_AUTOMATION.build_payload(name=name, trigger=trigger, conditions=conditions, action=action,
-                enabled=enabled, actions=actions, schedule=schedule)
+        payload = _UPDATE_AUTOMATION.build_payload(name=name, trigger=trigger, conditions=conditions, action=action, enabled=enabled,
+                actions=actions, schedule=schedule)
         return self._caller.one(_UPDATE_AUTOMATION, self._extend_path(rule_id=rule), payload)
 
     @overload
@@ -229,8 +219,7 @@ class Automations(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _TOGGLE_AUTOMATION.build_payload(enabled=enabled)
-        return self._caller.one(_TOGGLE_AUTOMATION, self._extend_path(rule_id=rule), payload)
+        return self._caller.one(_TOGGLE_AUTOMATION, self._extend_path(rule_id=rule), _TOGGLE_AUTOMATION.build_payload(enabled=enabled))
 
     @overload
     def test(self: Automations[Sync], rule: IdLike, /, *, card_id: IdLike | Unset = UNSET) -> AutomationTrial: ...
@@ -254,8 +243,7 @@ class Automations(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _TRY_AUTOMATION.build_payload(card_id=card_id)
-        return self._caller.one(_TRY_AUTOMATION, self._extend_path(rule_id=rule), payload)
+        return self._caller.one(_TRY_AUTOMATION, self._extend_path(rule_id=rule), _TRY_AUTOMATION.build_payload(card_id=card_id))
 
     @overload
     def traces(self: Automations[Sync], rule: IdLike, /, *, limit: int | Unset = UNSET,
@@ -282,12 +270,10 @@ class Automations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_TRACES.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_TRACES, self._extend_path(rule_id=rule), payload)
+        return self._caller.list(_LIST_TRACES, self._extend_path(rule_id=rule), _LIST_TRACES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def triggers(self: Automations[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[AutomationTrigger]: ...
+    def triggers(self: Automations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AutomationTrigger]: ...
     @overload
     async def triggers(self: Automations[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[AutomationTrigger]: ...

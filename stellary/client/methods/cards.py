@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
-from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
-        LIST_WORKSPACE_CARDS, UPDATE_CARD, UPDATE_CARDS)
+from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS, LIST_WORKSPACE_CARDS,
+        UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -38,32 +38,29 @@ class CardsMethods(ListHandle[C]):
 
     @overload
     def list(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -72,10 +69,10 @@ class CardsMethods(ListHandle[C]):
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -124,21 +121,30 @@ class CardsMethods(ListHandle[C]):
 
     @overload
     def iterate(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
     def iterate(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
+    def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
@@ -146,23 +152,10 @@ class CardsMethods(ListHandle[C]):
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
-    def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
-            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
-            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
-            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
-            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
         """Iterate over all rows: list all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -213,21 +206,19 @@ class CardsMethods(ListHandle[C]):
     def create(self: CardsMethods[Sync], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET, checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     @overload
     async def create(self: CardsMethods[Async], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET, checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     def create(self, column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
@@ -255,9 +246,8 @@ class CardsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status,
-                start_date=start_date, due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
-                checklist=checklist)
+        payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
+                due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_CREATE_CARD, self._extend_path(column_id=column), payload)
 
     @overload
@@ -282,30 +272,27 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_GET_CARD, self._extend_path(card_id=card))
 
     @overload
-    def update(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
+    def update(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     @overload
-    async def update(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
+    async def update(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     def update(self, card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
@@ -338,9 +325,9 @@ class CardsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status,
-                start_date=start_date, due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before,
-                after=after, archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+        payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
+                due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after, archived=archived,
+                label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_UPDATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
@@ -418,32 +405,28 @@ class AllCards(ListHandle[C]):
     _list_plan = _LIST_ALL_CARDS
     @overload
     def list(self: AllCards[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card]: ...
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            limit: int = 100, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -452,10 +435,10 @@ class AllCards(ListHandle[C]):
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
             updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
             created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET,
-            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
-            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET,
-            limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List the cards of all projects that you see, in all workspaces.
 
         Cards of archived projects are left out. The cards of each project are in order of creation, unless ``sort`` is given, for which the
@@ -515,22 +498,19 @@ class ColumnCards(Resource[C]):
     def create(self: ColumnCards[Sync], *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     @overload
     async def create(self: ColumnCards[Async], *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     def create(self, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
+            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -556,9 +536,8 @@ class ColumnCards(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status,
-                start_date=start_date, due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
-                checklist=checklist)
+        payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
+                due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_CREATE_CARD, self._path_params, payload)
 
 
@@ -587,25 +566,24 @@ class CardHandleMethods(ItemHandle[C]):
     def update(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     @overload
     async def update(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     def update(self, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
-            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET,
-            after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
+            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
@@ -637,9 +615,9 @@ class CardHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status,
-                start_date=start_date, due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before,
-                after=after, archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+        payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
+                due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after, archived=archived,
+                label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_UPDATE_CARD, self._path_params, payload)
 
     @overload

@@ -29,10 +29,8 @@ class Checklist(ListHandle[C]):
     @overload
     def list(self: Checklist[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ChecklistItem]: ...
     @overload
-    async def list(self: Checklist[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ChecklistItem]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[ChecklistItem] | Awaitable[AsyncPage[ChecklistItem]]:
+    async def list(self: Checklist[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ChecklistItem]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ChecklistItem] | Awaitable[AsyncPage[ChecklistItem]]:
         """List the checklist items of a card, in order.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -49,16 +47,13 @@ class Checklist(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_CHECKLIST_ITEMS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_CHECKLIST_ITEMS, self._path_params, payload)
+        return self._caller.list(_LIST_CHECKLIST_ITEMS, self._path_params, _LIST_CHECKLIST_ITEMS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def iterate(self: Checklist[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ChecklistItem]: ...
     @overload
-    def iterate(self: Checklist[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ChecklistItem]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ChecklistItem] | AsyncIterator[ChecklistItem]:
+    def iterate(self: Checklist[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ChecklistItem]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ChecklistItem] | AsyncIterator[ChecklistItem]:
         """Iterate over all rows: list the checklist items of a card, in order.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.

@@ -58,8 +58,7 @@ class ColumnsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_COLUMN.build_payload(name=name, scope_id=scope_id, order=order, card_status=card_status,
-                wip_limit=wip_limit)
+        payload = _CREATE_COLUMN.build_payload(name=name, scope_id=scope_id, order=order, card_status=card_status, wip_limit=wip_limit)
         return self._caller.one(_CREATE_COLUMN, self._path_params, payload)
 
     @overload

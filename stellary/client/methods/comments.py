@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
-from stellary.contract.comments import (CREATE_COMMENT, CREATE_DOCUMENT_COMMENT, DELETE_COMMENT, DELETE_DOCUMENT_COMMENT,
-        LIST_COMMENTS, LIST_DOCUMENT_COMMENTS, UPDATE_COMMENT, UPDATE_DOCUMENT_COMMENT)
+from stellary.contract.comments import (CREATE_COMMENT, CREATE_DOCUMENT_COMMENT, DELETE_COMMENT, DELETE_DOCUMENT_COMMENT, LIST_COMMENTS,
+        LIST_DOCUMENT_COMMENTS, UPDATE_COMMENT, UPDATE_DOCUMENT_COMMENT)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ class Comments(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_COMMENT.build_payload(content=content)
-        return self._caller.one(_UPDATE_COMMENT, self._extend_path(comment_id=comment), payload)
+        return self._caller.one(_UPDATE_COMMENT, self._extend_path(comment_id=comment), _UPDATE_COMMENT.build_payload(content=content))
 
     @overload
     def delete(self: Comments[Sync], comment: IdLike, /) -> Ok: ...
@@ -149,8 +148,7 @@ class DocumentComments(ListHandle[C]):
     """The comments on a document, oldest first."""
 
     @overload
-    def list(self: DocumentComments[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[DocumentComment]: ...
+    def list(self: DocumentComments[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[DocumentComment]: ...
     @overload
     async def list(self: DocumentComments[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[DocumentComment]: ...
@@ -176,8 +174,7 @@ class DocumentComments(ListHandle[C]):
         return self._caller.list(_LIST_DOCUMENT_COMMENTS, self._path_params, payload)
 
     @overload
-    def iterate(self: DocumentComments[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[DocumentComment]: ...
+    def iterate(self: DocumentComments[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[DocumentComment]: ...
     @overload
     def iterate(self: DocumentComments[Async], *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[DocumentComment]: ...
@@ -223,8 +220,7 @@ class DocumentComments(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_DOCUMENT_COMMENT.build_payload(content=content)
-        return self._caller.one(_CREATE_DOCUMENT_COMMENT, self._path_params, payload)
+        return self._caller.one(_CREATE_DOCUMENT_COMMENT, self._path_params, _CREATE_DOCUMENT_COMMENT.build_payload(content=content))
 
     @overload
     def update(self: DocumentComments[Sync], comment: IdLike, /, *, content: str | Unset = UNSET) -> DocumentComment: ...

@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource
-from stellary.contract.custom_fields import (CREATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS,
-        SET_CUSTOM_FIELDS, UPDATE_CUSTOM_FIELD)
+from stellary.contract.custom_fields import (CREATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS, SET_CUSTOM_FIELDS,
+        UPDATE_CUSTOM_FIELD)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ class CustomFields(ListHandle[C]):
     """The custom fields of a project."""
 
     @overload
-    def create(self: CustomFields[Sync], *, name: str,
-            type: Literal["text", "number", "select", "multi-select", "date", "boolean"],
+    def create(self: CustomFields[Sync], *, name: str, type: Literal["text", "number", "select", "multi-select", "date", "boolean"],
             options: builtins.list[str] | Unset = UNSET, required: bool = False) -> CustomField: ...
     @overload
-    async def create(self: CustomFields[Async], *, name: str,
-            type: Literal["text", "number", "select", "multi-select", "date", "boolean"],
+    async def create(self: CustomFields[Async], *, name: str, type: Literal["text", "number", "select", "multi-select", "date", "boolean"],
             options: builtins.list[str] | Unset = UNSET, required: bool = False) -> CustomField: ...
     def create(self, *, name: str, type: Literal["text", "number", "select", "multi-select", "date", "boolean"],
             options: builtins.list[str] | Unset = UNSET, required: bool = False) -> CustomField | Awaitable[CustomField]:
@@ -66,10 +64,8 @@ class CustomFields(ListHandle[C]):
     @overload
     def list(self: CustomFields[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[CustomField]: ...
     @overload
-    async def list(self: CustomFields[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[CustomField]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[CustomField] | Awaitable[AsyncPage[CustomField]]:
+    async def list(self: CustomFields[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[CustomField]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[CustomField] | Awaitable[AsyncPage[CustomField]]:
         """List the custom fields of a project.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -86,17 +82,13 @@ class CustomFields(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_CUSTOM_FIELDS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_CUSTOM_FIELDS, self._path_params, payload)
+        return self._caller.list(_LIST_CUSTOM_FIELDS, self._path_params, _LIST_CUSTOM_FIELDS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: CustomFields[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[CustomField]: ...
+    def iterate(self: CustomFields[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[CustomField]: ...
     @overload
-    def iterate(self: CustomFields[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[CustomField]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[CustomField] | AsyncIterator[CustomField]:
+    def iterate(self: CustomFields[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[CustomField]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[CustomField] | AsyncIterator[CustomField]:
         """Iterate over all rows: list the custom fields of a project.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -113,8 +105,7 @@ class CustomFields(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_CUSTOM_FIELDS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_CUSTOM_FIELDS, self._path_params, payload)
+        return self._caller.iterate(_LIST_CUSTOM_FIELDS, self._path_params, _LIST_CUSTOM_FIELDS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def update(self: CustomFields[Sync], field: IdLike, /, *, name: str | Unset = UNSET,
@@ -151,8 +142,7 @@ class CustomFields(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_CUSTOM_FIELD.build_payload(name=name, type=type, options=options, option_ids=option_ids,
-                required=required)
+        payload = _UPDATE_CUSTOM_FIELD.build_payload(name=name, type=type, options=options, option_ids=option_ids, required=required)
         return self._caller.one(_UPDATE_CUSTOM_FIELD, self._extend_path(field_id=field), payload)
 
     @overload

@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, GET_DOCUMENT, GET_VERSION, LIST_DOCUMENTS,
-        LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
+from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, GET_DOCUMENT, GET_VERSION, LIST_DOCUMENTS, LIST_VERSIONS,
+        REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -39,22 +39,19 @@ class DocumentsMethods(ListHandle[C]):
     def create(self: DocumentsMethods[Sync], *, title: str,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] = "document",
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     @overload
     async def create(self: DocumentsMethods[Async], *, title: str,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] = "document",
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     def create(self, *, title: str,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] = "document",
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
         """Create a document, as a draft.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -85,31 +82,24 @@ class DocumentsMethods(ListHandle[C]):
     @overload
     def list(self: DocumentsMethods[Sync], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentSummary]: ...
     @overload
     async def list(self: DocumentsMethods[Async], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[DocumentSummary]: ...
-    def list(self, *,
-            doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
+    def list(self, *, doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentSummary] | Awaitable[AsyncPage[DocumentSummary]]:
         """List the documents of a workspace, without their content.
 
@@ -138,39 +128,33 @@ class DocumentsMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_DOCUMENTS.build_payload(doc_type=doc_type, context_type=context_type, context_id=context_id,
-                project_id=project_id, parent_id=parent_id, top_level=top_level, status=status, author_id=author_id, tag=tag, q=q,
-                updated_since=updated_since, limit=limit, cursor=cursor)
+        payload = _LIST_DOCUMENTS.build_payload(doc_type=doc_type, context_type=context_type, context_id=context_id, project_id=project_id,
+                parent_id=parent_id, top_level=top_level, status=status, author_id=author_id, tag=tag, q=q, updated_since=updated_since,
+                limit=limit, cursor=cursor)
         return self._caller.list(_LIST_DOCUMENTS, self._path_params, payload)
 
     @overload
     def iterate(self: DocumentsMethods[Sync], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = 200,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[DocumentSummary]: ...
     @overload
     def iterate(self: DocumentsMethods[Async], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = 200,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[DocumentSummary]: ...
     def iterate(self, *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            top_level: bool | Unset = UNSET,
-            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-            author_id: IdLike | Unset = UNSET, tag: str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | Unset = UNSET, limit: int | Unset = 200,
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
+            status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET, author_id: IdLike | Unset = UNSET,
+            tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[DocumentSummary] | AsyncIterator[DocumentSummary]:
         """Iterate over all rows: list the documents of a workspace, without their content.
 
@@ -199,19 +183,17 @@ class DocumentsMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_DOCUMENTS.build_payload(doc_type=doc_type, context_type=context_type, context_id=context_id,
-                project_id=project_id, parent_id=parent_id, top_level=top_level, status=status, author_id=author_id, tag=tag, q=q,
-                updated_since=updated_since, limit=limit, cursor=cursor)
+        payload = _LIST_DOCUMENTS.build_payload(doc_type=doc_type, context_type=context_type, context_id=context_id, project_id=project_id,
+                parent_id=parent_id, top_level=top_level, status=status, author_id=author_id, tag=tag, q=q, updated_since=updated_since,
+                limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_DOCUMENTS, self._path_params, payload)
 
     @overload
-    def get(self: DocumentsMethods[Sync], document: IdLike, /, *,
-            content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    def get(self: DocumentsMethods[Sync], document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     @overload
     async def get(self: DocumentsMethods[Async], document: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
-    def get(self, document: IdLike, /, *,
-            content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
+    def get(self, document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -235,22 +217,19 @@ class DocumentsMethods(ListHandle[C]):
     def update(self: DocumentsMethods[Sync], document: IdLike, /, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     @overload
     async def update(self: DocumentsMethods[Async], document: IdLike, /, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     def update(self, document: IdLike, /, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: builtins.list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
         """Update a document. Only include the fields to change.
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
@@ -413,8 +392,7 @@ class DocumentHandleMethods(ItemHandle[C]):
     @overload
     def get(self: DocumentHandleMethods[Sync], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     @overload
-    async def get(self: DocumentHandleMethods[Async], *,
-            content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    async def get(self: DocumentHandleMethods[Async], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     def get(self, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
@@ -437,22 +415,19 @@ class DocumentHandleMethods(ItemHandle[C]):
     def update(self: DocumentHandleMethods[Sync], *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: list[str] | Unset = UNSET) -> Document: ...
     @overload
     async def update(self: DocumentHandleMethods[Async], *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: list[str] | Unset = UNSET) -> Document: ...
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: list[str] | Unset = UNSET) -> Document: ...
     def update(self, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
-            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-            context_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET,
-            tags: list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
+            context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
+            parent_id: IdLike | Unset | None = UNSET, tags: list[str] | Unset = UNSET) -> Document | Awaitable[Document]:
         """Update a document. Only include the fields to change.
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.

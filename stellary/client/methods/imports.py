@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.contract.endpoint import Ok
     from stellary.contract.multipart_imports import MultipartImport
-    from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField,
-            ImportedDocument, ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
+    from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField, ImportedDocument,
+            ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
     from stellary.contract.unset import Unset
 
 _ADD_IMPORT_PART = CallPlan(ADD_IMPORT_PART)
@@ -73,9 +73,8 @@ class Imports(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_IMPORT.build_payload(project=project, format=format, scopes=scopes, labels=labels,
-                custom_fields=custom_fields, members=members, documents=documents, automations=automations, exported_at=exported_at,
-                columns=columns)
+        payload = _CREATE_IMPORT.build_payload(project=project, format=format, scopes=scopes, labels=labels, custom_fields=custom_fields,
+                members=members, documents=documents, automations=automations, exported_at=exported_at, columns=columns)
         return self._caller.one(_CREATE_IMPORT, self._path_params, payload)
 
     @overload
@@ -102,10 +101,8 @@ class Imports(Resource[C]):
     @overload
     def add_part(self: Imports[Sync], import_: IdLike, /, *, part: int, cards: list[ImportedCard]) -> MultipartImport: ...
     @overload
-    async def add_part(self: Imports[Async], import_: IdLike, /, *, part: int,
-            cards: list[ImportedCard]) -> MultipartImport: ...
-    def add_part(self, import_: IdLike, /, *, part: int,
-            cards: list[ImportedCard]) -> MultipartImport | Awaitable[MultipartImport]:
+    async def add_part(self: Imports[Async], import_: IdLike, /, *, part: int, cards: list[ImportedCard]) -> MultipartImport: ...
+    def add_part(self, import_: IdLike, /, *, part: int, cards: list[ImportedCard]) -> MultipartImport | Awaitable[MultipartImport]:
         """Add the next cards to an import. They are hidden until the import is completed.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Permitted for the creator only; API tokens need the scope ``projects:write``.

@@ -6,8 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource
-from stellary.contract.labels import (ADD_LABEL_TO_CARD, CREATE_LABEL, DELETE_LABEL, LIST_LABELS, REMOVE_LABEL_FROM_CARD,
-        UPDATE_LABEL)
+from stellary.contract.labels import ADD_LABEL_TO_CARD, CREATE_LABEL, DELETE_LABEL, LIST_LABELS, REMOVE_LABEL_FROM_CARD, UPDATE_LABEL
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ class Labels(ListHandle[C]):
     @overload
     def update(self: Labels[Sync], label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET) -> Label: ...
     @overload
-    async def update(self: Labels[Async], label: IdLike, /, *, name: str | Unset = UNSET,
-            color: str | Unset = UNSET) -> Label: ...
+    async def update(self: Labels[Async], label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET) -> Label: ...
     def update(self, label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET) -> Label | Awaitable[Label]:
         """Update a label's name or color.
 
@@ -123,8 +121,7 @@ class Labels(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_LABEL.build_payload(name=name, color=color)
-        return self._caller.one(_UPDATE_LABEL, self._extend_path(label_id=label), payload)
+        return self._caller.one(_UPDATE_LABEL, self._extend_path(label_id=label), _UPDATE_LABEL.build_payload(name=name, color=color))
 
     @overload
     def delete(self: Labels[Sync], label: IdLike, /) -> Deleted: ...

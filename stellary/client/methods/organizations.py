@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, SlugHandle
-from stellary.contract.organizations import (ADD_ORGANIZATION_MEMBER, CREATE_ORGANIZATION, DELETE_ORGANIZATION,
-        GET_ORGANIZATION, LEAVE_ORGANIZATION, LIST_ORGANIZATIONS, LIST_ORGANIZATION_MEMBERS, REMOVE_ORGANIZATION_MEMBER,
-        UPDATE_ORGANIZATION, UPDATE_ORGANIZATION_MEMBER)
+from stellary.contract.organizations import (ADD_ORGANIZATION_MEMBER, CREATE_ORGANIZATION, DELETE_ORGANIZATION, GET_ORGANIZATION,
+        LEAVE_ORGANIZATION, LIST_ORGANIZATIONS, LIST_ORGANIZATION_MEMBERS, REMOVE_ORGANIZATION_MEMBER, UPDATE_ORGANIZATION,
+        UPDATE_ORGANIZATION_MEMBER)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -57,17 +57,14 @@ class OrganizationsMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_ORGANIZATION.build_payload(name=name, slug=slug)
-        return self._caller.one(_CREATE_ORGANIZATION, self._path_params, payload)
+        return self._caller.one(_CREATE_ORGANIZATION, self._path_params, _CREATE_ORGANIZATION.build_payload(name=name, slug=slug))
 
     @overload
-    def list(self: OrganizationsMethods[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Organization]: ...
+    def list(self: OrganizationsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Organization]: ...
     @overload
     async def list(self: OrganizationsMethods[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Organization]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Organization] | Awaitable[AsyncPage[Organization]]:
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Organization] | Awaitable[AsyncPage[Organization]]:
         """List the organizations that the caller is a member of.
 
         ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
@@ -83,17 +80,14 @@ class OrganizationsMethods(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_ORGANIZATIONS, self._path_params, payload)
+        return self._caller.list(_LIST_ORGANIZATIONS, self._path_params, _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: OrganizationsMethods[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Organization]: ...
+    def iterate(self: OrganizationsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Organization]: ...
     @overload
     def iterate(self: OrganizationsMethods[Async], *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Organization]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Organization] | AsyncIterator[Organization]:
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Organization] | AsyncIterator[Organization]:
         """Iterate over all rows: list the organizations that the caller is a member of.
 
         ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
@@ -109,8 +103,7 @@ class OrganizationsMethods(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_ORGANIZATIONS, self._path_params, payload)
+        return self._caller.iterate(_LIST_ORGANIZATIONS, self._path_params, _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def get(self: OrganizationsMethods[Sync], organization: IdLike, /) -> Organization: ...
@@ -226,11 +219,9 @@ class OrganizationHandleMethods(SlugHandle[C]):
         return self._caller.one(_GET_ORGANIZATION, self._path_params)
 
     @overload
-    def update(self: OrganizationHandleMethods[Sync], *, name: str | Unset = UNSET,
-            slug: str | Unset = UNSET) -> Organization: ...
+    def update(self: OrganizationHandleMethods[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
     @overload
-    async def update(self: OrganizationHandleMethods[Async], *, name: str | Unset = UNSET,
-            slug: str | Unset = UNSET) -> Organization: ...
+    async def update(self: OrganizationHandleMethods[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
     def update(self, *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization | Awaitable[Organization]:
         """Update an organization's name or slug.
 
@@ -249,8 +240,7 @@ class OrganizationHandleMethods(SlugHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_ORGANIZATION.build_payload(name=name, slug=slug)
-        return self._caller.one(_UPDATE_ORGANIZATION, self._path_params, payload)
+        return self._caller.one(_UPDATE_ORGANIZATION, self._path_params, _UPDATE_ORGANIZATION.build_payload(name=name, slug=slug))
 
     @overload
     def delete(self: OrganizationHandleMethods[Sync]) -> Ok: ...
@@ -292,8 +282,7 @@ class OrganizationMembers(ListHandle[C]):
     """The members of an organization. ``update`` and ``remove`` take a user's id, or a member."""
 
     @overload
-    def list(self: OrganizationMembers[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[OrganizationMember]: ...
+    def list(self: OrganizationMembers[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[OrganizationMember]: ...
     @overload
     async def list(self: OrganizationMembers[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[OrganizationMember]: ...
@@ -367,8 +356,7 @@ class OrganizationMembers(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _ADD_ORGANIZATION_MEMBER.build_payload(email=email, role=role)
-        return self._caller.one(_ADD_ORGANIZATION_MEMBER, self._path_params, payload)
+        return self._caller.one(_ADD_ORGANIZATION_MEMBER, self._path_params, _ADD_ORGANIZATION_MEMBER.build_payload(email=email, role=role))
 
     @overload
     def update(self: OrganizationMembers[Sync], user: IdLike, /, *,

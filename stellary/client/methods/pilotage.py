@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, Resource
 from stellary.contract.active_docs import CREATE_DOC, DELETE_DOC, LIST_DOCS, UPDATE_DOC
-from stellary.contract.pilotage import (CREATE_DECISION, CREATE_MISSION, CREATE_PRIORITY, CREATE_TODO, DELETE_MISSION,
-        DELETE_PRIORITY, DELETE_TODO, LIST_DECISIONS, LIST_MISSIONS, LIST_PRIORITIES, LIST_TODOS, UPDATE_MISSION,
-        UPDATE_PRIORITY, UPDATE_TODO)
+from stellary.contract.pilotage import (CREATE_DECISION, CREATE_MISSION, CREATE_PRIORITY, CREATE_TODO, DELETE_MISSION, DELETE_PRIORITY,
+        DELETE_TODO, LIST_DECISIONS, LIST_MISSIONS, LIST_PRIORITIES, LIST_TODOS, UPDATE_MISSION, UPDATE_PRIORITY, UPDATE_TODO)
 from stellary.contract.pilotage_state import GET_STATE
 from stellary.contract.proposed_actions import APPLY_ACTION, GET_ACTION, LIST_ACTIONS, PROPOSE_ACTION, REVIEW_ACTION
 from stellary.contract.unset import UNSET
@@ -108,18 +107,16 @@ class Pilotage(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_MISSION.build_payload(objective=objective, module=module)
-        return self._caller.one(_CREATE_MISSION, self._path_params, payload)
+        return self._caller.one(_CREATE_MISSION, self._path_params, _CREATE_MISSION.build_payload(objective=objective, module=module))
 
     @overload
     def list_missions(self: Pilotage[Sync], *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
             limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Mission]: ...
     @overload
-    async def list_missions(self: Pilotage[Async], *,
-            status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Mission]: ...
-    def list_missions(self, *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Mission] | Awaitable[AsyncPage[Mission]]:
+    async def list_missions(self: Pilotage[Async], *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Mission]: ...
+    def list_missions(self, *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[Mission] | Awaitable[AsyncPage[Mission]]:
         """List the missions of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -137,19 +134,16 @@ class Pilotage(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_MISSIONS.build_payload(status=status, limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_MISSIONS, self._path_params, payload)
+        return self._caller.list(_LIST_MISSIONS, self._path_params, _LIST_MISSIONS.build_payload(status=status, limit=limit, cursor=cursor))
 
     @overload
-    def iterate_missions(self: Pilotage[Sync], *,
-            status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Mission]: ...
+    def iterate_missions(self: Pilotage[Sync], *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Mission]: ...
     @overload
-    def iterate_missions(self: Pilotage[Async], *,
-            status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Mission]: ...
-    def iterate_missions(self, *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Mission] | AsyncIterator[Mission]:
+    def iterate_missions(self: Pilotage[Async], *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Mission]: ...
+    def iterate_missions(self, *, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Mission] | AsyncIterator[Mission]:
         """Iterate over all rows: list the missions of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -171,8 +165,8 @@ class Pilotage(Resource[C]):
         return self._caller.iterate(_LIST_MISSIONS, self._path_params, payload)
 
     @overload
-    def update_mission(self: Pilotage[Sync], mission: IdLike, /, *, objective: str | Unset = UNSET,
-            module: str | Unset | None = UNSET, status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
+    def update_mission(self: Pilotage[Sync], mission: IdLike, /, *, objective: str | Unset = UNSET, module: str | Unset | None = UNSET,
+            status: Literal["to_launch", "in_progress", "blocked", "done"] | Unset = UNSET,
             blocked_reason: str | Unset | None = UNSET) -> Mission: ...
     @overload
     async def update_mission(self: Pilotage[Async], mission: IdLike, /, *, objective: str | Unset = UNSET,
@@ -227,8 +221,7 @@ class Pilotage(Resource[C]):
     def create_priority(self: Pilotage[Sync], *, label: str, module: str | Unset | None = UNSET) -> PilotagePriority: ...
     @overload
     async def create_priority(self: Pilotage[Async], *, label: str, module: str | Unset | None = UNSET) -> PilotagePriority: ...
-    def create_priority(self, *, label: str,
-            module: str | Unset | None = UNSET) -> PilotagePriority | Awaitable[PilotagePriority]:
+    def create_priority(self, *, label: str, module: str | Unset | None = UNSET) -> PilotagePriority | Awaitable[PilotagePriority]:
         """Create a priority.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
@@ -252,8 +245,8 @@ class Pilotage(Resource[C]):
     def list_priorities(self: Pilotage[Sync], *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[PilotagePriority]: ...
     @overload
-    async def list_priorities(self: Pilotage[Async], *, status: Literal["active", "done"] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[PilotagePriority]: ...
+    async def list_priorities(self: Pilotage[Async], *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> AsyncPage[PilotagePriority]: ...
     def list_priorities(self, *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[PilotagePriority] | Awaitable[AsyncPage[PilotagePriority]]:
         """List the priorities of a workspace, including completed ones.
@@ -280,8 +273,8 @@ class Pilotage(Resource[C]):
     def iterate_priorities(self: Pilotage[Sync], *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[PilotagePriority]: ...
     @overload
-    def iterate_priorities(self: Pilotage[Async], *, status: Literal["active", "done"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[PilotagePriority]: ...
+    def iterate_priorities(self: Pilotage[Async], *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> AsyncIterator[PilotagePriority]: ...
     def iterate_priorities(self, *, status: Literal["active", "done"] | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[PilotagePriority] | AsyncIterator[PilotagePriority]:
         """Iterate over all rows: list the priorities of a workspace, including completed ones.
@@ -305,11 +298,11 @@ class Pilotage(Resource[C]):
         return self._caller.iterate(_LIST_PRIORITIES, self._path_params, payload)
 
     @overload
-    def update_priority(self: Pilotage[Sync], priority: IdLike, /, *, label: str | Unset = UNSET,
-            module: str | Unset | None = UNSET, status: Literal["active", "done"] | Unset = UNSET) -> PilotagePriority: ...
+    def update_priority(self: Pilotage[Sync], priority: IdLike, /, *, label: str | Unset = UNSET, module: str | Unset | None = UNSET,
+            status: Literal["active", "done"] | Unset = UNSET) -> PilotagePriority: ...
     @overload
-    async def update_priority(self: Pilotage[Async], priority: IdLike, /, *, label: str | Unset = UNSET,
-            module: str | Unset | None = UNSET, status: Literal["active", "done"] | Unset = UNSET) -> PilotagePriority: ...
+    async def update_priority(self: Pilotage[Async], priority: IdLike, /, *, label: str | Unset = UNSET, module: str | Unset | None = UNSET,
+            status: Literal["active", "done"] | Unset = UNSET) -> PilotagePriority: ...
     def update_priority(self, priority: IdLike, /, *, label: str | Unset = UNSET, module: str | Unset | None = UNSET,
             status: Literal["active", "done"] | Unset = UNSET) -> PilotagePriority | Awaitable[PilotagePriority]:
         """Update a priority or mark it as done.
@@ -388,8 +381,8 @@ class Pilotage(Resource[C]):
     @overload
     async def list_todos(self: Pilotage[Async], *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
             limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Todo]: ...
-    def list_todos(self, *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
-            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Todo] | Awaitable[AsyncPage[Todo]]:
+    def list_todos(self, *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[Todo] | Awaitable[AsyncPage[Todo]]:
         """List the todos of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -407,8 +400,7 @@ class Pilotage(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_TODOS.build_payload(status=status, limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_TODOS, self._path_params, payload)
+        return self._caller.list(_LIST_TODOS, self._path_params, _LIST_TODOS.build_payload(status=status, limit=limit, cursor=cursor))
 
     @overload
     def iterate_todos(self: Pilotage[Sync], *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
@@ -416,8 +408,8 @@ class Pilotage(Resource[C]):
     @overload
     def iterate_todos(self: Pilotage[Async], *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
             limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Todo]: ...
-    def iterate_todos(self, *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Todo] | AsyncIterator[Todo]:
+    def iterate_todos(self, *, status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Todo] | AsyncIterator[Todo]:
         """Iterate over all rows: list the todos of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -435,16 +427,15 @@ class Pilotage(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_TODOS.build_payload(status=status, limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_TODOS, self._path_params, payload)
+        return self._caller.iterate(_LIST_TODOS, self._path_params, _LIST_TODOS.build_payload(status=status, limit=limit, cursor=cursor))
 
     @overload
-    def update_todo(self: Pilotage[Sync], todo: IdLike, /, *, label: str | Unset = UNSET,
-            mission_id: IdLike | Unset | None = UNSET, priority_id: IdLike | Unset | None = UNSET,
+    def update_todo(self: Pilotage[Sync], todo: IdLike, /, *, label: str | Unset = UNSET, mission_id: IdLike | Unset | None = UNSET,
+            priority_id: IdLike | Unset | None = UNSET,
             status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET) -> Todo: ...
     @overload
-    async def update_todo(self: Pilotage[Async], todo: IdLike, /, *, label: str | Unset = UNSET,
-            mission_id: IdLike | Unset | None = UNSET, priority_id: IdLike | Unset | None = UNSET,
+    async def update_todo(self: Pilotage[Async], todo: IdLike, /, *, label: str | Unset = UNSET, mission_id: IdLike | Unset | None = UNSET,
+            priority_id: IdLike | Unset | None = UNSET,
             status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET) -> Todo: ...
     def update_todo(self, todo: IdLike, /, *, label: str | Unset = UNSET, mission_id: IdLike | Unset | None = UNSET,
             priority_id: IdLike | Unset | None = UNSET,
@@ -518,10 +509,8 @@ class Pilotage(Resource[C]):
     @overload
     def list_decisions(self: Pilotage[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Decision]: ...
     @overload
-    async def list_decisions(self: Pilotage[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Decision]: ...
-    def list_decisions(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Decision] | Awaitable[AsyncPage[Decision]]:
+    async def list_decisions(self: Pilotage[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Decision]: ...
+    def list_decisions(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Decision] | Awaitable[AsyncPage[Decision]]:
         """List the decisions of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -541,13 +530,10 @@ class Pilotage(Resource[C]):
         return self._caller.list(_LIST_DECISIONS, self._path_params, _LIST_DECISIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate_decisions(self: Pilotage[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Decision]: ...
+    def iterate_decisions(self: Pilotage[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Decision]: ...
     @overload
-    def iterate_decisions(self: Pilotage[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Decision]: ...
-    def iterate_decisions(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Decision] | AsyncIterator[Decision]:
+    def iterate_decisions(self: Pilotage[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Decision]: ...
+    def iterate_decisions(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Decision] | AsyncIterator[Decision]:
         """Iterate over all rows: list the decisions of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -564,8 +550,7 @@ class Pilotage(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_DECISIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_DECISIONS, self._path_params, payload)
+        return self._caller.iterate(_LIST_DECISIONS, self._path_params, _LIST_DECISIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def create_doc(self: Pilotage[Sync], *, title: str, owner: str | Unset | None = UNSET,
@@ -599,10 +584,8 @@ class Pilotage(Resource[C]):
     @overload
     def list_docs(self: Pilotage[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ActiveDoc]: ...
     @overload
-    async def list_docs(self: Pilotage[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ActiveDoc]: ...
-    def list_docs(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[ActiveDoc] | Awaitable[AsyncPage[ActiveDoc]]:
+    async def list_docs(self: Pilotage[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ActiveDoc]: ...
+    def list_docs(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ActiveDoc] | Awaitable[AsyncPage[ActiveDoc]]:
         """List the active documents of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -624,10 +607,8 @@ class Pilotage(Resource[C]):
     @overload
     def iterate_docs(self: Pilotage[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ActiveDoc]: ...
     @overload
-    def iterate_docs(self: Pilotage[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ActiveDoc]: ...
-    def iterate_docs(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ActiveDoc] | AsyncIterator[ActiveDoc]:
+    def iterate_docs(self: Pilotage[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ActiveDoc]: ...
+    def iterate_docs(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ActiveDoc] | AsyncIterator[ActiveDoc]:
         """Iterate over all rows: list the active documents of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
@@ -647,12 +628,10 @@ class Pilotage(Resource[C]):
         return self._caller.iterate(_LIST_DOCS, self._path_params, _LIST_DOCS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def update_doc(self: Pilotage[Sync], active_doc: IdLike, /, *, title: str | Unset = UNSET,
-            owner: str | Unset | None = UNSET,
+    def update_doc(self: Pilotage[Sync], active_doc: IdLike, /, *, title: str | Unset = UNSET, owner: str | Unset | None = UNSET,
             source_type: Literal["product", "tech", "sprint", "ops"] | Unset | None = UNSET) -> ActiveDoc: ...
     @overload
-    async def update_doc(self: Pilotage[Async], active_doc: IdLike, /, *, title: str | Unset = UNSET,
-            owner: str | Unset | None = UNSET,
+    async def update_doc(self: Pilotage[Async], active_doc: IdLike, /, *, title: str | Unset = UNSET, owner: str | Unset | None = UNSET,
             source_type: Literal["product", "tech", "sprint", "ops"] | Unset | None = UNSET) -> ActiveDoc: ...
     def update_doc(self, active_doc: IdLike, /, *, title: str | Unset = UNSET, owner: str | Unset | None = UNSET,
             source_type: Literal["product", "tech", "sprint", "ops"] | Unset | None = UNSET) -> ActiveDoc | Awaitable[ActiveDoc]:
@@ -730,11 +709,9 @@ class Pilotage(Resource[C]):
     def list_actions(self: Pilotage[Sync], *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
             limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProposedAction]: ...
     @overload
-    async def list_actions(self: Pilotage[Async], *,
-            status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ProposedAction]: ...
-    def list_actions(self, *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
-            limit: int | Unset = UNSET,
+    async def list_actions(self: Pilotage[Async], *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ProposedAction]: ...
+    def list_actions(self, *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[ProposedAction] | Awaitable[AsyncPage[ProposedAction]]:
         """List proposed actions, optionally filtered by status.
 
@@ -753,19 +730,16 @@ class Pilotage(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_ACTIONS.build_payload(status=status, limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_ACTIONS, self._path_params, payload)
+        return self._caller.list(_LIST_ACTIONS, self._path_params, _LIST_ACTIONS.build_payload(status=status, limit=limit, cursor=cursor))
 
     @overload
-    def iterate_actions(self: Pilotage[Sync], *,
-            status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ProposedAction]: ...
+    def iterate_actions(self: Pilotage[Sync], *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProposedAction]: ...
     @overload
-    def iterate_actions(self: Pilotage[Async], *,
-            status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ProposedAction]: ...
-    def iterate_actions(self, *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
-            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProposedAction] | AsyncIterator[ProposedAction]:
+    def iterate_actions(self: Pilotage[Async], *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ProposedAction]: ...
+    def iterate_actions(self, *, status: Literal["suggested", "approved", "rejected", "applied"] | Unset = UNSET, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[ProposedAction] | AsyncIterator[ProposedAction]:
         """Iterate over all rows: list proposed actions, optionally filtered by status.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.

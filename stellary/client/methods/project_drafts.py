@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.unset import UNSET
-from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EDIT_ROADMAP, EXECUTE_PROJECT_DRAFT,
-        GENERATE_ROADMAP, GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
+from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EDIT_ROADMAP, EXECUTE_PROJECT_DRAFT, GENERATE_ROADMAP,
+        GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
@@ -72,10 +72,8 @@ class ProjectDrafts(ListHandle[C]):
     @overload
     def list(self: ProjectDrafts[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[DraftSummary]: ...
     @overload
-    async def list(self: ProjectDrafts[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[DraftSummary]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[DraftSummary] | Awaitable[AsyncPage[DraftSummary]]:
+    async def list(self: ProjectDrafts[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[DraftSummary]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[DraftSummary] | Awaitable[AsyncPage[DraftSummary]]:
         """List the drafts of a workspace, newest first, without their texts.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
@@ -92,17 +90,13 @@ class ProjectDrafts(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_PROJECT_DRAFTS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_PROJECT_DRAFTS, self._path_params, payload)
+        return self._caller.list(_LIST_PROJECT_DRAFTS, self._path_params, _LIST_PROJECT_DRAFTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: ProjectDrafts[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[DraftSummary]: ...
+    def iterate(self: ProjectDrafts[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[DraftSummary]: ...
     @overload
-    def iterate(self: ProjectDrafts[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[DraftSummary]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[DraftSummary] | AsyncIterator[DraftSummary]:
+    def iterate(self: ProjectDrafts[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[DraftSummary]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[DraftSummary] | AsyncIterator[DraftSummary]:
         """Iterate over all rows: list the drafts of a workspace, newest first, without their texts.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
@@ -119,8 +113,7 @@ class ProjectDrafts(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_PROJECT_DRAFTS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_PROJECT_DRAFTS, self._path_params, payload)
+        return self._caller.iterate(_LIST_PROJECT_DRAFTS, self._path_params, _LIST_PROJECT_DRAFTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def get(self: ProjectDrafts[Sync], draft: IdLike, /) -> ProjectDraft: ...
@@ -165,8 +158,7 @@ class ProjectDrafts(ListHandle[C]):
     @overload
     def refine(self: ProjectDrafts[Sync], draft: IdLike, /, *, answers: dict[str, Any] | Unset = UNSET) -> ProjectDraft: ...
     @overload
-    async def refine(self: ProjectDrafts[Async], draft: IdLike, /, *,
-            answers: dict[str, Any] | Unset = UNSET) -> ProjectDraft: ...
+    async def refine(self: ProjectDrafts[Async], draft: IdLike, /, *, answers: dict[str, Any] | Unset = UNSET) -> ProjectDraft: ...
     def refine(self, draft: IdLike, /, *, answers: dict[str, Any] | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
@@ -191,8 +183,7 @@ class ProjectDrafts(ListHandle[C]):
     @overload
     def generate_roadmap(self: ProjectDrafts[Sync], draft: IdLike, /, *, feedback: str | Unset = UNSET) -> ProjectDraft: ...
     @overload
-    async def generate_roadmap(self: ProjectDrafts[Async], draft: IdLike, /, *,
-            feedback: str | Unset = UNSET) -> ProjectDraft: ...
+    async def generate_roadmap(self: ProjectDrafts[Async], draft: IdLike, /, *, feedback: str | Unset = UNSET) -> ProjectDraft: ...
     def generate_roadmap(self, draft: IdLike, /, *, feedback: str | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Generate the roadmap, or generate it again, which replaces its edits. `undo` brings them back.
 
@@ -211,17 +202,14 @@ class ProjectDrafts(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _GENERATE_ROADMAP.build_payload(feedback=feedback)
-        return self._caller.one(_GENERATE_ROADMAP, self._extend_path(draft_id=draft), payload)
+        return self._caller.one(_GENERATE_ROADMAP, self._extend_path(draft_id=draft), _GENERATE_ROADMAP.build_payload(feedback=feedback))
 
     @overload
-    def edit_roadmap(self: ProjectDrafts[Sync], draft: IdLike, /, *,
-            operations: builtins.list[RoadmapOperation]) -> ProjectDraft: ...
+    def edit_roadmap(self: ProjectDrafts[Sync], draft: IdLike, /, *, operations: builtins.list[RoadmapOperation]) -> ProjectDraft: ...
     @overload
     async def edit_roadmap(self: ProjectDrafts[Async], draft: IdLike, /, *,
             operations: builtins.list[RoadmapOperation]) -> ProjectDraft: ...
-    def edit_roadmap(self, draft: IdLike, /, *,
-            operations: builtins.list[RoadmapOperation]) -> ProjectDraft | Awaitable[ProjectDraft]:
+    def edit_roadmap(self, draft: IdLike, /, *, operations: builtins.list[RoadmapOperation]) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Change phases, deliverables and checklist items of the roadmap by their ids. Honors `If-Match`.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
@@ -239,17 +227,14 @@ class ProjectDrafts(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _EDIT_ROADMAP.build_payload(operations=operations)
-        return self._caller.one(_EDIT_ROADMAP, self._extend_path(draft_id=draft), payload)
+        return self._caller.one(_EDIT_ROADMAP, self._extend_path(draft_id=draft), _EDIT_ROADMAP.build_payload(operations=operations))
 
     @overload
-    def execute(self: ProjectDrafts[Sync], draft: IdLike, /, *, name: str | Unset = UNSET,
-            start_date: date | Unset = UNSET) -> Project: ...
+    def execute(self: ProjectDrafts[Sync], draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
     @overload
     async def execute(self: ProjectDrafts[Async], draft: IdLike, /, *, name: str | Unset = UNSET,
             start_date: date | Unset = UNSET) -> Project: ...
-    def execute(self, draft: IdLike, /, *, name: str | Unset = UNSET,
-            start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
+    def execute(self, draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
         """Create the project, once: phases become columns, deliverables become cards.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
@@ -384,8 +369,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     @overload
     def execute(self: ProjectDraftHandle[Sync], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
     @overload
-    async def execute(self: ProjectDraftHandle[Async], *, name: str | Unset = UNSET,
-            start_date: date | Unset = UNSET) -> Project: ...
+    async def execute(self: ProjectDraftHandle[Async], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
     def execute(self, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
         """Create the project, once: phases become columns, deliverables become cards.
 

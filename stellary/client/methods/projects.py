@@ -11,8 +11,8 @@ from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import IMPORT_PROJECT
-from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, GET_BOARD, GET_PROJECT,
-        LIST_PROJECTS, LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT, UPDATE_PROJECT_MEMBER)
+from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, GET_BOARD, GET_PROJECT, LIST_PROJECTS,
+        LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT, UPDATE_PROJECT_MEMBER)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from stellary.contract.endpoint import Ok
     from stellary.contract.portfolio import PortfolioProject
     from stellary.contract.project_exports import ProjectFile
-    from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField,
-            ImportedDocument, ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
+    from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField, ImportedDocument,
+            ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
     from stellary.contract.projects import Board, Project, ProjectMember, ProjectTemplate
     from stellary.contract.unset import Unset
 
@@ -56,8 +56,8 @@ class ProjectsMethods(ListHandle[C]):
             member_role: Literal["viewer", "commenter", "editor"] = "editor",
             visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
     @overload
-    async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET,
-            key: str | Unset = UNSET, template_id: Literal["simple", "development", "agency"] = "simple",
+    async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
+            template_id: Literal["simple", "development", "agency"] = "simple",
             member_role: Literal["viewer", "commenter", "editor"] = "editor",
             visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
     def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
@@ -85,8 +85,8 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id,
-                member_role=member_role, visibility=visibility)
+        payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id, member_role=member_role,
+                visibility=visibility)
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -146,8 +146,7 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_PROJECTS, self._path_params, payload)
 
     @overload
-    def templates(self: ProjectsMethods[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[ProjectTemplate]: ...
+    def templates(self: ProjectsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectTemplate]: ...
     @overload
     async def templates(self: ProjectsMethods[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[ProjectTemplate]: ...
@@ -221,9 +220,8 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_GET_PROJECT, self._extend_path(project_id=project))
 
     @overload
-    def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+    def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
             visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectsMethods[Async], project: IdLike, /, *, name: str | Unset = UNSET,
@@ -322,26 +320,22 @@ class ProjectsMethods(ListHandle[C]):
     @overload
     def import_(self: ProjectsMethods[Sync], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
             scopes: builtins.list[ImportedScope] | Unset = UNSET, labels: builtins.list[ImportedLabel] | Unset = UNSET,
-            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET,
-            members: builtins.list[ImportedMember] | Unset = UNSET, documents: builtins.list[ImportedDocument] | Unset = UNSET,
-            automations: builtins.list[ImportedAutomation] | Unset = UNSET, exported_at: date | Unset = UNSET,
-            columns: builtins.list[ImportedColumn] | Unset = UNSET,
+            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET, members: builtins.list[ImportedMember] | Unset = UNSET,
+            documents: builtins.list[ImportedDocument] | Unset = UNSET, automations: builtins.list[ImportedAutomation] | Unset = UNSET,
+            exported_at: date | Unset = UNSET, columns: builtins.list[ImportedColumn] | Unset = UNSET,
             cards: builtins.list[ImportedCard] | Unset = UNSET) -> ProjectImport: ...
     @overload
-    async def import_(self: ProjectsMethods[Async], *, project: ImportedProject,
-            format: Literal["stellary.project/1"] | Unset = UNSET, scopes: builtins.list[ImportedScope] | Unset = UNSET,
-            labels: builtins.list[ImportedLabel] | Unset = UNSET,
-            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET,
-            members: builtins.list[ImportedMember] | Unset = UNSET, documents: builtins.list[ImportedDocument] | Unset = UNSET,
-            automations: builtins.list[ImportedAutomation] | Unset = UNSET, exported_at: date | Unset = UNSET,
-            columns: builtins.list[ImportedColumn] | Unset = UNSET,
+    async def import_(self: ProjectsMethods[Async], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
+            scopes: builtins.list[ImportedScope] | Unset = UNSET, labels: builtins.list[ImportedLabel] | Unset = UNSET,
+            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET, members: builtins.list[ImportedMember] | Unset = UNSET,
+            documents: builtins.list[ImportedDocument] | Unset = UNSET, automations: builtins.list[ImportedAutomation] | Unset = UNSET,
+            exported_at: date | Unset = UNSET, columns: builtins.list[ImportedColumn] | Unset = UNSET,
             cards: builtins.list[ImportedCard] | Unset = UNSET) -> ProjectImport: ...
     def import_(self, *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
             scopes: builtins.list[ImportedScope] | Unset = UNSET, labels: builtins.list[ImportedLabel] | Unset = UNSET,
-            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET,
-            members: builtins.list[ImportedMember] | Unset = UNSET, documents: builtins.list[ImportedDocument] | Unset = UNSET,
-            automations: builtins.list[ImportedAutomation] | Unset = UNSET, exported_at: date | Unset = UNSET,
-            columns: builtins.list[ImportedColumn] | Unset = UNSET,
+            custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET, members: builtins.list[ImportedMember] | Unset = UNSET,
+            documents: builtins.list[ImportedDocument] | Unset = UNSET, automations: builtins.list[ImportedAutomation] | Unset = UNSET,
+            exported_at: date | Unset = UNSET, columns: builtins.list[ImportedColumn] | Unset = UNSET,
             cards: builtins.list[ImportedCard] | Unset = UNSET) -> ProjectImport | Awaitable[ProjectImport]:
         """Import a project from a JSON file, as projects.export writes it or shorter: all of it or nothing.
 
@@ -370,9 +364,8 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _IMPORT_PROJECT.build_payload(project=project, format=format, scopes=scopes, labels=labels,
-                custom_fields=custom_fields, members=members, documents=documents, automations=automations, exported_at=exported_at,
-                columns=columns, cards=cards)
+        payload = _IMPORT_PROJECT.build_payload(project=project, format=format, scopes=scopes, labels=labels, custom_fields=custom_fields,
+                members=members, documents=documents, automations=automations, exported_at=exported_at, columns=columns, cards=cards)
         return self._caller.one(_IMPORT_PROJECT, self._path_params, payload)
 
 
@@ -513,10 +506,8 @@ class ProjectMembers(ListHandle[C]):
     @overload
     def list(self: ProjectMembers[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectMember]: ...
     @overload
-    async def list(self: ProjectMembers[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[ProjectMember]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[ProjectMember] | Awaitable[AsyncPage[ProjectMember]]:
+    async def list(self: ProjectMembers[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ProjectMember]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectMember] | Awaitable[AsyncPage[ProjectMember]]:
         """List the members of a project.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -533,17 +524,13 @@ class ProjectMembers(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_PROJECT_MEMBERS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_PROJECT_MEMBERS, self._path_params, payload)
+        return self._caller.list(_LIST_PROJECT_MEMBERS, self._path_params, _LIST_PROJECT_MEMBERS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: ProjectMembers[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ProjectMember]: ...
+    def iterate(self: ProjectMembers[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProjectMember]: ...
     @overload
-    def iterate(self: ProjectMembers[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[ProjectMember]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[ProjectMember] | AsyncIterator[ProjectMember]:
+    def iterate(self: ProjectMembers[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ProjectMember]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProjectMember] | AsyncIterator[ProjectMember]:
         """Iterate over all rows: list the members of a project.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -588,8 +575,7 @@ class ProjectMembers(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _ADD_PROJECT_MEMBER.build_payload(email=email, role=role)
-        return self._caller.one(_ADD_PROJECT_MEMBER, self._path_params, payload)
+        return self._caller.one(_ADD_PROJECT_MEMBER, self._path_params, _ADD_PROJECT_MEMBER.build_payload(email=email, role=role))
 
     @overload
     def update(self: ProjectMembers[Sync], user: IdLike, /, *,
@@ -616,8 +602,7 @@ class ProjectMembers(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_PROJECT_MEMBER.build_payload(role=role)
-        return self._caller.one(_UPDATE_PROJECT_MEMBER, self._extend_path(user_id=user), payload)
+        return self._caller.one(_UPDATE_PROJECT_MEMBER, self._extend_path(user_id=user), _UPDATE_PROJECT_MEMBER.build_payload(role=role))
 
     @overload
     def remove(self: ProjectMembers[Sync], user: IdLike, /) -> Ok: ...

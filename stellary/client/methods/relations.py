@@ -57,10 +57,8 @@ class Relations(ListHandle[C]):
     @overload
     def list(self: Relations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Relation]: ...
     @overload
-    async def list(self: Relations[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Relation]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Relation] | Awaitable[AsyncPage[Relation]]:
+    async def list(self: Relations[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Relation]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Relation] | Awaitable[AsyncPage[Relation]]:
         """List the relations of a card, as seen from it.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -82,8 +80,7 @@ class Relations(ListHandle[C]):
     @overload
     def iterate(self: Relations[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Relation]: ...
     @overload
-    def iterate(self: Relations[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Relation]: ...
+    def iterate(self: Relations[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Relation]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Relation] | AsyncIterator[Relation]:
         """Iterate over all rows: list the relations of a card, as seen from it.
 
@@ -101,8 +98,7 @@ class Relations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_RELATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_RELATIONS, self._path_params, payload)
+        return self._caller.iterate(_LIST_RELATIONS, self._path_params, _LIST_RELATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def delete(self: Relations[Sync], relation: IdLike, /) -> Ok: ...

@@ -57,15 +57,12 @@ class AnyScopes(Resource[C]):
 
     @overload
     def update(self: AnyScopes[Sync], scope: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET) -> Scope: ...
+            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope: ...
     @overload
-    async def update(self: AnyScopes[Async], scope: IdLike, /, *, name: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, order: int | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET) -> Scope: ...
-    def update(self, scope: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET) -> Scope | Awaitable[Scope]:
+    async def update(self: AnyScopes[Async], scope: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope: ...
+    def update(self, scope: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, order: int | Unset = UNSET,
+            start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope | Awaitable[Scope]:
         """Update a scope's name, description, dates or position.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -87,8 +84,7 @@ class AnyScopes(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date,
-                due_date=due_date)
+        payload = _UPDATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date, due_date=due_date)
         return self._caller.one(_UPDATE_SCOPE, self._extend_path(scope_id=scope), payload)
 
     @overload
@@ -113,8 +109,7 @@ class AnyScopes(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _DELETE_SCOPE.build_payload(move_cards_to=move_cards_to)
-        return self._caller.one(_DELETE_SCOPE, self._extend_path(scope_id=scope), payload)
+        return self._caller.one(_DELETE_SCOPE, self._extend_path(scope_id=scope), _DELETE_SCOPE.build_payload(move_cards_to=move_cards_to))
 
     @overload
     def views(self: AnyScopes[Sync], scope: IdLike, /, *,
@@ -152,8 +147,7 @@ class AnyScopes(Resource[C]):
             active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews: ...
-    def set_view(self, scope: IdLike, /, *,
-            active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
+    def set_view(self, scope: IdLike, /, *, active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews | Awaitable[ScopeViews]:
         """Switch the active view of a scope, or update the settings of a view.
@@ -220,8 +214,8 @@ class Scopes(AnyScopes[C], ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date,
-                due_date=due_date, columns=columns)
+        payload = _CREATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date, due_date=due_date,
+                columns=columns)
         return self._caller.one(_CREATE_SCOPE, self._path_params, payload)
 
     @overload
@@ -293,13 +287,11 @@ class ScopeHandle(ItemHandle[C]):
         return self._caller.one(_GET_SCOPE, self._path_params)
 
     @overload
-    def update(self: ScopeHandle[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET) -> Scope: ...
+    def update(self: ScopeHandle[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, order: int | Unset = UNSET,
+            start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope: ...
     @overload
     async def update(self: ScopeHandle[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
-            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET) -> Scope: ...
+            order: int | Unset = UNSET, start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope: ...
     def update(self, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, order: int | Unset = UNSET,
             start_date: date | Unset | None = UNSET, due_date: date | Unset | None = UNSET) -> Scope | Awaitable[Scope]:
         """Update a scope's name, description, dates or position.
@@ -322,8 +314,7 @@ class ScopeHandle(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date,
-                due_date=due_date)
+        payload = _UPDATE_SCOPE.build_payload(name=name, description=description, order=order, start_date=start_date, due_date=due_date)
         return self._caller.one(_UPDATE_SCOPE, self._path_params, payload)
 
     @overload
@@ -375,13 +366,11 @@ class ScopeHandle(ItemHandle[C]):
         return self._caller.one(_GET_VIEWS, self._path_params, _GET_VIEWS.build_payload(type=type))
 
     @overload
-    def set_view(self: ScopeHandle[Sync], *,
-            active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
+    def set_view(self: ScopeHandle[Sync], *, active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews: ...
     @overload
-    async def set_view(self: ScopeHandle[Async], *,
-            active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
+    async def set_view(self: ScopeHandle[Async], *, active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
             settings: dict[str, Any] | Unset = UNSET) -> ScopeViews: ...
     def set_view(self, *, active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,

@@ -32,13 +32,11 @@ class Trash(ListHandle[C]):
     @overload
     def list(self: Trash[Sync], *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
-            project_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[TrashedItem]: ...
+            project_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[TrashedItem]: ...
     @overload
     async def list(self: Trash[Async], *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
-            project_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[TrashedItem]: ...
+            project_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[TrashedItem]: ...
     def list(self, *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
@@ -67,13 +65,11 @@ class Trash(ListHandle[C]):
     @overload
     def iterate(self: Trash[Sync], *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
-            project_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[TrashedItem]: ...
+            project_id: IdLike | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[TrashedItem]: ...
     @overload
     def iterate(self: Trash[Async], *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
-            project_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[TrashedItem]: ...
+            project_id: IdLike | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[TrashedItem]: ...
     def iterate(self, *,
             kind: Literal["card", "comment", "attachment", "document", "document_comment", "label", "custom_field", "column", "scope", "project"] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
@@ -102,10 +98,8 @@ class Trash(ListHandle[C]):
     @overload
     def restore(self: Trash[Sync], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem: ...
     @overload
-    async def restore(self: Trash[Async], trash: IdLike, /, *, name: str | Unset = UNSET,
-            key: str | Unset = UNSET) -> TrashedItem: ...
-    def restore(self, trash: IdLike, /, *, name: str | Unset = UNSET,
-            key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
+    async def restore(self: Trash[Async], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem: ...
+    def restore(self, trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
         """Restore a deleted item with all that was deleted with it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -124,8 +118,7 @@ class Trash(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _RESTORE_ITEM.build_payload(name=name, key=key)
-        return self._caller.one(_RESTORE_ITEM, self._extend_path(trash_id=trash), payload)
+        return self._caller.one(_RESTORE_ITEM, self._extend_path(trash_id=trash), _RESTORE_ITEM.build_payload(name=name, key=key))
 
     @overload
     def delete(self: Trash[Sync], trash: IdLike, /) -> Ok: ...
@@ -155,8 +148,7 @@ class ContainerTrash(ListHandle[C]):
     """
 
     @overload
-    def list(self: ContainerTrash[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[TrashedContainer]: ...
+    def list(self: ContainerTrash[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[TrashedContainer]: ...
     @overload
     async def list(self: ContainerTrash[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[TrashedContainer]: ...
@@ -177,12 +169,10 @@ class ContainerTrash(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_CONTAINERS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_CONTAINERS, self._path_params, payload)
+        return self._caller.list(_LIST_CONTAINERS, self._path_params, _LIST_CONTAINERS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: ContainerTrash[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[TrashedContainer]: ...
+    def iterate(self: ContainerTrash[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[TrashedContainer]: ...
     @overload
     def iterate(self: ContainerTrash[Async], *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[TrashedContainer]: ...
@@ -203,8 +193,7 @@ class ContainerTrash(ListHandle[C]):
             Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
         """
-        payload = _LIST_CONTAINERS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_CONTAINERS, self._path_params, payload)
+        return self._caller.iterate(_LIST_CONTAINERS, self._path_params, _LIST_CONTAINERS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def restore(self: ContainerTrash[Sync], trash: IdLike, /, *, slug: str | Unset = UNSET) -> TrashedContainer: ...
@@ -228,8 +217,7 @@ class ContainerTrash(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _RESTORE_CONTAINER.build_payload(slug=slug)
-        return self._caller.one(_RESTORE_CONTAINER, self._extend_path(trash_id=trash), payload)
+        return self._caller.one(_RESTORE_CONTAINER, self._extend_path(trash_id=trash), _RESTORE_CONTAINER.build_payload(slug=slug))
 
     @overload
     def delete(self: ContainerTrash[Sync], trash: IdLike, /) -> Ok: ...
@@ -260,8 +248,7 @@ class ProjectTrashMethods(Resource[C]):
     @overload
     async def restore(self: ProjectTrashMethods[Async], trash: IdLike, /, *, name: str | Unset = UNSET,
             key: str | Unset = UNSET) -> TrashedItem: ...
-    def restore(self, trash: IdLike, /, *, name: str | Unset = UNSET,
-            key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
+    def restore(self, trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
         """Restore a deleted item with all that was deleted with it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -280,8 +267,7 @@ class ProjectTrashMethods(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _RESTORE_ITEM.build_payload(name=name, key=key)
-        return self._caller.one(_RESTORE_ITEM, self._extend_path(trash_id=trash), payload)
+        return self._caller.one(_RESTORE_ITEM, self._extend_path(trash_id=trash), _RESTORE_ITEM.build_payload(name=name, key=key))
 
     @overload
     def delete(self: ProjectTrashMethods[Sync], trash: IdLike, /) -> Ok: ...

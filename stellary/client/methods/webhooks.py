@@ -59,8 +59,7 @@ class Webhooks(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _CREATE_WEBHOOK.build_payload(url=url, events=events, active=active)
-        return self._caller.one(_CREATE_WEBHOOK, self._path_params, payload)
+        return self._caller.one(_CREATE_WEBHOOK, self._path_params, _CREATE_WEBHOOK.build_payload(url=url, events=events, active=active))
 
     @overload
     def list(self: Webhooks[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Webhook]: ...
@@ -161,16 +160,13 @@ class Webhooks(ListHandle[C]):
         return self._caller.one(_DELETE_WEBHOOK, self._extend_path(webhook_id=webhook))
 
     @overload
-    def deliveries(self: Webhooks[Sync], webhook: IdLike, /, *,
-            status: Literal["pending", "succeeded", "failed"] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[WebhookDelivery]: ...
+    def deliveries(self: Webhooks[Sync], webhook: IdLike, /, *, status: Literal["pending", "succeeded", "failed"] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[WebhookDelivery]: ...
     @overload
-    async def deliveries(self: Webhooks[Async], webhook: IdLike, /, *,
-            status: Literal["pending", "succeeded", "failed"] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[WebhookDelivery]: ...
+    async def deliveries(self: Webhooks[Async], webhook: IdLike, /, *, status: Literal["pending", "succeeded", "failed"] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[WebhookDelivery]: ...
     def deliveries(self, webhook: IdLike, /, *, status: Literal["pending", "succeeded", "failed"] | Unset = UNSET,
-            limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[WebhookDelivery] | Awaitable[AsyncPage[WebhookDelivery]]:
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[WebhookDelivery] | Awaitable[AsyncPage[WebhookDelivery]]:
         """List the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -228,8 +224,7 @@ class WebhookHandle(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _UPDATE_WEBHOOK.build_payload(url=url, events=events, active=active)
-        return self._caller.one(_UPDATE_WEBHOOK, self._path_params, payload)
+        return self._caller.one(_UPDATE_WEBHOOK, self._path_params, _UPDATE_WEBHOOK.build_payload(url=url, events=events, active=active))
 
     @overload
     def delete(self: WebhookHandle[Sync]) -> Ok: ...

@@ -11,9 +11,9 @@ from stellary.contract.redaction import conceal
 from stellary.contract.search import SEARCH
 from stellary.contract.unset import UNSET
 from stellary.contract.workspace_events import STREAM_EVENTS
-from stellary.contract.workspaces import (ACCEPT_INVITATION, CREATE_WORKSPACE, DELETE_WORKSPACE, GET_WORKSPACE,
-        INVITE_MEMBER, LIST_INVITATIONS, LIST_WORKSPACES, LIST_WORKSPACE_MEMBERS, REMOVE_WORKSPACE_MEMBER,
-        REVOKE_INVITATION, UPDATE_WORKSPACE, UPDATE_WORKSPACE_MEMBER)
+from stellary.contract.workspaces import (ACCEPT_INVITATION, CREATE_WORKSPACE, DELETE_WORKSPACE, GET_WORKSPACE, INVITE_MEMBER,
+        LIST_INVITATIONS, LIST_WORKSPACES, LIST_WORKSPACE_MEMBERS, REMOVE_WORKSPACE_MEMBER, REVOKE_INVITATION, UPDATE_WORKSPACE,
+        UPDATE_WORKSPACE_MEMBER)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from stellary.contract.model_usage import WorkspaceUsage
     from stellary.contract.search import Hit
     from stellary.contract.unset import Unset
-    from stellary.contract.workspaces import (AcceptedInvitation, CreatedInvitation, Invitation, UpdatedWorkspaceMember,
-            Workspace, WorkspaceMember)
+    from stellary.contract.workspaces import (AcceptedInvitation, CreatedInvitation, Invitation, UpdatedWorkspaceMember, Workspace,
+            WorkspaceMember)
 
 _ACCEPT_INVITATION = CallPlan(ACCEPT_INVITATION)
 _CREATE_WORKSPACE = CallPlan(CREATE_WORKSPACE)
@@ -78,10 +78,8 @@ class WorkspacesMethods(ListHandle[C]):
     @overload
     def list(self: WorkspacesMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Workspace]: ...
     @overload
-    async def list(self: WorkspacesMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Workspace]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Workspace] | Awaitable[AsyncPage[Workspace]]:
+    async def list(self: WorkspacesMethods[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Workspace]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Workspace] | Awaitable[AsyncPage[Workspace]]:
         """List the workspaces of an organization that the caller has access to.
 
         ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
@@ -98,17 +96,13 @@ class WorkspacesMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_WORKSPACES, self._path_params, payload)
+        return self._caller.list(_LIST_WORKSPACES, self._path_params, _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: WorkspacesMethods[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Workspace]: ...
+    def iterate(self: WorkspacesMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Workspace]: ...
     @overload
-    def iterate(self: WorkspacesMethods[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Workspace]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Workspace] | AsyncIterator[Workspace]:
+    def iterate(self: WorkspacesMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Workspace]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Workspace] | AsyncIterator[Workspace]:
         """Iterate over all rows: list the workspaces of an organization that the caller has access to.
 
         ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
@@ -125,8 +119,7 @@ class WorkspacesMethods(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_WORKSPACES, self._path_params, payload)
+        return self._caller.iterate(_LIST_WORKSPACES, self._path_params, _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def get(self: WorkspacesMethods[Sync], workspace: IdLike, /) -> Workspace: ...
@@ -153,8 +146,8 @@ class WorkspacesMethods(ListHandle[C]):
     def update(self: WorkspacesMethods[Sync], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     @overload
-    async def update(self: WorkspacesMethods[Async], workspace: IdLike, /, *, name: str | Unset = UNSET,
-            slug: str | Unset = UNSET, pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
+    async def update(self: WorkspacesMethods[Async], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+            pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     def update(self, workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace | Awaitable[Workspace]:
         """Update a workspace's name, slug or pilotage cycle.
@@ -275,8 +268,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 50,
             cursor: str | Unset = UNSET) -> AsyncPage[Hit]: ...
-    def search(self, *, q: str,
-            kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
+    def search(self, *, q: str, kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 50,
             cursor: str | Unset = UNSET) -> Page[Hit] | Awaitable[AsyncPage[Hit]]:
         """Search the cards, comments, projects and documents of a workspace, best match first.
@@ -314,8 +306,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Hit]: ...
-    def iterate_search(self, *, q: str,
-            kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
+    def iterate_search(self, *, q: str, kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> Iterator[Hit] | AsyncIterator[Hit]:
         """Iterate over all rows: search the cards, comments, projects and documents of a workspace, best match first.
@@ -346,8 +337,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
     @overload
     def events(self: WorkspaceHandleMethods[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent]: ...
     @overload
-    def events(self: WorkspaceHandleMethods[Async], *,
-            last_event_id: str | Unset = UNSET) -> AsyncEventStream[WorkspaceEvent]: ...
+    def events(self: WorkspaceHandleMethods[Async], *, last_event_id: str | Unset = UNSET) -> AsyncEventStream[WorkspaceEvent]: ...
     def events(self, *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent] | AsyncEventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
@@ -408,16 +398,14 @@ class WorkspaceHandleMethods(SlugHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         secret = conceal(secret)
-        payload = _SET_MODEL_KEY.build_payload(provider=provider, secret=secret)
-        return self._caller.one(_SET_MODEL_KEY, self._path_params, payload)
+        return self._caller.one(_SET_MODEL_KEY, self._path_params, _SET_MODEL_KEY.build_payload(provider=provider, secret=secret))
 
 
 class WorkspaceMembers(ListHandle[C]):
     """The members of a workspace. ``update`` and ``remove`` take a user's id, or a member."""
 
     @overload
-    def list(self: WorkspaceMembers[Sync], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[WorkspaceMember]: ...
+    def list(self: WorkspaceMembers[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[WorkspaceMember]: ...
     @overload
     async def list(self: WorkspaceMembers[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[WorkspaceMember]: ...
@@ -443,8 +431,7 @@ class WorkspaceMembers(ListHandle[C]):
         return self._caller.list(_LIST_WORKSPACE_MEMBERS, self._path_params, payload)
 
     @overload
-    def iterate(self: WorkspaceMembers[Sync], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[WorkspaceMember]: ...
+    def iterate(self: WorkspaceMembers[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[WorkspaceMember]: ...
     @overload
     def iterate(self: WorkspaceMembers[Async], *, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[WorkspaceMember]: ...
@@ -470,13 +457,10 @@ class WorkspaceMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_WORKSPACE_MEMBERS, self._path_params, payload)
 
     @overload
-    def invite(self: WorkspaceMembers[Sync], *, email: str,
-            role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
+    def invite(self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
     @overload
-    async def invite(self: WorkspaceMembers[Async], *, email: str,
-            role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
-    def invite(self, *, email: str,
-            role: Literal["admin", "member"] = "member") -> CreatedInvitation | Awaitable[CreatedInvitation]:
+    async def invite(self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
+    def invite(self, *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation | Awaitable[CreatedInvitation]:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -554,10 +538,8 @@ class Invitations(ListHandle[C]):
     @overload
     def list(self: Invitations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Invitation]: ...
     @overload
-    async def list(self: Invitations[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Invitation]: ...
-    def list(self, *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Invitation] | Awaitable[AsyncPage[Invitation]]:
+    async def list(self: Invitations[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Invitation]: ...
+    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Invitation] | Awaitable[AsyncPage[Invitation]]:
         """List the pending invitations of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -574,16 +556,13 @@ class Invitations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_INVITATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.list(_LIST_INVITATIONS, self._path_params, payload)
+        return self._caller.list(_LIST_INVITATIONS, self._path_params, _LIST_INVITATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def iterate(self: Invitations[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Invitation]: ...
     @overload
-    def iterate(self: Invitations[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Invitation]: ...
-    def iterate(self, *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Invitation] | AsyncIterator[Invitation]:
+    def iterate(self: Invitations[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Invitation]: ...
+    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Invitation] | AsyncIterator[Invitation]:
         """Iterate over all rows: list the pending invitations of a workspace.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
@@ -600,8 +579,7 @@ class Invitations(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_INVITATIONS.build_payload(limit=limit, cursor=cursor)
-        return self._caller.iterate(_LIST_INVITATIONS, self._path_params, payload)
+        return self._caller.iterate(_LIST_INVITATIONS, self._path_params, _LIST_INVITATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
     def revoke(self: Invitations[Sync], invitation: IdLike, /) -> Ok: ...
