@@ -14,10 +14,9 @@ down_revision = "0100"
 _NAMES = {"told_of_id": "reported_by_id", "told_at": "reported_at"}
 _INDEXES = ("uq_stellary_agent_missions_card_id_at_work", "uq_stellary_agent_missions_card_id_active")
 _RENAME_DELETED = text(
-    "UPDATE stellary_trash_rows SET data = replace(data, :before, :after) WHERE table_name = 'stellary_documents'"
+    "UPDATE stellary_trash_rows SET data = replace(replace(data, :id_before, :id_after), :time_before, :time_after)"
+    " WHERE table_name = 'stellary_documents'"
 )
-
-
 # PostgreSQL names these constraints since version 18.
 _RENAME_NOT_NULL = (
     "DO $$ BEGIN ALTER TABLE stellary_documents RENAME CONSTRAINT stellary_documents_{before}_not_null"
@@ -35,9 +34,12 @@ def downgrade() -> None:
 
 def _rename(names: dict[str, str], index_before: str, index_after: str) -> None:
     is_postgresql = op.get_context().dialect.name == "postgresql"
+    # First, since a renamed table is locked until the end.
+    keys = [f'"{name}":' for pair in names.items() for name in pair]
+    places = ("id_before", "id_after", "time_before", "time_after")
+    op.execute(_RENAME_DELETED.bindparams(**dict(zip(places, keys, strict=True))))
     for before, after in names.items():
         op.execute(f"ALTER TABLE stellary_documents RENAME COLUMN {before} TO {after}")
-        op.execute(_RENAME_DELETED.bindparams(before=f'"{before}":', after=f'"{after}":'))
         if is_postgresql:
             op.execute(_RENAME_NOT_NULL.format(before=before, after=after))
     if is_postgresql:

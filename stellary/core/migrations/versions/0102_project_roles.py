@@ -37,7 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    refuse_if_any("stellary_private_projects", "true", "delete private projects, or show them to the workspace")
+    refuse_if_any("stellary_private_projects", "true", "show private projects to the workspace, or delete them for good")
     refuse_if_any("stellary_project_members", "role <> 'manager'", "make all members managers, or remove them")
     refuse_if_any("stellary_projects", "member_role <> 'editor'", "let all members of the workspace edit")
     refuse_if_any("stellary_api_tokens", "project_ids IS NOT NULL", "revoke the tokens that are bound to projects")
