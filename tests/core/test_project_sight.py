@@ -6,8 +6,12 @@ import re
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
 from stellary.contract.port import RawRequest
+from stellary.core import NOBODY, Actor
+from tests.support.core_parts import streams
+from tests.support.tables import private_projects
 
 NAMES = ("ann", "ben", "cat", "dan")
 MARK = re.compile(rb"mark[0-9]+x")
@@ -70,8 +74,8 @@ class Office:
     def find(self, name):
         return self.boss if name == "boss" else self.people[name]
 
-    def open_stream(self, name, after="0"):
-        actor = self.find(name).actor
+    def open_stream(self, name, after="0", scopes=None):
+        actor = Actor(self.find(name).id, scopes and frozenset(scopes))
         path = f"{self.workspace.path}/events"
         response = self.world.core.port(actor).stream(
             RawRequest("GET", path, f"lastEventId={after}" if after else "", {}, b"")
@@ -132,6 +136,39 @@ def test_everybody_sees_what_the_rule_says(office, seed):
             assert office.get(name, f"{workspace}/cards/{card['id']}/relations") == around - {mark}
             assert office.get(name, f"{project_path}/activity?limit=100") == around
             assert office.get(name, f"{project_path}/export") == {mark}
+
+
+def test_stream_of_a_member_of_all_private_projects_shows_them(office):
+    marks = {office.add(0, is_private=True, members=["ann"]), office.add(1, is_private=False, members=[])}
+    assert office.stream("ann") == marks
+
+
+@pytest.mark.parametrize("persona", ["creator", "demoted"])
+def test_stream_ends_when_another_part_of_the_workspace_is_seen(office, persona):
+    ann = office.people["ann"]
+    if persona == "demoted":
+        office.ask(office.boss, "PATCH", f"members/{ann.id}", {"role": "admin"})
+    # With the scope, nothing in the stream is for admins alone.
+    blocks = office.open_stream("ann", after="", scopes=["projects:read"])
+    next(blocks)
+    if persona == "demoted":
+        office.ask(office.boss, "PATCH", f"members/{ann.id}", {"role": "member"})
+    else:
+        office.ask(ann, "POST", "projects", {"name": "Own", "visibility": "private"})
+    assert streams.HEARTBEAT not in itertools.islice(blocks, 2)
+
+
+@pytest.mark.slow("inserts more private projects than a statement may have parameters")
+def test_any_number_of_projects_may_be_hidden(office):
+    mark = office.add(0, is_private=False, members=[])
+    hidden = [
+        {"project_id": f"{number:024x}", "workspace_id": office.workspace.id} for number in range(66_000)
+    ]
+    with office.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(insert(private_projects), hidden)
+    for path in ("projects", "search?q=mark", "trash"):
+        assert office.get("ann", f"{office.workspace.path}/{path}") == {mark}, path
+    assert office.stream("ann") == {mark}
 
 
 def _neighbours(mark):

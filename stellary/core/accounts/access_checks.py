@@ -288,7 +288,8 @@ class AccessCheck(Generic[R, Row]):
         sight, project_role, own_role = rules.SEES_ALL, None, None
         is_admin = rules.is_admin(org_role, ws_role, is_personal=is_personal)
         if self._sight is not None:
-            sight = find_sight(uow.actor, None if is_admin else row[self._sight])
+            member = () if is_admin else (uow.principal_id, row[self._sight])
+            sight = find_sight(uow.actor, *member)
         if self._project is not None and row[self._project] is not None:
             own_role, others_role = row[self._roles]
             if others_role is not None:

@@ -33,7 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.roles import Visibility
 from stellary.core.accounts.audience import is_reachable, leads, sees
-from stellary.core.accounts.rules import SEES_ALL, ProjectSight
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspaces
 from stellary.core.db.base import IdType
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -167,16 +167,14 @@ def select_private_projects(workspace_id: ColumnElement[Any]) -> Select[str]:
     return select(private_projects.c.project_id).where(private_projects.c.workspace_id == workspace_id)
 
 
+_is_hidden = ~is_member(private_projects.c.project_id, bindparam("_user_id"))
 HIDDEN: Final[ScalarSelect[str]] = (
-    select(_join_ids(private_projects.c.project_id))
-    .where(
-        private_projects.c.workspace_id == workspaces.c.id,
-        ~is_member(private_projects.c.project_id, bindparam("_user_id")),
-    )
+    select(_join_ids(case((_is_hidden, private_projects.c.project_id), else_="")))
+    .where(private_projects.c.workspace_id == workspaces.c.id)
     .correlate(workspaces)
     .scalar_subquery()
 )
-"""The ids of the private projects of the workspace that the caller is not a member of; null if there are none."""
+"""The private projects of the workspace: the ids of those that are hidden, and nothing for each other one; null without any."""
 
 
 def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -186,24 +184,33 @@ def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
         project_id: The column with the id of the project, or null.
     """
     is_shown = or_(bindparam("_sees_any", type_=Boolean), project_id.in_(bindparam("_only", expanding=True)))
+    # A project may become private after the access check, while a stream is open.
+    is_open = or_(
+        bindparam("_sees_private", type_=Boolean),
+        ~is_private(project_id),
+        is_member(project_id, bindparam("_member_id", type_=IdType)),
+    )
     return or_(
         and_(project_id.is_(None), bindparam("_sees_outside", type_=Boolean)),
-        and_(is_shown, project_id.not_in(bindparam("_hidden", expanding=True))),
+        and_(is_shown, is_open),
     )
 
 
-def find_sight(actor: Actor, hidden: str | None = None) -> ProjectSight:
+def find_sight(actor: Actor, member_id: str | None = None, hidden: str | None = None) -> ProjectSight:
     """Return what a caller sees.
 
     Args:
         actor: The caller, whose token or agent may be limited to some projects.
+        member_id: The user on whose memberships it depends; None for admins.
         hidden: The private projects that the user does not see, as ``HIDDEN`` reads them.
     """
     limits = actor.agent_limits
     only = actor.token_project_ids if limits is None else limits.project_ids
-    if hidden is None and only is None:
-        return SEES_ALL
-    return ProjectSight(frozenset(hidden.split(",") if hidden else ()), only, actor.token_project_ids is None)
+    if member_id is not None and hidden is None:
+        member_id = ""
+    return ProjectSight(
+        frozenset(filter(None, (hidden or "").split(","))), only, actor.token_project_ids is None, member_id
+    )
 
 
 _HIDE = insert(private_projects)

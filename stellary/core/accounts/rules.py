@@ -51,11 +51,14 @@ class ProjectSight:
         hidden: The private projects that the caller is not a member of, deleted ones included.
         only: The only projects that the token or the agent sees; None for all.
         sees_outside: Whether the caller sees what is in no project. Tokens that are bound to projects do not.
+        member_id: The user whose memberships decide which private projects are seen; empty if the workspace has none;
+            None for admins, who see all of them.
     """
 
     hidden: frozenset[str] = frozenset()
     only: frozenset[str] | None = None
     sees_outside: bool = True
+    member_id: str | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -72,7 +75,8 @@ class ProjectSight:
         """The parameters of the condition ``project_sight.is_visible``."""
         only = self.only
         return {
-            "_hidden": sorted(self.hidden),
+            "_member_id": self.member_id,
+            "_sees_private": self.member_id is None,
             "_only": sorted(only or ()),
             "_sees_any": only is None,
             "_sees_outside": self.sees_outside,

@@ -69,7 +69,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.AttachmentRemoved: (activity.record,),
     events.RelationAdded: (activity.record,),
     events.RelationRemoved: (activity.record,),
-    events.ProjectCreated: (activity.record, index.update_index),
+    events.ProjectCreated: (activity.record, index.update_index, restart_streams),
     events.ProjectUpdated: (activity.record, index.update_index, *_SIGHT),
     events.ItemChanged: (
         activity.record,

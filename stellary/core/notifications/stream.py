@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.refs import WorkspaceRef
@@ -15,9 +15,9 @@ from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
 from stellary.core.accounts.people import read_people
-from stellary.core.accounts.project_sight import is_member, is_private
+from stellary.core.accounts.project_sight import is_visible
+from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.board.queries.current_cards import load_current_cards
-from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
@@ -45,17 +45,8 @@ _ACTIVITIES = (
 )
 _SHOWN = activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
 _AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN))
-# A project may become private while a stream is open, so each read finds out.
-_IS_SHARED = or_(activities.c.project_id.is_(None), ~is_private(activities.c.project_id))
-_SHARED_AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN, _IS_SHARED))
-_LIMITED_AFTER = Query(
-    StreamedActivityRow,
-    _ACTIVITIES.where(
-        _SHOWN,
-        IS_SEEN,
-        or_(_IS_SHARED, is_member(activities.c.project_id, bindparam("_user_id", type_=IdType))),
-    ),
-)
+_MEMBERS_AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN, is_visible(activities.c.project_id)))
+_LIMITED_AFTER = Query(StreamedActivityRow, _ACTIVITIES.where(_SHOWN, IS_SEEN))
 
 
 @serves(STREAM_EVENTS)
@@ -71,14 +62,12 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
     parameters = {"_workspace_id": workspace.id, "_hidden_kinds": hidden_kinds, **sight.parameters}
-    query = _AFTER if loaded.roles.workspace_role == "admin" else _SHARED_AFTER
-    if sight.is_limited:
-        query, parameters["_user_id"] = _LIMITED_AFTER, loaded.roles.user_id
+    query = _AFTER if sight == SEES_ALL else _LIMITED_AFTER if sight.is_limited else _MEMBERS_AFTER
     return Record(
         of_workspace(workspace.id),
         after,
         partial(_read, query, parameters),
-        view=(hidden_kinds, sight, query is _AFTER, parameters.get("_user_id")),
+        view=(hidden_kinds, sight),
         sight=sight,
         policies=list_role_policies(uow.actor, loaded.roles, STREAM_EVENTS.policy),
     )

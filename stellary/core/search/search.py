@@ -220,7 +220,7 @@ def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_exclude
             search_entries.in_visible_project(entries.c.project_id, workspace_id),
         )
     ]
-    if "_hidden" in names:
+    if "_member_id" in names:
         containers[0] = and_(containers[0], is_visible(entries.c.project_id))
     if "_project_id" not in names and "_is_bound" not in names:
         containers.append(
