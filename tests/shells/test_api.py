@@ -48,13 +48,15 @@ def test_downloaded_file_equals_the_upload(server, board):
 
 def test_large_export_is_sent_from_a_file(server, board, monkeypatch):
     monkeypatch.setattr(transfers, "IN_MEMORY", 100)
+    # An export contains its time, which without milliseconds is shorter.
+    board.world.stop_clock()
     board.card(description="d" * 5_000)
     token, path = board.bearer, f"{board.path}/export"
     whole = server.ask("GET", path, token=token)
     assert (whole.status, whole.headers["content-length"]) == (200, str(len(whole.body)))
     packed = server.ask("GET", path, token=token, accept_encoding="gzip")
     assert (packed.status, packed.headers["content-encoding"]) == (200, "gzip")
-    assert orjson.loads(gzip.decompress(packed.body)) | {"exportedAt": ""} == whole.json | {"exportedAt": ""}
+    assert gzip.decompress(packed.body) == whole.body
     head = server.ask("HEAD", path, token=token)
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole.body)))
     with Stellary(server.url, token=token) as client:
