@@ -213,6 +213,20 @@ def test_bound_token_reaches_only_its_projects(office):
     assert call(office.people["ann"], "POST", "/api-tokens", unseen).status == 400
 
 
+def test_bound_token_does_not_reach_deleted_projects_of_its_owner(office):
+    marks = [office.add(number, is_private=False, members=["ann"]) for number in range(2)]
+    here, other = (office.projects[mark][0].id for mark in marks)
+    bound = office.world.ask(office.people["ann"], "POST", "/api-tokens", {"name": "x", "projectIds": [here]})
+    office.ask(office.people["ann"], "DELETE", f"projects/{other}")
+    workspace, call = office.workspace.path, office.world.call
+    assert set(MARK.findall(call(bound["token"], "GET", f"{workspace}/trash").body)) == {marks[0].encode()}
+    entry = office.ask(office.people["ann"], "GET", "trash?kind=project")[0]["id"]
+    assert call(bound["token"], "POST", f"{workspace}/trash/{entry}/restore", {}).status == 404
+    assert call(bound["token"], "DELETE", f"{workspace}/projects/{here}").status == 200
+    entry = office.world.ask(bound["token"], "GET", f"{workspace}/trash?kind=project")[0]["id"]
+    assert call(bound["token"], "POST", f"{workspace}/trash/{entry}/restore", {}).status == 200
+
+
 def test_losing_sight_ends_assignments_notifications_and_streams(office):
     mark = office.add(0, is_private=False, members=["ann"])
     project, card = office.projects[mark]

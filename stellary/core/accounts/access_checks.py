@@ -258,7 +258,7 @@ class AccessCheck(Generic[R, Row]):
         if self._project is not None:
             project_id = row[self._project]
             is_hidden |= project_id is not None and roles.project_role is None
-            if limits is not None or actor.token_project_ids is not None:
+            if project_id is not None or self._hides is None:
                 is_hidden |= not find_sight(actor).sees(project_id)
         if is_hidden:
             # Read again with empty ids, as if the row did not exist, to find out about the workspace.

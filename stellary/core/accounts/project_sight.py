@@ -33,7 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.roles import Visibility
 from stellary.core.accounts.audience import is_reachable, leads, sees
-from stellary.core.accounts.rules import ProjectSight
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspaces
 from stellary.core.db.base import IdType
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -206,6 +206,8 @@ def find_sight(actor: Actor, member_id: str | None = None, hidden: str | None = 
     """
     limits = actor.agent_limits
     only = actor.token_project_ids if limits is None else limits.project_ids
+    if member_id is None and only is None:
+        return SEES_ALL
     if member_id is not None and hidden is None:
         member_id = ""
     return ProjectSight(

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import Boolean, ColumnElement, and_, bindparam, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
@@ -74,7 +74,11 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
 
 _SEEN = or_(
     is_visible(trash.c.project_id),
-    and_(trash.c.kind == "project", trash.c.deleted_by_id == bindparam("_user_id", type_=IdType)),
+    and_(
+        bindparam("_sees_any", type_=Boolean),
+        trash.c.kind == "project",
+        trash.c.deleted_by_id == bindparam("_user_id", type_=IdType),
+    ),
 )
 _OF_PROJECT = (
     select(trash.c.id)
