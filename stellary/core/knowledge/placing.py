@@ -72,10 +72,8 @@ class DocumentContext:
 
 
 def _sees(uow: UnitOfWork, roles: CallerRoles, row: ParentRow) -> bool:
-    if row.project_id is None:
-        return True
-    is_hidden = roles.enter_project(row.own_role, row.others_role).project_role is None
-    return not is_hidden and find_sight(uow.actor).sees(row.project_id)
+    role = roles.enter_project(row.own_role, row.others_role).project_role
+    return (row.project_id is None or role is not None) and find_sight(uow.actor).sees(row.project_id)
 
 
 def parent(
@@ -182,9 +180,8 @@ def _check_bound_token(
         Forbidden: The document would be in no project.
     """
     kind = request.context_type
-    is_in_project = kind in ("project", "scope") or (parent is not None and parent.project_id is not None)
-    is_kept = kind is UNSET and isinstance(request, UpdateDocument)
-    if uow.actor.token_project_ids is not None and not is_in_project and not is_kept:
+    is_new = isinstance(request, CreateDocument) and kind is UNSET and parent is None
+    if uow.actor.token_project_ids is not None and (is_new or kind in ("organization", "workspace")):
         raise Forbidden("the API token is bound to projects", code="bound_token")
 
 
