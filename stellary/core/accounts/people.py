@@ -143,8 +143,8 @@ def queue_reaching(
         return read
 
     def read_watchers() -> dict[str, Person]:
-        watchers = find_watchers(uow, workspace_id, [project_id], ids)
-        return {id: person for id, person in read().items() if (project_id, id) in watchers}
+        watchers = find_watchers(uow, workspace_id, project_id, ids)
+        return {id: person for id, person in read().items() if id in watchers}
 
     return read_watchers
 
@@ -171,22 +171,16 @@ def queue_members(
     return read
 
 
-def find_watchers(
-    uow: UnitOfWork, workspace_id: str, project_ids: Collection[str], user_ids: Collection[str]
-) -> set[tuple[str, str]]:
-    """Return the pairs of a project and a user who sees it, of users with access to the workspace.
+def find_watchers(uow: UnitOfWork, workspace_id: str, project_id: str, user_ids: Collection[str]) -> set[str]:
+    """Return the users who see a project, of users with access to its workspace.
 
     Args:
-        workspace_id: The workspace of the projects.
-        project_ids: The projects.
+        workspace_id: The workspace.
+        project_id: The project.
         user_ids: The users.
     """
-    parameters = {"_workspace_id": workspace_id, "_ids": list(user_ids)}
-    return {
-        (project_id, user_id)
-        for project_id in project_ids
-        for user_id in uow.connection.execute(_SEEING_OF, {**parameters, "_project_id": project_id}).scalars()
-    }
+    parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_ids": list(user_ids)}
+    return set(uow.connection.execute(_SEEING_OF, parameters).scalars())
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

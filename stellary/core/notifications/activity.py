@@ -204,19 +204,23 @@ def record(
 
 def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
     """Leave out the recipients who do not see the project of an activity. Its meta names those who were mentioned."""
+    users_by_project: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
-        project_ids = entry.project_ids - uow.shared_projects
-        if not project_ids or not entry.recipients:
+        for project_id in entry.project_ids - uow.shared_projects if entry.recipients else ():
+            users_by_project[entry.event.workspace_id, project_id].update(entry.recipients)
+    hidden_from = {
+        project_id: user_ids - find_watchers(uow, workspace_id, project_id, user_ids)
+        for (workspace_id, project_id), user_ids in users_by_project.items()
+    }
+    for entry in entries:
+        strangers = set[str]().union(*(hidden_from.get(id, ()) for id in entry.project_ids))
+        strangers.intersection_update(entry.recipients)
+        if not strangers:
             continue
-        watchers = find_watchers(uow, entry.event.workspace_id, project_ids, entry.recipients)
-        strangers = [
-            user_id
-            for user_id in entry.recipients
-            if any((id, user_id) not in watchers for id in project_ids)
-        ]
         entry.recipients[:] = [user_id for user_id in entry.recipients if user_id not in strangers]
         mentioned = cast("list[str]", entry.meta.get("mentioned", []))
-        names = {person.name for person in load_people(uow, strangers).values()} & {*mentioned}
+        people_by_id = load_people(uow, strangers if mentioned else ())
+        names = {person.name for person in people_by_id.values()} & {*mentioned}
         if names:
             entry.meta["mentioned"] = [name for name in mentioned if name not in names]
             entry.meta["notReached"] = sorted(names)
