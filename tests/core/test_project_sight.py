@@ -195,22 +195,31 @@ def test_bound_token_reaches_only_its_projects(office):
     assert (
         call(bound["token"], "GET", f"{workspace}/projects/{office.projects[marks[0]][0].id}").status == 404
     )
+    documents, place = (
+        f"{workspace}/documents",
+        {"contextType": "project", "contextId": ids[0], "title": "In"},
+    )
+    inside = office.world.ask(bound["token"], "POST", documents, place)
     for method, path, body in (
         ("GET", "/auth/me", None),
         ("GET", "/notifications", None),
         ("GET", f"{workspace}/activity", None),
         ("GET", f"{workspace}/members", None),
         ("POST", f"{workspace}/projects", {"name": "New"}),
-        ("POST", f"{workspace}/documents", {"title": "Outside"}),
+        ("POST", documents, {"title": "Outside"}),
+        ("POST", documents, {"title": "Outside", "contextType": "workspace", "parentId": inside["id"]}),
     ):
         assert call(bound["token"], method, path, body).status == 403, path
-    inside = {"title": "Inside", "contextType": "project", "contextId": ids[0]}
-    assert call(bound["token"], "POST", f"{workspace}/documents", inside).status == 201
+    outside = office.ask(office.people["ann"], "POST", "documents", {"title": "Outside"})
+    assert call(bound["token"], "POST", documents, {**place, "parentId": outside["id"]}).status == 400
     # Never more than the rights of the owner.
     office.ask(office.boss, "DELETE", f"projects/{ids[1]}/members/{office.people['ann'].id}")
     assert get("projects") == {marks[1]}
-    unseen = {"name": "more", "projectIds": [ids[1]]}
-    assert call(office.people["ann"], "POST", "/api-tokens", unseen).status == 400
+    unseen = {"name": "more", "projectIds": [*sorted(ids)[::-1], ids[0]]}
+    refused = call(office.people["ann"], "POST", "/api-tokens", unseen)
+    assert refused.status == 400
+    field = f"projectIds[{unseen['projectIds'].index(ids[1])}]"
+    assert [error["field"] for error in orjson.loads(refused.body)["details"]] == [field]
 
 
 def test_bound_token_does_not_reach_deleted_projects_of_its_owner(office):
@@ -297,6 +306,20 @@ def test_author_is_told_whom_a_mention_does_not_reach(office):
     activity = office.ask(office.boss, "GET", f"projects/{project.id}/activity?type=comment_added&limit=1")[0]
     assert activity["meta"]["mentioned"] == ["ann"]
     assert activity["meta"]["notReached"] == ["ben", "cat", "dan"]
+
+
+def test_recipients_of_many_activities_are_looked_up_together(office, statements):
+    project, _ = office.projects[office.add(0, is_private=True, members=["ann"])]
+    counts = []
+    for number in (2, 20):
+        cards = [
+            {"columnId": project.column_ids[0], "title": "x", "assigneeId": office.people["ann"].id}
+            for _ in range(number)
+        ]
+        with statements() as sent:
+            office.ask(office.boss, "POST", f"projects/{project.id}/cards/bulk", {"cards": cards})
+        counts.append(len(sent))
+    assert counts[0] == counts[1]
 
 
 def test_former_admin_no_longer_sees_private_projects(office):

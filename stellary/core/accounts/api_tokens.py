@@ -23,7 +23,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.accounts import access
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.project_sight import select_seen_project
+from stellary.core.accounts.project_sight import select_visible_projects
 from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
@@ -55,7 +55,7 @@ _COUNT_LIVE = select(func.count()).where(
         api_tokens.c.renewable_until > bindparam("_now"),
     ),
 )
-_SEEN = select_seen_project(bindparam("_user_id"), bindparam("_project_id"))
+_SEEN = select_visible_projects(bindparam("_user_id"), bindparam("_project_ids", expanding=True))
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(
@@ -81,10 +81,14 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))
-    project_ids = None if request.project_ids is UNSET else sorted({*request.project_ids})
-    for index, id in enumerate(project_ids or ()):
-        if uow.connection.execute(_SEEN, {"_user_id": uow.user_id, "_project_id": id}).first() is None:
-            raise invalid((f"projectIds[{index}]", "must be the id of an existing item"))
+    project_ids = None
+    if request.project_ids is not UNSET:
+        project_ids = sorted({*request.project_ids})
+        parameters = {"_user_id": uow.user_id, "_project_ids": project_ids}
+        seen = {*uow.connection.execute(_SEEN, parameters).scalars()}
+        for index, id in enumerate(request.project_ids):
+            if id not in seen:
+                raise invalid((f"projectIds[{index}]", "must be the id of an existing item"))
     lock_caller(uow)
     check_room(uow)
     secret = new_api_token()

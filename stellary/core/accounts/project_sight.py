@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     ColumnElement,
     FromClause,
@@ -132,16 +133,16 @@ def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[A
     return or_(~is_hidden.correlate_except(private_projects), leads(user_id, workspace_id))
 
 
-def select_seen_project(user_id: ColumnElement[Any], project_id: ColumnElement[Any]) -> Select[str]:
-    """Return a statement for a project, if a user sees it.
+def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]) -> Select[str]:
+    """Return a statement for those of some projects that a user sees.
 
     Args:
         user_id: The parameter with the id of the user.
-        project_id: The parameter with the id of the project.
+        ids: The expanding parameter with the ids of the projects.
     """
     workspace_id = _PROJECTS.c.workspace_id
     return select(_PROJECTS.c.id).where(
-        _PROJECTS.c.id == project_id,
+        _PROJECTS.c.id.in_(ids),
         is_reachable(workspace_id),
         sees(user_id, workspace_id),
         sees_project(user_id, _PROJECTS.c.id, workspace_id),
