@@ -3,15 +3,19 @@
 import itertools
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import orjson
 import pytest
 from sqlalchemy import insert
 
+from stellary.contract.cards import UpdateCard
 from stellary.contract.port import RawRequest
-from stellary.core import NOBODY, Actor
-from tests.support.core_parts import streams
+from stellary.contract.refs import CardRef
+from stellary.core import NOBODY, Actor, Core
+from tests.support.core_parts import SERVICES, streams
 from tests.support.tables import private_projects
+from tests.support.world import World
 
 NAMES = ("ann", "ben", "cat", "dan")
 MARK = re.compile(rb"mark[0-9]+x")
@@ -306,6 +310,28 @@ def test_author_is_told_whom_a_mention_does_not_reach(office):
     activity = office.ask(office.boss, "GET", f"projects/{project.id}/activity?type=comment_added&limit=1")[0]
     assert activity["meta"]["mentioned"] == ["ann"]
     assert activity["meta"]["notReached"] == ["ben", "cat", "dan"]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("losing", ["removed", "private"])
+def test_losing_sight_waits_for_an_assignment(postgres_url, losing):
+    core = Core(postgres_url)
+    office = Office(World(core))
+    mark = office.add(0, is_private=losing == "removed", members=["ann"] if losing == "removed" else [])
+    project, card = office.projects[mark]
+    path, ann = f"projects/{project.id}", office.people["ann"]
+    change = ("DELETE", f"{path}/members/{ann.id}")
+    if losing == "private":
+        change = ("PATCH", path, {"visibility": "private"})
+    ref = CardRef(office.workspace.organization.slug, office.workspace.slug, project.id, card["id"])
+    with ThreadPoolExecutor(1) as executor:
+        with core.begin(office.boss.actor) as uow:
+            SERVICES["cards.update"].function(uow, ref, UpdateCard(assignee_id=ann.id))
+            changing = executor.submit(office.ask, office.boss, *change)
+            wait([changing], timeout=0.15)
+        changing.result()
+    assert office.ask(office.boss, "GET", f"{path}/cards/{card['id']}")["assigneeId"] is None
+    core.close()
 
 
 def test_recipients_of_many_activities_are_looked_up_together(office, statements):

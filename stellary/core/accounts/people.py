@@ -45,9 +45,12 @@ _CONTACT = select(*_PERSON, users.c.external_id).where(
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = Query(PersonRow, _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True))))
-_SEEING_OF = select(users.c.id).where(
-    sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id")),
-    users.c.id.in_(bindparam("_ids", expanding=True)),
+_SEEING_OF = Query(
+    PersonRow,
+    _REACHING.where(
+        users.c.id.in_(bindparam("_ids", expanding=True)),
+        sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id")),
+    ),
 )
 _REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
     users.c.email_key.in_(bindparam("_email_keys", expanding=True))
@@ -138,30 +141,25 @@ def queue_reaching(
     if not ids:
         return dict
     _lock_membership(uow, workspace_id)
-    read = queue_members(uow, workspace_id, ids)
-    if project_id is None or project_id in uow.shared_projects:
-        return read
-
-    def read_watchers() -> dict[str, Person]:
-        watchers = find_watchers(uow, workspace_id, project_id, ids)
-        return {id: person for id, person in read().items() if id in watchers}
-
-    return read_watchers
+    return queue_members(uow, workspace_id, ids, project_id)
 
 
 def queue_members(
-    uow: UnitOfWork, workspace_id: str, ids: Collection[str]
+    uow: UnitOfWork, workspace_id: str, ids: Collection[str], project_id: str | None = None
 ) -> Callable[[], dict[str, Person]]:
     """Send the statement of ``reaching`` together with later ones, without a lock, and return a function that returns its result.
 
     Args:
         workspace_id: The workspace.
         ids: The ids of the users to look up; those without access are missing in the result.
+        project_id: A project that they have to see as well.
     """
     if not ids:
         return dict
-    parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
-    rows = _REACHING_OF.queue(uow.connection, parameters)
+    query, parameters = _REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)}
+    if project_id is not None:
+        query, parameters["_project_id"] = _SEEING_OF, project_id
+    rows = query.queue(uow.connection, parameters)
 
     def read() -> dict[str, Person]:
         people = [Person(row.id, row.email, row.name) for row in rows.all()]
@@ -169,18 +167,6 @@ def queue_members(
         return {person.id: person for person in people}
 
     return read
-
-
-def find_watchers(uow: UnitOfWork, workspace_id: str, project_id: str, user_ids: Collection[str]) -> set[str]:
-    """Return the users who see a project, of users with access to its workspace.
-
-    Args:
-        workspace_id: The workspace.
-        project_id: The project.
-        user_ids: The users.
-    """
-    parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_ids": list(user_ids)}
-    return set(uow.connection.execute(_SEEING_OF, parameters).scalars())
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

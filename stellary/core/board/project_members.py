@@ -23,6 +23,7 @@ from stellary.contract.refs import ProjectMemberRef, ProjectRef
 from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import access
 from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
@@ -98,6 +99,9 @@ def update_project_member(
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     """Remove a member; cards stay assigned to that person, unless the project is private."""
     loaded = access.project_member(uow, ref)
+    if loaded.row.id not in uow.shared_projects:
+        # Members of a private project may be assigned to its cards concurrently.
+        lock_workspace(uow, ref)
     delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}, "Member")
     uow.emit(
         ProjectMemberRemoved(

@@ -31,6 +31,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import project_sight
 from stellary.core.accounts.access_checks import check_role
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access
 from stellary.core.board.columns import COLUMNS
@@ -266,6 +267,9 @@ def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
 @serves(UPDATE_PROJECT)
 def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
     """Update a project."""
+    if request.visibility is not UNSET:
+        # People who see it now may be assigned to its cards concurrently.
+        lock_workspace(uow, ref)
     loaded = access.load_locked_project(uow, ref)
     row = loaded.row
     uow.require_version(row.version)

@@ -17,7 +17,7 @@ from stellary.contract.cards import Card
 from stellary.contract.wire import Value
 from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
-from stellary.core.accounts.people import find_watchers, load_people, reaches
+from stellary.core.accounts.people import load_people, queue_members, reaches
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
@@ -209,7 +209,7 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
         for project_id in entry.project_ids - uow.shared_projects if entry.recipients else ():
             users_by_project[entry.event.workspace_id, project_id].update(entry.recipients)
     hidden_from = {
-        project_id: user_ids - find_watchers(uow, workspace_id, project_id, user_ids)
+        project_id: user_ids - queue_members(uow, workspace_id, user_ids, project_id)().keys()
         for (workspace_id, project_id), user_ids in users_by_project.items()
     }
     for entry in entries:
