@@ -206,7 +206,8 @@ def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
 
 
 def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
-    item = schemas.of(endpoint.returns)
+    is_partial = endpoint.in_query and "fields" in wire_fields(endpoint.request_class)
+    item = schemas.partial(endpoint.returns) if is_partial else schemas.of(endpoint.returns)
     if endpoint.is_stream:
         return _stream(endpoint, item)
     schema = {"type": "array", "items": item} if endpoint.many else item

@@ -64,6 +64,13 @@ class Schemas:
             return {"anyOf": [self.of(part) for part in parts]}
         return self._single(kind) if parts[0] is kind else self.of(parts[0])
 
+    def partial(self, cls: type) -> Schema:
+        """Return the schema of a class of which a response has the id and the fields that the request names."""
+        self.of(cls)
+        name = f"Partial{cls.__name__}"
+        self.definitions[name] = {**self.definitions[cls.__name__], "title": name, "required": ["id"]}
+        return {"$ref": self._prefix + name}
+
     def field(self, cls: type, field: attrs.Attribute[Any]) -> Schema:
         """Return the schema of a field, with its default and its description.
 

@@ -237,12 +237,20 @@ def test_operations_that_write_accept_an_idempotency_key():
 
 
 def test_a_list_has_a_link_and_rows():
-    success = OPERATIONS["cards.list"]["responses"]["200"]
+    success = OPERATIONS["columns.list"]["responses"]["200"]
     assert success["headers"]["Link"] == {"$ref": "#/components/headers/Link"}
     assert success["content"]["application/json"]["schema"] == {
         "type": "array",
-        "items": {"$ref": "#/components/schemas/Card"},
+        "items": {"$ref": "#/components/schemas/Column"},
     }
+
+
+@for_each("operation", ["cards.list", "cards.list_in_workspace", "cards.list_all"])
+def test_cards_of_a_list_have_the_id_and_any_other_fields(operation):
+    items = OPERATIONS[operation]["responses"]["200"]["content"][JSON_MEDIA]["schema"]["items"]
+    checker = jsonschema.Draft202012Validator({**items, "components": DOCUMENT["components"]})
+    cards = ({"id": ID, "title": "Write"}, {"title": "Write"}, {"id": ID, "title": None})
+    assert [checker.is_valid(card) for card in cards] == [True, False, False]
 
 
 def test_fields_have_limits_defaults_and_descriptions():

@@ -119,7 +119,7 @@ def _limit_integers(value: Any) -> Any:
     return value % 1000 if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
 
 
-TEXTS = {"filter": "blocked = true", "sort": "priority"}
+TEXTS = {"fields": "title", "filter": "blocked = true", "sort": "priority"}
 KINDS = {
     "scopeId": "scopeId",
     "columnId": "fullColumnId",
