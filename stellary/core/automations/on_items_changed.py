@@ -64,24 +64,26 @@ def follow_options(uow: UnitOfWork, events: Sequence[ItemChanged]) -> None:
 def _rename_options(
     uow: UnitOfWork, event: ItemChanged, rule: Automation, names: Mapping[str, str], removed: set[str]
 ) -> None:
-    used: set[object] = set()
+    renamed: list[dict[str, object]] = []
+    for part, data in {"conditions": rule.conditions, **rows.index_params(rule)}.items():
+        used: set[str] = set()
 
-    def rename(value: object) -> object:
-        texts = (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
-        used.update(removed.intersection(texts))
-        return custom_fields.rename_options(value, names)
+        def rename(value: object, used: set[str] = used) -> object:
+            texts = (
+                text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)
+            )
+            used.update(removed.intersection(texts))
+            return custom_fields.rename_options(value, names)
 
-    all_params = [action.params for action in rule.actions]
-    conditions, params = rename_options(rule.conditions, all_params, event.item_id, rename)
-    after = rows.with_params(rule, conditions, params)
-    rows.FIELDS.update(uow, rule, after)
-    lost = {
-        references.StoredReference(
-            references.UNRESOLVED, f"the option {name!r} of {event.name!r} was removed"
-        )
-        for name in used
-    }
-    references.add_references(uow, event.workspace_id, lost, automation_id=rule.id)
+        renamed.append(rename_options(data, event.item_id, rename))
+        lost = {
+            references.StoredReference(
+                references.UNRESOLVED, f"the option {name!r} of {event.name!r} was removed"
+            )
+            for name in used
+        }
+        references.add_references(uow, event.workspace_id, lost, automation_id=rule.id, part=part)
+    rows.FIELDS.update(uow, rule, rows.with_params(rule, renamed[0], renamed[1:]))
     (changed,) = _load_rules(uow, [rule.id]).values()
     emit_change(uow, event.workspace_id, rule, changed)
 

@@ -92,7 +92,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
         return file
     ids = {rule.owner_id for rule in rules}
     for rule in rules:
-        ids |= file_references.find_people(rule.conditions, [action.params for action in rule.actions])
+        ids |= file_references.find_people(rule.conditions, rows.index_params(rule).values())
     people_by_id = people.load_with_membership(uow, workspace_id, ids)
     addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
     file_people = People(people_by_id)
@@ -105,27 +105,14 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
 def _file_automation(
     rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
-    schedule = rule.schedule
-    conditions, (filters, *all_params) = file_references.rename_people(
-        rule.conditions,
-        [(schedule and schedule.cards) or {}, *(action.params for action in rule.actions)],
-        addresses,
-    )
-    if schedule is not None and schedule.cards is not None:
-        schedule = replace_fields(schedule, cards=filters)
+    parts = file_references.rename_people(rule.conditions, rows.index_params(rule).values(), addresses)
+    renamed = rows.with_params(rule, *parts)
     actions = [
-        convert(FileAction, action, params=file_references.leave_out_project(params, names))
-        for action, params in zip(rule.actions, all_params, strict=True)
+        convert(FileAction, action, params=file_references.leave_out_project(action.params, names))
+        for action in renamed.actions
     ]
-    return convert(
-        FileAutomation,
-        rule,
-        conditions=conditions,
-        action=actions[0],
-        actions=actions,
-        schedule=schedule,
-        owner=file_people.person(rule.owner_id),
-    )
+    owner = file_people.person(rule.owner_id)
+    return convert(FileAutomation, renamed, action=actions[0], actions=actions, owner=owner)
 
 
 @serves(IMPORT_PROJECT)

@@ -16,10 +16,11 @@ from stellary.contract.automations import (
 from stellary.contract.fields import replace_fields
 from stellary.core.automations.row_types import AutomationRow, StoredAction, TraceRow
 from stellary.core.automations.tables import automations, traces
+from stellary.core.automations.triggers import SCHEDULE
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import StoredItems
-from stellary.core.pilotage.references import NOTHING, describe_rules
+from stellary.core.pilotage.references import NOTHING, describe_rules, name_action_part
 
 RULE = tuple(automations.c)
 _ACTION_FIELDS = RowFields(
@@ -94,6 +95,12 @@ def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[
     ]
 
 
+def index_params(rule: Automation) -> dict[str, Mapping[str, object]]:
+    """Return the filters of a rule's schedule and the params of its actions, by the part that references have."""
+    params: dict[str, Mapping[str, object]] = {SCHEDULE: (rule.schedule and rule.schedule.cards) or {}}
+    return params | {name_action_part(index): action.params for index, action in enumerate(rule.actions)}
+
+
 def with_params(
     rule: Automation, conditions: Mapping[str, object], params: Sequence[Mapping[str, object]]
 ) -> Automation:
@@ -102,10 +109,16 @@ def with_params(
     Args:
         rule: The rule.
         conditions: The new conditions.
-        params: The new params of each action.
+        params: The new params, in the order of ``index_params``.
     """
-    actions = [replace_fields(action, params=part) for action, part in zip(rule.actions, params, strict=True)]
-    return replace_fields(rule, conditions=conditions, action=actions[0], actions=actions)
+    filters, *all_params = params
+    actions = [
+        replace_fields(action, params=part) for action, part in zip(rule.actions, all_params, strict=True)
+    ]
+    schedule = rule.schedule
+    if schedule is not None and schedule.cards is not None:
+        schedule = replace_fields(schedule, cards=filters)
+    return replace_fields(rule, conditions=conditions, action=actions[0], actions=actions, schedule=schedule)
 
 
 def to_schedule(row: AutomationRow) -> AutomationSchedule | None:

@@ -29,6 +29,7 @@ from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
+from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -48,6 +49,8 @@ _KINDS: Mapping[str, ReferenceKind] = {
     "labelId": "label",
 }
 """The filters that name items."""
+_WORDS: Mapping[str, tuple[str, ...]] = {"assigneeId": ("any", "me"), "labelId": ("any",)}
+"""The values of filters that stand for no item."""
 # Also within the subquery of ``is_reachable``.
 _WORKSPACE_ID = select_workspace_id(automations.c.project_id).correlate(automations)
 _RULES = select(automations, _WORKSPACE_ID.label("workspace_id")).where(
@@ -84,29 +87,40 @@ def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) 
     check_rule(request.rule, f"{path}.rule")
     schedule = AutomationSchedule(rule=request.rule, time_zone=request.time_zone, cards=None)
     find_next_run(schedule, candidates.uow.now, path=path)
-    if request.cards is not None:
-        filters = dict(request.cards)
-        for name, kind in _KINDS.items():
-            if isinstance(filters.get(name), str) and filters[name] not in ("any", "me"):
-                filters[name] = candidates.resolve(kind, filters[name], f"{path}.cards.{name}")
-        try:
-            parsed = load(ListCards, filters)
-        except Invalid as error:
-            raise invalid(
-                *((f"{path}.cards.{problem.field}", problem.message) for problem in error.details)
-            ) from None
-        for name in ("limit", "cursor", "fields", "sort", "filter"):
-            if name in filters:
-                raise invalid(
-                    (f"{path}.cards.{name}", "is not accepted: the rule runs for all matching cards")
-                )
-        for text in parsed.custom_field or ():
-            field_id = text.partition(":")[0]
-            if field_id not in candidates.fields:
-                raise invalid((f"{path}.cards.customField", f"{field_id} is no custom field of the project"))
-            candidates.add("custom_field", field_id)
-        return replace_fields(schedule, cards=filters)
-    return schedule
+    if request.cards is None:
+        return schedule
+    return replace_fields(schedule, cards=_resolve_filters(candidates, request.cards, f"{path}.cards"))
+
+
+def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: str) -> dict[str, Any]:
+    try:
+        parsed = load(ListCards, filters)
+    except Invalid as error:
+        raise invalid(*((f"{path}.{problem.field}", problem.message) for problem in error.details)) from None
+    for name in ("limit", "cursor", "fields", "sort", "filter"):
+        if name in filters:
+            raise invalid((f"{path}.{name}", "is not accepted: the rule runs for all matching cards"))
+    for text in parsed.custom_field or ():
+        field, _ = parse_filter(candidates.fields, text, f"{path}.customField")
+        candidates.add("custom_field", field.id)
+    resolved = dict(filters)
+    for name in filter(filters.__contains__, _KINDS):
+        value = filters[name]
+        if isinstance(value, list):
+            resolved[name] = [
+                _resolve(candidates, name, item, f"{path}.{name}[{index}]")
+                for index, item in enumerate(value)
+            ]
+        else:
+            resolved[name] = _resolve(candidates, name, value, f"{path}.{name}")
+    return resolved
+
+
+def _resolve(candidates: Candidates, name: str, value: str | None, path: str) -> str | None:
+    """Return the id of the item that a filter names; None and words such as ``me`` stay."""
+    if value is None or value in _WORDS.get(name, ()):
+        return value
+    return candidates.resolve(_KINDS[name], value, path)
 
 
 def find_next_run(

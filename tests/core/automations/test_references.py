@@ -129,6 +129,17 @@ def test_rule_follows_a_renamed_option_and_is_broken_without_it(reference_api):
     assert reference_api.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
 
 
+def test_rule_without_an_option_is_mended_by_the_part_that_named_it(reference_api):
+    body = {"name": "Size", "type": "select", "options": ["S", "L"]}
+    size = reference_api.ask("POST", "custom-fields", body)["id"]
+    rule = reference_api.rule("task_created", "archive_card", when(f"customFields.{size}", "eq", "L"))
+    reference_api.ask("PATCH", f"custom-fields/{size}", {"options": ["S"]})
+    path = f"automations/{rule['id']}"
+    other = {"action": {"type": "set_priority", "params": {"priority": "low"}}}
+    assert reference_api.ask("PATCH", path, other)["problem"] == "the option 'L' of 'Size' was removed"
+    assert reference_api.ask("PATCH", path, {"conditions": {}})["problem"] is None
+
+
 def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(reference_api):
     scope = reference_api.ask("POST", "scopes", {"name": "Next"})
     ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]

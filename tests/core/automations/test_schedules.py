@@ -10,7 +10,10 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract.cards import ListCards
 from stellary.contract.errors import Invalid
+from stellary.contract.limits import Reference
+from stellary.contract.naming import marks, wire_fields
 from stellary.core.automations import scheduling
 from stellary.core.automations.rules import schedules
 from tests.support.boards import ask, error
@@ -180,6 +183,18 @@ def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, cloc
             "schedule.cards.columnId must be",
         ),
         (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": ["Done", "Nowhere"]}}},
+            "schedule.cards.columnId[1] must be",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "me"}}},
+            "schedule.cards.columnId must be",
+        ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"customField": ["0" * 24 + ":L"]}}},
+            "schedule.cards.customField must be",
+        ),
+        (
             {"schedule": {"rule": "FREQ=DAILY"}, "action": {"type": "archive_card"}},
             "action.params.cardId is required",
         ),
@@ -218,6 +233,43 @@ def test_schedule_is_changed_exported_and_left(automation_api, clock):
     answer = ask(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
     (reason,) = [entry["reason"] for entry in answer["notCarried"] if entry["kind"] == "automation"]
     assert "automations[0].schedule.cards.columnId must be" in reason
+
+
+def test_filters_follow_a_renamed_option_and_break_without_it(automation_api, clock, work):
+    body = {"name": "Size", "type": "multi-select", "options": ["S", "L"]}
+    field = ask(automation_api, "POST", f"{automation_api.path}/custom-fields", body)["id"]
+    card = automation_api.card("Big", customFields={field: ["L"]})
+    cards = {"customField": [f"{field}:L"]}
+    rule = create_rule(automation_api, ("set_priority", {"priority": "high"}), cards=cards)
+    path = f"{automation_api.path}/custom-fields/{field}"
+    ask(automation_api, "PATCH", path, {"options": ["S", "Large"]})
+    assert automation_api.rule_now(rule)["schedule"]["cards"] == {"customField": [f"{field}:Large"]}
+    pass_time(clock, work, hours=1)
+    assert automation_api.read(card)["priority"] == "high"
+    ask(automation_api, "PATCH", path, {"options": ["S"]})
+    problem = "the option 'Large' of 'Size' was removed"
+    assert automation_api.rule_now(rule)["problem"] == problem
+    schedule = {"rule": "FREQ=HOURLY", "cards": {"customField": [f"{field}:S"]}}
+    assert (
+        ask(automation_api, "PATCH", automation_api.of_rule(rule), {"schedule": schedule})["broken"] is False
+    )
+
+
+def test_filters_name_several_items_and_people_also_in_a_file(automation_api, clock):
+    bob = automation_api.world.person("bob")
+    automation_api.join(bob)
+    cards = {"columnId": ["To Do", "Done"], "assigneeId": ["bob", "me", None]}
+    rule = create_rule(automation_api, ("archive_card", {}), cards=cards)
+    ids = [automation_api.columns[index]["id"] for index in (0, 2)]
+    assert rule["schedule"]["cards"] == {"columnId": ids, "assigneeId": [bob.id, "me", None]}
+    assert {reference["name"] for reference in rule["references"]} == {"To Do", "Done", "bob"}
+    file = ask(automation_api, "GET", f"{automation_api.path}/export")
+    assert file["automations"][0]["schedule"]["cards"]["assigneeId"] == [bob.email, "me", None]
+
+
+def test_each_filter_that_takes_an_id_is_resolved():
+    fields = wire_fields(ListCards).items()
+    assert {name for name, field in fields if Reference() in marks(field.type)} == set(scheduling._KINDS)
 
 
 def test_several_processes_run_each_rule_once(automation_api, clock, work):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 _KINDS: Final[Mapping[str, str]] = {
     "columnId": "columns",
@@ -32,10 +32,10 @@ _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "t
 Rename = Callable[[str, str], str]
 """A function that returns the replacement for a text, given the name of its field or param, and the text."""
 
-Params = Sequence[Mapping[str, object]]
-"""The parameters of each action of a rule."""
+Params = Iterable[Mapping[str, object]]
+"""The filters of the cards of a rule's schedule, and the parameters of each of its actions."""
 Renamed = tuple[dict[str, object], list[dict[str, object]]]
-"""The conditions of a rule, and the parameters of each of its actions."""
+"""The conditions of a rule, and the filters and the parameters."""
 
 
 def find_people(conditions: Mapping[str, object], params: Params) -> set[str]:
@@ -135,35 +135,35 @@ def _rename_value(name: str, value: object, rename: Rename) -> object:
 
 
 def rename_options(
-    conditions: Mapping[str, object],
-    params: Params,
-    field_id: str,
-    rename: Callable[[object], object],
-) -> Renamed:
-    """Return a rule's conditions and params with other names of a custom field's options.
+    part: Mapping[str, object], field_id: str, rename: Callable[[object], object]
+) -> dict[str, object]:
+    """Return conditions, the filters of a schedule, or params, with other names of a custom field's options.
 
     Args:
-        conditions: The rule's conditions.
-        params: The params of its actions.
+        part: The part of the rule.
         field_id: The custom field.
         rename: Returns the new value for a value of the field.
     """
+    prefix = f"{field_id}:"
 
-    def rename_in(part: object) -> object:
-        if isinstance(part, list):
-            return [rename_in(item) for item in part]
-        if not isinstance(part, Mapping):
-            return part
-        if part.get("field") == _FIELD + field_id:
-            return {**part, "value": rename(part["value"])} if "value" in part else part
-        return {
-            name: {**value, field_id: rename(value[field_id])}
-            if name == "customFields" and isinstance(value, Mapping) and field_id in value
-            else rename_in(value)
-            for name, value in part.items()
-        }
+    def rename_in(value: object) -> object:
+        if isinstance(value, list):
+            return [rename_in(item) for item in value]
+        return rename_options(value, field_id, rename) if isinstance(value, Mapping) else value
 
-    return cast("Renamed", (rename_in(conditions), [rename_in(part) for part in params]))
+    def rename_value(name: str, value: object) -> object:
+        if name == "value" and part.get("field") == _FIELD + field_id:
+            return rename(value)
+        if name == "customFields" and isinstance(value, Mapping) and field_id in value:
+            return {**value, field_id: rename(value[field_id])}
+        if name == "customField" and isinstance(value, list):
+            return [
+                prefix + str(rename(text.removeprefix(prefix))) if text.startswith(prefix) else text
+                for text in value
+            ]
+        return rename_in(value)
+
+    return {name: rename_value(name, value) for name, value in part.items()}
 
 
 def find_foreign(params: Mapping[str, object]) -> str | None:
