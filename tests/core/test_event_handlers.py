@@ -318,7 +318,7 @@ def test_each_reaction_is_called_with_events_of_its_types():
             assert issubclass(event_type, tuple(members(event_types))), (event_type, react)
 
 
-def test_events_that_are_recorded_or_searched_are_in_the_tables_for_it():
+def test_events_that_are_recorded_searched_or_trigger_rules_are_in_the_tables_for_it():
     def find_events(*functions):
         return {event_type for event_type, calls in REACTIONS.items() if set(calls) & set(functions)}
 
@@ -326,6 +326,7 @@ def test_events_that_are_recorded_or_searched_are_in_the_tables_for_it():
     with_type = {kind for kind in recorded if get_type_hints(kind).get("type") == ActivityType}
     assert recorded - with_type == set(reactions.activity.rules.TYPES)
     assert find_events(reactions.index.update_index) == set(reactions.index._HANDLERS)
+    assert find_events(reactions.acting.react) == set(reactions.acting.rules.TRIGGERS)
 
 
 def test_every_event_that_occurs_survives_its_storage(core, world):

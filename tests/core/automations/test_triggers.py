@@ -8,6 +8,8 @@ import pytest
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import Core, Trigger, events
+from stellary.core.automations.rules.occurrences import TRIGGERS
+from stellary.core.automations.triggers import BUILT_IN, SCHEDULE
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import ask
 from tests.support.world import World
@@ -43,6 +45,11 @@ def fire(board, card, actor=None, core=None, **data):
 
 def compare(field, value, op="eq"):
     return {"all": [{"field": field, "op": op, "value": value}]}
+
+
+def test_each_built_in_trigger_is_the_schedule_or_that_of_an_event():
+    matched = {name for by_name in TRIGGERS.values() for name in by_name}
+    assert matched | {SCHEDULE} == {trigger.name for trigger in BUILT_IN}
 
 
 def test_rule_runs_in_the_transaction_in_which_its_trigger_is_fired(board):

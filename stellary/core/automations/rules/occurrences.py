@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -48,40 +48,45 @@ class Occurrence:
         return 0 if self.event.cause is None else self.event.cause.depth
 
 
+def _is_assigned(event: CardCreated | CardAssigned) -> bool:
+    return event.card.assignee_id is not None
+
+
+def _has_changed_status(event: CardMoved | CardUpdated) -> bool:
+    # A column can have a status, so a move can change the card's status.
+    return event.before.status != event.card.status
+
+
+TRIGGERS: Final[Mapping[type[CardEvent], Mapping[str, Callable[[Any], bool] | None]]] = {
+    CardCreated: {"task_created": None, "task_added_to_board": None, "task_assigned": _is_assigned},
+    CardMoved: {
+        "task_moved": None,
+        "task_added_to_board": lambda event: event.before.scope_id != event.card.scope_id,
+        "task_status_changed": _has_changed_status,
+    },
+    CardUpdated: {
+        "field_changed": None,
+        "task_added_to_board": lambda event: event.before.archived and not event.card.archived,
+        "task_status_changed": _has_changed_status,
+    },
+    CardAssigned: {"task_assigned": _is_assigned},
+    CardArchived: {"card_archived": None},
+    CommentCreated: {"comment_added": None},
+    ChecklistCompleted: {"checklist_complete": None},
+    CardDue: {"due_date_reached": None},
+    TriggerFired: {},
+}
+"""The triggers that events of a type match, each with its condition; None for one that always matches."""
+
+
 def find_occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
     """Yield the triggers of events, in order."""
     for event in events:
-        names = [event.trigger] if isinstance(event, TriggerFired) else _find_triggers(event)
-        for trigger in names:
-            yield Occurrence(trigger, event)
-
-
-_ALWAYS: Final[Mapping[type[CardEvent], tuple[str, ...]]] = {
-    CardCreated: ("task_created", "task_added_to_board"),
-    CardMoved: ("task_moved",),
-    CardUpdated: ("field_changed",),
-    CardArchived: ("card_archived",),
-    CommentCreated: ("comment_added",),
-    ChecklistCompleted: ("checklist_complete",),
-    CardDue: ("due_date_reached",),
-}
-"""The triggers that match each event of a type."""
-
-
-def _find_triggers(event: CardEvent) -> Iterator[str]:
-    yield from _ALWAYS.get(type(event), ())
-    match event:
-        case CardCreated() | CardAssigned() if event.card.assignee_id is not None:
-            yield "task_assigned"
-        case CardMoved() if event.before.scope_id != event.card.scope_id:
-            yield "task_added_to_board"
-        case CardUpdated() if event.before.archived and not event.card.archived:
-            yield "task_added_to_board"
-        case _:
-            pass
-    # A column can have a status, so a move can change the card's status.
-    if isinstance(event, CardMoved | CardUpdated) and event.before.status != event.card.status:
-        yield "task_status_changed"
+        if isinstance(event, TriggerFired):
+            yield Occurrence(event.trigger, event)
+        for trigger, is_matched in TRIGGERS[type(event)].items():
+            if is_matched is None or is_matched(event):
+                yield Occurrence(trigger, event)
 
 
 def facts(event: CardEvent) -> Facts:
