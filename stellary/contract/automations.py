@@ -247,7 +247,7 @@ class TryAutomation(Request):
     """The card for which the rule is tried.
 
     Attributes:
-        card_id: A card of the project; required unless the rule runs without a card.
+        card_id: A card of the project; required, except for a rule that runs without a card, which takes none.
     """
 
     card_id: Id | Unset = UNSET

@@ -232,7 +232,7 @@ class Automations(ListHandle[C]):
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
-            card_id: A card of the project; required unless the rule runs without a card.
+            card_id: A card of the project; required, except for a rule that runs without a card, which takes none.
 
         Returns:
             The effects that a rule would have on a card now.

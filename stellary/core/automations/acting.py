@@ -362,22 +362,27 @@ def _find_problem(
             # Called within the savepoint, so that a handler that raises an error rolls back the rule, but not
             # the change that triggered it.
             uow.call_handlers()
-    except (NotFound, Forbidden) as error:
-        if people.reaches(uow, case.workspace_id, rule.owner_id):
-            return error.message
-        uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
-        return OWNER_LEFT
-    except ApiError as error:
-        return error.message
-    except Exception as error:
-        if (
-            isinstance(error, OperationalError)
-            or getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY
-        ):
-            raise
-        _log.exception("rule %s failed", rule.id)
-        return "the server has failed"
+    except Exception as error:  # noqa: BLE001 - logged, or raised again
+        problem = _to_problem(uow, rule, case, error)
+        if problem == OWNER_LEFT:
+            uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
+        return problem
     return None
+
+
+def _to_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, error: Exception) -> str:
+    """Return why a rule failed, in words; raise an error of the database again that may pass."""
+    if isinstance(error, NotFound | Forbidden) and not people.reaches(uow, case.workspace_id, rule.owner_id):
+        return OWNER_LEFT
+    if isinstance(error, ApiError):
+        return error.message
+    if (
+        isinstance(error, OperationalError)
+        or getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY
+    ):
+        raise error
+    _log.error("rule %s failed", rule.id, exc_info=error)
+    return "the server has failed"
 
 
 def _run_actions(
@@ -408,14 +413,20 @@ def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) 
     loaded = access.automation(uow, ref)
     rule, workspace_id = loaded.row, loaded.roles.workspace_id or ""
     card = None
+    has_card = rule.schedule is None or rule.schedule["cards"] is not None
+    if has_card != (request.card_id is not UNSET):
+        requirement = (
+            "is required, since the rule runs for cards"
+            if has_card
+            else "must be left out, since the rule runs without a card"
+        )
+        raise invalid(("cardId", requirement))
     if request.card_id is not UNSET:
         try:
             with uow.checking(GET_CARD.policy):
                 card = board_access.card(uow, ref.parent(ProjectRef).child(CardRef, request.card_id)).card
         except NotFound:
             raise unknown("cardId") from None
-    elif rule.schedule is None or rule.schedule["cards"] is not None:
-        raise invalid(("cardId", "is required, since the rule runs for cards"))
     facts: Facts = {} if card is None else rules.card_facts(card)
     case = build_case(rule, workspace_id, rule.trigger, uow.new_id(), uow.new_id(), card)
     case = with_values(uow, rule, attrs.evolve(case, triggered_by_id=uow.user_id), card, facts)
@@ -428,8 +439,8 @@ def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) 
                 raise _Discarded
     except _Discarded:
         pass
-    except ApiError as problem:
-        error = problem.message
+    except Exception as problem:  # noqa: BLE001 - logged, or raised again
+        error = _to_problem(uow, rule, case, problem)
     return AutomationTrial(matches=is_satisfied(rule.conditions, facts), actions=steps, error=error)
 
 

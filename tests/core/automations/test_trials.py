@@ -2,9 +2,14 @@
 
 from sqlalchemy import func, select
 
+from stellary.contract.actions import CardParams
+from stellary.contract.cards import UPDATE_CARD
 from stellary.core import NOBODY
+from stellary.core.automations.acting import OWNER_LEFT
 from tests.core.automations.automation_api import AutomationApi
+from tests.core.automations.test_several_actions import HIGH
 from tests.support.boards import ask, error
+from tests.support.core_parts import actions
 from tests.support.tables import metadata
 
 
@@ -84,3 +89,26 @@ def test_trial_needs_a_card_of_the_project(automation_api):
     trial = try_rule(automation_api, scheduled)
     assert (trial["error"], len(trial["actions"])) == (None, 1)
     assert ask(automation_api, "GET", f"{automation_api.path}/cards") == []
+    path = f"{automation_api.of_rule(scheduled)}/test"
+    status, text = error(automation_api, "POST", path, {"cardId": automation_api.card()["id"]})
+    assert (status, text) == (400, "cardId must be left out, since the rule runs without a card")
+
+
+def test_trial_of_a_defective_action_or_without_rights_says_so(automation_api):
+    def fail(uow, ref, params):
+        raise ZeroDivisionError
+
+    broken = actions.Action("break", "Break.", CardParams, UPDATE_CARD, "board.write", fail)
+    core = automation_api.world.core
+    core.env.actions = {**core.env.actions, "break": broken}
+    bob = automation_api.world.person("bob")
+    automation_api.world.join(bob, automation_api.workspace, role="admin")
+    rules = [
+        automation_api.rule_of("task_created", HIGH, ("break", {})),
+        automation_api.rule("task_created", "archive_card", by=bob),
+    ]
+    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.flat}/members/{bob.id}")
+    card_id = automation_api.card()["id"]
+    trials = [try_rule(automation_api, rule, cardId=card_id) for rule in rules]
+    assert [trial["error"] for trial in trials] == ["the server has failed", OWNER_LEFT]
+    assert [len(trial["actions"]) for trial in trials] == [2, 1]
