@@ -154,7 +154,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     save_references(uow, workspace_id, before.id, references)
     if after.trigger in CHANGE_TRIGGERS:
         mark_subscribed(uow, workspace_id, has_change_rules=True)
-    updated = before if after is before else _write_changes(uow, before, after)
+    updated = rows.automation(uow, loaded.row if after is before else _write_changes(uow, before, after))
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     emit_change(uow, workspace_id, before, updated)
@@ -189,15 +189,15 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     return updated
 
 
-def _write_changes(uow: UnitOfWork, before: Automation, after: Automation) -> Automation:
-    """Write the changes of a rule, and return it with its present references."""
+def _write_changes(uow: UnitOfWork, before: Automation, after: Automation) -> AutomationRow:
+    """Write the changes of a rule, and return its row."""
     changes = rows.FIELDS.to_changes(before, after)
     if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
         changes["owner_id"] = uow.user_id
     if changes.keys() & {"trigger", "enabled"}:
         changes["armed_at"] = uow.now
     row = _UPDATE.first(uow.connection, {"_id": before.id, **changes})
-    return rows.automation(uow, board_access.require_row(row, "Automation"))
+    return board_access.require_row(row, "Automation")
 
 
 def _resolve_parts(
@@ -211,14 +211,15 @@ def _resolve_parts(
     Raises:
         Invalid: A part is malformed, names an item that does not exist, or does not fit the trigger.
     """
-    references: References = {SCHEDULE: set()}
-    resolved: dict[str, object] = {}
-    candidates.references = references[SCHEDULE]
-    schedule = find_schedule(candidates, request.schedule, trigger, before.schedule if before else None)
+    references: References = {}
+    schedule = before and before.schedule
+    if before is None or request.trigger or request.schedule:
+        schedule = find_schedule(candidates, request.schedule, trigger, schedule)
+    resolved: dict[str, object] = {"schedule": schedule}
     if before is None or schedule != before.schedule:
-        resolved |= {"schedule": schedule, "next_run_at": find_next_run(schedule, candidates.uow.now)}
-    if not resolved or (before is None and schedule is None):
-        del references[SCHEDULE]
+        resolved["next_run_at"] = find_next_run(schedule, candidates.uow.now)
+    if request.schedule or (before is not None and before.trigger == SCHEDULE != trigger.name):
+        references[SCHEDULE] = candidates.references
     trigger = trigger.with_schedule(schedule)
     if before is None or request.conditions is not UNSET:
         candidates.references = references["conditions"] = set()
@@ -227,7 +228,7 @@ def _resolve_parts(
         actions, action_references = _resolve_actions(candidates, list_actions_to_run(request), trigger)
         resolved |= {"action": actions[0], "actions": actions}
         references |= action_references
-    if before is not None and (request.trigger or "schedule" in resolved):
+    if before is not None and (request.trigger or request.schedule):
         _check_kept_parts(candidates.uow, before, resolved, trigger)
     return resolved, references
 
@@ -251,13 +252,15 @@ def find_schedule(
     Raises:
         Invalid: The trigger needs a schedule, or cannot have one, or the schedule is malformed.
     """
-    if trigger.name != SCHEDULE and request:
-        raise invalid((path, f"needs the trigger {SCHEDULE}"))
-    if trigger.name == SCHEDULE and not request and before is None:
-        raise invalid((path, f"is required for the trigger {SCHEDULE}"))
+    if trigger.name != SCHEDULE:
+        if request:
+            raise invalid((path, f"needs the trigger {SCHEDULE}"))
+        return None
     if request:
         return resolve_schedule(candidates, request, path)
-    return before if trigger.name == SCHEDULE else None
+    if before is None:
+        raise invalid((path, f"is required for the trigger {SCHEDULE}"))
+    return before
 
 
 def _check_kept_parts(

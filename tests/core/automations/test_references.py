@@ -140,6 +140,18 @@ def test_rule_without_an_option_is_mended_by_the_part_that_named_it(reference_ap
     assert reference_api.ask("PATCH", path, {"conditions": {}})["problem"] is None
 
 
+def test_rule_that_is_saved_again_as_it_is_says_that_it_is_mended(reference_api):
+    body = {"name": "Size", "type": "select", "options": ["S", "L"]}
+    size = reference_api.ask("POST", "custom-fields", body)["id"]
+    conditions = when(f"customFields.{size}", "eq", "L")
+    rule = reference_api.rule("task_created", "archive_card", conditions)
+    for options in (["S"], ["S", "L"]):
+        reference_api.ask("PATCH", f"custom-fields/{size}", {"options": options})
+    assert reference_api.rule_now(rule)["broken"]
+    saved = reference_api.ask("PATCH", f"automations/{rule['id']}", {"conditions": conditions})
+    assert (saved["broken"], saved) == (False, reference_api.rule_now(rule))
+
+
 def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(reference_api):
     scope = reference_api.ask("POST", "scopes", {"name": "Next"})
     ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]

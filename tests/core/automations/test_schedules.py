@@ -233,6 +233,11 @@ def test_schedule_is_changed_exported_and_left(automation_api, clock):
     answer = ask(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
     (reason,) = [entry["reason"] for entry in answer["notCarried"] if entry["kind"] == "automation"]
     assert "automations[0].schedule.cards.columnId must be" in reason
+    copy_path = f"{automation_api.flat}/projects/{answer['id']}/automations"
+    (copy,) = ask(automation_api, "GET", copy_path)
+    path = f"{copy_path}/{copy['id']}"
+    assert (copy["schedule"], ask(automation_api, "PATCH", path, {"name": "x"})["broken"]) == (None, True)
+    assert ask(automation_api, "PATCH", path, {"trigger": "task_moved"})["broken"] is False
 
 
 def test_filters_follow_a_renamed_option_and_break_without_it(automation_api, clock, work):
@@ -249,10 +254,9 @@ def test_filters_follow_a_renamed_option_and_break_without_it(automation_api, cl
     ask(automation_api, "PATCH", path, {"options": ["S"]})
     problem = "the option 'Large' of 'Size' was removed"
     assert automation_api.rule_now(rule)["problem"] == problem
-    schedule = {"rule": "FREQ=HOURLY", "cards": {"customField": [f"{field}:S"]}}
-    assert (
-        ask(automation_api, "PATCH", automation_api.of_rule(rule), {"schedule": schedule})["broken"] is False
-    )
+    ask(automation_api, "PATCH", path, {"options": ["S", "Large"]})
+    body = {"schedule": automation_api.rule_now(rule)["schedule"]}
+    assert ask(automation_api, "PATCH", automation_api.of_rule(rule), body)["broken"] is False
 
 
 def test_filters_name_several_items_and_people_also_in_a_file(automation_api, clock):
