@@ -28,7 +28,7 @@ def test_texts_contain_values_of_the_event(automation_api):
         "task_moved",
         "add_comment",
         content="{{card.title}} of {{project.name}}, {{card.column}} ({{trigger.fromColumn}}), for {{card.assignee}} by "
-        "{{ actor.name }} until {{card.dueDate}}{{card.startDate}}, {{card.status}} and {{card.priority}} {{",
+        "{{ actor.name }} until {{card.duedate}}{{card.startDate}}, {{card.status}} and {{card.priority}} {{",
     )
     card = automation_api.card(
         "Ship *it*", dueDate="2026-12-24", priority="high", assigneeId=automation_api.owner.id

@@ -131,6 +131,7 @@ def _fill(part: object, values: Mapping[str, str], is_markdown: bool) -> object:
 
     def find(match: re.Match[str]) -> str:
         name = match[1].strip()
+        name = _DATES.get(name.casefold(), name)
         value = " ".join(values.get(name, match[0]).split())
         if name in _DATES.values():
             value = value.removesuffix("T00:00:00+00:00").replace("T", " ").replace("+00:00", " UTC")
