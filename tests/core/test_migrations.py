@@ -133,6 +133,21 @@ def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, 
         assert downgrade(connection) == next_version.newest
 
 
+def test_rules_with_triggers_that_an_earlier_version_lacks_stop_the_downgrade(new_url):
+    with closing(Core(new_url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        ann = world.person()
+        path = f"{world.workspace(ann).path}/projects"
+        project = world.ask(ann, "POST", path, {"name": "Launch"})
+        rule = {"trigger": "comment_added", "action": {"type": "archive_card"}}
+        world.ask(ann, "POST", f"{path}/{project['id']}/automations", rule)
+    with closing(Core(new_url)) as core, core.database.open_migrating() as connection:
+        while downgrade(connection) != "0108":
+            pass
+        with pytest.raises(RuntimeError, match="delete the rules with these triggers"):
+            downgrade(connection)
+
+
 def test_new_database_does_not_load_alembic(tmp_path):
     """Check that alembic is not loaded, which would cost a quarter of a second and 10 MB, and that all tables are."""
     program = (

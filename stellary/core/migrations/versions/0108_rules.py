@@ -30,7 +30,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     refuse_if_any("stellary_automations", "further_actions <> '[]'", "reduce these rules to one action")
-    refuse_if_any("stellary_automations", "schedule IS NOT NULL", "delete the rules with a schedule")
+    triggers = "trigger IN ('schedule', 'comment_added', 'card_archived', 'field_changed')"
+    refuse_if_any("stellary_automations", triggers, "delete the rules with these triggers")
     drop_index("ix_stellary_automations_next_run_at")
     op.drop_column("stellary_automations", "next_run_at")
     op.drop_column("stellary_automations", "schedule")
