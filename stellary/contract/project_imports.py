@@ -317,7 +317,7 @@ class ImportedAutomation(Request):
         name: Default: composed of the trigger and the action.
         conditions: With ids of the file. A rule that refers to items that do not exist here is disabled, and this is
             reported.
-        action: The only action; required without ``actions``, and otherwise ignored.
+        action: The only action; required without ``actions``, and otherwise equal to the first of them.
         actions: 1-10 actions, in the order in which they run.
         schedule: Required for the trigger ``schedule``, with ids of the file.
         owner: Only reported: the importing user becomes the owner.

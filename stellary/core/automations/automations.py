@@ -38,7 +38,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
 from stellary.core.automations.rules.values import check_names, use_sample_dates
-from stellary.core.automations.scheduling import find_next_run, resolve_schedule
+from stellary.core.automations.scheduling import check_schedule, find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE, Trigger
 from stellary.core.board import access as board_access
@@ -212,11 +212,12 @@ def _resolve_parts(
         Invalid: A part is malformed, names an item that does not exist, or does not fit the trigger.
     """
     references: References = {}
-    schedule = before and before.schedule
-    if before is None or request.trigger or request.schedule:
-        schedule = find_schedule(candidates, request.schedule, trigger, schedule)
+    kept = None if before is None else before.schedule
+    schedule = find_schedule(candidates.uow, request.schedule, trigger, kept)
+    if request.schedule:
+        schedule = resolve_schedule(candidates, schedule)
     resolved: dict[str, object] = {"schedule": schedule}
-    if before is None or schedule != before.schedule:
+    if before is None or schedule != kept:
         resolved["next_run_at"] = find_next_run(schedule, candidates.uow.now)
     if request.schedule or (before is not None and before.trigger == SCHEDULE != trigger.name):
         references[SCHEDULE] = candidates.references
@@ -234,7 +235,7 @@ def _resolve_parts(
 
 
 def find_schedule(
-    candidates: Candidates,
+    uow: UnitOfWork,
     request: ScheduleToRun | Unset | None,
     trigger: Trigger,
     before: AutomationSchedule | None,
@@ -243,21 +244,20 @@ def find_schedule(
     """Return the schedule of a rule with a trigger.
 
     Args:
-        candidates: The items that the filter of the schedule can name.
-        request: The new schedule, if there is one.
+        request: The new schedule, if there is one, whose filters are returned as they are.
         trigger: The trigger of the rule.
         before: The present schedule.
         path: The position of the schedule in the request, for errors.
 
     Raises:
-        Invalid: The trigger needs a schedule, or cannot have one, or the schedule is malformed.
+        Invalid: The trigger needs a schedule, or cannot have one, or the times of the schedule are malformed.
     """
     if trigger.name != SCHEDULE:
         if request:
             raise invalid((path, f"needs the trigger {SCHEDULE}"))
         return None
     if request:
-        return resolve_schedule(candidates, request, path)
+        return check_schedule(request, uow.now, path)
     if before is None:
         raise invalid((path, f"is required for the trigger {SCHEDULE}"))
     return before
@@ -296,7 +296,7 @@ def check_rule_conditions(
     check_conditions(conditions, path, trigger.condition_fields)
 
 
-def default_name(action: AutomationAction, trigger: str) -> str:
+def default_name(action: AutomationAction | ActionToRun, trigger: str) -> str:
     """Return the name of a rule that has none.
 
     Args:
@@ -329,20 +329,18 @@ def list_actions_to_run(
         path: The position of the rule in the request, for errors.
 
     Raises:
-        Invalid: The request has neither ``action`` nor ``actions``, or both.
+        Invalid: The request has neither ``action`` nor ``actions``, or two that contradict each other.
     """
     prefix = f"{path}." if path else ""
     action, actions = request.action, request.actions
-    if isinstance(request, ImportedAutomation) and action is not UNSET:
-        # A file has the first of several actions twice.
-        actions = UNSET if actions is UNSET or len(actions) == 1 else actions
-        action = action if actions is UNSET else UNSET
     if actions is UNSET:
         if action is UNSET:
             raise invalid((f"{prefix}action", "is required"))
         return [(f"{prefix}action", action)]
-    if action is not UNSET:
+    if action is not UNSET and not isinstance(request, ImportedAutomation):
         raise invalid(("actions", "cannot be combined with action"))
+    if action is not UNSET and action != actions[0]:
+        raise invalid((f"{prefix}action", "must equal the first of actions"))
     return [(f"{prefix}actions[{index}]", step) for index, step in enumerate(actions)]
 
 

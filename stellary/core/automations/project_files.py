@@ -16,7 +16,7 @@ from stellary.contract.automations import (
     CREATE_AUTOMATION,
     Automation,
     AutomationAction,
-    ScheduleToRun,
+    AutomationSchedule,
 )
 from stellary.contract.errors import Forbidden, Invalid
 from stellary.contract.fields import build_value, convert, replace_fields
@@ -50,9 +50,9 @@ from stellary.core.automations.automations import (
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
-from stellary.core.automations.scheduling import find_next_run
+from stellary.core.automations.scheduling import find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
-from stellary.core.automations.triggers import Trigger, check_trigger
+from stellary.core.automations.triggers import check_trigger
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
@@ -181,7 +181,7 @@ def _create_rules(
             "conditions", parts.conditions, targets.resolve_conditions, parts.conditions, f"{path}.conditions"
         )
         schedule = attempts.resolve(
-            "schedule", None, find_schedule, parts.schedule, parts.trigger, None, f"{path}.schedule"
+            "schedule", parts.schedule, resolve_schedule, parts.schedule, f"{path}.schedule"
         )
         actions = [
             replace_fields(
@@ -254,9 +254,8 @@ class _RuleParts:
         actions: The position of each action in the file, the action, and its parameters as a request.
     """
 
-    trigger: Trigger
     conditions: dict[str, object]
-    schedule: ScheduleToRun | None
+    schedule: AutomationSchedule | None
     actions: list[tuple[str, AutomationAction, Request]]
 
 
@@ -264,24 +263,25 @@ def _rename_and_check(
     uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
 ) -> _RuleParts:
     actions_to_run = list_actions_to_run(entry, path)
-    schedule: ScheduleToRun | None = entry.schedule or None
+    trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
+    schedule = find_schedule(uow, entry.schedule, trigger, None, f"{path}.schedule")
     conditions, (filters, *all_params) = file_references.rename_ids(
         entry.conditions or {},
         [(schedule and schedule.cards) or {}, *(action.params or {} for _, action in actions_to_run)],
         new_ids,
     )
-    if schedule is not None:
-        schedule = convert(ScheduleToRun, schedule, cards=None if schedule.cards is None else filters)
-    trigger = check_trigger(uow, entry.trigger, f"{path}.trigger").with_schedule(schedule)
+    if schedule is not None and schedule.cards is not None:
+        schedule = replace_fields(schedule, cards=filters)
+    trigger = trigger.with_schedule(schedule)
     check_rule_conditions(conditions, trigger, f"{path}.conditions")
     actions = [
         (at, *check_action(uow, action.type, params, at, trigger))
         for (at, action), params in zip(actions_to_run, all_params, strict=True)
     ]
-    return _RuleParts(trigger, conditions, schedule, actions)
+    return _RuleParts(conditions, schedule, actions)
 
 
 def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:
     ((_, action), *_) = list_actions_to_run(entry, f"automations[{index}]")
-    name = entry.name or f"{action.type} on {entry.trigger}"
+    name = entry.name or default_name(action, entry.trigger)
     return NotCarried(kind="automation", path=f"automations[{index}]", name=name, count=1, reason=reason)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, or_, select, update
 from stellary.contract.automations import AutomationSchedule, ScheduleToRun
 from stellary.contract.cards import Card, ListCards
 from stellary.contract.errors import ApiError, Invalid
-from stellary.contract.fields import replace_fields
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.proposed_actions import ReferenceKind
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import invalid, load
@@ -73,23 +73,39 @@ _NEXT = select(func.min(automations.c.next_run_at)).where(
 _ADVANCE = update(automations).where(automations.c.id == bindparam("_id"))
 
 
-def resolve_schedule(candidates: Candidates, request: ScheduleToRun, path: str) -> AutomationSchedule:
-    """Return a schedule with ids in place of names.
+def check_schedule(request: ScheduleToRun, now: datetime, path: str) -> AutomationSchedule:
+    """Check the times of a schedule, and return it as it is.
 
     Args:
-        candidates: The items that its filter can name.
         request: The schedule.
+        now: The current time.
         path: Its position in the request, for errors.
 
     Raises:
-        Invalid: The rule, the time zone or the filter is malformed, or the filter names an item that does not exist.
+        Invalid: The rule or the time zone is malformed, or the rule does not occur within ten years.
     """
     check_rule(request.rule, f"{path}.rule")
-    schedule = AutomationSchedule(rule=request.rule, time_zone=request.time_zone, cards=None)
-    find_next_run(schedule, candidates.uow.now, path=path)
-    if request.cards is None:
+    schedule = convert(AutomationSchedule, request)
+    find_next_run(schedule, now, path=path)
+    return schedule
+
+
+def resolve_schedule(
+    candidates: Candidates, schedule: AutomationSchedule | None, path: str = SCHEDULE
+) -> AutomationSchedule | None:
+    """Return a schedule with ids in place of names in its filters.
+
+    Args:
+        candidates: The items that the filters can name.
+        schedule: The schedule; None for a rule without one.
+        path: Its position in the request, for errors.
+
+    Raises:
+        Invalid: A filter is malformed, or names an item that does not exist.
+    """
+    if schedule is None or schedule.cards is None:
         return schedule
-    return replace_fields(schedule, cards=_resolve_filters(candidates, request.cards, f"{path}.cards"))
+    return replace_fields(schedule, cards=_resolve_filters(candidates, schedule.cards, f"{path}.cards"))
 
 
 def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -124,10 +124,10 @@ def test_rule_with_unknown_references_is_imported_turned_off(automation_api: Aut
     reasons = dict(loss_reasons(answer, "automation"))
     assert list(reasons) == [f"automations[{place}]" for place in range(4)]
     assert reasons["automations[0]"].startswith(
-        "it is disabled: automations[0].action.params.assigneeId must"
+        "it is disabled: automations[0].actions[0].params.assigneeId must"
     )
     assert "workspace that the file comes from" in reasons["automations[1]"]
-    assert "automations[2].action.params.cardId must" in reasons["automations[2]"]
+    assert "automations[2].actions[0].params.cardId must" in reasons["automations[2]"]
     assert "automations[3].conditions.all[0].value must" in reasons["automations[3]"]
 
 

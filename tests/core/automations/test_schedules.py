@@ -229,14 +229,23 @@ def test_schedule_is_changed_exported_and_left(automation_api, clock):
     assert (changed["nextRunAt"], changed["references"]) == ("2026-03-02T11:00:00Z", [])
     left = ask(automation_api, "PATCH", path, {"trigger": "task_moved"})
     assert (left["schedule"], left["nextRunAt"]) == (None, None)
-    file["automations"][0]["schedule"]["cards"] = {"columnId": "gone"}
+    schedule = file["automations"][0]["schedule"]
+    for change, problem in [
+        ({"rule": "x"}, "schedule.rule has a part"),
+        ({"timeZone": "x"}, "schedule.timeZone must"),
+    ]:
+        file["automations"][0]["schedule"] = {**schedule, **change}
+        status, text = error(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+        assert (status, f"automations[0].{problem}" in text) == (400, True)
+    file["automations"][0]["schedule"] = {**schedule, "cards": {"columnId": "gone"}}
     answer = ask(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
     (reason,) = [entry["reason"] for entry in answer["notCarried"] if entry["kind"] == "automation"]
     assert "automations[0].schedule.cards.columnId must be" in reason
     copy_path = f"{automation_api.flat}/projects/{answer['id']}/automations"
     (copy,) = ask(automation_api, "GET", copy_path)
     path = f"{copy_path}/{copy['id']}"
-    assert (copy["schedule"], ask(automation_api, "PATCH", path, {"name": "x"})["broken"]) == (None, True)
+    assert (copy["schedule"], copy["enabled"]) == (file["automations"][0]["schedule"], False)
+    assert ask(automation_api, "PATCH", path, {"name": "x"})["broken"] is True
     assert ask(automation_api, "PATCH", path, {"trigger": "task_moved"})["broken"] is False
 
 

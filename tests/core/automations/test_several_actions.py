@@ -159,6 +159,11 @@ def test_actions_are_exported_and_imported(automation_api):
     reason = "it is disabled: it names a mission of the workspace that the file comes from"
     assert loss_reasons(answer, "automation") == [("automations[1]", reason)]
     assert (foreign["enabled"], foreign["broken"]) == (False, True)
+    for entry in file["automations"][:2]:
+        entry["action"], action = {"type": "archive_card"}, entry["action"]
+        status, text = error(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+        assert (status, "action must equal the first of actions" in text) == (400, True)
+        entry["action"] = action
     del file["automations"][0]["action"]
     assert import_file(automation_api, file)[1][0]["actions"][0] == ONE
     del file["automations"][0]["actions"]

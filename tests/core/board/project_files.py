@@ -155,7 +155,8 @@ def _rule(
     actions += [{"type": "create_card", "params": {"title": "x", "labelIds": ids(labels)}}]
     filters: list[Json] = [{}, {"assigneeId": assignees[0]}]
     filters += [{"columnId": id} for id in ids(columns)] + [{"labelId": id} for id in ids(labels)]
-    filters += [{"customField": [f"{id}:low", f"{id}:1"]} for id in ids(fields)]
+    filters += [{"customField": [f"{id}:", f"{id}:"]} for id in ids(fields)]
+    filters += [{"customField": [f"{field['id']}:low"]} for field in fields if field["type"] == "text"]
     events: list[Json] = [
         {"trigger": name, "schedule": None} for name in ("task_moved", "task_created", "due_date_reached")
     ]
