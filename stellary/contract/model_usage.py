@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.endpoint import Ok, acts, reads
-from stellary.contract.limits import Length, Pattern, Range, Secret
+from stellary.contract.limits import Pattern, Range, Secret
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import Request, Value, request, value
@@ -104,7 +104,12 @@ class SetModelKey(Request):
     """
 
     provider: Annotated[str, Pattern(r"[a-z0-9-]{1,60}", "must be a provider such as openai")]
-    secret: Annotated[str, Length(1, 1000), Secret()] | None
+    secret: (
+        Annotated[
+            str, Pattern("[!-~]{1,1000}", "must be 1 to 1000 ASCII characters without spaces"), Secret()
+        ]
+        | None
+    )
 
 
 GET_MODEL_USAGE = reads(

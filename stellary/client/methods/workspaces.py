@@ -389,7 +389,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
 
         Args:
             provider: The provider of models, as in front of their names: ``openai`` in ``openai:gpt-5-mini``.
-            secret: The key, which is stored encrypted and never returned; None removes it. 1-1000 characters.
+            secret: The key, which is stored encrypted and never returned; None removes it. 1 to 1000 ASCII characters without spaces.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -157,10 +157,10 @@ def store_key(uow: UnitOfWork, workspace_id: str, provider: str, secret: str | N
         Conflict: No later process could decrypt the key.
     """
     signer = uow.env.signer
-    if not signer.is_lasting:
-        raise Conflict("the server has no lasting secret to encrypt keys with", code="no_lasting_secret")
     uow.connection.execute(_REMOVE_KEY, {"_workspace_id": workspace_id, "_provider": provider})
     if secret is not None:
+        if not signer.is_lasting:
+            raise Conflict("the server has no lasting secret to encrypt keys with", code="no_lasting_secret")
         encrypted = signer.encrypt(_PURPOSE, f"{workspace_id}:{provider}", secret.encode())
         row = {"workspace_id": workspace_id, "provider": provider, "secret": encrypted}
         uow.connection.execute(_ADD_KEY, row)

@@ -364,6 +364,11 @@ def test_workspace_pays_with_its_own_key(agent_api: AgentApi, monkeypatch: pytes
         failed = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
         assert failed["error"] == "the workspace's key of openai-chat cannot be decrypted: set it again"
         assert len(provider.keys) == 5
+        env.signer = Signer(None, timedelta(days=7))
+        assert set_key(agent_api, None, "openai-chat").status == 200
+        assert read_usage(agent_api)["ownKeys"] == []
+        env.signer = Signer("b" * 32, timedelta(days=7))
+        set_key(agent_api, long_key, "openai-chat")
     with agent_api.world.core.database.reading() as connection:
         stored = connection.exec_driver_sql("SELECT secret FROM stellary_model_keys").scalar_one()
     assert b"kkkk" not in bytes(stored)
@@ -384,3 +389,13 @@ def test_key_needs_a_lasting_secret_of_the_server(agent_api: AgentApi):
     assert response.status == 409
     assert orjson.loads(response.body)["code"] == "no_lasting_secret"
     assert read_usage(agent_api)["ownKeys"] == []
+
+
+@pytest.mark.parametrize("secret", ["clé", "sk-1\n", " sk-1", ""])
+def test_key_that_no_request_can_send_is_refused(agent_api: AgentApi, secret: str):
+    agent_api.world.core.env.signer = Signer("a" * 32, timedelta(days=7))
+    response = set_key(agent_api, secret)
+    assert response.status == 400
+    assert (
+        orjson.loads(response.body)["message"] == "secret must be 1 to 1000 ASCII characters without spaces"
+    )
