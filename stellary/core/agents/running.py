@@ -20,7 +20,6 @@ from sqlalchemy import bindparam, select, update
 
 from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
-from stellary.contract.model_usage import ModelUsage
 from stellary.contract.wire import as_dict
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
@@ -44,7 +43,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import NoticeGiven
-from stellary.core.kernel.model_usage import WorkspaceAccount, read_usage
+from stellary.core.kernel.model_usage import UsageColumn, WorkspaceAccount, read_usage
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
 from stellary.core.kernel.units import Units
 
@@ -80,6 +79,7 @@ _IS_UNCHANGED = select(table.c.id).where(
 )
 _STEP_NUMBER = select(table.c.step).where(table.c.id == bindparam("_id"))
 _UPDATE = update(table).where(table.c.id == bindparam("_id"))
+_USAGE = UsageColumn(table)
 _PROPOSALS = Query(ProposalRow, select(proposals).where(proposals.c.mission_id == bindparam("_id")))
 
 
@@ -121,7 +121,7 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                     partial(str, mission.workspace_id),
                     "mission",
                     read_usage(mission.usage),
-                    partial(_record_usage, mission),
+                    partial(_USAGE.add, id=mission.id),
                 )
                 task = attrs.evolve(
                     units.run(partial(_build_task, mission=mission), read_only=True),
@@ -414,10 +414,6 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
             for call in mission.calls
         ],
     )
-
-
-def _record_usage(mission: RunningMissionRow, uow: UnitOfWork, usage: ModelUsage) -> None:
-    uow.connection.execute(_UPDATE, {"_id": mission.id, "usage": as_dict(usage)})
 
 
 def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, account: WorkspaceAccount) -> None:

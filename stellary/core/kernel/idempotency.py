@@ -127,13 +127,14 @@ class Attempt:
 
 
 def is_key_used(uow: UnitOfWork, key: str) -> bool:
-    """Return whether a response of the actor's is stored for a key.
+    """Return whether a response of the actor's is stored for a key, and still counts.
 
     Args:
         uow: The unit; its actor owns the key.
         key: The key as sent.
     """
-    return uow.connection.execute(_FIND, _build_row_key(uow, key)).first() is not None
+    row = uow.connection.execute(_FIND, _build_row_key(uow, key)).first()
+    return row is not None and row.created_at > uow.now - KEPT
 
 
 def _build_row_key(uow: UnitOfWork, key: str) -> dict[str, str]:

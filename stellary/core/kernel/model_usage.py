@@ -24,12 +24,13 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.errors import Conflict
 from stellary.contract.model_usage import NO_USAGE, DailyUsage, ModelPurpose, ModelUsage, add_usage
-from stellary.contract.wire import read
+from stellary.contract.wire import as_dict, read
 from stellary.core.db.base import IdType, UtcDateTime, metadata
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query, RowType
@@ -166,10 +167,34 @@ def store_key(uow: UnitOfWork, workspace_id: str, provider: str, secret: str | N
         uow.connection.execute(_ADD_KEY, row)
 
 
+class UsageColumn:
+    """The column ``usage`` of the missions or of the drafts.
+
+    Args:
+        table: The table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        is_this = table.c.id == bindparam("_id")
+        self._lock = select(table.c.usage).where(is_this).with_for_update(key_share=True)
+        self._change = update(table).where(is_this)
+
+    def add(self, uow: UnitOfWork, usage: ModelUsage, *, id: str) -> ModelUsage:
+        """Add the usage of requests to that of an item, also if another process adds to it, and return the sum.
+
+        Args:
+            usage: The usage of the requests.
+            id: The item.
+        """
+        total = add_usage(read_usage(uow.connection.execute(self._lock, {"_id": id}).scalar()), usage)
+        uow.connection.execute(self._change, {"_id": id, "usage": as_dict(total)})
+        return total
+
+
 class WorkspaceAccount(ModelAccount):
     """The account of a mission or a draft in a workspace, with the budget of both.
 
-    The budget is checked before each request and charged after it, so each of several missions at a time exceeds it by
+    The budget is checked before each request and charged after it, so each of several callers at a time exceeds it by
     one request at most.
 
     Args:
@@ -177,7 +202,8 @@ class WorkspaceAccount(ModelAccount):
         find_workspace_id: Returns the workspace. It is called only if a model is.
         purpose: The purpose of the calls.
         spent: What the mission or the draft has used before.
-        record: Called with a unit and the usage of the mission or the draft after each record.
+        add: Adds the usage of requests to that of the mission or the draft, and returns the sum; None for one that is not
+            stored yet.
 
     Attributes:
         usage: What the mission or the draft has used so far.
@@ -190,12 +216,12 @@ class WorkspaceAccount(ModelAccount):
         find_workspace_id: Callable[[], str],
         purpose: ModelPurpose,
         spent: ModelUsage = NO_USAGE,
-        record: Callable[[UnitOfWork, ModelUsage], object] = lambda uow, usage: None,
+        add: Callable[[UnitOfWork, ModelUsage], ModelUsage] | None = None,
     ) -> None:
         self._source = source
         self._find_workspace_id = cache(find_workspace_id)
         self._purpose: ModelPurpose = purpose
-        self._record = record
+        self._add = add
         self.usage = spent
         self.refusal: str | None = None
 
@@ -234,14 +260,11 @@ class WorkspaceAccount(ModelAccount):
 
     def record(self, usage: ModelUsage) -> None:
         """Add requests to the usage of the workspace, and of the mission or the draft."""
-        self.usage = add_usage(self.usage, usage)
         write = partial(self._write, usage)
-        if isinstance(self._source, UnitOfWork):
-            write(self._source)
-        else:
-            self._source.run(write)
+        self.usage = write(self._source) if isinstance(self._source, UnitOfWork) else self._source.run(write)
 
-    def _write(self, usage: ModelUsage, uow: UnitOfWork) -> None:
+    def _write(self, usage: ModelUsage, uow: UnitOfWork) -> ModelUsage:
+        total = add_usage(self.usage, usage) if self._add is None else self._add(uow, usage)
         row = {name: getattr(usage, name) for name in ("model", *_COUNTERS)}
         row |= {
             "workspace_id": self._find_workspace_id(),
@@ -249,7 +272,7 @@ class WorkspaceAccount(ModelAccount):
             "purpose": self._purpose,
         }
         uow.connection.execute(_ADD[uow.connection.dialect.name], row)
-        self._record(uow, self.usage)
+        return total
 
     def find_key(self, provider: str) -> str | None:
         """Return the workspace's own key of a provider; None to use that of the server.

@@ -44,7 +44,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
-from stellary.core.kernel.model_usage import WorkspaceAccount, read_usage
+from stellary.core.kernel.model_usage import UsageColumn, WorkspaceAccount, read_usage
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -70,6 +70,7 @@ _IN_VERSION = drafts.c.version == bindparam("_version")
 _CHANGE = Query(DraftRow, update(drafts).where(_THIS, _IN_VERSION).returning(*rows.COLUMNS))
 _EDITS = select(drafts.c.edits).where(_THIS)
 _DELETE = delete(drafts).where(_THIS)
+_USAGE = UsageColumn(drafts)
 _NO_FEEDBACK = f"needs a language model, which is not configured: use PATCH {EDIT_ROADMAP.path} with the operations {OPERATION_NAMES}"
 
 
@@ -184,7 +185,7 @@ def create_project_draft(
         **_readiness(framing.refinement, 0),
         "roadmap": None,
         "feedback": [],
-        "usage": rows.to_usage(framing.usage),
+        "usage": rows.to_json(framing.usage) if framing.usage.calls else None,
         "project_id": None,
         "created_by_id": uow.user_id,
         "version": 1,
@@ -243,14 +244,13 @@ def _refine(source: Units | UnitOfWork, row: DraftRow, request: RefineProjectDra
     earlier = rows.read_questions(row)
     new_answers = answer_rules.check_answers(request.answers, earlier, row.open_ids)
     answers = {**row.answers, **new_answers}
-    account = _open_account(source, row)
-    refinement = source.env.planner.refine(rows.brief(row, account, answers), row.round + 1)
+    brief = rows.brief(row, _open_account(source, row), answers)
+    refinement = source.env.planner.refine(brief, row.round + 1)
     changes: dict[str, object] = {
         "stage": stage,
         "answers": answers,
         "roadmap": None,
         **_keep_roadmap(row),
-        "usage": rows.to_usage(account.usage),
         **_readiness(refinement, row.readiness_score),
     }
     if not new_answers.keys().isdisjoint(row.open_ids):
@@ -267,7 +267,8 @@ def _refine(source: Units | UnitOfWork, row: DraftRow, request: RefineProjectDra
 
 
 def _open_account(source: Units | UnitOfWork, row: DraftRow) -> WorkspaceAccount:
-    return WorkspaceAccount(source, partial(str, row.workspace_id), "draft", read_usage(row.usage))
+    add = partial(_USAGE.add, id=row.id)
+    return WorkspaceAccount(source, partial(str, row.workspace_id), "draft", read_usage(row.usage), add)
 
 
 @serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)
@@ -321,13 +322,12 @@ def _plan(source: Units | UnitOfWork, row: DraftRow, request: GenerateRoadmap) -
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
         raise Conflict(f"a draft accepts feedback at most {FEEDBACKS_MAX} times", code="feedback_full")
-    account = _open_account(source, row)
-    roadmap = fitting.fit_roadmap(source.env.planner.plan(rows.brief(row, account, feedback=feedback)))
+    brief = rows.brief(row, _open_account(source, row), feedback=feedback)
+    roadmap = fitting.fit_roadmap(source.env.planner.plan(brief))
     changes = {
         "stage": stage,
         "roadmap": rows.to_json(assign_ids(roadmap, row.version + 1)),
         "feedback": feedback,
-        "usage": rows.to_usage(account.usage),
         **_keep_roadmap(row),
     }
     return DraftChange(row.version, changes)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from orjson import Fragment
 
-from stellary.contract.model_usage import ModelUsage
 from stellary.contract.wire import dump, read, wire_fields
 from stellary.contract.wizard import (
     ContextDocument,
@@ -32,11 +31,6 @@ COLUMNS = tuple(column for column in drafts.c if column.name != "edits")
 def to_json(value: object) -> Fragment:
     """Return a value in wire format, for a JSON column."""
     return Fragment(dump(value))
-
-
-def to_usage(usage: ModelUsage) -> Fragment | None:
-    """Return what calls of a model have used, for its column; None if there was no call."""
-    return to_json(usage) if usage.calls else None
 
 
 def summary(row: ListedDraftRow) -> DraftSummary:

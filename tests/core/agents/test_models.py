@@ -13,6 +13,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from stellary.core.agents import running
 from stellary.core.agents.brains import RulesBrain, add_fallback
 from stellary.core.agents.models import ModelBrain
 from tests.core.agents.agent_api import AgentApi
@@ -28,6 +29,7 @@ from tests.support.provider import (
     close_all_models,
     model_of,
     run_provider,
+    usage_of,
 )
 
 Script = list[ModelResponse]
@@ -356,7 +358,26 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     assert work.stop(5)
     assert agent_api.mission_now(mission)["status"] == "running"
     agent_api.world.core.work = JobRunner(agent_api.world.core.units, agent_api.world.core.claims, HANDLERS)
-    assert agent_api.run_mission(mission)["result"] == "Hi."
+    after = agent_api.run_mission(mission)
+    assert (after["result"], after["usage"]["calls"]) == ("Hi.", 2)
+
+
+def test_overtaken_worker_adds_to_the_usage_of_the_mission(
+    agent_api: AgentApi, provider: Provider, monkeypatch
+):
+    monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
+    provider.answers = [Hangs(), {"content": "Hi."}]
+    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
+    units, payload = agent_api.world.core.units, {"missionId": mission["id"]}
+    overtaken = threading.Thread(target=running.run, args=(units, payload, lambda: None))
+    overtaken.start()
+    until(lambda: provider.requests)
+    running.run(units, payload, lambda: None)
+    overtaken.join(5)
+    usages = [usage_of(request) for request in provider.requests]
+    after = agent_api.mission_now(mission)
+    assert (after["result"], after["usage"]["calls"]) == ("Hi.", 2)
+    assert after["usage"]["inputTokens"] > sum(usage["prompt_tokens"] for usage in usages[1:])
 
 
 def until(true: Any) -> None:

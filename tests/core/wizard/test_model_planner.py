@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -20,12 +21,14 @@ from tests.support.provider import (
     Garbage,
     Hangs,
     Provider,
+    Slow,
     calls,
     close_all_models,
     model_of,
     run_provider,
     usage_of,
 )
+from tests.support.world import at_once
 
 NAME = "openai:some"
 READY = {
@@ -403,3 +406,37 @@ def test_draft_within_a_transaction_of_the_host_is_charged_to_it(draft_api: Draf
         usage = create_project_draft(uow, ref, request).usage
     workspace = world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/usage")
     assert workspace["tokensToday"] == usage.input_tokens + 10 > 10
+
+
+def test_draft_pays_for_a_plan_whose_client_has_disconnected(
+    draft_api: DraftApi, provider: Provider, monkeypatch
+):
+    monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
+    clock = draft_api.world.stop_clock()
+    provider.answers = [calls(final_result=READY), calls(final_result=PLAN), Hangs()]
+    draft = draft_api.draft(description=BRIEF)
+    path = draft_api.of(draft, "generate-roadmap")
+    for hours, requests, status in ((0, 2, 200), (23, 2, 200), (1, 3, 503)):
+        # After 24 hours, the key counts for a new plan.
+        clock.advance(timedelta(hours=hours))
+        before = llm.caller_is_gone.set(lambda: len(provider.requests) > 2)
+        try:
+            response = draft_api.world.call(draft_api.owner, "POST", path, idempotency_key="k")
+        finally:
+            llm.caller_is_gone.reset(before)
+        usage = draft_api.read(draft)["usage"]
+        assert (response.status, usage["calls"], len(provider.requests)) == (status, requests, requests)
+
+
+@pytest.mark.race
+@pytest.mark.slow("makes several plans at a time")
+def test_concurrent_plans_of_a_draft_share_its_budget(draft_api: DraftApi, provider: Provider):
+    provider.answers = [calls(final_result=READY), Slow(calls(final_result=PLAN))]
+    draft = draft_api.draft(description=BRIEF)
+    path = draft_api.of(draft, "generate-roadmap")
+    answers = at_once(*[lambda: draft_api.world.call(draft_api.owner, "POST", path)] * 3)
+    assert sorted(answer.status for answer in answers) == [200, 409, 409]
+    usages = [usage_of(request) for request in provider.requests]
+    usage = draft_api.read(draft)["usage"]
+    assert usage["calls"] == len(usages) == 4
+    assert usage["inputTokens"] == sum(usage["prompt_tokens"] for usage in usages)
