@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from stellary.contract.errors import Invalid
+from stellary.contract.fields import replace_fields
 from stellary.contract.wire import dump, load
-from stellary.contract.wizard import FEEDBACK_MAX, OPERATIONS_MAX, EditRoadmap
+from stellary.contract.wizard import FEEDBACK_MAX, OPERATIONS_MAX, EditRoadmap, RoadmapOperation
 from stellary.core import Brief
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules import edits
@@ -190,6 +191,13 @@ def test_impossible_operation_is_refused_in_one_sentence(operation, message):
 def test_parts_of_a_removed_part_are_gone():
     with pytest.raises(Invalid, match=r"operations\[1\].id must be the id of"):
         change([op("remove", id="Design"), op("rename", id="proofs", name="Proof")])
+
+
+def test_part_with_the_name_of_another_one_moves_beside_it():
+    twins = replace_fields(PLANNED, phases=[replace_fields(phase, name="Twin") for phase in PLANNED.phases])
+    ids = [phase.id for phase in twins.phases]
+    moved, _ = edits.edit_roadmap(twins, [RoadmapOperation(type="move", id=ids[0])], 4)
+    assert [phase.id for phase in moved.phases] == [*ids[1:], ids[0]]
 
 
 def test_last_phase_is_not_removed():

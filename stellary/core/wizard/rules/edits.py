@@ -122,7 +122,7 @@ class _Editor:
     """
 
     def __init__(self, roadmap: Roadmap, version: int) -> None:
-        self._root: Json = {"phases": orjson.loads(dump(roadmap.phases)), "startDay": 0}
+        self._root: Json = {"phases": orjson.loads(dump(roadmap.phases))}
         self._ids = (f"{version}-{number}" for number in count(1))
         self._places: dict[str, tuple[int, Json]] = {}
         for phase in self._root["phases"]:
@@ -215,10 +215,11 @@ class _Editor:
         target_level, target = level - 1, parent
         if not isinstance(operation.parent_id, Unset):
             target_level, _, target = self._find(operation.parent_id, f"{path}.parentId")
-        if target_level != level - 1 or (level == PHASE and target is not self._root):
+        if target_level != level - 1:
             kind = "left out" if level == PHASE else _KINDS[level - 1]
             raise invalid((f"{path}.parentId", f"must be {kind} for {_KINDS[level]}"))
-        self._set_name(part[_NAMES[level]], level, target, part, f"{path}.parentId")
+        if target is not parent:
+            self._set_name(part[_NAMES[level]], level, target, part, f"{path}.parentId")
         parent[_PARTS[level - 1]].remove(part)
         self._insert(level, target, part, operation.position, path)
         if level == DELIVERABLE and target is not parent:
