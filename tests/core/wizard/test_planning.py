@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from stellary.contract.wire import load
 from stellary.core import Brief
 from stellary.core.wizard.reader import BriefReader
+from stellary.core.wizard.rules import citations
+from stellary.core.wizard.rules.columns import split_entries
 from stellary.core.wizard.rules.dates import DateReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
 from tests.core.wizard.draft_api import BRIEF
@@ -634,6 +636,24 @@ def test_time_grows_with_the_length_and_no_faster(unit):
     half = max(measure_cpu_time(lambda: plan(text[: LENGTH // 2]), tries=2, enough=0.05), 0.05)
     assert measure_cpu_time(lambda: roadmaps.append(plan(text)), tries=2, enough=3.5 * half) < 3.5 * half
     check(roadmaps[0])
+
+
+@pytest.mark.parametrize("unit", ["a, ", "(a, ", "(a), ", "a), "])
+def test_entries_of_a_line_are_split_in_linear_time(unit):
+    half, whole = (
+        measure_cpu_time(lambda text=unit * count: split_entries(text), tries=3) for count in (5_000, 20_000)
+    )
+    assert whole < 10 * max(half, 0.005)
+    assert split_entries("a (b, c), d, and e") == ["a (b, c)", "d", "e"]
+
+
+def test_citations_fold_each_line_once(monkeypatch):
+    folded = []
+    monkeypatch.setattr(citations, "fold", lambda text: folded.append(text) or text.lower())
+    lines = citations.CitedLines(brief("\n".join(f"line {number} of it" for number in range(100))))
+    for number in range(50):
+        assert lines.find_source("Line", f"no such text {number}") is None
+    assert len(folded) == 100 + 50
 
 
 @given(lines=LINES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.fitting import NOTE_MAX, shorten
@@ -14,9 +15,8 @@ from stellary.core.wizard.rules.vocabulary import detect_language, fold
 QUOTE_MAX = 200
 QUOTE_MIN = 3
 """The minimum number of characters of a quotation from an answer or feedback."""
-
-
 STEM = 5
+"""The number of letters that the inflections of a word share."""
 
 
 class CitedLines:
@@ -56,13 +56,17 @@ class CitedLines:
         quote = self._lines.get(int(number)) if number.isdecimal() and len(number) < 8 else None
         text = fold(cites).strip(" \"'“”«».")
         if quote is None and len(text) >= QUOTE_MIN:
-            sources = [*self._lines.values(), *self._quotes]
-            quote = next((source for source in sources if text in fold(source)), None)
+            quote = next((source for folded, source in self._sources if text in folded), None)
         if quote is None or _find_stems(title).isdisjoint(_find_stems(quote)):
             self._dropped.append(title)
             return None
         plain = shorten(plain_text(quote).strip(" #-*|>"), QUOTE_MAX)
         return format_message(self._language, "source", text=plain)
+
+    @cached_property
+    def _sources(self) -> list[tuple[str, str]]:
+        """The lines, answers and feedback, each after its folded text."""
+        return [(fold(source), source) for source in (*self._lines.values(), *self._quotes)]
 
     def list_notes(self) -> Iterator[str]:
         """Yield a note with the deliverables that were dropped, if there are any."""

@@ -69,13 +69,18 @@ def is_work_table(header: Sequence[str]) -> bool:
 def split_entries(text: str) -> list[str]:
     """Return the entries of a list in one line: separated by semicolons, or by commas if all entries are short."""
     separator = "; " if ";" in text else ", "
-    parts = [""]
+    groups: list[list[str]] = []
+    open_brackets = 0
     for part in text.split(separator):
         # A comma in brackets separates nothing.
-        is_open = parts[-1].count("(") > parts[-1].count(")")
-        parts = [*parts[:-1], f"{parts[-1]}{separator}{part}"] if is_open else [*parts, part]
+        if open_brackets > 0:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+        open_brackets = max(0, open_brackets) + part.count("(") - part.count(")")
+    parts = [separator.join(group) for group in groups]
     if separator == ", " and any(len(part.split()) > ENTRY_WORDS_MAX for part in parts):
         parts = [text]
-    if len(parts) > 2:
+    if len(parts) > 1:
         parts[-1] = parts[-1].removeprefix("and ").removeprefix("et ")
     return [entry for part in parts if (entry := part.strip(" ."))]
