@@ -325,8 +325,10 @@ def agent_models(text: str) -> dict[str, str | tuple[str, ...]]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, users = part.partition(" for ")
         words = users.split() or ["all"]
+        if (name := model_name(name.strip())) in models:
+            raise ValueError(f"must name each model once, and {name} is named twice")
         is_group = words in (["all"], ["admins"])
-        models[model_name(name.strip())] = words[0] if is_group else tuple(map(_workspace, words))
+        models[name] = words[0] if is_group else tuple(map(_workspace, words))
     return models
 
 

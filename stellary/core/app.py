@@ -81,9 +81,10 @@ class Core(HostAccounts):
         database: ``sqlite:///stellary.db``, ``postgresql://…`` as libpq spells it, or a SQLAlchemy ``Engine`` of yours,
             which ``close`` does not dispose of.
         jwt_secret: The key that signs logins, at least 32 bytes. By default a random key, so that logins end with this
-            object, and second factors are stored in plain text.
+            object, second factors are stored in plain text, and workspaces cannot set keys of models.
         jwt_lifetime: How long a login is valid. Default: 7 days.
-        former_jwt_secrets: The keys before ``jwt_secret``, with which second factors may still be encrypted. Default: none.
+        former_jwt_secrets: The keys before ``jwt_secret``, with which second factors and keys of models may still be
+            encrypted. Default: none.
         bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
         registration: Who may create an account with ``auth.register``: everyone (``open``), people whose address has a
             pending invitation (``invited``), or nobody (``closed``). ``user`` creates users in any case. Default: ``open``.

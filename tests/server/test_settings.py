@@ -169,6 +169,11 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
             "must be a URL such as https://stellary.example.com, not 'https://['",
         ),
         (
+            "STELLARY_AGENT_MODELS",
+            "openai:a for admins, openai:b, openai:a",
+            "must name each model once, and openai:a is named twice",
+        ),
+        (
             "STELLARY_TRUSTED_PROXIES",
             "proxy",
             "must be addresses or networks separated by commas, not 'proxy'",

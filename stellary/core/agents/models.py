@@ -54,6 +54,9 @@ class ModelBrain:
             Default: none.
         resolve: Returns the model of pydantic-ai for the name in an agent's settings. By default, pydantic-ai finds it.
         seconds: The time limit for one answer.
+
+    Raises:
+        ValueError: The users of a model are another text than ``all`` or ``admins``.
     """
 
     def __init__(
@@ -63,6 +66,9 @@ class ModelBrain:
         seconds: float = SECONDS,
     ) -> None:
         self._users = models if isinstance(models, Mapping) else dict.fromkeys(models, "all")
+        for name, users in self._users.items():
+            if isinstance(users, str) and users not in ("all", "admins"):
+                raise ValueError(f"{name} must be for all, admins or a list of workspaces, not {users!r}")
         self._resolve = resolve
         self._seconds = seconds
         self._models = ModelRunner()

@@ -327,6 +327,12 @@ def test_model_is_used_by_those_who_may(agent_api: AgentApi, users: Any, may: st
     assert world.status(agent_api.owner, "POST", agent_api.agents, body) == (201 if "ann" in may else 400)
 
 
+@pytest.mark.parametrize("users", ["acme/eng", "admin", ""])
+def test_users_of_a_model_are_a_group_or_a_list_of_workspaces(users: str):
+    with pytest.raises(ValueError, match=f"{MODEL} must be for all, admins or a list of workspaces, not"):
+        ModelBrain({MODEL: users})
+
+
 # ---------------------------------------------------------------------------------------------- keys
 
 
