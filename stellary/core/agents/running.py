@@ -131,8 +131,6 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                 turn = find_brain(units.env, mission.runtime).think(task)
                 units.run(partial(_record_turn, mission=mission, turn=turn, account=account))
                 if mission.model is not None:
-                    # Missions that wait get the thread between two calls of a model.
-                    units.run(partial(missions.enqueue, mission_id=mission.id))
                     return
     except _Overtaken:
         _log.info("another worker has continued mission %s", mission_id)
@@ -436,6 +434,9 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, accoun
         entries.append(("message", {"text": turn.message[:TEXT_MAX]}))
     mission_log.write(uow, mission.id, *entries)
     if not is_over:
+        if mission.model is not None:
+            # Missions that wait get the thread between two calls of a model.
+            missions.enqueue(uow, mission.id)
         return
     if turn.error is None and _has_pending(uow, mission):
         # The brain has no further turn, so its history column is used for the final message.

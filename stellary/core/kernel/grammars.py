@@ -39,7 +39,6 @@ class Grammar:
 
     Attributes:
         vocabulary: The contents of the ``.toml`` file.
-        keywords: The regular expressions of the keywords, by name.
         first_words: The words that can begin a command.
     """
 
@@ -49,13 +48,13 @@ class Grammar:
         grammar = path.with_suffix(".lark").read_text(encoding="utf-8")
         names = sorted(set(re.findall(r"\b_[A-Z_]+[A-Z]\b", grammar)) - self._hints.keys())
         words = {name: name.removeprefix("_V").strip("_") for name in names}
-        self.keywords: dict[str, str] = {
+        keywords: dict[str, str] = {
             name: self.vocabulary["synonyms"].get(word, word.lower()) for name, word in words.items()
         }
-        verbs = [pattern for name, pattern in self.keywords.items() if name.startswith("_V_")]
+        verbs = [pattern for name, pattern in keywords.items() if name.startswith("_V_")]
         first_words = rf"(?:{'|'.join([*verbs, self.vocabulary['openings']])})(?![\w'\u2019])"
         self.first_words = re.compile(first_words, re.IGNORECASE)
-        rules = [f"{name}: /(?:{pattern})(?![\\w'\u2019])/i\n" for name, pattern in self.keywords.items()]
+        rules = [f"{name}: /(?:{pattern})(?![\\w'\u2019])/i\n" for name, pattern in keywords.items()]
         self._parser = Lark(grammar.replace("VERB", first_words) + "".join(rules), parser="lalr")
 
     def parse(self, text: str) -> Tree[Token]:

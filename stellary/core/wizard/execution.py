@@ -23,6 +23,7 @@ from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid, utc, wire_fields
 from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
 from stellary.core.accounts import people
+from stellary.core.kernel.model_usage import start_of_day
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
 from stellary.core.wizard import access, rows
@@ -74,7 +75,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
 def _build_file(uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft) -> ImportProject:
     roadmap = rows.read_roadmap(row)
     assert roadmap is not None
-    start = utc(request.start_date) if request.start_date else roadmap.start_date or _midnight(uow.now)
+    start = utc(request.start_date) if request.start_date else roadmap.start_date or start_of_day(uow.now)
     members = []
     if row.created_by_id != uow.user_id:
         author = people.load_people(uow, [row.created_by_id])[row.created_by_id]
@@ -96,10 +97,6 @@ def _columns(roadmap: Roadmap) -> list[ImportedColumn]:
     elif len(columns) < COLUMNS_MAX:
         columns.append(ImportedColumn(name="Done", card_status="done"))
     return columns
-
-
-def _midnight(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _description(text: str | None) -> str | None:
