@@ -265,7 +265,12 @@ class BuiltInElseModelBrain:
             check_model(model, user)
 
     def think(self, task: Task, /) -> Turn:
-        name, history = ("built_in", None) if task.history is None else task.history
+        match task.history:
+            case [str() as name, history]:
+                pass
+            case history:
+                # The first turn, or one after the agent had one of the two runtimes.
+                name = "model" if history else "built_in"
         brain: Brain = getattr(self, name)
         turn = brain.think(attrs.evolve(task, history=history))
         if task.history is None and turn.error is not None and self._may_ask(task):

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import attrs
 import orjson
 
 from stellary.contract.errors import Invalid
@@ -93,7 +94,7 @@ class ModelBrain:
             raise invalid(("model", f"must be one of the models that this server allows: {names}"))
 
     def think(self, task: Task, /) -> Turn:
-        """Return the model's next turn; an error for a model that is not allowed any more.
+        """Return the model's next turn; an error if it is not allowed any more, or another runtime has begun.
 
         Raises:
             Unavailable: The model cannot be called at the moment.
@@ -102,6 +103,13 @@ class ModelBrain:
             self.check_model(task.model, task.model_user)
         except Invalid as error:
             return Turn(error=f"The agent's {error.message}. Nothing was changed.")
+        match task.history:
+            case None | {"ids": _}:
+                pass
+            case ["model", history]:
+                task = attrs.evolve(task, history=history)
+            case _:
+                return Turn(error=_OTHER_RUNTIME)
         try:
             return self._models.ask(
                 task.model or "",
@@ -151,6 +159,9 @@ class ModelBrain:
                 for n, call in enumerate(requested_calls)
             ],
         )
+
+
+_OTHER_RUNTIME = "The runtime of the agent was changed during the mission, and its model cannot continue it."
 
 
 def _includes(users: ModelUsers, user: ModelUser) -> bool:

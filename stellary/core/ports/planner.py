@@ -65,7 +65,11 @@ class Refinement:
 
 
 class Planner(Protocol):
-    """A planner. Both methods raise ``Unavailable`` if it cannot answer at the moment."""
+    """A planner. Both methods raise ``Unavailable`` if it cannot answer at the moment.
+
+    A request with feedback is refused before ``plan`` is called if the planner has an attribute ``reads_feedback`` that is
+    False.
+    """
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
         """Return the questions of a round, and the completeness of the brief before they are answered.

@@ -490,3 +490,43 @@ def test_model_beside_the_built_in_brain_must_be_allowed(agent_api: AgentApi):
     body = {"name": "X", **ELSE_MODEL, "model": "openai:other"}
     answer = agent_api.world.call(agent_api.owner, "POST", agent_api.agents, body)
     assert (answer.status, b"must be one of the models that this server allows" in answer.body) == (400, True)
+
+
+BUILT_IN = {"runtime": "built_in", "model": None}
+MODEL = {"runtime": "model", "model": "openai:some"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "end"),
+    [
+        (BUILT_IN, ELSE_MODEL, "Done: set_priority."),
+        (ELSE_MODEL, BUILT_IN, "Done: set_priority."),
+        (MODEL, BUILT_IN, "Done: set_priority."),
+        (MODEL, ELSE_MODEL, "It is low now."),
+        (
+            BUILT_IN,
+            MODEL,
+            "The runtime of the agent was changed during the mission, and its model cannot continue it.",
+        ),
+        (
+            ELSE_MODEL,
+            MODEL,
+            "The runtime of the agent was changed during the mission, and its model cannot continue it.",
+        ),
+    ],
+)
+def test_mission_ends_under_another_runtime(agent_api: AgentApi, before: Any, after: Any, end: str):
+    card = agent_api.card()
+    called = call("set_priority", cardId=card["id"], priority="low")
+    use(
+        agent_api,
+        [ModelResponse([called])] * (before is MODEL) + [ModelResponse([TextPart("It is low now.")])],
+    )
+    agent = agent_api.agent("supervised", **before)
+    mission = agent_api.mission(agent, "set priority low", card)
+    agent_api.run_mission(mission)
+    agent_api.change(agent, **after)
+    assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
+    ended = agent_api.run_mission(mission)
+    assert (ended["result"] or ended["error"]) == end
+    assert agent_api.read(card)["priority"] == "low"
