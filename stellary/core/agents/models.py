@@ -94,7 +94,7 @@ class ModelBrain:
             raise invalid(("model", f"must be one of the models that this server allows: {names}"))
 
     def think(self, task: Task, /) -> Turn:
-        """Return the model's next turn; an error if it is not allowed any more, or another runtime has begun.
+        """Return the model's next turn; an error if it is not allowed any more, or another runtime began the mission.
 
         Raises:
             Unavailable: The model cannot be called at the moment.
