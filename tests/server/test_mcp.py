@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import attrs
 import httpx2
@@ -22,7 +23,7 @@ from stellary.contract.openapi import document
 from stellary.core import Core
 from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
-from tests.core.test_host_actions import CREATE_INVOICE
+from tests.core.test_host_actions import CREATE_INVOICE, create_invoice
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import NO_LIMITS, parse_limit
@@ -52,8 +53,18 @@ class Site:
         return [card["title"] for card in cards]
 
 
-def test_action_of_the_host_is_a_tool(database_url):
-    core = Core(database_url, bcrypt_rounds=4, actions=[CREATE_INVOICE])
+def invoice_plainly(result, uow, ref, params):
+    create_invoice(uow, ref, params)
+    return result
+
+
+def test_actions_of_the_host_are_tools(database_url):
+    plain_results = {"return_null": None, "return_text": "Paid", "return_number": 7}
+    plain_actions = [
+        attrs.evolve(CREATE_INVOICE, name=name, do=partial(invoice_plainly, result))
+        for name, result in plain_results.items()
+    ]
+    core = Core(database_url, bcrypt_rounds=4, actions=[CREATE_INVOICE, *plain_actions])
     board = create_board(core)
     card = board.card()
     with running(core, WITHOUT_JOBS) as server:
@@ -62,7 +73,10 @@ def test_action_of_the_host_is_a_tool(database_url):
         assert tool["description"] == "Create the invoice of a card."
         assert tool["inputSchema"]["required"] == ["cardId", "amount"]
         outcome = call(server, token, "create_invoice", cardId=card["id"], amount=7)
-    assert outcome.data["description"] == "Invoice over 7"
+        assert outcome.data["description"] == "Invoice over 7"
+        for name, result in plain_results.items():
+            outcome = call(server, token, name, cardId=card["id"], amount=7)
+            assert (outcome.data, outcome.texts) == (None, [orjson.dumps(result).decode()])
     core.close()
 
 
@@ -433,6 +447,19 @@ def test_autonomous_agent_acts_under_its_own_name(site):
     assert result.data["createdById"] == path.rpartition("/")[2]
 
 
+def test_agent_lists_the_resources_that_its_tools_read(site):
+    path, token = agent(site, "autonomous", "board.read")
+    (board,) = send(site.server, "resources/list", {}, token)["result"]["resources"]
+    assert board["name"] == "Launch"
+    audit = site.world.ask(site.token, "GET", f"{path}/audit")
+    assert {entry["outcome"] for entry in audit} == {"allowed"}
+    site.world.ask(site.token, "PATCH", path, {"status": "suspended"})
+    assert send(site.server, "resources/list", {}, token)["error"]["message"].endswith("(agent_suspended)")
+    assert send(site.server, "resources/list", {}, agent(site, "supervised", "missions")[1])["result"] == {
+        "resources": []
+    }
+
+
 # ------------------------------------------------------------------------------------------------- missions
 
 WORK = ["get_next_mission", "wait_for_mission", "report_step", "complete_mission", "fail_mission"]
@@ -511,11 +538,18 @@ async def test_waiting_program_is_told_the_progress(site, worker, version, monke
     wait_until(lambda: site.server.state.in_flight == 0)
 
 
-@pytest.mark.parametrize("meta", [{}, {"_meta": {"progressToken": 1}}])
-def test_disconnected_program_takes_no_mission(site, worker, meta):
+WAIT = {"name": "wait_for_mission", "arguments": {}}
+WAITING = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": WAIT}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [WAITING, {**WAITING, "params": {**WAIT, "_meta": {"progressToken": 1}}}, [WAITING, WAITING]],
+    ids=["plain", "with progress", "batch"],
+)
+def test_disconnected_program_takes_no_mission(site, worker, sent):
     site.board.card("Write the spec")
-    params = {"name": "wait_for_mission", "arguments": {}, **meta}
-    message = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    message = orjson.dumps(sent)
     head = (
         f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {worker}\r\nContent-Type: application/json\r\n"
         f"Accept: {ACCEPT}\r\nContent-Length: {len(message)}\r\n\r\n"
@@ -524,6 +558,7 @@ def test_disconnected_program_takes_no_mission(site, worker, meta):
         connection.sendall(head.encode() + message)
         wait_until(lambda: count_waits(site) == 1)
     wait_until(lambda: site.server.state.in_flight == 0)
+    assert count_waits(site) == 1
     call(site.server, site.token, "run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
     assert call(site.server, worker, "get_next_mission").data["status"] == "running"
 

@@ -211,15 +211,15 @@ def _check_workspace(client: McpClient, request: InWorkspace) -> str | None:
 
 
 def _to_result(tool: Tool, answer: RawResponse) -> ToolResult:
-    data: lean.Row | None = orjson.loads(answer.body)
-    if data is None:
-        return ToolResult([NO_MISSION], data, failed=False)
+    data = orjson.loads(answer.body)
     if answer.status >= 400:
         return ToolResult([f"{data['message']} ({data['code']})"], data, failed=True)
     if answer.status == 200 and tool.many and tool.returns is not None:
         return ToolResult([_to_table(data["items"], data.get("next"))], data, failed=False)
     notes = [NEEDS_APPROVAL] if answer.status == 202 else []
-    return ToolResult([*notes, answer.body.decode()], data, failed=False)
+    text = NO_MISSION if data is None and tool.for_agents else answer.body.decode()
+    # An action of the host may return null or a plain value, which is no structured content.
+    return ToolResult([*notes, text], data if isinstance(data, dict) else None, failed=False)
 
 
 def _to_table(rows: Sequence[lean.Row], next_page: str | None) -> str:

@@ -119,9 +119,11 @@ class McpEndpoint:
             return await bridge.answer(request, client, streams=_asks_for_progress(message))
         if len(message) > BATCH_MAX:
             return _not_json(Invalid(f"a batch has at most {BATCH_MAX} messages"))
-        parts = [
-            await bridge.answer(attrs.evolve(request, body=orjson.dumps(part)), client) for part in message
-        ]
+        parts = []
+        for part in message:
+            if client.is_gone():
+                raise ConnectionResetError("the client has disconnected")
+            parts.append(await bridge.answer(attrs.evolve(request, body=orjson.dumps(part)), client))
         bodies = [part.body for part in parts if part.body]
         if not bodies:
             return parts[0]

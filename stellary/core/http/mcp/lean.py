@@ -41,7 +41,11 @@ FIELDS: Mapping[type, tuple[str, ...]] = {
 @cache
 def find_item_class(action: AnyAction) -> tuple[type | None, bool]:
     """Return the class of an action's results, and whether it returns a list; None if its function does not tell, or it may be null."""
-    returned = get_type_hints(action.do).get("return")
+    try:
+        returned = get_type_hints(action.do).get("return")
+    except (AttributeError, NameError, TypeError):
+        # A function of the host may have no annotations that can be read, as a ``partial``, or name what only type checkers import.
+        return None, False
     many = get_origin(returned) in (Listing, list)
     item_class = get_args(returned)[0] if many else returned
     return (item_class if isinstance(item_class, type) and attrs.has(item_class) else None), many

@@ -97,17 +97,21 @@ async def list_resources(
         cursor: The cursor. Default: the first workspace.
 
     Raises:
-        MCPError: The cursor is not one of this list.
+        MCPError: The cursor is not one of this list, or a tool fails.
     """
     if not re.fullmatch(r"[0-9]{1,3}", cursor or "0"):
         raise MCPError(types.INVALID_PARAMS, "The cursor is not valid")
     index = int(cursor or "0")
-    caller = await runner.call(runner.tools["whoami"], client, {})
-    workspaces = (caller.data or {}).get("workspaces", [])
+    permitted = {tool.name for tool in runner.tools_for(client)}
+    if "whoami" not in permitted:
+        return types.ListResourcesResult(resources=[])
+    workspaces = (await _run(runner, client, "whoami", {}))["workspaces"]
     listed = []
     for workspace, (kind, tool, name) in product(workspaces[index : index + 1], _LISTED):
+        if tool not in permitted:
+            continue
         arguments = {"workspace": workspace, "limit": _LISTED_MAX, "fields": ["id", name]}
-        rows = await _run(runner, client, tool, arguments, optional=True)
+        rows = await _run(runner, client, tool, arguments)
         place = f"stellary://{workspace}/{kind}"
         listed += [
             types.Resource(name=row[name], uri=f"{place}/{row['id']}", mime_type=_MARKDOWN)
@@ -117,18 +121,17 @@ async def list_resources(
     return types.ListResourcesResult(resources=listed, next_cursor=None if is_last else str(index + 1))
 
 
-async def _run(
-    runner: ToolRunner, client: McpClient, name: str, arguments: Row, *, optional: bool = False
-) -> Row:
-    """Return the result of a tool that reads; if it is optional and the token does not permit it, an empty list."""
+async def _run(runner: ToolRunner, client: McpClient, name: str, arguments: Row) -> Row:
+    """Return the result of a tool that reads."""
     tool = runner.tools.get(name)
-    result = None if tool is None else await runner.call(tool, client, arguments)
-    if result is not None and not result.failed and result.data is not None:
-        return result.data
-    if optional:
-        return {"items": []}
-    problem = "This server does not offer such resources" if result is None else result.texts[0]
-    raise MCPError(RESOURCE_NOT_FOUND, problem)
+    if tool is None:
+        raise MCPError(RESOURCE_NOT_FOUND, "This server does not offer such resources")
+    result = await runner.call(tool, client, arguments)
+    assert result.data is not None
+    if result.failed:
+        is_missing = result.data["statusCode"] in (400, 403, 404)
+        raise MCPError(RESOURCE_NOT_FOUND if is_missing else types.INTERNAL_ERROR, result.texts[0])
+    return result.data
 
 
 async def read_resource(runner: ToolRunner, client: McpClient, uri: str) -> types.ReadResourceResult:
