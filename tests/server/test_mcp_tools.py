@@ -153,6 +153,23 @@ def test_whoami_tells_the_caller_and_the_token(server, board, ask):
     assert call(server, scoped["token"], "whoami").data["scopes"] == ["projects:read"]
 
 
+def test_token_bound_to_a_project_sees_its_workspace_alone(server, board, ask):
+    second = board.world.workspace(board.owner, board.workspace.organization, "second")
+    project = board.world.ask(
+        board.bearer, "POST", f"{second.path}/projects", {"name": "Other", "key": "OTH"}
+    )
+    body = {"name": "a", "scopes": ["projects:read"], "projectIds": [project["id"]]}
+    token = board.world.ask(board.bearer, "POST", "/api-tokens", body)["token"]
+    (workspace,) = call(server, token, "whoami").data["workspaces"]
+    assert workspace.endswith("/second")
+    assert call(server, token, "list_projects").data["items"] == [{"key": "OTH", "name": "Other"}]
+    assert "workspace" not in tools(server, token)["list_projects"]["inputSchema"]["properties"]
+    by_name = call(server, token, "list_projects", workspace=board.workspace.slug)
+    assert (by_name.status, f"/{board.workspace.slug}" in by_name.texts[0]) == (400, False)
+    (resource,) = send(server, "resources/list", {}, token)["result"]["resources"]
+    assert resource["name"] == "Other"
+
+
 def test_results_fit_the_schemas_of_their_tools(server, board, ask):
     board.card("Spec")
     ask("create_document", title="Plan", content="# Plan")

@@ -26,6 +26,7 @@ _SLUGS = (
 _ME: BindParameter[str] = bindparam("_user_id")
 _WITH_ACCESS: Select[Any] = (
     select(
+        workspaces.c.id,
         organizations.c.slug.label("organization"),
         workspaces.c.slug,
         workspaces.c.name,
@@ -63,6 +64,7 @@ _ONE_WITH_ACCESS = _WITH_ACCESS.where(workspaces.c.id == bindparam("_workspace_i
 class AccessibleWorkspace:
     """A workspace that the caller has access to."""
 
+    id: str
     ref: WorkspaceRef
     name: str
     is_personal: bool
@@ -79,7 +81,7 @@ def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
         )
     rows = uow.connection.execute(statement, parameters)
     return [
-        AccessibleWorkspace(WorkspaceRef(row.organization, row.slug), row.name, row.is_personal)
+        AccessibleWorkspace(row.id, WorkspaceRef(row.organization, row.slug), row.name, row.is_personal)
         for row in rows
     ]
 

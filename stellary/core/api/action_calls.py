@@ -20,6 +20,7 @@ from stellary.core.api.calls import ServiceCall
 from stellary.core.api.dispatch import ACCESS_BY_REF, ServiceResponse, run_call
 from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
+from stellary.core.board.visibility import load_workspace_ids
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork
@@ -176,7 +177,7 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
     if text is not None and "/" in text:
         organization, _, workspace = text.partition("/")
         return WorkspaceRef.at({"org_slug": organization, "ws_slug": workspace})
-    workspaces = places.list_workspaces(uow)
+    workspaces = list_workspaces(uow)
     if text is not None:
         by_address = {_address(place): place.ref for place in workspaces}
         candidates = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
@@ -193,7 +194,16 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
 
 def has_workspaces(uow: UnitOfWork) -> bool:
     """Return whether the caller has several workspaces, so that a call has to name one."""
-    return len(_list_shared(places.list_workspaces(uow))) > 1
+    return len(_list_shared(list_workspaces(uow))) > 1
+
+
+def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
+    """Return the workspaces that the caller has access to; with a token that is bound to projects, those of the projects."""
+    workspaces = places.list_workspaces(uow)
+    if uow.actor.token_project_ids is None:
+        return workspaces
+    ids = load_workspace_ids(uow, uow.actor.token_project_ids)
+    return [workspace for workspace in workspaces if workspace.id in ids]
 
 
 def _list_shared(workspaces: list[AccessibleWorkspace]) -> list[AccessibleWorkspace]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, and_, literal, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, literal, select
 
 from stellary.core.accounts import project_sight
 from stellary.core.accounts.audience import is_reachable, seen_by
 from stellary.core.board.tables import projects
 from stellary.core.db.base import IdType
 from stellary.core.kernel.unit import UnitOfWork
+
+_WORKSPACES = select(projects.c.workspace_id).where(projects.c.id.in_(bindparam("_ids", expanding=True)))
 
 
 def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -45,3 +47,12 @@ def select_seen_projects(
     if workspace_id is not None:
         rows = rows.where(projects.c.workspace_id == workspace_id)
     return rows if ids is None else rows.where(projects.c.id.in_(ids))
+
+
+def load_workspace_ids(uow: UnitOfWork, project_ids: Collection[str]) -> set[str]:
+    """Return the ids of the workspaces of projects.
+
+    Args:
+        project_ids: The ids of the projects.
+    """
+    return set(uow.connection.execute(_WORKSPACES, {"_ids": list(project_ids)}).scalars())

@@ -43,7 +43,6 @@ _DESCRIPTIONS = {
 _OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
 _HIDDEN = {
     *("columnId", "scopeId", "customField", "checked", "filter"),
-    *("createdBefore", "createdAfter", "completedBefore", "completedAfter"),
     *("contextId", "contextType", "contentFormat", "authorId", "topLevel", "intent"),
 }
 _HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
@@ -54,7 +53,7 @@ _MAIN_FIELDS = ("id", "key", "title", "name")
 """The fields of results that the list of tools describes."""
 
 
-_WHO = "Tell who you are, your workspaces, and what your token permits."
+_WHO = "Tell who you are, your workspaces, and the scopes of your token."
 
 
 @request

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stellary.contract.endpoint import TOKEN_SCOPES, Nothing
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.accounts import people, places
+from stellary.core.accounts import people
+from stellary.core.api.action_calls import list_workspaces
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -23,7 +24,7 @@ def load_caller(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> dict[str
         "name": people.load_people(uow, [uow.user_id])[uow.user_id].name,
         "isAgent": uow.actor.agent_limits is not None,
         "scopes": None if scopes is None else [scope for scope in TOKEN_SCOPES if scope in scopes],
-        "workspaces": [f"{place.ref.org_slug}/{place.ref.ws_slug}" for place in places.list_workspaces(uow)],
+        "workspaces": [f"{place.ref.org_slug}/{place.ref.ws_slug}" for place in list_workspaces(uow)],
     }
 
 
