@@ -1,11 +1,14 @@
 """Tools of MCP for a language model: what they cost, the names that they take, and what they return."""
 
 import re
+from itertools import chain
 
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from stellary.contract.schemas import Schemas
+from stellary.core.http.mcp.tools import DESCRIPTIONS, HIDDEN, HIDDEN_IN, TOOLS, InWorkspace, OfLists
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import create_board
 from tests.support.each_case import for_each
@@ -58,7 +61,16 @@ def test_lists_of_130_cards_and_of_tools_cost_few_tokens(server, board, ask):
     assert everything.texts[0].count("\n") == 130
     assert count_tokens(everything.texts) < 2_500
     offer = send(server, "tools/list", {}, board.bearer)["result"]
-    assert count_tokens(offer) < 5_000
+    sizes = sorted(((count_tokens(tool), tool["name"]) for tool in offer["tools"]), reverse=True)
+    assert count_tokens(offer) < 5_000, f"hide parameters that a model rarely needs in tools.py: {sizes[:5]}"
+
+
+def test_tables_name_parameters_that_tools_take():
+    schemas = Schemas("#/$defs/")
+    for params in (*(tool.takes for tool in TOOLS.values()), OfLists, InWorkspace):
+        schemas.of(params)
+    names = {name for schema in schemas.definitions.values() for name in schema.get("properties", ())}
+    assert {*HIDDEN, *DESCRIPTIONS, *chain(*HIDDEN_IN.values())} - names == set()
 
 
 def test_no_text_speaks_of_http(server, board):

@@ -24,7 +24,7 @@ from stellary.core.kernel.actions import Action, AnyAction
 
 WAIT_SECONDS_MAX = 25
 FIELDS_MAX = 40
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "limit": f"Default {ROWS}, at most {LIMIT_MAX}.",
     "cursor": "From `next`.",
     "fields": "Fields of each row.",
@@ -41,11 +41,11 @@ _DESCRIPTIONS = {
 }
 """The descriptions of parameters that are the same in all tools. Others are described by the contract, if briefly."""
 _OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
-_HIDDEN = {
+HIDDEN = {
     *("columnId", "scopeId", "customField", "checked", "filter"),
     *("contextId", "contextType", "contentFormat", "authorId", "topLevel", "intent"),
 }
-_HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
+HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
 """Parameters that tools take but do not list, in all tools and in one: others serve a model better."""
 _KEPT = ("type", "enum", "$ref", "required")
 """The keywords of schemas that help a model; the server checks the others too."""
@@ -219,7 +219,7 @@ def input_schema(tool: Tool, has_workspaces: bool = True) -> Schema:
         params_schema = _shorten(schemas.definitions.pop(params.__name__))
         properties = root["properties"] | params_schema["properties"]
         root = {**params_schema, **root, "properties": properties}
-    for name in _HIDDEN_IN.get(tool.name, ("projectId",) if "cardId" in root["properties"] else ()):
+    for name in HIDDEN_IN.get(tool.name, ("projectId",) if "cardId" in root["properties"] else ()):
         root["properties"].pop(name, None)
     definitions = {name: _shorten(schema) for name, schema in schemas.definitions.items()}
     return {**root, "$defs": definitions} if definitions else root
@@ -235,7 +235,7 @@ def _shorten(schema: Schema, name: str = "") -> Schema:
     short = {keyword: schema[keyword] for keyword in _KEPT if keyword in schema}
     if "properties" in schema:
         fields = schema["properties"].items()
-        short["properties"] = {name: _shorten(field, name) for name, field in fields if name not in _HIDDEN}
+        short["properties"] = {name: _shorten(field, name) for name, field in fields if name not in HIDDEN}
     if "items" in schema:
         short["items"] = _shorten(schema["items"])
     # A date needs no alternatives, and a list of values is another way to write a filter.
@@ -245,7 +245,7 @@ def _shorten(schema: Schema, name: str = "") -> Schema:
         short |= {"type": [short["type"], "null"]}
         short |= {"enum": [*short["enum"], None]} if "enum" in short else {}
     sentence = re.split(r"(?<=[.;:])\s", schema.get("description", ""))[0].rstrip(";") if name else ""
-    description = _DESCRIPTIONS.get(name, "" if _OBVIOUS.match(sentence) else sentence)
+    description = DESCRIPTIONS.get(name, "" if _OBVIOUS.match(sentence) else sentence)
     return {**short, "description": description} if description else short
 
 
