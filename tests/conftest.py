@@ -157,11 +157,17 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def core(database_url: str) -> Iterator[Core]:
+def core_options() -> dict[str, Any]:
+    """Return the options of ``core``; a module with others overrides it."""
+    return {"agent_models": MODELS}
+
+
+@pytest.fixture
+def core(database_url: str, core_options: dict[str, Any]) -> Iterator[Core]:
     """Return a core on a fresh database, once of each kind, with passwords that are quick to hash."""
     from stellary.core import Core
 
-    core = Core(database_url, bcrypt_rounds=4, agent_models=MODELS)
+    core = Core(database_url, bcrypt_rounds=4, **core_options)
     try:
         yield core
     finally:

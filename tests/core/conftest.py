@@ -7,6 +7,8 @@ import pytest
 
 from stellary.core import Core
 from tests.conftest import RUN
+from tests.core.agents.agent_api import AgentApi
+from tests.core.board.card_api import CardApi
 from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.migrations import NextVersion
@@ -43,6 +45,21 @@ def bob(world: World) -> Person:
 def board(world: World, ann: Person) -> Board:
     """Return a board of ann's."""
     return Board(world, ann)
+
+
+@pytest.fixture
+def agent_api(world: World) -> AgentApi:
+    """Return the API of a board whose owner has agents."""
+    return AgentApi(world, world.person("ann"))
+
+
+@pytest.fixture
+def card_api(world: World) -> CardApi:
+    """Return the API of a new project from the template ``simple``."""
+    ann = world.person("ann")
+    workspace = world.workspace(ann)
+    project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})
+    return CardApi(world, ann, workspace, project)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -3,8 +3,8 @@
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -27,12 +27,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
-    core = Core(database_url, bcrypt_rounds=4, blobs=tmp_path / "blobs")
-    try:
-        yield core
-    finally:
-        core.close()
+def core_options(tmp_path: Path) -> dict[str, Any]:
+    return {"blobs": tmp_path / "blobs"}
 
 
 class CardFiles:

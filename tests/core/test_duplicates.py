@@ -35,11 +35,6 @@ ROOT = Path(stellary.core.__file__).parent
 Write = Callable[[UnitOfWork], object]
 
 
-@pytest.fixture
-def agent_api(world):
-    return AgentApi(world, world.person("ann"))
-
-
 def request(agent_api: AgentApi, method: str, path: str, body: Any, *, public: bool = False) -> Write:
     """Return a function that sends a request within a unit."""
     raw = RawRequest(method, path, "", {"content-type": "application/json"}, orjson.dumps(body))

@@ -14,7 +14,6 @@ from stellary.core.api import action_calls
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.core_parts import actions, cards
-from tests.support.world import World
 
 
 @request
@@ -40,10 +39,8 @@ CREATE_INVOICE = Action(
 
 
 @pytest.fixture
-def world(database_url):
-    core = Core(database_url, bcrypt_rounds=4, actions=[CREATE_INVOICE])
-    yield World(core)
-    core.close()
+def core_options():
+    return {"actions": [CREATE_INVOICE]}
 
 
 def test_automation_runs_the_action(world):

@@ -3,7 +3,7 @@
 The second request comes while the unit of the first one is still open, so that no look at the table has seen its row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,8 @@ from tests.core.test_row_locks import race, run_beside
 from tests.support import tables
 from tests.support.boards import ask
 from tests.support.core_parts import jobs, traces
-from tests.support.world import World
 
 LISTED = Path(__file__).with_name("keys.tsv")
-
-
-@pytest.fixture
-def agent_api(core: Core) -> Iterator[AgentApi]:
-    world = World(core)
-    return AgentApi(world, world.person("ann"))
 
 
 def post_twice(agent_api: AgentApi, path: str, body: Any, other: Any = None) -> int:

@@ -1,7 +1,6 @@
 """Archives restore a project with its files, byte by byte: at maximum size in process, and over HTTP with both clients."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,8 @@ NAMES = [
 
 
 @pytest.fixture
-def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
-    core = Core(database_url, bcrypt_rounds=4, blobs=tmp_path / "files")
-    try:
-        yield core
-    finally:
-        core.close()
+def core_options(tmp_path: Path) -> dict[str, Any]:
+    return {"blobs": tmp_path / "files"}
 
 
 def files_on(board: Any) -> list[list[tuple[str, str, int, bytes]]]:

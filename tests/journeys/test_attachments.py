@@ -1,7 +1,7 @@
 """The example of attachments runs over HTTP and in process, on both databases, with files in a folder."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,12 +25,8 @@ Nine is fine. 40000
 
 
 @pytest.fixture
-def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
-    core = Core(database_url, bcrypt_rounds=4, blobs=tmp_path / "files")
-    try:
-        yield core
-    finally:
-        core.close()
+def core_options(tmp_path: Path) -> dict[str, Any]:
+    return {"blobs": tmp_path / "files"}
 
 
 def run_through(client: Stellary, folder: Path) -> list[str]:

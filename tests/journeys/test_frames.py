@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -36,10 +35,8 @@ each_backend = pytest.mark.parametrize("backend", ["pandas", "polars"])
 
 
 @pytest.fixture
-def core(sqlite_url: str) -> Iterator[Core]:
-    core = Core(sqlite_url, bcrypt_rounds=4)
-    yield core
-    core.close()
+def core(sqlite_core: Core) -> Core:
+    return sqlite_core
 
 
 @pytest.fixture

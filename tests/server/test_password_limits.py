@@ -25,13 +25,6 @@ PER_ADDRESS = Limits(**OFF | {"logins_per_address": parse_limit("3 per 15 minute
 
 
 @pytest.fixture
-def core(database_url: str):
-    core = Core(database_url, bcrypt_rounds=4)
-    yield core
-    core.close()
-
-
-@pytest.fixture
 def limits(core, clock):
     """Return a function that makes the limits of one process; each call simulates a start of the server."""
     return lambda limits: PasswordLimits(limits, core.login_attempts)

@@ -23,9 +23,8 @@ HIGH = {"priority": "high"}
 
 
 @pytest.fixture
-def world(database_url):
-    with closing(Core(database_url, bcrypt_rounds=4, triggers=[PAID])) as core:
-        yield World(core)
+def core_options():
+    return {"triggers": [PAID]}
 
 
 @pytest.fixture

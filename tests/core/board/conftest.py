@@ -3,16 +3,6 @@
 import pytest
 
 from tests.core.board.card_api import CardApi
-from tests.support.world import World
-
-
-@pytest.fixture
-def card_api(world: World) -> CardApi:
-    """Return the API of a new project from the template ``simple``."""
-    ann = world.person("ann")
-    workspace = world.workspace(ann)
-    project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": "Q1 Launch"})
-    return CardApi(world, ann, workspace, project)
 
 
 @pytest.fixture

@@ -2,14 +2,8 @@
 
 import pytest
 
-from tests.core.agents.agent_api import AgentApi
 from tests.core.knowledge.document_api import content
 from tests.support.boards import ask, status
-
-
-@pytest.fixture
-def agent_api(world):
-    return AgentApi(world, world.person("ann"))
 
 
 def write_document(agent_api, *, mode="autonomous"):

@@ -1,6 +1,5 @@
 """Channels of a host, over which notifications are delivered."""
 
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from stellary.core import Channel, Core, events
 from tests.support.boards import Board, ask, status
 from tests.support.core_parts import ATTEMPTS_MAX
-from tests.support.world import StoppedClock, World
+from tests.support.world import StoppedClock
 
 
 class Chat:
@@ -41,15 +40,18 @@ def clock():
 
 
 @pytest.fixture
-def board(database_url, chat, push, clock):
+def core_options(chat, push, clock):
     channels = [Channel("chat", chat.send), Channel("push", push.send, delay=timedelta(minutes=5))]
-    with closing(Core(database_url, bcrypt_rounds=4, clock=clock, channels=channels)) as core:
-        world = World(core)
-        ann, bob = world.people("ann bob")
-        board = Board(world, ann)
-        board.join(bob)
-        board.bob = bob
-        yield board
+    return {"clock": clock, "channels": channels}
+
+
+@pytest.fixture
+def board(world):
+    ann, bob = world.people("ann bob")
+    board = Board(world, ann)
+    board.join(bob)
+    board.bob = bob
+    return board
 
 
 def wait(clock, core, **duration):
