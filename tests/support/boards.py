@@ -1,5 +1,6 @@
 """A board for tests: a workspace, a project, its columns and calls that create cards."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -94,3 +95,8 @@ def error(board: Board, method: str, path: str, body: Any = None) -> tuple[int, 
     answer = board.world.call(board.owner, method, path, body)
     assert answer.status >= 400, answer
     return answer.status, orjson.loads(answer.body)["message"]
+
+
+def day(days: int) -> str:
+    """Return midnight UTC of a day relative to today."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")

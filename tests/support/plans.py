@@ -52,6 +52,25 @@ def sent_statements(
         event.remove(Engine, "before_cursor_execute", collect)
 
 
+def count_steps(core: Core, statement: Statement) -> int:
+    """Return the number of steps of SQLite's virtual machine that a statement takes, in tens."""
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    with core.database.open_raw() as connection:
+        searching.prepare(connection)
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(count, 10)
+        try:
+            driver.execute(*statement).fetchall()
+        finally:
+            driver.set_progress_handler(None, 0)
+    return steps
+
+
 def explain(core: Core, statement: Statement, without: tuple[str, ...] = ()) -> str:
     """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read.
 

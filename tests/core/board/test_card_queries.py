@@ -1,7 +1,7 @@
 """The language of lists of cards: parameters, ``filter``, orders and fields, in each of the three lists."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import orjson
@@ -12,15 +12,10 @@ from stellary.core.board.queries.card_tests import build_condition
 from stellary.core.board.rules import card_conditions as rules
 from stellary.core.board.rules.card_conditions import Combination, Comparison, SortKey
 from stellary.core.board.rules.filter_language import parse_filter
-from tests.support.boards import Board, ask
+from tests.support.boards import Board, ask, day
 from tests.support.each_case import for_each
 
 ME, ANN = "assigneeId=me", "ann@example.com"
-
-
-def day(days: int) -> str:
-    """Return midnight UTC of a day relative to today."""
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.pages import FEW, Board, make_board
 from stellary.core import Core
-from stellary.core.board.queries import card_pages, card_windows, searching
+from stellary.core.board.queries import card_pages, card_windows
 from tests.conftest import RUN
 from tests.support.databases import KINDS
-from tests.support.plans import Statement, explain, sent_statements
+from tests.support.plans import Statement, count_steps, explain, sent_statements
 from tests.support.world import Person, World
 
 SMALL, LARGE = 1_500, 3_950
@@ -62,28 +62,10 @@ class Boards:
 
     def _cost_of(self, statement: Statement) -> int:
         if self.core.database.is_sqlite:
-            return self._count_steps(*statement)
+            return count_steps(self.core, statement)
         # A small table is cheap to scan and to sort: in a large one, the planner uses the indexes.
         plan = explain(self.core, statement, without=("seqscan", "bitmapscan", "sort"))
         return sum(map(_count_rows, re.split(r"\n(?=.*actual rows)", plan)))
-
-    def _count_steps(self, sql: str, parameters: object) -> int:
-        """Return the number of steps of SQLite's virtual machine, in tens."""
-        steps = 0
-
-        def count() -> None:
-            nonlocal steps
-            steps += 1
-
-        with self.core.database.open_raw() as connection:
-            searching.prepare(connection)
-            driver = connection.connection.driver_connection
-            driver.set_progress_handler(count, 10)
-            try:
-                driver.execute(sql, parameters).fetchall()
-            finally:
-                driver.set_progress_handler(None, 0)
-        return steps
 
 
 def _count_rows(step: str) -> int:

@@ -18,7 +18,7 @@ from stellary.core.search.tables import IS_FRESH
 from tests.conftest import RUN
 from tests.support.boards import Board, ask
 from tests.support.databases import KINDS
-from tests.support.plans import Statement, explain, sent_statements
+from tests.support.plans import Statement, count_steps, explain, sent_statements
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
 from tests.support.tables import search_entries as entries
 from tests.support.world import World
@@ -79,29 +79,12 @@ class Workspaces:
 
     def _measure_statement(self, statement: Statement) -> int:
         if self.core.database.is_sqlite:
-            return self._count_steps(*statement)
+            return count_steps(self.core, statement)
         # A small table is cheap to scan and to sort: in a large one, the planner uses the indexes.
         plan = explain(self.core, statement, without=("seqscan", "bitmapscan", "sort"))
         rows = re.findall(r"Scan .*actual rows=([0-9.]+) loops=(\d+)", plan)
         removed = re.findall(r"Rows Removed by Filter: (\d+)", plan)
         return int(sum(float(count) * int(loops) for count, loops in rows)) + sum(map(int, removed))
-
-    def _count_steps(self, sql: str, parameters: object) -> int:
-        """Return the number of steps of SQLite's virtual machine, in tens."""
-        steps = 0
-
-        def count() -> None:
-            nonlocal steps
-            steps += 1
-
-        with self.core.database.open_raw() as connection:
-            driver = connection.connection.driver_connection
-            driver.set_progress_handler(count, 10)
-            try:
-                driver.execute(sql, parameters).fetchall()
-            finally:
-                driver.set_progress_handler(None, 0)
-        return steps
 
 
 def fill(world: World, owner, size: int) -> Board:

@@ -1,12 +1,11 @@
 """The work of a person in all workspaces."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from stellary import Stellary
-from tests.support.boards import Board, Json, ask
+from tests.support.boards import Board, Json, ask, day
 from tests.support.plans import explain, sent_statements
 from tests.support.world import Person
 
@@ -14,11 +13,6 @@ from tests.support.world import Person
 @pytest.fixture
 def board(world) -> Board:
     return Board(world, world.person("ann"))
-
-
-def day(days: int) -> str:
-    """Return midnight UTC of a day relative to today."""
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
 
 
 def read_work(board: Board, by: Person | None = None) -> Json:
