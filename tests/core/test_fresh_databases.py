@@ -3,12 +3,12 @@
 from contextlib import closing
 
 import pytest
-from sqlalchemy import create_engine, func, inspect, select
+from sqlalchemy import create_engine, inspect
 
 from stellary.core import Core
 from tests.conftest import RUN
 from tests.support.databases import KINDS, Sqlite
-from tests.support.tables import metadata
+from tests.support.tables import read_rows
 from tests.support.world import World
 
 
@@ -19,12 +19,7 @@ def databases(request, kind):
 
 
 def find_filled_tables(core):
-    with core.database.reading() as connection:
-        return [
-            table.name
-            for table in metadata.sorted_tables
-            if connection.scalar(select(func.count()).select_from(table))
-        ]
+    return [name for name, rows in read_rows(core).items() if rows]
 
 
 def test_rows_of_a_test_are_gone_in_the_next(databases):

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.contract.port import RawRequest
 from stellary.core import NOBODY, Core
 from stellary.core.kernel.idempotency import Attempt
 from tests.support.boards import Board, create_board
+from tests.support.tables import count_rows
 from tests.support.tables import idempotency_keys as keys
 from tests.support.world import at_once
 
@@ -21,12 +22,6 @@ def post(board, name, key, *, by=None, path=None):
     """Create a label with an idempotency key."""
     path = path or f"{board.path}/labels"
     return board.world.call(by or board.owner, "POST", path, {"name": name}, idempotency_key=key)
-
-
-def count_keys(board):
-    """Return the number of stored keys."""
-    with board.world.core.view(NOBODY) as uow:
-        return uow.connection.execute(select(func.count()).select_from(keys)).scalar()
 
 
 def code(answer):
@@ -74,7 +69,7 @@ def test_without_a_key_a_request_is_carried_out_each_time(board):
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     responses = [board.world.ask(board.owner, "POST", path, {"title": "x"}) for _ in range(2)]
     assert responses[0]["id"] != responses[1]["id"]
-    assert count_keys(board) == 0
+    assert count_rows(board.world.core, keys) == 0
 
 
 @pytest.mark.parametrize(("key", "expected"), [("", 400), ("k" * 255, 201), ("k" * 256, 400)])
@@ -104,7 +99,7 @@ def test_a_key_is_undone_with_its_effect(board):
     post_answer = post(board, "bug", "other")
     with pytest.raises(LookupError):
         half_done()
-    assert count_keys(board) == 1
+    assert count_rows(board.world.core, keys) == 1
 
 
 def test_caller_without_access_does_not_get_the_stored_response(board):

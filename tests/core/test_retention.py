@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import DateTime, Float, Integer, LargeBinary, func, insert, select
+from sqlalchemy import DateTime, Float, Integer, LargeBinary, insert, select
 
 from stellary.core import NOBODY, Core, Retention
 from stellary.core.__main__ import main
@@ -15,6 +15,7 @@ from stellary.core.kernel.retention import BatchSize, apply_rules
 from tests.core.agents.agent_api import AgentApi
 from tests.support.plans import explain, sent_statements
 from tests.support.tables import automation_traces as traces
+from tests.support.tables import count_rows
 
 VALUES = {
     "stellary_webhook_deliveries": {"status": "delivered"},
@@ -68,11 +69,6 @@ def insert_rows(uow, rule, age, count=1, **values):
         rows.append({**row, **VALUES.get(table.name, {}), column.name: uow.now - age, **values})
     uow.connection.execute(insert(table), rows)
     return rows
-
-
-def count_rows(core, table):
-    with core.database.reading() as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def empty(uow):

@@ -5,15 +5,14 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import func, select
 
 from stellary import AsyncStellary, Invalid, Stellary
 from stellary.contract.errors import ServerError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject, ImportProject
-from stellary.core import NOBODY, Core
+from stellary.core import Core
 from tests.core.board.project_files import normalize
-from tests.support.tables import imports, projects
+from tests.support.tables import count_rows, imports, projects
 
 CARDS = 1_203
 
@@ -69,12 +68,6 @@ def build_interrupted(core: Core, failing: set[int]) -> tuple[InterruptedPort, A
     return port, Stellary.embedded(port).workspace("acme", "eng")
 
 
-def count(core: Core, table: Any) -> int:
-    with core.view(NOBODY) as uow:
-        number: int = uow.connection.execute(select(func.count()).select_from(table)).scalar_one()
-        return number
-
-
 @pytest.mark.slow("imports a large project")
 def test_large_file_becomes_one_project(core: Core, workspace: Any, tmp_path: Path):
     seen: list[tuple[int, int]] = []
@@ -127,9 +120,9 @@ def test_interrupted_import_without_a_key_is_deleted(core: Core, workspace: Any)
     _, handle = build_interrupted(core, {2})
     with pytest.raises(ServerError):
         handle.projects.import_file(large_file())
-    assert count(core, imports) == 0
+    assert count_rows(core, imports) == 0
     core.work.run_due()
-    assert count(core, projects) == 0
+    assert count_rows(core, projects) == 0
 
 
 def test_error_names_the_card_among_all_cards(core: Core, workspace: Any):

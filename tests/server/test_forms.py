@@ -8,13 +8,12 @@ import attrs
 
 from reference_server.pages.routes import PAGES, PROVIDER_PAGES
 from reference_server.settings import OidcSettings
-from stellary.core import NOBODY
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in
 from tests.server.test_pages import ANN, FORM, open_form, send_form, text_of
 from tests.support.core_parts import NO_LIMITS
 from tests.support.server_parts import Settings
-from tests.support.tables import metadata
+from tests.support.tables import read_rows
 
 FORMS = [endpoint.path for endpoint in [*PAGES, *PROVIDER_PAGES] if endpoint.method == "POST"]
 SETTINGS = Settings(
@@ -25,15 +24,6 @@ SETTINGS = Settings(
     user_header="x-forwarded-email",
 )
 FOREIGN = {"origin": "https://evil.example.com"}
-
-
-def read_rows(core):
-    """Return all rows of the database."""
-    with core.view(NOBODY) as uow:
-        return {
-            table.name: uow.connection.execute(table.select().order_by(*table.primary_key)).fetchall()
-            for table in metadata.sorted_tables
-        }
 
 
 def test_forms_of_other_pages_are_refused(core):

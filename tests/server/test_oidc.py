@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import func, select
 
 from reference_server.settings import OidcSettings
 from stellary.core import NOBODY, Core
@@ -76,11 +75,6 @@ def me(server: Running, reply: Reply) -> dict:
 
 def is_signed_in(reply: Reply) -> bool:
     return "stellary_session=" in reply.headers.get("set-cookie", "")
-
-
-def count_users(server: Running) -> int:
-    with server.core.view(NOBODY) as uow:
-        return uow.connection.execute(select(func.count()).select_from(tables.users)).scalar_one()
 
 
 def test_new_user_signs_in_and_returns_to_the_same_account(oidc_server, provider):
@@ -181,7 +175,7 @@ def test_token_with_wrong_claims_is_refused(sqlite_oidc_server, provider, claims
     provider.token_claims = claims
     reply = come_back(sqlite_oidc_server, provider)
     assert (reply.status in (400, 401), is_signed_in(reply)) == (True, False)
-    assert count_users(sqlite_oidc_server) == 0
+    assert tables.count_rows(sqlite_oidc_server.core, tables.users) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
@@ -15,6 +15,7 @@ from stellary.core.http.throttle import Caller
 from tests.server.running import Running, running
 from tests.support.core_parts import NO_LIMITS, Limits, login_attempts, parse_limit
 from tests.support.server_parts import Settings
+from tests.support.tables import count_rows
 from tests.support.tables import login_attempts as table
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
@@ -45,11 +46,6 @@ def attempt(
     attempt_in_progress.refuse_early()
     attempt_in_progress.admit()
     attempt_in_progress.record(status)
-
-
-def count_rows(core: Core) -> int:
-    with core.database.reading() as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
@@ -214,7 +210,7 @@ def test_login_without_an_email_counts_for_the_client_address(limits, core, data
         tried.record(400)
     with pytest.raises(RateLimited):
         process_limits.attempt("auth.login", HERE, b"").admit()
-    assert count_rows(core) == 1
+    assert count_rows(core, table) == 1
 
 
 def test_password_is_not_guessed_by_changing_it(limits):
@@ -244,7 +240,7 @@ def test_code_after_a_right_password_is_no_failed_login(limits, core, code):
     attempt_in_progress = limits(Limits()).attempt("auth.login", HERE, body())
     attempt_in_progress.admit()
     attempt_in_progress.record(401, code)
-    assert count_rows(core) == 0
+    assert count_rows(core, table) == 0
 
 
 def test_conflict_after_a_right_password_is_no_failure(limits, core):
@@ -252,7 +248,7 @@ def test_conflict_after_a_right_password_is_no_failure(limits, core):
     owner = Caller("1.1.1.1", "Bearer own")
     for operation in ("auth.delete_account", "auth.enroll_second_factor"):
         attempt(process_limits, owner, status=409, operation=operation)
-    assert count_rows(core) == 0
+    assert count_rows(core, table) == 0
 
 
 def test_registrations_and_duplicate_registrations_are_limited(limits):
@@ -269,7 +265,7 @@ def test_without_limits_nothing_is_counted(limits, core):
     for status in (401, 201) * 50:
         attempt(process_limits, HERE, status=status)
         attempt(process_limits, HERE, status=status, operation="auth.register")
-    assert count_rows(core) == 0
+    assert count_rows(core, table) == 0
 
 
 def test_login_from_a_known_address_writes_nothing(limits, core, monkeypatch):
@@ -320,14 +316,14 @@ def test_sweep_deletes_expired_rows(limits, core, clock):
     for number in range(20):
         attempt(process_limits, Caller("4.4.4.4"), f"{number}@example.com")
     core.sweep()
-    assert count_rows(core) > 1
+    assert count_rows(core, table) > 1
     clock.shift(timedelta(hours=1))
     core.sweep()
     # Only the address from which ann has logged in remains.
-    assert count_rows(core) == 1
+    assert count_rows(core, table) == 1
     clock.shift(timedelta(days=90))
     core.sweep()
-    assert count_rows(core) == 0
+    assert count_rows(core, table) == 0
 
 
 def test_concurrent_failures_are_all_counted(limits, core):

@@ -2,16 +2,11 @@
 
 import attrs
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.core import NOBODY
 from tests.core.accounts.rows import make_row, make_row_in_each_table
 from tests.support import tables
-
-
-def count(world, table, *conditions):
-    with world.core.view(NOBODY) as uow:
-        return uow.connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar()
 
 
 def row_of(connection, table, row_id):
@@ -51,7 +46,9 @@ def test_deletion_deletes_all_contents(world, what):
         # The organization keeps the records of the deletion.
         filled = [table for table in filled if table.name != "stellary_organization_activities"]
     world.delete_for_good(ann, doomed.path if what == "workspace" else doomed.organization.path)
-    assert {table.name: count(world, table) for table in filled} == {table.name: 1 for table in filled}
+    assert {table.name: tables.count_rows(world.core, table) for table in filled} == {
+        table.name: 1 for table in filled
+    }
     assert world.status(bob, "GET", other.path) == 200
 
 
@@ -110,7 +107,9 @@ def assignments(world, two_workspaces):
 
 
 def count_memberships(world, person):
-    return count(world, tables.project_members, tables.project_members.c.user_id == person.id)
+    return tables.count_rows(
+        world.core, tables.project_members, tables.project_members.c.user_id == person.id
+    )
 
 
 EVERYTHING = {("ann", "here"), ("ann", "there"), ("bob", "here"), ("bob", "there")}

@@ -5,7 +5,7 @@ from functools import partial
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.core import NOBODY
 from stellary.core.accounts.second_factors import RECOVERY_CODES, remove_second_factor
@@ -272,8 +272,6 @@ def test_ended_login_changes_no_factor(world, ann):
 
 
 def count_rows(world):
-    with world.core.view(NOBODY) as uow:
-        return sum(
-            uow.connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (tables.second_factors, tables.recovery_codes)
-        )
+    return sum(
+        tables.count_rows(world.core, table) for table in (tables.second_factors, tables.recovery_codes)
+    )

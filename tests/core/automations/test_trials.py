@@ -1,7 +1,5 @@
 """Trials of rules: they say what a rule would do for a card, and change nothing."""
 
-from sqlalchemy import func, select
-
 from stellary.contract.actions import CardParams
 from stellary.contract.cards import UPDATE_CARD
 from stellary.core import NOBODY
@@ -10,18 +8,7 @@ from tests.core.automations.automation_api import AutomationApi
 from tests.core.automations.test_several_actions import HIGH
 from tests.support.boards import ask, error
 from tests.support.core_parts import actions
-from tests.support.tables import metadata
-
-
-def count_rows(api):
-    """Return the number of rows of each table, and the versions of cards."""
-    with api.world.core.begin(NOBODY) as uow:
-        counts = {
-            table.name: uow.connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in metadata.sorted_tables
-        }
-        cards = metadata.tables["stellary_cards"].c
-        return counts, uow.connection.execute(select(cards.id, cards.version).order_by(cards.id)).all()
+from tests.support.tables import read_rows
 
 
 def try_rule(api, rule, **body):
@@ -39,9 +26,9 @@ def test_trial_fills_values_and_changes_nothing(automation_api):
     )
     automation_api.turn(rule, enabled=False)
     card = automation_api.card("Ship")
-    before = count_rows(automation_api)
+    before = read_rows(automation_api.world.core)
     trial = try_rule(automation_api, rule, cardId=card["id"])
-    assert count_rows(automation_api) == before
+    assert read_rows(automation_api.world.core) == before
     assert automation_api.world.core.work.run_due() >= 0
     assert (trial["matches"], trial["error"]) == (False, None)
     assert [action["type"] for action in trial["actions"]] == ["add_comment", "move_card", "create_card"]

@@ -12,14 +12,13 @@ from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.contract.wire import load
-from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
 from tests.core.board.project_files import normalize, one_card, project_files
 from tests.core.board.test_import_rules import WRONG, related_cards
 from tests.support.boards import Board
 from tests.support.core_parts import import_project
 from tests.support.forms import FORM, form
-from tests.support.tables import metadata
+from tests.support.tables import read_rows
 from tests.support.world import at_once
 
 PUBLISHED = {
@@ -58,15 +57,6 @@ class Importing:
 @pytest.fixture
 def importing(world):
     return Importing(world)
-
-
-def rows(core):
-    """All rows there are."""
-    with core.view(NOBODY) as uow:
-        return {
-            table.name: sorted(map(repr, uow.connection.execute(table.select())))
-            for table in metadata.sorted_tables
-        }
 
 
 # ---------------------------------------------------------------------------------------------- what is made
@@ -310,10 +300,10 @@ def test_import_notifies_each_assignee_once(importing):
 
 
 def test_invalid_file_creates_nothing(importing):
-    before = rows(importing.world.core)
+    before = read_rows(importing.world.core)
     for file, message in WRONG.values():
         assert importing.error(file) == message
-    assert rows(importing.world.core) == before
+    assert read_rows(importing.world.core) == before
 
 
 def test_relations_are_imported_from_either_end(importing):
@@ -357,7 +347,7 @@ def test_a_failure_at_any_statement_leaves_nothing(importing):
     )
     file["cards"].append({"id": "m", "title": "u", "columnIndex": 0})
     file |= {"labels": [{"id": "l", "name": "L"}], "customFields": [{"id": "f", "name": "F", "type": "text"}]}
-    before = rows(importing.world.core)
+    before = read_rows(importing.world.core)
     at, statement_count = 0, 0
 
     def fail(connection, cursor, sql, *remaining):
@@ -377,13 +367,13 @@ def test_a_failure_at_any_statement_leaves_nothing(importing):
             if answer.status == 500:
                 failed += 1
                 at_that, at = at, -1
-                assert rows(importing.world.core) == before
+                assert read_rows(importing.world.core) == before
                 at = at_that
             else:
                 importing.world.ask(
                     importing.ann, "DELETE", f"{importing.path}/{orjson.loads(answer.body)['id']}"
                 )
-                before = rows(importing.world.core)
+                before = read_rows(importing.world.core)
     finally:
         event.remove(Engine, "before_cursor_execute", fail)
     assert answer.status == 201

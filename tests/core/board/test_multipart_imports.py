@@ -6,13 +6,13 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.core import NOBODY
 from stellary.core.board import multipart_imports
 from tests.core.board.project_files import normalize, project_files
 from tests.core.board.test_imports import KNOWN, Importing
-from tests.support.tables import cards, columns, import_parts, imports, projects
+from tests.support.tables import cards, columns, count_rows, import_parts, imports, projects
 from tests.support.tables import search_entries as entries
 from tests.support.world import at_once
 
@@ -56,10 +56,6 @@ class ImportingInParts(Importing):
             status, answer = self.call("POST", f"{tail}/complete")
         assert status == 400, answer
         return answer["message"]
-
-    def count(self, table):
-        with self.world.core.view(NOBODY) as uow:
-            return uow.connection.execute(select(func.count()).select_from(table)).scalar_one()
 
     def read_everything(self):
         """Return what the readers of a workspace see."""
@@ -334,7 +330,7 @@ def test_deleted_import_leaves_nothing(importing):
     assert importing.call("GET", tail)[0] == 404
     importing.world.core.work.run_due()
     for table in (projects, cards, columns, imports, import_parts, entries):
-        assert importing.count(table) == 0, table.name
+        assert count_rows(importing.world.core, table) == 0, table.name
 
 
 def test_import_that_is_not_completed_is_deleted_after_a_day(importing, monkeypatch):
@@ -350,7 +346,7 @@ def test_import_that_is_not_completed_is_deleted_after_a_day(importing, monkeypa
     importing.world.core.work.run_due()
     assert importing.call("GET", tail)[0] == 404
     for table in (projects, cards, imports, import_parts):
-        assert importing.count(table) == 0, table.name
+        assert count_rows(importing.world.core, table) == 0, table.name
 
 
 def test_completed_project_outlives_its_import(importing):
@@ -367,10 +363,10 @@ def test_import_ends_with_its_workspace(importing):
     clock = importing.world.stop_clock()
     importing.start(file_of(3))
     importing.world.delete_for_good(importing.ann, importing.workspace.path)
-    assert importing.count(imports) == 0
+    assert count_rows(importing.world.core, imports) == 0
     clock.advance(timedelta(days=2))
     importing.world.core.work.run_due()
-    assert importing.count(projects) == importing.count(cards) == 0
+    assert count_rows(importing.world.core, projects) == count_rows(importing.world.core, cards) == 0
 
 
 def test_second_completion_is_a_conflict(importing):
@@ -409,7 +405,7 @@ def test_completion_and_deletion_leave_a_whole_project_or_none(importing, rounds
             importing.world.ask(importing.ann, "DELETE", f"{importing.path}/{project['id']}")
         else:
             assert (completed, listed) == (404, [])
-            assert importing.count(cards) == 0
+            assert count_rows(importing.world.core, cards) == 0
 
 
 @pytest.mark.race

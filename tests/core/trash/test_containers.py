@@ -5,13 +5,13 @@ from functools import partial
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.core import NOBODY, DeliveryResult
 from tests.core.trash.conftest import TrashApi
 from tests.core.trash.test_round_trips import fill, read_all
 from tests.support.core_parts import WebhookWorker
-from tests.support.tables import metadata, organizations, workspaces
+from tests.support.tables import organizations, read_rows, workspaces
 from tests.support.world import PASSWORD, at_once
 
 KINDS = ("workspace", "organization")
@@ -50,11 +50,7 @@ def problem(api: TrashApi, method: str, path: str, body=None, person=None):
 
 def count_rows(core):
     """Return the number of rows of each table."""
-    with core.view(NOBODY) as uow:
-        return {
-            table.name: uow.connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in metadata.sorted_tables
-        }
+    return {name: len(rows) for name, rows in read_rows(core).items()}
 
 
 def test_deleted_container_is_out_of_reach_and_restored_whole(trash_api, kind):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import orjson
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, update
 
 from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
@@ -17,8 +17,8 @@ from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL
 from tests.support.boards import ask, status
 from tests.support.core_parts import cards, paging
+from tests.support.tables import count_rows, webhooks
 from tests.support.tables import webhook_deliveries as deliveries
-from tests.support.tables import webhooks
 from tests.support.world import at_once
 
 
@@ -356,8 +356,7 @@ def test_deletion_removes_pending_messages(webhook_api, deleted):
     else:
         webhook_api.world.delete_for_good(webhook_api.owner, paths[deleted])
     assert webhook_api.send() == []
-    with webhook_api.world.core.view(webhook_api.owner.actor) as uow:
-        assert uow.connection.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
+    assert count_rows(webhook_api.world.core, deliveries) == 0
     assert webhook_api.world.core.work.jobs() == []
 
 
