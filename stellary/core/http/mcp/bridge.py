@@ -109,6 +109,18 @@ class Bridge:
         async with aclosing(body):
             return attrs.evolve(start, body=b"".join([block async for block in body]))
 
+    def reports_progress(self, message: object) -> bool:
+        """Return whether a message calls a tool that waits, and asks for progress.
+
+        Args:
+            message: The message, as the client sent it.
+        """
+        try:
+            params = message["params"]  # type: ignore[index]
+            return "progressToken" in params["_meta"] and self._runner.tools[params["name"]].waits
+        except (KeyError, TypeError):
+            return False
+
     def _find_schema(self, name: str) -> Schema | None:
         tool = self._runner.tools.get(name)
         return None if tool is None else input_schema(tool)

@@ -43,8 +43,6 @@ _LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 _PARSE_ERROR = -32700
 BATCH_VERSION = "2025-03-26"
 """The only version of the protocol that has batches, and the version of clients that name none."""
-WAITING_TOOL = "wait_for_mission"
-"""The only tool that takes long, by design."""
 BATCH_MAX = 50
 """The number of messages in a batch."""
 
@@ -116,7 +114,7 @@ class McpEndpoint:
         request = attrs.evolve(request, headers={**request.headers, "content-type": "application/json"})
         is_batch = request.headers.get("mcp-protocol-version", BATCH_VERSION) == BATCH_VERSION
         if not is_batch or not isinstance(message, list) or not message:
-            return await bridge.answer(request, client, streams=_asks_for_progress(message))
+            return await bridge.answer(request, client, streams=bridge.reports_progress(message))
         if len(message) > BATCH_MAX:
             return _not_json(Invalid(f"a batch has at most {BATCH_MAX} messages"))
         parts = []
@@ -217,15 +215,6 @@ class McpEndpoint:
             product_version(),
             LARGE.size,
         )
-
-
-def _asks_for_progress(message: object) -> bool:
-    """Return whether a message calls a tool that may wait, and asks for progress."""
-    try:
-        params = message["params"]  # type: ignore[index]
-        return params["name"] == WAITING_TOOL and "progressToken" in params["_meta"]
-    except (KeyError, TypeError):
-        return False
 
 
 def _check_installed() -> None:

@@ -123,11 +123,6 @@ class Tool:
         """True if the result is a list."""
         return find_item_class(self.action)[1]
 
-    @property
-    def title(self) -> str:
-        """The name for people: ``move_card`` → ``Move card``."""
-        return self.name.replace("_", " ").capitalize()
-
 
 def _tool(name: str, **more: Any) -> Tool:
     action = ACTIONS[name]
