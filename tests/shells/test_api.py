@@ -223,6 +223,10 @@ def test_mcp_lists_tools(server, board):
     assert "create_card" in mcp.tools(server, token)
     outcome = mcp.call(server, token, "create_card", projectId="Launch", column="To Do", title="From a tool")
     assert not outcome.failed, outcome
+    params = {"name": "wait_for_mission", "arguments": {}, "_meta": {"progressToken": 1}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    events = mcp.post(server, message, token)
+    assert (events.headers["content-type"], b"(agents_only)" in events.body) == ("text/event-stream", True)
 
 
 def test_sdk_works_over_http(server, board):

@@ -34,6 +34,8 @@ INSTRUCTIONS = (
     "is then a proposal, and nothing has been changed yet."
 )
 _CLIENT = "stellary.client"
+_OF_CONNECTION = ("connection", "content-length")
+"""The headers that the server decides; WSGI forbids the first."""
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
 LibraryMessage = MutableMapping[str, Any]
@@ -215,8 +217,8 @@ async def _follow(
         while (message := await messages.get()) is not None:
             if message["type"] == "http.response.start":
                 headers = {name.decode(): text.decode() for name, text in message.get("headers", ())}
-                headers.pop("content-length", None)
-                yield RawResponse(message["status"], headers)
+                kept = {name: text for name, text in headers.items() if name.lower() not in _OF_CONNECTION}
+                yield RawResponse(message["status"], kept)
             elif message.get("body"):
                 yield message["body"]
         await task
