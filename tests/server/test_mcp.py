@@ -600,10 +600,11 @@ def test_operator_token_reads_one_workspace(sqlite_site):
     projects = call(site.server, SECRET, "list_projects").data["items"]
     assert [project["name"] for project in projects] == ["Launch"]
     org = site.board.workspace.organization.slug
-    assert not call(
-        site.server, SECRET, "list_projects", workspace=f"{org}/{site.board.workspace.slug}"
-    ).failed
+    workspace = f"{org}/{site.board.workspace.slug}"
+    assert not call(site.server, SECRET, "list_projects", workspace=workspace).failed
     site.world.workspace(site.board.owner, site.board.workspace.organization, "second")
+    assert call(site.server, SECRET, "whoami").data["workspaces"] == [workspace]
+    assert send(site.server, "resources/list", {}, SECRET)["result"].keys() == {"resources"}
     assert call(site.server, SECRET, "list_projects", workspace=f"{org}/second").status == 404
     for name, arguments in (
         ("create_card", {"projectId": "launch", "title": "a"}),
