@@ -153,7 +153,6 @@ def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **interna
         **internal: The columns that are no field, except the version.
     """
     row = _FIELDS.to_row(project, version=1, workspace_id=None, **internal)
-    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     uow.connection.execute(_INSERT, {**row, "key": key})
 
 
@@ -170,8 +169,7 @@ def reveal_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
-    if project.visibility == "workspace":
-        uow.shared_projects.add(project.id)
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     return _write_with_free_key(uow, project, choose_key, _UPDATE, {"_id": project.id, **row})
 
 

@@ -12,7 +12,7 @@ from stellary.core import NOBODY
 from stellary.core.board import multipart_imports
 from tests.core.board.project_files import normalize, project_files
 from tests.core.board.test_imports import KNOWN, Importing
-from tests.support.tables import cards, columns, count_rows, import_parts, imports, projects
+from tests.support.tables import cards, columns, count_rows, import_parts, imports, private_projects, projects
 from tests.support.tables import search_entries as entries
 from tests.support.world import at_once
 
@@ -325,11 +325,12 @@ def test_only_the_user_who_started_an_import_reaches_it(importing):
 
 
 def test_deleted_import_leaves_nothing(importing):
-    tail = importing.start(file_of(3))
+    file = file_of(3)
+    tail = importing.start({**file, "project": {**file["project"], "visibility": "private"}})
     importing.ask("DELETE", tail)
     assert importing.call("GET", tail)[0] == 404
     importing.world.core.work.run_due()
-    for table in (projects, cards, columns, imports, import_parts, entries):
+    for table in (projects, cards, columns, imports, import_parts, entries, private_projects):
         assert count_rows(importing.world.core, table) == 0, table.name
 
 
