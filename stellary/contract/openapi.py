@@ -191,8 +191,23 @@ def _query_parameters(endpoint: AnyEndpoint, schemas: Schemas) -> list[Json]:
         schema = schemas.field(endpoint.request_class, field)
         description = {"description": schema.pop("description")} if "description" in schema else {}
         required = {"required": True} if field.default is attrs.NOTHING else {}
-        parameters.append({"name": name, "in": "query", **required, **description, "schema": schema})
+        parameters.append(
+            {"name": name, "in": "query", **required, **description, "schema": _spell_null(schema)}
+        )
     return parameters
+
+
+def _spell_null(schema: object) -> object:
+    """Return a schema, or a part of one, with the word ``none``, by which a query string expresses null."""
+    if schema == {"type": "null"}:
+        return {"const": "none"}
+    if schema == ["string", "null"]:
+        return "string"
+    if isinstance(schema, list):
+        return [_spell_null(part) for part in schema]
+    if isinstance(schema, dict):
+        return {name: _spell_null(part) for name, part in schema.items()}
+    return "none" if schema is None else schema
 
 
 def _body(endpoint: AnyEndpoint, schemas: Schemas) -> Json:

@@ -253,6 +253,19 @@ def test_cards_of_a_list_have_the_id_and_any_other_fields(operation):
     assert [checker.is_valid(card) for card in cards] == [True, False, False]
 
 
+def test_null_is_the_word_none_in_a_query():
+    schemas = {
+        parameter.get("name"): parameter["schema"]
+        for operation in OPERATIONS.values()
+        for parameter in operation.get("parameters", ())
+        if parameter.get("in") == "query"
+    }
+    assert "null" not in json.dumps(schemas)
+    checker = jsonschema.Draft202012Validator(schemas["priority"])
+    values = ("none", ["low", "none"], "low", "null", None, ["urgent"])
+    assert [checker.is_valid(value) for value in values] == [True, True, True, False, False, False]
+
+
 def test_fields_have_limits_defaults_and_descriptions():
     assert SCHEMAS["CreateCard"]["properties"]["title"] == {
         "type": "string",

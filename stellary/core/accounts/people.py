@@ -60,16 +60,17 @@ _WITH_MEMBERSHIP: Select[Any] = select(
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
 _shared = workspaces.alias("shared")
-_COLLEAGUES = (
+_KNOWN = (
     select(*_PERSON)
-    .join_from(users, _shared, sees(users.c.id, _shared.c.id))
+    .join_from(users, _shared, or_(sees(users.c.id, _shared.c.id), users.c.agent_of_id == _shared.c.id))
     .where(
         ACTIVE,
         or_(*(column.in_(bindparam("_texts", expanding=True)) for column in (users.c.id, users.c.email_key))),
-        _shared.c.id.in_(seen_by(bindparam("_user_id"))),
     )
     .distinct()
 )
+_COLLEAGUES = _KNOWN.where(_shared.c.id.in_(seen_by(bindparam("_user_id"))))
+_IN_WORKSPACE = _KNOWN.where(_shared.c.id == bindparam("_workspace_id"))
 _IN_ORGANIZATION = select(organization_members.c.user_id).where(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == bindparam("_user_id"),
@@ -257,13 +258,18 @@ def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
     return [Person(row.id, row.email, row.name) for row in rows]
 
 
-def load_colleagues(uow: UnitOfWork, texts: Collection[str]) -> list[Person]:
-    """Return the users with one of some ids or addresses who have access to a workspace that the caller has access to.
+def load_colleagues(uow: UnitOfWork, texts: Collection[str], workspace_id: str | None = None) -> list[Person]:
+    """Return the users with one of some ids or addresses who have access to a workspace, and its agents, deleted ones included.
 
     Args:
         texts: The ids, and the addresses as ``address_key`` returns them.
+        workspace_id: The workspace; None for all workspaces that the caller has access to.
     """
-    rows = uow.connection.execute(_COLLEAGUES, {"_texts": list(texts), "_user_id": uow.principal_id})
+    parameters: dict[str, object] = {"_texts": list(texts)}
+    if workspace_id is None:
+        rows = uow.connection.execute(_COLLEAGUES, {**parameters, "_user_id": uow.principal_id})
+    else:
+        rows = uow.connection.execute(_IN_WORKSPACE, {**parameters, "_workspace_id": workspace_id})
     return [Person(*row) for row in rows]
 
 

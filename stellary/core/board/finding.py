@@ -12,27 +12,27 @@ from sqlalchemy import Select, Table, literal, or_, select
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref, WorkspaceRef
-from stellary.contract.wire import invalid, wire_fields
+from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.card_lists import CardList, LeanCards, LoadedCards, load_cards_by_ids
 from stellary.core.board.queries.card_windows import CardQuery, find_card_ids
-from stellary.core.board.queries.filters import check_person
 from stellary.core.board.resolve_names import list_assignees
 from stellary.core.board.rules.card_conditions import (
     NAMED,
     Combination,
     Comparison,
     Condition,
-    Quoted,
     SortKey,
     Test,
     flatten,
-    list_ids,
+    read_fields,
     read_order,
     read_parameters,
+    read_word,
+    resolve_comparison,
     resolve_condition,
 )
 from stellary.core.board.rules.name_matching import Candidate, build_no_match_error, find_matches, resolve_one
@@ -81,25 +81,29 @@ class FilterNames:
         resolved = [resolve_condition(condition, self._uow.now, self._resolve) for condition in conditions]
         return resolved, read_order(request.sort or "", order)
 
-    def check_ids(self, field: str, ids: Collection[str], parameter: str) -> None:
-        """Check the ids in a parameter of an empty list.
+    def check_ids(self, request: CardFilters, page: Sequence[Card]) -> None:
+        """Check the ids in the parameters of a list: a card of it proves that they exist, unless one has several values.
 
         Args:
-            field: The field.
-            ids: The ids.
-            parameter: The wire name of the parameter.
+            request: The request.
+            page: The cards of the page.
 
         Raises:
             Invalid: The caller sees no such item.
         """
-        if field == "assignee" and self._workspace_id is not None:
-            for id in ids:
-                check_person(self._uow, self._workspace_id, parameter, id)
-        elif ids:
-            self._texts[field] = {*ids}
-            found_ids = {candidate.id for candidate in self._load_candidates(field)}
-            if not found_ids.issuperset(ids):
-                raise unknown(parameter)
+        for comparison in read_parameters(request).values():
+            field = comparison.field
+            if field in NAMED and (not page or len(comparison.values) > 1):
+                values = resolve_comparison(comparison, self._uow.now, self._resolve).values
+                ids = {id for id in values if isinstance(id, str)} - {self._uow.user_id}
+                if ids and not ids.issubset(self._load_ids(field, ids)):
+                    raise unknown(comparison.parameter)
+
+    def _load_ids(self, field: str, ids: Collection[str]) -> set[str]:
+        """Return the ids that exist, those of deleted agents included."""
+        if field == "assignee":
+            return {person.id for person in people.load_colleagues(self._uow, ids, self._workspace_id)}
+        return {candidate.id for candidate in self._load_names(field, ids)}
 
     def _collect_texts(self, conditions: Sequence[Condition]) -> None:
         """Collect the names of each field, since one statement finds all of them."""
@@ -111,10 +115,10 @@ class FilterNames:
                     self._texts[condition.field] |= {text, text.lower(), text.casefold()}
 
     def _resolve(self, field: str, text: str, parameter: str) -> list[str]:
-        if field == "assignee" and text.lower() == "me" and not isinstance(text, Quoted):
+        if field == "assignee" and read_word(text, parameter) == "me":
             return [self._uow.user_id]
         if parameter != "filter":
-            # Lists check these ids only when they are empty.
+            # See check_ids.
             return [text]
         if field not in self._candidates:
             self._candidates[field] = self._load_candidates(field)
@@ -163,7 +167,8 @@ def list_workspace_cards(uow: UnitOfWork, ref: WorkspaceRef, request: FindCards)
 @serves(LIST_ALL_CARDS)
 def list_all_cards(uow: UnitOfWork, ref: Ref, request: FindCards) -> Listing[Card]:
     """Return the cards of all workspaces that match all filters."""
-    return _find_cards(uow, request, None)
+    limits = uow.actor.agent_limits
+    return _find_cards(uow, request, None if limits is None else limits.workspace_id)
 
 
 def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -> Listing[Card]:
@@ -173,6 +178,7 @@ def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -
         request: The filters and the page.
         workspace_id: The only workspace whose cards are returned; None for all workspaces.
     """
+    fields = read_fields(request.fields or "")
     project_ids = select_seen_projects(uow, workspace_id)
     names = FilterNames(uow, project_ids, workspace_id)
     conditions, keys = names.read_conditions(request)
@@ -182,10 +188,8 @@ def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -
         conditions.remove(tests[0])
         project_ids = select_seen_projects(uow, workspace_id, [str(id) for id in tests[0].values])
     page = load_page(uow, CardQuery(project_ids, conditions, keys), request, request.limit)
-    if not page.items:
-        for field, parameter in NAMED.items():
-            names.check_ids(field, list_ids(request, f"{field}_id"), parameter)
-    return select_fields(page, request)
+    names.check_ids(request, page.items)
+    return select_fields(page, fields)
 
 
 def load_page(uow: UnitOfWork, query: CardQuery, request: CardFilters, limit: int) -> Listing[Card]:
@@ -219,24 +223,14 @@ def with_orders(uow: UnitOfWork, project_id: str | None, loaded: LoadedCards) ->
     return CardList(loaded.listed, [orders.get(card.id) for card in loaded.listed])
 
 
-def select_fields(page: Listing[Card], request: CardFilters) -> Listing[Card]:
-    """Return a list whose cards have only the fields that a request names.
+def select_fields(page: Listing[Card], names: Sequence[str]) -> Listing[Card]:
+    """Return a list whose cards have only some fields.
 
     Args:
         page: The list.
-        request: The request, with ``fields``.
-
-    Raises:
-        Invalid: A card has no such field.
+        names: The wire names of the fields; empty for all.
     """
-    if not request.fields:
-        return page
-    names = ["id", *(name.strip() for name in request.fields.split(","))]
-    card_fields = wire_fields(Card)
-    for name in names:
-        if name not in card_fields:
-            raise invalid(("fields", f"must consist of {', '.join(card_fields)}, not {name[:50]!r}"))
-    return Listing(LeanCards(cast("CardList", page.items), list(dict.fromkeys(names))), page.next)
+    return Listing(LeanCards(cast("CardList", page.items), names), page.next) if names else page
 
 
 def load_due_cards(uow: UnitOfWork, before: datetime, limit: int) -> CardList:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-import re
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from stellary.contract.cards import LIST_CARDS, Card, ListCards
-from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.core.board import access
 from stellary.core.board.finding import FilterNames, load_page, select_fields, with_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
-from stellary.core.board.queries.card_filters import CONDITIONS, NAMES
+from stellary.core.board.queries.card_filters import CONDITIONS, NAMES, label_pattern
 from stellary.core.board.queries.card_lists import (
     CardList,
     ListStatements,
@@ -26,9 +24,8 @@ from stellary.core.board.queries.card_lists import (
 from stellary.core.board.queries.card_tests import build_condition, sort_parts
 from stellary.core.board.queries.card_windows import CardQuery
 from stellary.core.board.queries.field_filters import FieldValue
-from stellary.core.board.queries.filters import check_in_project, check_person
 from stellary.core.board.row_types import ProjectRow
-from stellary.core.board.rules.card_conditions import DATES, list_ids, read_parameters
+from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
 from stellary.core.board.tables import cards, columns, projects, scopes
 from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -49,12 +46,17 @@ _BOARD_ORDER = (
 )
 
 
-def in_board_order(statement: Select[str]) -> Select[str]:
-    """Return a statement of cards by column and position, archived cards last."""
+def in_board_order(statement: Select[str], *parts: ColumnElement[object]) -> Select[str]:
+    """Return a statement of cards by column and position, archived cards last.
+
+    Args:
+        statement: The statement.
+        *parts: The expressions to order by first.
+    """
     return (
         statement.join(columns, columns.c.id == cards.c.column_id)
         .join(scopes, scopes.c.id == columns.c.scope_id)
-        .order_by(*_BOARD_ORDER)
+        .order_by(*parts, *_BOARD_ORDER)
     )
 
 
@@ -62,19 +64,27 @@ def in_board_order(statement: Select[str]) -> Select[str]:
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """Return the cards that match all filters."""
     project = access.project(uow, ref).row
+    fields = read_fields(request.fields or "")
     field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
     value_conditions = field_filters.build_conditions(uow, field_values)
-    if request.filter or request.sort or not _has_plain_filters(request):
-        page = _list_by_conditions(uow, project, request, value_conditions)
-    else:
+    is_plain = _has_plain_filters(request)
+    if is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
-    if not page.items:
-        _check_ids(uow, project.workspace_id, project.id, request)
-    return select_fields(page, request)
+    else:
+        page = _list_by_conditions(uow, project, request, value_conditions)
+    if not (is_plain and page.items):
+        FilterNames(uow, _select_only(project), project.workspace_id).check_ids(request, page.items)
+    return select_fields(page, fields)
+
+
+def _select_only(project: ProjectRow) -> Select[str]:
+    return select(projects.c.id).where(projects.c.id == project.id)
 
 
 def _has_plain_filters(request: ListCards) -> bool:
     """Return whether each filter has one value, so that the statements of the list are built once."""
+    if request.filter or request.sort:
+        return False
     for name, comparison in read_parameters(request).items():
         value: object = getattr(request, name)
         is_day = comparison.field in DATES and isinstance(value, str)
@@ -88,15 +98,15 @@ def _list_by_conditions(
     uow: UnitOfWork, project: ProjectRow, request: ListCards, value_conditions: list[ColumnElement[bool]]
 ) -> Listing[Card]:
     """Return a list whose statements are built for the request."""
-    only_project = select(projects.c.id).where(projects.c.id == project.id)
+    only_project = _select_only(project)
     conditions, keys = FilterNames(uow, only_project, project.workspace_id).read_conditions(request)
     if request.limit or request.cursor:
         query = CardQuery(only_project, conditions, keys, value_conditions)
         return load_page(uow, query, request, request.limit or PAGE)
     built = [build_condition(condition) for condition in conditions]
-    statements = _select_whole(frozenset()).where(*value_conditions, *built)
-    if keys:
-        statements = statements.sort(*(part for key in keys for part in sort_parts(key)))
+    selected = select(cards.c.id).where(cards.c.project_id == _PROJECT_ID, *value_conditions, *built)
+    order = (part for key in keys for part in sort_parts(key))
+    statements = ListStatements(in_board_order(selected, *order))
     loaded = load_cards(uow, statements, {"_project_id": project.id}, project.key)
     return Listing(with_orders(uow, project.id, loaded))
 
@@ -158,19 +168,6 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
     return _load_whole_columns(uow, frozenset({"scope_id", "archived"}), parameters, project_key)
 
 
-def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
-    """Check the ids in the filters of a list without cards.
-
-    Raises:
-        Invalid: An id does not exist.
-    """
-    for name, field in (("column_id", "columnId"), ("scope_id", "scopeId"), ("label_id", "labelId")):
-        for id in list_ids(request, name):
-            check_in_project(uow, workspace_id, project_id, field, id)
-    for id in list_ids(request, "assignee_id"):
-        check_person(uow, workspace_id, "assigneeId", id)
-
-
 def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
     """Return the values of the filters, and the names of the filters for cards without a value."""
     values = {name: value for name in NAMES if (value := getattr(request, name)) is not UNSET}
@@ -179,9 +176,7 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
     if "q" in filters:
         filters["q"] = searching.pattern_of(filters["q"])
     if "label_id" in filters:
-        # An id has 24 hex digits, so a quoted id only matches itself. A text that is not an id matches no card.
-        id = filters["label_id"]
-        filters["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
+        filters["label_id"] = label_pattern(filters["label_id"])
     return filters, absent_names
 
 

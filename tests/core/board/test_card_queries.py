@@ -2,12 +2,15 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 import pytest
+from sqlalchemy import Engine, event
 
 from stellary.contract.errors import Invalid
+from stellary.core.board.queries.card_lists import CardList, LeanCards, load_cards_by_ids
 from stellary.core.board.queries.card_tests import build_condition
 from stellary.core.board.rules import card_conditions as rules
 from stellary.core.board.rules.card_conditions import Combination, Comparison, SortKey
@@ -148,6 +151,16 @@ def test_lean_cards_have_the_requested_fields_and_the_id(full_board: Board):
         assert [card["title"] for card in cards] == ["late", "soon", "far", "done"]
 
 
+def test_lean_cards_of_a_long_list_are_written_in_parts(full_board: Board):
+    with full_board.world.core.begin(full_board.owner.actor) as uow:
+        cards = load_cards_by_ids(uow, [card["id"] for card in ask(full_board, "GET", "/cards")])
+    cards = CardList([*cards.listed] * 200, [0] * 800)
+    parts = [*LeanCards(cards, ["id", "title"]).dump()]
+    assert orjson.loads(b"".join(parts)) == [{"id": card.id, "title": card.title} for card in cards]
+    assert max(map(len, parts)) < 20_000
+    assert b"".join(LeanCards(CardList([], []), ["id"]).dump()) == b"[]"
+
+
 REFUSED = {
     "sort=title": "sort must consist of completedAt, createdAt",
     "sort=dueDate,priority,status,createdAt": "sort must have at most 3 different fields",
@@ -220,6 +233,52 @@ def test_lists_of_several_projects_have_what_the_caller_sees(full_board: Board):
     assert world.call(stranger, "GET", f"/cards?projectId={project}").status == 400
 
 
+UNKNOWN_BESIDE_KNOWN = ("columnId", "labelId", "assigneeId", "scopeId")
+
+
+def test_unknown_id_beside_a_known_one_is_refused(full_board: Board, statements):
+    card = next(
+        card for card in ask(full_board, "GET", f"{full_board.path}/cards") if card["title"] == "soon"
+    )
+    known = {**card, "labelId": card["labelIds"][0], "assigneeId": "me"}
+    for path in lists(full_board):
+        for name in UNKNOWN_BESIDE_KNOWN:
+            query = f"{'&' if '?' in path else '?'}{name}={known[name]}"
+            assert ask(full_board, "GET", path + query)
+            unknown = "".join(f"&{name}={number:024x}" for number in range(99))
+            with statements() as sent:
+                answer = full_board.world.call(full_board.owner, "GET", f"{path}{query}{unknown}")
+            assert (answer.status, answer.body.decode().count(name) > 0) == (400, True), path + name
+            assert len(sent) <= 8
+
+
+def test_words_in_parameters_are_exact(full_board: Board):
+    for path in lists(full_board):
+        for query in ("assigneeId=ME", "assigneeId=Any", "labelId=ANY", "labelId=NONE"):
+            answer = full_board.world.call(
+                full_board.owner, "GET", f"{path}{'&' if '?' in path else '?'}{query}"
+            )
+            assert (answer.status, query.partition("=")[0] in answer.body.decode()) == (400, True), (
+                path,
+                query,
+            )
+
+
+def test_agent_without_cards_is_a_known_assignee(full_board: Board):
+    body = {"name": "Scribe", "autonomyMode": "autonomous", "tools": ["board.read"]}
+    agent = ask(full_board, "POST", f"{full_board.flat}/agents", body)
+    for path in lists(full_board):
+        assert titles(full_board, path, f"assigneeId={agent['id']}") == []
+    colleague = full_board.world.person("colleague")
+    Board(full_board.world, full_board.owner).join(colleague)
+    path = f"{full_board.flat}/agents/{agent['id']}/tokens"
+    token = ask(full_board, "POST", path, {"name": "laptop"})["token"]
+    for query in (f"assigneeId={colleague.id}", "filter=" + quote(f"assignee = {colleague.email}")):
+        assert titles(full_board, "/cards", query) == []
+        # An agent knows only the people of its workspace.
+        assert full_board.world.call(token, "GET", f"/cards?{query}").status == 400
+
+
 def test_agent_with_some_projects_lists_only_their_cards(full_board: Board):
     other = Board(full_board.world, full_board.owner, full_board.workspace)
     other.card("other")
@@ -264,6 +323,27 @@ def test_number_of_statements_is_the_same_for_many_cards_and_names(full_board: B
             counts.append(len(sent))
     assert counts[:2] == counts[2:]
     assert max(counts) <= 10
+
+
+def test_statements_of_filters_with_other_values_are_not_compiled_again(full_board: Board):
+    label = ask(full_board, "GET", f"{full_board.path}/labels")[-1]["id"]
+    words = "assignee = {} and priority in ({}) and label = {} and (text = {} or due < {}) and status != {}"
+    first = words.format(ANN, "high", label, "a", "+3d", "done")
+    second = words.format("me", "high, low, medium", '"Critical bug"', "o", "2030-01-01", "open")
+    for path in lists(full_board):
+        titles(full_board, path, f"filter={quote(first)}")
+        missed = []
+
+        def collect(*arguments: Any, missed: list[str] = missed) -> None:
+            if arguments[4].cache_hit.name == "CACHE_MISS":
+                missed.append(arguments[2])
+
+        event.listen(Engine, "before_cursor_execute", collect)
+        try:
+            titles(full_board, path, f"filter={quote(second)}")
+        finally:
+            event.remove(Engine, "before_cursor_execute", collect)
+        assert missed == [], path
 
 
 @for_each("field", sorted({field for field, _ in rules.PARAMETERS.values()} | {*rules.DATES}))

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, String, Text, bindparam, cast, func, or_, type_coerce
 
+from stellary.contract.limits import ID_PATTERN
 from stellary.core.board.queries import searching
 from stellary.core.board.tables import cards
 from stellary.core.kernel.paging import equals_unindexed
 
 _KEY: ColumnElement[str] = bindparam("_project_key", type_=String) + "-" + cast(cards.c.number, String)
+
+
+LABELS = type_coerce(cards.c.label_ids, Text)
+
+
+def label_pattern(label_id: str) -> str:
+    """Return the pattern of the labels of cards with a label."""
+    # An id has 24 hex digits, so a quoted id only matches itself. A text that is not an id matches no card.
+    return f'%"{label_id}"%' if re.fullmatch(ID_PATTERN, label_id) else ""
+
+
+def contains_text(pattern: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a card contains a text.
+
+    Args:
+        pattern: The parameter with the pattern of the text.
+        key: The expression with the key of the card.
+    """
+    return or_(*(searching.contains(text, pattern) for text in (cards.c.title, cards.c.description, key)))
 
 
 def _avoid_index(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -31,20 +52,15 @@ def _build_conditions(
         read: Returns the expression by which a column is compared otherwise.
     """
     equal = ("column_id", "scope_id", "assignee_id", "priority", "status", "archived")
-    q: ColumnElement[str] = bindparam("q", type_=String)
     return {
         **{name: equals(cards.c[name], bindparam(name, type_=cards.c[name].type)) for name in equal},
-        "label_id": type_coerce(cards.c.label_ids, Text).like(bindparam("label_id", type_=Text)),
+        "label_id": LABELS.like(bindparam("label_id", type_=Text)),
         "due_before": read(cards.c.due_date) < bindparam("due_before"),
         "due_after": read(cards.c.due_date) >= bindparam("due_after"),
         "updated_since": read(cards.c.updated_at) >= bindparam("updated_since"),
-        "q": or_(
-            searching.contains(cards.c.title, q),
-            searching.contains(cards.c.description, q),
-            searching.contains(_KEY, q),
-        ),
+        "q": contains_text(bindparam("q", type_=String), _KEY),
         "no assignee_id": read(cards.c.assignee_id).is_(None),
-        "no label_id": type_coerce(cards.c.label_ids, Text) == "[]",
+        "no label_id": LABELS == "[]",
         "no priority": read(cards.c.priority).is_(None),
     }
 

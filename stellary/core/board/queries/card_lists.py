@@ -105,6 +105,7 @@ _ORDER = b"\0"
 _UNCHANGED_MAX = 4 * 1024 * 1024
 """The total size of the lists that a connection remembers until the next commit, in bytes."""
 _RELEASED_AT_ONCE = 200
+_PARSED_AT_ONCE = 250
 _TEXTS_MAX = 1_000
 """The number of texts that are joined at a time, four for each card. Joining holds the interpreter lock."""
 _LISTED_SIZE = 1_000
@@ -152,11 +153,6 @@ class ListStatements:
     def where(self, *conditions: ColumnElement[bool]) -> ListStatements:
         """Return the statements with more conditions."""
         return ListStatements(self._select_cards.where(*conditions))
-
-    def sort(self, *parts: ColumnElement[object]) -> ListStatements:
-        """Return the statements in another order; cards with equal values keep their order."""
-        order = self._select_cards._order_by_clauses  # noqa: SLF001 - SQLAlchemy has no public name for it
-        return ListStatements(self._select_cards.order_by(None).order_by(*parts, *order))
 
 
 class ListedCard:
@@ -269,14 +265,17 @@ def _read_complete(
     return [row[1] for row in rows], LoadedCards([row[0] for row in rows], listed)
 
 
+def _pad(ids: Sequence[str]) -> list[str]:
+    """Repeat an id, so that statements have few lengths, for each of which the database prepares one."""
+    padding = (1 << (len(ids) - 1).bit_length()) - len(ids)
+    return [*ids, *([*ids[-1:]] * padding)]
+
+
 def _load_by_ids(
     uow: UnitOfWork, project_id: object, ids: list[str], project_key: str
 ) -> dict[str, ListedCard]:
     """Return the current cards with some ids by fingerprint, and remember them."""
-    # Repeated, so that statements have few lengths, for each of which the database prepares one.
-    padding = (1 << (len(ids) - 1).bit_length()) - len(ids)
-    parameters = {"_project_id": project_id, "_ids": ids + ids[-1:] * padding}
-    rows = uow.connection.execute(_BY_IDS, parameters).fetchall()
+    rows = uow.connection.execute(_BY_IDS, {"_project_id": project_id, "_ids": _pad(ids)}).fetchall()
     changed = {row[0]: ListedCard(row[1:], project_key) for row in rows}
     uow.env.listed_cards.add([*changed], [*changed.values()])
     return changed
@@ -288,7 +287,7 @@ def load_cards_by_ids(uow: UnitOfWork, ids: Sequence[str]) -> LoadedCards:
     Args:
         ids: The ids of cards that the caller sees.
     """
-    rows = uow.connection.execute(_OF_PROJECTS, {"_ids": list(ids)}) if ids else ()
+    rows = uow.connection.execute(_OF_PROJECTS, {"_ids": _pad(ids)}) if ids else ()
     rows_by_id = {row.id: row for row in rows}
     ordered = [rows_by_id[id] for id in ids if id in rows_by_id]
     listed = [ListedCard(row[2:], row.key) for row in ordered]
@@ -423,9 +422,13 @@ class LeanCards(CardList):
         self._names = names
 
     def dump(self) -> Iterator[bytes]:
-        """Yield the cards as JSON."""
-        cards = orjson.loads(b"".join(super().dump()))
-        yield orjson.dumps([{name: card[name] for name in self._names} for card in cards])
+        """Yield the cards as JSON, a few hundred at a time."""
+        opening = b"["
+        for start in range(0, len(self), _PARSED_AT_ONCE):
+            cards = orjson.loads(b"".join(self[start : start + _PARSED_AT_ONCE].dump()))
+            yield opening + orjson.dumps([{name: card[name] for name in self._names} for card in cards])[1:-1]
+            opening = b","
+        yield b"]" if self else b"[]"
 
 
 @functools.lru_cache(maxsize=8192)

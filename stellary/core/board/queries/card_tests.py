@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, String, Text, and_, case, cast, literal, or_, select, true, type_coerce
 
-from stellary.contract.limits import ID_PATTERN
 from stellary.core.board.queries import searching
+from stellary.core.board.queries.card_filters import LABELS, contains_text, label_pattern
 from stellary.core.board.rules.card_conditions import (
     CHOICES,
     DATES,
@@ -22,7 +21,7 @@ from stellary.core.board.rules.card_conditions import (
 from stellary.core.board.tables import cards, projects, relations
 
 Column: TypeAlias = ColumnElement[Any]
-_LABELS, _CHECKLIST = (type_coerce(column, Text) for column in (cards.c.label_ids, cards.c.checklist))
+_CHECKLIST = type_coerce(cards.c.checklist, Text)
 _UNFINISHED = literal('%"done":false%')
 _KEY: ColumnElement[str] = (
     select(projects.c.key).where(projects.c.id == cards.c.project_id).correlate(cards).scalar_subquery()
@@ -43,7 +42,7 @@ _IS_BLOCKED = (
     .exists()
 )
 _EMPTY: Mapping[str, ColumnElement[bool]] = {
-    "label": _LABELS == "[]",
+    "label": LABELS == "[]",
     "checklist": _CHECKLIST == "[]",
     "assignee": cards.c.assignee_id.is_(None),
     "priority": cards.c.priority.is_(None),
@@ -51,19 +50,13 @@ _EMPTY: Mapping[str, ColumnElement[bool]] = {
 }
 
 
-def _contain(text: str) -> ColumnElement[bool]:
-    pattern = literal(searching.pattern_of(text))
-    return or_(
-        *(searching.contains(column, pattern) for column in (cards.c.title, cards.c.description, _KEY))
-    )
-
-
+_COLUMNS: Mapping[str, ColumnElement[str]] = {
+    **{name: cards.c[f"{name}_id"] for name in ("assignee", "column", "scope", "project")},
+    **{name: cards.c[name] for name in ("priority", "status")},
+}
+"""The columns that have the values of a field, by field."""
 _MATCHES: Mapping[str, Callable[[str], ColumnElement[bool]]] = {
-    **{name: cards.c[f"{name}_id"].__eq__ for name in ("assignee", "column", "scope", "project")},
-    **{name: cards.c[name].__eq__ for name in ("priority", "status")},
-    "label": lambda label_id: _LABELS.like(
-        literal(f'%"{label_id}"%' if re.fullmatch(ID_PATTERN, label_id) else "")
-    ),
+    "label": lambda label_id: LABELS.like(literal(label_pattern(label_id))),
     "archived": lambda flag: cards.c.archived == literal(flag == "true"),
     "blocked": lambda flag: _IS_BLOCKED if flag == "true" else ~_IS_BLOCKED,
     "checklist": lambda state: (
@@ -71,9 +64,9 @@ _MATCHES: Mapping[str, Callable[[str], ColumnElement[bool]]] = {
         if state == "incomplete"
         else and_(_CHECKLIST != "[]", _CHECKLIST.not_like(_UNFINISHED))
     ),
-    "text": _contain,
+    "text": lambda text: contains_text(literal(searching.pattern_of(text)), _KEY),
 }
-"""The condition that a card has a value, by field."""
+"""The condition that a card has a value, by other fields."""
 
 
 def build_condition(condition: Condition) -> ColumnElement[bool]:
@@ -84,7 +77,7 @@ def build_condition(condition: Condition) -> ColumnElement[bool]:
             return parts[0].is_not(true())
         return (and_ if condition.operator == "and" else or_)(*parts)
     assert isinstance(condition, Test)
-    matches = [_match(condition.field, value) for value in condition.values]
+    matches = _match(condition.field, list(dict.fromkeys(condition.values)))
     if not matches:
         column = cards.c[DATES[condition.field]]
         matches = [
@@ -97,10 +90,16 @@ def build_condition(condition: Condition) -> ColumnElement[bool]:
     return matched.is_not(true()) if condition.negated else matched
 
 
-def _match(field: str, value: Value) -> ColumnElement[bool]:
-    if isinstance(value, str):
-        return _MATCHES[field](value)
-    return _EMPTY[field] if value is None else ~_EMPTY[field]
+def _match(field: str, values: Sequence[Value]) -> list[ColumnElement[bool]]:
+    """Return conditions of which one has to match."""
+    texts = [value for value in values if isinstance(value, str)]
+    empty = [
+        _EMPTY[field] if value is None else ~_EMPTY[field] for value in values if not isinstance(value, str)
+    ]
+    if texts and field in _COLUMNS:
+        # Compiled once for any number of values.
+        return [*empty, _COLUMNS[field].in_(texts)]
+    return [*empty, *map(_MATCHES[field], texts)] if texts else empty
 
 
 def sort_parts(key: SortKey) -> list[Column]:

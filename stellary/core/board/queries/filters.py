@@ -9,8 +9,6 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Select, Table, bindparam, select
 
-from stellary.core.accounts import people
-from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
@@ -90,20 +88,4 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
         Invalid: The project has no such item.
     """
     if not is_in_project(uow, workspace_id, project_id, field, id):
-        raise unknown(field)
-
-
-def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that the user in a filter has access to a workspace, or is one of its agents.
-
-    Args:
-        workspace_id: The workspace.
-        field: The wire name of the filter.
-        id: The id of the user.
-
-    Raises:
-        Invalid: The id belongs neither to a user with access to the workspace nor to one of its agents, deleted ones
-            included.
-    """
-    if not (people.reaches(uow, workspace_id, id) or is_agent_user(uow, workspace_id, id)):
         raise unknown(field)

@@ -9,7 +9,15 @@ from typing import Final, TypeAlias, get_args
 
 import attrs
 
-from stellary.contract.cards import CardFilters, CardStatus, ChecklistState, FindCards, ListCards, Priority
+from stellary.contract.cards import (
+    Card,
+    CardFilters,
+    CardStatus,
+    ChecklistState,
+    FindCards,
+    ListCards,
+    Priority,
+)
 from stellary.contract.limits import RELATIVE_DAY_PATTERN, REPEATED_MAX
 from stellary.contract.strict import structure
 from stellary.contract.unset import UNSET
@@ -57,6 +65,18 @@ class Quoted(str):
     """A value in quotes, which is never a keyword such as ``me``."""
 
     __slots__ = ()
+
+
+def read_word(value: object, parameter: str) -> str:
+    """Return the keyword that a value may be, which only a filter spells in any case; empty for others.
+
+    Args:
+        value: The value.
+        parameter: The wire name of the parameter that contains it.
+    """
+    if not isinstance(value, str) or isinstance(value, Quoted):
+        return ""
+    return value.lower() if parameter == "filter" else value
 
 
 @attrs.frozen
@@ -119,20 +139,20 @@ def read_parameters(request: CardFilters) -> dict[str, Comparison]:
     return comparisons
 
 
-def list_ids(request: CardFilters, name: str) -> list[str]:
-    """Return the ids in a parameter, without words such as ``me``.
+def read_fields(text: str) -> list[str]:
+    """Return the names of the fields of a response, of which ``id`` is always one; empty for all fields.
 
     Args:
-        request: The request.
-        name: The name of the parameter.
+        text: The parameter ``fields``; empty without one.
+
+    Raises:
+        Invalid: A card has no such field.
     """
-    value: object = getattr(request, name)
-    words = {"assignee_id": ("me", "any"), "label_id": ("any",)}.get(name, ())
-    return [
-        id
-        for id in (value if isinstance(value, list) else [value])
-        if isinstance(id, str) and id not in words
-    ]
+    names = dict.fromkeys(["id", *(name.strip() for name in text.split(","))]) if text else {}
+    for name in names:
+        if name not in wire_fields(Card):
+            raise invalid(("fields", f"must consist of {', '.join(wire_fields(Card))}, not {name[:50]!r}"))
+    return [*names]
 
 
 def read_order(sort: str, order: Sequence[SortKey]) -> Sequence[SortKey]:
@@ -183,20 +203,30 @@ def resolve_condition(
         Invalid: A field has no such operator or value.
     """
     if isinstance(condition, Comparison):
-        return _resolve_comparison(condition, now, resolve_name)
+        return resolve_comparison(condition, now, resolve_name)
     assert isinstance(condition, Combination)
     parts = [resolve_condition(part, now, resolve_name) for part in condition.parts]
     return Combination(condition.operator, parts)
 
 
-def _resolve_comparison(
+def resolve_comparison(
     comparison: Comparison, now: datetime, resolve_name: Callable[[str, str, str], Sequence[str]]
 ) -> Test:
+    """Return a comparison whose names and days are resolved.
+
+    Args:
+        comparison: The comparison.
+        now: The current time, for relative days.
+        resolve_name: Returns the ids of a field, a name and the parameter that contains it.
+
+    Raises:
+        Invalid: The field has no such operator or value.
+    """
     field, operator, parameter = comparison.field, comparison.operator, comparison.parameter
     is_equality, negated = operator in ("=", "!="), operator == "!="
     values: list[Value] = []
     for value in comparison.values:
-        word = value.lower() if isinstance(value, str) and not isinstance(value, Quoted) else ""
+        word = read_word(value, parameter)
         if is_equality and field in _OPTIONAL and (value is None or word == "none"):
             values.append(None)
         elif is_equality and field in _OPTIONAL and word == "any":
