@@ -33,6 +33,7 @@ _TEXTS = {
     "newPassword": "new-secure-pass",
     "password": "secure-pass-123",
     "provider": "openai",
+    "secret": "sk-1234",
     "slug": "acme-corp",
     "title": "Design API endpoints",
     "url": "https://hooks.example.com/stellary",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from typing import TypeGuard, cast
 
 from sqlalchemy import ColumnElement, bindparam, case, func, select, update
 
@@ -224,7 +224,9 @@ def _resolve_parts(
     trigger = trigger.with_schedule(schedule)
     if before is None or request.conditions is not UNSET:
         candidates.references = references["conditions"] = set()
-        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {}, trigger)
+        conditions = targets.name_fields(candidates, request.conditions or {})
+        check_rule_conditions(conditions, trigger)
+        resolved["conditions"] = targets.resolve_conditions(candidates, conditions)
     if before is None or request.action is not UNSET or request.actions is not UNSET:
         actions, action_references = _resolve_actions(candidates, list_actions_to_run(request), trigger)
         resolved |= {"action": actions[0], "actions": actions}
@@ -304,19 +306,6 @@ def default_name(action: AutomationAction | ActionToRun, trigger: str) -> str:
         trigger: The event that starts it.
     """
     return f"{action.type} on {trigger}"[:100]
-
-
-def _resolve_conditions(
-    candidates: Candidates, conditions: Mapping[str, Any], trigger: Trigger
-) -> dict[str, Any]:
-    """Return the conditions of a rule, with ids in place of names.
-
-    Raises:
-        Invalid: The conditions are malformed, or name an item that does not exist.
-    """
-    renamed = targets.name_fields(candidates, conditions)
-    check_rule_conditions(renamed, trigger)
-    return targets.resolve_conditions(candidates, renamed)
 
 
 def list_actions_to_run(

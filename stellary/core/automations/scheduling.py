@@ -108,7 +108,7 @@ def resolve_schedule(
     return replace_fields(schedule, cards=_resolve_filters(candidates, schedule.cards, f"{path}.cards"))
 
 
-def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: str) -> dict[str, object]:
     try:
         parsed = load(ListCards, filters)
     except Invalid as error:

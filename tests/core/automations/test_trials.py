@@ -2,7 +2,6 @@
 
 from stellary.contract.actions import CardParams
 from stellary.contract.cards import UPDATE_CARD
-from stellary.core import NOBODY
 from stellary.core.automations.acting import OWNER_LEFT
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.automations.test_several_actions import HIGH
