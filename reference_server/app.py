@@ -24,7 +24,11 @@ _TAIL = "/{tail:.*}"
 
 
 def make_app(
-    core: Core, settings: Settings | None = None, *, access_log: AccessLog | None = None
+    core: Core,
+    settings: Settings | None = None,
+    *,
+    access_log: AccessLog | None = None,
+    metrics: Metrics | None = None,
 ) -> web.Application:
     """Return an application that serves the API of a core. A host mounts it: ``host.add_subapp("/pm/", …)``.
 
@@ -32,6 +36,7 @@ def make_app(
         core: A migrated core, which the caller closes.
         settings: The settings of the server: proxies, origins, limits.
         access_log: Logs each response; by default, logging is left to the host.
+        metrics: The metrics that ``/metrics`` shows. Default: new ones.
 
     Returns:
         The application.
@@ -47,7 +52,7 @@ def make_app(
         jobs=settings.jobs,
         extend=PageHandlers(core, settings).create_handlers,
         access_log=access_log,
-        metrics=Metrics(),
+        metrics=metrics or Metrics(),
     )
     app = web.Application()
     proxied_users = None

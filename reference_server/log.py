@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
@@ -76,6 +77,7 @@ class _BoundedQueueHandler(QueueHandler):
         super().__init__(self.records)
         self.setFormatter(formatter)
         self._dropped_count = 0
+        self.count_dropped: Callable[[int], None] = lambda _: None
 
     def enqueue(self, record: logging.LogRecord) -> None:
         if self.records.qsize() < RECORDS_MAX:
@@ -86,6 +88,8 @@ class _BoundedQueueHandler(QueueHandler):
     def report_dropped(self) -> str | None:
         """Return a line about the records that have been dropped since the last report, if there are any."""
         count, self._dropped_count = self._dropped_count, 0
+        if count:
+            self.count_dropped(count)
         message = f"{count} lines of the log were lost"
         report = {"name": "stellary.server", "levelname": "WARNING", "msg": message}
         return self.format(logging.makeLogRecord(report)) if count else None

@@ -6,16 +6,24 @@ Workers write their metrics to files in one folder, so that each worker can repo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from reference_server.workers import SHARED
 from stellary.contract.port import RawResponse
+from stellary.core.api.measures import Measure
+from stellary.core.kernel.unit_times import UnitTimes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_COUNTED_EVERY, _COUNTED_AT_ONCE = 1.0, 1_000
+"""The seconds after which ended units are counted, and their number at which they are counted before that."""
+_WAITED_MIN = 0.001
+"""The seconds from which on a unit counts as waiting for a connection."""
 UNKNOWN = "none"
 """The operation of requests to unknown paths, whose number would be unlimited."""
 
@@ -48,6 +56,31 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._streams = Gauge(
+            "stellary_streams", "Open event streams.", registry=self._registry, multiprocess_mode="livesum"
+        )
+        self._dropped = Counter(
+            "stellary_log_lines_dropped", "Lines that the log has lost.", registry=self._registry
+        )
+        self._statements, self._unit_seconds = (
+            Counter(f"stellary_unit_{name}", help, ("operation",), registry=self._registry)
+            for name, help in (
+                ("statements", "Statements of units of work, by operation or kind of job."),
+                ("seconds", "Seconds of units of work, by operation or kind of job."),
+            )
+        )
+        self._waits = Histogram(
+            "stellary_wait_seconds",
+            "Waits of a millisecond or more for a connection to the database, by what it is for.",
+            ("access",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._commits = Histogram(
+            "stellary_commit_seconds", "The duration of commits.", buckets=_SECONDS, registry=self._registry
+        )
+        self._ended: deque[UnitTimes] = deque()
+        self._counted_at = 0.0
         self._shared = SHARED in environment
         # Looking up the child of a metric by its labels costs more than counting.
         self._count: dict[tuple[str | None, int], Callable[[], None]] = {}
@@ -74,10 +107,70 @@ class Metrics:
         count()
         self._observe[operation](seconds)
 
-    def response(self) -> RawResponse:
-        """Return a response with all metrics."""
-        registry = self._registry
+    def count_stream(self, change: int) -> None:
+        """Count an event stream that begins, by 1, or ends, by -1."""
+        self._streams.inc(change)
+
+    def count_dropped(self, count: int) -> None:
+        """Count lines that the log has lost."""
+        self._dropped.inc(count)
+
+    def end_unit(self, times: UnitTimes) -> None:
+        """Count a unit of work that has ended, with others of the same second."""
+        self._ended.append(times)
+        if times.ended_at - self._counted_at >= _COUNTED_EVERY or len(self._ended) >= _COUNTED_AT_ONCE:
+            self._counted_at = times.ended_at
+            self._count_units()
+
+    def _count_units(self) -> None:
+        statements: defaultdict[str, int] = defaultdict(int)
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for _ in range(len(self._ended)):
+            try:
+                times = self._ended.popleft()
+            except IndexError:
+                # Another thread counts them too.
+                break
+            statements[times.operation] += times.statements
+            seconds[times.operation] += times.seconds
+            if times.waited >= _WAITED_MIN:
+                self._waits.labels("write" if times.writes else "read").observe(times.waited)
+            if times.committed:
+                self._commits.observe(times.committed)
+        for operation, count in statements.items():
+            self._statements.labels(operation).inc(count)
+            self._unit_seconds.labels(operation).inc(seconds[operation])
+
+    def response(self, measures: Sequence[Measure]) -> RawResponse:
+        """Return a response with all metrics.
+
+        Args:
+            measures: The state of the installation.
+        """
+        self._count_units()
+        registry = CollectorRegistry()
         if self._shared:
-            registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self._registry)
+        registry.register(_Measures(measures))
         return RawResponse(200, {"content-type": CONTENT_TYPE}, generate_latest(registry))
+
+
+class _Measures:
+    """The state of the installation as metrics."""
+
+    def __init__(self, measures: Sequence[Measure]) -> None:
+        self._measures = measures
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for measure in self._measures:
+            family = families.get(measure.name)
+            if family is None:
+                family = families[measure.name] = GaugeMetricFamily(
+                    measure.name, measure.description, labels=[*measure.labels]
+                )
+            family.add_metric([*measure.labels.values()], measure.value)
+        return families.values()

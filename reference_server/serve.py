@@ -25,6 +25,7 @@ import uvloop
 from reference_server.app import STATE, make_app
 from reference_server.log import Log, configure
 from reference_server.mail import CLOSE_SECONDS, SmtpMailer
+from reference_server.metrics import Metrics
 from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
@@ -201,7 +202,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    app = make_app(core, settings, access_log=None if settings.log == "off" else log.write_access)
+    metrics = Metrics()
+    log.handler.count_dropped = metrics.count_dropped
+    access_log = None if settings.log == "off" else log.write_access
+    app = make_app(core, settings, access_log=access_log, metrics=metrics)
     if mailer is not None:
         mailer.start()
     server = HttpServer(app, IN_FLIGHT_SECONDS)

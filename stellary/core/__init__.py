@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stellary.core.accounts.provisioning import Membership
     from stellary.core.agents.brains import Brain, Task, ToolAnswer, ToolCall, Turn
+    from stellary.core.api.measures import Measure
     from stellary.core.app import Core
     from stellary.core.automations.triggers import Trigger
     from stellary.core.board import resolve_names
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from stellary.core.kernel.event_handlers import EventDelivery
     from stellary.core.kernel.retention_days import Retention
     from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+    from stellary.core.kernel.unit_times import UnitObserver, UnitTimes
     from stellary.core.migrations import include_name
     from stellary.core.notifications.channels import Channel, NotificationDelivery
     from stellary.core.ports.blob_stores import FolderBlobs, ObjectStoreBlobs, open_blobs
@@ -28,14 +30,16 @@ if TYPE_CHECKING:
     from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest, WebhookSender
 
 __all__ = ["Action", "Actor", "Blobs", "Brain", "Brief", "Channel", "Core", "DeliveryResult", "Email"]
-__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Membership", "ModelBudgets"]
+__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Measure", "Membership", "ModelBudgets"]
 __all__ += ["NotificationDelivery", "ObjectStoreBlobs", "OutgoingRequest", "Planner", "Refinement"]
-__all__ += ["Retention", "StoredFile", "Task", "ToolAnswer", "ToolCall", "Trigger", "Turn", "UnitOfWork"]
+__all__ += ["Retention", "StoredFile", "Task", "ToolAnswer", "ToolCall", "Trigger", "Turn"]
+__all__ += ["UnitObserver", "UnitOfWork", "UnitTimes"]
 __all__ += ["WebhookSender", "events", "include_name", "log_email", "open_blobs", "resolve_names"]
 
 _NAMES = {
     "accounts.provisioning": "Membership",
     "agents.brains": "Brain Task ToolAnswer ToolCall Turn",
+    "api.measures": "Measure",
     "app": "Core",
     "automations.triggers": "Trigger",
     "board": "resolve_names",
@@ -44,6 +48,7 @@ _NAMES = {
     "kernel.event_handlers": "EventDelivery",
     "kernel.retention_days": "Retention",
     "kernel.unit": "NOBODY Actor UnitOfWork",
+    "kernel.unit_times": "UnitObserver UnitTimes",
     "migrations": "include_name",
     "notifications.channels": "Channel NotificationDelivery",
     "ports.blob_stores": "FolderBlobs ObjectStoreBlobs open_blobs",

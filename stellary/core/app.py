@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from stellary.contract.errors import Unauthenticated
 from stellary.contract.refs import CardRef, Ref
 from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
-from stellary.core.accounts.hosted import find_external_id
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain, add_fallback
@@ -34,6 +32,7 @@ from stellary.core.api.host_jobs import (
     build_kind,
 )
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
+from stellary.core.api.measures import Measure, measure
 from stellary.core.api.retention import CONTENT_RULES, RULES
 from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
@@ -52,6 +51,7 @@ from stellary.core.kernel.retention import apply_rules
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.unit_times import UnitObserver
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
 from stellary.core.notifications.channels import Channel
@@ -544,23 +544,23 @@ class Core(HostAccounts):
         with raise_api_errors(), self.database.reading() as connection:
             return authenticate_bearer(connection, bearer, self.env)[0]
 
-    def find_external_id(self, bearer: str, connection: Connection | None = None) -> str | None:
-        """Return your id of the user that a bearer token belongs to.
-
-        Args:
-            bearer: The token. That of an agent belongs to its workspace, and to no user.
-            connection: A connection of yours, in whose transaction the core reads. By default, it uses its own.
-
-        Returns:
-            The id; None if the token is not valid, or does not belong to a user of your application.
+    def measure(self) -> list[Measure]:
+        """Return the state of the installation for who is on call: jobs, webhooks, language models, locks and the disk.
 
         Raises:
             Unavailable: The database does not answer, or was busy for too long.
         """
-        with suppress(Unauthenticated), self.view(NOBODY, connection) as uow:
-            actor = authenticate_bearer(uow.connection, bearer, self.env)[0]
-            return find_external_id(uow, actor.user_id)
-        return None
+        with raise_api_errors(), self.database.reading() as connection:
+            return list(measure(self.database, connection, self.env.clock()))
+
+    def observe(self, observer: UnitObserver) -> None:
+        """Report the times of each unit of work to an observer, such as the metrics of your application.
+
+        Args:
+            observer: Its method ``end_unit`` is called with the ``UnitTimes`` of each unit on a connection of the core, in the
+                thread of the unit.
+        """
+        self.units.observers.append(observer)
 
     def touch(self, actor: Actor) -> None:
         """Record the current time as the last use of the actor's API token."""

@@ -15,6 +15,7 @@ import orjson
 import uvloop
 
 from reference_server.app import STATE, make_app
+from reference_server.metrics import Metrics
 from reference_server.protocol import HttpServer
 from reference_server.serve import wind_down
 from stellary.core import Core
@@ -94,12 +95,14 @@ class Running(Reachable):
 
     Attributes:
         entries: The access log.
+        metrics: The metrics.
     """
 
     def __init__(self, core: Core, settings: Settings) -> None:
         self.core = core
         self.entries: list[AccessEntry] = []
-        self.app = make_app(core, settings, access_log=self.entries.append)
+        self.metrics = Metrics()
+        self.app = make_app(core, settings, access_log=self.entries.append, metrics=self.metrics)
         self.port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

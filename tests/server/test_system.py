@@ -6,14 +6,19 @@ import hashlib
 import re
 import time
 from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from reference_server.metrics import Metrics
 from stellary.contract.errors import Unavailable
-from stellary.core import Core, FolderBlobs
+from stellary.core import NOBODY, Core, FolderBlobs, UnitTimes
 from stellary.core.http import system
 from tests.server.running import Running, running
 from tests.support.core_parts import Threads
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 def test_root_describes_the_server(sqlite_server: Running):
@@ -83,6 +88,79 @@ def test_metrics_are_labelled_by_operation_not_by_path(sqlite_server: Running):
     assert 'stellary_request_seconds_count{operation="auth.me"} 1.0' in counted
     assert "stellary_requests_in_flight 1.0" in counted
     assert "nowhere" not in counted
+
+
+def read_metrics(server: Running) -> dict[str, float]:
+    """Return the samples of ``/metrics`` by name and labels."""
+    return parse_metrics(server.ask("GET", "/metrics").body)
+
+
+def parse_metrics(body: bytes) -> dict[str, float]:
+    text = body.decode()
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^(stellary_\S+(?: \S+)*) (\S+)$", text, re.MULTILINE)
+    }
+
+
+def test_metrics_show_the_state_of_the_installation(server: Running, monkeypatch):
+    monkeypatch.setattr(system, "MEASURED_EVERY", 0.0)
+    core = server.core
+    before = read_metrics(server)
+    with core.begin(NOBODY) as uow:
+        core.enqueue(uow, "of another process", {}, due_at=core.env.clock() - timedelta(minutes=2))
+    assert server.ask("GET", "/auth/me", token=server.register()).status == 200
+    after = read_metrics(server)
+    kind = 'kind="host:of another process"'
+    assert after[f'stellary_jobs{{{kind},state="waiting"}}'] == 1.0
+    assert 119 < after[f"stellary_job_delay_seconds{{{kind}}}"] < 600
+    assert after['stellary_unit_statements_total{operation="auth.me"}'] >= 1
+    assert after["stellary_commit_seconds_count"] > before["stellary_commit_seconds_count"]
+    assert after["stellary_webhook_messages"] == after["stellary_webhook_delay_seconds"] == 0
+    assert ("stellary_disk_free_bytes" in after) == core.database.is_sqlite
+    assert ("stellary_lock_waits" in after) != core.database.is_sqlite
+
+
+def test_metrics_count_waits_and_streams():
+    metrics = Metrics({})
+    metrics.count_stream(1)
+    metrics.count_dropped(3)
+    for waited in (0.0009, 0.2):
+        times = UnitTimes(writes=True)
+        times.operation, times.statements = "cards.create", 2
+        times.waited, times.seconds, times.ended_at = waited, 0.3, 0.0
+        metrics.end_unit(times)
+    shown = parse_metrics(metrics.response(()).body)
+    assert shown['stellary_wait_seconds_count{access="write"}'] == 1
+    assert shown['stellary_unit_statements_total{operation="cards.create"}'] == 4
+    assert (shown["stellary_streams"], shown["stellary_log_lines_dropped_total"]) == (1, 3)
+
+
+def test_metrics_are_shown_without_the_database(server: Running, monkeypatch):
+    monkeypatch.setattr(system, "MEASURED_EVERY", 0.0)
+    assert "stellary_webhook_messages" in read_metrics(server)
+
+    def fail() -> None:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(server.core, "measure", fail)
+    assert "stellary_webhook_messages" not in read_metrics(server)
+
+
+@pytest.mark.parametrize("name", ["grafana.json", "alerts.yml"])
+def test_dashboard_and_alerts_use_metrics_that_exist(server: Running, name: str):
+    with server.core.begin(NOBODY) as uow:
+        server.core.enqueue(uow, "of another process", {})
+    text = (EXAMPLES / name).read_text()
+    shown = server.ask("GET", "/metrics").body.decode()
+    exists = set(re.findall(r"^# TYPE (\S+) ", shown, re.MULTILINE)) | {
+        "stellary_disk_free_bytes",
+        "stellary_lock_waits",
+    }
+    histograms = {f"{metric}_{part}" for metric in exists for part in ("bucket", "sum", "count")}
+    used = set(re.findall(r"stellary_[a-z_]+", text))
+    assert used
+    assert used <= exists | histograms
 
 
 def test_responses_must_not_be_cached(sqlite_server: Running):

@@ -276,6 +276,7 @@ class ServiceCall:
 
     def _run_in_unit(self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any) -> RawResponse:
         self._unconfirmed_login = None
+        uow.operation = self.endpoint.operation
         if self.endpoint.policy.role == "public":
             uow.actor = NOBODY
         elif self.actor is None and (actor := start_login(uow, self._bearer)) is not None:

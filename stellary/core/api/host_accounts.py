@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
+from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.deactivation import deactivate, reactivate
 from stellary.core.accounts.deletion import erase
-from stellary.core.accounts.hosted import map_user
+from stellary.core.accounts.hosted import find_external_id, map_user
 from stellary.core.accounts.provisioning import Membership, provision, remove
 from stellary.core.accounts.users import id_by_address
+from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.kernel.units import Units
@@ -51,6 +54,24 @@ class HostAccounts:
         """
         with raise_api_errors():
             return map_user(self.units, external_id, email, name, connection)
+
+    def find_external_id(self, bearer: str, connection: Connection | None = None) -> str | None:
+        """Return your id of the user that a bearer token belongs to.
+
+        Args:
+            bearer: The token. That of an agent belongs to its workspace, and to no user.
+            connection: A connection of yours, in whose transaction the core reads. By default, it uses its own.
+
+        Returns:
+            The id; None if the token is not valid, or does not belong to a user of your application.
+
+        Raises:
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with suppress(Unauthenticated), raise_api_errors(), self.units.read(NOBODY, connection) as uow:
+            actor = authenticate_bearer(uow.connection, bearer, uow.env)[0]
+            return find_external_id(uow, actor.user_id)
+        return None
 
     def provision(
         self,

@@ -235,6 +235,7 @@ class JobRunner:
             return
 
         def work(uow: UnitOfWork) -> None:
+            uow.operation = job.kind
             # The job is deleted first: if two runners claim to own it, one waits for the other, and then
             # finds no row.
             if not jobs.complete(uow.connection, job):

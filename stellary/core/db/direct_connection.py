@@ -167,10 +167,13 @@ class CoreConnection(Connection):
     Attributes:
         statements_left: The number of SELECTs that may still be executed without a transaction; None in a transaction.
         watchdog_ticket: The ticket by which the watchdog knows the connection; None while it is not watched.
+        statement_count: The number of statements that it has executed; 0 if SQLAlchemy executes all of them.
+        row_count: The number of rows that they returned, apart from those that SQLAlchemy has read.
     """
 
     statements_left: int | None = None
     watchdog_ticket: int | None = None
+    statement_count = row_count = 0
 
     def end_statements(self) -> None:
         """End the statements that are executed without a transaction."""
@@ -372,9 +375,12 @@ class DirectConnection(CoreConnection):
         driver: Any = None if pooled is None else pooled.dbapi_connection
         try:
             if type(bound) is list:
+                self.statement_count += 1
                 return (), plan.execute_several(driver, cast("list[Row]", bound))
             cursor = driver.execute(plan.sql, bound)
             fetched = cursor.fetchall() if plan.fetches else ()
+            self.statement_count += 1
+            self.row_count += len(fetched)
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
                 raise
@@ -419,8 +425,10 @@ class DirectConnection(CoreConnection):
             self._handle_dbapi_exception(
                 error, sql, (*failed.bound_statement.parameters,) or None, None, None
             )
+        self.statement_count += len(queued)
         for result, reply in zip(queued, replies, strict=True):
             result.reply = reply
+            self.row_count += len(reply[0])
 
     def _get_executor(self) -> StatementExecutor:
         pooled = self._dbapi_connection
@@ -444,6 +452,7 @@ class DirectConnection(CoreConnection):
     def _execute_context(self, *arguments: Any, **options: Any) -> SqlResult:
         self.execute_queued()
         self._has_executed = True
+        self.statement_count += 1
         return super()._execute_context(*arguments, **options)
 
     def _commit_impl(self) -> None:

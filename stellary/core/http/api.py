@@ -117,6 +117,8 @@ class Api:
         self._jobs = jobs and not core.database.is_shared_in_memory
         self._access_log = access_log
         self._metrics = metrics
+        if metrics is not None:
+            core.observe(metrics)
         self._cors = Cors(cors_origins)
         self._origins = frozenset(cors_origins)
         self._compression = Compression(find_encodings())
@@ -199,6 +201,8 @@ class Api:
         """Log and count a response that has been sent, or a stream that has ended."""
         if context.stream_start is not None:
             self.streams.release(context.stream_start.reader)
+            if self._metrics is not None:
+                self._metrics.count_stream(-1)
         self.state.end()
         seconds, status = time.perf_counter() - context.started_at, context.status
         endpoint = context.match.endpoint if context.match else None
@@ -287,6 +291,8 @@ class Api:
                 sight=answer.record.sight,
             )
             context.stream_start = await self.streams.open(answer.record, reader, allowed)
+            if self._metrics is not None:
+                self._metrics.count_stream(1)
         return _add_prefix(answer, context.prefix)
 
     # ------------------------------------------------------------------------------------------ the caller

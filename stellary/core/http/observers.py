@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -11,6 +11,8 @@ import attrs
 
 from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
+from stellary.core.api.measures import Measure
+from stellary.core.kernel.unit_times import UnitObserver
 
 PATH_MAX = 300
 # Text that looks like a secret, which is removed from unknown paths.
@@ -53,8 +55,8 @@ def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
     return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]
 
 
-class RequestMetrics(Protocol):
-    """The metrics of an application, called on the event loop."""
+class RequestMetrics(UnitObserver, Protocol):
+    """The metrics of an application. Requests are counted on the event loop."""
 
     def begin(self) -> None:
         """Count a request whose handling begins."""
@@ -70,6 +72,14 @@ class RequestMetrics(Protocol):
         """
         ...
 
-    def response(self) -> RawResponse:
-        """Return the response of ``/metrics``. It is called in a thread."""
+    def count_stream(self, change: int) -> None:
+        """Count an event stream that begins, by 1, or ends, by -1."""
+        ...
+
+    def response(self, measures: Sequence[Measure]) -> RawResponse:
+        """Return the response of ``/metrics``. It is called in a thread.
+
+        Args:
+            measures: The state of the installation; empty if the database does not answer.
+        """
         ...

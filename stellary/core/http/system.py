@@ -27,6 +27,7 @@ from stellary.contract.system import (
 )
 from stellary.contract.wire import Value, dump
 from stellary.core import Core
+from stellary.core.api.measures import Measure
 from stellary.core.db.errors import NOT_MIGRATED, to_api_error
 from stellary.core.http.api_page import ApiPage, api_page
 from stellary.core.http.context import OperationHandler, RequestContext
@@ -39,6 +40,8 @@ _log = logging.getLogger("stellary.server")
 PROBE_EVERY = 1.0
 PROBE_PATIENCE = 10.0
 FREE_BYTES_MIN = 8 << 20
+MEASURED_EVERY = 5.0
+"""The seconds for which ``/metrics`` shows the same state of the installation."""
 _JSON = {"content-type": "application/json"}
 
 
@@ -159,8 +162,11 @@ class SystemOperations:
         metrics: RequestMetrics | None,
         endpoints: Sequence[AnyEndpoint],
     ) -> None:
+        self._core = core
         self._state = state
         self._metrics = metrics
+        self._measures: Sequence[Measure] = ()
+        self._measured_at = -MEASURED_EVERY
         self._endpoints = endpoints
         self._probes = database_probe(core, threads), store_probe(core, threads)
         # By prefix, which is the same for all requests unless the API is mounted several times.
@@ -175,7 +181,11 @@ class SystemOperations:
             READY.operation: self._check_readiness,
             OPENAPI.operation: self._show_document,
             DOCS.operation: self._show_page,
-            **({} if self._metrics is None else {METRICS.operation: partial(_show_metrics, self._metrics)}),
+            **(
+                {}
+                if self._metrics is None
+                else {METRICS.operation: partial(self._show_metrics, self._metrics)}
+            ),
         }
 
     async def _show_root(self, context: RequestContext) -> RawResponse:
@@ -204,6 +214,16 @@ class SystemOperations:
             self._documents[context.prefix] = document
         return RawResponse(200, _JSON, document)
 
+    async def _show_metrics(self, metrics: RequestMetrics, _: RequestContext) -> RawResponse:
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at >= MEASURED_EVERY:
+            # Requests of the meantime get the measures before.
+            self._measured_at = now
+            measuring = asyncio.ensure_future(asyncio.to_thread(_measure, self._core))
+            await asyncio.wait({measuring}, timeout=PROBE_PATIENCE)
+            self._measures = measuring.result() if measuring.done() else ()
+        return await asyncio.to_thread(metrics.response, self._measures)
+
     async def _show_page(self, context: RequestContext) -> RawResponse:
         page = self._pages.get(context.prefix)
         if page is None:
@@ -211,8 +231,12 @@ class SystemOperations:
         return page.response(context.headers)
 
 
-async def _show_metrics(metrics: RequestMetrics, _: RequestContext) -> RawResponse:
-    return await asyncio.to_thread(metrics.response)
+def _measure(core: Core) -> Sequence[Measure]:
+    try:
+        return core.measure()
+    except ApiError as error:
+        _log.warning("the installation could not be measured: %s", error.__cause__ or error)
+        return ()
 
 
 def _build_document(endpoints: Sequence[AnyEndpoint], prefix: str) -> bytes:

@@ -141,6 +141,7 @@ class UnitOfWork:
         now: The time in UTC, the same throughout the unit.
         new_id: Returns a new id.
         if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
+        operation: The operation of the request, or the kind of the job, for ``UnitTimes``.
         events: The events so far, in order; ``settle`` passes them to the reactions.
         after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
         cause: The reason for the current change; None for a change that the caller makes directly.
@@ -149,8 +150,7 @@ class UnitOfWork:
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         lock_plan: The rows that it locks, if it is repeated when the database aborts it; None otherwise.
         sees_only_committed: Whether the unit only reads, on a connection of its own, so that it sees only committed rows.
-        settled_count: The number of events that have been passed to the reactions.
-        handled_count: The number of events that have been passed to the handlers of the host.
+        settled_count, handled_count: The numbers of events that the reactions, and the handlers of the host, have got.
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         item_names: The names of labels and custom fields that the unit has read, by id.
@@ -182,6 +182,7 @@ class UnitOfWork:
         "members",
         "new_id",
         "now",
+        "operation",
         "pending_login",
         "rule_action_count",
         "sees_only_committed",
@@ -204,16 +205,15 @@ class UnitOfWork:
         self.now = env.clock()
         self.new_id = env.new_id
         self.if_match: frozenset[str] | None = None
+        self.operation = "other"
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
         self.lock_plan: LockPlan | None = None
         self.pending_login: Claims | None = None
-        self.rule_action_count = 0
         self.dependencies: dict[str, str] | None = None
         self.sees_only_committed = False
-        self.settled_count = 0
-        self.handled_count = 0
+        self.rule_action_count = self.settled_count = self.handled_count = 0
         self.has_deleted = False
         self.members: dict[tuple[str, str], str] = {}
         self.item_names: dict[str, str] = {}

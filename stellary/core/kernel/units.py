@@ -19,6 +19,7 @@ from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.lock_plan import LockPlan
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.unit_times import SLOW_SECONDS, SlowUnitLog, UnitObserver, UnitTimes
 from stellary.core.kernel.writes import check_references
 
 T = TypeVar("T")
@@ -35,6 +36,9 @@ class Units:
         react: Called with a unit that has emitted events, before it commits.
         seeds_ids: Whether new ids must sort after the newest stored id, even if an earlier process had a
             clock that was ahead. Default: False.
+
+    Attributes:
+        observers: Are told the times of each unit on a connection of the core.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class Units:
         self._seeds_ids = seeds_ids
         self._retries = Retries()
         self._host_connection: Connection | None = None
+        self.observers: list[UnitObserver] = []
+        self._slow_units = SlowUnitLog()
 
     def join(self, connection: Connection) -> Units:
         """Return a copy whose units join the transaction of a host's connection, unless they are given another connection.
@@ -90,10 +96,15 @@ class Units:
             check_host_connection(connection)
             yield self._unit(connection, actor)
             return
-        with self.database.reading(snapshot=snapshot) as pooled:
-            uow = self._unit(pooled, actor)
-            uow.sees_only_committed = self.database.has_readers
-            yield uow
+        times = UnitTimes(writes=False)
+        try:
+            with self.database.reading(snapshot=snapshot) as pooled:
+                uow = self._unit(pooled, actor)
+                times.open(uow)
+                uow.sees_only_committed = self.database.has_readers
+                yield uow
+        finally:
+            self._end(times)
 
     @contextmanager
     def transaction(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
@@ -118,10 +129,16 @@ class Units:
             after_commit(connection, uow.after_commit)
             return
         check_not_joined()
-        with self.database.writing() as pooled:
-            uow = self._writing_unit(pooled, actor)
-            yield uow
-            uow.settle()
+        times = UnitTimes(writes=True)
+        try:
+            with self.database.writing() as pooled:
+                uow = self._writing_unit(pooled, actor)
+                times.open(uow)
+                yield uow
+                uow.settle()
+                times.settle()
+        finally:
+            self._end(times)
         self.database.after_commit(uow.after_commit)
 
     def run(
@@ -171,6 +188,15 @@ class Units:
             return try_once()
         lock_plan = None if read_only else LockPlan()
         return self._retries.run(try_once, waits_for_locks=waits_for_locks)
+
+    def _end(self, times: UnitTimes) -> None:
+        """Tell the observers that a unit has ended. One that got no connection is not counted."""
+        if not times.end():
+            return
+        for observer in self.observers:
+            observer.end_unit(times)
+        if times.seconds >= SLOW_SECONDS:
+            self._slow_units.write(times)
 
     def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         if self._seeds_ids:

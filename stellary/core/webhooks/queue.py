@@ -44,6 +44,8 @@ EXPIRED = "the receiver has accepted no message for a day"
 
 # SQL text instead of a parameter, since only then both databases use the partial index.
 _PENDING = text("stellary_webhook_deliveries.status = 'pending'")
+_BACKLOG = select(func.count(), func.min(deliveries.c.created_at)).where(_PENDING)
+_FAILING = select(func.count()).where(webhooks.c.active, webhooks.c.failing_since.is_not(None))
 _OF_WEBHOOK = (deliveries.c.webhook_id == bindparam("_webhook_id"), _PENDING)
 _IDS = webhooks.c.id.in_(bindparam("_ids", expanding=True))
 _LOCK = Query(
@@ -381,3 +383,13 @@ def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, Loc
     if len(rows) == len(ids):
         return set(ids)
     return set(connection.execute(_EXISTING, {"_ids": list(ids)}).scalars())
+
+
+def read_backlog(connection: Connection) -> tuple[int, datetime | None, int]:
+    """Return the number of pending messages, the time of the oldest, and the number of webhooks whose receiver fails.
+
+    Args:
+        connection: The connection to read from.
+    """
+    count, oldest = connection.execute(_BACKLOG).one()
+    return count, oldest, connection.execute(_FAILING).scalar_one()
