@@ -62,6 +62,7 @@ class FilterNames:
         self._uow, self._project_ids, self._workspace_id = uow, project_ids, workspace_id
         self._texts: dict[str, set[str]] = defaultdict(set)
         self._candidates: dict[str, list[Candidate]] = {}
+        searching.prepare(uow.connection)
 
     def read_conditions(self, request: CardFilters) -> tuple[list[Condition], Sequence[SortKey]]:
         """Return the conditions of a request that must all match, with resolved names, and its order.
@@ -77,7 +78,6 @@ class FilterNames:
             condition, order = parse_filter(request.filter)
             conditions += flatten(condition)
         self._collect_texts(conditions)
-        searching.prepare(self._uow.connection)
         resolved = [resolve_condition(condition, self._uow.now, self._resolve) for condition in conditions]
         return resolved, read_order(request.sort or "", order)
 

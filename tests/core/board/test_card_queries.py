@@ -207,6 +207,11 @@ def test_queries_that_are_not_valid_are_refused_by_name(full_board: Board):
             assert answer.status < 500
 
 
+def test_empty_list_by_an_id_is_the_first_request_of_a_connection(board: Board):
+    column = ask(board, "GET", f"{board.path}/columns")[0]["id"]
+    assert titles(board, f"{board.path}/cards", f"columnId={column}") == []
+
+
 def test_label_of_another_project_is_found_only_in_lists_that_have_it(full_board: Board):
     other = Board(full_board.world, full_board.owner, full_board.workspace)
     ask(other, "POST", f"{other.path}/labels", {"name": "Here", "color": "#ff0000"})
