@@ -76,6 +76,17 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert work.is_complete
     assert (due, waiting) == ([], [])
 
+    # --8<-- [start:estimates]
+    board.update(estimate_unit="hours")
+    board.cards.update(spec.id, estimate=2.5)
+    board.cards.update(screens.id, estimate=4)
+    large = board.cards.list(filter="estimate >= 3 order by estimate desc")
+    unestimated = board.cards.list(filter="estimate = none")
+    hours = {column.name: column.card_estimate for column in board.columns.list()}
+    # --8<-- [end:estimates]
+    assert [card.id for card in (*large, *unestimated)] == [screens.id, users.id]
+    assert hours == {"To Do": None, "In Progress": 6.5, "Done": None}
+
     # --8<-- [start:moves]
     board.cards.update(users.id, column_id=doing.id)  # to the end of the column
     board.cards.update(users.id, before=spec.id)  # before another card; takes precedence over order

@@ -8,7 +8,7 @@ import click
 
 from stellary.cli.completing import complete_cards, complete_labels, complete_people
 from stellary.cli.finding import find_card, find_label, find_person
-from stellary.cli.options import NONE, DayOrNone, confirm, dry_run, fail_usage
+from stellary.cli.options import NONE, DayParam, OrNone, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.cards import Card
@@ -61,8 +61,11 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
     shell_complete=complete_people,
     help="A person in the workspace, by e-mail address or name; me; or none.",
 )
-@click.option("--start", type=DayOrNone(), help="The start date, or none.")
-@click.option("--due", type=DayOrNone(), help="The due date (2026-04-01, friday, in 2 weeks …), or none.")
+@click.option("--start", type=OrNone(DayParam()), help="The start date, or none.")
+@click.option(
+    "--due", type=OrNone(DayParam()), help="The due date (2026-04-01, friday, in 2 weeks …), or none."
+)
+@click.option("--estimate", type=OrNone(click.FLOAT), help="The estimated points or hours, or none.")
 @click.option(
     "--add-label",
     metavar="NAME",
@@ -102,6 +105,7 @@ def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: A
         assignee_id=None if assignee == NONE else find_person_id(session, assignee) or UNSET,
         start_date=_value_or_none(options["start"]),
         due_date=_value_or_none(options["due"]),
+        estimate=_value_or_none(options["estimate"]),
         label_ids=_change_labels(board, card, options["add_label"], options["remove_label"]),
     )
     report(updated, "Changed", as_json)

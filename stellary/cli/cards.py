@@ -90,6 +90,7 @@ def card() -> None:
 @click.option(
     "--due", type=DayParam(), help="The due date: 2026-04-01, today, tomorrow, friday, in 2 weeks, or a time."
 )
+@click.option("--estimate", type=click.FLOAT, help="The estimated points or hours.")
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
 @in_project
@@ -113,6 +114,7 @@ def add(session: CommandContext, title: str, as_json: JsonOptions, **options: An
         assignee_id=find_person_id(session, options["assignee"]) or UNSET,
         start_date=options["start"] or UNSET,
         due_date=options["due"] or UNSET,
+        estimate=UNSET if options["estimate"] is None else options["estimate"],
         checklist=[AddChecklistItem(title=title) for title in options["steps"]] or UNSET,
     )
     report(card, "Added", as_json)

@@ -51,13 +51,15 @@ class DayParam(click.ParamType[date]):
         )
 
 
-class DayOrNone(click.ParamType[date | str]):
-    """A day, or ``none`` to clear the field."""
+class OrNone(click.ParamType[object]):
+    """A value of another type, or ``none`` to clear the field."""
 
-    name = "DAY|none"
+    def __init__(self, kind: click.ParamType[date] | click.ParamType[float]) -> None:
+        self._kind = kind
+        self.name = f"{kind.name.upper()}|{NONE}"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date | str:
-        return NONE if value == NONE else DayParam().convert(value, param, ctx)
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        return NONE if value == NONE else self._kind.convert(value, param, ctx)
 
 
 class Group(click.Group):

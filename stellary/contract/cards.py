@@ -32,6 +32,7 @@ Filter = Annotated[str, Length(1, FILTER_MAX)]
 
 Title = Annotated[str, Length(1, TITLE_MAX)]
 Description = Annotated[str, Length(0, DESCRIPTION_MAX)]
+Estimate = Annotated[float, Range(0, 10_000, decimals=2)]
 LabelIds = Annotated[list[Id], Items(0, LABELS_MAX)]
 FieldFilter = Annotated[
     str, Pattern(r"[0-9a-f]{24}:[^\0]{0,5000}", "must be the id of a custom field, a colon, and a value")
@@ -52,6 +53,7 @@ class Card(Value):
         created_by_id: The id of the user or agent that created the card.
         custom_fields: Values by custom field id.
         version: Increases with every change; the card's ``ETag``.
+        estimate: The estimated work, in the ``estimateUnit`` of the project; None if it is not estimated.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Card(Value):
     version: int
     created_at: datetime
     updated_at: datetime
+    estimate: float | None = None
 
 
 @value
@@ -195,6 +198,7 @@ class CardFields(Request):
     Attributes:
         description: At most 5000 characters.
         start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+        estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
     """
 
     title: Title | Unset = UNSET
@@ -203,6 +207,7 @@ class CardFields(Request):
     status: CardStatus | Unset = UNSET
     start_date: date | Unset | None = UNSET
     due_date: date | Unset | None = UNSET
+    estimate: Estimate | Unset | None = UNSET
 
 
 @request
@@ -214,6 +219,7 @@ class CreateCard(CardFields):
         description: At most 5000 characters.
         status: Default: the status that the column assigns, or ``open`` if it assigns none.
         start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+        estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
         assignee_id: The id of a user with access to the workspace.
         label_ids: Ids of labels of the project; at most 100.
         custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.

@@ -26,6 +26,7 @@ class Column(Value):
         card_status: The status that a card gets when it enters the column; None leaves the status unchanged.
         wip_limit: The maximum number of unarchived cards; None means no limit.
         card_count: The number of unarchived cards.
+        card_estimate: The sum of the estimates of these cards; None if none of them is estimated.
     """
 
     id: str
@@ -38,16 +39,18 @@ class Column(Value):
     card_count: int
     created_at: datetime
     updated_at: datetime
+    card_estimate: float | None = None
 
 
 @value
 class ColumnCount(Value):
-    """The number of unarchived cards in a column."""
+    """The number of unarchived cards in a column, and the sum of their estimates; None if none of them is estimated."""
 
     column_id: str
     scope_id: str
     name: str
     cards: int
+    estimate: float | None = None
 
 
 @request

@@ -111,13 +111,16 @@ class Different(Check):
 
 @attrs.frozen
 class Range(Check):
-    """A number from ``min`` to ``max``, both inclusive."""
+    """A number from ``min`` to ``max``, both inclusive, with a limited number of decimals, which JSON Schema cannot express."""
 
     min: int
     max: int
+    decimals: int = 0
 
     def problem(self, value: Any) -> str | None:
-        return None if self.min <= value <= self.max else f"must be {self.min} to {self.max}"
+        if not self.min <= value <= self.max:
+            return f"must be {self.min} to {self.max}"
+        return None if round(value, self.decimals) == value else f"must have at most {self.decimals} decimals"
 
     def schema(self) -> dict[str, Any]:
         return {"minimum": self.min, "maximum": self.max}

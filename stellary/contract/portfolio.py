@@ -26,6 +26,7 @@ class PortfolioProject(Project):
         percent_done: The percentage of the cards that are done, 0 to 100, rounded down.
         members: The members of the project.
         last_activity_at: The time of the latest activity in the project or on one of its cards.
+        estimate: The sum of the estimates of the unarchived cards; None if none of them is estimated.
     """
 
     cards: int
@@ -38,6 +39,7 @@ class PortfolioProject(Project):
     percent_done: int
     members: list[ProjectMember]
     last_activity_at: datetime
+    estimate: float | None = None
 
 
 GET_PORTFOLIO = lists(

@@ -11,6 +11,7 @@ from stellary.contract.custom_fields import FieldType
 from stellary.contract.documents import DocType, DocumentStatus
 from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
+from stellary.contract.projects import EstimateUnit
 from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
@@ -55,6 +56,7 @@ class FileProject(Value):
     last_number: int
     member_role: OthersRole
     visibility: Visibility
+    estimate_unit: EstimateUnit
 
 
 @value
@@ -172,6 +174,7 @@ class FileCard(Value):
     priority: Priority | None
     start_date: datetime | None
     due_date: datetime | None
+    estimate: float | None
     archived: bool
     assignee: str | None
     label_ids: list[str]

@@ -17,7 +17,7 @@ from stellary.contract.labels import CreateLabel
 from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, Range
 from stellary.contract.policies import PROJECT_IMPORT
 from stellary.contract.project_exports import Format
-from stellary.contract.projects import Project, ProjectDescription, ProjectKey
+from stellary.contract.projects import EstimateUnit, Project, ProjectDescription, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
@@ -81,6 +81,7 @@ class ImportedProject(Request):
         last_number: Cards created later get higher numbers than this.
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: Who sees the project.
+        estimate_unit: The unit of its cards' estimates.
     """
 
     tolerant: ClassVar[bool] = True
@@ -92,6 +93,7 @@ class ImportedProject(Request):
     last_number: Annotated[int, Range(0, 2_000_000_000)] = 0
     member_role: OthersRole | Unset = UNSET
     visibility: Visibility | Unset = UNSET
+    estimate_unit: EstimateUnit | Unset = UNSET
 
 
 @request

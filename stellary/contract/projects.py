@@ -26,6 +26,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
 TemplateId = Literal["simple", "development", "agency"]
+EstimateUnit = Literal["points", "hours"]
 
 ProjectDescription = Annotated[str, Length(0, 5000)]
 ProjectKey = Annotated[str, Pattern("[A-Z]{2,6}", "must be 2 to 6 capital letters")]
@@ -41,6 +42,7 @@ class Project(Value):
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: Who sees the project: ``workspace``, all members of the workspace; ``private``, only its own members,
             and the admins of the workspace. For everyone else, neither it nor anything in it exists.
+        estimate_unit: The unit of its cards' estimates. They stay as they are if it changes.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Project(Value):
     updated_at: datetime
     member_role: OthersRole = "editor"
     visibility: Visibility = "workspace"
+    estimate_unit: EstimateUnit = "points"
 
 
 @value
@@ -158,6 +161,7 @@ class CreateProject(Request):
         template_id: The template whose columns and labels the project starts with.
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: Who sees the project.
+        estimate_unit: The unit of its cards' estimates.
     """
 
     name: Name
@@ -166,6 +170,7 @@ class CreateProject(Request):
     template_id: TemplateId = "simple"
     member_role: OthersRole = "editor"
     visibility: Visibility = "workspace"
+    estimate_unit: EstimateUnit = "points"
 
 
 @request
@@ -180,6 +185,7 @@ class UpdateProject(Request):
             project can change it.
         visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project
             are unassigned from its cards.
+        estimate_unit: The unit of its cards' estimates, which stay as they are.
     """
 
     name: Name | Unset = UNSET
@@ -187,6 +193,7 @@ class UpdateProject(Request):
     archived: bool | Unset = UNSET
     member_role: OthersRole | Unset = UNSET
     visibility: Visibility | Unset = UNSET
+    estimate_unit: EstimateUnit | Unset = UNSET
 
 
 @request

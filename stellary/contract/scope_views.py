@@ -89,6 +89,7 @@ class ScopeBar(Value):
             none of these.
         cards: The number of unarchived cards.
         percent_done: The percentage of these that are done, 0 to 100, rounded down.
+        estimate: The sum of their estimates; None if none of them is estimated.
     """
 
     scope_id: str
@@ -97,6 +98,7 @@ class ScopeBar(Value):
     end: datetime | None
     cards: int
     percent_done: int
+    estimate: float | None = None
 
 
 @value
@@ -185,6 +187,7 @@ class StatsView(Value):
         lead_time: The time from a card's creation to its completion, over the cards completed in these 30 days.
         cycle_time: The time from when a card first became ``in_progress`` to its completion, over the cards completed
             in these 30 days for which that time is recorded.
+        estimate: The sum of the estimates of the cards; None if none of them is estimated.
     """
 
     cards: int
@@ -196,6 +199,7 @@ class StatsView(Value):
     completed_per_day: list[DayCount]
     lead_time: TimeTaken
     cycle_time: TimeTaken
+    estimate: float | None = None
 
 
 @value

@@ -27,10 +27,12 @@ def test_edit_changes_only_the_fields_that_are_named(shell):
         "in_progress",
         "--description",
         "Big ones.",
+        "--estimate",
+        "2.5",
     )
     card = shell.json("card", "edit", key, *people)
     assert (card["assigneeId"], card["startDate"][:10]) == (shell.json("whoami")["id"], "2026-03-01")
-    assert (card["status"], card["description"]) == ("in_progress", "Big ones.")
+    assert (card["status"], card["description"], card["estimate"]) == ("in_progress", "Big ones.", 2.5)
     cleared = (
         "--priority",
         "none",
@@ -42,10 +44,12 @@ def test_edit_changes_only_the_fields_that_are_named(shell):
         "none",
         "--description",
         "",
+        "--estimate",
+        "none",
     )
     card = shell.json("card", "edit", key, *cleared)
-    fields = ("priority", "dueDate", "startDate", "assigneeId", "description")
-    assert [card[name] for name in fields] == [None] * 5
+    fields = ("priority", "dueDate", "startDate", "assigneeId", "description", "estimate")
+    assert [card[name] for name in fields] == [None] * 6
 
 
 def test_edit_adds_and_removes_labels(shell):

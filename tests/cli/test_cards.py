@@ -58,9 +58,10 @@ def test_add_move_comment_on_and_complete_a_card(shell):
         "Call the printer",
         *("--column", "doing", "--label", "bug", "--label", "Risk", "--assignee", "me", "--priority", "high"),
         *("--start", "2026-03-01", "--due", "2026-04-01", "--step", "Ask", "--step", "Pay"),
-        *("--description", "Soon."),
+        *("--description", "Soon.", "--estimate", "0.5"),
     )
     key = card["key"]
+    assert card["estimate"] == 0.5
     assert (card["status"], card["dueDate"][:10], len(card["labelIds"])) == ("in_progress", "2026-04-01", 2)
     assert [item["title"] for item in card["checklist"]] == ["Ask", "Pay"]
     assert shell("card", "add", "Call the baker").startswith("Added LAUNCH-")

@@ -84,6 +84,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "Column.project_id": _IN_FILE,
     "Column.order": _LISTED,
     "Column.card_count": "counted from the cards of the file",
+    "Column.card_estimate": "added up from the cards of the file",
     "Column.created_at": _NEW,
     "Column.updated_at": _NEW,
     "Label.project_id": _IN_FILE,

@@ -64,6 +64,7 @@ def board(client: Stellary) -> ProjectHandle:
         title="Plan",
         priority="high",
         due_date=date(2027, 4, 1),
+        estimate=2.5,
         label_ids=[board.labels.create(name="bug"), board.labels.create(name="ui")],
         assignee_id=client.auth.me().user,
         custom_fields=values,
@@ -94,7 +95,7 @@ def test_frame_of_cards_has_names_dates_categories_and_custom_fields(
     plan, build = rows(frame)
     expected = {
         "key": "LAU-1", "column": "To Do", "scope": "Main", "assignee": "Jane", "created_by": "Jane", "labels": ["bug", "ui"],
-        "status": "open", "priority": "high", "order": 0, "due_date": WHEN, "checklist_progress.total": 1,
+        "status": "open", "priority": "high", "order": 0, "due_date": WHEN, "estimate": 2.5, "checklist_progress.total": 1,
         "effort": 3, "custom_fields.status": "old", "custom_fields.dueDate": True, "day": WHEN, "places": ["a"],
     }  # fmt: skip
     assert {name: plan[name] for name in expected} == expected
@@ -127,20 +128,22 @@ def test_unedited_frame_changes_nothing(board: ProjectHandle, client: Stellary, 
 def test_edited_frame_changes_what_was_edited(board: ProjectHandle):
     done = board.columns.list()[2]
     frame = board.cards.frame(backend="pandas")
-    frame.loc[1, ["title", "column_id", "column", "priority", "effort"]] = [
+    frame.loc[1, ["title", "column_id", "column", "priority", "effort", "estimate"]] = [
         "Built",
         done.id,
         done.name,
         "low",
         2.5,
+        0.25,
     ]
     frame.at[1, "labels"], frame.at[1, "label_ids"] = ["ui"], [frame.label_ids[0][1]]
     frame.loc[0, "due_date"] = pd.NaT
     (built,) = board.cards.update_all(frame)
-    assert (built.title, built.column_id, built.priority, built.label_ids) == (
+    assert (built.title, built.column_id, built.priority, built.estimate, built.label_ids) == (
         "Built",
         done.id,
         "low",
+        0.25,
         frame.label_ids[1],
     )
     assert built.custom_fields == {board.custom_fields.list()[0].id: 2.5}

@@ -73,6 +73,7 @@ def _facts(card: Card, options: RenderOptions, names: Names, *, done: bool) -> l
         ("Assignee", names.person(card.assignee_id)),
         ("Starts", start),
         ("Due", w.due_date_label(card.due_date, options.now, done=done)),
+        ("Estimate", None if card.estimate is None else Span(f"{card.estimate:g}")),
         ("Done", Span(w.format_day(card.completed_at, options.now), "good") if card.completed_at else None),
         ("Progress", w.checklist_meter(card.checklist_progress)),
     ]

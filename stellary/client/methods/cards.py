@@ -206,19 +206,21 @@ class CardsMethods(ListHandle[C]):
     def create(self: CardsMethods[Sync], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     @overload
     async def create(self: CardsMethods[Async], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     def create(self, column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
@@ -232,6 +234,7 @@ class CardsMethods(ListHandle[C]):
             status: Default: the status that the column assigns, or ``open`` if it assigns none.
             start_date: A date without a time means midnight UTC. The start date must not be after the due date.
             due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+            estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
             assignee_id: The id of a user with access to the workspace.
             label_ids: Ids of labels of the project; at most 100.
             custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
@@ -247,7 +250,8 @@ class CardsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
-                due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                due_date=due_date, estimate=estimate, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
+                checklist=checklist)
         return self._caller.one(_CREATE_CARD, self._extend_path(column_id=column), payload)
 
     @overload
@@ -275,24 +279,24 @@ class CardsMethods(ListHandle[C]):
     def update(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     @overload
     async def update(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     def update(self, card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
@@ -306,6 +310,7 @@ class CardsMethods(ListHandle[C]):
             status: The status.
             start_date: A date without a time means midnight UTC. The start date must not be after the due date.
             due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+            estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
             assignee_id: The id of the assignee.
             column_id: Move the card to this column: to its end, unless a position is given.
             order: The new position among the column's unarchived cards, from 0. A number beyond the end means the end.
@@ -326,8 +331,8 @@ class CardsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
-                due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after, archived=archived,
-                label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                due_date=due_date, estimate=estimate, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after,
+                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_UPDATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
@@ -498,19 +503,22 @@ class ColumnCards(Resource[C]):
     def create(self: ColumnCards[Sync], *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     @overload
     async def create(self: ColumnCards[Async], *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
     def create(self, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET,
-            custom_fields: dict[str, Any] | Unset = UNSET, checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -522,6 +530,7 @@ class ColumnCards(Resource[C]):
             status: Default: the status that the column assigns, or ``open`` if it assigns none.
             start_date: A date without a time means midnight UTC. The start date must not be after the due date.
             due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+            estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
             assignee_id: The id of a user with access to the workspace.
             label_ids: Ids of labels of the project; at most 100.
             custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
@@ -537,7 +546,8 @@ class ColumnCards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
-                due_date=due_date, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                due_date=due_date, estimate=estimate, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
+                checklist=checklist)
         return self._caller.one(_CREATE_CARD, self._path_params, payload)
 
 
@@ -566,24 +576,24 @@ class CardHandleMethods(ItemHandle[C]):
     def update(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     @overload
     async def update(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
     def update(self, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
-            due_date: date | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET, column_id: IdLike | Unset = UNSET,
-            order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET, archived: bool | Unset = UNSET,
-            label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
+            due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
+            column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
+            archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
@@ -596,6 +606,7 @@ class CardHandleMethods(ItemHandle[C]):
             status: The status.
             start_date: A date without a time means midnight UTC. The start date must not be after the due date.
             due_date: A date without a time means midnight UTC. The start date must not be after the due date.
+            estimate: 0 to 10 000, with up to two decimals, in the ``estimateUnit`` of the project.
             assignee_id: The id of the assignee.
             column_id: Move the card to this column: to its end, unless a position is given.
             order: The new position among the column's unarchived cards, from 0. A number beyond the end means the end.
@@ -616,8 +627,8 @@ class CardHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
-                due_date=due_date, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after, archived=archived,
-                label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                due_date=due_date, estimate=estimate, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after,
+                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
         return self._caller.one(_UPDATE_CARD, self._path_params, payload)
 
     @overload

@@ -53,17 +53,17 @@ class ProjectsMethods(ListHandle[C]):
     @overload
     def create(self: ProjectsMethods[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor",
-            visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
+            estimate_unit: Literal["points", "hours"] = "points") -> Project: ...
     @overload
     async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor",
-            visibility: Literal["workspace", "private"] = "workspace") -> Project: ...
+            member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
+            estimate_unit: Literal["points", "hours"] = "points") -> Project: ...
     def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor",
-            visibility: Literal["workspace", "private"] = "workspace") -> Project | Awaitable[Project]:
+            member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
+            estimate_unit: Literal["points", "hours"] = "points") -> Project | Awaitable[Project]:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
@@ -75,6 +75,7 @@ class ProjectsMethods(ListHandle[C]):
             template_id: The template whose columns and labels the project starts with.
             member_role: The role of the members of the workspace who are not members of the project.
             visibility: Who sees the project.
+            estimate_unit: The unit of its cards' estimates.
 
         Returns:
             A board with its columns and cards.
@@ -86,7 +87,7 @@ class ProjectsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id, member_role=member_role,
-                visibility=visibility)
+                visibility=visibility, estimate_unit=estimate_unit)
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -222,15 +223,18 @@ class ProjectsMethods(ListHandle[C]):
     @overload
     def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectsMethods[Async], project: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
             member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     def update(self, project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -242,6 +246,7 @@ class ProjectsMethods(ListHandle[C]):
             archived: True archives the project, false restores it.
             member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
             visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project are unassigned from its cards.
+            estimate_unit: The unit of its cards' estimates, which stay as they are.
 
         Returns:
             A board with its columns and cards.
@@ -253,7 +258,7 @@ class ProjectsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role,
-                visibility=visibility)
+                visibility=visibility, estimate_unit=estimate_unit)
         return self._caller.one(_UPDATE_PROJECT, self._extend_path(project_id=project), payload)
 
     @overload
@@ -393,14 +398,17 @@ class ProjectHandleMethods(ItemHandle[C]):
     @overload
     def update(self: ProjectHandleMethods[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     @overload
     async def update(self: ProjectHandleMethods[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     def update(self, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
             member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
-            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
+            visibility: Literal["workspace", "private"] | Unset = UNSET,
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Update, archive or restore a project.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -411,6 +419,7 @@ class ProjectHandleMethods(ItemHandle[C]):
             archived: True archives the project, false restores it.
             member_role: The role of the members of the workspace who are not members of the project. Only managers of the project can change it.
             visibility: Who sees the project. Only admins of the workspace can change it. People who no longer see the project are unassigned from its cards.
+            estimate_unit: The unit of its cards' estimates, which stay as they are.
 
         Returns:
             A board with its columns and cards.
@@ -422,7 +431,7 @@ class ProjectHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _UPDATE_PROJECT.build_payload(name=name, description=description, archived=archived, member_role=member_role,
-                visibility=visibility)
+                visibility=visibility, estimate_unit=estimate_unit)
         return self._caller.one(_UPDATE_PROJECT, self._path_params, payload)
 
     @overload

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import attrs
 
 from stellary.contract.automations import ACTIONS_MAX, ActionType, TriggerName
-from stellary.contract.cards import LABELS_MAX, CardStatus, Priority, Title
+from stellary.contract.cards import LABELS_MAX, CardStatus, Estimate, Priority, Title
 from stellary.contract.cards import Description as CardDescription
 from stellary.contract.checklists import CHECKLIST_MAX, ItemTitle
 from stellary.contract.columns import WipLimit
 from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
-from stellary.contract.projects import ProjectDescription, ProjectKey
+from stellary.contract.projects import EstimateUnit, ProjectDescription, ProjectKey
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
@@ -58,6 +58,7 @@ class Project(Declared):
         description: At most 5000 characters.
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: ``private`` hides the project from all but its members, and the admins of the workspace.
+        estimate_unit: The unit of its cards' estimates.
     """
 
     short: ClassVar[str | None] = "name"
@@ -68,6 +69,7 @@ class Project(Declared):
     description: ProjectDescription | Unset | None = UNSET
     member_role: OthersRole | Unset = UNSET
     visibility: Visibility | Unset = UNSET
+    estimate_unit: EstimateUnit | Unset = UNSET
 
 
 @attrs.frozen
@@ -195,6 +197,7 @@ class Card(Declared):
     status: CardStatus | Unset = UNSET
     start_date: date | Unset | None = UNSET
     due_date: date | Unset | None = UNSET
+    estimate: Estimate | Unset | None = UNSET
     assignee: Annotated[str, Length(1, 254)] | Unset | None = UNSET
     labels: Annotated[list[LabelName], Items(0, LABELS_MAX)] | Unset = UNSET
     fields: dict[str, Any] | Unset = UNSET

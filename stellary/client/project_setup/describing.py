@@ -148,7 +148,7 @@ def _ambiguous_names(items: Iterable[Any]) -> set[str]:
 def _describe_fields(item: object, names: Iterable[str]) -> dict[str, Any]:
     """Return fields of an item as they are declared. Empty values are left out; midnight in UTC is given as a day."""
     values = {name: value for name, value in get_values(item, names).items() if value not in (None, "")}
-    for name, usual in (("member_role", "editor"), ("visibility", "workspace")):
+    for name, usual in (("member_role", "editor"), ("visibility", "workspace"), ("estimate_unit", "points")):
         if values.get(name) == usual:
             del values[name]
     return {

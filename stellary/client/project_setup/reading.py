@@ -181,8 +181,8 @@ def _read_scalar(kind: Any, data: Any, path: str, problems: ProblemCollector) ->
             message = f"must not contain {problem}"
     elif kind is bool:
         message = None if isinstance(data, bool) else f"must be true or false, not {_describe(data)}"
-    elif type(data) is not int:
-        message = f"must be a whole number, not {_describe(data)}"
+    elif type(data) is not int and (kind is int or type(data) is not float):
+        message = f"must be a {'whole ' if kind is int else ''}number, not {_describe(data)}"
     if message:
         problems.note(path, message)
         return INVALID

@@ -33,7 +33,7 @@ from stellary.core.board.order.siblings import forget_place, store_place
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, columns, scopes
+from stellary.core.board.tables import IS_ESTIMATED, cards, columns, scopes
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
@@ -41,7 +41,12 @@ from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import NoColumns, StoredItems
 
-_IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT).where(
+_ESTIMATE = (
+    select(func.sum(cards.c.estimate))
+    .where(cards.c.project_id == columns.c.project_id, cards.c.column_id == columns.c.id, IS_ESTIMATED)
+    .scalar_subquery()
+)
+_IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT, _ESTIMATE.label("card_estimate")).where(
     columns.c.project_id == bindparam("_project_id")
 )
 _BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
@@ -68,7 +73,7 @@ COLUMNS = StoredItems(
     columns,
     "Column",
     NoColumns,
-    computed=("card_count",),
+    computed=("card_count", "card_estimate"),
     renamed={"order": "position"},
     internal=("directory",),
 )
@@ -223,4 +228,4 @@ def _make_room(uow: UnitOfWork, before: ColumnRow, order: int) -> int:
 
 def column_value(row: ColumnRow) -> Column:
     """Return the column of a row of the statements above."""
-    return COLUMNS.to_value(row, card_count=ordering.read_card_count(row))
+    return COLUMNS.to_value(row, card_count=ordering.read_card_count(row), card_estimate=row.card_estimate)

@@ -170,6 +170,7 @@ def build_project(uow: UnitOfWork, file: ProjectHeader, id: str, workspace_id: s
         key="",
         member_role=file.project.member_role or "editor",
         visibility=file.project.visibility or "workspace",
+        estimate_unit=file.project.estimate_unit or "points",
         member_count=1,
         created_at=uow.now,
         updated_at=uow.now,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from stellary.contract.cards import CardStatus
 from stellary.contract.custom_fields import FieldType
+from stellary.contract.projects import EstimateUnit
 from stellary.contract.relations import RelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ViewType
@@ -27,6 +28,7 @@ class ListedProjectRow(RowType):
     updated_at: datetime
     member_role: OthersRole
     visibility: Visibility
+    estimate_unit: EstimateUnit
 
 
 class ProjectRow(ListedProjectRow):
@@ -70,6 +72,7 @@ class ColumnRow(RowType):
     wip_limit: int | None
     directory: str | None
     card_count: int | None
+    card_estimate: float | None
     created_at: datetime
     updated_at: datetime
 

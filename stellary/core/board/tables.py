@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from stellary.core.board.card_terms import TRIGGERS
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata
 
 projects = Table(
     "stellary_projects",
@@ -41,6 +41,7 @@ projects = Table(
     # The role of the members of the workspace who are not members of the project.
     Column("member_role", String(10), nullable=False, server_default="editor"),
     Column("visibility", String(10), nullable=False, server_default="workspace"),
+    Column("estimate_unit", String(10), nullable=False, server_default="points"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "key"),
@@ -124,6 +125,7 @@ cards = Table(
     Column("custom_fields", Json, nullable=False),
     Column("comment_count", Integer, nullable=False),
     Column("attachment_count", Integer, nullable=False),
+    Column("estimate", Hundredths),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -151,6 +153,8 @@ IS_COUNTED = text("archived = false")
 """The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
 IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")
 """The condition of the open cards with a due date, and of their index."""
+IS_ESTIMATED = text("archived = false AND estimate IS NOT NULL")
+"""The condition of the cards whose estimates are summed, and of their index."""
 _IS_COMPLETED = text("completed_at IS NOT NULL")
 # For the portfolio: each has all columns that it reads.
 Index(
@@ -169,6 +173,15 @@ Index(
     cards.c.archived,
     sqlite_where=IS_DUE,
     postgresql_where=IS_DUE,
+)
+# For the sums of columns, scopes and projects.
+Index(
+    "ix_stellary_cards_estimated",
+    cards.c.project_id,
+    cards.c.column_id,
+    cards.c.estimate,
+    sqlite_where=IS_ESTIMATED,
+    postgresql_where=IS_ESTIMATED,
 )
 # For the work of one person.
 Index(
@@ -205,6 +218,7 @@ _OTHERS = (
     "due_date",
     "completed_at",
     "archived",
+    "estimate",
     "scope_id",
     "number",
     "created_by_id",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, MetaData, String, Text, TextClause, text
+from sqlalchemy import Connection, DateTime, Integer, MetaData, String, Text, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -87,6 +87,28 @@ def _moment_in_utc(moment: datetime | None) -> datetime | None:
 
 def _moment_of_zone(moment: datetime | None) -> datetime | None:
     return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+class Hundredths(TypeDecorator[float]):
+    """A number with up to two decimals as an integer number of hundredths, of which databases make exact sums."""
+
+    impl = Integer
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[float]:
+        return float
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:
+        return None if value is None else round(value * 100)
+
+    # Used instead of ``process_result_value``, as for ``UtcDateTime``.
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], float | None]:
+        return _from_hundredths
+
+
+def _from_hundredths(hundredths: int | None) -> float | None:
+    return None if hundredths is None else hundredths / 100
 
 
 class Json(TypeDecorator[Any]):

@@ -49,6 +49,7 @@ NOT_RECORDED: Final = frozenset(
         "attachment_count",
         "workspace_id",
         "card_count",
+        "card_estimate",
         "member_count",
         "columns",
         "organization_id",

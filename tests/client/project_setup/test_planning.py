@@ -424,15 +424,17 @@ def test_token_without_account_scope_can_plan(core):
     assert [str(change).splitlines()[0] for change in plan.changes] == ['~ card "Write"', '- card "Ship"']
 
 
-def test_roles_of_members_and_the_visibility_are_declared(ws):
+def test_roles_of_members_the_visibility_and_estimates_are_declared(ws):
     file = b"""
-project: {name: Offer, visibility: private, member_role: viewer}
+project: {name: Offer, visibility: private, member_role: viewer, estimate_unit: hours}
+columns: [To do]
+cards: [{title: Write, estimate: 2.5}]
 members: [jane@example.com, {email: joe@example.com, role: viewer}]
 """
     declared = ps.loads(file, ".yaml")
     ps.apply(ps.plan(ws, declared))
     (project,) = [project for project in ws.projects.list() if project.name == "Offer"]
-    assert (project.visibility, project.member_role) == ("private", "viewer")
+    assert (project.visibility, project.member_role, project.estimate_unit) == ("private", "viewer", "hours")
     roles = {member.email: member.role for member in ws.project(project).members.list()}
     assert (roles["jane@example.com"], roles["joe@example.com"]) == ("manager", "viewer")
     assert not ps.plan(ws, declared).changes
@@ -442,3 +444,4 @@ members: [jane@example.com, {email: joe@example.com, role: viewer}]
     described = ps.describe(ws.project(project))
     assert ps.Member("joe@example.com", role="editor") in described.members
     assert (described.project.visibility, described.project.member_role) == ("private", "viewer")
+    assert (described.project.estimate_unit, described.cards[0].estimate) == ("hours", 2.5)

@@ -124,6 +124,7 @@ def project_files(draw: st.DrawFn, assignees: list[str]) -> Json:
             "lastNumber": max(numbers, default=0) + draw(st.integers(0, 3)),
             "visibility": "workspace",
             "memberRole": draw(st.sampled_from(["viewer", "commenter", "editor"])),
+            "estimateUnit": draw(st.sampled_from(["points", "hours"])),
         },
         "scopes": scopes,
         "columns": columns,
@@ -202,6 +203,7 @@ def _card(
         "priority": draw(_maybe(st.sampled_from(["low", "medium", "high"]))),
         "startDate": draw(_maybe(st.just("2026-01-01T00:00:00Z"))),
         "dueDate": draw(_maybe(MOMENT.filter(lambda moment: moment >= "2026"))),
+        "estimate": draw(_maybe(st.integers(0, 1_000_000).map(lambda hundredths: hundredths / 100))),
         "archived": archived,
         "assignee": draw(st.none() | st.sampled_from(assignees)),
         "labelIds": draw(st.lists(st.sampled_from([label["id"] for label in labels]), unique=True))

@@ -26,9 +26,10 @@ def full_board(board: Board) -> Board:
     """A board with four cards that differ in each field by which cards are filtered."""
     ask(board, "POST", f"{board.path}/labels", {"name": "Critical bug", "color": "#ff0000"})
     label = ask(board, "GET", f"{board.path}/labels")[-1]["id"]
-    late = board.card("late", priority="high", dueDate=day(-1), assigneeId=board.owner.id)
+    late = board.card("late", estimate=0.07, priority="high", dueDate=day(-1), assigneeId=board.owner.id)
     soon = board.card(
         "soon",
+        estimate=3,
         priority="low",
         dueDate=day(2),
         labelIds=[label],
@@ -93,6 +94,11 @@ FILTERED = {
     "due > +2d": ["far"],
     "due = none": ["done"],
     "due != +2d": ["late", "far", "done"],
+    "estimate >= 3": ["soon"],
+    "estimate <= 3 and estimate > 0.06": ["late", "soon"],
+    "estimate = 0.07 or estimate = none": ["late", "far", "done"],
+    "estimate < 0.07": [],
+    "estimate != 3 and estimate = any": ["late"],
     "text = OO": ["soon"],
     'text = "100%_"': [],
     "blocked = true and status = open": ["soon", "far"],
@@ -116,6 +122,7 @@ def test_filters_select_the_same_cards_in_each_list(full_board: Board):
 ORDERS = {
     "sort=dueDate": ["late", "soon", "far", "done"],
     "sort=-dueDate": ["far", "soon", "late", "done"],
+    "sort=-estimate,dueDate": ["soon", "late", "far", "done"],
     "sort=-priority,dueDate": ["late", "far", "soon", "done"],
     "sort=status,-dueDate": ["far", "soon", "late", "done"],
     f"filter={quote('assignee = me order by due desc')}": ["far", "late"],
@@ -184,6 +191,9 @@ REFUSED = {
     "filter=due%20%3C%20soon": "filter must have a day such as 2026-04-01, today or +7d, not 'soon'",
     "filter=due%20%3C%20none": "filter must have a day such as",
     "filter=due%20in%20(today,%20tomorrow)": "filter must compare due with one day",
+    "filter=estimate%20%3E%20none": "filter must compare estimate with a number such as 2.5, not 'none'",
+    "filter=estimate%20in%20(1,%202)": "filter must compare estimate with one number",
+    "filter=estimate%20%3D%200.001": "filter must compare estimate with a number such as 2.5, not '0.001'",
     "filter=priority%20%3E%20low": "filter must compare priority by =, != or in, not >",
     "filter=priority%20%3D%20urgent": "filter must compare priority with low, medium, high, not 'urgent'",
     "filter=label%20%3D%20Bog": "filter must be the id or the name of an existing item; 'Bog' is neither; the most similar",

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.each_case import for_each
+
 NOWHERE = "f" * 24
 
 
@@ -27,6 +29,7 @@ def test_created_card_has_all_given_fields(card_api, todo_column):
         assigneeId=card_api.person.id,
         labelIds=[label],
         checklist=[{"title": "first"}, {"title": "second", "done": True}],
+        estimate=2.5,
     )
     scope = card_api.columns()[0]["scopeId"]
     assert card | {"createdAt": "", "updatedAt": "", "checklist": []} == {
@@ -56,6 +59,7 @@ def test_created_card_has_all_given_fields(card_api, todo_column):
         "version": 1,
         "createdAt": "",
         "updatedAt": "",
+        "estimate": 2.5,
     }
     assert [(item["title"], item["done"], item["order"]) for item in card["checklist"]] == [
         ("first", False, 0),
@@ -183,6 +187,30 @@ def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing_colu
 def test_card_does_not_start_after_it_is_due(card_api, todo_column, body, message):
     card = card_api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
     assert card_api.error("PATCH", f"/cards/{card}", body) == (400, message)
+
+
+@for_each("estimate", [0.07, 1.1, 9999.99, 10_000, 0, 4.35])
+def test_estimate_is_returned_as_it_was_sent(card_api, todo_column, estimate):
+    card = card_api.card(todo_column, estimate=estimate)
+    assert card_api.read(card["id"]) == card
+    assert card["estimate"] == estimate
+    listed = card_api.ask("GET", f"/cards?filter=estimate={estimate}")
+    assert [(item["id"], item["estimate"]) for item in listed] == [(card["id"], estimate)]
+
+
+@for_each(
+    "estimate, message",
+    [
+        (-1, "estimate must be 0 to 10000"),
+        (10_000.01, "estimate must be 0 to 10000"),
+        (2.675, "estimate must have at most 2 decimals"),
+        ("3", "estimate must be a number"),
+        (True, "estimate must be a number"),
+    ],
+)
+def test_estimate_that_is_no_number_of_hundredths_is_refused(card_api, todo_column, estimate, message):
+    answer = card_api.error("POST", f"/columns/{todo_column}/cards", {"title": "x", "estimate": estimate})
+    assert answer == (400, message)
 
 
 def test_both_dates_can_change_in_one_request(card_api, todo_column):

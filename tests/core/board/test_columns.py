@@ -36,8 +36,25 @@ def test_created_column_has_all_given_fields(card_api):
         "cardCount": 0,
         "createdAt": column["createdAt"],
         "updatedAt": column["createdAt"],
+        "cardEstimate": None,
     }
     assert card_api.columns()[3] == column
+
+
+def test_column_adds_up_the_estimates_of_its_unarchived_cards(card_api, lane):
+    for estimate in (0.1, 0.2, None):
+        card = card_api.card(lane["a"], estimate=estimate)
+    card_api.change(card_api.card(lane["a"], estimate=8)["id"], archived=True)
+    assert [column["cardEstimate"] for column in card_api.columns()] == [0.3, None, None, None]
+    card_api.change(card["id"], columnId=lane["b"], estimate=0)
+    assert [column["cardEstimate"] for column in card_api.ask("GET", "/board")["columns"]] == [
+        0.3,
+        0,
+        None,
+        None,
+    ]
+    (scope,) = card_api.ask("GET", "/scopes")
+    assert [column["cardEstimate"] for column in scope["columns"]] == [0.3, 0, None, None]
 
 
 def test_column_is_created_at_the_requested_position(card_api, lane):

@@ -454,6 +454,7 @@ def large(cards, columns):
                 "completedAt": "2026-02-01T10:30:00Z",
                 "startDate": "2026-01-02",
                 "dueDate": "2026-01-03",
+                "estimate": at / 4,
                 "archived": at % 10 == 9,
                 "assignee": KNOWN,
                 "labelIds": [f"l{at % 20}", f"l{(at + 1) % 20}"],

@@ -30,6 +30,7 @@ def test_created_project_has_all_given_fields(card_api):
         "updatedAt": project["createdAt"],
         "memberRole": "editor",
         "visibility": "workspace",
+        "estimateUnit": "points",
     }
     assert (
         card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/{project['id']}")

@@ -18,11 +18,12 @@ def portfolio(card_api, query=""):
 def test_summary_counts_the_cards_of_a_project(card_api, clock):
     todo, doing, done = (column["id"] for column in card_api.columns())
     phase = card_api.ask("POST", "/scopes", {"name": "Phase 2"})
-    card_api.cards(todo, "a b")
-    card_api.card(doing, "c")
+    card_api.card(todo, "a", estimate=0.1)
+    card_api.card(todo, "b", estimate=0.2)
+    card_api.card(doing, "c", estimate=0)
     card_api.card(done, "d")
     card_api.card(phase["columns"][0]["id"], "e")
-    card_api.change(card_api.card(todo, "f", dueDate="2026-03-01")["id"], archived=True)
+    card_api.change(card_api.card(todo, "f", dueDate="2026-03-01", estimate=9)["id"], archived=True)
     clock.advance(timedelta(hours=1))
     card_api.ask("PATCH", "", {"description": "All of it"})
     (summary,) = portfolio(card_api)
@@ -30,9 +31,16 @@ def test_summary_counts_the_cards_of_a_project(card_api, clock):
         "cards": 5,
         "byStatus": {"open": 3, "inProgress": 1, "done": 1},
         "byColumn": [
-            {"columnId": column["id"], "scopeId": column["scopeId"], "name": column["name"], "cards": count}
+            {
+                "columnId": column["id"],
+                "scopeId": column["scopeId"],
+                "name": column["name"],
+                "cards": count,
+                "estimate": {2: 0.3, 1: 0}.get(count if column["id"] in (todo, doing) else 0),
+            }
             for column, count in zip(card_api.columns(), [2, 1, 1, 1, 0, 0], strict=True)
         ],
+        "estimate": 0.3,
         "overdue": 0,
         "dueSoon": 0,
         "doneIn7Days": 1,

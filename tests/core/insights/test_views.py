@@ -102,14 +102,16 @@ def test_calendar_shows_the_cards_by_the_day_in_utc(card_api, phase, columns):
 
 def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, columns):
     third, _, second, working = crowd(card_api, columns)
-    card_api.change(second, status="done")
+    card_api.change(second, status="done", estimate=4.5)
+    card_api.change(third, estimate=0.25)
     card_api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
     card_api.another().ask("POST", "/scopes", {"name": "Elsewhere"})
     roadmap = view(card_api, phase, "roadmap")
     main = card_api.ask("GET", "/scopes")[0]
     day = "2026-04-05T00:00:00Z"
     assert roadmap["scopes"] == [
-        {"scopeId": main["id"], "name": "Main", "start": day, "end": day, "cards": 1, "percentDone": 0},
+        {"scopeId": main["id"], "name": "Main", "start": day, "end": day}
+        | {"cards": 1, "percentDone": 0, "estimate": None},
         {
             "scopeId": phase["id"],
             "name": "Phase 2",
@@ -117,6 +119,7 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
             "end": "2026-06-01T00:00:00Z",
             "cards": 4,
             "percentDone": 25,
+            "estimate": 4.75,
         },
     ]
     assert [card["cardId"] for card in roadmap["cards"]] == [working, third, second]
@@ -142,18 +145,19 @@ def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns):
     card_api.world.join(bob, card_api.workspace)
     important, waiting, idea = (label["id"] for label in card_api.ask("GET", "/labels"))
     crowd(card_api, columns)
-    card_api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high")
+    card_api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high", estimate=0.1)
     card_api.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
-    card_api.card(columns[2], assigneeId=card_api.person.id)
+    card_api.card(columns[2], assigneeId=card_api.person.id, estimate=0.2)
     stats = view(card_api, phase, "stats")
-    assert stats["cards"] == 7
+    assert (stats["cards"], stats["estimate"]) == (7, 0.3)
     assert stats["byStatus"] == {"open": 4, "inProgress": 1, "done": 2}
     assert [
-        (count["columnId"], count["scopeId"], count["name"], count["cards"]) for count in stats["byColumn"]
+        (count["columnId"], count["scopeId"], count["name"], count["cards"], count["estimate"])
+        for count in stats["byColumn"]
     ] == [
-        (columns[0], phase["id"], "To Do", 4),
-        (columns[1], phase["id"], "In Progress", 1),
-        (columns[2], phase["id"], "Done", 2),
+        (columns[0], phase["id"], "To Do", 4, 0.1),
+        (columns[1], phase["id"], "In Progress", 1, None),
+        (columns[2], phase["id"], "Done", 2, 0.2),
     ]
     assert stats["byPriority"] == {"low": 1, "medium": 0, "high": 1, "none": 5}
     assert stats["byAssignee"] == [

@@ -34,7 +34,16 @@ from stellary.core.board.rules.card_counts import (
     ScopeProgress,
     Since,
 )
-from stellary.core.board.tables import IS_COUNTED, IS_DUE, cards, columns, project_members, projects, scopes
+from stellary.core.board.tables import (
+    IS_COUNTED,
+    IS_DUE,
+    IS_ESTIMATED,
+    cards,
+    columns,
+    project_members,
+    projects,
+    scopes,
+)
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -50,6 +59,7 @@ _CARD_COUNTS: Select[Any] = (
         cards.c.assignee_id,
         cards.c.label_ids,
         func.count(),
+        func.sum(cards.c.estimate),
     )
     .select_from(_IN_COLUMNS)
     .where(_OF_SCOPE, _IS_UNARCHIVED)
@@ -77,6 +87,7 @@ _PROGRESS: Select[Any] = (
         _count_where(cards.c.status == "done"),
         func.min(func.coalesce(cards.c.start_date, cards.c.due_date)),
         func.max(func.coalesce(cards.c.due_date, cards.c.start_date)),
+        func.sum(cards.c.estimate),
     )
     .select_from(
         scopes.outerjoin(columns, columns.c.scope_id == scopes.c.id).outerjoin(
@@ -96,9 +107,20 @@ def _bind_time(name: str) -> ColumnElement[datetime]:
 _IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
 _OF_PROJECT = cards.c.project_id.in_(_IDS)
 _NONE = literal_column("0", Integer)
+_NO_ESTIMATE = literal_column("CAST(NULL AS BIGINT)", cards.c.estimate.type)
 # Each part reads an index that has all of its columns, and only the cards that it counts.
 _OF_PROJECTS = union_all(
-    select(cards.c.project_id, cards.c.column_id, cards.c.status, func.count(), _NONE, _NONE, _NONE, _NONE)
+    select(
+        cards.c.project_id,
+        cards.c.column_id,
+        cards.c.status,
+        func.count(),
+        _NONE,
+        _NONE,
+        _NONE,
+        _NONE,
+        _NO_ESTIMATE,
+    )
     .where(_OF_PROJECT, IS_COUNTED)
     .group_by(cards.c.project_id, cards.c.column_id, cards.c.status),
     select(
@@ -110,6 +132,7 @@ _OF_PROJECTS = union_all(
         _count_where(cards.c.due_date >= _bind_time("today")),
         _NONE,
         _NONE,
+        _NO_ESTIMATE,
     )
     .where(_OF_PROJECT, IS_DUE, cards.c.due_date < _bind_time("soon"))
     .group_by(cards.c.project_id),
@@ -122,9 +145,19 @@ _OF_PROJECTS = union_all(
         _NONE,
         _count_where(cards.c.completed_at >= _bind_time("week")),
         func.count(),
+        _NO_ESTIMATE,
     )
     .where(_OF_PROJECT, cards.c.completed_at >= _bind_time("month"))
     .group_by(cards.c.project_id),
+    select(
+        cards.c.project_id,
+        cards.c.column_id,
+        literal_column("'open'", String),
+        *[_NONE] * 5,
+        func.sum(cards.c.estimate),
+    )
+    .where(_OF_PROJECT, IS_ESTIMATED)
+    .group_by(cards.c.project_id, cards.c.column_id),
 )
 _COLUMNS: Select[Any] = (
     select(columns.c.project_id, columns.c.id, columns.c.scope_id, columns.c.name)

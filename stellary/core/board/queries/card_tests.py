@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, String, Text, and_, case, cast, literal, or_, select, true, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.card_filters import LABELS, contains_text, label_pattern
 from stellary.core.board.rules.card_conditions import (
     CHOICES,
     DATES,
+    RANGES,
     Combination,
     Condition,
     SortKey,
@@ -46,7 +60,7 @@ _EMPTY: Mapping[str, ColumnElement[bool]] = {
     "checklist": _CHECKLIST == "[]",
     "assignee": cards.c.assignee_id.is_(None),
     "priority": cards.c.priority.is_(None),
-    **{field: cards.c[column].is_(None) for field, column in DATES.items()},
+    **{field: cards.c[column].is_(None) for field, column in RANGES.items()},
 }
 
 
@@ -79,7 +93,7 @@ def build_condition(condition: Condition) -> ColumnElement[bool]:
     assert isinstance(condition, Test)
     matches = _match(condition.field, list(dict.fromkeys(condition.values)))
     if not matches:
-        column = cards.c[DATES[condition.field]]
+        column = cards.c[RANGES[condition.field]]
         matches = [
             and_(
                 *([column >= literal(condition.lower, column.type)] if condition.lower else []),
@@ -121,4 +135,7 @@ def sort_value(key: SortKey) -> Column:
     if key.field in DATES:
         return cards.c[DATES[key.field]]
     column = cards.c[key.field]
+    if key.field in RANGES:
+        # As it is stored: the places of cursors are whole numbers.
+        return type_coerce(column, Integer)
     return case(*((column == value, rank) for rank, value in enumerate(CHOICES[key.field])))

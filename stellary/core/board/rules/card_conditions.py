@@ -39,9 +39,11 @@ DATES: Final = {
     **{field: f"{field}_at" for field in ("created", "completed", "updated")},
 }
 """The columns of fields that are times."""
+RANGES: Final = {**DATES, "estimate": "estimate"}
+"""The columns of fields with an order, which are compared with one value."""
 NAMED: Final = {field: f"{field}Id" for field in ("assignee", "label", "column", "scope", "project")}
 """The fields whose values are names or ids of other items, with their parameters."""
-_OPTIONAL = frozenset({"assignee", "label", "priority", "checklist", *DATES})
+_OPTIONAL = frozenset({"assignee", "label", "priority", "checklist", *RANGES})
 PARAMETERS: Final = {
     **{f"{field}_id": (field, "=") for field in NAMED},
     **{field: (field, "=") for field in CHOICES},
@@ -99,13 +101,13 @@ class Test:
 
     Attributes:
         values: The values of which one has to match.
-        lower, upper: The first moment that matches, and the first one after it that does not.
+        lower, upper: The first moment or number that matches, and the first one after it that does not.
     """
 
     field: str
     values: Sequence[Value] = ()
-    lower: datetime | None = None
-    upper: datetime | None = None
+    lower: datetime | float | None = None
+    upper: datetime | float | None = None
     negated: bool = False
 
 
@@ -165,7 +167,7 @@ def read_order(sort: str, order: Sequence[SortKey]) -> Sequence[SortKey]:
     Raises:
         Invalid: A field cannot be sorted by, or there are too many.
     """
-    fields = {camel(DATES.get(field, field)): field for field in (*DATES, "priority", "status")}
+    fields = {camel(RANGES.get(field, field)): field for field in (*RANGES, "priority", "status")}
     if sort and order:
         raise invalid(("sort", "must not be given if filter has an order"))
     keys = list(order)
@@ -231,10 +233,15 @@ def resolve_comparison(
             values.append(None)
         elif is_equality and field in _OPTIONAL and word == "any":
             values.append(True)
-        elif field in DATES:
+        elif field in RANGES:
+            kind = "day" if field in DATES else "number"
             if len(comparison.values) > 1:
-                raise invalid((parameter, f"must compare {field} with one day"))
-            start, end = _resolve_day(value, now, parameter)
+                raise invalid((parameter, f"must compare {field} with one {kind}"))
+            start, end = (
+                _resolve_day(value, now, parameter)
+                if kind == "day"
+                else _resolve_number(field, str(value), parameter)
+            )
             lower = {">": end, ">=": start, "=": start, "!=": start}.get(operator)
             upper = {"<": start, "<=": end, "=": end, "!=": end}.get(operator)
             return Test(field, (), lower, upper, negated)
@@ -249,6 +256,13 @@ def resolve_comparison(
         else:
             values.append(word if field in CHOICES else str(value))
     return Test(field, values, negated=negated)
+
+
+def _resolve_number(field: str, text: str, parameter: str) -> tuple[float, float]:
+    """Return a number with up to two decimals, and the next one."""
+    if not re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,2})?", text):
+        raise invalid((parameter, f"must compare {field} with a number such as 2.5, not {text!r:.50}"))
+    return float(text), float(text) + 0.01
 
 
 def _resolve_day(value: str | datetime | None, now: datetime, parameter: str) -> tuple[datetime, datetime]:

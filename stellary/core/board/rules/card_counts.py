@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -11,7 +12,7 @@ from stellary.contract.cards import CardStatus, Priority
 
 @attrs.frozen
 class CardCount:
-    """The number of cards of a scope with the same values in all of these fields."""
+    """The number of cards of a scope with the same values in all of these fields, and the sum of their estimates."""
 
     column_id: str
     status: CardStatus
@@ -19,6 +20,7 @@ class CardCount:
     assignee_id: str | None
     label_ids: list[str]
     cards: int
+    estimate: float | None = None
 
 
 @attrs.frozen
@@ -42,6 +44,7 @@ class ScopeProgress:
     done: int
     first: datetime | None
     last: datetime | None
+    estimate: float | None = None
 
 
 @attrs.frozen
@@ -68,6 +71,7 @@ class ProjectCardCount:
         column_id: Empty for the counts of periods.
         cards, overdue, due_soon: The number of unarchived ones.
         week, month: The number of cards completed in that period, archived or not.
+        estimate: The sum of the estimates of the unarchived cards of the column, which has no other count beside it.
     """
 
     project_id: str
@@ -78,6 +82,13 @@ class ProjectCardCount:
     due_soon: int
     week: int
     month: int
+    estimate: float | None = None
+
+
+def add_estimates(estimates: Iterable[float | None]) -> float | None:
+    """Return the exact sum of estimates; None if there are none."""
+    numbers = [estimate for estimate in estimates if estimate is not None]
+    return round(sum(numbers), 2) if numbers else None
 
 
 def percent(done: int, total: int) -> int:

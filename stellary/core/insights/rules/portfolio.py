@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from stellary.contract.columns import ColumnCount
-from stellary.contract.fields import convert
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
-from stellary.core.board.rules.card_counts import ProjectCardCount, percent
+from stellary.core.board.rules.card_counts import ProjectCardCount, add_estimates, percent
 from stellary.core.insights.rules.stats import count_by_status
 
 
@@ -32,8 +32,11 @@ def build_project_figures(
     """
     counts: Counter[str] = Counter()
     in_column: Counter[str] = Counter()
+    estimates: dict[str, float] = {}
     for card_count in card_counts:
         in_column[card_count.column_id] += card_count.cards
+        if card_count.estimate is not None:
+            estimates[card_count.column_id] = card_count.estimate
         for name in ("cards", "overdue", "due_soon", "week", "month"):
             counts[name] += getattr(card_count, name)
     statuses = count_by_status((card_count.status, card_count.cards) for card_count in card_counts)
@@ -42,7 +45,12 @@ def build_project_figures(
         project,
         cards=counts["cards"],
         by_status=statuses,
-        by_column=[_with_cards(column, in_column[column.column_id]) for column in columns],
+        by_column=[
+            replace_fields(
+                column, cards=in_column[column.column_id], estimate=estimates.get(column.column_id)
+            )
+            for column in columns
+        ],
         overdue=counts["overdue"],
         due_soon=counts["due_soon"],
         done_in_7_days=counts["week"],
@@ -50,8 +58,5 @@ def build_project_figures(
         percent_done=percent(statuses.done, counts["cards"]),
         members=list(members),
         last_activity_at=last_activity or project.updated_at,
+        estimate=add_estimates(estimates.values()),
     )
-
-
-def _with_cards(column: ColumnCount, cards: int) -> ColumnCount:
-    return ColumnCount(column_id=column.column_id, scope_id=column.scope_id, name=column.name, cards=cards)

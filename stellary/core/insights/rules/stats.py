@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from stellary.contract.cards import PriorityCounts, StatusCounts
 from stellary.contract.columns import Column, ColumnCount
 from stellary.contract.labels import Label
 from stellary.contract.scope_views import AssigneeCount, DayCount, LabelCount, StatsView, TimeTaken
-from stellary.core.board.rules.card_counts import CardCount, Completion
+from stellary.core.board.rules.card_counts import CardCount, Completion, add_estimates
 from stellary.core.insights.rules.days import day_of, last_days
 
 
@@ -63,6 +63,7 @@ def build_stats(
             for completion in completions
             if completion.card_id in began
         ),
+        estimate=add_estimates(card_count.estimate for card_count in card_counts),
     )
 
 
@@ -76,19 +77,23 @@ def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
     )
 
 
-def count_by_column(card_counts: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
-    """Return the number of cards in each column, by position.
+def count_by_column(card_counts: Sequence[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
+    """Return the number of cards in each column and the sum of their estimates, by position.
 
     Args:
         card_counts: The counts of the scope's unarchived cards.
         columns: The columns of the scope, by position.
     """
-    cards_by_column: Counter[str] = Counter()
+    counts_by_column: dict[str, list[CardCount]] = defaultdict(list)
     for card_count in card_counts:
-        cards_by_column[card_count.column_id] += card_count.cards
+        counts_by_column[card_count.column_id].append(card_count)
     return [
         ColumnCount(
-            column_id=column.id, scope_id=column.scope_id, name=column.name, cards=cards_by_column[column.id]
+            column_id=column.id,
+            scope_id=column.scope_id,
+            name=column.name,
+            cards=sum(card_count.cards for card_count in counts_by_column[column.id]),
+            estimate=add_estimates(card_count.estimate for card_count in counts_by_column[column.id]),
         )
         for column in columns
     ]

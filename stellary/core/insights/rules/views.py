@@ -71,6 +71,7 @@ def build_scope_bar(scope: ScopeProgress) -> ScopeBar:
         end=scope.due_date or max(lasts, default=None),
         cards=scope.cards,
         percent_done=percent(scope.done, scope.cards),
+        estimate=scope.estimate,
     )
 
 
