@@ -34,7 +34,6 @@ from stellary.client.display._words import format_utc
 from stellary.contract.cards import Card
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.notifications import Notification
-from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
 
@@ -173,11 +172,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
     if everywhere:
         if unused := [name for name, value in options.items() if value and name != "filter"]:
             raise click.UsageError(f"--everywhere takes --filter only, not --{unused[0].replace('_', '-')}")
-        page = session.client.cards.list(filter=options["filter"] or UNSET, archived=False, limit=LIMIT_MAX)
-        cards = [*page]
-        while page.has_more:
-            page = page.next_page()
-            cards += page
+        cards = list(session.client.cards.iterate(filter=options["filter"] or UNSET, archived=False))
         show(cards, as_json, "No cards match.")
         return
     project = session.project_handle()

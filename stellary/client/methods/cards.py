@@ -489,11 +489,96 @@ class AllCards(ListHandle[C]):
                 fields=fields, project_id=project_id, limit=limit, cursor=cursor)
         return self._caller.list(self._list_plan, self._path_params, payload)
 
+    _iterate_plan = _LIST_ALL_CARDS
+    @overload
+    def iterate(self: AllCards[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
+    @overload
+    def iterate(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
+            cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
+    def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+            assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
+            priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
+            status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
+            due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
+            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
+            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
+            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
+            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
+        """Iterate over all rows: list the cards of all projects that you see, in all workspaces.
+
+        Cards of archived projects are left out. The cards of each project are in order of creation, unless ``sort`` is given, for which the
+        filters must select at most 1,000 cards. A repeated parameter selects cards that match any of its values.
+        ``GET /cards``. Permitted for every account, for its own data; API tokens need the scope ``projects:read``.
+
+        Args:
+            column_id: Only cards in this column or scope.
+            scope_id: Only cards in this column or scope.
+            assignee_id: Only cards assigned to this user, or to ``me``; ``none`` (in Python ``None``) for unassigned cards, ``any`` for all others.
+            label_id: Only cards with this label; ``none`` (in Python ``None``) for cards without labels, ``any`` for others.
+            priority: Only cards with this priority; ``none`` (in Python ``None``) for cards without one, ``any`` for others.
+            status: Only cards with this status.
+            archived: True for archived cards only, false for unarchived cards only. Default: both.
+            due_before: Only cards due before this time. Cards without a due date are excluded.
+            due_after: Only cards due at this time or later. Cards without a due date are excluded.
+            q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
+            updated_since: Only cards changed at this time or later.
+            filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            created_before: Only cards that were created or completed before this time.
+            created_after: Only cards that were created or completed at this time or later.
+            completed_before: Only cards that were created or completed before this time.
+            completed_after: Only cards that were created or completed at this time or later.
+            checklist: Only cards with unfinished items, with finished items only, without items, or with any.
+            blocked: True for cards that an unfinished card blocks only, false for all others.
+            sort: Up to 3 fields to sort by, descending after a minus sign: ``dueDate,-priority``. Cards without a value come last.
+            fields: The fields of the response, such as ``title,dueDate``; ``id`` is always included. Default: all. 1-500 characters.
+            project_id: Only cards of this project.
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            An iterator over the rows, each a ``Card``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+        payload = self._iterate_plan.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
+                priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
+                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
+                fields=fields, project_id=project_id, limit=limit, cursor=cursor)
+        return self._caller.iterate(self._iterate_plan, self._path_params, payload)
+
 
 class WorkspaceCards(AllCards[C]):
     """The cards of all projects of a workspace that the caller sees; ``list`` is that of ``client.cards``."""
 
     _list_plan = _LIST_WORKSPACE_CARDS
+
+    _iterate_plan = _LIST_WORKSPACE_CARDS
 
 
 class ColumnCards(Resource[C]):

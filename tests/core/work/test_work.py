@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stellary import Stellary
+from stellary import AsyncStellary, Stellary
 from tests.support.boards import Board, Json, ask, day
 from tests.support.plans import explain, sent_statements
 from tests.support.world import Person
@@ -152,3 +152,19 @@ def test_sdk_returns_typed_work_in_one_request(board: Board):
         cards = client.cards.list(filter="assignee = me and due <= +7d order by due")
     assert [card.title for card in work.today] == [card.title for card in cards] == ["now"]
     assert work.today[0].due_date is not None
+
+
+async def test_sdk_iterates_over_the_pages_of_the_lists_of_several_projects(board: Board):
+    other = Board(board.world, board.owner, board.workspace)
+    for number in range(3):
+        board.card(f"here {number}")
+        other.card(f"far {number}")
+    place = (board.workspace.organization.slug, board.workspace.slug)
+    port = board.world.core.port(board.owner.actor)
+    client = Stellary.embedded(port)
+    for cards in (client.cards, client.workspace(*place).cards):
+        assert len({card.id for card in cards.iterate(limit=1)}) == 6
+    async_client = AsyncStellary.embedded(port)
+    for async_cards in (async_client.cards, async_client.workspace(*place).cards):
+        titles = [card.title async for card in async_cards.iterate(limit=1, filter='text = "here"')]
+        assert titles == ["here 0", "here 1", "here 2"]
