@@ -150,7 +150,6 @@ class FilterNames:
             (table.c.id if field == "project" else table.c.project_id).in_(self._project_ids)
         )
         if texts:
-            searching.prepare(self._uow.connection)
             rows = rows.where(
                 or_(table.c.id.in_(texts), *(searching.folded(name).in_(texts) for name in names))
             )
