@@ -75,8 +75,14 @@ COVERAGE_MIN = 96.5
 # The examples of whole applications, each of which is a root of imports of its own.
 HOSTS = "docs/examples/hosts"
 
-# Programs that some tests need, each in a Debian package of its name.
-SERVICES = ("nginx", "pgbouncer", "chromium")
+# Programs that some tests need, by their Debian packages.
+SERVICES = {
+    "nginx": "nginx",
+    "pgbouncer": "pgbouncer",
+    "chromium": "chromium",
+    "patroni": "patroni",
+    "etcd-server": "etcd",
+}
 
 # What `versions` runs, on SQLite: what depends on Python and on libraries more than on the database.
 OTHER_PYTHONS = ("3.12", "3.13")
@@ -112,6 +118,10 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "postgres": (
         "PostgreSQL ends sessions, crashes, is cut off or freezes at COMMIT: each write is done once",
         ("tests/faults/test_postgres.py",),
+    ),
+    "failover": (
+        "primaries under Patroni are lost, machines and servers: writes continue, and none is lost or repeated",
+        ("tests/faults/test_failover.py",),
     ),
 }
 
@@ -491,7 +501,7 @@ def services(arguments: list[str]) -> None:
     """
     refuse(arguments)
     path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
-    missing = [package for package in SERVICES if shutil.which(package, path=path) is None]
+    missing = [package for package, program in SERVICES.items() if shutil.which(program, path=path) is None]
     if not missing:
         say(f"{', '.join(SERVICES)}: installed already")
         return
