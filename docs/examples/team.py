@@ -32,6 +32,14 @@ def team(
         guest.invitations.accept(invitation.token)
     # --8<-- [end:invite]
 
+    # --8<-- [start:guest]
+    project = ws.projects.create(name="Website", visibility="private")
+    invitation = ws.members.invite(
+        email="client@example.com", role="guest", project_id=project.id, project_role="commenter"
+    )
+    # --8<-- [end:guest]
+    observations.append(f"{invitation.role} of {project.name}")
+
     # --8<-- [start:roles]
     member = next(member for member in ws.members.list() if member.email == address)
     ws.members.update(member, role="admin", pilotage_role="reviewer")

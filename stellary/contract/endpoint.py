@@ -86,6 +86,8 @@ ROLES: Mapping[Role, str] = {
     "pil_review": "pilotage reviewers and owners",
 }
 """The callers with each role. The admins and the owner of an organization are admins of its workspaces as well."""
+_WITH_GUESTS: tuple[Role, ...] = ("org_read", "ws_read")
+"""The roles that include guests, unless the policy row says otherwise."""
 _TOKENS: Mapping[str, str] = {
     "public": "",
     "any": "; any API token is accepted",
@@ -110,18 +112,21 @@ class Policy:
 
     Attributes:
         project: The least role in the project of the item, beside ``role``; None if the item is in no project.
+        guests: Whether guests of the workspace may use it too, in the projects of which they are members.
     """
 
     role: Role
     token: TokenRule
     agent: AgentRule = "-"
     project: ProjectRole | None = None
+    guests: bool = False
 
     def describe(self) -> str:
         """Return the sentence that says who may use the endpoint."""
         token = _TOKENS.get(self.token, f"; API tokens need the scope `{self.token}`")
         project = f"; in a project, with the role {self.project} or a higher one" if self.project else ""
-        return f"Permitted for {ROLES[self.role]}{project}{token}."
+        guests = "" if self.guests or self.role not in _WITH_GUESTS else ", except guests"
+        return f"Permitted for {ROLES[self.role]}{guests}{project}{token}."
 
 
 _NO_OWNER = "without a caller, nobody owns the key"

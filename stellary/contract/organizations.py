@@ -13,12 +13,13 @@ from stellary.contract.policies import (
     ACCOUNT_FULL,
     ORGANIZATION_ADMIN,
     ORGANIZATION_DELETE,
+    ORGANIZATION_LEAVE,
     ORGANIZATION_MEMBER,
     ORGANIZATION_OWNER,
     ORGANIZATION_READ,
 )
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
-from stellary.contract.roles import MemberRole, OrganizationRole
+from stellary.contract.roles import MemberRole, OrganizationRole, WorkspaceRole
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -107,9 +108,13 @@ class AddOrganizationMember(Request):
 
 @request
 class UpdateOrganizationMember(Request):
-    """The fields to change. Omitted fields keep their values."""
+    """The fields to change. Omitted fields keep their values.
 
-    role: MemberRole | Unset = UNSET
+    Attributes:
+        role: ``guest`` is only for members who are guests in each of their workspaces.
+    """
+
+    role: WorkspaceRole | Unset = UNSET
 
 
 CREATE_ORGANIZATION = creates(
@@ -191,7 +196,7 @@ LEAVE_ORGANIZATION = acts(
     "leave",
     summary="Leave an organization, its workspaces and projects. The owner cannot leave.",
     returns=MemberRemoved,
-    policy=ORGANIZATION_MEMBER,
+    policy=ORGANIZATION_LEAVE,
 )
 
 ENDPOINTS = (

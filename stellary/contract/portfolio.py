@@ -7,7 +7,7 @@ from datetime import datetime
 from stellary.contract.cards import StatusCounts
 from stellary.contract.columns import ColumnCount
 from stellary.contract.endpoint import lists
-from stellary.contract.policies import BOARD_READ
+from stellary.contract.policies import PORTFOLIO_READ
 from stellary.contract.projects import ListProjects, Project, ProjectMember
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import value
@@ -49,7 +49,7 @@ GET_PORTFOLIO = lists(
     summary="Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.",
     takes=ListProjects,
     item=PortfolioProject,
-    policy=BOARD_READ,
+    policy=PORTFOLIO_READ,
 )
 
 ENDPOINTS = (GET_PORTFOLIO,)

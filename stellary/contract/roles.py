@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-OrganizationRole = Literal["owner", "admin", "member"]
-WorkspaceRole = Literal["admin", "member"]
+OrganizationRole = Literal["owner", "admin", "member", "guest"]
+WorkspaceRole = Literal["admin", "member", "guest"]
+"""A guest sees the projects that they are a member of, and nothing else of the workspace or the organization."""
 PilotageRole = Literal["viewer", "reviewer", "owner"]
 
 MemberRole = Literal["admin", "member"]
-"""A role that can be granted. Ownership cannot."""
+"""A role in an organization that can be granted at once. Ownership cannot."""
 
 ProjectRole = Literal["viewer", "commenter", "editor", "manager"]
 """A role in a project; each includes those before it."""

@@ -25,7 +25,7 @@ from stellary.contract.refs import (
     WorkspaceRef,
     WorkspacesRef,
 )
-from stellary.contract.roles import MemberRole, PilotageRole, WorkspaceRole
+from stellary.contract.roles import PilotageRole, ProjectRole, WorkspaceRole
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -41,7 +41,7 @@ class Workspace(Value):
         is_personal: Whether it was created with its owner's account. Only the owner has access to a personal workspace.
         my_role, my_pilotage_role: The caller's effective roles. Admins and the owner of the organization are admins and
             pilotage owners of its workspaces without being members.
-        pilotage_cycle: The name of the current pilotage cycle; ``v1`` until it is changed.
+        pilotage_cycle: The name of the current pilotage cycle; ``v1`` until it is changed. Empty for guests.
     """
 
     id: str
@@ -90,7 +90,12 @@ class UpdatedWorkspaceMember(WorkspaceMember):
 
 @value
 class Invitation(Value):
-    """A pending invitation for one person. It can be accepted once and expires after 7 days."""
+    """A pending invitation for one person. It can be accepted once and expires after 7 days.
+
+    Attributes:
+        project_id, project_role: The project that the person also becomes a member of, and the role there; None without
+            one.
+    """
 
     id: str
     email: str
@@ -98,6 +103,8 @@ class Invitation(Value):
     invited_by_id: str
     expires_at: datetime
     created_at: datetime
+    project_id: str | None = None
+    project_role: ProjectRole | None = None
 
 
 @value
@@ -154,18 +161,31 @@ class UpdateWorkspace(Request):
 
 @request
 class UpdateWorkspaceMember(Request):
-    """The fields to change. Omitted fields keep their values."""
+    """The fields to change. Omitted fields keep their values.
 
-    role: MemberRole | Unset = UNSET
+    Attributes:
+        role: A ``guest`` sees only the projects that they are a member of.
+        pilotage_role: Guests have the role ``viewer``, and do not see the pilotage.
+    """
+
+    role: WorkspaceRole | Unset = UNSET
     pilotage_role: PilotageRole | Unset = UNSET
 
 
 @request
 class InviteMember(Request):
-    """The e-mail address to invite, and the role. Only an account with this e-mail address can accept."""
+    """The e-mail address to invite, and the role. Only an account with this e-mail address can accept.
+
+    Attributes:
+        role: A ``guest`` sees only the projects that they are a member of.
+        project_id: A project that the person also becomes a member of.
+        project_role: The role in that project. Default: ``viewer``.
+    """
 
     email: EmailAddress
-    role: MemberRole = "member"
+    role: WorkspaceRole = "member"
+    project_id: str | Unset = UNSET
+    project_role: ProjectRole | Unset = UNSET
 
 
 CREATE_WORKSPACE = creates(

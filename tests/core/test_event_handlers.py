@@ -18,6 +18,7 @@ from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import NOBODY, Actor, EventDelivery, events
 from stellary.core.api import reactions
 from stellary.core.api.reactions import REACTIONS
+from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
@@ -27,8 +28,6 @@ from stellary.core.kernel.events import (
     CardEvent,
     CardMoved,
     CardUpdated,
-    Cause,
-    Chain,
     TokensRevoked,
 )
 from tests.core.automations.automation_api import AutomationApi

@@ -18,6 +18,7 @@ from tests.support.tables import private_projects
 from tests.support.world import World
 
 NAMES = ("ann", "ben", "cat", "dan")
+GUESTS = ("gil", "gus")
 MARK = re.compile(rb"mark[0-9]+x")
 
 
@@ -32,7 +33,7 @@ class Office:
         for person in self.people.values():
             world.join(person, self.workspace)
         self.projects = {}
-        self.private = set()
+        self.private, self.guests = set(), set()
         self.members = {}
         # Who is an admin elsewhere, where somebody has a notification, sees no more here.
         for person in self.people.values():
@@ -43,6 +44,11 @@ class Office:
     def ask(self, who, method, tail, body=None):
         return self.world.ask(who, method, f"{self.workspace.path}/{tail}", body)
 
+    def add_guest(self, name):
+        self.people[name] = self.world.person(name)
+        self.world.join(self.people[name], self.workspace, role="guest")
+        self.guests.add(name)
+
     def add(self, number, *, is_private, members):
         """Create a project with a card, a comment, a document and a deleted card, all of which have its mark."""
         mark = f"mark{number}x"
@@ -52,7 +58,7 @@ class Office:
             self.ask(self.boss, "POST", f"projects/{project.id}/members", {"email": self.people[name].email})
         card = self.world.card(self.boss, project, f"Card {mark}")
         path = f"projects/{project.id}/cards/{card['id']}"
-        self.ask(self.boss, "POST", f"{path}/comments", {"content": f"Note {mark} @ann @ben @cat @dan"})
+        self.ask(self.boss, "POST", f"{path}/comments", {"content": f"Note {mark} @ann @ben @cat @dan @gil"})
         context = {"contextType": "project", "contextId": project.id}
         self.ask(self.boss, "POST", "documents", {"title": f"Plan {mark}", **context})
         deleted = self.world.card(self.boss, project, f"Gone {mark}")
@@ -67,7 +73,11 @@ class Office:
         """Return the marks of the projects that a person sees."""
         if name == "boss":
             return set(self.projects)
-        return {mark for mark in self.projects if mark not in self.private or name in self.members[mark]}
+        return {
+            mark
+            for mark in self.projects
+            if name in self.members[mark] or (mark not in self.private and name not in self.guests)
+        }
 
     def get(self, name, path):
         """Return the marks in an answer."""
@@ -104,15 +114,21 @@ def office(world):
 @pytest.mark.parametrize("seed", range(3))
 def test_everybody_sees_what_the_rule_says(office, seed):
     draw = random.Random(seed)
+    names = (*NAMES, *GUESTS)
+    for name in GUESTS:
+        office.add_guest(name)
     for number in range(5):
-        office.add(number, is_private=draw.random() < 0.6, members=draw.sample(NAMES, draw.randint(0, 2)))
+        office.add(number, is_private=draw.random() < 0.6, members=draw.sample(names, draw.randint(0, 3)))
+    office.ask(office.boss, "POST", "documents", {"title": "mark9x", "tags": []})
     cards = [card["id"] for _, card in office.projects.values()]
     for source, target in itertools.pairwise(cards):
         body = {"targetCardId": target, "type": "related_to"}
         office.ask(office.boss, "POST", f"cards/{source}/relations", body)
     workspace = office.workspace.path
-    for name in ("boss", *NAMES):
+    for name in ("boss", *names):
         seen = office.seen_by(name)
+        # The document of the workspace.
+        outside = {"mark9x"} - ({"mark9x"} if name in GUESTS else set())
         for list_path in (
             "projects",
             "projects/portfolio",
@@ -123,23 +139,36 @@ def test_everybody_sees_what_the_rule_says(office, seed):
             "activity",
             "cards",
         ):
-            assert office.get(name, f"{workspace}/{list_path}") == seen, (name, list_path)
+            if name in GUESTS and list_path == "projects/portfolio":
+                continue
+            shows_documents = list_path in ("documents", "activity") or list_path.endswith("mark&limit=100")
+            expected = seen | outside if shows_documents else seen
+            assert office.get(name, f"{workspace}/{list_path}") == expected, (name, list_path)
         assert office.get(name, "/cards") == seen, name
-        assert office.stream(name) == seen, name
+        assert office.stream(name) == seen | outside, name
         if name != "boss":
             assert office.get(name, "/notifications?limit=100") == seen, name
             count = office.world.ask(office.find(name), "GET", "/notifications/count")["count"]
             assert count == len(office.world.ask(office.find(name), "GET", "/notifications?limit=100"))
-        for mark, (project, card) in office.projects.items():
-            status = office.world.call(office.find(name), "GET", f"{workspace}/projects/{project.id}").status
-            assert (status == 200) == (mark in seen)
-            if mark not in seen:
-                continue
-            project_path = f"{workspace}/projects/{project.id}"
-            around = {mark} | _neighbours(mark) & seen
-            assert office.get(name, f"{workspace}/cards/{card['id']}/relations") == around - {mark}
-            assert office.get(name, f"{project_path}/activity?limit=100") == around
-            assert office.get(name, f"{project_path}/export") == {mark}
+        for mark in office.projects:
+            _check_project(office, name, mark, seen)
+
+
+def _check_project(office, name, mark, seen):
+    """Check what a person sees of one project."""
+    project, card = office.projects[mark]
+    project_path = f"{office.workspace.path}/projects/{project.id}"
+    status = office.world.call(office.find(name), "GET", project_path).status
+    assert (status == 200) == (mark in seen)
+    if mark not in seen:
+        return
+    around = {mark} | _neighbours(mark) & seen
+    assert office.get(name, f"{office.workspace.path}/cards/{card['id']}/relations") == around - {mark}
+    assert office.get(name, f"{project_path}/activity?limit=100") == around
+    assert office.get(name, f"{project_path}/export") == {mark}
+    people = {member["userId"] for member in office.ask(office.find(name), "GET", "members")}
+    fellows = {office.people[other].id for other_mark in seen for other in office.members[other_mark]}
+    assert people == fellows | {office.boss.id} if name in GUESTS else fellows <= people
 
 
 def test_stream_of_a_member_of_all_private_projects_shows_them(office):
@@ -383,3 +412,35 @@ def test_rule_acts_with_the_role_that_its_owner_has_now(office):
             body = {"assigneeId": assignee_id}
             changed = office.ask(office.boss, "PATCH", f"{path}/cards/{card['id']}", body)
             assert changed["status"] == status, role
+
+
+def test_member_who_becomes_a_guest_loses_everything_else(office):
+    seen, lost = office.add(0, is_private=False, members=["ann"]), office.add(1, is_private=False, members=[])
+    ann = office.people["ann"]
+    for mark in (seen, lost):
+        project, card = office.projects[mark]
+        office.ask(office.boss, "PATCH", f"projects/{project.id}/cards/{card['id']}", {"assigneeId": ann.id})
+    blocks = office.open_stream("ann")
+    assert MARK.findall(next(blocks) + next(blocks))
+    changed = office.ask(office.boss, "PATCH", f"members/{ann.id}", {"role": "guest"})
+    assert (changed["role"], changed["pilotageRole"]) == ("guest", "viewer")
+    assert MARK.findall(b"".join(blocks)) == []
+    office.guests.add("ann")
+    for path in ("projects", "cards", "trash", "search?q=mark", "activity"):
+        assert office.get("ann", f"{office.workspace.path}/{path}") == {seen}, path
+    for path in ("/cards", "/notifications"):
+        assert office.get("ann", path) == {seen}, path
+    for mark, expected in ((seen, ann.id), (lost, None)):
+        project, card = office.projects[mark]
+        path = f"projects/{project.id}/cards/{card['id']}"
+        assert office.ask(office.boss, "GET", path)["assigneeId"] == expected
+        body = {"assigneeId": ann.id}
+        status = office.world.call(office.boss, "PATCH", f"{office.workspace.path}/{path}", body).status
+        assert status == (200 if expected else 400)
+    blocks = office.open_stream("ann", after="")
+    next(blocks)
+    office.ask(office.boss, "PATCH", f"members/{ann.id}", {"role": "member"})
+    assert streams.HEARTBEAT not in itertools.islice(blocks, 2)
+    assert office.get("ann", f"{office.workspace.path}/projects") == {seen, lost}
+    organization = office.workspace.organization.path
+    assert office.world.ask(ann, "GET", organization)["myRole"] == "member"

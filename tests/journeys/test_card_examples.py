@@ -58,8 +58,9 @@ def test_team(client: Stellary, core: Core):
         client, guest, "acme", "eng", lambda token: Stellary.embedded(core.port(), token=token)
     )
     assert lines == [
+        "guest of Website",
         "2 members",
-        "0 projects",
+        "1 projects",
         "0 webhooks to check",
         "the workspace is no longer visible, not even with the token",
         "the token is revoked",

@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, insert, select
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import NOBODY, Core, DeliveryResult, OutgoingRequest
 from tests.security.sandbox import Sandbox
-from tests.security.table import AGENTS, PEOPLE, Row
+from tests.security.table import AGENTS, GUESTS, PEOPLE, Row
 from tests.support.core_parts import (
     Identity,
     WebhookWorker,
@@ -205,9 +205,15 @@ class PermissionWorld:
         for name in ("EX", "WM", "PM", "PV", "PR", "PO", "PAT", "OLD", "VICTIM"):
             world.join(people[name], eng, pilotage_role=PILOTAGE.get(name, "viewer"))
         world.join(people["WA"], eng, role="admin")
+        for name in GUESTS:
+            world.join(people[name], eng, role="guest")
         self.here = self._create_items("BOSS", eng)
         for name in ("PM", "PAT", "EX"):
             self.ask("BOSS", "POST", f"{_project(self.here)}/members", {"email": people[name].email})
+        for name, role in zip(GUESTS, ("viewer", "editor"), strict=True):
+            self.ask(
+                "BOSS", "POST", f"{_project(self.here)}/members", {"email": people[name].email, "role": role}
+            )
         self.gone = self._create_deleted_items(eng)
         self.ask("OO", "DELETE", f"/organizations/acme/members/{people['EX'].id}")
         self.beside = self._create_items("BOSS", eng) | {"userId": people["WM"].id}

@@ -13,7 +13,8 @@ import attrs
 from tests.support.core_parts import SERVICES
 
 HERE = Path(__file__).parent
-PEOPLE = ("ANON", "OUT", "EX", "OM", "WM", "PM", "WA", "OA", "OO", "PV", "PR", "PO")
+PEOPLE = ("ANON", "OUT", "EX", "OM", "WM", "PM", "WA", "OA", "OO", "PV", "PR", "PO", "GV", "GE")
+GUESTS = ("GV", "GE")
 TOKENS = ("PATok", "PATno", "PATfull", "PATdead", "JWTold")
 AGENTS = ("AGn", "AGs", "AGa", "AGx")
 PERSONAS = (*PEOPLE, *TOKENS, *AGENTS)
@@ -54,6 +55,12 @@ class Row:
         return re.findall(r":(\w+)", self.path)
 
     @property
+    def is_in_project(self) -> bool:
+        return (
+            ":projectId" in self.path or self.nested_path is not None or self.operation.startswith("trash.")
+        )
+
+    @property
     def nested_path(self) -> str | None:
         """Return the path below the project, for items with a short path."""
         match = _SHORT_PATH.fullmatch(self.path)
@@ -89,6 +96,11 @@ class Row:
         if self.cells[persona].endswith("403 other"):
             return 403 if parameter == "userId" else 404
         if status == 403 and parameter not in ("orgSlug", "wsSlug"):
+            if persona in GUESTS and not self.is_in_project:
+                # What is closed to guests is closed whatever exists.
+                return 403
+            if persona == "GV" and self.role == "ws_read":
+                return 404 if parameter == self.parameters[2] else 403
             depends = {"author": True, "creator": True, "proj_manage": parameter == "projectId"}
             return 404 if depends.get(self.role) else 403
         return 404

@@ -1,12 +1,13 @@
-"""A private project does not exist for those who do not see it: no endpoint shows any trace of it, on both databases."""
+"""A project that someone does not see does not exist for them: no endpoint shows any trace of it, on both databases."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.permission_world import PathParams, PermissionWorld
-from tests.security.table import SERVED, Row
+from tests.security.table import GUESTS, SERVED, Row
 from tests.security.test_foreign_ids import CASES, REFERENCES, send_id
 from tests.support.each_case import Failures
 from tests.support.world import Organization, Workspace
@@ -41,11 +42,28 @@ UNKNOWN = "f" * 24
 SEERS = ("VICTIM", "WA", "OA", "OO")
 BOUND = "BOUND"
 """A token of an admin that is bound to another project."""
-STRANGERS = ("WM", "PM", "PV", "PR", "PO", "PATfull")
+STRANGERS = {
+    "private": ("WM", "PM", "PV", "PR", "PO", "PATfull", *GUESTS, BOUND),
+    "workspace": GUESTS,
+}
+"""The people who do not see a project, by its visibility."""
+HIDDEN_FROM_GUESTS = (
+    "documentId",
+    "missionId",
+    "priorityId",
+    "todoId",
+    "docId",
+    "draftId",
+    "webhookId",
+    "invitationId",
+)
+COLLEAGUES = ("PV", "PR", "PO", "WA")
+"""Members of the workspace who are in no project of the guests."""
+each_visibility = pytest.mark.parametrize("visibility", STRANGERS)
 
 
-def _create_hidden(world: PermissionWorld) -> tuple[PathParams, set[str]]:
-    """Create a private project with one item of each kind, and return their path parameters and all that must not be seen."""
+def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams, set[str]]:
+    """Create a project with one item of each kind, and return their path parameters and all that must not be seen."""
     eng = Workspace("", "eng", Organization("", "acme"))
     params = world._create_items("BOSS", eng)
     base = f"/orgs/acme/workspaces/eng/projects/{params['projectId']}"
@@ -79,11 +97,14 @@ def _create_hidden(world: PermissionWorld) -> tuple[PathParams, set[str]]:
     # The names of agents contain the ids of projects.
     ask("PATCH", f"/orgs/acme/workspaces/eng/agents/{params['agentId']}", {"name": "Helper"})
     key = ask("GET", base)["key"]
-    ask("PATCH", base, {"visibility": "private"})
+    ask("PATCH", base, {"visibility": visibility})
     bound = {"name": "bound", "projectIds": [world.here["projectId"]]}
     world._bearers[BOUND] = ask("POST", "/api-tokens", bound, name="WA")["token"]
     ask("PATCH", card, {"title": f"{MARKER} card again"})
     secrets = {value for name, value in params.items() if name not in WORKSPACE_ITEMS}
+    if visibility == "workspace":
+        secrets |= {world.here[name] for name in HIDDEN_FROM_GUESTS}
+        secrets |= {world.people[name].email for name in COLLEAGUES}
     return params, {
         *secrets,
         document["id"],
@@ -103,13 +124,14 @@ def _find_traces(body: bytes, secrets: set[str]) -> set[str]:
 READS = [row for row in SERVED if row.method == "GET" and row.role != "public" and "/events" not in row.path]
 
 
-@pytest.mark.slow("sends all readers of a workspace that has a private project")
-def test_no_endpoint_shows_a_trace(permission_world: PermissionWorld):
-    hidden, secrets = _create_hidden(permission_world)
+@each_visibility
+@pytest.mark.slow("sends all readers of a workspace that has a hidden project")
+def test_no_endpoint_shows_a_trace(permission_world: PermissionWorld, visibility: str):
+    hidden, secrets = _create_hidden(permission_world, visibility)
     agent = {"agentId": hidden["agentId"]}
     wrong = []
     for row in READS:
-        for persona in (*STRANGERS, BOUND):
+        for persona in STRANGERS[visibility]:
             params = make_path_params(permission_world, row, "PATfull" if persona == BOUND else persona)
             if "agentId" in params:
                 params |= agent
@@ -121,26 +143,34 @@ def test_no_endpoint_shows_a_trace(permission_world: PermissionWorld):
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.slow("sends all requests to a private project")
-def test_items_do_not_exist(permission_world: PermissionWorld):
-    hidden, secrets = _create_hidden(permission_world)
+@each_visibility
+@pytest.mark.slow("sends all requests to a hidden project")
+def test_items_do_not_exist(permission_world: PermissionWorld, visibility: str):
+    hidden, secrets = _create_hidden(permission_world, visibility)
+    personas = GUESTS if visibility == "workspace" else ("WM", "PO", BOUND)
     failures = Failures()
     rows = [row for row in SERVED if row.parameters and row.role != "self_obj"]
     for row in rows:
         with failures.collect(row.operation), permission_world.sandbox.discard_changes():
-            _check_row(permission_world, row, hidden, secrets)
+            _check_row(permission_world, row, hidden, secrets, personas)
     failures.raise_if_any(len(rows))
 
 
-def _check_row(permission_world: PermissionWorld, row: Row, hidden: PathParams, secrets: set[str]) -> None:
+def _check_row(
+    permission_world: PermissionWorld,
+    row: Row,
+    hidden: PathParams,
+    secrets: set[str],
+    personas: Sequence[str],
+) -> None:
     path_items = GOOD_REQUESTS[row.operation].path_items
     items = {name: hidden.get(path_items.get(name, name)) for name in row.parameters}
     if not secrets & {*items.values()}:
         return
-    params = make_path_params(permission_world, row, "WM")
+    params = make_path_params(permission_world, row, personas[0])
     params |= {name: item for name, item in items.items() if item is not None}
     unknown = {name: UNKNOWN if item in secrets else item for name, item in params.items()}
-    for persona in ("WM", "PO", BOUND):
+    for persona in personas:
         expected = send(permission_world, row, persona, unknown)
         assert expected.status in (403, 404)
         answer = send(permission_world, row, persona, params)
@@ -148,17 +178,19 @@ def _check_row(permission_world: PermissionWorld, row: Row, hidden: PathParams, 
     assert send(permission_world, row, "OO", params).status != 404, "the request does not name the item"
 
 
-@pytest.mark.slow("sends all requests that name items, with those of a private project")
-def test_ids_in_requests_name_nothing(permission_world: PermissionWorld):
-    hidden, secrets = _create_hidden(permission_world)
+@each_visibility
+@pytest.mark.slow("sends all requests that name items, with those of a hidden project")
+def test_ids_in_requests_name_nothing(permission_world: PermissionWorld, visibility: str):
+    hidden, secrets = _create_hidden(permission_world, visibility)
+    persona = "GE" if visibility == "workspace" else "WM"
     failures = Failures()
     for row, field in CASES:
         id = hidden[REFERENCES[row.operation][field]]
         if id not in secrets:
             continue
         with failures.collect(f"{row.operation} {field}"), permission_world.sandbox.discard_changes():
-            expected = send_id(permission_world, row, "WM", field, UNKNOWN)
-            answer = send_id(permission_world, row, "WM", field, id)
+            expected = send_id(permission_world, row, persona, field, UNKNOWN)
+            answer = send_id(permission_world, row, persona, field, id)
             assert 400 <= answer.status < 500
             body = answer.body.replace(id.encode(), UNKNOWN.encode())
             assert (answer.status, body) == (expected.status, expected.body)

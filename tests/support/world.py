@@ -22,7 +22,7 @@ from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.core import Actor, Core
-from stellary.core.accounts import personal, tables, tokens
+from stellary.core.accounts import joining, personal, tables, tokens
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.ports.mail import Email
@@ -249,7 +249,9 @@ class World:
     def _join(
         self, uow: UnitOfWork, person: Person, workspace: Workspace, role: str, pilotage_role: str
     ) -> None:
-        _write_member(uow, workspace.organization, person)
+        _write_member(uow, workspace.organization, person, "guest" if role == "guest" else "member")
+        if role == "guest":
+            joining.mark_guests(uow, workspace.id)
         uow.connection.execute(
             _WORKSPACE_MEMBER,
             {

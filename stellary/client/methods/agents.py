@@ -100,7 +100,7 @@ class AgentsMethods(ListHandle[C]):
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent] | Awaitable[AsyncPage[Agent]]:
         """List the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -123,7 +123,7 @@ class AgentsMethods(ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent] | AsyncIterator[Agent]:
         """Iterate over all rows: list the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -146,7 +146,7 @@ class AgentsMethods(ListHandle[C]):
     def get(self, agent: IdLike, /) -> Agent | Awaitable[Agent]:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -236,7 +236,7 @@ class AgentHandleMethods(ItemHandle[C]):
     def get(self) -> Agent | Awaitable[Agent]:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Returns:
             A program that works in a workspace.
@@ -316,7 +316,7 @@ class AgentHandleMethods(ItemHandle[C]):
     def audit(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry] | Awaitable[AsyncPage[AuditEntry]]:
         """List the actions that an agent attempted, newest first. About the latest 10 000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -436,7 +436,7 @@ class AgentMissions(ListHandle[C]):
     def create(self, *, card_id: IdLike, prompt: str) -> AgentMission | Awaitable[AgentMission]:
         """Create a mission on a card. The agent works on it independently, limited by the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             card_id: A card of the workspace. One mission at a time works on a card.
@@ -466,7 +466,7 @@ class AgentMissions(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[AgentMission] | Awaitable[AsyncPage[AgentMission]]:
         """List the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             status: Only missions with this status.
@@ -498,7 +498,7 @@ class AgentMissions(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[AgentMission] | AsyncIterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             status: Only missions with this status.
@@ -528,7 +528,7 @@ class MissionHandleMethods(ItemHandle[C]):
     def stream(self, *, last_event_id: str | Unset = UNSET) -> EventStream[MissionEntry] | AsyncEventStream[MissionEntry]:
         """Follow a mission: the stream sends each log entry as an event of its kind, and ends with `done`.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             last_event_id: The id of the last entry received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts at the beginning of the mission. The id of an event.
@@ -550,7 +550,7 @@ class MissionHandleMethods(ItemHandle[C]):
     def get(self) -> AgentMission | Awaitable[AgentMission]:
         """Get a mission and its progress.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Returns:
             A task that an agent works on independently.
@@ -588,7 +588,7 @@ class MissionHandleMethods(ItemHandle[C]):
     def proposals(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal] | Awaitable[AsyncPage[Proposal]]:
         """List the proposals of a mission, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -612,7 +612,7 @@ class MissionHandleMethods(ItemHandle[C]):
     def approve_all(self) -> list[Proposal] | Awaitable[list[Proposal]]:
         """Approve all proposals of a mission, in one transaction: all of them or none.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Permitted for everyone with access to the workspace, except guests; requires a login, not an API token.
 
         Returns:
             The values, in the order of the request.
@@ -631,7 +631,7 @@ class MissionHandleMethods(ItemHandle[C]):
     def reject_all(self, *, reason: str | None = None) -> list[Proposal] | Awaitable[list[Proposal]]:
         """Reject all proposals of a mission.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Permitted for everyone with access to the workspace, except guests; requires a login, not an API token.
 
         Args:
             reason: At most 1000 characters; passed on to the agent.
@@ -661,7 +661,7 @@ class Proposals(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[Proposal] | Awaitable[AsyncPage[Proposal]]:
         """List the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             status: Only proposals with this status. Default: all.
@@ -689,7 +689,7 @@ class Proposals(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[Proposal] | AsyncIterator[Proposal]:
         """Iterate over all rows: list the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             status: Only proposals with this status. Default: all.
@@ -714,7 +714,7 @@ class Proposals(ListHandle[C]):
     def approve(self, proposal: IdLike, /) -> Proposal | Awaitable[Proposal]:
         """Approve a proposal. The change is executed with the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Permitted for everyone with access to the workspace, except guests; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.
@@ -736,7 +736,7 @@ class Proposals(ListHandle[C]):
     def reject(self, proposal: IdLike, /, *, reason: str | None = None) -> Proposal | Awaitable[Proposal]:
         """Reject a proposal. Nothing is changed, and the agent receives the reason.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Permitted for everyone with access to the workspace, except guests; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.

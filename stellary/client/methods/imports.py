@@ -50,7 +50,7 @@ class Imports(Resource[C]):
             columns: list[ImportedColumn] | Unset = UNSET) -> MultipartImport | Awaitable[MultipartImport]:
         """Start to import a project of any size: send all but its cards, then the cards in parts.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.

@@ -290,7 +290,7 @@ class OrganizationMembers(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[OrganizationMember] | Awaitable[AsyncPage[OrganizationMember]]:
         """List the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization, except guests; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -317,7 +317,7 @@ class OrganizationMembers(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Iterator[OrganizationMember] | AsyncIterator[OrganizationMember]:
         """Iterate over all rows: list the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization, except guests; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -360,19 +360,19 @@ class OrganizationMembers(ListHandle[C]):
 
     @overload
     def update(self: OrganizationMembers[Sync], user: IdLike, /, *,
-            role: Literal["admin", "member"] | Unset = UNSET) -> UpdatedOrganizationMember: ...
+            role: Literal["admin", "member", "guest"] | Unset = UNSET) -> UpdatedOrganizationMember: ...
     @overload
     async def update(self: OrganizationMembers[Async], user: IdLike, /, *,
-            role: Literal["admin", "member"] | Unset = UNSET) -> UpdatedOrganizationMember: ...
+            role: Literal["admin", "member", "guest"] | Unset = UNSET) -> UpdatedOrganizationMember: ...
     def update(self, user: IdLike, /, *,
-            role: Literal["admin", "member"] | Unset = UNSET) -> UpdatedOrganizationMember | Awaitable[UpdatedOrganizationMember]:
+            role: Literal["admin", "member", "guest"] | Unset = UNSET) -> UpdatedOrganizationMember | Awaitable[UpdatedOrganizationMember]:
         """Update a member's role. The caller must outrank the member; the owner's role cannot be changed.
 
         ``PATCH /organizations/:orgSlug/members/:userId``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
-            role: The role.
+            role: ``guest`` is only for members who are guests in each of their workspaces.
 
         Returns:
             A member after a role change.

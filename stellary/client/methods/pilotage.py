@@ -67,7 +67,7 @@ class Pilotage(Resource[C]):
             detail_level: Literal["minimal", "standard", "detailed"] = "standard") -> PilotageState | Awaitable[PilotageState]:
         """Get the pilotage state of a workspace: missions, priorities, todos, decisions and documents.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             profile: ``pilotage`` shows everything; ``execution`` the todos and the running missions; ``revue`` the decisions, and completed missions and todos.
@@ -119,7 +119,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Page[Mission] | Awaitable[AsyncPage[Mission]]:
         """List the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -146,7 +146,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Iterator[Mission] | AsyncIterator[Mission]:
         """Iterate over all rows: list the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -251,7 +251,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Page[PilotagePriority] | Awaitable[AsyncPage[PilotagePriority]]:
         """List the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -279,7 +279,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Iterator[PilotagePriority] | AsyncIterator[PilotagePriority]:
         """Iterate over all rows: list the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -385,7 +385,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Page[Todo] | Awaitable[AsyncPage[Todo]]:
         """List the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -412,7 +412,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Iterator[Todo] | AsyncIterator[Todo]:
         """Iterate over all rows: list the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -513,7 +513,7 @@ class Pilotage(Resource[C]):
     def list_decisions(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Decision] | Awaitable[AsyncPage[Decision]]:
         """List the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -536,7 +536,7 @@ class Pilotage(Resource[C]):
     def iterate_decisions(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Decision] | AsyncIterator[Decision]:
         """Iterate over all rows: list the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -588,7 +588,7 @@ class Pilotage(Resource[C]):
     def list_docs(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ActiveDoc] | Awaitable[AsyncPage[ActiveDoc]]:
         """List the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -611,7 +611,7 @@ class Pilotage(Resource[C]):
     def iterate_docs(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ActiveDoc] | AsyncIterator[ActiveDoc]:
         """Iterate over all rows: list the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -715,7 +715,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Page[ProposedAction] | Awaitable[AsyncPage[ProposedAction]]:
         """List proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -742,7 +742,7 @@ class Pilotage(Resource[C]):
             cursor: str | Unset = UNSET) -> Iterator[ProposedAction] | AsyncIterator[ProposedAction]:
         """Iterate over all rows: list proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             status: The status.
@@ -767,7 +767,7 @@ class Pilotage(Resource[C]):
     def get_action(self, proposed_action: IdLike, /) -> ProposedAction | Awaitable[ProposedAction]:
         """Get a proposed action.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``pilotage:read``.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.

@@ -48,7 +48,7 @@ class ProjectDrafts(ListHandle[C]):
             document_ids: Sequence[IdLike] | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Create a project draft from a brief. The response contains the first questions.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             name: The name of the future project; 1-100 characters.
@@ -76,7 +76,7 @@ class ProjectDrafts(ListHandle[C]):
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[DraftSummary] | Awaitable[AsyncPage[DraftSummary]]:
         """List the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -99,7 +99,7 @@ class ProjectDrafts(ListHandle[C]):
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[DraftSummary] | AsyncIterator[DraftSummary]:
         """Iterate over all rows: list the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -122,7 +122,7 @@ class ProjectDrafts(ListHandle[C]):
     def get(self, draft: IdLike, /) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -270,7 +270,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     def get(self) -> ProjectDraft | Awaitable[ProjectDraft]:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Returns:
             A draft of a project.

@@ -66,7 +66,7 @@ class ProjectsMethods(ListHandle[C]):
             estimate_unit: Literal["points", "hours"] = "points") -> Project | Awaitable[Project]:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -181,7 +181,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> Page[PortfolioProject] | Awaitable[AsyncPage[PortfolioProject]]:
         """Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace, except guests; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
             archived: True for archived projects only, false for unarchived projects only. Default: both.
@@ -345,7 +345,7 @@ class ProjectsMethods(ListHandle[C]):
         """Import a project from a JSON file, as projects.export writes it or shorter: all of it or nothing.
 
         Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.

@@ -58,7 +58,7 @@ class WorkspacesMethods(ListHandle[C]):
     def create(self, *, name: str, slug: str) -> Workspace | Awaitable[Workspace]:
         """Create a workspace. The caller becomes its owner, an admin and a pilotage owner.
 
-        ``POST /orgs/:orgSlug/workspaces``. Permitted for members of the organization; API tokens need all scopes.
+        ``POST /orgs/:orgSlug/workspaces``. Permitted for members of the organization, except guests; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -363,7 +363,7 @@ class WorkspaceHandleMethods(SlugHandle[C]):
     def usage(self, *, days: int = 30) -> WorkspaceUsage | Awaitable[WorkspaceUsage]:
         """Get the tokens that language models have used in a workspace, by day, purpose and model, and the daily budget.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/usage``. Permitted for everyone with access to the workspace; API tokens need all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/usage``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
 
         Args:
             days: The number of days, today included: 1 to 90.
@@ -457,17 +457,24 @@ class WorkspaceMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_WORKSPACE_MEMBERS, self._path_params, payload)
 
     @overload
-    def invite(self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
+    def invite(self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member", "guest"] = "member",
+            project_id: str | Unset = UNSET,
+            project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
     @overload
-    async def invite(self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation: ...
-    def invite(self, *, email: str, role: Literal["admin", "member"] = "member") -> CreatedInvitation | Awaitable[CreatedInvitation]:
+    async def invite(self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member", "guest"] = "member",
+            project_id: str | Unset = UNSET,
+            project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
+    def invite(self, *, email: str, role: Literal["admin", "member", "guest"] = "member", project_id: str | Unset = UNSET,
+            project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation | Awaitable[CreatedInvitation]:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             email: The email.
-            role: The role.
+            role: A ``guest`` sees only the projects that they are a member of.
+            project_id: A project that the person also becomes a member of.
+            project_role: The role in that project. Default: ``viewer``.
 
         Returns:
             An invitation that has just been sent.
@@ -478,15 +485,16 @@ class WorkspaceMembers(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        return self._caller.one(_INVITE_MEMBER, self._path_params, _INVITE_MEMBER.build_payload(email=email, role=role))
+        payload = _INVITE_MEMBER.build_payload(email=email, role=role, project_id=project_id, project_role=project_role)
+        return self._caller.one(_INVITE_MEMBER, self._path_params, payload)
 
     @overload
-    def update(self: WorkspaceMembers[Sync], user: IdLike, /, *, role: Literal["admin", "member"] | Unset = UNSET,
+    def update(self: WorkspaceMembers[Sync], user: IdLike, /, *, role: Literal["admin", "member", "guest"] | Unset = UNSET,
             pilotage_role: Literal["viewer", "reviewer", "owner"] | Unset = UNSET) -> UpdatedWorkspaceMember: ...
     @overload
-    async def update(self: WorkspaceMembers[Async], user: IdLike, /, *, role: Literal["admin", "member"] | Unset = UNSET,
+    async def update(self: WorkspaceMembers[Async], user: IdLike, /, *, role: Literal["admin", "member", "guest"] | Unset = UNSET,
             pilotage_role: Literal["viewer", "reviewer", "owner"] | Unset = UNSET) -> UpdatedWorkspaceMember: ...
-    def update(self, user: IdLike, /, *, role: Literal["admin", "member"] | Unset = UNSET,
+    def update(self, user: IdLike, /, *, role: Literal["admin", "member", "guest"] | Unset = UNSET,
             pilotage_role: Literal["viewer", "reviewer", "owner"] | Unset = UNSET) -> UpdatedWorkspaceMember | Awaitable[UpdatedWorkspaceMember]:
         """Update a member's workspace role or pilotage role.
 
@@ -494,8 +502,8 @@ class WorkspaceMembers(ListHandle[C]):
 
         Args:
             user: The id of the user, or a value or a handle of one.
-            role: The role.
-            pilotage_role: The pilotage role.
+            role: A ``guest`` sees only the projects that they are a member of.
+            pilotage_role: Guests have the role ``viewer``, and do not see the pilotage.
 
         Returns:
             A member after a role change.

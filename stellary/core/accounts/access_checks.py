@@ -19,7 +19,7 @@ from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.core.accounts import rules
 from stellary.core.accounts.login_state import LOGIN_GENERATION
-from stellary.core.accounts.project_sight import HIDDEN, find_sight, join_caller, select_roles
+from stellary.core.accounts.project_sight import SEEN_OR_HIDDEN, find_sight, join_caller, select_roles
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     organization_members,
@@ -65,6 +65,7 @@ _ROLES = (
     workspaces.c.is_personal.label("_is_personal"),
     workspaces.c.has_listeners.label("_has_listeners"),
     workspaces.c.has_change_rules.label("_has_change_rules"),
+    workspaces.c.has_guests.label("_has_guests"),
     workspace_members.c.role.label("_ws_role"),
     workspace_members.c.pilotage_role.label("_pilotage_role"),
 )
@@ -176,7 +177,7 @@ class AccessCheck(Generic[R, Row]):
         self.ref = ref
         self._hides = hides
         reads_sight = reads_sight or hides is not None or not any(link.is_project for link in links)
-        hidden = (HIDDEN.label("_hidden_projects"),) if reads_sight else ()
+        hidden = (SEEN_OR_HIDDEN.label("_listed_projects"),) if reads_sight else ()
         self.query = Query(row_type, select_links(links, (*hidden, *columns)))
         self._author, self._subject, self._path_project = author, subject, path_project
         self._dependency, self._version, self._parameters = dependency, ("id", version), parameters
@@ -209,6 +210,9 @@ class AccessCheck(Generic[R, Row]):
         """
         loaded = self.load(uow, ref)
         row = loaded.row
+        if not loaded.roles.admits(uow.policy):
+            # Before the links, so that guests do not learn what exists.
+            check_role(uow, loaded.roles)
         _require_links(row, self._before)
         if self._path_project:
             project_id = getattr(ref, "project_id", None)
@@ -259,7 +263,7 @@ class AccessCheck(Generic[R, Row]):
             project_id = row[self._project]
             is_hidden |= project_id is not None and roles.project_role is None
             if project_id is not None or self._hides is None:
-                is_hidden |= not find_sight(actor).sees(project_id)
+                is_hidden |= not find_sight(actor).sees(project_id) or (project_id is None and roles.is_guest)
         if is_hidden:
             # Read again with empty ids, as if the row did not exist, to find out about the workspace.
             no_ids = {name: "" for name, _, _ in self._keys}
@@ -277,6 +281,7 @@ class AccessCheck(Generic[R, Row]):
             is_personal,
             has_listeners,
             has_change_rules,
+            has_guests,
             ws_role,
             pilotage_role,
         ) = row[: len(_ROLES)]
@@ -285,15 +290,19 @@ class AccessCheck(Generic[R, Row]):
             uow.workspaces_without_subscribers.add(workspace_id)
         if not has_change_rules:
             uow.workspaces_without_change_rules.add(workspace_id)
+        if not has_guests:
+            uow.shared_places.add(workspace_id)
         sight, project_role, own_role = rules.SEES_ALL, None, None
         is_admin = rules.is_admin(org_role, ws_role, is_personal=is_personal)
+        is_guest = ws_role == "guest" and not is_admin
         if self._sight is not None:
             member = () if is_admin else (uow.principal_id, row[self._sight])
-            sight = find_sight(uow.actor, *member)
+            sight = find_sight(uow.actor, *member, is_guest=is_guest)
         if self._project is not None and row[self._project] is not None:
             own_role, others_role = row[self._roles]
             if others_role is not None:
-                uow.shared_projects.add(row[self._project])
+                uow.shared_places.add(row[self._project])
+            others_role = None if is_guest else others_role
             project_role = rules.find_project_role(own_role, others_role, is_admin=is_admin)
         return CallerRoles(
             user_id=uow.principal_id,
@@ -338,6 +347,8 @@ def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None
         Forbidden: The roles are not enough.
     """
     policy = uow.policy
+    if not roles.admits(policy):
+        raise Forbidden("guests may not do that: it requires the role member", code="insufficient_role")
     needed = roles.lacks(policy)
     if needed is not None:
         raise Forbidden(

@@ -119,6 +119,16 @@ def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colu
     return or_(is_admin, leaders.admits(user_id, workspace_id))
 
 
+def is_guest(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a user has the role of a guest in a workspace, maybe as an admin of its organization.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    return _WAYS[0].admits(user_id, workspace_id, workspace_members.c.role == "guest")
+
+
 def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     """Return a statement for the ids of the workspaces that a user has access to; an id may occur twice."""
     return union_all(*(way.of(user_id=user_id) for way in _WAYS))

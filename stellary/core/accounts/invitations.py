@@ -13,6 +13,8 @@ from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
 from stellary.contract.roles import WorkspaceRole
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
 from stellary.contract.workspaces import (
     ACCEPT_INVITATION,
     INVITE_MEMBER,
@@ -26,10 +28,11 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.emails import clean_name, send_email
-from stellary.core.accounts.joining import join_organization, join_workspace
+from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt
 from stellary.core.accounts.member_rows import INVITATION
+from stellary.core.accounts.project_sight import has_project
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,
@@ -41,6 +44,7 @@ from stellary.core.accounts.tables import (
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import InvitationAccepted
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -101,6 +105,15 @@ _TAKE = Query(
     .returning(
         invitations.c.role,
         invitations.c.invited_by_id,
+        invitations.c.project_id,
+        invitations.c.project_role,
+        select(organization_members.c.role)
+        .where(
+            organization_members.c.organization_id == bindparam("_organization_id"),
+            organization_members.c.user_id == bindparam("_user_id"),
+        )
+        .scalar_subquery()
+        .label("org_role"),
         select(organization_members.c.role)
         .where(
             organization_members.c.organization_id == bindparam("_organization_id"),
@@ -155,7 +168,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     """Invite a person by e-mail. An earlier invitation of the same person is replaced; within an hour, it only gets the new role.
 
     Raises:
-        Invalid: It is not an e-mail address.
+        Invalid: It is not an e-mail address, or the workspace has no such project.
         Conflict: The person is already a member, or the workspace is personal.
         Forbidden: The caller has not confirmed their own address, on a server that verifies addresses.
         RateLimited: The caller has sent, or the person has got, too many e-mails with invitations.
@@ -167,13 +180,14 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         raise Forbidden("confirm your address before you invite others", code="address_not_verified")
     email = address(request.email)
     rules.check_shared(is_personal=workspace.is_personal)
+    project = _find_project(uow, workspace.id, request)
     parameters = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
     if uow.connection.execute(_IS_MEMBER, parameters).first() is not None:
         raise Conflict("this person is a member already", code="already_member")
     if uow.env.sends_email:
         recent = _RECENT.first(uow.connection, {**parameters, "_since": uow.now - PAUSE})
         if recent is not None:
-            changed = _change_recent(uow, workspace.id, recent, request.role)
+            changed = _change_recent(uow, workspace.id, recent, role=request.role, **project)
             return convert(CreatedInvitation, changed, token=None)
         _count_email(uow, email)
     uow.connection.execute(_MAKE_ROOM, {**parameters, "_now": uow.now})
@@ -187,6 +201,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         expires_at=uow.now + LIFETIME,
         created_at=uow.now,
         token=None if uow.env.sends_email else secret,
+        **project,
     )
     INVITATION.insert(
         uow,
@@ -201,10 +216,27 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     return invitation
 
 
-def _change_recent(uow: UnitOfWork, workspace_id: str, row: InvitationRow, role: WorkspaceRole) -> Invitation:
-    """Give an invitation whose e-mail was just sent the role and the sender of a new one."""
+def _find_project(uow: UnitOfWork, workspace_id: str, request: InviteMember) -> dict[str, str | None]:
+    """Return the fields of an invitation that name the project of a request.
+
+    Raises:
+        Invalid: The workspace has no such project, or there is a role without a project.
+    """
+    if request.project_id is UNSET:
+        if request.project_role is not UNSET:
+            raise invalid(("projectRole", "requires projectId"))
+        return {"project_id": None, "project_role": None}
+    if not has_project(uow, workspace_id, request.project_id):
+        raise invalid(("projectId", "must be the id of an existing item"))
+    return {"project_id": request.project_id, "project_role": request.project_role or "viewer"}
+
+
+def _change_recent(
+    uow: UnitOfWork, workspace_id: str, row: InvitationRow, **changes: str | None
+) -> Invitation:
+    """Give an invitation whose e-mail was just sent the roles and the sender of a new one."""
     before = INVITATION.to_value(row)
-    after = replace_fields(before, role=role, invited_by_id=uow.user_id)
+    after = replace_fields(before, invited_by_id=uow.user_id, **changes)
     if after != before:
         INVITATION.update(uow, before, after)
         emit_change(uow, workspace_id, before, after)
@@ -252,7 +284,7 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
 
 @serves(ACCEPT_INVITATION)
 def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvitation:
-    """Make the caller a member of the workspace, and of its organization.
+    """Make the caller a member of the workspace, of its organization, and of the project of the invitation.
 
     Args:
         uow: A unit that may write.
@@ -271,21 +303,27 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     lock_organization(uow, place.parent(OrganizationRef))
     lock_workspace(uow, place)
     lock_caller(uow)
-    role, inviter_id = _take(uow, invitation)
-    join_organization(uow, invitation.organization_id, uow.user_id)
-    join_workspace(uow, invitation.workspace_id, uow.user_id, role, invitedById=inviter_id)
+    role, taken = _take(uow, invitation)
+    join_organization(uow, invitation.organization_id, uow.user_id, role)
+    if taken.org_role == "guest" and role != "guest":
+        adapt_organization_role(uow, invitation.organization_id, uow.user_id, role)
+    join_workspace(uow, invitation.workspace_id, uow.user_id, role, invitedById=taken.invited_by_id)
+    if taken.project_id is not None and taken.project_role is not None:
+        ids = {"workspace_id": invitation.workspace_id, "project_id": taken.project_id}
+        uow.emit(InvitationAccepted(**ids, user_id=uow.user_id, role=taken.project_role))
     loaded = access.workspace.load(uow, place)
     return AcceptedInvitation(
         org_slug=invitation.org_slug, workspace=workspace_value(loaded.row, loaded.roles)
     )
 
 
-def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceRole, str]:
-    """Delete an invitation that is being accepted, and return the role that it now grants, and its sender."""
+def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceRole, AcceptedInvitationRow]:
+    """Delete an invitation that is being accepted, and return the role that it now grants, and its row."""
     parameters = {
         "_id": invitation.id,
         "_organization_id": invitation.organization_id,
         "_workspace_id": invitation.workspace_id,
+        "_user_id": uow.user_id,
     }
     taken = _TAKE.first(uow.connection, parameters)
     if taken is None:
@@ -301,7 +339,7 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceR
     granted = rules.granted_role(inviter, INVITE_MEMBER.policy.role, taken.role)
     if granted is None:
         raise NotFound("Invitation not found")
-    return granted, taken.invited_by_id
+    return granted, taken
 
 
 def _send_email(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, exists, insert, literal, select
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
+from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
 from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
 from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
-from stellary.core.accounts.tables import organization_members, workspace_members
+from stellary.core.accounts.tables import organization_members, workspace_members, workspaces
 from stellary.core.db.base import IdType, UtcDateTime
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
@@ -18,19 +19,56 @@ _INSERT_ORGANIZATION_MEMBER, _INSERT_WORKSPACE_MEMBER = (
     insert(organization_members),
     insert(workspace_members),
 )
+_IS_SEAT = and_(
+    organization_members.c.organization_id == bindparam("_organization_id"),
+    organization_members.c.user_id == _USER_ID,
+)
 _JOIN_ORGANIZATION = Query(
     OrganizationMemberRow,
     insert(organization_members)
     .from_select(
         ["organization_id", "user_id", "role", "created_at"],
-        select(bindparam("_organization_id", type_=IdType), _USER_ID, literal("member"), _NOW).where(
-            ~exists().where(
-                organization_members.c.organization_id == bindparam("_organization_id"),
-                organization_members.c.user_id == bindparam("_user_id"),
-            )
-        ),
+        select(
+            bindparam("_organization_id", type_=IdType),
+            _USER_ID,
+            bindparam("_role", type_=organization_members.c.role.type),
+            _NOW,
+        ).where(~exists().where(_IS_SEAT)),
     )
     .returning(*organization_members.c, *select_user(_USER_ID)),
+)
+_ROW = (*organization_members.c, *select_user(_USER_ID))
+_OTHER_SEATS = exists().where(
+    workspace_members.c.user_id == _USER_ID,
+    workspace_members.c.workspace_id == workspaces.c.id,
+    workspaces.c.organization_id == bindparam("_organization_id"),
+)
+_IS_ONLY_GUEST = ~_OTHER_SEATS.where(workspace_members.c.role != "guest")
+_MAKE_MEMBER = Query(
+    OrganizationMemberRow,
+    update(organization_members)
+    .where(_IS_SEAT, organization_members.c.role == "guest")
+    .values(role="member")
+    .returning(*_ROW),
+)
+_MAKE_GUEST = Query(
+    OrganizationMemberRow,
+    update(organization_members)
+    .where(_IS_SEAT, organization_members.c.role == "member", _IS_ONLY_GUEST)
+    .values(role="guest")
+    .returning(*_ROW),
+)
+_END_LAST_SEAT = Query(
+    OrganizationMemberRow,
+    delete(organization_members)
+    .where(_IS_SEAT, organization_members.c.role == "guest", ~_OTHER_SEATS)
+    .returning(*_ROW),
+)
+_IS_GUEST = select(literal(1)).where(_IS_ONLY_GUEST)
+_MARK_GUESTS = (
+    update(workspaces)
+    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_guests)
+    .values(has_guests=True)
 )
 _JOIN_WORKSPACE = Query(
     WorkspaceMemberRow,
@@ -77,14 +115,16 @@ def add_workspace_owner(uow: UnitOfWork, workspace_id: str, user_id: str) -> Non
     uow.connection.execute(_INSERT_WORKSPACE_MEMBER, member)
 
 
-def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
-    """Make a user a member of an organization; a member keeps the present role. Lock the organization before.
+def join_organization(uow: UnitOfWork, organization_id: str, user_id: str, role: WorkspaceRole) -> None:
+    """Make a user a member or guest of an organization; a member keeps the present role. Lock the organization before.
 
     Args:
         organization_id: The organization.
         user_id: The new member.
+        role: The role that the user gets in a workspace.
     """
-    parameters = {"_organization_id": organization_id, "_user_id": user_id, "_now": uow.now}
+    parameters: dict[str, object] = {"_organization_id": organization_id, "_user_id": user_id}
+    parameters |= {"_role": "guest" if role == "guest" else "member", "_now": uow.now}
     row = _JOIN_ORGANIZATION.first(uow.connection, parameters)
     if row is not None:
         emit_organization_change(uow, organization_id, None, ORGANIZATION_MEMBER.to_value(row))
@@ -105,4 +145,54 @@ def join_workspace(
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_role": role, "_now": uow.now}
     row = _JOIN_WORKSPACE.first(uow.connection, parameters)
     if row is not None:
+        if role == "guest":
+            mark_guests(uow, workspace_id)
         emit_change(uow, workspace_id, None, WORKSPACE_MEMBER.to_value(row), **meta)
+
+
+def mark_guests(uow: UnitOfWork, workspace_id: str) -> None:
+    """Record that a workspace has a guest. The flag is never reset: without guests, it only costs statements.
+
+    Args:
+        workspace_id: The workspace.
+    """
+    uow.connection.execute(_MARK_GUESTS, {"_workspace_id": workspace_id})
+    uow.shared_places.discard(workspace_id)
+
+
+def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str, role: WorkspaceRole) -> None:
+    """Adapt the role in an organization to a new role in a workspace. Lock the organization before.
+
+    A guest who gets another role becomes a member of the organization. A member who is only a guest from now on becomes a guest.
+
+    Args:
+        organization_id: The organization.
+        user_id: The user.
+        role: The new role in the workspace.
+    """
+    query, former = (_MAKE_GUEST, "member") if role == "guest" else (_MAKE_MEMBER, "guest")
+    for row in query.all(uow.connection, {"_organization_id": organization_id, "_user_id": user_id}):
+        after = ORGANIZATION_MEMBER.to_value(row)
+        emit_organization_change(uow, organization_id, replace_fields(after, role=former), after)
+
+
+def end_last_seat(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
+    """Remove a guest from an organization in which they have no workspace any more.
+
+    Args:
+        organization_id: The organization.
+        user_id: The user, who has just left a workspace.
+    """
+    for row in _END_LAST_SEAT.all(uow.connection, {"_organization_id": organization_id, "_user_id": user_id}):
+        emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
+
+
+def is_only_guest(uow: UnitOfWork, organization_id: str, user_id: str) -> bool:
+    """Return whether a user is a guest in all workspaces of an organization of which they are a member.
+
+    Args:
+        organization_id: The organization.
+        user_id: The user.
+    """
+    parameters = {"_organization_id": organization_id, "_user_id": user_id}
+    return uow.connection.execute(_IS_GUEST, parameters).first() is not None

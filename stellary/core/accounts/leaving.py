@@ -184,7 +184,7 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
     for workspace_id in rules.find_lost_workspaces(seats, before, after):
         people.emit_left(uow, workspace_id, user_id, owners[workspace_id])
     for workspace_id in rules.find_lost_admin_rights(seats, before, after):
-        people.emit_admin_rights_lost(uow, workspace_id, user_id, owners[workspace_id])
+        people.emit_rights_lost(uow, workspace_id, user_id, owners[workspace_id])
 
 
 def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:

@@ -9,7 +9,7 @@ import attrs
 from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, seen_by, sees
-from stellary.core.accounts.project_sight import sees_project
+from stellary.core.accounts.project_sight import knows, sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.direct_connection import queue_statement
@@ -58,13 +58,15 @@ _REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
 _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
-_REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
+_CALLER_KNOWS = knows(bindparam("_user_id"), users.c.id, bindparam("_workspace_id"))
+_REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"), _CALLER_KNOWS)
 _shared = workspaces.alias("shared")
 _KNOWN = (
     select(*_PERSON)
     .join_from(users, _shared, or_(sees(users.c.id, _shared.c.id), users.c.agent_of_id == _shared.c.id))
     .where(
         ACTIVE,
+        or_(users.c.agent_of_id.is_not(None), knows(bindparam("_user_id"), users.c.id, _shared.c.id)),
         or_(*(column.in_(bindparam("_texts", expanding=True)) for column in (users.c.id, users.c.email_key))),
     )
     .distinct()
@@ -77,6 +79,8 @@ _IN_ORGANIZATION = select(organization_members.c.user_id).where(
 )
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _OTHERS = _AUDIENCE.where(users.c.id != bindparam("_user_id")).limit(1)
+KNOWN_AUDIENCE: Select[Any] = _AUDIENCE.where(_CALLER_KNOWS)
+"""The users with access to a workspace, as far as the user ``_user_id`` knows them: ``id``, ``name``, ``email``."""
 _LOCK_WORKSPACE: Select[Any] = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
@@ -208,17 +212,24 @@ def emit_deactivated(uow: UnitOfWork, workspace_id: str, user_id: str, successor
     uow.emit(MemberDeactivated(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
-def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:
-    """Emit that a user is no longer an admin of a workspace, but still has access.
+def emit_rights_lost(
+    uow: UnitOfWork,
+    workspace_id: str,
+    user_id: str,
+    owner_id: str,
+    event: type[AdminRightsLost] = AdminRightsLost,
+) -> None:
+    """Emit that a user is no longer an admin of a workspace, or a guest, but still has access.
 
     Args:
         uow: A unit that may write.
         workspace_id: The workspace.
         user_id: The user.
         owner_id: The owner of the workspace, who takes over if the user gives up the role.
+        event: The class of the event.
     """
     successor_id = _successor(uow, user_id, owner_id)
-    uow.emit(AdminRightsLost(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+    uow.emit(event(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
 def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
@@ -249,12 +260,13 @@ def has_other_members(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
-    """Return all users with access to a workspace.
+    """Return all users with access to a workspace, as far as the caller knows them.
 
     Args:
         workspace_id: The workspace.
     """
-    rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
+    parameters = {"_workspace_id": workspace_id, "_user_id": uow.principal_id}
+    rows = uow.connection.execute(KNOWN_AUDIENCE, parameters)
     return [Person(row.id, row.email, row.name) for row in rows]
 
 
@@ -266,8 +278,9 @@ def load_colleagues(uow: UnitOfWork, texts: Collection[str], workspace_id: str |
         workspace_id: The workspace; None for all workspaces that the caller has access to.
     """
     parameters: dict[str, object] = {"_texts": list(texts)}
+    parameters["_user_id"] = uow.principal_id
     if workspace_id is None:
-        rows = uow.connection.execute(_COLLEAGUES, {**parameters, "_user_id": uow.principal_id})
+        rows = uow.connection.execute(_COLLEAGUES, parameters)
     else:
         rows = uow.connection.execute(_IN_WORKSPACE, {**parameters, "_workspace_id": workspace_id})
     return [Person(*row) for row in rows]
@@ -310,7 +323,7 @@ def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collectio
 
 
 def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:
-    """Return the user with access to a workspace who has an address.
+    """Return the user with access to a workspace who has an address, and is known to the caller.
 
     A lock keeps their access until the transaction ends.
 
@@ -324,7 +337,8 @@ def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Per
     """
     _lock_membership(uow, workspace_id)
     row = uow.connection.execute(
-        _REACHING_BY_EMAIL, {"_workspace_id": workspace_id, "_email_key": email_key}
+        _REACHING_BY_EMAIL,
+        {"_workspace_id": workspace_id, "_email_key": email_key, "_user_id": uow.principal_id},
     ).first()
     return None if row is None else Person(*row)
 

@@ -33,9 +33,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.roles import Visibility
-from stellary.core.accounts.audience import is_reachable, leads, sees
+from stellary.core.accounts.audience import is_guest, is_reachable, leads, sees
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
-from stellary.core.accounts.tables import private_projects, users, workspaces
+from stellary.core.accounts.tables import private_projects, users, workspace_members, workspaces
 from stellary.core.db.base import IdType
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
@@ -102,9 +102,11 @@ def is_private(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return exists().where(private_projects.c.project_id == project_id).correlate_except(private_projects)
 
 
-def has_private_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a workspace has a private project, or had one."""
-    return exists().where(private_projects.c.workspace_id == workspace_id).correlate_except(private_projects)
+def may_hide_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a workspace has a private project or a guest, or had one."""
+    is_private = exists().where(private_projects.c.workspace_id == workspace_id)
+    has_guests = exists().where(workspaces.c.id == workspace_id, workspaces.c.has_guests)
+    return or_(is_private.correlate_except(private_projects), has_guests.correlate_except(workspaces))
 
 
 def sees_project(
@@ -117,7 +119,33 @@ def sees_project(
         project_id: The column or parameter with the id of the project.
         workspace_id: The column or parameter with the id of the workspace.
     """
-    return or_(~is_private(project_id), is_member(project_id, user_id), leads(user_id, workspace_id))
+    is_open = and_(~is_private(project_id), ~is_guest(user_id, workspace_id))
+    return or_(is_open, is_member(project_id, user_id), leads(user_id, workspace_id))
+
+
+def knows(
+    user_id: ColumnElement[Any], other_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that a user may know that another person has access to a workspace: guests know members of their projects.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        other_id: The column or parameter with the id of the other person.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    shared = (
+        select(_own.c.project_id)
+        .join(_PROJECTS, _PROJECTS.c.id == _own.c.project_id)
+        .where(
+            _own.c.user_id == other_id,
+            _PROJECTS.c.workspace_id == workspace_id,
+            exists().where(CALLER.c.project_id == _own.c.project_id, CALLER.c.user_id == user_id),
+        )
+    )
+    shares_one = shared.exists().correlate_except(_own, _PROJECTS, CALLER)
+    return or_(
+        ~is_guest(user_id, workspace_id), other_id == user_id, shares_one, leads(user_id, workspace_id)
+    )
 
 
 def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -130,7 +158,8 @@ def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[A
     is_hidden = exists().where(
         private_projects.c.workspace_id == workspace_id, ~is_member(private_projects.c.project_id, user_id)
     )
-    return or_(~is_hidden.correlate_except(private_projects), leads(user_id, workspace_id))
+    sees_rest = and_(~is_hidden.correlate_except(private_projects), ~is_guest(user_id, workspace_id))
+    return or_(sees_rest, leads(user_id, workspace_id))
 
 
 def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]) -> Select[str]:
@@ -149,6 +178,22 @@ def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]
     )
 
 
+_THIS_PROJECT = select(_PROJECTS.c.id).where(
+    _PROJECTS.c.id == bindparam("_project_id"), _PROJECTS.c.workspace_id == bindparam("_workspace_id")
+)
+
+
+def has_project(uow: UnitOfWork, workspace_id: str, project_id: str) -> bool:
+    """Return whether a workspace has a project.
+
+    Args:
+        workspace_id: The workspace.
+        project_id: The project.
+    """
+    parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
+    return uow.connection.execute(_THIS_PROJECT, parameters).first() is not None
+
+
 def is_stranger(
     user_id: ColumnElement[Any], project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
 ) -> ColumnElement[bool]:
@@ -163,19 +208,25 @@ def is_stranger(
     return and_(is_person, ~sees_project(user_id, project_id, workspace_id))
 
 
-def select_private_projects(workspace_id: ColumnElement[Any]) -> Select[str]:
-    """Return a statement for the ids of the private projects of a workspace, deleted ones included."""
-    return select(private_projects.c.project_id).where(private_projects.c.workspace_id == workspace_id)
-
-
 _is_hidden = ~is_member(private_projects.c.project_id, bindparam("_user_id"))
-HIDDEN: Final[ScalarSelect[str]] = (
+_HIDDEN: Final[ScalarSelect[str]] = (
     select(_join_ids(case((_is_hidden, private_projects.c.project_id), else_="")))
     .where(private_projects.c.workspace_id == workspaces.c.id)
     .correlate(workspaces)
     .scalar_subquery()
 )
-"""The private projects of the workspace: the ids of those that are hidden, and nothing for each other one; null without any."""
+_OWN: Final[ScalarSelect[str]] = (
+    select(_join_ids(_own.c.project_id))
+    .join(_PROJECTS, _PROJECTS.c.id == _own.c.project_id)
+    .where(_own.c.user_id == bindparam("_user_id"), _PROJECTS.c.workspace_id == workspaces.c.id)
+    .correlate(workspaces)
+    .scalar_subquery()
+)
+SEEN_OR_HIDDEN: Final[ColumnElement[str]] = case(
+    (workspace_members.c.role == literal_column("'guest'"), _OWN), else_=_HIDDEN
+)
+"""For a guest, the ids of the projects that they are a member of. For others, of the private projects of the workspace: the ids
+of those that are hidden, and nothing for each other one; null without any."""
 
 
 def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -188,7 +239,7 @@ def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     # A project may become private after the access check, while a stream is open.
     is_open = or_(
         bindparam("_sees_private", type_=Boolean),
-        ~is_private(project_id),
+        and_(bindparam("_sees_shared", type_=Boolean), ~is_private(project_id)),
         is_member(project_id, bindparam("_member_id", type_=IdType)),
     )
     return or_(
@@ -197,23 +248,37 @@ def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     )
 
 
-def find_sight(actor: Actor, member_id: str | None = None, hidden: str | None = None) -> ProjectSight:
+def find_sight(
+    actor: Actor, member_id: str | None = None, listed: str | None = None, *, is_guest: bool = False
+) -> ProjectSight:
     """Return what a caller sees.
 
     Args:
         actor: The caller, whose token or agent may be limited to some projects.
         member_id: The user on whose memberships it depends; None for admins.
-        hidden: The private projects that the user does not see, as ``HIDDEN`` reads them.
+        listed: The projects that the user sees as a guest, or does not see, as ``SEEN_OR_HIDDEN`` reads them.
+        is_guest: Whether the user is a guest.
     """
     limits = actor.agent_limits
     only = actor.token_project_ids if limits is None else limits.project_ids
     if member_id is None and only is None:
         return SEES_ALL
-    if member_id is not None and hidden is None:
+    ids = frozenset(filter(None, (listed or "").split(",")))
+    if is_guest:
+        return ProjectSight(only=only, sees_outside=False, member_id=member_id, guest_projects=ids)
+    if member_id is not None and listed is None:
         member_id = ""
-    return ProjectSight(
-        frozenset(filter(None, (hidden or "").split(","))), only, actor.token_project_ids is None, member_id
-    )
+    return ProjectSight(ids, only, actor.token_project_ids is None, member_id)
+
+
+def is_shared(uow: UnitOfWork, workspace_id: str, project_id: str | None) -> bool:
+    """Return whether everyone with access to a workspace is known to see a project; or, for None, what is in no project.
+
+    Args:
+        workspace_id: The workspace.
+        project_id: The project.
+    """
+    return uow.shared_places.issuperset((workspace_id, project_id or workspace_id))
 
 
 _HIDE = insert(private_projects)
@@ -232,9 +297,9 @@ def set_visibility(
         is_new: Whether it is a new project, of which nothing is recorded.
     """
     if visibility == "private":
-        uow.shared_projects.discard(project_id)
+        uow.shared_places.discard(project_id)
         uow.connection.execute(_HIDE, {"project_id": project_id, "workspace_id": workspace_id})
         return
-    uow.shared_projects.add(project_id)
+    uow.shared_places.add(project_id)
     if not is_new:
         uow.connection.execute(_SHOW, {"_project_id": project_id})

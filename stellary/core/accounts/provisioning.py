@@ -19,11 +19,11 @@ from stellary.contract.refs import (
     WorkspaceRef,
     WorkspacesRef,
 )
-from stellary.contract.roles import MemberRole, PilotageRole
+from stellary.contract.roles import MemberRole, PilotageRole, WorkspaceRole
 from stellary.contract.wire import invalid
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
 from stellary.core.accounts.hosted import find_user_by_external_id, map_user
-from stellary.core.accounts.joining import join_organization, join_workspace
+from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.organization_members import (
     remove_organization_member,
@@ -115,14 +115,15 @@ class Membership:
     Attributes:
         organization: The slug of the organization.
         workspace: The slug of the workspace.
-        role: The role in the workspace.
-        organization_role: The role in the organization. An admin has access to all of its workspaces.
+        role: The role in the workspace. A guest sees only the projects that they are a member of.
+        organization_role: The role in the organization. An admin has access to all of its workspaces. A user with the role
+            ``guest`` in all workspaces is a guest of the organization, unless this is ``admin``.
         pilotage_role: The role in the workspace's pilotage.
     """
 
     organization: str
     workspace: str
-    role: MemberRole = "member"
+    role: WorkspaceRole = "member"
     organization_role: MemberRole = "member"
     pilotage_role: PilotageRole = "viewer"
 
@@ -170,7 +171,8 @@ def provision(
             if {(membership.organization, None), (membership.organization, membership.workspace)} & {
                 *missing
             }:
-                _establish(uow, membership, is_owner=manages is None)
+                seat = roles[membership.organization, None][0]
+                _establish(uow, membership, seat, is_owner=manages is None)
 
     if any(units.run(find, NOBODY, connection, read_only=True)):
         try:
@@ -222,6 +224,10 @@ def _collect_roles(memberships: Sequence[Membership]) -> _Roles:
         ):
             if roles.setdefault(slugs, seat) != seat:
                 raise invalid(("memberships", f"must not give a user two roles in {slugs[1] or slugs[0]}"))
+    members = {item.organization for item in memberships if item.role != "guest"}
+    for item in memberships:
+        if item.organization not in members and item.organization_role == "member":
+            roles[item.organization, None] = ("guest", None)
     return roles
 
 
@@ -233,10 +239,14 @@ def _find_differences(
         (seat.organization, seat.workspace): seat
         for seat in _SEATS.all(uow.connection, {"_user_id": user_id})
     }
+    # The owner of a workspace stays more than a guest, and so does anyone whose other memberships stay.
+    stays = manages is None or any(seat.owner_id == user_id for seat in seats.values())
     held = {
         slugs
         for slugs, seat in seats.items()
-        if seat.owner_id == user_id or (seat.role, seat.pilotage_role) == roles.get(slugs)
+        if seat.owner_id == user_id
+        or (seat.role, seat.pilotage_role) == roles.get(slugs)
+        or (stays and seat.role == "member" and roles.get(slugs) == ("guest", None))
     }
     surplus = [
         seat
@@ -262,8 +272,9 @@ def _end_membership(
             remove_workspace_member(uow, WorkspaceMemberRef(organization, workspace, user_id))
 
 
-def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> None:
+def _establish(uow: UnitOfWork, membership: Membership, organization_role: str, *, is_owner: bool) -> None:
     """Create what is missing of a membership, and set the roles, as the owner of the organization."""
+    is_guest = organization_role == "guest"
     user_id = uow.user_id
     organization_ref = OrganizationRef(membership.organization)
     place = WorkspaceRef(membership.organization, membership.workspace)
@@ -280,8 +291,13 @@ def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> No
     row = _require(uow, membership, user_id)
     with uow.caused_by(None, Actor(row.owner_id, acts_for_host=True)):
         if row.organization_role is None:
-            join_organization(uow, row.id, user_id)
-        if user_id != row.owner_id and (row.organization_role or "member") != membership.organization_role:
+            join_organization(uow, row.id, user_id, "guest" if is_guest else "member")
+        is_kept = is_guest and row.organization_role != "admin"
+        if (
+            not is_kept
+            and user_id != row.owner_id
+            and (row.organization_role or "member") != membership.organization_role
+        ):
             member_ref = OrganizationMemberRef(membership.organization, user_id)
             update_organization_member(
                 uow, member_ref, UpdateOrganizationMember(role=membership.organization_role)
@@ -301,6 +317,8 @@ def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> No
             seat = WorkspaceMemberRef(membership.organization, membership.workspace, user_id)
             new_roles = UpdateWorkspaceMember(role=membership.role, pilotage_role=membership.pilotage_role)
             update_workspace_member(uow, seat, new_roles)
+        if is_guest:
+            adapt_organization_role(uow, row.id, user_id, "guest")
 
 
 def _require(uow: UnitOfWork, membership: Membership, user_id: str) -> ProvisionedRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.endpoint import TokenScope
-from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
+from stellary.contract.roles import OrganizationRole, PilotageRole, ProjectRole, WorkspaceRole
 from stellary.contract.trash import ContainerKind
 from stellary.core.db.row_types import RowType
 
@@ -212,6 +212,8 @@ class InvitationRow(RowType):
     invited_by_id: str
     expires_at: datetime
     created_at: datetime
+    project_id: str | None
+    project_role: ProjectRole | None
 
 
 class InvitationByTokenRow(RowType):
@@ -227,10 +229,13 @@ class InvitationByTokenRow(RowType):
 
 
 class AcceptedInvitationRow(RowType):
-    """An invitation that has just been deleted, with the current roles of its inviter."""
+    """An invitation that has just been deleted, with the current roles of its inviter, and of the person who accepts it."""
 
     role: WorkspaceRole
     invited_by_id: str
+    project_id: str | None
+    project_role: ProjectRole | None
+    org_role: OrganizationRole | None
     inviter_org_role: OrganizationRole | None
     inviter_ws_role: WorkspaceRole | None
 

@@ -18,7 +18,7 @@ from stellary.contract.roles import (
 
 FORMER_NAME = "former member"
 """The name of a deleted account."""
-_RANKS = {"member": 1, "admin": 2, "owner": 3}
+_RANKS = {"guest": 0, "member": 1, "admin": 2, "owner": 3}
 
 
 def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
@@ -53,22 +53,26 @@ class ProjectSight:
         sees_outside: Whether the caller sees what is in no project. Tokens that are bound to projects do not.
         member_id: The user whose memberships decide which private projects are seen; empty if the workspace has none;
             None for admins, who see all of them.
+        guest_projects: The projects that a guest is a member of; None for everyone else.
     """
 
     hidden: frozenset[str] = frozenset()
     only: frozenset[str] | None = None
     sees_outside: bool = True
     member_id: str | None = None
+    guest_projects: frozenset[str] | None = None
 
     @property
     def is_limited(self) -> bool:
-        return bool(self.hidden) or self.only is not None
+        return bool(self.hidden) or self.only is not None or self.guest_projects is not None
 
     def sees(self, project_id: str | None) -> bool:
         """Return whether the caller sees a project, and what is in it; or, for None, what is in no project."""
         if project_id is None:
             return self.sees_outside
-        return project_id not in self.hidden and (self.only is None or project_id in self.only)
+        return project_id not in self.hidden and all(
+            ids is None or project_id in ids for ids in (self.only, self.guest_projects)
+        )
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -77,6 +81,7 @@ class ProjectSight:
         return {
             "_member_id": self.member_id,
             "_sees_private": self.member_id is None,
+            "_sees_shared": self.guest_projects is None,
             "_only": sorted(only or ()),
             "_sees_any": only is None,
             "_sees_outside": self.sees_outside,
@@ -95,7 +100,8 @@ def find_project_role(
 
     Args:
         own_role: The role as a member of the project; None for other users.
-        others_role: The role of the members of the workspace who are not members of the project; None if it is private.
+        others_role: The role of the members of the workspace who are not members of the project; None if it is private, and
+            for guests.
         is_admin: Whether the user is an admin of the workspace.
     """
     return "manager" if is_admin else own_role or others_role
@@ -136,6 +142,11 @@ class CallerRoles:
         return self.org_role is not None
 
     @property
+    def is_guest(self) -> bool:
+        """Return whether the user is a guest of the workspace; or, if none is concerned, of the organization."""
+        return (self.org_role if self.workspace_id is None else self.workspace_role) == "guest"
+
+    @property
     def sees_workspace(self) -> bool:
         return self.workspace_id is not None and reaches(
             self.org_role, self.ws_role, is_personal=self.is_personal
@@ -156,12 +167,13 @@ class CallerRoles:
         return "owner" if self.leads_organization else self.pilotage_role
 
     def enter_project(self, own_role: ProjectRole | None, others_role: ProjectRole | None) -> CallerRoles:
-        """Return the roles with the effective one in a project: admins of the workspace are managers.
+        """Return the roles with the effective one in a project.
 
         Args:
             own_role: The role as a member of the project; None for other users.
             others_role: The role of the members of the workspace who are not members of the project; None if it is private.
         """
+        others_role = None if self.is_guest else others_role
         role = find_project_role(own_role, others_role, is_admin=self.workspace_role == "admin")
         return attrs.evolve(self, in_project=own_role is not None, project_role=role)
 
@@ -171,6 +183,10 @@ class CallerRoles:
         if needed is None or self.project_role is None:
             return None
         return None if _PROJECT_RANKS[self.project_role] >= _PROJECT_RANKS[needed] else needed
+
+    def admits(self, policy: Policy) -> bool:
+        """Return whether a policy row is not closed to the user as a guest."""
+        return policy.guests or not self.is_guest
 
     def grants(self, role: Role, author_id: str | None = None) -> bool:
         """Return whether the roles satisfy a policy row.

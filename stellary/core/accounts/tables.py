@@ -87,6 +87,8 @@ workspaces = Table(
     Column("has_listeners", Boolean, nullable=False, server_default=false()),
     # Whether it has had a rule for changes that most workspaces have no rules for.
     Column("has_change_rules", Boolean, nullable=False, server_default=false()),
+    # Whether it has had a guest; if not, all members see the same projects, except private ones.
+    Column("has_guests", Boolean, nullable=False, server_default=false()),
     # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
     Column("trash_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),
@@ -133,6 +135,9 @@ invitations = Table(
     # A digest; the secret itself is only in the e-mail.
     Column("token_digest", String(64), nullable=False, unique=True),
     Column("invited_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    # No foreign key: the project may be deleted before the invitation is accepted.
+    Column("project_id", IdType),
+    Column("project_role", String(10)),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "email_key"),

@@ -7,7 +7,9 @@ from sqlalchemy import bindparam, delete, select, update
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.fields import convert, get_set_fields, replace_fields
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
+from stellary.contract.refs import OrganizationRef, WorkspaceMemberRef, WorkspaceRef
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
 from stellary.contract.workspaces import (
     LIST_WORKSPACE_MEMBERS,
     REMOVE_WORKSPACE_MEMBER,
@@ -18,21 +20,29 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.access_checks import Loaded
-from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.joining import adapt_organization_role, end_last_seat, mark_guests
+from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
+from stellary.core.accounts.project_sight import knows
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
+from stellary.core.kernel.events import AdminRightsLost, BecameGuest
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
 
-_LIST = Pages(
-    WorkspaceMemberRow,
-    select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
-    .join_from(workspace_members, users)
-    .where(workspace_members.c.workspace_id == bindparam("_workspace_id")),
-    workspace_members.c.user_id,
+_KNOWN = knows(bindparam("_user_id"), workspace_members.c.user_id, bindparam("_workspace_id"))
+_LIST, _KNOWN_LIST = (
+    Pages(
+        WorkspaceMemberRow,
+        select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
+        .join_from(workspace_members, users)
+        .where(workspace_members.c.workspace_id == bindparam("_workspace_id"), *conditions),
+        workspace_members.c.user_id,
+    )
+    for conditions in ((), (_KNOWN,))
 )
 _MEMBER = (
     workspace_members.c.workspace_id == bindparam("_workspace_id"),
@@ -44,9 +54,13 @@ _DELETE = delete(workspace_members).where(*_MEMBER)
 
 @serves(LIST_WORKSPACE_MEMBERS)
 def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
-    """Return the members in the order in which their accounts were created, without implicit admins."""
-    workspace = access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, _workspace_id=workspace.id)
+    """Return the members in the order in which their accounts were created, without implicit admins; for guests, those they know."""
+    loaded = access.workspace(uow, ref)
+    parameters = {"_workspace_id": loaded.row.id}
+    if not loaded.roles.is_guest:
+        return _LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, **parameters)
+    parameters["_user_id"] = loaded.roles.user_id
+    return _KNOWN_LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, **parameters)
 
 
 @serves(UPDATE_WORKSPACE_MEMBER)
@@ -64,18 +78,27 @@ def update_workspace_member(
         The member, and the numbers of items that ended if the member is no longer an admin.
 
     Raises:
+        Invalid: A guest is to have a role in the pilotage.
         Conflict: The member owns the workspace.
     """
     lock_workspace(uow, ref)
     loaded = access.workspace_member(uow, ref)
     before = WORKSPACE_MEMBER.to_value(loaded.row)
     after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
+    if after.role == "guest":
+        if request.pilotage_role not in (UNSET, "viewer"):
+            raise invalid(("pilotageRole", "must be viewer for guests"))
+        after = replace_fields(after, pilotage_role="viewer")
     _check(loaded, before, after)
     if changes := WORKSPACE_MEMBER.to_changes(before, after):
         keys = {"_workspace_id": loaded.roles.workspace_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
         emit_change(uow, loaded.roles.workspace_id, before, after)
-    _emit_admin_rights_lost(uow, loaded, before.role, after.role)
+    if before.role != after.role and "guest" in (before.role, after.role):
+        lock_organization(uow, ref.parent(OrganizationRef))
+        adapt_organization_role(uow, loaded.roles.organization_id, after.user_id, after.role)
+        uow.send_on_commit(ACCESS)
+    _emit_rights_lost(uow, loaded, before.role, after.role)
     return convert(UpdatedWorkspaceMember, after, ended=leaving.settle_ended_rights(uow))
 
 
@@ -102,20 +125,27 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
     people.emit_left(uow, workspace_id, loaded.row.user_id, _owner_id(loaded))
+    if loaded.row.member_org_role == "guest":
+        end_last_seat(uow, loaded.roles.organization_id, loaded.row.user_id)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
-def _emit_admin_rights_lost(
+def _emit_rights_lost(
     uow: UnitOfWork, loaded: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
 ) -> None:
-    """Emit that the member is no longer an admin, unless a role in the organization makes them one."""
-    org_role, is_personal = loaded.row.member_org_role, loaded.roles.is_personal
-    if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
-        org_role, after, is_personal=is_personal
-    ):
-        workspace_id = loaded.roles.workspace_id
-        assert workspace_id is not None
-        people.emit_admin_rights_lost(uow, workspace_id, loaded.row.user_id, _owner_id(loaded))
+    """Emit that the member is no longer an admin, or a guest now, unless a role in the organization makes them an admin."""
+    workspace_id = loaded.roles.workspace_id
+    assert workspace_id is not None
+    is_guest = after == "guest" and after != before
+    if is_guest:
+        mark_guests(uow, workspace_id)
+    was_admin, is_admin = (
+        rules.is_admin(loaded.row.member_org_role, role, is_personal=loaded.roles.is_personal)
+        for role in (before, after)
+    )
+    if not is_admin and (was_admin or is_guest):
+        event = BecameGuest if is_guest else AdminRightsLost
+        people.emit_rights_lost(uow, workspace_id, loaded.row.user_id, _owner_id(loaded), event)
 
 
 def _owner_id(loaded: Loaded[LoadedWorkspaceMemberRow]) -> str:

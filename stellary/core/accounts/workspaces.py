@@ -39,7 +39,7 @@ _WORKSPACES = StoredItems(
     NoColumns,
     taken=lambda item: (f"the organization has a workspace {item.slug!r} already", "duplicate_slug"),
     computed=("my_role", "my_pilotage_role"),
-    internal=("has_listeners", "has_change_rules", "trash_id"),
+    internal=("has_listeners", "has_change_rules", "has_guests", "trash_id"),
 )
 _MINE = and_(
     workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")
@@ -160,6 +160,7 @@ def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
         row: The row.
         roles: The caller's roles.
     """
+    overrides = {"pilotage_cycle": ""} if roles.is_guest else {}
     return _WORKSPACES.to_value(
-        row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role
+        row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role, **overrides
     )

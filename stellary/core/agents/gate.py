@@ -18,7 +18,7 @@ from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.kernel.events import Cause, Chain
+from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
 _THIS_AGENT = agents.c.id == bindparam("_agent_id")

@@ -8,13 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core.accounts import leaving
+from stellary.core.accounts.project_sight import is_shared
 from stellary.core.agents import delegation
 from stellary.core.agents import on_member_removed as agents_on_member_removed
 from stellary.core.agents import on_restored as agents_on_restored
 from stellary.core.automations import acting
 from stellary.core.automations import on_items_changed as rules_on_items_changed
 from stellary.core.automations import on_member_removed as automations_on_member_removed
-from stellary.core.board import on_member_removed
+from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.notifications import activity, erasure, organization_activity, revisions
@@ -38,19 +39,28 @@ def end_streams(uow: UnitOfWork, new_events: Sequence[events.BaseEvent]) -> None
 
 
 def restart_streams(uow: UnitOfWork, changes: Sequence[events.ProjectEvent | events.ItemRestored]) -> None:
-    """Make open streams compare what their readers see, if a private project is concerned.
+    """Make open streams compare what their readers see, if a project is concerned that not everyone sees.
 
     Args:
         changes: The changes after which people may see another set of projects.
     """
     for change in changes:
         changed = change.changed if isinstance(change, events.ProjectUpdated) else ()
-        if "visibility" in changed or change.project_id not in {None, *uow.shared_projects}:
+        place = change.workspace_id, change.project_id
+        if "visibility" in changed or not (change.project_id is None or is_shared(uow, *place)):
             uow.send_on_commit(signals.ACCESS)
 
 
 _SIGHT = (restart_streams, on_member_removed.unassign_strangers)
 """The reactions to changes after which people may see another set of projects."""
+
+_ADMIN_RIGHTS_LOST = (
+    end_streams,
+    on_member_removed.unassign_strangers,
+    agents_on_member_removed.revoke_tokens,
+    webhooks_on_member_removed.transfer_webhooks,
+    leaving.end_invitations,
+)
 
 REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
@@ -135,13 +145,13 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.AddressReleased: (erasure.enqueue_erasures,),
     events.AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
     events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
-    events.AdminRightsLost: (
-        end_streams,
-        on_member_removed.unassign_strangers,
-        agents_on_member_removed.revoke_tokens,
-        webhooks_on_member_removed.transfer_webhooks,
-        leaving.end_invitations,
+    events.AdminRightsLost: _ADMIN_RIGHTS_LOST,
+    events.BecameGuest: (
+        proposed_actions.reopen_approved,
+        *_ADMIN_RIGHTS_LOST,
+        agents_on_member_removed.cancel_missions,
     ),
+    events.InvitationAccepted: (project_members.add_invited,),
 }
 """The reactions to each type of event, in order; an event without one is listed with the reason."""
 

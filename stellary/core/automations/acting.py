@@ -49,7 +49,8 @@ from stellary.core.board.queries.item_names import name_of_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
-from stellary.core.kernel.events import CardEvent, Cause, Chain
+from stellary.core.kernel.causes import Cause, Chain
+from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage.action_params import COLUMN_PARAMS
 from stellary.core.pilotage.references import NOTHING, describe_rules, is_broken

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import and_, bindparam, delete, select, update
 
 from stellary.contract.fields import replace_fields
-from stellary.core.accounts.project_sight import is_stranger, select_private_projects
+from stellary.core.accounts.project_sight import is_shared, is_stranger
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.tables import cards, project_members, projects
 from stellary.core.kernel.events import (
@@ -31,11 +31,11 @@ _UNASSIGN = (
 )
 _FREE = {"assignee_id": None, "version": cards.c.version + 1, "updated_at": bindparam("_now")}
 _STRANGERS = select(cards.c.id, cards.c.assignee_id).where(
-    cards.c.project_id.in_(select_private_projects(bindparam("_workspace_id"))),
     cards.c.assignee_id.is_not(None),
     is_stranger(cards.c.assignee_id, cards.c.project_id, bindparam("_workspace_id")),
 )
 _STRANGERS_HERE = _STRANGERS.where(cards.c.project_id == bindparam("_project_id"))
+_STRANGER = _STRANGERS.where(cards.c.assignee_id == bindparam("_user_id"), cards.c.project_id.in_(_PROJECTS))
 _UNASSIGN_THESE = update(cards).where(cards.c.id.in_(bindparam("_ids", expanding=True))).values(_FREE)
 _MEMBERSHIPS = and_(
     project_members.c.user_id == bindparam("_user_id"), project_members.c.project_id.in_(_PROJECTS)
@@ -61,21 +61,22 @@ def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
 def unassign_strangers(
     uow: UnitOfWork, events: Sequence[ProjectEvent | AdminRightsLost | ItemRestored]
 ) -> None:
-    """Unassign the cards of private projects that are assigned to people who do not see them.
+    """Unassign the cards that are assigned to people who do not see their projects.
 
     Args:
         events: The changes after which people may no longer see a project.
     """
     places = {
-        (event.workspace_id, None if isinstance(event, AdminRightsLost) else event.project_id)
+        (event.workspace_id, "_user_id", event.user_id)
+        if isinstance(event, AdminRightsLost)
+        else (event.workspace_id, "_project_id", event.project_id)
         for event in events
-        if isinstance(event, AdminRightsLost) or event.project_id not in {None, *uow.shared_projects}
+        if isinstance(event, AdminRightsLost)
+        or not (event.project_id is None or is_shared(uow, event.workspace_id, event.project_id))
     }
-    for workspace_id, project_id in sorted(places, key=str):
-        parameters = {"_workspace_id": workspace_id}
-        statement = _STRANGERS
-        if project_id is not None:
-            statement, parameters = _STRANGERS_HERE, parameters | {"_project_id": project_id}
+    for workspace_id, name, id in sorted(places):
+        statement = _STRANGER if name == "_user_id" else _STRANGERS_HERE
+        parameters = {"_workspace_id": workspace_id, name: id}
         assigned = {row.id: row.assignee_id for row in uow.connection.execute(statement, parameters)}
         for first in range(0, len(assigned), _BATCH):
             ids = sorted(assigned)[first : first + _BATCH]

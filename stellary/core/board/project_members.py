@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -24,11 +24,12 @@ from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_member, is_shared
 from stellary.core.board import access
 from stellary.core.board.row_types import MemberRow
-from stellary.core.board.tables import project_members
+from stellary.core.board.tables import project_members, projects
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
+from stellary.core.kernel.events import InvitationAccepted, ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.item_changes import emit_member_change
 from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -43,6 +44,16 @@ _LIST = Pages(
     project_members.c.user_id,
 )
 _INSERT = insert(project_members)
+_LOCKED_PROJECT = (
+    select(projects.c.id)
+    .where(
+        projects.c.id == bindparam("_project_id"),
+        projects.c.workspace_id == bindparam("_workspace_id"),
+        # The admins of an organization may be members of a project of a workspace before they are members of that.
+        ~is_member(projects.c.id, bindparam("_user_id")),
+    )
+    .with_for_update(read=True, key_share=True)
+)
 _MEMBER = (
     project_members.c.project_id == bindparam("_project_id"),
     project_members.c.user_id == bindparam("_user_id"),
@@ -97,10 +108,10 @@ def update_project_member(
 
 @serves(REMOVE_PROJECT_MEMBER)
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
-    """Remove a member; cards stay assigned to that person, unless the project is private."""
+    """Remove a member; cards stay assigned to that person, unless that person no longer sees the project."""
     loaded = access.project_member(uow, ref)
-    if loaded.row.id not in uow.shared_projects:
-        # Members of a private project may be assigned to its cards concurrently.
+    if not is_shared(uow, loaded.row.workspace_id, loaded.row.id):
+        # Members of a project that not everyone sees may be assigned to its cards concurrently.
         lock_workspace(uow, ref)
     delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}, "Member")
     uow.emit(
@@ -109,6 +120,25 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
         )
     )
     return Ok()
+
+
+def add_invited(uow: UnitOfWork, events: Sequence[InvitationAccepted]) -> None:
+    """Add the people who have accepted invitations to their projects, unless the project was deleted in between.
+
+    Args:
+        events: The accepted invitations.
+    """
+    for event in events:
+        person = people.load_people(uow, [event.user_id])[event.user_id]
+        parameters = {f"_{name}": getattr(event, name) for name in ("project_id", "workspace_id", "user_id")}
+        if uow.connection.execute(_LOCKED_PROJECT, parameters).first() is None:
+            continue
+        member = ProjectMember(
+            user_id=person.id, email=person.email, name=person.name, created_at=uow.now, role=event.role
+        )
+        uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=event.project_id))
+        ids = {"workspace_id": event.workspace_id, "project_id": event.project_id, "user_id": person.id}
+        uow.emit(ProjectMemberAdded(**ids, member=member))
 
 
 def insert_members(uow: UnitOfWork, project_id: str, roles: Mapping[str, ProjectRole]) -> None:

@@ -324,7 +324,7 @@ def load_project(uow: UnitOfWork, project_id: str) -> Project:
     """
     project = project_value(access.require_row(_ONE.first(uow.connection, {"_id": project_id}), "Project"))
     if project.visibility == "workspace":
-        uow.shared_projects.add(project.id)
+        uow.shared_places.add(project.id)
     return project
 
 

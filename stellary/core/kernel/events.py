@@ -17,43 +17,13 @@ from stellary.contract.documents import DocumentStatus, DocumentSummary
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import Node
+from stellary.contract.roles import ProjectRole
 from stellary.contract.trash import TrashKind
 from stellary.contract.wire import Value
+from stellary.core.kernel.causes import Cause
 
 RENAMED = {"CommentAdded": "CommentCreated"}
 """The former names of events, which are deprecated, and may stand in stored jobs."""
-
-
-@attrs.define
-class Chain:
-    """The consequences of one event, across all automations.
-
-    Attributes:
-        id: The id of the chain.
-        actions: The number of actions that have run.
-        undone_rule_id: The automation whose change was undone by the event, so that it must not react; None otherwise.
-    """
-
-    id: str
-    actions: int = 0
-    undone_rule_id: str | None = None
-
-
-@attrs.frozen
-class Cause:
-    """The reason for an event that an automation caused.
-
-    Attributes:
-        chain: The chain that the event belongs to.
-        user_id: The user on whose behalf the automation acted.
-        depth: The number of automations that triggered each other.
-        via: The rule, agent or proposed action that acted: the fields of ``Via`` as JSON.
-    """
-
-    chain: Chain
-    user_id: str
-    depth: int
-    via: Mapping[str, Mapping[str, str | None]] = attrs.field(factory=dict, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +104,11 @@ class AdminRightsLost(Event):
 
     user_id: str
     successor_id: str
+
+
+@attrs.frozen(kw_only=True)
+class BecameGuest(AdminRightsLost):
+    """A member or admin of a workspace is a guest of it now."""
 
 
 @attrs.frozen(kw_only=True)
@@ -363,6 +338,14 @@ class ProjectMemberRemoved(ProjectEvent):
     """A user was removed from a project, or left it."""
 
     user_id: str
+
+
+@attrs.frozen(kw_only=True)
+class InvitationAccepted(ProjectEvent):
+    """A user has accepted an invitation to a workspace that leads into a project, with a role there."""
+
+    user_id: str
+    role: ProjectRole
 
 
 @attrs.frozen(kw_only=True)

@@ -78,7 +78,7 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
     Automation: ItemClass("automation", left_out=("references",)),
     Column: ItemClass("column"),
     CustomField: ItemClass("custom_field"),
-    Invitation: ItemClass("invitation", name="email", verbs=_REVOCABLE),
+    Invitation: ItemClass("invitation", name="email", project_id=None, verbs=_REVOCABLE),
     Label: ItemClass("label"),
     Organization: ItemClass("organization", left_out=("my_role",)),
     OrganizationMember: ItemClass("organization_member", id="user_id", verbs=_MEMBERSHIP),

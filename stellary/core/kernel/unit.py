@@ -16,9 +16,10 @@ from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError,
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
 from stellary.core.db.direct_connection import execute_queued
+from stellary.core.kernel.causes import Cause
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import NESTED_MAX
-from stellary.core.kernel.events import BaseEvent, Cause
+from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.lock_plan import LockPlan
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Claims
@@ -150,13 +151,13 @@ class UnitOfWork:
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         lock_plan: The rows that it locks, if it is repeated when the database aborts it; None otherwise.
         sees_only_committed: Whether the unit only reads, on a connection of its own, so that it sees only committed rows.
-        settled_count, handled_count: The numbers of events that the reactions, and the handlers of the host, have got.
+        settled_count, handled_count: The numbers of events passed to the reactions, and to the handlers of the host.
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
         broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
-        shared_projects: The ids of projects known not to be private: everyone with access to the workspace sees them.
+        shared_places: The ids of workspaces known to have no guests, and of projects known not to be private.
         workspaces_without_subscribers, workspaces_without_change_rules: The ids of workspaces known to have no rule and webhook.
     """
 
@@ -187,7 +188,7 @@ class UnitOfWork:
         "rule_action_count",
         "sees_only_committed",
         "settled_count",
-        "shared_projects",
+        "shared_places",
         "workspaces_without_change_rules",
         "workspaces_without_subscribers",
     )
@@ -219,7 +220,7 @@ class UnitOfWork:
         self.item_names: dict[str, str] = {}
         self.broken_rules: dict[str, str] = {}
         self.ended_counts: defaultdict[str, int] = defaultdict(int)
-        self.shared_projects: set[str] = set()
+        self.shared_places: set[str] = set()
         self.workspaces_without_subscribers: set[str] = set()
         self.workspaces_without_change_rules: set[str] = set()
         self._react = react

@@ -73,7 +73,8 @@ class DocumentContext:
 
 def _sees(uow: UnitOfWork, roles: CallerRoles, row: ParentRow) -> bool:
     role = roles.enter_project(row.own_role, row.others_role).project_role
-    return (row.project_id is None or role is not None) and find_sight(uow.actor).sees(row.project_id)
+    is_seen = not roles.is_guest if row.project_id is None else role is not None
+    return is_seen and find_sight(uow.actor).sees(row.project_id)
 
 
 def parent(
@@ -145,7 +146,7 @@ def context(
         Forbidden: The caller's role in the project is not enough.
     """
     kind, context_id = request.context_type, request.context_id
-    _check_bound_token(uow, request, parent)
+    _check_place(uow, loaded.roles, request, parent)
     if kind is UNSET:
         if context_id is UNSET:
             if parent is None:
@@ -171,18 +172,22 @@ def context(
     return DocumentContext(kind, context_id, scope.project_id, context_id)
 
 
-def _check_bound_token(
-    uow: UnitOfWork, request: CreateDocument | UpdateDocument, parent: ParentRow | None
+def _check_place(
+    uow: UnitOfWork, roles: CallerRoles, request: CreateDocument | UpdateDocument, parent: ParentRow | None
 ) -> None:
-    """Check that a token that is bound to projects leaves no document outside of them.
+    """Check that a token that is bound to projects, or a guest, leaves no document outside of them.
 
     Raises:
         Forbidden: The document would be in no project.
     """
     kind = request.context_type
     is_new = isinstance(request, CreateDocument) and kind is UNSET and parent is None
-    if uow.actor.token_project_ids is not None and (is_new or kind in ("organization", "workspace")):
+    if not is_new and kind not in ("organization", "workspace"):
+        return
+    if uow.actor.token_project_ids is not None:
         raise Forbidden("the API token is bound to projects", code="bound_token")
+    if roles.is_guest:
+        raise Forbidden("guests may write documents of projects only", code="insufficient_role")
 
 
 def _child_ref(ref: WorkspaceRef, kind: type[R], id: str) -> R:

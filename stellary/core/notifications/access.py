@@ -10,7 +10,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
 from stellary.core.accounts.audience import is_reachable, seen_by
-from stellary.core.accounts.project_sight import has_private_projects, sees_project
+from stellary.core.accounts.project_sight import may_hide_projects, sees_project
 from stellary.core.board.access import IN_PROJECT, PROJECT
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
@@ -28,16 +28,15 @@ def _sees(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return sees_project(_USER_ID, project_id, notifications.c.workspace_id)
 
 
-_IS_SHOWN = and_(
-    or_(_shown.c.project_id.is_(None), _sees(_shown.c.project_id)), names_visible_card(_shown, _sees)
-)
+# No project is like one that is not private.
+_IS_SHOWN = and_(_sees(_shown.c.project_id), names_visible_card(_shown, _sees))
 # Checked at each read: a former organization admin has not left the workspaces, but sees fewer of them.
 OWN = (
     notifications.c.user_id == _USER_ID,
     notifications.c.workspace_id.in_(seen_by(_USER_ID)),
     is_reachable(notifications.c.workspace_id),
     or_(
-        ~has_private_projects(notifications.c.workspace_id),
+        ~may_hide_projects(notifications.c.workspace_id),
         exists().where(_shown.c.id == notifications.c.activity_id, _IS_SHOWN),
     ),
 )

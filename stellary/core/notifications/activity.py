@@ -16,8 +16,9 @@ from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
 from stellary.contract.wire import Value
 from stellary.core.accounts.addresses import digest_address
-from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
-from stellary.core.accounts.people import load_people, queue_members, reaches
+from stellary.core.accounts.audience import by_ids, reviewers, with_access_flag
+from stellary.core.accounts.people import KNOWN_AUDIENCE, load_people, queue_members, reaches
+from stellary.core.accounts.project_sight import is_shared
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
@@ -82,7 +83,6 @@ _DOCUMENT_PEOPLE = _people_statement(
 _PROJECT_PEOPLE = _people_statement(select_project_members(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
     select_project_name(_PROJECT_ID).label("project")
 )
-_AUDIENCE = audience(_WORKSPACE_ID)
 _REVIEWERS = reviewers(_WORKSPACE_ID)
 _INSERT_ACTIVITIES = insert(activities)
 _INSERT_NOTIFICATIONS = insert(notifications)
@@ -125,8 +125,8 @@ class _Entry:
 
     @property
     def project_ids(self) -> set[str]:
-        """The projects that a recipient has to see: relations name cards of two projects."""
-        ids = {self.project_id} if self.project_id else set()
+        """The projects that a recipient has to see, or an empty id: relations name cards of two projects."""
+        ids = {self.project_id or ""}
         if isinstance(self.event, (RelationAdded, RelationRemoved)):
             ids.add(self.event.other.project_id)
         return ids
@@ -206,8 +206,10 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
     """Leave out the recipients who do not see the project of an activity. Its meta names those who were mentioned."""
     users_by_project: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
-        for project_id in entry.project_ids - uow.shared_projects if entry.recipients else ():
-            users_by_project[entry.event.workspace_id, project_id].update(entry.recipients)
+        workspace_id = entry.event.workspace_id
+        for project_id in entry.project_ids if entry.recipients else ():
+            if not is_shared(uow, workspace_id, project_id or None):
+                users_by_project[workspace_id, project_id].update(entry.recipients)
     hidden_from = {
         project_id: user_ids - queue_members(uow, workspace_id, user_ids, project_id)().keys()
         for (workspace_id, project_id), user_ids in users_by_project.items()
@@ -357,7 +359,8 @@ def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> 
     """Return the ids of users by the handles that mention them, and add their names to ``names``."""
     ids_by_handle: dict[str, set[str]] = defaultdict(set)
     by_first_name: dict[str, set[str]] = defaultdict(set)
-    for user_id, name, email in uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id}):
+    parameters = {"_workspace_id": workspace_id, "_user_id": uow.user_id}
+    for user_id, name, email in uow.connection.execute(KNOWN_AUDIENCE, parameters):
         names[user_id] = name
         for handle in rules.handles(name, email):
             ids_by_handle[handle].add(user_id)

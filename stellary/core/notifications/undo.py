@@ -14,7 +14,7 @@ from stellary.core.board import access as board_access
 from stellary.core.board import cards
 from stellary.core.board.order.locks import retry_transaction
 from stellary.core.board.queries.item_names import load_item_names
-from stellary.core.kernel.events import Cause, Chain
+from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.reversal import Reversal, name_field, name_value

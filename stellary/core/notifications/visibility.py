@@ -131,4 +131,4 @@ def list_role_policies(actor: Actor, roles: CallerRoles, base: Policy) -> frozen
 
 
 def _may_read(policy: Policy, actor: Actor, roles: CallerRoles) -> bool:
-    return actor.is_allowed(policy) and roles.grants(policy.role)
+    return actor.is_allowed(policy) and roles.admits(policy) and roles.grants(policy.role)

@@ -36,7 +36,8 @@ from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
-from stellary.core.kernel.events import Cause, Chain, WorkspaceLeft
+from stellary.core.kernel.causes import Cause, Chain
+from stellary.core.kernel.events import WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage import access, references, rows, rules
 from stellary.core.pilotage.action_params import resolve_payload

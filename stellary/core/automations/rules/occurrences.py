@@ -10,6 +10,7 @@ import attrs
 
 from stellary.contract.cards import Card
 from stellary.core.automations.rules.conditions import DATA, Facts
+from stellary.core.kernel.causes import Chain
 from stellary.core.kernel.events import (
     CardArchived,
     CardAssigned,
@@ -18,7 +19,6 @@ from stellary.core.kernel.events import (
     CardEvent,
     CardMoved,
     CardUpdated,
-    Chain,
     ChecklistCompleted,
     CommentCreated,
     TriggerFired,
