@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from stellary.core.accounts.audience import is_guest
 from stellary.core.accounts.tables import users
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -16,11 +17,14 @@ _INSERT = insert(users)
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 _LIST = select(users.c.id, users.c.name).where(users.c.agent_of_id == bindparam("_workspace_id"))
 _THIS_ONE = _LIST.where(users.c.id == bindparam("_id"))
+# Guests know no agents.
+_OF_MEMBERS = _LIST.where(
+    users.c.email_key.startswith("agent:"), ~is_guest(bindparam("_user_id"), bindparam("_workspace_id"))
+)
 # The lock keeps an agent from being deleted before the reference to it is written.
-_ASSIGNABLE = _LIST.where(
-    users.c.id.in_(bindparam("_ids", expanding=True)), users.c.email_key.startswith("agent:")
-).with_for_update(read=True)
-_ALL_ASSIGNABLE = _LIST.where(users.c.email_key.startswith("agent:"))
+_ASSIGNABLE = _OF_MEMBERS.where(users.c.id.in_(bindparam("_ids", expanding=True))).with_for_update(
+    read=True, of=users
+)
 _FORGET = delete(users).where(users.c.agent_of_id.in_(bindparam("_workspace_ids", expanding=True)))
 
 
@@ -58,7 +62,7 @@ def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[s
     """
     if not ids:
         return set()
-    parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
+    parameters = {"_workspace_id": workspace_id, "_ids": list(ids), "_user_id": uow.principal_id}
     return {row.id for row in uow.connection.execute(_ASSIGNABLE, parameters)}
 
 
@@ -68,7 +72,8 @@ def list_assignable_agents(uow: UnitOfWork, workspace_id: str) -> list[tuple[str
     Args:
         workspace_id: The workspace of the agents.
     """
-    rows = uow.connection.execute(_ALL_ASSIGNABLE, {"_workspace_id": workspace_id})
+    parameters = {"_workspace_id": workspace_id, "_user_id": uow.principal_id}
+    rows = uow.connection.execute(_OF_MEMBERS, parameters)
     return [(row.id, row.name) for row in rows]
 
 

@@ -140,24 +140,20 @@ def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
     return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids), ACTIVE)
 
 
+def _reviewing(**place: ColumnElement[Any]) -> CompoundSelect[str]:
+    members, leaders = _WAYS
+    is_reviewer = workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
+    return union_all(members.of(**place).where(is_reviewer), leaders.of(**place))
+
+
 def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
     """Return a statement for the ids of a workspace's reviewers: pilotage reviewers and owners, and organization admins."""
-    members, leaders = _WAYS
-    reviewing = members.of(workspace_id=workspace_id).where(
-        workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
-    )
-    return select(users.c.id).where(
-        users.c.id.in_(union_all(reviewing, leaders.of(workspace_id=workspace_id))), ACTIVE
-    )
+    return select(users.c.id).where(users.c.id.in_(_reviewing(workspace_id=workspace_id)), ACTIVE)
 
 
 def reviewed_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
     """Return a statement for the ids of the workspaces of which a user is a reviewer; an id may occur twice."""
-    members, leaders = _WAYS
-    reviewing = members.of(user_id=user_id).where(
-        workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
-    )
-    return union_all(reviewing, leaders.of(user_id=user_id))
+    return _reviewing(user_id=user_id)
 
 
 def with_access_flag(

@@ -10,6 +10,7 @@ from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.row_types import SeatOwnersRow
 from stellary.core.accounts.tables import email_tokens, organizations, sessions, users, workspaces
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import MemberDeactivated
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -83,7 +84,7 @@ def _deactivate(uow: UnitOfWork) -> bool:
     for seat in seats:
         owners = (seat.owner_id, seat.organization_owner_id)
         successor_id = next((owner for owner in owners if owner != uow.user_id), uow.user_id)
-        people.emit_deactivated(uow, seat.id, uow.user_id, successor_id)
+        people.emit_rights_lost(uow, MemberDeactivated, seat.id, uow.user_id, successor_id)
     api_tokens.revoke_all(uow)
     uow.ended_counts.clear()
     uow.send_on_commit(ACCESS)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import attrs
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Table, bindparam, delete, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Forbidden, NotFound
@@ -97,7 +98,16 @@ _PENDING = (
         workspaces.c.trash_id.is_(None),
     )
 )
-# The inviter's current roles, read after the locks, in the statement that deletes the invitation.
+
+
+def _select_role(members: Table, container: str, user_id: ColumnElement[Any]) -> ScalarSelect[str]:
+    """Return a subquery for the role of a user in the organization or workspace of an invitation."""
+    is_there = members.c[container] == bindparam(f"_{container}")
+    return select(members.c.role).where(is_there, members.c.user_id == user_id).scalar_subquery()
+
+
+_INVITER_ID = invitations.c.invited_by_id
+# The current roles, read after the locks, in the statement that deletes the invitation.
 _TAKE = Query(
     AcceptedInvitationRow,
     delete(invitations)
@@ -107,27 +117,9 @@ _TAKE = Query(
         invitations.c.invited_by_id,
         invitations.c.project_id,
         invitations.c.project_role,
-        select(organization_members.c.role)
-        .where(
-            organization_members.c.organization_id == bindparam("_organization_id"),
-            organization_members.c.user_id == bindparam("_user_id"),
-        )
-        .scalar_subquery()
-        .label("org_role"),
-        select(organization_members.c.role)
-        .where(
-            organization_members.c.organization_id == bindparam("_organization_id"),
-            organization_members.c.user_id == invitations.c.invited_by_id,
-        )
-        .scalar_subquery()
-        .label("inviter_org_role"),
-        select(workspace_members.c.role)
-        .where(
-            workspace_members.c.workspace_id == bindparam("_workspace_id"),
-            workspace_members.c.user_id == invitations.c.invited_by_id,
-        )
-        .scalar_subquery()
-        .label("inviter_ws_role"),
+        _select_role(organization_members, "organization_id", bindparam("_user_id")).label("org_role"),
+        _select_role(organization_members, "organization_id", _INVITER_ID).label("inviter_org_role"),
+        _select_role(workspace_members, "workspace_id", _INVITER_ID).label("inviter_ws_role"),
     ),
 )
 

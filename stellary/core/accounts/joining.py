@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, or_, select, update
 
 from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
@@ -23,6 +23,7 @@ _IS_SEAT = and_(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == _USER_ID,
 )
+_ROW = (*organization_members.c, *select_user(_USER_ID))
 _JOIN_ORGANIZATION = Query(
     OrganizationMemberRow,
     insert(organization_members)
@@ -35,33 +36,26 @@ _JOIN_ORGANIZATION = Query(
             _NOW,
         ).where(~exists().where(_IS_SEAT)),
     )
-    .returning(*organization_members.c, *select_user(_USER_ID)),
+    .returning(*_ROW),
 )
-_ROW = (*organization_members.c, *select_user(_USER_ID))
-_OTHER_SEATS = exists().where(
+_SEATS = exists().where(
     workspace_members.c.user_id == _USER_ID,
     workspace_members.c.workspace_id == workspaces.c.id,
     workspaces.c.organization_id == bindparam("_organization_id"),
 )
-_IS_ONLY_GUEST = ~_OTHER_SEATS.where(workspace_members.c.role != "guest")
-_MAKE_MEMBER = Query(
+_IS_ONLY_GUEST = ~_SEATS.where(workspace_members.c.role != "guest")
+_FORMER = bindparam("_former", type_=organization_members.c.role.type)
+_ADAPT = Query(
     OrganizationMemberRow,
     update(organization_members)
-    .where(_IS_SEAT, organization_members.c.role == "guest")
-    .values(role="member")
-    .returning(*_ROW),
-)
-_MAKE_GUEST = Query(
-    OrganizationMemberRow,
-    update(organization_members)
-    .where(_IS_SEAT, organization_members.c.role == "member", _IS_ONLY_GUEST)
-    .values(role="guest")
+    .where(_IS_SEAT, organization_members.c.role == _FORMER, or_(_FORMER == "guest", _IS_ONLY_GUEST))
+    .values(role=bindparam("_role"))
     .returning(*_ROW),
 )
 _END_LAST_SEAT = Query(
     OrganizationMemberRow,
     delete(organization_members)
-    .where(_IS_SEAT, organization_members.c.role == "guest", ~_OTHER_SEATS)
+    .where(_IS_SEAT, organization_members.c.role == "guest", ~_SEATS)
     .returning(*_ROW),
 )
 _IS_GUEST = select(literal(1)).where(_IS_ONLY_GUEST)
@@ -170,8 +164,14 @@ def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str,
         user_id: The user.
         role: The new role in the workspace.
     """
-    query, former = (_MAKE_GUEST, "member") if role == "guest" else (_MAKE_MEMBER, "guest")
-    for row in query.all(uow.connection, {"_organization_id": organization_id, "_user_id": user_id}):
+    former, current = ("member", "guest") if role == "guest" else ("guest", "member")
+    parameters = {
+        "_organization_id": organization_id,
+        "_user_id": user_id,
+        "_former": former,
+        "_role": current,
+    }
+    for row in _ADAPT.all(uow.connection, parameters):
         after = ORGANIZATION_MEMBER.to_value(row)
         emit_organization_change(uow, organization_id, replace_fields(after, role=former), after)
 

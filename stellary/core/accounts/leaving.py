@@ -141,7 +141,9 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
         emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
     for workspace_id in rules.find_lost_workspaces(seats, role, None):
         owner = owners[workspace_id]
-        people.emit_left(uow, workspace_id, user_id, owner_id if owner == user_id else owner)
+        people.emit_rights_lost(
+            uow, WorkspaceLeft, workspace_id, user_id, owner_id if owner == user_id else owner
+        )
 
 
 def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
@@ -182,9 +184,9 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
         return
     seats, owners = _load_seats(uow, organization_id, user_id)
     for workspace_id in rules.find_lost_workspaces(seats, before, after):
-        people.emit_left(uow, workspace_id, user_id, owners[workspace_id])
+        people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, user_id, owners[workspace_id])
     for workspace_id in rules.find_lost_admin_rights(seats, before, after):
-        people.emit_rights_lost(uow, workspace_id, user_id, owners[workspace_id])
+        people.emit_rights_lost(uow, AdminRightsLost, workspace_id, user_id, owners[workspace_id])
 
 
 def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:

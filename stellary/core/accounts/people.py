@@ -14,7 +14,7 @@ from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AdminRightsLost, MemberDeactivated, WorkspaceLeft
+from stellary.core.kernel.events import RightsLost
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -52,21 +52,20 @@ _SEEING_OF = Query(
         sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id")),
     ),
 )
-_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
-    users.c.email_key.in_(bindparam("_email_keys", expanding=True))
-)
 _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _CALLER_KNOWS = knows(bindparam("_user_id"), users.c.id, bindparam("_workspace_id"))
-_REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"), _CALLER_KNOWS)
+_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
+    users.c.email_key.in_(bindparam("_email_keys", expanding=True)), _CALLER_KNOWS
+)
 _shared = workspaces.alias("shared")
 _KNOWN = (
     select(*_PERSON)
     .join_from(users, _shared, or_(sees(users.c.id, _shared.c.id), users.c.agent_of_id == _shared.c.id))
     .where(
         ACTIVE,
-        or_(users.c.agent_of_id.is_not(None), knows(bindparam("_user_id"), users.c.id, _shared.c.id)),
+        knows(bindparam("_user_id"), users.c.id, _shared.c.id),
         or_(*(column.in_(bindparam("_texts", expanding=True)) for column in (users.c.id, users.c.email_key))),
     )
     .distinct()
@@ -185,56 +184,21 @@ def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     return _REACHING_OF.first(uow.connection, parameters) is not None
 
 
-def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:
-    """Emit that a user no longer has access to a workspace.
-
-    Args:
-        uow: A unit that may write.
-        workspace_id: The workspace.
-        user_id: The user.
-        owner_id: The owner of the workspace, who takes over if the user leaves.
-    """
-    uow.members.pop((workspace_id, user_id), None)
-    successor_id = _successor(uow, user_id, owner_id)
-    uow.emit(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
-
-
-def emit_deactivated(uow: UnitOfWork, workspace_id: str, user_id: str, successor_id: str) -> None:
-    """Emit that a user with access to a workspace was deactivated.
-
-    Args:
-        uow: A unit that may write.
-        workspace_id: The workspace.
-        user_id: The user.
-        successor_id: The user who takes over.
-    """
-    uow.members.pop((workspace_id, user_id), None)
-    uow.emit(MemberDeactivated(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
-
-
 def emit_rights_lost(
-    uow: UnitOfWork,
-    workspace_id: str,
-    user_id: str,
-    owner_id: str,
-    event: type[AdminRightsLost] = AdminRightsLost,
+    uow: UnitOfWork, event: type[RightsLost], workspace_id: str, user_id: str, owner_id: str
 ) -> None:
-    """Emit that a user is no longer an admin of a workspace, or a guest, but still has access.
+    """Emit that a user has lost rights in a workspace. The admin who takes them away takes over what the user leaves behind.
 
     Args:
         uow: A unit that may write.
+        event: The class of the event.
         workspace_id: The workspace.
         user_id: The user.
-        owner_id: The owner of the workspace, who takes over if the user gives up the role.
-        event: The class of the event.
+        owner_id: The owner of the workspace, who takes over if the user gives up the rights.
     """
-    successor_id = _successor(uow, user_id, owner_id)
+    uow.members.pop((workspace_id, user_id), None)
+    successor_id = owner_id if uow.user_id == user_id else uow.user_id
     uow.emit(event(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
-
-
-def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
-    """Return the user who takes over: the admin who removes the user, or the workspace's owner if the user leaves."""
-    return owner_id if uow.user_id == user_id else uow.user_id
 
 
 def is_in_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> bool:
@@ -302,7 +266,7 @@ def load_with_membership(
 
 
 def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collection[str]) -> dict[str, Person]:
-    """Return the users with access to a workspace who have one of the addresses, by address.
+    """Return the users with access to a workspace who have one of the addresses and are known to the caller, by address.
 
     A lock keeps their access until the transaction ends.
 
@@ -317,30 +281,13 @@ def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collectio
     if not email_keys:
         return {}
     _lock_membership(uow, workspace_id)
-    parameters = {"_workspace_id": workspace_id, "_email_keys": list(email_keys)}
+    parameters = {
+        "_workspace_id": workspace_id,
+        "_email_keys": list(email_keys),
+        "_user_id": uow.principal_id,
+    }
     rows = uow.connection.execute(_REACHING_BY_EMAILS, parameters)
     return {row.email_key: Person(row.id, row.email, row.name) for row in rows}
-
-
-def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Person | None:
-    """Return the user with access to a workspace who has an address, and is known to the caller.
-
-    A lock keeps their access until the transaction ends.
-
-    Args:
-        uow: The unit, which may write.
-        workspace_id: The workspace.
-        email_key: The address, as ``address_key`` returns it.
-
-    Returns:
-        The user, or None.
-    """
-    _lock_membership(uow, workspace_id)
-    row = uow.connection.execute(
-        _REACHING_BY_EMAIL,
-        {"_workspace_id": workspace_id, "_email_key": email_key, "_user_id": uow.principal_id},
-    ).first()
-    return None if row is None else Person(*row)
 
 
 def _lock_membership(uow: UnitOfWork, workspace_id: str) -> None:

@@ -171,8 +171,8 @@ def provision(
             if {(membership.organization, None), (membership.organization, membership.workspace)} & {
                 *missing
             }:
-                seat = roles[membership.organization, None][0]
-                _establish(uow, membership, seat, is_owner=manages is None)
+                organization_role = roles[membership.organization, None][0]
+                _establish(uow, membership, organization_role, is_owner=manages is None)
 
     if any(units.run(find, NOBODY, connection, read_only=True)):
         try:

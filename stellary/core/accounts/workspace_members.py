@@ -26,7 +26,7 @@ from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
 from stellary.core.accounts.project_sight import knows
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
-from stellary.core.kernel.events import AdminRightsLost, BecameGuest
+from stellary.core.kernel.events import AdminRightsLost, BecameGuest, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -124,7 +124,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     assert workspace_id is not None
     delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
-    people.emit_left(uow, workspace_id, loaded.row.user_id, _owner_id(loaded))
+    people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
     if loaded.row.member_org_role == "guest":
         end_last_seat(uow, loaded.roles.organization_id, loaded.row.user_id)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
@@ -145,7 +145,7 @@ def _emit_rights_lost(
     )
     if not is_admin and (was_admin or is_guest):
         event = BecameGuest if is_guest else AdminRightsLost
-        people.emit_rights_lost(uow, workspace_id, loaded.row.user_id, _owner_id(loaded), event)
+        people.emit_rights_lost(uow, event, workspace_id, loaded.row.user_id, _owner_id(loaded))
 
 
 def _owner_id(loaded: Loaded[LoadedWorkspaceMemberRow]) -> str:

@@ -75,7 +75,8 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
 def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMember) -> ProjectMember:
     """Add a person with access to the workspace; others are reported as unknown."""
     loaded = access.project(uow, ref)
-    person = people.reaching_by_email(uow, loaded.row.workspace_id, address_key(request.email))
+    email_key = address_key(request.email)
+    person = people.reaching_by_emails(uow, loaded.row.workspace_id, [email_key]).get(email_key)
     if person is None:
         raise NotFound("no member of the workspace has this e-mail address", code="unknown_email")
     member = build_value(

@@ -78,8 +78,8 @@ class AddressReleased(BaseEvent):
 
 
 @attrs.frozen(kw_only=True)
-class WorkspaceLeft(Event):
-    """A user no longer belongs to a workspace, or no longer has access to it.
+class RightsLost(Event):
+    """A user has lost rights in a workspace.
 
     Attributes:
         successor_id: The admin who takes over the user's automations, agents and webhooks in the workspace.
@@ -87,6 +87,11 @@ class WorkspaceLeft(Event):
 
     user_id: str
     successor_id: str
+
+
+@attrs.frozen(kw_only=True)
+class WorkspaceLeft(RightsLost):
+    """A user no longer belongs to a workspace, or no longer has access to it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -95,15 +100,8 @@ class MemberDeactivated(WorkspaceLeft):
 
 
 @attrs.frozen(kw_only=True)
-class AdminRightsLost(Event):
-    """A user is no longer an admin of a workspace, but still has access to it.
-
-    Attributes:
-        successor_id: The admin who takes over the user's automations, agents and webhooks in the workspace.
-    """
-
-    user_id: str
-    successor_id: str
+class AdminRightsLost(RightsLost):
+    """A user is no longer an admin of a workspace, but still has access to it."""
 
 
 @attrs.frozen(kw_only=True)
