@@ -33,7 +33,10 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "delete-account",
         )
     },
-    "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use", "usage")},
+    "Workspaces and projects": {
+        "places": ("orgs", "workspaces", "projects", "use", "usage"),
+        "people": ("member",),
+    },
     "Boards": {"boards": ("board", "search"), "cards": ("card", "work"), "history": ("undo", "trash")},
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
     "The API": {"requests": ("api", "watch")},

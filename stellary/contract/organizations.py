@@ -111,7 +111,7 @@ class UpdateOrganizationMember(Request):
     """The fields to change. Omitted fields keep their values.
 
     Attributes:
-        role: ``guest`` is only for members who are guests in each of their workspaces.
+        role: ``guest`` is only for members who are guests in each of their workspaces, and not for admins.
     """
 
     role: WorkspaceRole | Unset = UNSET

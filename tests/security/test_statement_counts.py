@@ -34,7 +34,9 @@ def test_number_of_statements_is_that_of_the_table(permission_world: PermissionW
         with sandbox.discard_changes():
             # Where there are guests, the recipients of notifications take a statement more.
             sandbox.connection.execute(update(workspaces).values(has_guests=False))
-            sandbox.connection.execute(delete(project_members).where(project_members.c.user_id.in_(guest_ids)))
+            sandbox.connection.execute(
+                delete(project_members).where(project_members.c.user_id.in_(guest_ids))
+            )
             if row.operation == "auth.send_confirmation":
                 # Only accounts without a password get a link.
                 sandbox.connection.execute(update(users).values(password_hash=None))

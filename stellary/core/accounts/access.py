@@ -251,11 +251,7 @@ def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> IdRow:
     Raises:
         NotFound: The caller has no such token.
     """
-    row = _API_TOKEN.first(uow.connection, {"_user_id": uow.user_id, "_token_id": ref.id})
-    if row is None:
-        raise NotFound("API token not found")
-    uow.mark_authorized()
-    return row
+    return _load_own(uow, _API_TOKEN, "API token", _token_id=ref.id)
 
 
 def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
@@ -267,12 +263,7 @@ def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
     Raises:
         NotFound: The caller has no such session, or it has ended.
     """
-    parameters = {"_user_id": uow.user_id, "_session_id": ref.session_id, "_now": uow.now}
-    row = _SESSION.first(uow.connection, parameters)
-    if row is None:
-        raise NotFound("Session not found")
-    uow.mark_authorized()
-    return row
+    return _load_own(uow, _SESSION, "Session", _session_id=ref.session_id, _now=uow.now)
 
 
 def identity(uow: UnitOfWork, ref: IdentityRef) -> IdRow:
@@ -284,9 +275,13 @@ def identity(uow: UnitOfWork, ref: IdentityRef) -> IdRow:
     Raises:
         NotFound: The caller has no such identity.
     """
-    row = _IDENTITY.first(uow.connection, {"_user_id": uow.user_id, "_identity_id": ref.identity_id})
+    return _load_own(uow, _IDENTITY, "Identity", _identity_id=ref.identity_id)
+
+
+def _load_own(uow: UnitOfWork, query: Query[IdRow], kind: str, **parameters: object) -> IdRow:
+    row = query.first(uow.connection, {"_user_id": uow.user_id, **parameters})
     if row is None:
-        raise NotFound("Identity not found")
+        raise NotFound(f"{kind} not found")
     uow.mark_authorized()
     return row
 

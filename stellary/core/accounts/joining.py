@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, or_, select, update
 
 from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
@@ -38,12 +38,13 @@ _JOIN_ORGANIZATION = Query(
     )
     .returning(*_ROW),
 )
-_SEATS = exists().where(
+HAS_SEATS = exists().where(
     workspace_members.c.user_id == _USER_ID,
     workspace_members.c.workspace_id == workspaces.c.id,
     workspaces.c.organization_id == bindparam("_organization_id"),
 )
-_IS_ONLY_GUEST = ~_SEATS.where(workspace_members.c.role != "guest")
+"""The condition that the user ``_user_id`` is a member of a workspace of the organization ``_organization_id``."""
+_IS_ONLY_GUEST = ~HAS_SEATS.where(workspace_members.c.role != "guest")
 _FORMER = bindparam("_former", type_=organization_members.c.role.type)
 _ADAPT = Query(
     OrganizationMemberRow,
@@ -52,13 +53,6 @@ _ADAPT = Query(
     .values(role=bindparam("_role"))
     .returning(*_ROW),
 )
-_END_LAST_SEAT = Query(
-    OrganizationMemberRow,
-    delete(organization_members)
-    .where(_IS_SEAT, organization_members.c.role == "guest", ~_SEATS)
-    .returning(*_ROW),
-)
-_IS_GUEST = select(literal(1)).where(_IS_ONLY_GUEST)
 _MARK_GUESTS = (
     update(workspaces)
     .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_guests)
@@ -154,7 +148,7 @@ def mark_guests(uow: UnitOfWork, workspace_id: str) -> None:
     uow.shared_places.discard(workspace_id)
 
 
-def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str, role: WorkspaceRole) -> None:
+def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str, role: WorkspaceRole) -> bool:
     """Adapt the role in an organization to a new role in a workspace. Lock the organization before.
 
     A guest who gets another role becomes a member of the organization. A member who is only a guest from now on becomes a guest.
@@ -163,6 +157,9 @@ def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str,
         organization_id: The organization.
         user_id: The user.
         role: The new role in the workspace.
+
+    Returns:
+        Whether the role in the organization has changed.
     """
     former, current = ("member", "guest") if role == "guest" else ("guest", "member")
     parameters = {
@@ -171,28 +168,8 @@ def adapt_organization_role(uow: UnitOfWork, organization_id: str, user_id: str,
         "_former": former,
         "_role": current,
     }
-    for row in _ADAPT.all(uow.connection, parameters):
+    row = _ADAPT.first(uow.connection, parameters)
+    if row is not None:
         after = ORGANIZATION_MEMBER.to_value(row)
         emit_organization_change(uow, organization_id, replace_fields(after, role=former), after)
-
-
-def end_last_seat(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
-    """Remove a guest from an organization in which they have no workspace any more.
-
-    Args:
-        organization_id: The organization.
-        user_id: The user, who has just left a workspace.
-    """
-    for row in _END_LAST_SEAT.all(uow.connection, {"_organization_id": organization_id, "_user_id": user_id}):
-        emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
-
-
-def is_only_guest(uow: UnitOfWork, organization_id: str, user_id: str) -> bool:
-    """Return whether a user is a guest in all workspaces of an organization of which they are a member.
-
-    Args:
-        organization_id: The organization.
-        user_id: The user.
-    """
-    parameters = {"_organization_id": organization_id, "_user_id": user_id}
-    return uow.connection.execute(_IS_GUEST, parameters).first() is not None
+    return row is not None

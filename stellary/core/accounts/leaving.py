@@ -14,6 +14,7 @@ from stellary.contract.departures import EndedRights
 from stellary.contract.fields import replace_fields
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
+from stellary.core.accounts.joining import HAS_SEATS
 from stellary.core.accounts.member_rows import INVITATION, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
 from stellary.core.accounts.row_types import InvitationRow, OrganizationMemberRow, SeatRow, WorkspaceRow
 from stellary.core.accounts.tables import (
@@ -108,14 +109,18 @@ _END_SENT_INVITATIONS = Query(
     )
     .returning(*INVITATION.columns),
 )
-_LEAVE = Query(
-    OrganizationMemberRow,
-    delete(organization_members)
-    .where(
-        organization_members.c.organization_id == bindparam("_organization_id"),
-        organization_members.c.user_id == bindparam("_user_id"),
+_LEAVE, _LEAVE_AS_GUEST = (
+    Query(
+        OrganizationMemberRow,
+        delete(organization_members)
+        .where(
+            organization_members.c.organization_id == bindparam("_organization_id"),
+            organization_members.c.user_id == bindparam("_user_id"),
+            *conditions,
+        )
+        .returning(*organization_members.c, *select_user(bindparam("_user_id"))),
     )
-    .returning(*organization_members.c, *select_user(bindparam("_user_id"))),
+    for conditions in ((), (organization_members.c.role == "guest", ~HAS_SEATS))
 )
 
 
@@ -137,13 +142,25 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
         emit_change(uow, seat.workspace_id, WORKSPACE_MEMBER.to_value(seat), None)
     # A pending invitation would let the user back in.
     uow.connection.execute(_END_INVITATIONS, who)
-    for row in _LEAVE.all(uow.connection, who):
-        emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
+    end_seat(uow, organization_id, user_id)
     for workspace_id in rules.find_lost_workspaces(seats, role, None):
         owner = owners[workspace_id]
         people.emit_rights_lost(
             uow, WorkspaceLeft, workspace_id, user_id, owner_id if owner == user_id else owner
         )
+
+
+def end_seat(uow: UnitOfWork, organization_id: str, user_id: str, *, is_guest: bool = False) -> None:
+    """Delete the membership of a user in an organization.
+
+    Args:
+        organization_id: The organization.
+        user_id: The user.
+        is_guest: Whether only the membership of a guest without workspaces is deleted.
+    """
+    query = _LEAVE_AS_GUEST if is_guest else _LEAVE
+    for row in query.all(uow.connection, {"_organization_id": organization_id, "_user_id": user_id}):
+        emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
 
 
 def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:

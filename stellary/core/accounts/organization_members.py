@@ -24,7 +24,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
 from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
-from stellary.core.accounts.joining import is_only_guest
+from stellary.core.accounts.joining import adapt_organization_role
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.login_attempts import LoginAttempts, attempts_key
 from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER
@@ -174,7 +174,7 @@ def update_organization_member(
         The member, and the numbers of items that ended in the workspaces of which the member is no longer an admin.
 
     Raises:
-        Conflict: The member is the owner, or to be a guest and more than that in a workspace.
+        Conflict: The member is the owner, or to be a guest, and an admin or more than a guest in a workspace.
         Forbidden: The caller does not outrank the member.
     """
     lock_organization(uow, ref)
@@ -185,10 +185,11 @@ def update_organization_member(
     rules.check_touch(loaded.roles.org_role, before.role)
     rules.check_grant(loaded.roles.org_role, request.role)
     after = replace_fields(before, **get_set_fields(request, OrganizationMember))
-    if after.role == "guest" and not is_only_guest(uow, loaded.roles.organization_id, after.user_id):
-        raise Conflict(
-            "the member is more than a guest in a workspace of the organization", code="not_a_guest"
-        )
+    if after.role == "guest":
+        organization_id = loaded.roles.organization_id
+        if after != before and not adapt_organization_role(uow, organization_id, after.user_id, "guest"):
+            raise Conflict("the member is more than a guest in the organization", code="not_a_guest")
+        return _build_updated_member(uow, after)
     leaving.change_role(uow, loaded.roles.organization_id, after.user_id, before.role, after.role)
     if changes := ORGANIZATION_MEMBER.to_changes(before, after):
         keys = {"_organization_id": loaded.roles.organization_id, "_member_id": after.user_id}

@@ -20,7 +20,7 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.access_checks import Loaded
-from stellary.core.accounts.joining import adapt_organization_role, end_last_seat, mark_guests
+from stellary.core.accounts.joining import adapt_organization_role, mark_guests
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
 from stellary.core.accounts.project_sight import knows
@@ -126,7 +126,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     emit_change(uow, workspace_id, member, None)
     people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
     if loaded.row.member_org_role == "guest":
-        end_last_seat(uow, loaded.roles.organization_id, loaded.row.user_id)
+        leaving.end_seat(uow, loaded.roles.organization_id, loaded.row.user_id, is_guest=True)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
