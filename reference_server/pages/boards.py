@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 WORKSPACES_MAX = 50
 """The number of workspaces whose projects the first page lists."""
-OTHER_VIEWS = {"list": "List", "calendar": "Calendar", "roadmap": "Roadmap", "stats": "Statistics"}
+OTHER_VIEWS = {
+    "list": "List",
+    "calendar": "Calendar",
+    "roadmap": "Roadmap",
+    "stats": "Statistics",
+    "flow": "Flow",
+}
 """The titles of the views of a project beside the board, by the last part of their path."""
 
 

@@ -37,7 +37,11 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "places": ("orgs", "workspaces", "projects", "use", "usage"),
         "people": ("member",),
     },
-    "Boards": {"boards": ("board", "search"), "cards": ("card", "work"), "history": ("undo", "trash")},
+    "Boards": {
+        "boards": ("board", "flow", "search"),
+        "cards": ("card", "work"),
+        "history": ("undo", "trash"),
+    },
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
     "The API": {"requests": ("api", "watch")},
     "More": {"serving": ("serve", "completion")},

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import get_args
 
 import click
 
 from stellary.cli.finding import find_scope
+from stellary.cli.options import DayParam
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json, show
 from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.contract.flow import SEED_MAX
 from stellary.contract.scopes import VIEW_TYPES, ViewType
 from stellary.contract.search import FoundKind
 from stellary.contract.unset import UNSET
@@ -44,6 +47,33 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
         print_json(project.scope(chosen).views(type=view or "kanban"), as_json)
     else:
         print_handle(project.scope(chosen), view or "kanban")
+
+
+@click.command(cls=JsonCommand)
+@click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
+@click.option("--since", type=DayParam(), help="The first day. Default: 29 days before the last one.")
+@click.option("--until", type=DayParam(), help="The last day. Default: today.")
+@click.option("--seed", type=click.IntRange(0, SEED_MAX), default=0, help="The seed of the forecast.")
+@as_json
+@in_project
+def flow(
+    session: CommandContext,
+    scope: str | None,
+    since: date | None,
+    until: date | None,
+    seed: int,
+    as_json: JsonOptions,
+) -> None:
+    """Show how cards moved: by column and day, completed cards, lead and cycle times, and a forecast.
+
+    \b
+    Example:
+      stellary flow --since 2026-04-01
+      stellary flow --scope Marketing --jq .forecast.p85
+    """
+    project = session.project_handle()
+    handle = project.scope(find_scope(project.board(), scope)) if scope else project
+    show(handle.flow(since=since or UNSET, until=until or UNSET, seed=seed), as_json)
 
 
 @click.command(cls=JsonCommand)
@@ -85,4 +115,4 @@ def search(
     show(page, as_json, "No results.")
 
 
-COMMANDS = (board, search)
+COMMANDS = (board, flow, search)

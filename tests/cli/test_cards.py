@@ -22,6 +22,14 @@ def test_show_a_board(shell):
     )
 
 
+def test_show_the_flow_of_a_project_and_of_a_scope(shell):
+    assert "Lead time" in shell("flow")
+    flow = shell.json("flow", "--scope", "marketing", "--since", "today", "--seed", "3")
+    assert (len(flow["days"]), flow["forecast"]["seed"]) == (1, 3)
+    assert flow["remaining"][-1] == len(shell.json("card", "list", "--scope", "marketing"))
+    assert "until must not be in the future" in shell.error("flow", "--until", "tomorrow")
+
+
 def test_search_a_workspace(shell):
     shell("card", "add", "Order a bookcase", "--description", "Of oak, two metres high.")
     assert "Order a bookcase" in shell("search", "bookcase oak", "--kind", "card")

@@ -48,6 +48,7 @@ def test_project_shows_each_of_its_views(project: ProjectHandle, capsys: Capture
         "calendar": "Mon  1 Apr  LAU-1",
         "roadmap": "Main",
         "stats": "By label",
+        "flow": "Lead time",
     }.items():
         project.show(view_name)
         assert expected in capsys.readouterr().out, view_name
@@ -62,6 +63,8 @@ def test_scope_shows_its_active_view(project: ProjectHandle, capsys: Capture):
     out = capsys.readouterr().out
     assert "customer waits" in out
     assert "Beta" not in out
+    project.scope(main).show("flow")
+    assert "Lead time" in capsys.readouterr().out
     project.scope(beta).show("list")
     assert "No cards." in capsys.readouterr().out
 

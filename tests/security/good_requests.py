@@ -142,6 +142,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "imports.complete": _PLAIN,
     "imports.delete": _PLAIN,
     "projects.activity": _PLAIN,
+    "projects.flow": _PLAIN,
+    "scopes.flow": _PLAIN,
     "workspaces.activity": GoodRequest(query="entity=todo"),
     "organizations.activity": _PLAIN,
     "activity.undo": _PLAIN,

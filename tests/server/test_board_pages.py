@@ -54,7 +54,7 @@ def test_user_signs_in_and_sees_a_board(server, board):
     assert "<script" not in page.body.decode()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.body.decode()
     assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
-    for view in ("list", "calendar", "roadmap", "stats"):
+    for view in ("list", "calendar", "roadmap", "stats", "flow"):
         assert server.ask("GET", f"{board}/{view}", cookie=cookie_of(reply)).status == 200
 
 

@@ -22,6 +22,7 @@ from stellary.contract.projects import Board
 ViewSteps = Steps[View]
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")
+FLOW = "flow"
 
 
 def show(handle: Resource[Any], view: str | None) -> Any:
@@ -94,16 +95,20 @@ def _load_project(project: Any, view: str | None) -> ViewSteps:
         default = next((scope for scope in scopes if scope.is_default), scopes[0])
         scope_view = yield from _load_scope(project.scope(default), view)
         return attrs.evolve(scope_view, title=f"{default.name}: {scope_view.title.lower()}")
+    if view == FLOW:
+        return build_view((yield project.flow))
     if view is not None and view not in OF_BOARD:
-        raise ValueError(f"a project has no view {view!r}; use {', '.join(OF_BOARD + OF_SCOPE)}")
+        raise ValueError(f"a project has no view {view!r}; use {', '.join((*OF_BOARD, *OF_SCOPE, FLOW))}")
     return build_view((yield project.board), view)
 
 
 def _load_scope(scope: Any, view: str | None) -> ViewSteps:
     if view is None:
         view = (yield scope.get).active_view
+    elif view == FLOW:
+        return build_view((yield scope.flow))
     elif view not in OF_BOARD + OF_SCOPE:
-        raise ValueError(f"a scope has no view {view!r}; use {', '.join(OF_BOARD + OF_SCOPE)}")
+        raise ValueError(f"a scope has no view {view!r}; use {', '.join((*OF_BOARD, *OF_SCOPE, FLOW))}")
     if "project_id" in scope._path_params and view in OF_BOARD:  # noqa: SLF001 - of the client
         # The board contains the names of labels and people.
         board = yield _parent_handle(scope, ProjectHandle).board

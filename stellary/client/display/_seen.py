@@ -34,7 +34,7 @@ _BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
     "ProjectDraft": {"draft": build_draft},
     "Roadmap": {"roadmap": build_draft_roadmap},
     "Plan": {"plan": build_plan},
-    "CumulativeFlow": {"flow": build_flow},
+    "BoardFlow": {"flow": build_flow},
 }
 
 

@@ -30,13 +30,13 @@ def build_stats(view: StatsView, options: RenderOptions) -> View:
             Figure("In progress", f"{status.in_progress:,}", tone="info"),
             Figure("Done", f"{status.done:,}", share, "good"),
             Figure(f"Completed in {len(view.completed_per_day)} days", f"{finished:,}"),
-            _time_figure("Lead time", view.lead_time),
-            _time_figure("Cycle time", view.cycle_time),
+            time_figure("Lead time", view.lead_time),
+            time_figure("Cycle time", view.cycle_time),
         )
     )
     grid = Grid(
         (
-            _completed_per_day(view.completed_per_day),
+            completed_per_day(view.completed_per_day),
             _distribution(
                 "By status",
                 [
@@ -86,13 +86,20 @@ def _distribution(title: str, shares: list[Share]) -> Distribution:
     return Distribution(title, tuple(shares[:SHARES]), max(len(shares) - SHARES, 0))
 
 
-def _time_figure(name: str, time: TimeTaken) -> Figure:
+def time_figure(name: str, time: TimeTaken) -> Figure:
+    """Build the figure of a duration.
+
+    Args:
+        name: Its title.
+        time: The duration.
+    """
     cards = time.cards or 0
     hint = f"median of {w.format_count(cards, 'card')}" if cards else "no cards"
     return Figure(name, w.format_duration(time.median_seconds), hint)
 
 
-def _completed_per_day(days: list[DayCount]) -> Counts:
+def completed_per_day(days: list[DayCount]) -> Counts:
+    """Build the chart of the cards that were completed on each day."""
     counts = tuple((date.fromisoformat(day.day), day.cards) for day in days)
     number = sum(count for _, count in counts)
     if not number:

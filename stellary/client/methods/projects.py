@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.activities import UNDO_ACTIVITY
+from stellary.contract.flow import GET_PROJECT_FLOW
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import IMPORT_PROJECT
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.cards import Card
     from stellary.contract.endpoint import Ok
+    from stellary.contract.flow import BoardFlow
     from stellary.contract.portfolio import PortfolioProject
     from stellary.contract.project_exports import ProjectFile
     from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField, ImportedDocument,
@@ -37,6 +39,7 @@ _EXPORT_PROJECT = CallPlan(EXPORT_PROJECT)
 _GET_BOARD = CallPlan(GET_BOARD)
 _GET_PORTFOLIO = CallPlan(GET_PORTFOLIO)
 _GET_PROJECT = CallPlan(GET_PROJECT)
+_GET_PROJECT_FLOW = CallPlan(GET_PROJECT_FLOW)
 _IMPORT_PROJECT = CallPlan(IMPORT_PROJECT)
 _LIST_PROJECTS = CallPlan(LIST_PROJECTS)
 _LIST_PROJECT_MEMBERS = CallPlan(LIST_PROJECT_MEMBERS)
@@ -485,6 +488,31 @@ class ProjectHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
         return self._caller.one(_EXPORT_PROJECT, self._path_params)
+
+    @overload
+    def flow(self: ProjectHandleMethods[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
+    @overload
+    async def flow(self: ProjectHandleMethods[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+            seed: int = 0) -> BoardFlow: ...
+    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
+        """Get the flow of a project: cards by column and day, burn-up and burn-down, throughput, lead and cycle times, and a forecast.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/flow``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Args:
+            since: The first day in UTC. Default: 29 days before ``until``.
+            until: The last day. Default: today.
+            seed: The seed of the forecast: the same seed gives the same forecast. Default: 0.
+
+        Returns:
+            The flow of a board.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+        return self._caller.one(_GET_PROJECT_FLOW, self._path_params, _GET_PROJECT_FLOW.build_payload(since=since, until=until, seed=seed))
 
     @overload
     def undo(self: ProjectHandleMethods[Sync], activity: IdLike, /) -> Card: ...

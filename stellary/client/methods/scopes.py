@@ -7,6 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
+from stellary.contract.flow import GET_SCOPE_FLOW
 from stellary.contract.scope_views import GET_VIEWS, SET_VIEW
 from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST_SCOPES, UPDATE_SCOPE
 from stellary.contract.unset import UNSET
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.endpoint import Deleted
+    from stellary.contract.flow import BoardFlow
     from stellary.contract.scope_views import ScopeViews
     from stellary.contract.scopes import Scope, ScopeColumn
     from stellary.contract.unset import Unset
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _CREATE_SCOPE = CallPlan(CREATE_SCOPE)
 _DELETE_SCOPE = CallPlan(DELETE_SCOPE)
 _GET_SCOPE = CallPlan(GET_SCOPE)
+_GET_SCOPE_FLOW = CallPlan(GET_SCOPE_FLOW)
 _GET_VIEWS = CallPlan(GET_VIEWS)
 _LIST_SCOPES = CallPlan(LIST_SCOPES)
 _SET_VIEW = CallPlan(SET_VIEW)
@@ -396,3 +399,27 @@ class ScopeHandle(ItemHandle[C]):
         """
         payload = _SET_VIEW.build_payload(active_view=active_view, type=type, settings=settings)
         return self._caller.one(_SET_VIEW, self._path_params, payload)
+
+    @overload
+    def flow(self: ScopeHandle[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
+    @overload
+    async def flow(self: ScopeHandle[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
+    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
+        """Get the flow of a scope: cards by column and day, burn-up and burn-down, throughput, lead and cycle times, and a forecast.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/flow``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Args:
+            since: The first day in UTC. Default: 29 days before ``until``.
+            until: The last day. Default: today.
+            seed: The seed of the forecast: the same seed gives the same forecast. Default: 0.
+
+        Returns:
+            The flow of a board.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+        return self._caller.one(_GET_SCOPE_FLOW, self._path_params, _GET_SCOPE_FLOW.build_payload(since=since, until=until, seed=seed))

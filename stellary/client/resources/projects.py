@@ -18,8 +18,6 @@ from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
 from stellary.contract.project_imports import IMPORT_PROJECT, ImportProject, ProjectImport
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from stellary.client.calling.form import ReportProgress
     from stellary.client.calling.steps import Steps
     from stellary.client.methods.activity import ProjectActivity
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from stellary.client.resources.columns import ColumnHandle, Columns
     from stellary.client.resources.trash import ProjectTrash
     from stellary.client.transfer.archive import ArchiveFile
-    from stellary.client.transfer.flow import CumulativeFlow
     from stellary.client.transfer.progress import Progress
 
 _EXPORT = CallPlan(EXPORT_PROJECT)
@@ -169,32 +166,6 @@ class Projects(ProjectsMethods[C]):
 
 class ProjectHandle(ProjectHandleMethods[C]):
     """One project, with its board."""
-
-    @overload
-    def flow(
-        self: ProjectHandle[Sync], *, since: date | None = None, until: date | None = None
-    ) -> CumulativeFlow: ...
-    @overload
-    def flow(
-        self: ProjectHandle[Async], *, since: date | None = None, until: date | None = None
-    ) -> Later[CumulativeFlow]: ...
-    def flow(self, *, since: date | None = None, until: date | None = None) -> Any:
-        """Return the number of cards in each column at the end of each day, also of renamed and deleted columns.
-
-        The numbers are computed from the activity of the project, all of which is read, 500 activities per call.
-
-        Args:
-            since: The first day, in UTC. Default: the day of the first activity.
-            until: The last day. Default: the day of the last activity.
-        """
-        return self._run_steps(self._load_flow(since, until))
-
-    def _load_flow(self, since: date | None, until: date | None) -> Steps[CumulativeFlow]:
-        from stellary.client.calling.frames import load_rows
-        from stellary.client.transfer.flow import compute_flow
-
-        activities = yield from load_rows(self.activity.list)
-        return compute_flow(activities, since=since, until=until)
 
     @overload
     def export_to(self: ProjectHandle[Sync], path: str | os.PathLike[str]) -> Path: ...

@@ -71,7 +71,7 @@ from stellary.core.board import (
 )
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.insights import actions as insights_actions
-from stellary.core.insights import portfolio, views
+from stellary.core.insights import flow, portfolio, views
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork, is_service, service_of
 from stellary.core.kernel.units import Units
@@ -125,6 +125,7 @@ _MODULES = (
     bulk,
     scopes,
     views,
+    flow,
     labels,
     custom_fields,
     relations,

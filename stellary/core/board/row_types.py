@@ -421,3 +421,13 @@ class AssigneeCountRow(RowType):
 
     user_id: str
     card_count: int
+
+
+class CardInProgressRow(RowType):
+    """The columns of a card in progress whose age is measured."""
+
+    id: str
+    number: int
+    title: str
+    column_id: str
+    created_at: datetime

@@ -49,14 +49,14 @@ TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
-_CONTAINER_ID = bindparam("_container_id", type_=IdType)
+CONTAINER_ID = bindparam("_container_id", type_=IdType)
+"""The id of the container whose activities a statement reads."""
 _BEGUN_SINCE = bindparam("_begun_since", type_=activities.c.created_at.type)
 _earlier = activities.alias("earlier")
-# The last sampled activity that is too early: no activity before it is read.
-_first_id = func.coalesce(
+FIRST_ID = func.coalesce(
     select(_earlier.c.id)
     .where(
-        _earlier.c.project_id == _CONTAINER_ID,
+        _earlier.c.project_id == CONTAINER_ID,
         _earlier.c.created_at < _BEGUN_SINCE,
         IS_SAMPLED,
     )
@@ -65,6 +65,7 @@ _first_id = func.coalesce(
     .scalar_subquery(),
     "",
 )
+"""The last sampled activity before ``_begun_since``: no activity of the container before it is read."""
 
 
 Conditions = Mapping[str, ColumnElement[bool]]
@@ -119,7 +120,7 @@ class Feed:
         self._rows = rows
         self._pages: dict[frozenset[str], Pages[ActivityRow]] = {}
         by_actor = {**residual, **self._indexed}["actor_id"]
-        of_actor = rows.with_only_columns(container).where(container == _CONTAINER_ID, by_actor, *visible)
+        of_actor = rows.with_only_columns(container).where(container == CONTAINER_ID, by_actor, *visible)
         self._of_actor = of_actor.limit(1)
 
     def pages(self, names: frozenset[str]) -> Pages[ActivityRow]:
@@ -132,7 +133,7 @@ class Feed:
             remaining = sorted(names - {index} - self._ends.keys())
             self._pages[names] = Pages(
                 ActivityRow,
-                self._rows.where(belongs_to(self._container, _CONTAINER_ID), *conditions),
+                self._rows.where(belongs_to(self._container, CONTAINER_ID), *conditions),
                 self._rows.selected_columns.id,
                 newest_first=True,
                 container=self._container,
@@ -195,7 +196,7 @@ OF_PROJECT, LIMITED_OF_PROJECT = (
             "actor_id": _INDEXED["actor_id"],
             "type": _INDEXED["type"],
         },
-        ends={"since": and_(activities.c.id >= _first_id, _INDEXED["since"])},
+        ends={"since": and_(activities.c.id >= FIRST_ID, _INDEXED["since"])},
         visible=visible,
     )
     for visible in ((), (_VISIBLE, IS_SEEN))
@@ -214,7 +215,7 @@ OF_ORGANIZATION = Feed(
 """The feed of an organization."""
 _OF_CARD = (
     select(activities.c.id)
-    .where(activities.c.project_id == _CONTAINER_ID, activities.c.card_id == bindparam("card_id"))
+    .where(activities.c.project_id == CONTAINER_ID, activities.c.card_id == bindparam("card_id"))
     .limit(1)
 )
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, func, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 
-from stellary.contract.activities import Activity
+from stellary.contract.activities import Activity, ActivityType
+from stellary.contract.wire import utc
+from stellary.core.board.queries.card_counts import CARD_STATES
+from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.paging import belongs_to
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.row_types import ActivityRow
+from stellary.core.notifications.feed import CONTAINER_ID, EARLIEST, FIRST_ID, TRANSACTION_MAX
+from stellary.core.notifications.row_types import ActivityRow, FlowRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import APART_FROM_CARDS, activities
@@ -29,6 +47,77 @@ _OF_PILOTAGE = Query(
 
 # Within a JSON string, such as a title, these quotes would be escaped.
 _TO_PROGRESS = '%"toStatus":"in_progress"%'
+
+AFTER_ALL = "g"
+"""A key after the ids of all activities."""
+FLOW_PAGE = 1_000
+_MOVES: tuple[ActivityType, ...] = ("card_created", "card_moved", "card_archived", "card_deleted")
+_META, _CHANGES = type_coerce(activities.c.meta, Text), type_coerce(activities.c.changes, Text)
+_FLOW = Query(
+    FlowRow,
+    select(
+        *(activities.c[name] for name in ("id", "type", "card_id", "entity_id", "meta", "created_at")),
+        case((activities.c.type == "column_deleted", activities.c.item)).label("item"),
+        and_(activities.c.type == "card_deleted", _CHANGES.like('%{"field":"status","from":"done",%')).label(
+            "was_done"
+        ),
+        CARD_STATES.c.status.label("card_status"),
+        CARD_STATES.c.column_id.label("card_column_id"),
+        CARD_STATES.c.archived.label("card_archived"),
+        CARD_STATES.c.created_at.label("card_created_at"),
+    )
+    .select_from(activities.outerjoin(CARD_STATES, CARD_STATES.c.id == activities.c.card_id))
+    .where(
+        belongs_to(activities.c.project_id, CONTAINER_ID),
+        activities.c.id >= FIRST_ID,
+        activities.c.id < bindparam("_last_id", type_=IdType),
+        activities.c.created_at >= bindparam("_since", type_=activities.c.created_at.type),
+        or_(
+            activities.c.type.in_([*_MOVES, "column_deleted", "project_imported"]),
+            and_(activities.c.type == "item_restored", activities.c.entity == "card"),
+            and_(
+                activities.c.type == "card_updated",
+                or_(_META.like('%"toColumnId":%'), _META.like('%"fromStatus":%')),
+            ),
+        ),
+    )
+    .order_by(activities.c.project_id.desc(), activities.c.id.desc())
+    .limit(FLOW_PAGE),
+)
+_FIRST = (
+    select(activities.c.created_at, activities.c.type)
+    .where(belongs_to(activities.c.project_id, CONTAINER_ID))
+    .order_by(activities.c.project_id, activities.c.id)
+    .limit(1)
+)
+
+
+def load_flow_changes(uow: UnitOfWork, project_id: str, since: date, last_id: str) -> Sequence[FlowRow]:
+    """Return a page of the activities that can move a card or delete a column, the newest first.
+
+    Args:
+        project_id: The project.
+        since: The first day, in UTC.
+        last_id: The last activity of the page before; ``AFTER_ALL`` for the first page.
+    """
+    begin = utc(since)
+    times = {"_since": begin, "_begun_since": begin - min(TRANSACTION_MAX, begin - EARLIEST)}
+    return _FLOW.all(uow.connection, {"_container_id": project_id, "_last_id": last_id, **times})
+
+
+def find_first_recorded_day(uow: UnitOfWork, project_id: str) -> date | None:
+    """Return the first day on which the activities of a project are complete; None if it has none.
+
+    This is the day of its creation or import, or the day after the first activity if earlier ones were deleted.
+
+    Args:
+        project_id: The project.
+    """
+    row = uow.connection.execute(_FIRST, {"_container_id": project_id}).first()
+    if row is None:
+        return None
+    day: date = row.created_at.astimezone(UTC).date()
+    return day if row.type in ("project_created", "project_imported") else day + timedelta(1)
 
 
 def first_in_progress(card_ids: Select[Any]) -> Select[Any]:

@@ -127,7 +127,7 @@ def card_meta(
 def _flow(event: events.CardEvent) -> dict[str, object]:
     """Return the columns that an unarchived card enters and leaves, from which a cumulative flow is computed.
 
-    The move of an archived card is marked as ``archived``, since it changes no column's number of cards.
+    The move and the deletion of an archived card are marked as ``archived``, since they change no column's number of cards.
     """
     to_column: dict[str, object] = {"toColumnId": event.card.column_id}
     match event:
@@ -142,8 +142,9 @@ def _flow(event: events.CardEvent) -> dict[str, object]:
             )
         case events.CardArchived():
             return {"fromColumnId": event.card.column_id}
-        case events.CardDeleted() if not event.card.archived:
-            return {"fromColumnId": event.card.column_id}
+        case events.CardDeleted():
+            archived = {"archived": True} if event.card.archived else {}
+            return {"fromColumnId": event.card.column_id, **archived}
         case events.CardUpdated() if event.before.archived and not event.card.archived:
             return to_column
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    or_,
     select,
     union_all,
 )
@@ -26,9 +27,10 @@ from stellary.contract.columns import ColumnCount
 from stellary.contract.projects import ProjectMember
 from stellary.core.accounts import people
 from stellary.core.board.project_members import member_value
-from stellary.core.board.row_types import ProjectMemberRow
+from stellary.core.board.row_types import CardInProgressRow, ProjectMemberRow
 from stellary.core.board.rules.card_counts import (
     CardCount,
+    CardState,
     Completion,
     ProjectCardCount,
     ScopeProgress,
@@ -71,6 +73,29 @@ _COMPLETIONS: Select[Any] = (
 )
 COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
 """The ids of the cards that ``load_completions`` returns, by ``_scope_id`` and ``_since``, for statements of other areas."""
+
+_IN_PROJECT = cards.c.project_id == bindparam("_project_id")
+_IS_IN_PROGRESS = cards.c.status == "in_progress"
+MEASURED_IDS = select(cards.c.id).where(
+    _IN_PROJECT,
+    or_(cards.c.completed_at >= bindparam("_since", type_=cards.c.completed_at.type), _IS_IN_PROGRESS),
+)
+"""The ids of the cards of ``_project_id`` that were completed since ``_since``, or are in progress."""
+CARD_STATES = select(
+    cards.c.id, cards.c.status, cards.c.column_id, cards.c.archived, cards.c.created_at
+).subquery("card_states")
+"""The cards, to be joined by statements of other areas."""
+_STATES = (
+    select(cards.c.column_id, cards.c.status == "done", cards.c.archived, func.count())
+    .where(_IN_PROJECT)
+    .group_by(cards.c.column_id, cards.c.status, cards.c.archived)
+)
+_IN_PROGRESS = Query(
+    CardInProgressRow,
+    select(cards.c.id, cards.c.number, cards.c.title, cards.c.column_id, cards.c.created_at).where(
+        _IN_PROJECT, _IS_IN_PROGRESS, _IS_UNARCHIVED
+    ),
+)
 
 
 def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -200,6 +225,25 @@ def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Co
     """
     parameters = {"_scope_id": scope_id, "_since": since}
     return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, parameters)]
+
+
+def load_states(uow: UnitOfWork, project_id: str) -> list[tuple[CardState, int]]:
+    """Return the states of the cards of a project, each with the number of cards.
+
+    Args:
+        project_id: The project.
+    """
+    rows = uow.connection.execute(_STATES, {"_project_id": project_id})
+    return [(CardState(*state), number) for *state, number in rows]
+
+
+def load_in_progress(uow: UnitOfWork, project_id: str) -> Sequence[CardInProgressRow]:
+    """Return the unarchived cards of a project that are in progress.
+
+    Args:
+        project_id: The project.
+    """
+    return _IN_PROGRESS.all(uow.connection, {"_project_id": project_id})
 
 
 def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:

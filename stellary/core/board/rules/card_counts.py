@@ -24,6 +24,15 @@ class CardCount:
 
 
 @attrs.frozen
+class CardState:
+    """What flow counts of a card. The column is None if it is not recorded."""
+
+    column_id: str | None
+    is_done: bool
+    archived: bool
+
+
+@attrs.frozen
 class Completion:
     """A completed card, archived or not."""
 

@@ -1,0 +1,160 @@
+"""The flow of projects and scopes, computed from the record of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
+from random import Random
+
+from stellary.contract.flow import (
+    CARDS_LISTED,
+    DAYS_MAX,
+    GET_PROJECT_FLOW,
+    GET_SCOPE_FLOW,
+    BoardFlow,
+    CardInProgress,
+    ColumnFlow,
+    Forecast,
+    GetFlow,
+)
+from stellary.contract.refs import ProjectRef, ScopeRef
+from stellary.contract.scope_views import DAYS_SHOWN
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid, utc
+from stellary.core.board import access, scope_access
+from stellary.core.board.queries import card_counts
+from stellary.core.board.rules.card_counts import CardState
+from stellary.core.insights.rules import flow as rules
+from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.notifications import history
+from stellary.core.notifications.row_types import FlowRow
+
+CHANGES_MAX = 200_000
+"""The number of recorded changes that are read for one response."""
+
+_BEGAN = history.first_in_progress(card_counts.MEASURED_IDS)
+
+
+@serves(GET_PROJECT_FLOW)
+def get_project_flow(uow: UnitOfWork, ref: ProjectRef, request: GetFlow) -> BoardFlow:
+    """Return the flow of a project."""
+    project = access.project(uow, ref).row
+    return _load_flow(uow, request, project.id, project.key)
+
+
+@serves(GET_SCOPE_FLOW)
+def get_scope_flow(uow: UnitOfWork, ref: ScopeRef, request: GetFlow) -> BoardFlow:
+    """Return the flow of the columns of a scope, also of those that were deleted."""
+    scope = scope_access.scope(uow, ref).row
+    return _load_flow(uow, request, scope.project_id, scope.project_key, scope.id)
+
+
+def _load_flow(
+    uow: UnitOfWork, request: GetFlow, project_id: str, project_key: str, scope_id: str | None = None
+) -> BoardFlow:
+    """Return the flow of a project, or of one of its scopes.
+
+    Raises:
+        Invalid: The days are not valid, or too many changes were recorded since the first one.
+    """
+    days = _read_days(request, uow.now.astimezone(UTC).date())
+    began_since = utc(days[0])
+    names, scopes = dict[str, str](), dict[str | None, str]()
+    for _, column in card_counts.load_columns(uow, [project_id]):
+        names[column.column_id], scopes[column.column_id] = column.name, column.scope_id
+
+    def is_counted(column_id: str | None) -> bool:
+        return scope_id is None or scopes.get(column_id) == scope_id
+
+    replay = rules.Replay(days[-1], card_counts.load_states(uow, project_id), is_counted)
+    for row in _load_changes(uow, project_id, days[0]):
+        if row.type == "column_deleted":
+            column_id, item = str(row.entity_id), row.item or {}
+            names.setdefault(column_id, str(item.get("name", column_id)))
+            scopes.setdefault(column_id, str(item.get("scopeId")))
+        elif not replay.take_back(_to_change(row)):
+            break
+    began = {
+        row.card_id: row.began_at
+        for row in uow.connection.execute(_BEGAN, {"_project_id": project_id, "_since": began_since})
+    }
+    series = replay.count(days, [*names, rules.DONE, rules.REMAINING])
+    done, remaining = series.pop(rules.DONE), series.pop(rules.REMAINING)
+    completed = [card for card in replay.completed if card.at >= began_since]
+    by_day, by_week = rules.count_completed(completed, days)
+    # Its numbers are the same on every platform, and with every version of Python.
+    draw = Random(request.seed).random  # noqa: S311 - no secret
+    numbers = rules.forecast_days([day.cards for day in by_day], remaining[-1], draw)
+    p50, p85, p95 = (
+        None if number is None else (days[-1] + timedelta(number)).isoformat() for number in numbers
+    )
+    first_day = history.find_first_recorded_day(uow, project_id)
+    known_days = [day for day in (first_day, replay.recorded_since) if day is not None]
+    in_progress = [
+        CardInProgress(
+            card_id=card.id,
+            key=f"{project_key}-{card.number}",
+            title=card.title,
+            column_id=card.column_id,
+            since=(since := began.get(card.id, card.created_at)),
+            age_seconds=max(int((uow.now - since).total_seconds()), 0),
+        )
+        for card in card_counts.load_in_progress(uow, project_id)
+        if is_counted(card.column_id)
+    ]
+    return BoardFlow(
+        complete_since=max(known_days).isoformat() if known_days else None,
+        days=[day.isoformat() for day in days],
+        columns=[
+            ColumnFlow(id=id, name=names[id], counts=counts) for id, counts in series.items() if any(counts)
+        ],
+        total=[sum(counts) for counts in zip(done, remaining, strict=True)],
+        done=done,
+        remaining=remaining,
+        completed_per_day=by_day,
+        completed_per_week=by_week,
+        lead_time=rules.measure_percentiles(
+            card.at - card.created_at for card in completed if card.created_at is not None
+        ),
+        cycle_time=rules.measure_percentiles(
+            card.at - began[card.card_id] for card in completed if card.card_id in began
+        ),
+        in_progress=sorted(in_progress, key=lambda card: (card.since, card.card_id))[:CARDS_LISTED],
+        forecast=Forecast(seed=request.seed, trials=rules.TRIALS, p50=p50, p85=p85, p95=p95),
+    )
+
+
+def _read_days(request: GetFlow, today: date) -> list[date]:
+    until = today if request.until is UNSET else utc(request.until).date()
+    if until > today:
+        raise invalid(("until", "must not be in the future"))
+    number = DAYS_SHOWN - 1
+    if request.since is not UNSET:
+        number = (until - utc(request.since).date()).days
+    if not 0 <= number < DAYS_MAX:
+        raise invalid(("since", f"must be at most {DAYS_MAX - 1} days before until, and not after it"))
+    if (until - date.min).days < number:
+        raise invalid(("until", "is too early"))
+    return rules.list_days(until - timedelta(number), until)
+
+
+def _load_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator[FlowRow]:
+    """Yield the recorded changes of a project since a day, the newest first, and read them page by page."""
+    last_id, number, is_last = history.AFTER_ALL, 0, False
+    while not is_last:
+        rows = history.load_flow_changes(uow, project_id, since, last_id)
+        yield from rows
+        number, is_last = number + len(rows), len(rows) < history.FLOW_PAGE
+        last_id = last_id if is_last else rows[-1].id
+        if number > CHANGES_MAX:
+            message = f"must be later: more than {CHANGES_MAX:,} changes of cards were recorded since then"
+            raise invalid(("since", message))
+
+
+def _to_change(row: FlowRow) -> rules.FlowChange:
+    state = None
+    if row.card_column_id is not None:
+        state = CardState(row.card_column_id, row.card_status == "done", bool(row.card_archived))
+    return rules.FlowChange(
+        row.type, row.created_at, row.card_id, row.meta, row.was_done, state, row.card_created_at
+    )

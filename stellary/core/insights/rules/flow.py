@@ -1,0 +1,247 @@
+"""Rules of flow: the counts of a board on each day, from its current state and its record, and a forecast. Pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+
+import attrs
+
+from stellary.contract.activities import ActivityType
+from stellary.contract.flow import TimePercentiles
+from stellary.contract.scope_views import DayCount
+from stellary.core.board.rules.card_counts import CardState
+from stellary.core.insights.rules.stats import measure_times
+
+DONE, REMAINING = "done", "remaining"
+TRIALS = 1_000
+HORIZON = 1_000
+"""The number of days after which a trial of a forecast ends."""
+
+
+@attrs.frozen
+class FlowChange:
+    """A recorded change that can move a card.
+
+    Attributes:
+        card_id: The card; None for an import.
+        meta: The meta of the activity.
+        was_done: Whether a deleted card was done.
+        card: The state of the card now; None if it does not exist.
+        card_created_at: The time of its creation; None if it does not exist.
+    """
+
+    type: ActivityType
+    at: datetime
+    card_id: str | None
+    meta: Mapping[str, object]
+    was_done: bool
+    card: CardState | None
+    card_created_at: datetime | None
+
+    @property
+    def day(self) -> date:
+        return self.at.astimezone(UTC).date()
+
+
+@attrs.frozen
+class CompletedCard:
+    """A card that was completed on one of the days; its creation is None if it has been deleted since."""
+
+    card_id: str
+    at: datetime
+    created_at: datetime | None
+
+
+class Replay:
+    """The counts of a board by day: its current counts, of which recorded changes are taken back, the newest first.
+
+    Attributes:
+        completed: The cards that were completed until the last day, and were still done at its end.
+        recorded_since: The day after the last change whose columns are not recorded; None if all are.
+
+    Args:
+        until: The last day.
+        states: The current states of the cards, with their numbers.
+        is_counted: Returns whether the cards of a column count, by its id, which is None if it is not recorded.
+    """
+
+    def __init__(
+        self,
+        until: date,
+        states: Iterable[tuple[CardState, int]],
+        is_counted: Callable[[str | None], bool],
+    ) -> None:
+        self.completed: list[CompletedCard] = []
+        self.recorded_since: date | None = None
+        self._until = until
+        self._is_counted = is_counted
+        self._counts = Counter[str]()
+        for state, cards in states:
+            self._add(self._counts, state, cards)
+        self._deltas: dict[date, Counter[str]] = defaultdict(Counter)
+        self._states: dict[str, CardState | None] = {}
+        # The cards of which it is decided whether they were completed, and those that were restored afterwards.
+        self._decided, self._restored = set[str](), set[str]()
+
+    def take_back(self, change: FlowChange) -> bool:
+        """Take back a change.
+
+        Returns:
+            Whether its columns are recorded. If not, the numbers before it are unknown.
+        """
+        delta = self._deltas[change.day]
+        if change.card_id is None:
+            # An import has created the project: before it, there was nothing.
+            delta.update(self._counts)
+            self._counts.clear()
+            return True
+        after = self._states.get(change.card_id, change.card)
+        before = find_former_state(change, after)
+        if before is not None and before.column_id is None and not before.archived:
+            self.recorded_since = change.day + timedelta(1)
+            return False
+        self._states[change.card_id] = before
+        for state, sign in ((after, 1), (before, -1)):
+            self._add(delta, state, sign)
+            self._add(self._counts, state, -sign)
+        if change.day <= self._until:
+            self._decide(change, change.card_id, before, after)
+        return True
+
+    def _add(self, counts: Counter[str], state: CardState | None, cards: int) -> None:
+        if state is not None and self._is_counted(state.column_id):
+            if not state.archived and state.column_id is not None:
+                counts[state.column_id] += cards
+            if state.is_done or not state.archived:
+                counts[DONE if state.is_done else REMAINING] += cards
+
+    def _decide(
+        self, change: FlowChange, card_id: str, before: CardState | None, after: CardState | None
+    ) -> None:
+        """Decide by the last change of a card to or from done whether it was completed."""
+        if card_id in self._decided:
+            return
+        if change.type == "item_restored":
+            self._restored.add(card_id)
+        elif after is None:
+            if card_id in self._restored:
+                self._restored.discard(card_id)
+            else:
+                self._decided.add(card_id)
+        elif after.is_done != (before is not None and before.is_done):
+            self._decided.add(card_id)
+            if after.is_done and self._is_counted(after.column_id):
+                self.completed.append(CompletedCard(card_id, change.at, change.card_created_at))
+
+    def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
+        """Return counts at the end of each day, by column id, ``DONE`` and ``REMAINING``.
+
+        Args:
+            days: The days, in order.
+            keys: The counts to return.
+        """
+        counts = Counter[str]()
+        for day in sorted(day for day in self._deltas if day < days[0]):
+            counts.update(self._deltas[day])
+        counts.update(self._counts)
+        series: dict[str, list[int]] = {key: [] for key in keys}
+        for day in days:
+            counts.update(self._deltas.get(day, Counter[str]()))
+            for key, numbers in series.items():
+                numbers.append(counts[key])
+        return series
+
+
+def find_former_state(change: FlowChange, after: CardState | None) -> CardState | None:
+    """Return the state of a card before a change; None if it did not exist.
+
+    Args:
+        change: The change.
+        after: The state after it; None if the card did not exist.
+    """
+    meta, column_id = change.meta, change.meta.get("fromColumnId")
+    from_id = None if column_id is None else str(column_id)
+    if change.type in ("card_created", "item_restored"):
+        return None
+    if change.type == "card_deleted":
+        return CardState(from_id, change.was_done, archived="archived" in meta or from_id is None)
+    if after is None:
+        return None
+    is_done = meta["fromStatus"] == "done" if "fromStatus" in meta else after.is_done
+    if change.type == "card_updated":
+        return attrs.evolve(after, is_done=is_done, archived=after.archived or "toColumnId" in meta)
+    return CardState(from_id, is_done, archived=after.archived and change.type != "card_archived")
+
+
+def list_days(since: date, until: date) -> list[date]:
+    """Return all days of a period.
+
+    Args:
+        since: The first day.
+        until: The last day.
+    """
+    return [since + timedelta(number) for number in range((until - since).days + 1)]
+
+
+def count_completed(
+    completed: Iterable[CompletedCard], days: Sequence[date]
+) -> tuple[list[DayCount], list[DayCount]]:
+    """Return the numbers of completed cards by day, and by week.
+
+    Args:
+        completed: The completed cards.
+        days: The days.
+    """
+    cards_by_day = Counter(card.at.astimezone(UTC).date() for card in completed)
+    by_week: Counter[date] = Counter()
+    for day in days:
+        by_week[day - timedelta(day.weekday())] += cards_by_day[day]
+    return tuple(  # type: ignore[return-value]
+        [DayCount(day=day.isoformat(), cards=cards) for day, cards in pairs]
+        for pairs in ([(day, cards_by_day[day]) for day in days], by_week.items())
+    )
+
+
+def measure_percentiles(durations: Iterable[timedelta]) -> TimePercentiles:
+    """Return the median and the percentiles of durations, in whole seconds."""
+    ordered = sorted(durations)
+    time = measure_times(ordered)
+    p85, p95 = (
+        round(max(ordered[_rank(percent, len(ordered))].total_seconds(), 0)) if ordered else None
+        for percent in (85, 95)
+    )
+    return TimePercentiles(
+        median_seconds=time.median_seconds, cards=time.cards, p85_seconds=p85, p95_seconds=p95
+    )
+
+
+def _rank(percent: int, number: int) -> int:
+    """Return the index of a percentile by the nearest rank."""
+    return ceil(percent * number / 100) - 1
+
+
+def forecast_days(
+    completed: Sequence[int], remaining: int, draw: Callable[[], float]
+) -> tuple[int | None, ...]:
+    """Return the numbers of days in which 50, 85 and 95 % of the trials are done; None if not within ``HORIZON``.
+
+    Args:
+        completed: The numbers of completed cards by day, of which each day of a trial repeats one.
+        remaining: The number of cards to complete.
+        draw: Returns a random number from 0 to less than 1.
+    """
+    if not remaining or not any(completed):
+        return (None if remaining else 0,) * 3
+    number, results = len(completed), []
+    for _ in range(TRIALS):
+        cards = days = 0
+        while cards < remaining and days <= HORIZON:
+            cards += completed[int(draw() * number)]
+            days += 1
+        results.append(days)
+    results.sort()
+    days_by_percent = (results[_rank(percent, TRIALS)] for percent in (50, 85, 95))
+    return tuple(days if days <= HORIZON else None for days in days_by_percent)
