@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, date, timedelta
 from random import Random
 
@@ -18,16 +18,14 @@ from stellary.contract.flow import (
     GetFlow,
 )
 from stellary.contract.refs import ProjectRef, ScopeRef
-from stellary.contract.scope_views import DAYS_SHOWN
+from stellary.contract.scope_views import DAYS_SHOWN, DayCount
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.board import access, scope_access
 from stellary.core.board.queries import card_counts
-from stellary.core.board.rules.card_counts import CardState
 from stellary.core.insights.rules import flow as rules
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import history
-from stellary.core.notifications.row_types import FlowRow
 
 CHANGES_MAX = 200_000
 """The number of recorded changes that are read for one response."""
@@ -67,12 +65,14 @@ def _load_flow(
         return scope_id is None or scopes.get(column_id) == scope_id
 
     replay = rules.Replay(days[-1], card_counts.load_states(uow, project_id), is_counted)
-    for row in _load_changes(uow, project_id, days[0]):
-        if row.type == "column_deleted":
-            column_id, item = str(row.entity_id), row.item or {}
+    for number, change in enumerate(history.load_flow_changes(uow, project_id, days[0])):
+        if number == CHANGES_MAX:
+            raise invalid(("since", f"must be later: there are more than {CHANGES_MAX:,} changes since then"))
+        if change.type == "column_deleted":
+            column_id, item = str(change.entity_id), change.item or {}
             names.setdefault(column_id, str(item.get("name", column_id)))
             scopes.setdefault(column_id, str(item.get("scopeId")))
-        elif not replay.take_back(_to_change(row)):
+        elif not replay.take_back(change):
             break
     began = {
         row.card_id: row.began_at
@@ -84,7 +84,7 @@ def _load_flow(
     by_day, by_week = rules.count_completed(completed, days)
     # Its numbers are the same on every platform, and with every version of Python.
     draw = Random(request.seed).random  # noqa: S311 - no secret
-    numbers = rules.forecast_days([day.cards for day in by_day], remaining[-1], draw)
+    numbers = rules.forecast_days([by_day[day] for day in days], remaining[-1], draw)
     p50, p85, p95 = (
         None if number is None else (days[-1] + timedelta(number)).isoformat() for number in numbers
     )
@@ -111,17 +111,21 @@ def _load_flow(
         total=[sum(counts) for counts in zip(done, remaining, strict=True)],
         done=done,
         remaining=remaining,
-        completed_per_day=by_day,
-        completed_per_week=by_week,
+        completed_per_day=_list_counts(by_day),
+        completed_per_week=_list_counts(by_week),
         lead_time=rules.measure_percentiles(
-            card.at - card.created_at for card in completed if card.created_at is not None
+            card.at - card.card_created_at for card in completed if card.card_created_at is not None
         ),
         cycle_time=rules.measure_percentiles(
-            card.at - began[card.card_id] for card in completed if card.card_id in began
+            card.at - began[str(card.card_id)] for card in completed if card.card_id in began
         ),
         in_progress=sorted(in_progress, key=lambda card: (card.since, card.card_id))[:CARDS_LISTED],
         forecast=Forecast(seed=request.seed, trials=rules.TRIALS, p50=p50, p85=p85, p95=p95),
     )
+
+
+def _list_counts(counts: Mapping[date, int]) -> list[DayCount]:
+    return [DayCount(day=day.isoformat(), cards=cards) for day, cards in counts.items()]
 
 
 def _read_days(request: GetFlow, today: date) -> list[date]:
@@ -136,25 +140,3 @@ def _read_days(request: GetFlow, today: date) -> list[date]:
     if (until - date.min).days < number:
         raise invalid(("until", "is too early"))
     return rules.list_days(until - timedelta(number), until)
-
-
-def _load_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator[FlowRow]:
-    """Yield the recorded changes of a project since a day, the newest first, and read them page by page."""
-    last_id, number, is_last = history.AFTER_ALL, 0, False
-    while not is_last:
-        rows = history.load_flow_changes(uow, project_id, since, last_id)
-        yield from rows
-        number, is_last = number + len(rows), len(rows) < history.FLOW_PAGE
-        last_id = last_id if is_last else rows[-1].id
-        if number > CHANGES_MAX:
-            message = f"must be later: more than {CHANGES_MAX:,} changes of cards were recorded since then"
-            raise invalid(("since", message))
-
-
-def _to_change(row: FlowRow) -> rules.FlowChange:
-    state = None
-    if row.card_column_id is not None:
-        state = CardState(row.card_column_id, row.card_status == "done", bool(row.card_archived))
-    return rules.FlowChange(
-        row.type, row.created_at, row.card_id, row.meta, row.was_done, state, row.card_created_at
-    )

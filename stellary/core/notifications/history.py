@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,9 +28,9 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import belongs_to
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.feed import CONTAINER_ID, EARLIEST, FIRST_ID, TRANSACTION_MAX
-from stellary.core.notifications.row_types import ActivityRow, FlowRow
+from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
-from stellary.core.notifications.rules import OF_PILOTAGE
+from stellary.core.notifications.rules import OF_PILOTAGE, FlowChange
 from stellary.core.notifications.tables import APART_FROM_CARDS, activities
 
 _OF_PILOTAGE = Query(
@@ -48,23 +48,21 @@ _OF_PILOTAGE = Query(
 # Within a JSON string, such as a title, these quotes would be escaped.
 _TO_PROGRESS = '%"toStatus":"in_progress"%'
 
-AFTER_ALL = "g"
-"""A key after the ids of all activities."""
-FLOW_PAGE = 1_000
+_FLOW_PAGE = 1_000
+_AFTER_ALL = "g"
 _MOVES: tuple[ActivityType, ...] = ("card_created", "card_moved", "card_archived", "card_deleted")
 _META, _CHANGES = type_coerce(activities.c.meta, Text), type_coerce(activities.c.changes, Text)
-_FLOW = Query(
-    FlowRow,
+_WAS_DONE = _CHANGES.like('%{"field":"status","from":"done",%')
+# The columns are those of FlowChange.
+_FLOW: Select[Any] = (
     select(
-        *(activities.c[name] for name in ("id", "type", "card_id", "entity_id", "meta", "created_at")),
-        case((activities.c.type == "column_deleted", activities.c.item)).label("item"),
-        and_(activities.c.type == "card_deleted", _CHANGES.like('%{"field":"status","from":"done",%')).label(
-            "was_done"
-        ),
-        CARD_STATES.c.status.label("card_status"),
-        CARD_STATES.c.column_id.label("card_column_id"),
-        CARD_STATES.c.archived.label("card_archived"),
-        CARD_STATES.c.created_at.label("card_created_at"),
+        *(activities.c[name] for name in ("id", "type", "created_at", "card_id", "entity_id", "meta")),
+        case((activities.c.type == "column_deleted", activities.c.item)),
+        and_(activities.c.type == "card_deleted", _WAS_DONE),
+        CARD_STATES.c.column_id,
+        CARD_STATES.c.is_done,
+        CARD_STATES.c.archived,
+        CARD_STATES.c.created_at,
     )
     .select_from(activities.outerjoin(CARD_STATES, CARD_STATES.c.id == activities.c.card_id))
     .where(
@@ -82,7 +80,7 @@ _FLOW = Query(
         ),
     )
     .order_by(activities.c.project_id.desc(), activities.c.id.desc())
-    .limit(FLOW_PAGE),
+    .limit(_FLOW_PAGE)
 )
 _FIRST = (
     select(activities.c.created_at, activities.c.type)
@@ -92,17 +90,22 @@ _FIRST = (
 )
 
 
-def load_flow_changes(uow: UnitOfWork, project_id: str, since: date, last_id: str) -> Sequence[FlowRow]:
-    """Return a page of the activities that can move a card or delete a column, the newest first.
+def load_flow_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator[FlowChange]:
+    """Yield the activities that can move a card or delete a column, the newest first, and read them page by page.
 
     Args:
         project_id: The project.
         since: The first day, in UTC.
-        last_id: The last activity of the page before; ``AFTER_ALL`` for the first page.
     """
-    begin = utc(since)
+    begin, last_id, number = utc(since), _AFTER_ALL, _FLOW_PAGE
     times = {"_since": begin, "_begun_since": begin - min(TRANSACTION_MAX, begin - EARLIEST)}
-    return _FLOW.all(uow.connection, {"_container_id": project_id, "_last_id": last_id, **times})
+    while number == _FLOW_PAGE:
+        number = 0
+        for row in uow.connection.execute(
+            _FLOW, {"_container_id": project_id, "_last_id": last_id, **times}
+        ).fetchall():
+            yield FlowChange(*row)
+            last_id, number = row.id, number + 1
 
 
 def find_first_recorded_day(uow: UnitOfWork, project_id: str) -> date | None:

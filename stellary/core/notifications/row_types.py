@@ -58,26 +58,6 @@ class UndoableActivityRow(RowType):
     via: dict[str, object] | None
 
 
-class FlowRow(RowType):
-    """The columns of an activity that can move a card, with the card as it is now if it exists.
-
-    ``was_done`` says whether a deleted card was done, and ``item`` is a deleted column.
-    """
-
-    id: str
-    type: ActivityType
-    card_id: str | None
-    entity_id: str | None
-    meta: dict[str, object]
-    item: dict[str, object] | None
-    was_done: bool
-    created_at: datetime
-    card_status: str | None
-    card_column_id: str | None
-    card_archived: bool | None
-    card_created_at: datetime | None
-
-
 class ActivityMetaRow(RowType):
     """The number and the meta of an activity."""
 

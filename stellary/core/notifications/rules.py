@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Final, get_args
+
+import attrs
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.automations import Automation
@@ -65,6 +68,30 @@ OF_PILOTAGE: Final = frozenset(
 
 MemberEvent = events.ProjectMemberAdded | events.ProjectMemberRemoved
 ProjectChange = events.ProjectCreated | events.ProjectUpdated
+
+
+@attrs.frozen
+class FlowChange:
+    """An activity that can move a card, or the deletion of a column.
+
+    Attributes:
+        item: The deleted column; None for other changes.
+        was_done: Whether a deleted card was done.
+        column_id, is_done, archived, card_created_at: The card as it is now; None if it does not exist.
+    """
+
+    id: str
+    type: ActivityType
+    at: datetime
+    card_id: str | None
+    entity_id: str | None
+    meta: Mapping[str, object]
+    item: Mapping[str, object] | None
+    was_done: bool
+    column_id: str | None
+    is_done: bool | None
+    archived: bool | None
+    card_created_at: datetime | None
 
 
 # ---------------------------------------------------------------------------------------------- content

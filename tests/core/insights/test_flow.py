@@ -329,5 +329,5 @@ def test_many_changes_are_read_in_pages_up_to_a_limit(
         )
     assert player.board.flow(since=date(2026, 3, 31)).remaining == [0, 1100]
     monkeypatch.setattr(flow_service, "CHANGES_MAX", 1_050)
-    with pytest.raises(Invalid, match="since must be later: more than 1,050 changes"):
+    with pytest.raises(Invalid, match="since must be later: there are more than 1,050 changes"):
         player.board.flow()

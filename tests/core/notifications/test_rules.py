@@ -136,7 +136,10 @@ def test_each_event_of_a_document_has_its_meta_and_its_recipients(event_type):
         ),
         (events.CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
         (events.CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
-        (events.CardDeleted(**PLACE, card=card(archived=True)), {}),
+        (
+            events.CardDeleted(**PLACE, card=card(archived=True)),
+            {"fromColumnId": "column", "archived": True},
+        ),
         (
             events.CardMoved(
                 **PLACE, card=card(column_id="done"), before=CARD, from_column="To Do", to_column="Done"

@@ -81,14 +81,15 @@ MEASURED_IDS = select(cards.c.id).where(
     or_(cards.c.completed_at >= bindparam("_since", type_=cards.c.completed_at.type), _IS_IN_PROGRESS),
 )
 """The ids of the cards of ``_project_id`` that were completed since ``_since``, or are in progress."""
-CARD_STATES = select(
-    cards.c.id, cards.c.status, cards.c.column_id, cards.c.archived, cards.c.created_at
-).subquery("card_states")
+_IS_DONE = (cards.c.status == "done").label("is_done")
+CARD_STATES = select(cards.c.id, cards.c.column_id, _IS_DONE, cards.c.archived, cards.c.created_at).subquery(
+    "card_states"
+)
 """The cards, to be joined by statements of other areas."""
 _STATES = (
-    select(cards.c.column_id, cards.c.status == "done", cards.c.archived, func.count())
+    select(cards.c.column_id, _IS_DONE, cards.c.archived, func.count())
     .where(_IN_PROJECT)
-    .group_by(cards.c.column_id, cards.c.status, cards.c.archived)
+    .group_by(cards.c.column_id, _IS_DONE, cards.c.archived)
 )
 _IN_PROGRESS = Query(
     CardInProgressRow,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, timedelta
 from math import ceil
 
 import attrs
 
-from stellary.contract.activities import ActivityType
 from stellary.contract.flow import TimePercentiles
-from stellary.contract.scope_views import DayCount
 from stellary.core.board.rules.card_counts import CardState
 from stellary.core.insights.rules.stats import measure_times
+from stellary.core.notifications.rules import FlowChange
 
 DONE, REMAINING = "done", "remaining"
 TRIALS = 1_000
@@ -21,45 +20,11 @@ HORIZON = 1_000
 """The number of days after which a trial of a forecast ends."""
 
 
-@attrs.frozen
-class FlowChange:
-    """A recorded change that can move a card.
-
-    Attributes:
-        card_id: The card; None for an import.
-        meta: The meta of the activity.
-        was_done: Whether a deleted card was done.
-        card: The state of the card now; None if it does not exist.
-        card_created_at: The time of its creation; None if it does not exist.
-    """
-
-    type: ActivityType
-    at: datetime
-    card_id: str | None
-    meta: Mapping[str, object]
-    was_done: bool
-    card: CardState | None
-    card_created_at: datetime | None
-
-    @property
-    def day(self) -> date:
-        return self.at.astimezone(UTC).date()
-
-
-@attrs.frozen
-class CompletedCard:
-    """A card that was completed on one of the days; its creation is None if it has been deleted since."""
-
-    card_id: str
-    at: datetime
-    created_at: datetime | None
-
-
 class Replay:
     """The counts of a board by day: its current counts, of which recorded changes are taken back, the newest first.
 
     Attributes:
-        completed: The cards that were completed until the last day, and were still done at its end.
+        completed: The changes that completed cards until the last day, of cards that were still done at its end.
         recorded_since: The day after the last change whose columns are not recorded; None if all are.
 
     Args:
@@ -74,7 +39,7 @@ class Replay:
         states: Iterable[tuple[CardState, int]],
         is_counted: Callable[[str | None], bool],
     ) -> None:
-        self.completed: list[CompletedCard] = []
+        self.completed: list[FlowChange] = []
         self.recorded_since: date | None = None
         self._until = until
         self._is_counted = is_counted
@@ -92,22 +57,26 @@ class Replay:
         Returns:
             Whether its columns are recorded. If not, the numbers before it are unknown.
         """
-        delta = self._deltas[change.day]
+        day = _find_day(change)
+        delta = self._deltas[day]
         if change.card_id is None:
             # An import has created the project: before it, there was nothing.
             delta.update(self._counts)
             self._counts.clear()
             return True
-        after = self._states.get(change.card_id, change.card)
+        current = None
+        if change.column_id is not None:
+            current = CardState(change.column_id, bool(change.is_done), bool(change.archived))
+        after = self._states.get(change.card_id, current)
         before = find_former_state(change, after)
         if before is not None and before.column_id is None and not before.archived:
-            self.recorded_since = change.day + timedelta(1)
+            self.recorded_since = day + timedelta(1)
             return False
         self._states[change.card_id] = before
         for state, sign in ((after, 1), (before, -1)):
             self._add(delta, state, sign)
             self._add(self._counts, state, -sign)
-        if change.day <= self._until:
+        if day <= self._until:
             self._decide(change, change.card_id, before, after)
         return True
 
@@ -134,7 +103,7 @@ class Replay:
         elif after.is_done != (before is not None and before.is_done):
             self._decided.add(card_id)
             if after.is_done and self._is_counted(after.column_id):
-                self.completed.append(CompletedCard(card_id, change.at, change.card_created_at))
+                self.completed.append(change)
 
     def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
         """Return counts at the end of each day, by column id, ``DONE`` and ``REMAINING``.
@@ -176,6 +145,10 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     return CardState(from_id, is_done, archived=after.archived and change.type != "card_archived")
 
 
+def _find_day(change: FlowChange) -> date:
+    return change.at.astimezone(UTC).date()
+
+
 def list_days(since: date, until: date) -> list[date]:
     """Return all days of a period.
 
@@ -187,22 +160,19 @@ def list_days(since: date, until: date) -> list[date]:
 
 
 def count_completed(
-    completed: Iterable[CompletedCard], days: Sequence[date]
-) -> tuple[list[DayCount], list[DayCount]]:
-    """Return the numbers of completed cards by day, and by week.
+    completed: Iterable[FlowChange], days: Sequence[date]
+) -> tuple[Counter[date], Counter[date]]:
+    """Return the numbers of completed cards by day, and by the Monday of the week.
 
     Args:
-        completed: The completed cards.
+        completed: The changes that completed cards.
         days: The days.
     """
-    cards_by_day = Counter(card.at.astimezone(UTC).date() for card in completed)
-    by_week: Counter[date] = Counter()
-    for day in days:
-        by_week[day - timedelta(day.weekday())] += cards_by_day[day]
-    return tuple(  # type: ignore[return-value]
-        [DayCount(day=day.isoformat(), cards=cards) for day, cards in pairs]
-        for pairs in ([(day, cards_by_day[day]) for day in days], by_week.items())
-    )
+    by_day, by_week = Counter(dict.fromkeys(days, 0)), Counter[date]()
+    by_day.update(map(_find_day, completed))
+    for day, cards in by_day.items():
+        by_week[day - timedelta(day.weekday())] += cards
+    return by_day, by_week
 
 
 def measure_percentiles(durations: Iterable[timedelta]) -> TimePercentiles:
