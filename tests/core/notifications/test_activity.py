@@ -90,7 +90,8 @@ def test_changes_of_a_card_notify_its_creator_and_assignee(board, ann, bob, cid)
     change(board, ann, card, archived=True)
     assert (pop_types(board, cid), pop_types(board, bob)) == (["card_archived"], [])
     board.world.ask(cid, "DELETE", board.of(card))
-    assert pop_notifications(board, ann) == [("card_deleted", about)]
+    column = {"fromColumnId": in_progress["id"], "archived": True}
+    assert pop_notifications(board, ann) == [("card_deleted", about | column)]
 
 
 def test_comment_notifies_earlier_commenters(board, ann, bob, cid):
