@@ -108,6 +108,9 @@ ActivityType = Literal[
     "organization_member_updated",
     "organization_member_removed",
     "item_purged",
+    "time_entry_created",
+    "time_entry_updated",
+    "time_entry_deleted",
 ]
 """The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
 project."""
@@ -120,6 +123,7 @@ EntityKind = Literal[
     "comment",
     "attachment",
     "relation",
+    "time_entry",
     "member",
     "project",
     "scope",

@@ -62,6 +62,7 @@ Role = Literal[
     "proj_manage",
     "author",
     "creator",
+    "author_or_manager",
     "pil_write",
     "pil_review",
 ]
@@ -82,6 +83,7 @@ ROLES: Mapping[Role, str] = {
     "proj_manage": "members of the project, and admins of the workspace",
     "author": "the creator, and admins of the workspace",
     "creator": "the creator only",
+    "author_or_manager": "the creator, and managers of the project",
     "pil_write": "pilotage owners",
     "pil_review": "pilotage reviewers and owners",
 }
@@ -289,6 +291,7 @@ class _EndpointFactory:
         keeps_secret: bool = False,
         status: int | None = None,
         also: tuple[int, ...] = (),
+        media: str = JSON,
         thinks: bool = False,
     ) -> Endpoint[R, P, Q, T]: ...
     def __call__(

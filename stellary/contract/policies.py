@@ -45,6 +45,8 @@ BOARD_DELETE = Policy("ws_read", "projects:write", project="editor", guests=True
 BOARD_AUTHOR = Policy("author", "projects:write", project="editor", guests=True)
 COMMENT_WRITE = Policy("ws_read", "projects:write", "w", "commenter", guests=True)
 COMMENT_AUTHOR = Policy("author", "projects:write", project="commenter", guests=True)
+TIME_WRITE = Policy("ws_read", "projects:write", project="editor", guests=True)
+TIME_AUTHOR = Policy("author_or_manager", "projects:write", project="editor", guests=True)
 AUTOMATIONS_READ = Policy("ws_read", "projects:read", project="viewer", guests=True)
 
 PILOTAGE_READ = Policy("ws_read", "pilotage:read", "r")

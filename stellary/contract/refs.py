@@ -173,6 +173,14 @@ class CommentRef(CardRef):
 
 
 @attrs.frozen(eq=False, repr=False)
+class TimeEntryRef(CardRef):
+    """A time entry of a card."""
+
+    template: ClassVar[str] = _PROJECT + "/cards/:cardId/time-entries/:entryId"
+    entry_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class FlatCardRef(WorkspaceRef):
     """A card of a workspace in any project, by its id or its key."""
 

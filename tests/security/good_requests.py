@@ -176,6 +176,15 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "comments.create": _with_body(content="What about errors?"),
     "comments.update": _with_body(content="What about them?"),
     "comments.delete": _PLAIN,
+    "time_entries.list": _PLAIN,
+    "time_entries.create": _with_body(minutes=90, day="2026-04-01", note="Draft"),
+    "time_entries.update": _with_body(minutes=60),
+    "time_entries.delete": _PLAIN,
+    "time_entries.total": _PLAIN,
+    "time_entries.start": _PLAIN,
+    "time_entries.stop": _with_body(note="Draft"),
+    "time_entries.list_all": GoodRequest(query="from=2026-01-01"),
+    "time_entries.export": GoodRequest(query="to=2026-12-31"),
     "attachments.list": _PLAIN,
     "attachments.upload": GoodRequest(
         lambda permission_world: form(b"Hello."), headers={"content_type": FORM}

@@ -35,7 +35,7 @@ from tests.support.core_parts import (
 from tests.support.databases import Postgres, Sqlite
 from tests.support.forms import FORM, form
 from tests.support.shared_run import Run
-from tests.support.tables import agent_audit, agents, recovery_codes, second_factors, workspaces
+from tests.support.tables import agent_audit, agents, recovery_codes, second_factors, timers, workspaces
 from tests.support.world import PASSWORD, Workspace, World
 
 PathParams = dict[str, str]
@@ -307,6 +307,8 @@ class PermissionWorld:
         params["relationId"] = self.ask(owner, "POST", relations, related)["id"]
         comments = f"{base}/cards/{params['cardId']}/comments"
         params["commentId"] = self.ask(owner, "POST", comments, {"content": "Well."})["id"]
+        time = f"{base}/cards/{params['cardId']}/time-entries"
+        params["entryId"] = self.ask(owner, "POST", time, {"minutes": 30})["id"]
         file = form(b"Hello.")
         attachments = f"{base}/cards/{params['cardId']}/attachments"
         params["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
@@ -376,6 +378,7 @@ class PermissionWorld:
             f"{base}/agents/{params['agentId']}",
             f"{card}/comments/{params['commentId']}",
             f"{card}/attachments/{params['attachmentId']}",
+            f"{card}/time-entries/{params['entryId']}",
             f"{inner}/checklist/{params['itemId']}",
             f"{base}/scopes/{params['scopeId']}",
             f"{base}/labels/{params['labelId']}",
@@ -429,6 +432,9 @@ class PermissionWorld:
         invite = "/orgs/hosts/workspaces/guests/members/invite"
         notifications = self.world.ask(bearer, "GET", "/notifications")
         token = self.world.ask(bearer, "POST", "/api-tokens", {"name": "own", "scopes": ["account:read"]})
+        timer = {"user_id": person.id, "card_id": self.here["cardId"]}
+        with self.core.begin(NOBODY) as uow:
+            uow.connection.execute(insert(timers), {**timer, "started_at": uow.now})
         generation = 1 if name == "OLD" else 0
         session = self.core.run(NOBODY, lambda uow: start_session(uow, person.id, generation, "Phone"))
         identity = Identity("https://login.example.com", person.id, person.email, name)

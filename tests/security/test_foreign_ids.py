@@ -31,6 +31,8 @@ REFERENCES = {
     "cards.list_all": _FILTERS | {"projectId": "projectId"},
     "projects.activity": {"cardId": "cardId", "actorId": "userId"},
     "workspaces.activity": {"actorId": "userId"},
+    "time_entries.list_all": {"userId": "userId"},
+    "time_entries.export": {"userId": "userId"},
     "organizations.activity": {"actorId": "userId"},
     "search.query": {"projectId": "projectId"},
     "trash.list": {"projectId": "projectId"},

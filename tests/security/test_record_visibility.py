@@ -19,6 +19,7 @@ READERS: Final[Mapping[EntityKind, str]] = {
     "comment": "comments.list",
     "attachment": "attachments.list",
     "relation": "relations.list",
+    "time_entry": "time_entries.list",
     "member": "projects.list_members",
     "project": "projects.list",
     "scope": "scopes.list",

@@ -218,6 +218,8 @@ class CallPlan:
             raise self._parse_proposal(response)
         if self.endpoint.returns_file:
             return response.body
+        if self.returns is str:
+            return response.body.decode()
         try:
             return self._parse(response.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stellary.client.methods.custom_fields import CardCustomFields
     from stellary.client.methods.labels import CardLabels
     from stellary.client.methods.relations import Relations
+    from stellary.client.methods.time_entries import TimeEntries
     from stellary.client.resources.attachments import Attachments
     from stellary.client.transfer.card_rows import CardSource, NanMeaning, RowClass
     from stellary.client.transfer.progress import Progress
@@ -132,6 +133,13 @@ class CardHandle(CardHandleMethods[C]):
         from stellary.client.methods.comments import Comments
 
         return Comments(self._caller, self._path_params)
+
+    @property
+    def time_entries(self) -> TimeEntries[C]:
+        """The time that was spent on the card."""
+        from stellary.client.methods.time_entries import TimeEntries
+
+        return TimeEntries(self._caller, self._path_params)
 
     @property
     def attachments(self) -> Attachments[C]:

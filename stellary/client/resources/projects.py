@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stellary.client.methods.custom_fields import CustomFields
     from stellary.client.methods.labels import Labels
     from stellary.client.methods.scopes import ScopeHandle, Scopes
+    from stellary.client.methods.time_entries import ProjectTimeEntries
     from stellary.client.resources.cards import CardHandle, Cards
     from stellary.client.resources.columns import ColumnHandle, Columns
     from stellary.client.resources.trash import ProjectTrash
@@ -276,6 +277,13 @@ class ProjectHandle(ProjectHandleMethods[C]):
         from stellary.client.methods.activity import ProjectActivity
 
         return ProjectActivity(self._caller, self._path_params)
+
+    @property
+    def time_entries(self) -> ProjectTimeEntries[C]:
+        """The time that was spent on the cards of the project."""
+        from stellary.client.methods.time_entries import ProjectTimeEntries
+
+        return ProjectTimeEntries(self._caller, self._path_params)
 
     @property
     def trash(self) -> ProjectTrash[C]:

@@ -214,6 +214,9 @@ _GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
     ),
     "author": lambda roles, author: roles.sees_workspace and (_is_admin(roles) or author == roles.user_id),
     "creator": lambda roles, creator: roles.sees_workspace and creator == roles.user_id,
+    "author_or_manager": lambda roles, author: (
+        roles.sees_workspace and (roles.project_role == "manager" or author == roles.user_id)
+    ),
     "ws_owner": lambda roles, _: (
         roles.sees_workspace and (roles.workspace_owner_id == roles.user_id or roles.org_role == "owner")
     ),

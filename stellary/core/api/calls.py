@@ -474,6 +474,9 @@ class ServiceCall:
         if isinstance(result, Record):
             return build_stream_response(result)
         status, headers = self.endpoint.status, {"content-type": "application/json"}
+        if isinstance(result, str):
+            headers["content-type"] = f"{self.endpoint.media}; charset=utf-8"
+            return RawResponse(status, headers, result.encode())
         if isinstance(result, Listing):
             if result.next is not None:
                 pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]

@@ -68,6 +68,7 @@ from stellary.core.board import (
     scope_access,
     scopes,
     templates,
+    time_entries,
 )
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.insights import actions as insights_actions
@@ -131,6 +132,7 @@ _MODULES = (
     relations,
     checklists,
     comments,
+    time_entries,
     attachments,
     documents,
     knowledge_listing,

@@ -20,6 +20,7 @@ from stellary.contract.refs import (
     LabelRef,
     ProjectMemberRef,
     ProjectRef,
+    TimeEntryRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
 from stellary.core.board.order.locks import (
@@ -36,6 +37,7 @@ from stellary.core.board.row_types import (
     LabelRow,
     LoadedColumnRow,
     LoadedMemberRow,
+    LoadedTimeEntryRow,
     LockedPositionRow,
     ProjectRow,
 )
@@ -50,6 +52,7 @@ from stellary.core.board.tables import (
     labels,
     project_members,
     projects,
+    time_entries,
 )
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -185,6 +188,17 @@ _LOCK_POSITION = Query(
     .with_for_update(key_share=True),
 )
 _LOCK = Query(CardRow, _THIS_CARD.with_for_update(key_share=True, of=cards))
+
+time_entry = AccessCheck(
+    TimeEntryRef,
+    LoadedTimeEntryRow,
+    PROJECT,
+    CARD,
+    Link("Time entry", time_entries, "entry_id", time_entries.c.card_id == cards.c.id),
+    columns=(time_entries.c.id, time_entries.c.user_id),
+    author="user_id",
+)
+"""The access check for a time entry."""
 
 
 @attrs.frozen
@@ -398,7 +412,7 @@ def _load_card(uow: UnitOfWork, loaded: Loaded[CardRow]) -> LoadedCard:
 
 
 ACCESS_BY_REF: AccessByRef = {
-    **by_ref(project, project_member, column, label),
+    **by_ref(project, project_member, column, label, time_entry),
     CardRef: card,
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,

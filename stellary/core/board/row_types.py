@@ -431,3 +431,33 @@ class CardInProgressRow(RowType):
     title: str
     column_id: str
     created_at: datetime
+
+
+class LoadedTimeEntryRow(RowType):
+    """The columns of a time entry that its access check reads."""
+
+    id: str
+    user_id: str
+
+
+class TimeEntryRow(LoadedTimeEntryRow):
+    """A time entry, with the names of its user and its card."""
+
+    project_id: str
+    card_id: str
+    card_key: str
+    card_title: str
+    user_name: str
+    minutes: int
+    day: str
+    note: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class TimerRow(RowType):
+    """A running timer."""
+
+    user_id: str
+    card_id: str
+    started_at: datetime

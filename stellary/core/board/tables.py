@@ -326,6 +326,33 @@ attachments = Table(
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
 )
 
+time_entries = Table(
+    "stellary_time_entries",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    # The project of the card.
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("minutes", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("note", String(500)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_time_entries_card_id_id", "card_id", "id"),
+    Index("ix_stellary_time_entries_project_id_id", "project_id", "id"),
+    Index("ix_stellary_time_entries_project_id_day", "project_id", "day", "id"),
+)
+
+timers = Table(
+    "stellary_timers",
+    metadata,
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    # No foreign key, so that the timer goes on if the card is restored from the trash.
+    Column("card_id", IdType, nullable=False, index=True),
+    Column("started_at", UtcDateTime, nullable=False),
+)
+
 imports = Table(
     "stellary_imports",
     metadata,

@@ -19,6 +19,7 @@ from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposals import Proposal
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.scopes import Scope
+from stellary.contract.time_entries import TimeEntry
 from stellary.contract.webhooks import Webhook
 from stellary.contract.wire import Value
 from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
@@ -89,6 +90,9 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
         "action", name="action_type", left_out=("payload", "references", "problem", "result")
     ),
     Scope: ItemClass("scope"),
+    TimeEntry: ItemClass(
+        "time_entry", name="card_key", left_out=("note", "card_key", "card_title", "user_name")
+    ),
     Webhook: ItemClass("webhook", name="url"),
     Workspace: ItemClass("workspace", left_out=("my_role", "my_pilotage_role")),
     WorkspaceMember: ItemClass("workspace_member", id="user_id", verbs=_MEMBERSHIP),

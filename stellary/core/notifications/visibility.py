@@ -35,6 +35,7 @@ READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
     "comment": BOARD_READ,
     "attachment": BOARD_READ,
     "relation": BOARD_READ,
+    "time_entry": BOARD_READ,
     "member": BOARD_READ,
     "project": BOARD_READ,
     "scope": BOARD_READ,
