@@ -11,7 +11,7 @@ from stellary.cli.finding import find_scope
 from stellary.cli.options import DayParam
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json, show
 from stellary.cli.session import CommandContext, in_project, in_workspace
-from stellary.contract.flow import SEED_MAX
+from stellary.contract.flow import SEED_MAX, FlowUnit
 from stellary.contract.scopes import VIEW_TYPES, ViewType
 from stellary.contract.search import FoundKind
 from stellary.contract.unset import UNSET
@@ -53,6 +53,7 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
 @click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
 @click.option("--since", type=DayParam(), help="The first day. Default: 29 days before the last one.")
 @click.option("--until", type=DayParam(), help="The last day. Default: today.")
+@click.option("--unit", type=click.Choice(get_args(FlowUnit)), default="count", help="Cards, or estimates.")
 @click.option("--seed", type=click.IntRange(0, SEED_MAX), default=0, help="The seed of the forecast.")
 @as_json
 @in_project
@@ -61,6 +62,7 @@ def flow(
     scope: str | None,
     since: date | None,
     until: date | None,
+    unit: FlowUnit,
     seed: int,
     as_json: JsonOptions,
 ) -> None:
@@ -73,7 +75,7 @@ def flow(
     """
     project = session.project_handle()
     handle = project.scope(find_scope(project.board(), scope)) if scope else project
-    show(handle.flow(since=since or UNSET, until=until or UNSET, seed=seed), as_json)
+    show(handle.flow(since=since or UNSET, until=until or UNSET, unit=unit, seed=seed), as_json)
 
 
 @click.command(cls=JsonCommand)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from stellary.contract.endpoint import reads
 from stellary.contract.limits import Range
@@ -16,6 +16,7 @@ from stellary.contract.wire import Request, Value, request, value
 DAYS_MAX = 366
 CARDS_LISTED = 100
 SEED_MAX = 2**31 - 1
+FlowUnit = Literal["count", "estimate"]
 
 
 @value
@@ -23,12 +24,13 @@ class ColumnFlow(Value):
     """The unarchived cards in a column at the end of each day.
 
     Attributes:
+        counts: The number of cards, or the sum of their estimates.
         name: Its current name; for a deleted column, the last one.
     """
 
     id: str
     name: str
-    counts: list[int]
+    counts: list[float]
 
 
 @value
@@ -83,6 +85,8 @@ class BoardFlow(Value):
     """The flow of a board. Days are in UTC.
 
     Attributes:
+        unit: The unit of ``columns``, ``total``, ``done``, ``remaining`` and ``forecast``: cards, or their estimates. A card without
+            an estimate counts as 0.
         complete_since: The first day on which the record is complete; the numbers of earlier days leave out changes that are
             not recorded, or not any more. None if nothing is recorded.
         days: The days, without gaps.
@@ -98,12 +102,13 @@ class BoardFlow(Value):
         forecast: When the cards that remained at the end of the last day may be done, if work continues as on these days.
     """
 
+    unit: FlowUnit
     complete_since: Day | None
     days: list[Day]
     columns: list[ColumnFlow]
-    total: list[int]
-    done: list[int]
-    remaining: list[int]
+    total: list[float]
+    done: list[float]
+    remaining: list[float]
     completed_per_day: list[DayCount]
     completed_per_week: list[DayCount]
     lead_time: TimePercentiles
@@ -119,11 +124,13 @@ class GetFlow(Request):
     Attributes:
         since: The first day in UTC. Default: 29 days before ``until``.
         until: The last day. Default: today.
+        unit: ``count`` (the default) counts cards, ``estimate`` adds up their estimates, as they were on each day.
         seed: The seed of the forecast: the same seed gives the same forecast. Default: 0.
     """
 
     since: date | Unset = UNSET
     until: date | Unset = UNSET
+    unit: FlowUnit = "count"
     seed: Annotated[int, Range(0, SEED_MAX)] = 0
 
 

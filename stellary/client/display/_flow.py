@@ -27,7 +27,7 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
     table = Table(
         heads=("Day", *(f"{name}#" for name, _ in series)),
         rows=tuple(
-            ((Span(day, kind="mark"),), *((Span(f"{counts[index]:,}"),) for _, counts in series))
+            ((Span(day, kind="mark"),), *((Span(f"{counts[index]:,.10g}"),) for _, counts in series))
             for index, day in newest_days
         ),
         note=f"+ {w.format_count(hidden, 'earlier day')}" if hidden else None,
@@ -37,7 +37,7 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
     oldest = flow.in_progress[0] if flow.in_progress else None
     figures = Figures(
         (
-            Figure("Remaining", f"{flow.remaining[-1]:,}"),
+            Figure("Remaining", f"{flow.remaining[-1]:,.10g}"),
             time_figure("Lead time", flow.lead_time),
             time_figure("Cycle time", flow.cycle_time),
             Figure(

@@ -490,11 +490,13 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_EXPORT_PROJECT, self._path_params)
 
     @overload
-    def flow(self: ProjectHandleMethods[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
+    def flow(self: ProjectHandleMethods[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+            unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
     @overload
     async def flow(self: ProjectHandleMethods[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
-            seed: int = 0) -> BoardFlow: ...
-    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
+            unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
+    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, unit: Literal["count", "estimate"] = "count",
+            seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
         """Get the flow of a project: cards by column and day, burn-up and burn-down, throughput, lead and cycle times, and a forecast.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/flow``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -502,6 +504,7 @@ class ProjectHandleMethods(ItemHandle[C]):
         Args:
             since: The first day in UTC. Default: 29 days before ``until``.
             until: The last day. Default: today.
+            unit: ``count`` (the default) counts cards, ``estimate`` adds up their estimates, as they were on each day.
             seed: The seed of the forecast: the same seed gives the same forecast. Default: 0.
 
         Returns:
@@ -512,7 +515,8 @@ class ProjectHandleMethods(ItemHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        return self._caller.one(_GET_PROJECT_FLOW, self._path_params, _GET_PROJECT_FLOW.build_payload(since=since, until=until, seed=seed))
+        payload = _GET_PROJECT_FLOW.build_payload(since=since, until=until, unit=unit, seed=seed)
+        return self._caller.one(_GET_PROJECT_FLOW, self._path_params, payload)
 
     @overload
     def undo(self: ProjectHandleMethods[Sync], activity: IdLike, /) -> Card: ...

@@ -401,10 +401,13 @@ class ScopeHandle(ItemHandle[C]):
         return self._caller.one(_SET_VIEW, self._path_params, payload)
 
     @overload
-    def flow(self: ScopeHandle[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
+    def flow(self: ScopeHandle[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+            unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
     @overload
-    async def flow(self: ScopeHandle[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow: ...
-    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
+    async def flow(self: ScopeHandle[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+            unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
+    def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, unit: Literal["count", "estimate"] = "count",
+            seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
         """Get the flow of a scope: cards by column and day, burn-up and burn-down, throughput, lead and cycle times, and a forecast.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/flow``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
@@ -412,6 +415,7 @@ class ScopeHandle(ItemHandle[C]):
         Args:
             since: The first day in UTC. Default: 29 days before ``until``.
             until: The last day. Default: today.
+            unit: ``count`` (the default) counts cards, ``estimate`` adds up their estimates, as they were on each day.
             seed: The seed of the forecast: the same seed gives the same forecast. Default: 0.
 
         Returns:
@@ -422,4 +426,5 @@ class ScopeHandle(ItemHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        return self._caller.one(_GET_SCOPE_FLOW, self._path_params, _GET_SCOPE_FLOW.build_payload(since=since, until=until, seed=seed))
+        payload = _GET_SCOPE_FLOW.build_payload(since=since, until=until, unit=unit, seed=seed)
+        return self._caller.one(_GET_SCOPE_FLOW, self._path_params, payload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, timedelta
 from random import Random
 
@@ -64,7 +64,12 @@ def _load_flow(
     def is_counted(column_id: str | None) -> bool:
         return scope_id is None or scopes.get(column_id) == scope_id
 
-    replay = rules.Replay(days[-1], card_counts.load_states(uow, project_id), is_counted)
+    by_count = request.unit == "count"
+    amounts = [
+        (state, cards if by_count else round((estimate or 0) * 100))
+        for state, cards, estimate in card_counts.load_states(uow, project_id)
+    ]
+    replay = rules.Replay(days[-1], amounts, is_counted, lambda state: 1 if by_count else state.estimate)
     for number, change in enumerate(history.load_flow_changes(uow, project_id, days[0])):
         if number == CHANGES_MAX:
             raise invalid(("since", f"must be later: there are more than {CHANGES_MAX:,} changes since then"))
@@ -80,11 +85,11 @@ def _load_flow(
     }
     series = replay.count(days, [*names, rules.DONE, rules.REMAINING])
     done, remaining = series.pop(rules.DONE), series.pop(rules.REMAINING)
-    completed = [card for card in replay.completed if card.at >= began_since]
-    by_day, by_week = rules.count_completed(completed, days)
+    completed = [change for change, _ in replay.completed]
+    by_day, by_week, completed_amounts = rules.count_completed(replay.completed, days)
     # Its numbers are the same on every platform, and with every version of Python.
     draw = Random(request.seed).random  # noqa: S311 - no secret
-    numbers = rules.forecast_days([by_day[day] for day in days], remaining[-1], draw)
+    numbers = rules.forecast_days([completed_amounts[day] for day in days], remaining[-1], draw)
     p50, p85, p95 = (
         None if number is None else (days[-1] + timedelta(number)).isoformat() for number in numbers
     )
@@ -102,15 +107,22 @@ def _load_flow(
         for card in card_counts.load_in_progress(uow, project_id)
         if is_counted(card.column_id)
     ]
+
+    def to_numbers(amounts: Iterable[int]) -> list[float]:
+        return [amount if by_count else amount / 100 for amount in amounts]
+
     return BoardFlow(
+        unit=request.unit,
         complete_since=max(known_days).isoformat() if known_days else None,
         days=[day.isoformat() for day in days],
         columns=[
-            ColumnFlow(id=id, name=names[id], counts=counts) for id, counts in series.items() if any(counts)
+            ColumnFlow(id=id, name=names[id], counts=to_numbers(counts))
+            for id, counts in series.items()
+            if any(counts)
         ],
-        total=[sum(counts) for counts in zip(done, remaining, strict=True)],
-        done=done,
-        remaining=remaining,
+        total=to_numbers(map(sum, zip(done, remaining, strict=True))),
+        done=to_numbers(done),
+        remaining=to_numbers(remaining),
         completed_per_day=_list_counts(by_day),
         completed_per_week=_list_counts(by_week),
         lead_time=rules.measure_percentiles(

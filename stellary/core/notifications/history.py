@@ -53,15 +53,18 @@ _AFTER_ALL = "g"
 _MOVES: tuple[ActivityType, ...] = ("card_created", "card_moved", "card_archived", "card_deleted")
 _META, _CHANGES = type_coerce(activities.c.meta, Text), type_coerce(activities.c.changes, Text)
 _WAS_DONE = _CHANGES.like('%{"field":"status","from":"done",%')
+_ESTIMATES = _CHANGES.like('%{"field":"estimate",%')
 # The columns are those of FlowChange.
 _FLOW: Select[Any] = (
     select(
         *(activities.c[name] for name in ("id", "type", "created_at", "card_id", "entity_id", "meta")),
         case((activities.c.type == "column_deleted", activities.c.item)),
         and_(activities.c.type == "card_deleted", _WAS_DONE),
+        case((_ESTIMATES, activities.c.changes)),
         CARD_STATES.c.column_id,
         CARD_STATES.c.is_done,
         CARD_STATES.c.archived,
+        CARD_STATES.c.estimate,
         CARD_STATES.c.created_at,
     )
     .select_from(activities.outerjoin(CARD_STATES, CARD_STATES.c.id == activities.c.card_id))
@@ -75,7 +78,7 @@ _FLOW: Select[Any] = (
             and_(activities.c.type == "item_restored", activities.c.entity == "card"),
             and_(
                 activities.c.type == "card_updated",
-                or_(_META.like('%"toColumnId":%'), _META.like('%"fromStatus":%')),
+                or_(_META.like('%"toColumnId":%'), _META.like('%"fromStatus":%'), _ESTIMATES),
             ),
         ),
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import attrs
 
@@ -77,7 +77,8 @@ class FlowChange:
     Attributes:
         item: The deleted column; None for other changes.
         was_done: Whether a deleted card was done.
-        column_id, is_done, archived, card_created_at: The card as it is now; None if it does not exist.
+        changes: The changes of fields if the estimate is among them; otherwise None.
+        column_id, is_done, archived, estimate, card_created_at: The card as it is now; None if it does not exist.
     """
 
     id: str
@@ -88,9 +89,11 @@ class FlowChange:
     meta: Mapping[str, object]
     item: Mapping[str, object] | None
     was_done: bool
+    changes: Sequence[Mapping[str, Any]] | None
     column_id: str | None
     is_done: bool | None
     archived: bool | None
+    estimate: float | None
     card_created_at: datetime | None
 
 

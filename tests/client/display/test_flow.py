@@ -13,6 +13,7 @@ from tests.client.display.parsed import parse_view
 DAYS = [(date(2026, 4, 1) + timedelta(number)).isoformat() for number in range(3)]
 NOT_MEASURED = TimePercentiles(median_seconds=None, cards=0, p85_seconds=None, p95_seconds=None)
 FLOW = BoardFlow(
+    unit="count",
     complete_since=DAYS[0],
     days=DAYS,
     columns=[

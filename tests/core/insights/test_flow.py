@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -29,6 +30,7 @@ ACTIONS = (
     "archive",
     "bring back",
     "move archived",
+    "estimate",
     "set status",
     "set status and archive",
     "delete card",
@@ -53,22 +55,26 @@ class Player:
         self.workspace = self.client.workspace(workspace.organization.slug, workspace.slug)
         self.board = self.workspace.project(self.workspace.projects.create(name="Launch"))
         self.imported = self.clock()
-        # By day, for the project and each of its scopes.
-        self.days: dict[date, dict[str | None, dict[str, int]]] = {}
+        # By day, for each unit, for the project and each of its scopes.
+        self.days: dict[date, dict[tuple[str, str | None], dict[str, float]]] = {}
         self.completed: dict[str, datetime | None] = {}
 
     def end_day(self) -> None:
         """Note the numbers of cards."""
         day = self.clock().date()
-        counts: dict[str | None, Counter[str]] = defaultdict(Counter)
+        sums: dict[tuple[str, str | None], dict[str, float]] = defaultdict(lambda: defaultdict(float))
         cards = self.board.cards.list()
         for card in cards:
             keys = [] if card.archived else [card.column_id]
             if card.status == "done" or not card.archived:
                 keys.append("done" if card.status == "done" else "remaining")
-            for scope_id in (None, card.scope_id):
-                counts[scope_id].update(keys)
-        self.days[day] = {scope_id: dict(counter) for scope_id, counter in counts.items()}
+            for unit, amount in (("count", 1), ("estimate", card.estimate or 0)):
+                for scope_id in (None, card.scope_id):
+                    for key in keys:
+                        sums[unit, scope_id][key] += amount
+        self.days[day] = {
+            kind: {key: amount for key, amount in amounts.items() if amount} for kind, amounts in sums.items()
+        }
         self.completed = {card.id: card.completed_at for card in cards}
 
     def _choose(self, items: Any, number: int) -> Any:
@@ -108,6 +114,10 @@ class Player:
 
     def _move_archived(self, number: int) -> None:
         self.board.cards.update(self._card(number, archived=True), column_id=self._column(number // 7).id)
+
+    def _estimate(self, number: int) -> None:
+        estimates = (None, 0.25, 2, 3.5)
+        self.board.cards.update(self._card(number, archived=number % 5 == 0), estimate=estimates[number % 4])
 
     def _set_status(self, number: int) -> None:
         statuses: list[CardStatus] = ["open", "in_progress", "done"]
@@ -185,15 +195,16 @@ def test_flow_is_the_board_at_the_end_of_each_day(
         player.end_day()
         player.clock.advance(timedelta(days=days, minutes=1))
     scopes = {scope.id: player.board.scope(scope) for scope in player.board.scopes.list()}
-    for scope_id, handle in {None: player.board, **scopes}.items():
-        flow = handle.flow(since=player.clock().date() - timedelta(days=60))
+    handles: dict[str | None, Any] = {None: player.board, **scopes}
+    for kind in product(("count", "estimate"), handles):
+        flow = handles[kind[1]].flow(since=player.clock().date() - timedelta(days=60), unit=kind[0])
         assert flow.complete_since == min(player.days).isoformat()
-        before: dict[str | None, dict[str, int]] = {}
+        before: dict[tuple[str, str | None], dict[str, float]] = {}
         for index, day in enumerate(map(date.fromisoformat, flow.days)):
             before = player.days.get(day, before)
             counts = {column.id: column.counts[index] for column in flow.columns}
             counts |= {"done": flow.done[index], "remaining": flow.remaining[index]}
-            assert {key: count for key, count in counts.items() if count} == before.get(scope_id, {}), day
+            assert {key: count for key, count in counts.items() if count} == before.get(kind, {}), (kind, day)
     completed = Counter(
         moment.date().isoformat()
         for moment in player.completed.values()
@@ -234,7 +245,8 @@ def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Pl
 def test_figures_of_a_board(start: Callable[[], Player]):
     player = start()
     to_do, doing, done = player.board.columns.list()
-    first, second, third, _ = (player.board.column(to_do).cards.create(title=title) for title in "ABCD")
+    cards = [player.board.column(to_do).cards.create(title=title) for title in "ABCD"]
+    first, second, third, _ = cards
     for days, card, column in (
         (0, first, doing),
         (1, first, done),
@@ -264,6 +276,11 @@ def test_figures_of_a_board(start: Callable[[], Player]):
     ]
     assert flow.forecast == player.board.flow(since=date(2026, 4, 1)).forecast
     assert flow.forecast != player.board.flow(since=date(2026, 4, 1), seed=1).forecast
+    for number, card in enumerate(cards, start=1):
+        player.board.cards.update(card, estimate=number / 2)
+    by_estimate = player.board.flow(since=date(2026, 4, 1), unit="estimate")
+    assert (by_estimate.remaining[-2:], by_estimate.done[-2:]) == ([0, 3.5], [0, 1.5])
+    assert [day.cards for day in by_estimate.completed_per_day] == [0, 1, 0, 1, 0, 0, 0, 0]
     earlier = player.board.flow(since=date(2026, 4, 1), until=date(2026, 4, 3))
     assert (earlier.remaining, earlier.lead_time.cards) == ([4, 3, 3], 1)
 

@@ -82,12 +82,12 @@ MEASURED_IDS = select(cards.c.id).where(
 )
 """The ids of the cards of ``_project_id`` that were completed since ``_since``, or are in progress."""
 _IS_DONE = (cards.c.status == "done").label("is_done")
-CARD_STATES = select(cards.c.id, cards.c.column_id, _IS_DONE, cards.c.archived, cards.c.created_at).subquery(
-    "card_states"
-)
+CARD_STATES = select(
+    cards.c.id, cards.c.column_id, _IS_DONE, cards.c.archived, cards.c.estimate, cards.c.created_at
+).subquery("card_states")
 """The cards, to be joined by statements of other areas."""
 _STATES = (
-    select(cards.c.column_id, _IS_DONE, cards.c.archived, func.count())
+    select(cards.c.column_id, _IS_DONE, cards.c.archived, func.count(), func.sum(cards.c.estimate))
     .where(_IN_PROJECT)
     .group_by(cards.c.column_id, _IS_DONE, cards.c.archived)
 )
@@ -228,14 +228,14 @@ def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Co
     return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, parameters)]
 
 
-def load_states(uow: UnitOfWork, project_id: str) -> list[tuple[CardState, int]]:
-    """Return the states of the cards of a project, each with the number of cards.
+def load_states(uow: UnitOfWork, project_id: str) -> list[tuple[CardState, int, float | None]]:
+    """Return the states of the cards of a project, each with the number of cards and the sum of their estimates.
 
     Args:
         project_id: The project.
     """
     rows = uow.connection.execute(_STATES, {"_project_id": project_id})
-    return [(CardState(*state), number) for *state, number in rows]
+    return [(CardState(*state), number, estimate) for *state, number, estimate in rows]
 
 
 def load_in_progress(uow: UnitOfWork, project_id: str) -> Sequence[CardInProgressRow]:

@@ -25,11 +25,17 @@ class CardCount:
 
 @attrs.frozen
 class CardState:
-    """What flow counts of a card. The column is None if it is not recorded."""
+    """What flow counts of a card.
+
+    Attributes:
+        column_id: The column; None if it is not recorded.
+        estimate: In hundredths; 0 without an estimate.
+    """
 
     column_id: str | None
     is_done: bool
     archived: bool
+    estimate: int = 0
 
 
 @attrs.frozen

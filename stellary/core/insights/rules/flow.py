@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, timedelta
 from math import ceil
 
-import attrs
-
 from stellary.contract.flow import TimePercentiles
 from stellary.core.board.rules.card_counts import CardState
 from stellary.core.insights.rules.stats import measure_times
@@ -24,28 +22,31 @@ class Replay:
     """The counts of a board by day: its current counts, of which recorded changes are taken back, the newest first.
 
     Attributes:
-        completed: The changes that completed cards until the last day, of cards that were still done at its end.
+        completed: The changes that completed cards until the last day, of cards that were still done at its end, with the
+            amounts of the cards.
         recorded_since: The day after the last change whose columns are not recorded; None if all are.
 
     Args:
         until: The last day.
-        states: The current states of the cards, with their numbers.
+        amounts: The current states of the cards, with the sums of their amounts.
         is_counted: Returns whether the cards of a column count, by its id, which is None if it is not recorded.
+        measure: Returns the amount of a card: 1, or its estimate.
     """
 
     def __init__(
         self,
         until: date,
-        states: Iterable[tuple[CardState, int]],
+        amounts: Iterable[tuple[CardState, int]],
         is_counted: Callable[[str | None], bool],
+        measure: Callable[[CardState], int],
     ) -> None:
-        self.completed: list[FlowChange] = []
+        self.completed: list[tuple[FlowChange, int]] = []
         self.recorded_since: date | None = None
         self._until = until
-        self._is_counted = is_counted
+        self._is_counted, self._measure = is_counted, measure
         self._counts = Counter[str]()
-        for state, cards in states:
-            self._add(self._counts, state, cards)
+        for state, amount in amounts:
+            self._add(self._counts, state, amount)
         self._deltas: dict[date, Counter[str]] = defaultdict(Counter)
         self._states: dict[str, CardState | None] = {}
         # The cards of which it is decided whether they were completed, and those that were restored afterwards.
@@ -66,7 +67,8 @@ class Replay:
             return True
         current = None
         if change.column_id is not None:
-            current = CardState(change.column_id, bool(change.is_done), bool(change.archived))
+            estimate = round((change.estimate or 0) * 100)
+            current = CardState(change.column_id, bool(change.is_done), bool(change.archived), estimate)
         after = self._states.get(change.card_id, current)
         before = find_former_state(change, after)
         if before is not None and before.column_id is None and not before.archived:
@@ -74,18 +76,20 @@ class Replay:
             return False
         self._states[change.card_id] = before
         for state, sign in ((after, 1), (before, -1)):
-            self._add(delta, state, sign)
-            self._add(self._counts, state, -sign)
+            if state is not None:
+                amount = sign * self._measure(state)
+                self._add(delta, state, amount)
+                self._add(self._counts, state, -amount)
         if day <= self._until:
             self._decide(change, change.card_id, before, after)
         return True
 
-    def _add(self, counts: Counter[str], state: CardState | None, cards: int) -> None:
-        if state is not None and self._is_counted(state.column_id):
+    def _add(self, counts: Counter[str], state: CardState, amount: int) -> None:
+        if self._is_counted(state.column_id):
             if not state.archived and state.column_id is not None:
-                counts[state.column_id] += cards
+                counts[state.column_id] += amount
             if state.is_done or not state.archived:
-                counts[DONE if state.is_done else REMAINING] += cards
+                counts[DONE if state.is_done else REMAINING] += amount
 
     def _decide(
         self, change: FlowChange, card_id: str, before: CardState | None, after: CardState | None
@@ -103,7 +107,7 @@ class Replay:
         elif after.is_done != (before is not None and before.is_done):
             self._decided.add(card_id)
             if after.is_done and self._is_counted(after.column_id):
-                self.completed.append(change)
+                self.completed.append((change, self._measure(after)))
 
     def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
         """Return counts at the end of each day, by column id, ``DONE`` and ``REMAINING``.
@@ -112,10 +116,7 @@ class Replay:
             days: The days, in order.
             keys: The counts to return.
         """
-        counts = Counter[str]()
-        for day in sorted(day for day in self._deltas if day < days[0]):
-            counts.update(self._deltas[day])
-        counts.update(self._counts)
+        counts = self._counts.copy()
         series: dict[str, list[int]] = {key: [] for key in keys}
         for day in days:
             counts.update(self._deltas.get(day, Counter[str]()))
@@ -135,14 +136,16 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     from_id = None if column_id is None else str(column_id)
     if change.type in ("card_created", "item_restored"):
         return None
+    former = [field["from"] for field in change.changes or () if field["field"] == "estimate"]
+    estimate = round((former[0] or 0) * 100) if former else 0 if after is None else after.estimate
     if change.type == "card_deleted":
-        return CardState(from_id, change.was_done, archived="archived" in meta or from_id is None)
+        return CardState(from_id, change.was_done, "archived" in meta or from_id is None, estimate)
     if after is None:
         return None
     is_done = meta["fromStatus"] == "done" if "fromStatus" in meta else after.is_done
     if change.type == "card_updated":
-        return attrs.evolve(after, is_done=is_done, archived=after.archived or "toColumnId" in meta)
-    return CardState(from_id, is_done, archived=after.archived and change.type != "card_archived")
+        return CardState(after.column_id, is_done, after.archived or "toColumnId" in meta, estimate)
+    return CardState(from_id, is_done, after.archived and change.type != "card_archived", estimate)
 
 
 def _find_day(change: FlowChange) -> date:
@@ -160,19 +163,21 @@ def list_days(since: date, until: date) -> list[date]:
 
 
 def count_completed(
-    completed: Iterable[FlowChange], days: Sequence[date]
-) -> tuple[Counter[date], Counter[date]]:
-    """Return the numbers of completed cards by day, and by the Monday of the week.
+    completed: Iterable[tuple[FlowChange, int]], days: Sequence[date]
+) -> tuple[Counter[date], Counter[date], Counter[date]]:
+    """Return the numbers of completed cards by day, and by the Monday of the week; and their amounts by day.
 
     Args:
-        completed: The changes that completed cards.
+        completed: The changes that completed cards, with the amounts of the cards.
         days: The days.
     """
-    by_day, by_week = Counter(dict.fromkeys(days, 0)), Counter[date]()
-    by_day.update(map(_find_day, completed))
+    by_day, by_week, amounts = Counter(dict.fromkeys(days, 0)), Counter[date](), Counter[date]()
+    for change, amount in completed:
+        by_day[_find_day(change)] += 1
+        amounts[_find_day(change)] += amount
     for day, cards in by_day.items():
         by_week[day - timedelta(day.weekday())] += cards
-    return by_day, by_week
+    return by_day, by_week, amounts
 
 
 def measure_percentiles(durations: Iterable[timedelta]) -> TimePercentiles:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0113"
-down_revision = "0109"
+down_revision = "0112"
 
 
 def upgrade() -> None:
