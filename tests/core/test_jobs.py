@@ -1,6 +1,7 @@
 """Jobs: written with the change, claimed once, executed once, retried, given up, and listed."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -325,3 +326,50 @@ def test_a_plan_that_reads_a_table_is_recognised(core, notes):
         jobs.enqueue_all(uow, "note", list(range(3_000)))
     whole = ("SELECT min(created_at) FROM stellary_jobs WHERE attempts = 7", ())
     assert steps_that_read_much(explain(core, whole)) != []
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_workspaces_take_turns(core, clock, slots):
+    running = []
+
+    def enqueue(workspace_id, *names):
+        with core.begin(NOBODY) as uow:
+            for name in names:
+                jobs.enqueue(uow, "mission", name, workspace_id=workspace_id)
+
+    def claim(count, kept=slots):
+        for _ in range(count):
+            with core.database.writing() as connection:
+                if len(running) >= kept:
+                    jobs.complete(connection, running.pop(0))
+                job = jobs.claim(connection, ["mission"], clock.now, core.env.new_id, in_turn={"mission"})
+            if job is not None:
+                running.append(job)
+                yield job.payload
+
+    enqueue("a" * 24, *(f"a{number}" for number in range(100)))
+    assert [*claim(slots)] == [f"a{number}" for number in range(slots)]
+    enqueue("b" * 24, "b0", "b1", "b2")
+    enqueue("c" * 24, "c0")
+    first = [*claim(6)]
+    assert first == ["b0", "c0", f"a{slots}", "b1", f"a{slots + 1}", "b2"]
+    # A workspace that comes back has no claim to the turns that it did not need, and one that sends its jobs one by one none to all.
+    enqueue("c" * 24, *(f"c{number}" for number in range(1, 50)))
+    following = [payload[0] for payload in claim(10)]
+    assert 4 <= following.count("a") <= 6
+    for number in range(5):
+        enqueue("d" * 24, f"d{number}")
+        following += [payload[0] for payload in claim(2)]
+    assert 3 <= following[10:].count("d") <= 5
+
+
+def test_no_statement_of_turns_reads_the_backlog(core, clock):
+    with core.begin(NOBODY) as uow:
+        for number in range(600):
+            jobs.enqueue(uow, "mission", number, workspace_id=f"{number % 3:024}")
+    with sent_statements(("SELECT", "INSERT")) as sent, suppress(LookupError), core.begin(NOBODY) as uow:
+        jobs.enqueue(uow, "mission", 0, workspace_id="0" * 24)
+        jobs.claim(uow.connection, ["mission"], clock.now, core.env.new_id, in_turn={"mission"})
+        raise LookupError
+    ours = [statement for statement in sent if "stellary_jobs" in statement[0]]
+    assert [steps_that_read_much(explain(core, statement)) for statement in ours] == [[], []]

@@ -8,7 +8,7 @@ import ast
 import importlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -361,14 +361,20 @@ def exceed_rate_of_agent(agent_api: AgentApi) -> None:
     assert race(agent_api, (token, "GET", agent_api.path), (token, "GET", agent_api.path)) == 429
 
 
-def claim_job_twice(agent_api: AgentApi) -> None:
+def claim_turn_twice(agent_api: AgentApi) -> None:
+    claim_job_twice(agent_api, agent_api.workspace.id, ["test"])
+
+
+def claim_job_twice(
+    agent_api: AgentApi, workspace_id: str | None = None, in_turn: Sequence[str] = ()
+) -> None:
     core = agent_api.world.core
     with core.begin(NOBODY) as uow:
         for number in range(2):
-            jobs.enqueue(uow, "test", {"number": number})
+            jobs.enqueue(uow, "test", {"number": number}, workspace_id=workspace_id)
 
     def claim(connection: Any) -> Any:
-        return jobs.claim(connection, ["test"], core.env.clock(), core.env.new_id)
+        return jobs.claim(connection, ["test"], core.env.clock(), core.env.new_id, in_turn=in_turn)
 
     def claim_beside() -> Any:
         with core.begin(NOBODY) as uow:
@@ -662,6 +668,7 @@ LOCKS = [
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("board.relations", "_ENDS", restore_card_related_to_deleted_one),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
+    Lock("kernel.jobs", "_NEXT_TURN", claim_turn_twice),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
     Lock("knowledge.access", "_KEEP", delete_document_with_deleted_comment),

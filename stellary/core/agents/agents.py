@@ -137,7 +137,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     if "name" in changed:
         rename_agent_user(uow, after.id, after.name)
     if "runtime" in changed or ("status" in changed and after.status == "active"):
-        missions.enqueue_all_of_agent(uow, after.id)
+        missions.enqueue_all_of_agent(uow, after.workspace_id, after.id)
     if "runtime" in changed and after.runtime == "external":
         external_mission_timeout.schedule_checks_of_agent(uow, after.id)
     # An agent that was suspended, or has fewer tools or projects now, may have open streams.

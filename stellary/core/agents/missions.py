@@ -200,7 +200,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
     emit_change(uow, agent.workspace_id, None, mission, name=rows.agent(agent).name)
     if agent.runtime != "external":
-        enqueue(uow, mission.id)
+        enqueue(uow, agent.workspace_id, mission.id)
     return mission
 
 
@@ -331,7 +331,7 @@ def end_mission(
     )
     next_mission_id = uow.connection.execute(_NEXT_OF_CARD, {"_card_id": row.card_id}).scalar()
     if next_mission_id is not None:
-        enqueue(uow, next_mission_id)
+        enqueue(uow, row.workspace_id, next_mission_id)
     return True
 
 
@@ -467,21 +467,23 @@ def is_external(uow: UnitOfWork, agent_id: str) -> bool:
     return bool(runtime == "external")
 
 
-def enqueue(uow: UnitOfWork, mission_id: str, due_at: datetime | None = None) -> None:
+def enqueue(uow: UnitOfWork, workspace_id: str, mission_id: str, due_at: datetime | None = None) -> None:
     """Enqueue the job that works on a mission, now or at ``due_at``.
 
     Args:
+        workspace_id: The workspace, whose missions take turns with those of others.
         mission_id: The mission.
         due_at: The time from which the job may run. Default: now.
     """
-    jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at)
+    jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at, workspace_id=workspace_id)
 
 
-def enqueue_all_of_agent(uow: UnitOfWork, agent_id: str) -> None:
+def enqueue_all_of_agent(uow: UnitOfWork, workspace_id: str, agent_id: str) -> None:
     """Enqueue jobs for an agent's queued and running missions, which stopped with the agent.
 
     Args:
+        workspace_id: The workspace of the agent.
         agent_id: The agent.
     """
     for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():
-        enqueue(uow, mission_id)
+        enqueue(uow, workspace_id, mission_id)

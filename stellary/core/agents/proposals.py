@@ -307,7 +307,7 @@ def _continue_mission(uow: UnitOfWork, mission: StoredMissionRow) -> None:
     if missions.is_external(uow, mission.agent_id):
         external_mission_timeout.schedule_check(uow, mission.id)
     else:
-        missions.enqueue(uow, mission.id)
+        missions.enqueue(uow, mission.workspace_id, mission.id)
 
 
 def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:

@@ -233,7 +233,7 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
         units.run(lambda uow: _refuse(uow, mission, reasons))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
-        units.run(lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
+        units.run(lambda uow: missions.enqueue(uow, mission.workspace_id, mission.id, uow.now + pause))
         return False
     except ApiError as error:
         if error.status >= 500:
@@ -436,7 +436,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, accoun
     if not is_over:
         if mission.model is not None:
             # Missions that wait get the thread between two calls of a model.
-            missions.enqueue(uow, mission.id)
+            missions.enqueue(uow, mission.workspace_id, mission.id)
         return
     if turn.error is None and _has_pending(uow, mission):
         # The brain has no further turn, so its history column is used for the final message.

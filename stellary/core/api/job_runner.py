@@ -75,6 +75,7 @@ class LongRunningJob:
             resets the count of attempts, so interruptions alone never end a job. None counts every attempt. Default:
             None.
         pool: The name of the threads in which the job runs, which kinds of jobs may share. Default: ``long``.
+        takes_turns: Whether the jobs have a workspace, and workspaces take turns. Default: False.
     """
 
     do: Callable[[Units, object, Callable[[], None]], None]
@@ -82,11 +83,12 @@ class LongRunningJob:
     progress: Callable[[Units, object], int] | None = None
     attempts: int = 5
     pool: str = "long"
+    takes_turns: bool = False
     first: None = None
 
 
 HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
-    missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps),
+    missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps, takes_turns=True),
     external_mission_timeout.CHECK: JobHandler(external_mission_timeout.check),
     acting.ACT: JobHandler(acting.act),
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
@@ -222,7 +224,13 @@ class JobRunner:
             # Reading the schedule needs no write transaction.
             return None
         with self._units.database.writing() as connection:
-            return jobs.claim(connection, kinds, now, self._units.env.new_id, self._claims.number)
+            return jobs.claim(
+                connection, kinds, now, self._units.env.new_id, self._claims.number, self._in_turn
+            )
+
+    @property
+    def _in_turn(self) -> set[str]:
+        return {kind for kind, handler in self._handlers.items() if getattr(handler, "takes_turns", False)}
 
     def _next_due(self) -> datetime | None:
         with self._units.database.reading() as connection:

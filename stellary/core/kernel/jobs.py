@@ -64,7 +64,18 @@ jobs = Table(
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
     Column("created_at", UtcDateTime, nullable=False),
+    # The workspace with which others take turns, and the number of the turn; null for jobs that run in order of time.
+    Column("workspace_id", IdType),
+    Column("turn", Integer),
     Index("ix_stellary_jobs_kind_due_at_id", "kind", "due_at", "id"),
+    *(
+        Index(f"ix_stellary_jobs_{name}", *names, sqlite_where=text(where), postgresql_where=text(where))
+        for name, names, where in (
+            ("kind_turn_id", ("kind", "turn", "id"), "workspace_id IS NOT NULL"),
+            ("kind_workspace_id_turn", ("kind", "workspace_id", "turn"), "workspace_id IS NOT NULL"),
+            ("kind_turn_claimed", ("kind", "turn"), "workspace_id IS NOT NULL AND claim_id IS NOT NULL"),
+        )
+    ),
     Index(
         "ix_stellary_jobs_claimed_by",
         "claimed_by",
@@ -93,18 +104,47 @@ class JobRow(RowType):
     created_at: datetime
 
 
+# One kind at a time: with several, both databases would read and sort the whole backlog.
+_OF_KIND = jobs.c.kind == bindparam("_kind")
 _DUE = Query(
     JobRow,
     select(jobs)
-    # One kind at a time: with several, both databases would read and sort the whole backlog.
-    .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at <= bindparam("_now"))
+    .where(_OF_KIND, jobs.c.due_at <= bindparam("_now"))
     .order_by(jobs.c.due_at, jobs.c.id)
     .limit(bindparam("_limit"))
+    .with_for_update(skip_locked=True),
+)
+_TAKES_TURNS = (_OF_KIND, jobs.c.workspace_id.is_not(None))
+# An expression, so that SQLite reads the turns in order instead of sorting all jobs that are due.
+_HAS_TURN = (*_TAKES_TURNS, func.coalesce(jobs.c.due_at, jobs.c.due_at) <= bindparam("_now"))
+_NEXT_TURN = Query(
+    JobRow,
+    select(jobs)
+    .where(*_HAS_TURN)
+    .order_by(jobs.c.turn, jobs.c.id)
+    .limit(1)
     .with_for_update(skip_locked=True),
 )
 _BY_ID = jobs.c.id == bindparam("_id")
 _CLAIMED = (_BY_ID, jobs.c.claim_id == bindparam("_claim_id"))
 _INSERT = insert(jobs)
+# The turn after the last one of the workspace, but not before the turn of the jobs that run, or else of those that are due: a
+# workspace that comes back has no claim to the turns that it did not need.
+_LAST_TURN = func.max(jobs.c.turn)
+_TURNS = union_all(
+    select((_LAST_TURN + 1).label("turn")).where(
+        *_TAKES_TURNS, jobs.c.workspace_id == bindparam("_workspace_id")
+    ),
+    select(
+        func.coalesce(
+            select(_LAST_TURN).where(*_TAKES_TURNS, jobs.c.claim_id.is_not(None)).scalar_subquery(),
+            select(jobs.c.turn).where(*_HAS_TURN).order_by(jobs.c.turn).limit(1).scalar_subquery(),
+            select(_LAST_TURN).where(*_TAKES_TURNS).scalar_subquery(),
+            0,
+        )
+    ),
+).subquery()
+_INSERT_IN_TURN = insert(jobs).values(turn=select(func.max(_TURNS.c.turn)).scalar_subquery())
 _CLAIM = update(jobs).where(_BY_ID)
 _DELETE = delete(jobs).where(_BY_ID)
 _DEFER = update(jobs).where(_BY_ID)
@@ -176,6 +216,7 @@ def enqueue(
     due_at: datetime | None = None,
     key: str | None = None,
     topic: str = JOBS,
+    workspace_id: str | None = None,
 ) -> None:
     """Add a job, which runs after the unit has committed.
 
@@ -186,6 +227,8 @@ def enqueue(
         due_at: The earliest time to run it. By default, right away.
         key: Adds nothing if a job with this key exists. By default, the job has no key.
         topic: The topic of the signal that wakes the runner.
+        workspace_id: The workspace whose jobs of this kind take turns with those of other workspaces. By default, the job
+            runs in the order of time.
     """
     row = {
         "id": uow.new_id(),
@@ -199,7 +242,10 @@ def enqueue(
         "error": None,
         "created_at": uow.now,
     }
-    if key is None:
+    if workspace_id is not None:
+        turn = {"_kind": kind, "_workspace_id": workspace_id, "_now": uow.now}
+        uow.connection.execute(_INSERT_IN_TURN, {**row, "workspace_id": workspace_id, **turn})
+    elif key is None:
         uow.connection.execute(_INSERT, row)
     else:
         try:
@@ -283,8 +329,9 @@ def claim(
     now: datetime,
     new_id: IdSource,
     claimed_by: int | None = None,
+    in_turn: Collection[str] = (),
 ) -> Job | None:
-    """Claim the job that has been due for longest; None if no job is due.
+    """Claim the job that has been due for longest, or that has the next turn; None if no job is due.
 
     Args:
         connection: A connection, in a transaction.
@@ -292,29 +339,16 @@ def claim(
         now: The current time.
         new_id: Returns the id of the claim.
         claimed_by: The number of this process; None if only the lease ends the claim.
+        in_turn: The kinds whose jobs belong to workspaces, which take turns.
     """
     for kind in kinds:
-        claimed = claim_many(connection, kind, now, new_id, claimed_by, limit=1)
-        if claimed:
-            return claimed[0]
+        parameters = {"_kind": kind, "_now": now}
+        next_turn = _NEXT_TURN.all(connection, parameters) if kind in in_turn else ()
+        # A process of an earlier version adds jobs without a turn.
+        due = [_job(row) for row in next_turn] or lock_due(connection, kind, now, limit=1)
+        if due:
+            return claim_locked(connection, due, now, new_id, claimed_by)[0]
     return None
-
-
-def claim_many(
-    connection: Connection, kind: str, now: datetime, new_id: IdSource, claimed_by: int | None, *, limit: int
-) -> list[Job]:
-    """Claim the jobs of a kind that have been due for longest, up to a limit, the earliest first.
-
-    Args:
-        connection: The connection of a write transaction.
-        kind: The kind of the jobs.
-        now: The current time; jobs that are due later are left alone.
-        new_id: The source of claim ids.
-        claimed_by: The number of the process's advisory lock; None if it has none.
-        limit: The maximum number of jobs.
-    """
-    due = lock_due(connection, kind, now, limit=limit)
-    return claim_locked(connection, due, now, new_id, claimed_by)
 
 
 def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) -> list[Job]:
