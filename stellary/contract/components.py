@@ -64,6 +64,7 @@ HEADERS: Json = {
         "description": 'The version in quotes, for use with `If-Match`: `"3"`.',
         "schema": {"type": "string"},
     },
+    "Location": {"description": "The path of the item.", "schema": {"type": "string"}},
     "RetryAfter": {
         "description": "Seconds to wait before the next attempt.",
         "schema": {"type": "integer", "minimum": 0},

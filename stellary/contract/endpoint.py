@@ -203,7 +203,7 @@ class Endpoint(Generic[R, P, Q, T]):
         returns_file: Whether the response is a file, not JSON; ``returns`` is then ``bytes``.
         media: The media type of the response: JSON; a page or plain text (``returns`` is then ``str``); or a stream of
             server-sent events, whose data has the type ``returns``.
-        thinks: Whether a language model may be involved, which can take a minute.
+        thinks: Whether a language model may be involved. If it takes more than 30 seconds, the status is 202.
         idempotent: Whether it writes and honors ``Idempotency-Key``.
     """
 

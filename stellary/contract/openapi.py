@@ -116,6 +116,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     operation["responses"] = {
         **(_file() if endpoint.returns_file else {str(endpoint.status): _success(endpoint, schemas)}),
         **({"202": _proposal_response(schemas)} if policy.agent == "w" else {}),
+        **({"202": _unfinished_response(endpoint, schemas)} if endpoint.thinks else {}),
         **({"304": _not_modified(endpoint)} if _is_conditional(endpoint) else {}),
         **{
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
@@ -260,6 +261,16 @@ def _proposal_response(schemas: Schemas) -> Json:
         "description": "The agent's request is stored as a proposal and waits for approval.",
         "headers": header_references({"X-Request-Id": "RequestId"}),
         "content": {"application/json": {"schema": schemas.of(Proposal)}},
+    }
+
+
+def _unfinished_response(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
+    return {
+        "description": "The result is not available within 30 seconds: look for it at the path in `Location`.",
+        "headers": header_references(
+            {"X-Request-Id": "RequestId", "Location": "Location", "Retry-After": "RetryAfter"}
+        ),
+        "content": {"application/json": {"schema": schemas.of(endpoint.returns)}},
     }
 
 

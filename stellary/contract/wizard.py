@@ -38,7 +38,7 @@ DAYS_MAX = 36_500
 READY = 60
 """The readiness score from which a roadmap does not mention missing information."""
 
-DraftStage = Literal["framing", "refinement", "roadmap", "executed"]
+DraftStage = Literal["framing", "refinement", "roadmap", "executed", "planning"]
 QuestionFormat = Literal["text", "single_choice", "multi_choice", "number", "date"]
 RoadmapOperationType = Literal["add", "rename", "move", "remove", "split", "set_dates", "undo"]
 PartId = Annotated[str, Length(1, 40)]
@@ -157,6 +157,7 @@ class DraftSummary(Value):
     """A draft without its texts, as in lists.
 
     Attributes:
+        stage: ``planning`` while a language model works on it; it can be deleted then, and nothing else.
         readiness_score: 0-100; rises with the questions answered.
         project_id: The created project; None before the draft is executed, and after that project was deleted.
         version: Increases with every change.

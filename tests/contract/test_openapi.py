@@ -208,6 +208,8 @@ def test_possible_errors_are_documented():
     update = {"200", "202", "400", "404", "409", "412", "413", "415", "422", "507"}
     assert statuses("cards.update") == update | authenticated
     assert statuses("cards.update_many") == update - {"412"} | authenticated
+    drafts = update - {"412"} | authenticated
+    assert statuses("project_drafts.refine") == drafts
     assert statuses("cards.create") == update - {"200", "412"} | {"201"} | authenticated
     # Requests of an agent may have to wait for an approval; an agent deletes nothing.
     assert statuses("cards.delete") == {"200", "400", "404", "409", "412", "422", "507"} | authenticated

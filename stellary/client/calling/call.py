@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -47,6 +47,7 @@ class CallOptions:
         headers: Headers added to those of the call itself, with lower-case names.
         idempotency_key: The key to send instead of the one that is generated for each call.
         if_match: The value of the ``If-Match`` header.
+        progress: Called with the item on which the server still works, each time that the call looks for the result.
         wait: The read timeout of the caller's own httpx client in seconds, if it exceeds the defaults of ``retries``.
     """
 
@@ -55,6 +56,7 @@ class CallOptions:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     idempotency_key: str | None = None
     if_match: str | None = None
+    progress: Callable[..., object] | None = None
     wait: float | None = None
 
 
@@ -193,6 +195,39 @@ class CallPlan:
             request_headers["if-match"] = options.if_match
         return Call(self, RawRequest(self.method, path, query, request_headers, body), options, repeatable)
 
+    @functools.cached_property
+    def _look(self) -> CallPlan:
+        operation = f"{self.endpoint.resource}.get"
+        return CallPlan(
+            attrs.evolve(
+                self.endpoint, operation=operation, method="GET", status=200, takes=Nothing, thinks=False
+            )
+        )
+
+    def build_look(self, call: Call, response: RawResponse, timeout: float) -> Call:
+        """Return the call that reads the item on which the server still works.
+
+        Args:
+            call: The call that has begun the work.
+            response: Its response, whose header ``Location`` has the path of the item.
+            timeout: The seconds that remain.
+
+        Raises:
+            UnreadableAnswer: The path does not belong to the call.
+        """
+        parent = call.request.path.rpartition("/")[0]
+        _, own, item = response.headers.get("location", "").rpartition(parent)
+        if not own or re.fullmatch(r"(?:/[\w-]+)*", item) is None:
+            message = "the server does not say where the result will be"
+            raise UnreadableAnswer(message, status=response.status, body=response.body)
+        headers = {
+            name: text
+            for name, text in call.request.headers.items()
+            if name not in ("content-type", "idempotency-key")
+        }
+        options = attrs.evolve(call.options, timeout=timeout)
+        return Call(self._look, RawRequest("GET", parent + item, "", headers), options, repeatable=True)
+
     def is_last(self, event: Any) -> bool:
         """Return whether an event is the last one of its stream."""
         return self.operation in _LAST_KINDS and event.kind == _LAST_KINDS[self.operation]
@@ -214,7 +249,7 @@ class CallPlan:
             UnreadableAnswer: The body is not what the API promises.
             Proposed: The token is an agent's, and the change waits for approval.
         """
-        if response.status == 202 and self.endpoint.status != 202:
+        if response.status == 202 and self.endpoint.status != 202 and not self.endpoint.thinks:
             raise self._parse_proposal(response)
         if self.endpoint.returns_file:
             return response.body

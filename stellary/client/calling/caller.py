@@ -10,7 +10,7 @@ import attrs
 from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
-from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run
+from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run, wait_for_result
 from stellary.client.calling.settings import Token
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow
@@ -70,7 +70,8 @@ class _Caller:
 
     def _start(self, call: Call) -> tuple[Flow, Any]:
         """Return the flow of a call, and the carrier that performs its steps."""
-        return flow(call, self.watch), self._get_carrier()
+        steps = wait_for_result if call.plan.slow else flow
+        return steps(call, self.watch), self._get_carrier()
 
     def _get_carrier(self) -> Any:
         source = self.credentials.source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from inspect import iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
@@ -110,6 +110,7 @@ class Resource(Displayable, Generic[C]):
         headers: Mapping[str, str] | Unset = UNSET,
         idempotency_key: str | Unset | None = UNSET,
         if_match: str | int | HasVersion | Unset | None = UNSET,
+        progress: Callable[..., object] | Unset | None = UNSET,
         token: Token | Unset | None = UNSET,
     ) -> Self:
         """Return the same handle with other options, for its calls and those of the handles below it.
@@ -121,6 +122,8 @@ class Resource(Displayable, Generic[C]):
             idempotency_key: Your own key for one POST, so that another process can repeat it: within
                 24 hours the same key and body return the first response again.
             if_match: A version, or a value that has one: a PATCH or DELETE of any other version fails with 412.
+            progress: Called with the item, such as a draft that a language model plans, each time that a call looks
+                whether the server has finished its work on it.
             token: The token of the calls: a JWT, a personal access token or an agent's token, or a function that returns it
                 for each request; None or an empty string for no token. Connections are shared with the original handle.
 
@@ -145,6 +148,8 @@ class Resource(Displayable, Generic[C]):
             changes["idempotency_key"] = idempotency_key
         if if_match is not UNSET:
             changes["if_match"] = None if if_match is None else version_tag(if_match)
+        if progress is not UNSET:
+            changes["progress"] = progress
         handle = copy.copy(self)
         options = attrs.evolve(self._caller.options, **changes)
         credentials = self._caller.credentials

@@ -26,7 +26,7 @@ from stellary.client.calling.call import Call
 from stellary.client.calling.capture import Exchange, Watch, log
 from stellary.client.calling.telemetry import end_span, start_span
 from stellary.client.calling.wire_log import log_attempt
-from stellary.client.errors import CallFailed, Unanswered
+from stellary.client.errors import CallFailed, TimedOut, Unanswered
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
@@ -40,7 +40,9 @@ READ = 30.0
 WHOLE = 90.0
 """The seconds that a call without a time-out may take as a whole, including pauses."""
 SLOW = 300.0
-"""The seconds that a call, and each of its attempts, may take if it carries a file or waits for a language model."""
+"""The seconds that an attempt may take if it carries a file, or if a language model may be involved."""
+RESULT = 3_600.0
+"""The seconds that a call without a time-out waits for the result of work that the server does in the background."""
 PAUSE_FIRST, PAUSE_MAX, JITTER = 0.5, 8.0, 0.25
 RETRY_AFTER_MAX = 60.0
 """The longest pause that a server can request, in seconds."""
@@ -149,6 +151,37 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
         end_span(span, response, tries, error)
         raise
     _finish(call, watch, span, response, tries, world.clock() - began, None)
+    return response, value
+
+
+def wait_for_result(call: Call, watch: Watch, world: World = WORLD) -> Flow:
+    """Make a call; if the server works on an item in the background, look at the item until it has finished.
+
+    Args:
+        call: The request and its options.
+        watch: Receives the exchanges.
+        world: The clock and the source of randomness.
+
+    Returns:
+        The last response and its value, as a pair.
+
+    Raises:
+        TimedOut: The server needs more time than the call has.
+    """
+    deadline = world.clock() + (call.options.timeout or RESULT)
+    begun, value = yield from flow(call, watch, world)
+    response = begun
+    while response.status == 202 or "retry-after" in response.headers:
+        if call.options.progress is not None:
+            call.options.progress(value)
+        pause = retry_after(response.headers.get("retry-after"), world.now) or PAUSE_FIRST
+        remaining = deadline - world.clock() - pause
+        if remaining <= 0:
+            error = TimedOut(f"the server still works on {value.id}: look at it later")
+            _add_request_details(error, call, response, 1)
+            raise error
+        yield Pause(pause)
+        response, value = yield from flow(call.plan.build_look(call, begun, remaining), watch, world)
     return response, value
 
 

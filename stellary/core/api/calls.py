@@ -44,9 +44,17 @@ from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.db.direct_connection import allow_statement
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.batches import dump_in_parts
-from stellary.core.kernel.idempotency import Attempt, is_key_used
+from stellary.core.kernel.idempotency import Attempt, forget_key, is_key_used
 from stellary.core.kernel.signer import Claims
-from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
+from stellary.core.kernel.unit import (
+    NOBODY,
+    Actor,
+    AgentLimits,
+    Background,
+    Service,
+    UnitOfWork,
+    check_restrictions,
+)
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, discard, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
@@ -54,6 +62,7 @@ from stellary.core.streaming.streams import Record, build_stream_response
 _SLUGS: Mapping[type[Ref], str] = {OrganizationRef: "org_slug", WorkspaceRef: "ws_slug"}
 _READING_WORKSPACE = Policy("ws_read", "any", agent="r")
 _READING_ORGANIZATION = Policy("org_read", "any")
+LOOK_AGAIN_SECONDS = "2"
 
 
 class ServiceCall:
@@ -72,6 +81,7 @@ class ServiceCall:
     Attributes:
         caller: The caller, once authenticated; None before.
         name: The name under which an agent's call is recorded.
+        background: The work that the request has begun, and that a job finishes.
     """
 
     def __init__(
@@ -95,6 +105,7 @@ class ServiceCall:
         self.access_check = check_access
         self.stale_token = False
         self.caller = actor
+        self.background: Background | None = None
         self.upload = upload
         self.payload = payload
         self.file: StoredFile | None = None
@@ -410,7 +421,27 @@ class ServiceCall:
 
     def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
         result = self.service.function(uow, self.ref, *self._arguments(payload), **prepared)
-        return self._build_response(settle_answer(uow, result))
+        response = self._build_response(settle_answer(uow, result))
+        if uow.background is None:
+            return response
+        headers = {**response.headers, "retry-after": LOOK_AGAIN_SECONDS}
+        if uow.background.cancel is None:
+            return attrs.evolve(response, headers=headers)
+        self.background = uow.background
+        return attrs.evolve(response, status=202, headers={**headers, "location": self.background.path})
+
+    def cancel_background(self) -> None:
+        """Take back what the request has begun, as if it had not been sent."""
+        assert self.background is not None
+        cancel, key = self.background.cancel, self._idempotency_key
+
+        def work(uow: UnitOfWork) -> None:
+            if cancel is not None:
+                cancel(uow)
+            if key is not None:
+                forget_key(uow, key)
+
+        self.units.run(work, self.caller or NOBODY)
 
     def _propose(self, uow: UnitOfWork, payload: Request) -> RawResponse:
         """Store the call of an agent as a proposal, for a person to decide."""

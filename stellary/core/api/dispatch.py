@@ -229,10 +229,12 @@ class ServiceResponse(RawResponse):
     Attributes:
         actor: The caller, for the log; None if not authenticated.
         record: The record to stream, if the response is a stream; the body is its first block.
+        cancel: Takes back the work that the request has begun and that a job finishes; None for other responses.
     """
 
     actor: Actor | None = attrs.field(default=None, eq=False, repr=False)
     record: Record[object] | None = attrs.field(default=None, eq=False, repr=False)
+    cancel: Callable[[], None] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def answer(
@@ -395,4 +397,5 @@ def run_call(
     headers = {**response.headers, "x-request-id": request_id}
     caller = call.caller if call else actor
     record = response.record if isinstance(response, StreamResponse) else None
-    return ServiceResponse(response.status, headers, response.body, response.blocks, caller, record)
+    cancel = call.cancel_background if call is not None and call.background is not None else None
+    return ServiceResponse(response.status, headers, response.body, response.blocks, caller, record, cancel)

@@ -30,6 +30,7 @@ from stellary.core.notifications import erasure
 from stellary.core.search import indexing
 from stellary.core.trash import purging
 from stellary.core.webhooks import erased_messages
+from stellary.core.wizard import planning
 
 _log = logging.getLogger("stellary.core")
 
@@ -37,7 +38,9 @@ POLL_SECONDS = 5.0
 SHORTEST_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 CLOCK_STEP_SECONDS = 5.0
-LONG_AT_ONCE = 2
+PLANS = "plans"
+AT_ONCE = {PLANS: 4}
+"""The numbers of threads of the pools that have more than two."""
 ATTEMPTS_MAX = 10
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -89,6 +92,7 @@ class LongRunningJob:
 
 HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps, takes_turns=True),
+    planning.PLAN: LongRunningJob(planning.run, planning.give_up, pool=PLANS, takes_turns=True),
     external_mission_timeout.CHECK: JobHandler(external_mission_timeout.check),
     acting.ACT: JobHandler(acting.act),
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
@@ -373,7 +377,8 @@ class JobRunner:
             for pool in sorted({handler.pool for handler in long.values()}):
                 shared = {kind: handler for kind, handler in long.items() if handler.pool == pool}
                 self._long_runners += [
-                    JobRunner(self._units, self._claims, shared, self._chance) for _ in range(LONG_AT_ONCE)
+                    JobRunner(self._units, self._claims, shared, self._chance)
+                    for _ in range(AT_ONCE.get(pool, 2))
                 ]
             for other in self._long_runners:
                 other.start()

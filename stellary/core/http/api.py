@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -52,12 +53,14 @@ from stellary.core.http.system import SystemOperations
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller, Throttle
 from stellary.core.kernel.unit import Actor
-from stellary.core.ports.llm import caller_is_gone
+from stellary.core.ports.llm import caller_is_gone, may_finish_later
 
 T = TypeVar("T")
 
 _log = logging.getLogger("stellary.server")
 UNITS_SECONDS = 10.0
+PAUSE_MIN, PAUSE_MAX = 0.05, 1.0
+"""The shortest and the longest pause between two looks at the result of a job, in seconds."""
 
 
 class Api:
@@ -276,6 +279,8 @@ class Api:
             answer = await self.files.receive(context)
         elif answer is None:
             answer = await self._answer_json(context, caller)
+        if answer.cancel is not None:
+            answer = await self._wait_for_job(context, answer, answer.cancel)
         context.actor = answer.actor
         user_id = None if answer.actor is None else answer.actor.user_id
         if user_id is not None and caller.authorization is not None and context.host_actor is None:
@@ -294,6 +299,42 @@ class Api:
             if self._metrics is not None:
                 self._metrics.count_stream(1)
         return _add_prefix(answer, context.prefix)
+
+    async def _wait_for_job(
+        self, context: RequestContext, begun: ServiceResponse, cancel: Callable[[], None]
+    ) -> ServiceResponse:
+        """Return the result of a job that the request has begun, or after 30 seconds the response that says where it will be.
+
+        Args:
+            context: The request.
+            begun: The response with status 202 and the path of the item.
+            cancel: Takes back what the request has begun.
+
+        Raises:
+            ConnectionResetError: The client has disconnected.
+        """
+        assert context.match is not None
+        look = attrs.evolve(
+            context.to_access_request(), method="GET", path=begun.headers["location"], query=""
+        )
+        deadline = time.monotonic() + self._core.env.answer_seconds
+        pause = PAUSE_MIN
+        while not self.state.closed and (remaining := deadline - time.monotonic()) > 0:
+            until = time.monotonic() + min(pause, remaining)
+            while time.monotonic() < until:
+                await asyncio.sleep(PAUSE_MIN)
+                if context.body.is_gone():
+                    await self._threads.run("write", cancel)
+                    raise ConnectionResetError("the client has disconnected")
+            current = await self._threads.run(
+                "read", lambda: dispatch.answer(self._core.units, look, context.host_actor)
+            )
+            if current.status == 200 and "retry-after" not in current.headers:
+                return attrs.evolve(current, status=context.match.endpoint.status)
+            if 400 <= current.status < 500:
+                return current
+            pause = min(PAUSE_MAX, 2 * pause)
+        return begun
 
     # ------------------------------------------------------------------------------------------ the caller
 
@@ -404,13 +445,11 @@ class Api:
                 raise ConnectionResetError("the client has disconnected")
 
             def answer_while_connected() -> ServiceResponse:
-                caller = caller_is_gone.set(is_gone)
-                try:
-                    return answer()
-                finally:
-                    caller_is_gone.reset(caller)
+                caller_is_gone.set(is_gone)
+                may_finish_later.set(not self._core.database.is_shared_in_memory)
+                return answer()
 
-            return pool.run(answer_while_connected, owner, is_gone=is_gone)
+            return pool.run(partial(copy_context().run, answer_while_connected), owner, is_gone=is_gone)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
@@ -439,11 +478,13 @@ class Api:
 
 
 def _add_prefix(answer: ServiceResponse, prefix: str) -> RawResponse:
-    """Return a response whose link to the next page has the prefix of a mounted application."""
-    link = answer.headers.get("link")
-    if not prefix or link is None:
-        return answer
-    return attrs.evolve(answer, headers={**answer.headers, "link": link.replace("<", f"<{prefix}", 1)})
+    """Return a response whose paths have the prefix of a mounted application."""
+    headers = dict(answer.headers)
+    if prefix and "link" in headers:
+        headers["link"] = headers["link"].replace("<", f"<{prefix}", 1)
+    if prefix and "location" in headers:
+        headers["location"] = prefix + headers["location"]
+    return attrs.evolve(answer, headers=headers) if prefix else answer
 
 
 def _find_group_order(context: RequestContext) -> str | None:

@@ -21,6 +21,7 @@ from stellary.core.ports.model_budgets import ModelBudgets
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 
+ANSWER_SECONDS = 30.0
 LISTED_CARDS_MAX = 64 << 20
 """The size of the cards that a process remembers for lists, in bytes."""
 
@@ -44,6 +45,7 @@ class Environment:
         public_url: The URL at which people reach the product, without a trailing slash.
         model_budgets: The numbers of tokens that calls of language models may use.
         planner: Asks the questions of project drafts and creates their roadmaps.
+        answer_seconds: The longest time that a request waits for the result of a job, in seconds.
         webhook_sender: Sends webhook messages; None keeps them queued.
         private_webhooks: Whether webhooks may have receivers at addresses that are not public.
         webhook_ports: The ports of receivers that are allowed besides 80 and 443.
@@ -87,5 +89,6 @@ class Environment:
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     restrictions: list[Callable[..., object]] = attrs.field(factory=list)
+    answer_seconds: float = ANSWER_SECONDS
     stored_rounds: int | None = None
     listed_cards: ItemMemory[Sized] = attrs.field(factory=lambda: ItemMemory(LISTED_CARDS_MAX))

@@ -137,6 +137,15 @@ def is_key_used(uow: UnitOfWork, key: str) -> bool:
     return row is not None and row.created_at > uow.now - KEPT
 
 
+def forget_key(uow: UnitOfWork, key: str) -> None:
+    """Forget a key of the actor's, whose request was taken back.
+
+    Args:
+        key: The key as sent.
+    """
+    uow.connection.execute(_FORGET, _build_row_key(uow, key))
+
+
 def _build_row_key(uow: UnitOfWork, key: str) -> dict[str, str]:
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
     return {"user": uow.user_id, "digest": digest}

@@ -129,6 +129,20 @@ class Actor:
 NOBODY = Actor(user_id=None)
 
 
+@attrs.frozen
+class Background:
+    """Work on an item that a job finishes.
+
+    Attributes:
+        path: The path of the item.
+        cancel: Takes back what the request has begun, if the client disconnects before it was told the path. None if
+            another request has begun it.
+    """
+
+    path: str
+    cancel: Callable[[UnitOfWork], None] | None = None
+
+
 class UnitOfWork:
     """One transaction on behalf of one actor, at one moment.
 
@@ -144,6 +158,7 @@ class UnitOfWork:
         if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
         operation: The operation of the request, or the kind of the job, for ``UnitTimes``.
         events: The events so far, in order; ``settle`` passes them to the reactions.
+        background: The work that the request has begun, or that goes on for the item that it reads; None without any.
         after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
         cause: The reason for the current change; None for a change that the caller makes directly.
         rule_action_count: The number of actions that automation rules have run in the unit.
@@ -168,6 +183,7 @@ class UnitOfWork:
         "_react",
         "actor",
         "after_commit",
+        "background",
         "broken_rules",
         "cause",
         "connection",
@@ -209,6 +225,7 @@ class UnitOfWork:
         self.operation = "other"
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
+        self.background: Background | None = None
         self.cause: Cause | None = None
         self.lock_plan: LockPlan | None = None
         self.pending_login: Claims | None = None

@@ -90,6 +90,10 @@ caller_is_gone: ContextVar[Callable[[], bool]] = ContextVar("caller_is_gone", de
 """Returns whether the client for which the current thread calls models has disconnected."""
 
 
+may_finish_later: ContextVar[bool] = ContextVar("may_finish_later", default=False)
+"""Whether the caller of the current thread can be told where to look for the result, instead of waiting for a model."""
+
+
 def end_without_caller() -> None:
     """Raise an error once the caller has disconnected: the default of ``waiting``.
 

@@ -68,7 +68,8 @@ class Planner(Protocol):
     """A planner. Both methods raise ``Unavailable`` if it cannot answer at the moment.
 
     A request with feedback is refused before ``plan`` is called if the planner has an attribute ``reads_feedback`` that is
-    False.
+    False. Over HTTP, a job calls a planner with an attribute ``is_slow`` that is True; a request waits for the job, but
+    not for more than 30 seconds.
     """
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:

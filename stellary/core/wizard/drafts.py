@@ -6,16 +6,16 @@ version that the planner received.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select
 
 from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
 from stellary.contract.errors import Conflict, NotFound
-from stellary.contract.model_usage import ModelUsage
+from stellary.contract.model_usage import NO_USAGE, ModelUsage
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
 from stellary.contract.wire import invalid, read
@@ -30,7 +30,6 @@ from stellary.contract.wizard import (
     GET_PROJECT_DRAFT,
     LIST_PROJECT_DRAFTS,
     REFINE_PROJECT_DRAFT,
-    ROUNDS_MAX,
     ContextDocument,
     CreateProjectDraft,
     DraftSummary,
@@ -44,18 +43,19 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
-from stellary.core.kernel.model_usage import UsageColumn, WorkspaceAccount, read_usage
+from stellary.core.kernel.model_usage import WorkspaceAccount
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import Actor, UnitOfWork, serves
+from stellary.core.kernel.unit import Actor, Background, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import delete_row
 from stellary.core.knowledge.documents import get_document
 from stellary.core.ports.planner import Brief, Refinement, Text
-from stellary.core.wizard import access, rows
+from stellary.core.wizard import access, planning, rows
+from stellary.core.wizard.planning import DraftChange, PlanTask
 from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
 from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import edits, fitting, stages
-from stellary.core.wizard.rules.edits import OPERATION_NAMES, assign_ids
+from stellary.core.wizard.rules.edits import OPERATION_NAMES
 from stellary.core.wizard.tables import drafts
 
 _LIST = Pages(
@@ -66,20 +66,9 @@ _LIST = Pages(
 )
 _INSERT = Query(DraftRow, insert(drafts).returning(*rows.COLUMNS))
 _THIS = drafts.c.id == bindparam("_id")
-_IN_VERSION = drafts.c.version == bindparam("_version")
-_CHANGE = Query(DraftRow, update(drafts).where(_THIS, _IN_VERSION).returning(*rows.COLUMNS))
 _EDITS = select(drafts.c.edits).where(_THIS)
 _DELETE = delete(drafts).where(_THIS)
-_USAGE = UsageColumn(drafts)
 _NO_FEEDBACK = f"needs a language model, which is not configured: use PATCH {EDIT_ROADMAP.path} with the operations {OPERATION_NAMES}"
-
-
-@attrs.frozen
-class DraftChange:
-    """Changes to a draft, computed from one version of it."""
-
-    version: int
-    changes: dict[str, object]
 
 
 # ---------------------------------------------------------------------------------------------- framing
@@ -94,7 +83,11 @@ class Framing:
     usage: ModelUsage
 
 
-def _prepare_framing(units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framing:
+def _prepare_framing(
+    units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft
+) -> Framing | None:
+    if planning.is_deferred(units.env):
+        return None
     documents: list[ContextDocument] = []
     if request.document_ids:
         with units.read(actor) as uow:
@@ -125,6 +118,20 @@ def _frame(
     request: CreateProjectDraft,
     stored: Sequence[ContextDocument],
 ) -> Framing:
+    documents = _collect_documents(request, stored)
+    texts = [Text("", request.description or ""), *(Text(text.title, text.content) for text in documents)]
+    brief = Brief(request.name, texts, env.clock().date(), account=account)
+    return Framing(documents, env.planner.refine(brief, 1), account.usage)
+
+
+def _collect_documents(
+    request: CreateProjectDraft, stored: Sequence[ContextDocument]
+) -> list[ContextDocument]:
+    """Return the documents of a request, and those of the workspace that it names.
+
+    Raises:
+        Invalid: There are too many, or they are too long.
+    """
     documents = [
         ContextDocument(title=document.title or "", content=document.content)
         for document in request.context_documents or ()
@@ -134,19 +141,14 @@ def _frame(
         raise invalid(
             ("documentIds", f"must not be more than {DOCUMENTS_MAX} together with contextDocuments")
         )
-    texts = [
-        Text("", request.description or ""),
-        *(Text(document.title, document.content) for document in documents),
-    ]
-    if sum(len(text.content) for text in texts) > BRIEF_MAX:
+    if len(request.description or "") + sum(len(text.content) for text in documents) > BRIEF_MAX:
         raise invalid(
             (
                 "contextDocuments",
                 f"must not have more than {BRIEF_MAX} characters together with the description",
             )
         )
-    brief = Brief(request.name, texts, env.clock().date(), account=account)
-    return Framing(documents, env.planner.refine(brief, 1), account.usage)
+    return documents
 
 
 @serves(CREATE_PROJECT_DRAFT, prepare=_prepare_framing)
@@ -166,10 +168,14 @@ def create_project_draft(
         Unavailable: The planner does not answer.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    framing = prepared
+    framing, is_deferred = prepared, planning.is_deferred(uow.env)
     if framing is None:
-        account = WorkspaceAccount(uow, partial(str, workspace.id), "draft")
-        framing = _frame(account, uow.env, request, _read_documents(uow, ref, request))
+        stored = _read_documents(uow, ref, request)
+        if is_deferred:
+            framing = Framing(_collect_documents(request, stored), Refinement([], 0, []), NO_USAGE)
+        else:
+            account = WorkspaceAccount(uow, partial(str, workspace.id), "draft")
+            framing = _frame(account, uow.env, request, stored)
     questions = fitting.fit_questions(framing.refinement.questions, (), 1)
     row = {
         "id": uow.new_id(),
@@ -177,12 +183,12 @@ def create_project_draft(
         "name": request.name,
         "description": request.description or None,
         "context_documents": rows.to_json(framing.documents),
-        "stage": "framing",
+        "stage": "planning" if is_deferred else "framing",
         "round": 1 if questions else 0,
         "asked": rows.to_json(questions),
         "open_ids": [question.id for question in questions],
         "answers": {},
-        **_readiness(framing.refinement, 0),
+        **planning.to_readiness(framing.refinement, 0),
         "roadmap": None,
         "feedback": [],
         "usage": rows.to_json(framing.usage) if framing.usage.calls else None,
@@ -192,13 +198,10 @@ def create_project_draft(
         "created_at": uow.now,
         "updated_at": uow.now,
     }
-    return rows.draft(_INSERT.one(uow.connection, row))
-
-
-def _readiness(refinement: Refinement, score: int) -> dict[str, object]:
-    """Return the columns of the readiness. The score never decreases."""
-    missing = [fitting.shorten(text, fitting.NOTE_MAX) for text in refinement.missing][: fitting.NOTES_MAX]
-    return {"readiness_score": max(score, min(refinement.score, 100)), "missing": missing}
+    draft = _INSERT.one(uow.connection, row)
+    if is_deferred:
+        return planning.defer(uow, ref.child(DraftRef, draft.id), draft, PlanTask("framing"))
+    return rows.draft(draft)
 
 
 @serves(LIST_PROJECT_DRAFTS)
@@ -211,12 +214,15 @@ def list_project_drafts(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> L
 @serves(GET_PROJECT_DRAFT)
 def get_project_draft(uow: UnitOfWork, ref: DraftRef) -> ProjectDraft:
     """Return one draft."""
-    return rows.draft(access.draft(uow, ref).row)
+    draft = rows.draft(access.draft(uow, ref).row)
+    if draft.stage == "planning":
+        uow.background = Background(ref.path())
+    return draft
 
 
 @serves(DELETE_PROJECT_DRAFT)
 def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
-    """Delete a draft. A project that was created from it is kept."""
+    """Delete a draft, and stop its planner. A project that was created from it is kept."""
     row = access.draft(uow, ref).row
     uow.require_version(row.version)
     delete_row(uow, _DELETE, {"_id": row.id}, "Project draft")
@@ -228,47 +234,31 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
 
 def _prepare_refinement(
     units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft
-) -> DraftChange:
-    return _refine(units, _read_row(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
+) -> DraftChange | None:
+    return _prepare(units, actor, ref, REFINE_PROJECT_DRAFT.policy, lambda row: _read_answers(row, request))
 
 
-def _read_row(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> DraftRow:
+def _prepare(
+    units: Units, actor: Actor, ref: DraftRef, policy: Policy, check: Callable[[DraftRow], PlanTask | None]
+) -> DraftChange | None:
+    """Call the planner before the unit of a request, unless a job does, or there is nothing to plan."""
+    if planning.is_deferred(units.env):
+        return None
     with units.read(actor) as uow, uow.checking(policy):
-        return access.draft(uow, ref).row
+        row = access.draft(uow, ref).row
+    task = check(row)
+    return None if task is None else planning.call_planner(units, row, task)
 
 
-def _refine(source: Units | UnitOfWork, row: DraftRow, request: RefineProjectDraft) -> DraftChange:
-    stage = stages.find_next(row.stage, "answer" if request.answers else "look")
+def _read_answers(row: DraftRow, request: RefineProjectDraft) -> PlanTask | None:
+    """Return the task of the planner; None without answers."""
+    stages.find_next(row.stage, "answer" if request.answers else "look")
     if not request.answers:
-        return DraftChange(row.version, {"stage": stage} if stage != row.stage else {})
-    earlier = rows.read_questions(row)
-    new_answers = answer_rules.check_answers(request.answers, earlier, row.open_ids)
-    answers = {**row.answers, **new_answers}
-    brief = rows.brief(row, _open_account(source, row), answers)
-    refinement = source.env.planner.refine(brief, row.round + 1)
-    changes: dict[str, object] = {
-        "stage": stage,
-        "answers": answers,
-        "roadmap": None,
-        **_keep_roadmap(row),
-        **_readiness(refinement, row.readiness_score),
-    }
-    if not new_answers.keys().isdisjoint(row.open_ids):
-        questions = []
-        if row.round < ROUNDS_MAX:
-            ids = {question.id for question in earlier}
-            questions = fitting.fit_questions(refinement.questions, ids, row.round + 1)
-        changes |= {
-            "round": row.round + bool(questions),
-            "asked": rows.to_json([*earlier, *questions]),
-            "open_ids": [question.id for question in questions],
-        }
-    return DraftChange(row.version, changes)
-
-
-def _open_account(source: Units | UnitOfWork, row: DraftRow) -> WorkspaceAccount:
-    add = partial(_USAGE.add, id=row.id)
-    return WorkspaceAccount(source, partial(str, row.workspace_id), "draft", read_usage(row.usage), add)
+        return None
+    return PlanTask(
+        "refinement",
+        answer_rules.check_answers(request.answers, rows.read_questions(row), row.open_ids),
+    )
 
 
 @serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)
@@ -289,55 +279,43 @@ def refine_project_draft(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _write(uow, row, prepared or _refine(uow, row, request))
+    task = _read_answers(row, request)
+    if task is None:
+        stage = stages.find_next(row.stage, "look")
+        return (
+            planning.write_change(uow, row, DraftChange(row.version, {"stage": stage}))
+            if stage != row.stage
+            else rows.draft(row)
+        )
+    return _plan(uow, ref, row, task, prepared)
 
 
-def _write(uow: UnitOfWork, row: DraftRow, change: DraftChange) -> ProjectDraft:
-    if not change.changes and change.version == row.version:
-        return rows.draft(row)
-    parameters = {
-        **change.changes,
-        "version": change.version + 1,
-        "updated_at": uow.now,
-        "_id": row.id,
-        "_version": change.version,
-    }
-    after = _CHANGE.first(uow.connection, parameters)
-    if after is None:
-        raise Conflict("the draft was changed in the meantime: read it again", code="draft_changed")
-    return rows.draft(after)
+def _plan(
+    uow: UnitOfWork, ref: DraftRef, row: DraftRow, task: PlanTask, prepared: DraftChange | None
+) -> ProjectDraft:
+    if planning.is_deferred(uow.env):
+        return planning.defer(uow, ref, row, task)
+    return planning.write_change(uow, row, prepared or planning.call_planner(uow, row, task))
 
 
 # ---------------------------------------------------------------------------------------------- roadmap
 
 
-def _prepare_roadmap(units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> DraftChange:
-    return _plan(units, _read_row(units, actor, ref, GENERATE_ROADMAP.policy), request)
+def _prepare_roadmap(
+    units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap
+) -> DraftChange | None:
+    return _prepare(
+        units, actor, ref, GENERATE_ROADMAP.policy, lambda row: _read_feedback(units.env, row, request)
+    )
 
 
-def _plan(source: Units | UnitOfWork, row: DraftRow, request: GenerateRoadmap) -> DraftChange:
-    stage = stages.find_next(row.stage, "generate")
-    if request.feedback and not getattr(source.env.planner, "reads_feedback", True):
+def _read_feedback(env: Environment, row: DraftRow, request: GenerateRoadmap) -> PlanTask:
+    stages.find_next(row.stage, "generate")
+    if request.feedback and not getattr(env.planner, "reads_feedback", True):
         raise invalid(("feedback", _NO_FEEDBACK))
-    feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
-    if len(feedback) > FEEDBACKS_MAX:
+    if request.feedback and len(row.feedback) >= FEEDBACKS_MAX:
         raise Conflict(f"a draft accepts feedback at most {FEEDBACKS_MAX} times", code="feedback_full")
-    brief = rows.brief(row, _open_account(source, row), feedback=feedback)
-    roadmap = fitting.fit_roadmap(source.env.planner.plan(brief))
-    changes = {
-        "stage": stage,
-        "roadmap": rows.to_json(assign_ids(roadmap, row.version + 1)),
-        "feedback": feedback,
-        **_keep_roadmap(row),
-    }
-    return DraftChange(row.version, changes)
-
-
-def _keep_roadmap(row: DraftRow) -> dict[str, object]:
-    """Return the column of the steps to undo, if a roadmap is replaced: the last one brings it back as it is."""
-    if row.roadmap is None:
-        return {}
-    return {"edits": [{"roadmap": row.roadmap, "feedback": row.feedback}]}
+    return PlanTask("roadmap", feedback=request.feedback or None)
 
 
 @serves(GENERATE_ROADMAP, prepare=_prepare_roadmap)
@@ -358,7 +336,7 @@ def generate_roadmap(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _write(uow, row, prepared or _plan(uow, row, request))
+    return _plan(uow, ref, row, _read_feedback(uow.env, row, request), prepared)
 
 
 # ---------------------------------------------------------------------------------------------- edits
@@ -395,4 +373,4 @@ def edit_roadmap(uow: UnitOfWork, ref: DraftRef, request: EditRoadmap) -> Projec
     else:
         roadmap, changes = read(Roadmap, step["roadmap"]), {"feedback": step["feedback"]}
     changes |= {"roadmap": rows.to_json(roadmap), "edits": steps}
-    return _write(uow, row, DraftChange(row.version, changes))
+    return planning.write_change(uow, row, DraftChange(row.version, changes))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import orjson
 
 from stellary.contract.cards import TITLE_MAX, Priority
@@ -29,8 +28,8 @@ from stellary.contract.wizard import (
     Roadmap,
 )
 from stellary.core.ports.llm import ModelRunner, Refused, enclose_text
-from stellary.core.ports.planner import Brief, Planner, Refinement, Text
-from stellary.core.wizard.reader import BriefReader
+from stellary.core.ports.planner import Brief, Planner, Refinement
+from stellary.core.wizard.reader import MODEL_ID_PREFIX, BriefReader, FallbackPlanner
 from stellary.core.wizard.rules.citations import CitedLines
 from stellary.core.wizard.rules.fitting import NAME_MAX, NOTES_MAX, OPTIONS_MAX, QUESTION_MAX
 
@@ -41,7 +40,7 @@ _log = logging.getLogger("stellary.core")
 T = TypeVar("T")
 
 SECONDS = 60.0
-"""The time limit for a response of the model, in seconds, since the client waits for it."""
+"""The time limit for a response of the model, in seconds."""
 ANSWER_TOKENS_MAX = 32_768
 """The maximum number of tokens of an answer, including the reasoning of the model."""
 RETRIES = 2
@@ -49,7 +48,6 @@ RETRIES = 2
 QUESTIONS_MAX = 4
 """The maximum number of questions of a round."""
 DAYS_MAX = 3_650
-_ID_PREFIX = "model-"
 
 
 # ---------------------------------------------------------------------------------------------- output of the model
@@ -133,6 +131,8 @@ class ModelPlanner:
         fallback: The planner that is used if the model fails. Default: the built-in one.
     """
 
+    is_slow = True
+
     def __init__(
         self,
         model: str,
@@ -155,11 +155,10 @@ class ModelPlanner:
         try:
             readiness = self._run(ModelReadiness, _ask_for_questions(round), brief, _find_readiness_problems)
         except (Refused, Unavailable) as error:
-            refinement = self._fallback.refine(_with_answers_as_texts(brief), round)
-            return attrs.evolve(refinement, missing=[*refinement.missing, self._explain_fallback(error)])
+            return self._fall_back(error).refine(brief, round)
         questions = [
             Question(
-                id=f"{_ID_PREFIX}{round}-{number}",
+                id=f"{MODEL_ID_PREFIX}{round}-{number}",
                 text=question.text,
                 format=question.format,
                 options=question.options,
@@ -177,9 +176,7 @@ class ModelPlanner:
         try:
             output = self._run(ModelRoadmap, _PLAN_TASK, brief, _find_roadmap_problems)
         except (Refused, Unavailable) as error:
-            roadmap = self._fallback.plan(_with_answers_as_texts(brief))
-            roadmap.notes.insert(0, self._explain_fallback(error))
-            return roadmap
+            return self._fall_back(error).plan(brief)
         phases = [phase for part in output.phases if (phase := _to_phase(part, lines)) is not None]
         start = None if output.start_date is None else datetime.combine(output.start_date, time(), UTC)
         return Roadmap(
@@ -192,10 +189,10 @@ class ModelPlanner:
             ],
         )
 
-    def _explain_fallback(self, error: Exception) -> str:
+    def _fall_back(self, error: Exception) -> FallbackPlanner:
         reason = error.message if isinstance(error, Unavailable) else str(error)
         _log.warning("a draft is planned without a model: %s", reason)
-        return f"This result was created without a model: {reason.removesuffix('.')}."
+        return FallbackPlanner(self._fallback, reason)
 
     def _run(
         self,
@@ -307,16 +304,6 @@ def _to_phase(phase: ModelPhase, lines: CitedLines) -> Phase | None:
         end_day=max(item.end_day for item in deliverables),
         deliverables=deliverables,
     )
-
-
-def _with_answers_as_texts(brief: Brief) -> Brief:
-    """Return a brief for the built-in planner, with the answers to the model's questions as texts."""
-    answers = [
-        Text(question.text, f"- {brief.answers[question.id]}")
-        for question in brief.questions
-        if question.id.startswith(_ID_PREFIX) and question.id in brief.answers
-    ]
-    return attrs.evolve(brief, texts=[*brief.texts, *answers])
 
 
 # ---------------------------------------------------------------------------------------------- checks

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
+
 from stellary.contract.fields import replace_fields
 from stellary.contract.wizard import NotUnderstood, Roadmap
-from stellary.core.ports.planner import Brief, Refinement
+from stellary.core.ports.planner import Brief, Planner, Refinement, Text
+
+MODEL_ID_PREFIX = "model-"
+"""The beginning of the ids of a model's questions."""
 
 
 class BriefReader:
@@ -36,3 +41,38 @@ class BriefReader:
         reason = format_message(findings.language, "no_feedback")
         refused = [NotUnderstood(text=text, reason=reason) for text in brief.feedback]
         return replace_fields(brief.before or roadmap, not_understood=refused)
+
+
+@attrs.frozen
+class FallbackPlanner:
+    """A planner that works in place of a model that has failed. Its results say so.
+
+    Attributes:
+        planner: The planner.
+        reason: Why the model has failed, in a sentence.
+    """
+
+    planner: Planner
+    reason: str
+
+    def refine(self, brief: Brief, round: int, /) -> Refinement:
+        refinement = self.planner.refine(_with_answers_as_texts(brief), round)
+        return attrs.evolve(refinement, missing=[*refinement.missing, self._note])
+
+    def plan(self, brief: Brief, /) -> Roadmap:
+        roadmap = self.planner.plan(_with_answers_as_texts(brief))
+        return replace_fields(roadmap, notes=[self._note, *roadmap.notes])
+
+    @property
+    def _note(self) -> str:
+        return f"This result was created without a model: {self.reason.removesuffix('.')}."
+
+
+def _with_answers_as_texts(brief: Brief) -> Brief:
+    """Return a brief with the answers to a model's questions as texts."""
+    answers = [
+        Text(question.text, f"- {brief.answers[question.id]}")
+        for question in brief.questions
+        if question.id.startswith(MODEL_ID_PREFIX) and question.id in brief.answers
+    ]
+    return attrs.evolve(brief, texts=[*brief.texts, *answers])

@@ -40,6 +40,8 @@ def find_next(stage: DraftStage, step: WizardStep) -> DraftStage:
     next_stage = _NEXT.get((stage, step))
     if next_stage is not None:
         return next_stage
+    if stage == "planning":
+        raise Conflict("the draft is being planned: wait for the result, or delete it", code="draft_planning")
     if stage == "executed":
         raise Conflict("the draft has been executed already", code="draft_executed")
     raise Conflict("the draft has no roadmap yet: generate it first", code="no_roadmap")
