@@ -1,6 +1,7 @@
 """Drafts that a language model plans: a request waits for the model for a while, and then says where the result will be."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from stellary.client.errors import TimedOut
 from stellary.core import Core
 from tests.server.running import Running, running
 from tests.support.boards import Board, create_board
-from tests.support.core_parts import BriefReader, llm
+from tests.support.core_parts import BriefReader, JobRunner, llm
 from tests.support.waiting import wait_until
 
 BRIEF = "# Shop\n\n## Phase 1: Design\n- Sketch\n\n## Phase 2: Build\n- Page\n"
@@ -151,7 +152,7 @@ def test_planning_goes_on_after_a_restart(core, planner):
 
 
 def test_draft_is_planned_without_a_model_that_always_fails(server, board, planner, monkeypatch):
-    monkeypatch.setattr("stellary.core.api.job_runner.FIRST_PAUSE", timedelta(0))
+    monkeypatch.setattr(sys.modules[JobRunner.__module__], "FIRST_PAUSE", timedelta(0))
     planner.failures = 99
     server.core.env.answer_seconds = 20
     draft = ask(server, board, "POST", body={"name": "Shop", "description": BRIEF}).json

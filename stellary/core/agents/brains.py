@@ -46,12 +46,14 @@ class ToolAnswer:
         outcome: ``gathered`` for a proposal in a batch, which is decided at the end of the mission.
         value: The result of the action, as JSON.
         why: The reason why the call was rejected or refused.
+        summary: The change that was made or proposed, in words; None if there was none.
     """
 
     call: ToolCall
     outcome: StepOutcome
     value: Any = None
     why: str | None = None
+    summary: str | None = None
 
 
 @attrs.frozen
@@ -208,21 +210,19 @@ class RulesBrain:
         calls = [
             ToolCall(f"call-{number}", action, params) for number, (action, params) in enumerate(requested, 1)
         ]
-        plan = "; ".join(_describe_call(call) for call in calls)
-        return Turn(history={}, message=f"I will call {plan}", calls=calls, all_or_nothing=True)
+        plan = "; ".join(_describe_call(call, task) for call in calls)
+        return Turn(history={}, message=f"My plan: {plan}", calls=calls, all_or_nothing=True)
 
     def _end(self, task: Task) -> Turn:
-        done = [answer.call.name for answer in task.answers if answer.outcome in ("done", "gathered")]
-        rejected = [
-            proposals.describe_rejection(answer.call.name, answer.why)
-            for answer in task.answers
-            if answer.outcome == "rejected"
-        ]
-        refused = [
-            f"{answer.call.name} was refused ({answer.why})"
-            for answer in task.answers
-            if answer.outcome == "refused"
-        ]
+        done, rejected, refused = list[str](), list[str](), list[str]()
+        for answer in task.answers:
+            summary = answer.summary or _describe_call(answer.call, task)
+            if answer.outcome in ("done", "gathered"):
+                done.append(summary)
+            elif answer.outcome == "rejected":
+                rejected.append(proposals.describe_rejection(summary, answer.why))
+            else:
+                refused.append(f"{summary} (refused: {answer.why})")
         outcome = proposals.describe_outcome(done, [*rejected, *refused])
         if done or rejected:
             return Turn(result=outcome, remarks=proposals.describe_outcome((), refused))
@@ -285,6 +285,8 @@ class BuiltInElseModelBrain:
         return task.model is not None
 
 
-def _describe_call(call: ToolCall) -> str:
+def _describe_call(call: ToolCall, task: Task) -> str:
+    """Return a call in words: what its tool does, with its parameters."""
     params = {name: value for name, value in call.params.items() if name not in ("cardId", "projectId")}
-    return proposals.summarize(call.name, params)
+    summaries = {tool.name: tool.summary for tool in task.tools}
+    return proposals.summarize(summaries.get(call.name, call.name.replace("_", " ")), params)

@@ -311,8 +311,8 @@ def _continue_mission(uow: UnitOfWork, mission: StoredMissionRow) -> None:
 
 
 def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
-    """End a mission whose batch is decided, with a result that lists the actions done and not done."""
-    decisions = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
+    """End a mission whose batch is decided, with a result that lists the changes made and not made."""
+    decisions = [(row.summary, row.status, row.reason) for row in _list_batch(uow, mission)]
     final_turn = mission.history or {}
     result = rules.describe_batch(
         decisions, final_turn.get("result") or mission.result, final_turn.get("remarks")

@@ -106,7 +106,7 @@ def propose_call(
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        changes = _list_changes(uow, do)
+        _, changes = _list_changes(uow, do)
     file = request if isinstance(request, StoredFile) else None
     body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
     call = {
@@ -155,25 +155,54 @@ def propose_action(
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
+        _, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
     params = rules.put_ids(params, seen)
-    names = _load_names(uow, limits, [params, changes])
     return _propose(
         uow,
         limits,
         action=action.name,
         params=params,
         call_id=call_id,
-        summary=_summarize(changes, action.summary, params, names),
+        summary=_describe(uow, limits, action, params, changes),
         seen=seen,
     )
 
 
-def _list_changes(uow: UnitOfWork, do: Callable[[], object]) -> list[BaseEvent]:
-    """Make a call, and return its events without those of rules that react to it."""
+def run_action(
+    uow: UnitOfWork, limits: AgentLimits, ref: WorkspaceRef, action: AnyAction, params: Mapping[str, object]
+) -> tuple[object, str]:
+    """Run an action, and return its result and what it has changed, in words.
+
+    Args:
+        uow: The unit of work, in which the agent acts.
+        limits: The agent's limits.
+        ref: The workspace.
+        action: The action.
+        params: Its parameters.
+
+    Raises:
+        ApiError: The action is not possible.
+    """
+    result, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
+    return result, "" if action.kind == "read" else _describe(uow, limits, action, params, changes)
+
+
+def _list_changes(uow: UnitOfWork, do: Callable[[], object]) -> tuple[object, list[BaseEvent]]:
+    """Make a call, and return its result, and its events without those of rules that react to it."""
     count = len(uow.events)
-    do()
-    return [event for event in uow.events[count:] if event.cause is None or not event.cause.depth]
+    result = do()
+    events = [event for event in uow.events[count:] if event.cause is None or not event.cause.depth]
+    return result, events
+
+
+def _describe(
+    uow: UnitOfWork,
+    limits: AgentLimits,
+    action: AnyAction,
+    params: Mapping[str, object],
+    changes: Sequence[BaseEvent],
+) -> str:
+    return _summarize(changes, action.summary, params, _load_names(uow, limits, [params, changes]))
 
 
 def _summarize(

@@ -227,7 +227,7 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
         reasons = [
             problem.reason
             if number == problem.index
-            else f"not done without {mission.calls[problem.index]['name']}"
+            else "another change is refused, and none is made without it"
             for number in range(len(mission.calls))
         ]
         units.run(lambda uow: _refuse(uow, mission, reasons))
@@ -256,17 +256,18 @@ def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> No
     ref = workspace_ref(uow, mission.workspace_id)
     if action.kind == "read" or action.policy.agent == "w0" or limits.at_once:
         with gate.act_as_agent(uow, limits):
-            answer = actions.run(uow, ref, action.name, call["params"])
+            answer, summary = proposing.run_action(uow, limits, ref, action, call["params"])
         value = as_json(settle_answer(uow, answer))
         audit.record(uow, limits, action.name, "allowed")
-        _record_outcome(uow, mission, index, "done", value=value)
+        _record_outcome(uow, mission, index, "done", value=value, summary=summary)
         return
     with gate.act_as_agent(uow, limits):
         proposal = proposing.propose_action(uow, limits, ref, action, call["params"], call["id"])
     audit.record(uow, limits, action.name, "proposed", proposal_id=proposal.id)
     is_batch = mission.autonomy_mode == "approval"
     mission_log.write(uow, mission.id, ("proposal", missions.proposal_entry(proposal, "pending")))
-    _record_outcome(uow, mission, index, "gathered" if is_batch else "proposed", proposal_id=proposal.id)
+    outcome, details = "gathered" if is_batch else "proposed", {"summary": proposal.summary}
+    _record_outcome(uow, mission, index, outcome, proposal_id=proposal.id, **details)
 
 
 def _rehearse_calls(uow: UnitOfWork, mission: RunningMissionRow, limits: AgentLimits) -> None:
@@ -408,6 +409,7 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
                 call["outcome"],
                 call.get("value"),
                 call.get("why"),
+                call.get("summary"),
             )
             for call in mission.calls
         ],

@@ -50,7 +50,6 @@ from stellary.core.kernel.unit import (
     NOBODY,
     Actor,
     AgentLimits,
-    Background,
     Service,
     UnitOfWork,
     check_restrictions,
@@ -81,7 +80,7 @@ class ServiceCall:
     Attributes:
         caller: The caller, once authenticated; None before.
         name: The name under which an agent's call is recorded.
-        background: The work that the request has begun, and that a job finishes.
+        cancel: Takes back the work that the request has begun and that a job finishes; None for none.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class ServiceCall:
         self.access_check = check_access
         self.stale_token = False
         self.caller = actor
-        self.background: Background | None = None
+        self.cancel: Callable[[UnitOfWork], None] | None = None
         self.upload = upload
         self.payload = payload
         self.file: StoredFile | None = None
@@ -422,24 +421,22 @@ class ServiceCall:
     def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
         result = self.service.function(uow, self.ref, *self._arguments(payload), **prepared)
         response = self._build_response(settle_answer(uow, result))
-        if uow.background is None:
+        if uow.unfinished is None:
             return response
+        path, self.cancel = uow.unfinished
         headers = {**response.headers, "retry-after": LOOK_AGAIN_SECONDS}
-        if uow.background.cancel is None:
+        if self.cancel is None:
             return attrs.evolve(response, headers=headers)
-        self.background = uow.background
-        return attrs.evolve(response, status=202, headers={**headers, "location": self.background.path})
+        return attrs.evolve(response, status=202, headers={**headers, "location": path})
 
-    def cancel_background(self) -> None:
+    def cancel_work(self) -> None:
         """Take back what the request has begun, as if it had not been sent."""
-        assert self.background is not None
-        cancel, key = self.background.cancel, self._idempotency_key
 
         def work(uow: UnitOfWork) -> None:
-            if cancel is not None:
-                cancel(uow)
-            if key is not None:
-                forget_key(uow, key)
+            if self.cancel is not None:
+                self.cancel(uow)
+            if self._idempotency_key is not None:
+                forget_key(uow, self._idempotency_key)
 
         self.units.run(work, self.caller or NOBODY)
 

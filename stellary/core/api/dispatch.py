@@ -397,5 +397,5 @@ def run_call(
     headers = {**response.headers, "x-request-id": request_id}
     caller = call.caller if call else actor
     record = response.record if isinstance(response, StreamResponse) else None
-    cancel = call.cancel_background if call is not None and call.background is not None else None
+    cancel = call.cancel_work if call is not None and call.cancel is not None else None
     return ServiceResponse(response.status, headers, response.body, response.blocks, caller, record, cancel)

@@ -129,20 +129,6 @@ class Actor:
 NOBODY = Actor(user_id=None)
 
 
-@attrs.frozen
-class Background:
-    """Work on an item that a job finishes.
-
-    Attributes:
-        path: The path of the item.
-        cancel: Takes back what the request has begun, if the client disconnects before it was told the path. None if
-            another request has begun it.
-    """
-
-    path: str
-    cancel: Callable[[UnitOfWork], None] | None = None
-
-
 class UnitOfWork:
     """One transaction on behalf of one actor, at one moment.
 
@@ -158,7 +144,7 @@ class UnitOfWork:
         if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
         operation: The operation of the request, or the kind of the job, for ``UnitTimes``.
         events: The events so far, in order; ``settle`` passes them to the reactions.
-        background: The work that the request has begun, or that goes on for the item that it reads; None without any.
+        unfinished: The path of an item that a job changes, if the unit reads it or begins that; and a function that undoes the latter.
         after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
         cause: The reason for the current change; None for a change that the caller makes directly.
         rule_action_count: The number of actions that automation rules have run in the unit.
@@ -183,7 +169,6 @@ class UnitOfWork:
         "_react",
         "actor",
         "after_commit",
-        "background",
         "broken_rules",
         "cause",
         "connection",
@@ -205,6 +190,7 @@ class UnitOfWork:
         "sees_only_committed",
         "settled_count",
         "shared_places",
+        "unfinished",
         "workspaces_without_change_rules",
         "workspaces_without_subscribers",
     )
@@ -225,7 +211,7 @@ class UnitOfWork:
         self.operation = "other"
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
-        self.background: Background | None = None
+        self.unfinished: tuple[str, Callable[[UnitOfWork], None] | None] | None = None
         self.cause: Cause | None = None
         self.lock_plan: LockPlan | None = None
         self.pending_login: Claims | None = None
@@ -525,8 +511,6 @@ def serves(
         shares_commit: Whether waiting calls in a project are committed together on PostgreSQL, one after the other in
             the order of their columns. For functions that lock the project, then only the column of their ref.
 
-    Returns:
-        The decorator.
     """
     policy = endpoint.policy
     mode: Mode = "read" if endpoint.method == "GET" else "write"
@@ -612,7 +596,6 @@ def service_of(function: Callable[..., Any]) -> Service:
     Raises:
         TypeError: The function serves no endpoint.
     """
-    service = getattr(function, "service", None)
-    if not isinstance(service, Service):
+    if not is_service(function):
         raise TypeError(f"{function!r} serves no endpoint")
-    return service
+    return cast("Service", vars(function)["service"])

@@ -45,7 +45,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.model_usage import WorkspaceAccount
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import Actor, Background, UnitOfWork, serves
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import delete_row
 from stellary.core.knowledge.documents import get_document
@@ -216,7 +216,7 @@ def get_project_draft(uow: UnitOfWork, ref: DraftRef) -> ProjectDraft:
     """Return one draft."""
     draft = rows.draft(access.draft(uow, ref).row)
     if draft.stage == "planning":
-        uow.background = Background(ref.path())
+        uow.unfinished = ref.path(), None
     return draft
 
 

@@ -19,7 +19,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.model_usage import UsageColumn, WorkspaceAccount, read_usage
-from stellary.core.kernel.unit import Background, UnitOfWork
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.ports.llm import CallerGone, caller_is_gone, may_finish_later
 from stellary.core.ports.planner import Planner, Refinement
@@ -196,7 +196,7 @@ def defer(uow: UnitOfWork, ref: DraftRef, row: DraftRow, task: PlanTask) -> Proj
         else:
             _write(later, row.id, draft.version, {"stage": row.stage})
 
-    uow.background = Background(ref.path(), cancel)
+    uow.unfinished = ref.path(), cancel
     return draft
 
 

@@ -200,7 +200,7 @@ def test_comment_is_answered_in_its_thread_with_the_result_or_what_can_be_asked(
         agent_api.world.core.work.run_due()
     (done, refused, failed) = answers(agent_api, card)
     name = agent_api.owner.user.name
-    assert done == ("Scribe", f"@{name}, Done: set_priority.")
+    assert done == ("Scribe", f'@{name}, Done: Change LAU-1 *Write*: priority from empty to **"high"**.')
     assert refused[1].startswith(f"@{name}, I did not understand 'match'")
     assert "'rename this: match the epic'" in refused[1]
     assert failed[1].startswith(f"@{name}, ")
@@ -217,7 +217,12 @@ def test_assignment_is_answered_and_other_missions_are_not(agent_api: AgentApi):
     assign(agent_api, card, agent)
     agent_api.world.core.work.run_due()
     agent_api.run_mission(agent_api.mission(agent, "set priority low", card))
-    assert answers(agent_api, card) == [("Scribe", f"@{agent_api.owner.user.name}, Done: set_priority.")]
+    assert answers(agent_api, card) == [
+        (
+            "Scribe",
+            f'@{agent_api.owner.user.name}, Done: Change LAU-1 *set priority high*: priority from empty to **"high"**.',
+        )
+    ]
 
 
 def test_person_who_asked_is_notified_once_of_the_answer(agent_api: AgentApi):

@@ -42,7 +42,11 @@ def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client
     assert [entry.kind for entry in received] == KINDS
     assert [entry.id for entry in received] == list(range(1, 9))
     assert received[4].data["tool"] == "set_priority"
-    assert received[-1].data == {"status": "completed", "result": "Done: set_priority.", "error": None}
+    assert received[-1].data == {
+        "status": "completed",
+        "result": 'Done: Change LAU-1 *Write*: priority from empty to **"high"**.',
+        "error": None,
+    }
 
 
 def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):

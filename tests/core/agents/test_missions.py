@@ -15,6 +15,11 @@ from tests.support.tables import agent_proposals as proposals
 
 COMMENTS = "comment: On it."
 
+MOVED = 'Move LAU-1 *Write* from To Do to **Done**: status from "open" to **"done"**'
+SET_HIGH = 'Change LAU-1 *Write*: priority from empty to **"high"**'
+COMMENTED = 'Comment on LAU-1 *Write*: "On it."'
+"""Changes as the result of a mission names them."""
+
 
 def error(answer) -> tuple[int, str]:
     return answer.status, orjson.loads(answer.body)["code"]
@@ -39,9 +44,8 @@ def test_autonomous_agent_carries_out_a_mission_and_reports(agent_api: AgentApi)
     assert mission["status"] == "queued"
     after = agent_api.run_mission(mission)
     assert (after["status"], after["error"]) == ("completed", None)
-    assert after["result"].startswith(
-        "Done: move_card, set_priority, add_checklist_item, add_checklist_item, add_comment"
-    )
+    assert after["result"].startswith(f"Done: {MOVED}; {SET_HIGH}; ")
+    assert f"; {COMMENTED}; " in after["result"]
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"], now["dueDate"]) == (
         agent_api.columns[2]["id"],
@@ -63,7 +67,7 @@ def test_the_log_tells_it_from_the_beginning(agent_api: AgentApi):
         ("status", "queued"),
         ("status", "running"),
         ("step", 1),
-        ("message", "I will call set_priority: priority high"),
+        ("message", "My plan: Set the priority of a card, or clear it: priority high"),
         ("tool_call", "set_priority done"),
         ("step", 2),
         ("status", "completed"),
@@ -82,7 +86,9 @@ def test_progress_of_a_mission_is_reported(agent_api: AgentApi):
     agent_api.decide(priority)
     half = agent_api.mission_now(mission)["progress"]
     assert (half["done"], half["total"], half["percent"]) == (1, 2, 50)
-    assert half["message"].startswith("I will call set_priority: priority high; add_comment")
+    assert half["message"].startswith(
+        "My plan: Set the priority of a card, or clear it: priority high; Comment"
+    )
     agent_api.decide(comment, "reject")
     ended = agent_api.run_mission(mission)["progress"]
     assert (ended["done"], ended["total"], ended["percent"]) == (2, 2, 100)
@@ -106,7 +112,7 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
     )
     assert after["status"] == "failed"
     assert after["error"].startswith(
-        "Not done: set_priority was refused (not done without move_card); move_card was "
+        "Not done: Set the priority of a card, or clear it: priority low (refused: another change is refused,"
     )
     assert "'Nowhere' is neither; the most similar names are " in after["error"]
     assert agent_api.read(card) == card
@@ -119,7 +125,7 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
 def test_a_mission_has_the_tools_of_its_agent_and_no_others(agent_api: AgentApi):
     agent, card = agent_api.agent("autonomous", ["add_comment"]), agent_api.card()
     after = agent_api.run_mission(agent_api.mission(agent, "comment: hi\nmove to Done", card))
-    assert "move_card was refused (the agent does not have the tool" in after["error"]
+    assert "move card: targetColumn Done (refused: the agent does not have the tool" in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.list_attempts(agent) == [("add_comment", "refused"), ("move_card", "refused")]
     agent_api.run_mission(agent_api.mission(agent, "comment: hi", card))
@@ -169,9 +175,7 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
     assert agent_api.decide(priority).status == 200
     after = agent_api.run_mission(mission)
     assert after["status"] == "completed"
-    assert (
-        after["result"] == "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
-    )
+    assert after["result"] == f"Done: {MOVED}; {SET_HIGH}. Not done: {COMMENTED} (rejected: Too chatty)."
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"], now["commentCount"]) == (agent_api.columns[2]["id"], "high", 0)
 
@@ -434,7 +438,7 @@ def test_batch_is_approved_as_a_whole(agent_api: AgentApi):
     decided = agent_api.world.ask(agent_api.owner, "POST", path)
     assert [proposal["status"] for proposal in decided] == ["approved"] * 3
     after = agent_api.mission_now(mission)
-    assert (after["status"], after["result"]) == ("completed", "Done: move_card, set_priority, add_comment.")
+    assert (after["status"], after["result"]) == ("completed", f"Done: {MOVED}; {SET_HIGH}; {COMMENTED}.")
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"], now["commentCount"]) == (agent_api.columns[2]["id"], "high", 1)
     assert error(agent_api.world.call(agent_api.owner, "POST", path)) == (409, "mission_over")
@@ -462,7 +466,9 @@ def test_batch_is_rejected_as_a_whole(agent_api: AgentApi):
     decided = agent_api.world.ask(agent_api.owner, "POST", path, {"reason": "Not now"})
     assert [(proposal["status"], proposal["reason"]) for proposal in decided] == [("rejected", "Not now")] * 2
     after = agent_api.mission_now(mission)
-    summary = "Not done: add_comment was rejected (Not now); move_card was rejected (Not now)."
+    summary = (
+        f"Not done: {COMMENTED.replace('On it.', 'first')} (rejected: Not now); {MOVED} (rejected: Not now)."
+    )
     assert (after["status"], after["result"]) == ("completed", summary)
     assert done_entry(agent_api, mission)["result"] == summary
     assert comments_on(agent_api, card) == [(mission["agentId"], summary)]
@@ -486,7 +492,7 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
     last = orjson.loads(agent_api.decide(priority).body)
     assert (last["status"], last["result"]["priority"]) == ("approved", "high")
     after = agent_api.mission_now(mission)
-    summary = "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
+    summary = f"Done: {MOVED}; {SET_HIGH}. Not done: {COMMENTED} (rejected: Too chatty)."
     assert (after["status"], after["result"]) == ("completed", summary)
     assert done_entry(agent_api, mission)["result"] == summary
     assert comments_on(agent_api, card) == [(mission["agentId"], summary)]
@@ -499,8 +505,8 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
 @pytest.mark.parametrize(
     ("how", "result"),
     [
-        ("approve", "Done: set_priority."),
-        ("reject", "Not done: set_priority was rejected (no reason was given)."),
+        ("approve", f"Done: {SET_HIGH}."),
+        ("reject", f"Not done: {SET_HIGH} (rejected: no reason was given)."),
     ],
 )
 def test_batch_of_one_is_decided_by_its_proposal(agent_api: AgentApi, how, result):
@@ -523,9 +529,7 @@ def test_last_rejection_carries_out_what_was_approved(agent_api: AgentApi):
     assert error(agent_api.decide(priority)) == (409, "already_decided")
     assert agent_api.decide(comment, "reject").status == 200
     assert agent_api.read(card)["priority"] == "high"
-    assert agent_api.mission_now(mission)["result"].startswith(
-        "Done: set_priority. Not done: add_comment was"
-    )
+    assert agent_api.mission_now(mission)["result"].startswith(f"Done: {SET_HIGH}. Not done: {COMMENTED} (")
 
 
 def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_rejected(agent_api: AgentApi):
@@ -585,7 +589,7 @@ def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
     now = agent_api.read(card)
     assert (now["columnId"], now["priority"]) == (card["columnId"], "high")
     assert agent_api.mission_now(mission)["result"].startswith(
-        "Done: set_priority, add_comment. Not done: move"
+        f"Done: {SET_HIGH}; {COMMENTED}. Not done: Move"
     )
 
 

@@ -463,7 +463,10 @@ def test_model_gets_only_the_tasks_that_are_not_understood(agent_api: AgentApi):
     plain = agent_api.mission(agent, "set priority low", card)
     agent_api.run_mission(plain)
     assert agent_api.decide(agent_api.proposals(plain)[0]).status == 200
-    assert agent_api.run_mission(plain)["result"] == "Done: set_priority."
+    assert (
+        agent_api.run_mission(plain)["result"]
+        == 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'
+    )
     impossible = agent_api.run_mission(agent_api.mission(agent, "move to Nowhere", card))
     assert (impossible["status"], requests) == ("failed", [])
     free = agent_api.mission(agent, "this one hurts our customers", card)
@@ -499,9 +502,9 @@ MODEL = {"runtime": "model", "model": "openai:some"}
 @pytest.mark.parametrize(
     ("before", "after", "end"),
     [
-        (BUILT_IN, ELSE_MODEL, "Done: set_priority."),
-        (ELSE_MODEL, BUILT_IN, "Done: set_priority."),
-        (MODEL, BUILT_IN, "Done: set_priority."),
+        (BUILT_IN, ELSE_MODEL, 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'),
+        (ELSE_MODEL, BUILT_IN, 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'),
+        (MODEL, BUILT_IN, 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'),
         (MODEL, ELSE_MODEL, "It is low now."),
         (
             BUILT_IN,

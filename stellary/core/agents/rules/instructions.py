@@ -43,6 +43,8 @@ _PLURALS = frozenset({"them", "these", "those"})
 _PRONOUNS = _PLURALS | {"it"}
 # Commands that are about no card that exists.
 _CARDLESS = frozenset({"create_card", "create_cards", "notify"})
+# Commands about "it" or "them" that give a new card one of its fields.
+_OF_NEW_CARD = frozenset({"assign", "take", "set_due", "set_start", "set_priority"})
 _YEARS_MAX = 10
 _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
@@ -89,7 +91,9 @@ def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
         commands = [_Command(line, context, tree) for tree in list_trees(_parse(line))]
         _check_questions(line, commands)
         creates = _check_references(line, commands, creates)
-        for action, params in (call for command in commands for call in command.read()):
+        for action, params in (
+            call for command in commands if not command.is_attached for call in command.read()
+        ):
             calls.append((action, params))
             for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
                 value = str(params[field]).casefold() if field in ("label", "itemId") else field
@@ -113,7 +117,7 @@ def _check_questions(line: str, commands: Iterable[_Command]) -> None:
 
 
 def _check_references(line: str, commands: Iterable[_Command], creates: bool) -> bool:
-    """Check that no command is about a card that another one creates, since that card has no id yet.
+    """Attach the commands about "it" or "them" to the creation before them, and refuse others about new cards, which have no id yet.
 
     Args:
         line: The line.
@@ -127,10 +131,14 @@ def _check_references(line: str, commands: Iterable[_Command], creates: bool) ->
         InstructionError: A command does not say which card it is about.
     """
     creates_here = False
+    creation: _Command | None = None
     for command in commands:
         names_none = command.kind in _CARDLESS
         word = command.tokens.get("OBJECT", "")
         is_pronoun = word.lower() in _PRONOUNS
+        if creation is not None and creation.attach(command):
+            continue
+        creation = command if command.kind in ("create_card", "create_cards") else None
         if (is_pronoun and creates) or (creates_here and not names_none and (is_pronoun or not word)):
             raise InstructionError(
                 f"I did not understand {str(word or command.kind.replace('_', ' '))!r} in {line[:200]!r}: it could be the new card. Say"
@@ -325,6 +333,20 @@ class _Command:
         self.tokens = {part.type: part for part in parts if isinstance(part, Token)}
         self.trees = {part.data: part for part in parts if isinstance(part, Tree)}
         self.card_id = self.to_card_id(self.tokens.get("OBJECT", "it"))
+        self.new_fields: dict[str, object] = {}
+        self.is_attached = False
+
+    def attach(self, command: _Command) -> bool:
+        """Give the new cards the field that a command about "it" or "them" names; return False for any other command."""
+        pronoun = "it" if self.kind == "create_card" else "them"
+        if command.kind not in _OF_NEW_CARD or command.tokens.get("OBJECT", "").lower() != pronoun:
+            return False
+        (fields,) = _ACTIONS[command.kind][1](command)
+        if None in fields.values() or not fields.keys().isdisjoint(self.new_fields):
+            return False
+        self.new_fields |= fields
+        command.is_attached = True
+        return True
 
     def read(self) -> Iterator[ParsedAction]:
         """Yield the calls that the command asks for.
@@ -447,8 +469,8 @@ class _Command:
 
     def create_cards(self) -> _Params:
         titles, column = self.read_titles()
-        cards = [{"title": title} for title in titles]
-        content: dict[str, object] = {"cards": cards} if self.kind == "create_cards" else {"title": titles[0]}
+        cards = [{"title": title, **self.new_fields} for title in titles]
+        content: dict[str, object] = {"cards": cards} if self.kind == "create_cards" else dict(cards[0])
         return [{"projectId": self.context.card.project_id, **column, **content}]
 
     def read_notification(self) -> _Params:

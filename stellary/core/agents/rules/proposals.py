@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import orjson
 
 from stellary.contract.errors import Conflict
+from stellary.contract.limits import ID_PATTERN
 
 SUMMARY_MAX = 500
 _VALUE_MAX = 100
 _NAME_MAX = 60
+_ID = re.compile(rf" \({ID_PATTERN}\)")
 
 
 def summarize(
@@ -87,26 +90,31 @@ def ellipsize(text: str, length: int) -> str:
 
 
 def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str | None = None) -> str:
-    """Return the outcome of a mission, such as ``Done: move_card. Not done: add_comment was rejected (Too chatty).``.
+    """Return the outcome of a mission: ``Done: Move APP-1 *Sign* … Not done: Archive APP-1 *Sign* (rejected: Wait).``.
 
     Args:
-        done: The names of the actions that were carried out.
-        not_done: A text for each action that was not, with the reason.
+        done: The changes that were made, in words.
+        not_done: The changes that were not, each with the reason.
         remarks: Further sentences.
     """
-    done, not_done = ", ".join(done), "; ".join(not_done)
+    done, not_done = "; ".join(map(_drop_ids, done)), "; ".join(not_done)
     sentences = (done and f"Done: {done}.", not_done and f"Not done: {not_done}.", remarks)
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def describe_rejection(action: str, reason: str | None) -> str:
+def describe_rejection(summary: str, reason: str | None) -> str:
     """Return a text for one rejected proposal.
 
     Args:
-        action: The name of the action that was proposed.
+        summary: The proposal in words.
         reason: The reason that the person gave; None or empty for none.
     """
-    return f"{action} was rejected ({reason or 'no reason was given'})"
+    return f"{_drop_ids(summary)} (rejected: {reason or 'no reason was given'})"
+
+
+def _drop_ids(summary: str) -> str:
+    """Return a change in words without the ids beside the names, for people."""
+    return _ID.sub("", summary)
 
 
 def describe_batch(
@@ -115,17 +123,19 @@ def describe_batch(
     """Return the outcome of a mission whose proposals were decided as one batch.
 
     Args:
-        decisions: The action, the status and the rejection reason of each proposal.
+        decisions: The summary, the status and the rejection reason of each proposal.
         result: The agent's own summary, which assumes that all proposals are approved.
         remarks: Further sentences of the agent.
 
     Returns:
-        The agent's summary if it gave one and all proposals are approved, else the lists of actions done and not done.
+        The agent's summary if it gave one and all proposals are approved, else the lists of changes done and not done.
     """
-    approved = [action for action, status, _ in decisions if status == "approved"]
+    approved = [summary for summary, status, _ in decisions if status == "approved"]
     if result and len(approved) == len(decisions):
         return result
-    rejected = [describe_rejection(action, why) for action, status, why in decisions if status == "rejected"]
+    rejected = [
+        describe_rejection(summary, why) for summary, status, why in decisions if status == "rejected"
+    ]
     return describe_outcome(approved, rejected, remarks)
 
 
