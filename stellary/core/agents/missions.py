@@ -105,11 +105,7 @@ _other = missions.alias("other")
 _CARD_IS_FREE = ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(STARTED))
 _BEGIN = (
     update(missions)
-    .where(
-        _THIS_MISSION,
-        missions.c.status == "queued",
-        _CARD_IS_FREE,
-    )
+    .where(_THIS_MISSION, missions.c.status == "queued", _CARD_IS_FREE)
     .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
 )
 _ONE_READY = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)

@@ -19,12 +19,7 @@ from stellary.contract.wire import invalid
 from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn
 from stellary.core.agents.rules.tool_results import drop_old_results, shorten_result
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.ports.llm import (
-    LETTERS_PER_TOKEN,
-    ModelRunner,
-    Refused,
-    enclose_text,
-)
+from stellary.core.ports.llm import LETTERS_PER_TOKEN, ModelRunner, Refused, enclose_text
 
 ModelUsers = Literal["all", "admins"] | Collection[str]
 """The people who may use a model: all, admins of the organization, or those in some workspaces, as ``acme/eng``."""

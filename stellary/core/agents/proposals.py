@@ -30,14 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.project_sight import is_visible, sees_project
-from stellary.core.agents import (
-    access,
-    external_mission_timeout,
-    mission_log,
-    missions,
-    proposing,
-    rows,
-)
+from stellary.core.agents import access, external_mission_timeout, mission_log, missions, proposing, rows
 from stellary.core.agents.approvals import CHANGE, carry_out, perform
 from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules

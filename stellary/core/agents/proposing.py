@@ -109,11 +109,7 @@ def propose_call(
         _, changes = _list_changes(uow, do)
     file = request if isinstance(request, StoredFile) else None
     body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
-    call = {
-        "ref": attrs.asdict(ref),
-        "body": None if file else body,
-        "file": file and attrs.asdict(file),
-    }
+    call = {"ref": attrs.asdict(ref), "body": None if file else body, "file": file and attrs.asdict(file)}
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
     names = _load_names(uow, limits, [attrs.asdict(ref), body, changes])
     path_params = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}

@@ -323,12 +323,7 @@ def _record_outcomes(
     tool_counts.update(call["name"] for call in calls[first : first + len(outcomes)])
     uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls, "tool_counts": dict(tool_counts)})
     entries = [
-        {
-            "tool": call["name"],
-            "params": call["params"],
-            "outcome": call["outcome"],
-            "error": call.get("why"),
-        }
+        {"tool": call["name"], "params": call["params"], "outcome": call["outcome"], "error": call.get("why")}
         for call in calls[first : first + len(outcomes)]
     ]
     mission_log.write(uow, mission.id, *(("tool_call", entry) for entry in entries))

@@ -230,18 +230,7 @@ def enqueue(
         workspace_id: The workspace whose jobs of this kind take turns with those of other workspaces. By default, the job
             runs in the order of time.
     """
-    row = {
-        "id": uow.new_id(),
-        "kind": kind,
-        "key": key,
-        "payload": payload,
-        "due_at": due_at or uow.now,
-        "claim_id": None,
-        "claimed_by": None,
-        "attempts": 0,
-        "error": None,
-        "created_at": uow.now,
-    }
+    row = _build_row(uow, kind, payload, due_at, key)
     if workspace_id is not None:
         turn = {"_kind": kind, "_workspace_id": workspace_id, "_now": uow.now}
         uow.connection.execute(_INSERT_IN_TURN, {**row, "workspace_id": workspace_id, **turn})
@@ -256,6 +245,21 @@ def enqueue(
     uow.send_on_commit(topic)
 
 
+def _build_row(
+    uow: UnitOfWork, kind: str, payload: Any, due_at: datetime | None, key: str | None = None
+) -> dict[str, object]:
+    return {
+        **dict.fromkeys(("claim_id", "claimed_by", "error")),
+        "id": uow.new_id(),
+        "kind": kind,
+        "key": key,
+        "payload": payload,
+        "due_at": due_at or uow.now,
+        "attempts": 0,
+        "created_at": uow.now,
+    }
+
+
 def enqueue_all(
     uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, due_at: datetime | None = None, topic: str = JOBS
 ) -> None:
@@ -268,18 +272,7 @@ def enqueue_all(
         due_at: The earliest time to run them. By default, right away.
         topic: The topic of the signal that wakes the runner.
     """
-    row = {
-        "kind": kind,
-        "key": None,
-        "due_at": due_at or uow.now,
-        "claim_id": None,
-        "claimed_by": None,
-        "error": None,
-    }
-    rows = [
-        {"id": uow.new_id(), **row, "payload": payload, "attempts": 0, "created_at": uow.now}
-        for payload in payloads
-    ]
+    rows = [_build_row(uow, kind, payload, due_at) for payload in payloads]
     uow.connection.execute(_INSERT, rows)
     uow.send_on_commit(topic)
 

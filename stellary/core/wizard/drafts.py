@@ -256,8 +256,7 @@ def _read_answers(row: DraftRow, request: RefineProjectDraft) -> PlanTask | None
     if not request.answers:
         return None
     return PlanTask(
-        "refinement",
-        answer_rules.check_answers(request.answers, rows.read_questions(row), row.open_ids),
+        "refinement", answer_rules.check_answers(request.answers, rows.read_questions(row), row.open_ids)
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -157,16 +157,7 @@ class ModelPlanner:
         except (Refused, Unavailable) as error:
             return self._fall_back(error).refine(brief, round)
         questions = [
-            Question(
-                id=f"{MODEL_ID_PREFIX}{round}-{number}",
-                text=question.text,
-                format=question.format,
-                options=question.options,
-                required=question.required,
-                min=question.min,
-                max=question.max,
-                round=round,
-            )
+            Question(id=f"{MODEL_ID_PREFIX}{round}-{number}", round=round, **asdict(question))
             for number, question in enumerate(readiness.questions, 1)
         ]
         return Refinement(questions, readiness.score, readiness.missing)
@@ -184,9 +175,7 @@ class ModelPlanner:
             days=max(phase.end_day for phase in phases) + 1,
             phases=phases,
             notes=[*output.notes, *lines.list_notes()],
-            not_understood=[
-                NotUnderstood(text=refusal.text, reason=refusal.reason) for refusal in output.not_understood
-            ],
+            not_understood=[NotUnderstood(**asdict(refusal)) for refusal in output.not_understood],
         )
 
     def _fall_back(self, error: Exception) -> FallbackPlanner:
@@ -218,12 +207,7 @@ class ModelPlanner:
     ) -> T:
         from pydantic_ai import Agent, ModelRetry
 
-        agent: Any = Agent(
-            model,
-            output_type=output_type,
-            instructions=f"{_RULES} {task}",
-            retries=RETRIES,
-        )
+        agent: Any = Agent(model, output_type=output_type, instructions=f"{_RULES} {task}", retries=RETRIES)
 
         @agent.output_validator  # type: ignore[untyped-decorator]
         def check_output(output: T) -> T:
@@ -283,18 +267,12 @@ def _dump_brief(brief: Brief) -> str:
 
 def _to_phase(phase: ModelPhase, lines: CitedLines) -> Phase | None:
     """Return a phase with the deliverables that cite the brief, each with its source; None without any."""
-    deliverables = [
-        Deliverable(
-            title=item.title,
-            description="\n\n".join(text for text in (item.description, source) if text),
-            priority=item.priority,
-            checklist=item.checklist,
-            start_day=item.start_day,
-            end_day=item.end_day,
-        )
-        for item in phase.deliverables
-        if (source := lines.find_source(item.title, item.cites)) is not None
-    ]
+    deliverables = []
+    for item in phase.deliverables:
+        fields = asdict(item)
+        if (source := lines.find_source(item.title, fields.pop("cites"))) is not None:
+            fields["description"] = "\n\n".join(filter(None, (item.description, source)))
+            deliverables.append(Deliverable(**fields))
     if not deliverables:
         return None
     return Phase(

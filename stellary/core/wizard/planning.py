@@ -95,11 +95,7 @@ def call_planner(
     """
     planner = planner or source.env.planner
     account = WorkspaceAccount(
-        source,
-        partial(str, row.workspace_id),
-        "draft",
-        read_usage(row.usage),
-        partial(_USAGE.add, id=row.id),
+        source, partial(str, row.workspace_id), "draft", read_usage(row.usage), partial(_USAGE.add, id=row.id)
     )
     changes: dict[str, object] = {"stage": task.stage}
     if row.roadmap is not None:

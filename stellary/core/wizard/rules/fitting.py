@@ -7,6 +7,7 @@ from typing import get_args
 
 from stellary.contract.cards import DESCRIPTION_MAX, TITLE_MAX, Priority
 from stellary.contract.checklists import CHECKLIST_MAX
+from stellary.contract.fields import replace_fields
 from stellary.contract.jsonic import character_problem
 from stellary.contract.project_imports import CARDS_MAX, COLUMNS_MAX
 from stellary.contract.wizard import (
@@ -65,16 +66,12 @@ def fit_roadmap(roadmap: Roadmap) -> Roadmap:
         notes.append(
             f"{after} of {before} deliverables: a project is created with at most {CARDS_MAX} cards."
         )
-    return Roadmap(
-        start_date=roadmap.start_date,
-        days=max([1, *(phase.end_day + 1 for phase in phases)]),
-        phases=phases,
-        notes=notes,
-        not_understood=[
-            NotUnderstood(text=shorten(part.text, NOTE_MAX), reason=shorten(part.reason, NOTE_MAX))
-            for part in roadmap.not_understood[:NOTES_MAX]
-        ],
-    )
+    refused = [
+        NotUnderstood(text=shorten(part.text, NOTE_MAX), reason=shorten(part.reason, NOTE_MAX))
+        for part in roadmap.not_understood[:NOTES_MAX]
+    ]
+    days = max([1, *(phase.end_day + 1 for phase in phases)])
+    return replace_fields(roadmap, days=days, phases=phases, notes=notes, not_understood=refused)
 
 
 def _fit_phases(phases: Sequence[Phase]) -> Iterator[Phase]:
@@ -131,14 +128,6 @@ def fit_questions(questions: Iterable[Question], earlier_ids: Collection[str], r
         id = question.id[:ID_MAX]
         if not is_valid or not id or id in earlier_ids or id in by_id or len(by_id) == QUESTIONS_MAX:
             continue
-        by_id[id] = Question(
-            id=id,
-            text=shorten(question.text, QUESTION_MAX),
-            format=question.format,
-            options=options[:OPTIONS_MAX] if is_choice else [],
-            required=question.required,
-            min=question.min,
-            max=question.max,
-            round=round,
-        )
+        text, options = shorten(question.text, QUESTION_MAX), options[:OPTIONS_MAX] if is_choice else []
+        by_id[id] = replace_fields(question, id=id, text=text, options=options, round=round)
     return list(by_id.values())

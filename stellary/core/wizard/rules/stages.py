@@ -10,21 +10,14 @@ from stellary.contract.wizard import DraftStage
 
 WizardStep = Literal["look", "answer", "generate", "edit", "execute"]
 
-_NEXT: Mapping[tuple[DraftStage, WizardStep], DraftStage] = {
-    ("framing", "look"): "refinement",
-    ("framing", "answer"): "refinement",
-    ("framing", "generate"): "roadmap",
-    ("refinement", "look"): "refinement",
-    ("refinement", "answer"): "refinement",
-    ("refinement", "generate"): "roadmap",
-    ("roadmap", "look"): "roadmap",
-    # The roadmap does not take the new answers into account.
-    ("roadmap", "answer"): "refinement",
-    ("roadmap", "generate"): "roadmap",
-    ("roadmap", "edit"): "roadmap",
-    ("roadmap", "execute"): "executed",
+_AFTER: Mapping[WizardStep, DraftStage] = {
+    # The roadmap does not take new answers into account.
+    "answer": "refinement",
+    "generate": "roadmap",
+    "edit": "roadmap",
+    "execute": "executed",
 }
-"""The allowed steps. ``look`` requests the questions without giving answers."""
+"""The stages that steps lead to. ``look`` requests the questions without giving answers."""
 
 
 def find_next(stage: DraftStage, step: WizardStep) -> DraftStage:
@@ -37,11 +30,10 @@ def find_next(stage: DraftStage, step: WizardStep) -> DraftStage:
     Raises:
         Conflict: The stage does not allow the step.
     """
-    next_stage = _NEXT.get((stage, step))
-    if next_stage is not None:
-        return next_stage
     if stage == "planning":
         raise Conflict("the draft is being planned: wait for the result, or delete it", code="draft_planning")
     if stage == "executed":
         raise Conflict("the draft has been executed already", code="draft_executed")
-    raise Conflict("the draft has no roadmap yet: generate it first", code="no_roadmap")
+    if step in ("edit", "execute") and stage != "roadmap":
+        raise Conflict("the draft has no roadmap yet: generate it first", code="no_roadmap")
+    return _AFTER.get(step, "refinement" if stage == "framing" else stage)
