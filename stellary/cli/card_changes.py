@@ -13,6 +13,7 @@ from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, p
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.cards import Card
 from stellary.contract.projects import Board
+from stellary.contract.recurrences import Creation, Recurrence
 from stellary.contract.unset import UNSET, Unset
 
 PRIORITY = click.Choice(["low", "medium", "high"])
@@ -66,6 +67,12 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
     "--due", type=OrNone(DayParam()), help="The due date (2026-04-01, friday, in 2 weeks …), or none."
 )
 @click.option("--estimate", type=OrNone(click.FLOAT), help="The estimated points or hours, or none.")
+@click.option("--repeat", metavar="RULE", help="When the next card is made: FREQ=WEEKLY;BYDAY=MO; or none.")
+@click.option("--time-zone", metavar="NAME", help="The time zone of --repeat. Default: UTC.")
+@click.option("--on-completion", is_flag=True, default=None, help="Make the next card once this one is done.")
+@click.option(
+    "--only-this", is_flag=True, default=None, help="Leave the later cards of the series as they are."
+)
 @click.option(
     "--add-label",
     metavar="NAME",
@@ -107,8 +114,19 @@ def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: A
         due_date=_value_or_none(options["due"]),
         estimate=_value_or_none(options["estimate"]),
         label_ids=_change_labels(board, card, options["add_label"], options["remove_label"]),
+        recurrence=_read_recurrence(options["repeat"], options["time_zone"], options["on_completion"]),
+        apply_to="this" if options["only_this"] else UNSET,
     )
     report(updated, "Changed", as_json)
+
+
+def _read_recurrence(
+    rule: str | None, time_zone: str | None, on_completion: bool | None
+) -> Recurrence | Unset | None:
+    if rule in (NONE, None):
+        return None if rule else UNSET
+    create: Creation = "on_completion" if on_completion else "on_schedule"
+    return Recurrence(rule=rule, time_zone=time_zone or "UTC", create=create)
 
 
 def _value_or_none(value: Any) -> Any:

@@ -207,6 +207,7 @@ class Via(Value):
         token: The API token or agent token of the request.
         import_: The project that an import created. In JSON ``import``.
         action: The proposed action that was applied on behalf of the actor, who approved it; its name is the action type.
+        recurrence: The card whose recurrence made the next card of its series; its name is the key.
         undo: The activity that was undone; its name is the type.
         skipped_rule: The rule that had made the change that was undone, and did not react to the undo.
     """
@@ -216,6 +217,7 @@ class Via(Value):
     token: ViaItem | None = None
     import_: Annotated[ViaItem | None, Named("import")] = None
     action: ViaItem | None = None
+    recurrence: ViaItem | None = None
     undo: ViaItem | None = None
     skipped_rule: ViaItem | None = None
 

@@ -10,6 +10,7 @@ from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, 
 from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, Range, RelativeDay, Repeatable
 from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
+from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -52,6 +53,7 @@ class Card(Value):
         completed_at: When the card's status became ``done``; None unless it is ``done`` now.
         created_by_id: The id of the user or agent that created the card.
         custom_fields: Values by custom field id.
+        recurrence: When the card is made again; None if it is not.
         version: Increases with every change; the card's ``ETag``.
         estimate: The estimated work, in the ``estimateUnit`` of the project; None if it is not estimated.
     """
@@ -79,6 +81,7 @@ class Card(Value):
     checklist_progress: ChecklistProgress
     comment_count: int
     attachment_count: int
+    recurrence: CardRecurrence | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -224,6 +227,7 @@ class CreateCard(CardFields):
         label_ids: Ids of labels of the project; at most 100.
         custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
         checklist: At most 100 items.
+        recurrence: When the card is made again.
     """
 
     title: Title
@@ -231,6 +235,7 @@ class CreateCard(CardFields):
     label_ids: LabelIds | Unset = UNSET
     custom_fields: dict[str, Any] | Unset = UNSET
     checklist: Annotated[list[AddChecklistItem], Items(0, CHECKLIST_MAX)] | Unset = UNSET
+    recurrence: Recurrence | Unset | None = UNSET
 
 
 @request
@@ -254,6 +259,9 @@ class UpdateCard(CardFields):
         label_ids: Replaces all labels of the card.
         custom_fields: Values by custom field id. Omitted fields keep their values; null clears one.
         checklist: Replaces the whole checklist. Existing items that are not in the list are deleted.
+        recurrence: Replaces the recurrence; null ends the series.
+        apply_to: ``this`` keeps the other fields of the request from the later cards of the series; ``later``, the default,
+            applies them to this card and all later ones. Cards that exist already are not changed.
     """
 
     assignee_id: Id | Unset | None = UNSET
@@ -265,6 +273,8 @@ class UpdateCard(CardFields):
     label_ids: LabelIds | Unset = UNSET
     custom_fields: dict[str, Any] | Unset = UNSET
     checklist: Annotated[list[ChecklistEntry], Items(0, CHECKLIST_MAX)] | Unset = UNSET
+    recurrence: Recurrence | Unset | None = UNSET
+    apply_to: Literal["this", "later"] | Unset = UNSET
 
 
 @request

@@ -12,6 +12,7 @@ from stellary.contract.documents import DocType, DocumentStatus
 from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import EstimateUnit
+from stellary.contract.recurrences import Creation, JsonObject
 from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
@@ -157,6 +158,24 @@ class FileAttachment(Value):
 
 
 @value
+class FileRecurrence(Value):
+    """The recurrence of a card.
+
+    Attributes:
+        column_id: A column of the file, if it still exists.
+        later: The fields of later cards that differ from this one, which no import reads.
+    """
+
+    rule: str
+    time_zone: str
+    create: Creation
+    until: datetime | None
+    count: int | None
+    column_id: str
+    later: JsonObject
+
+
+@value
 class FileCard(Value):
     """A card. The unarchived cards of a column are listed in order.
 
@@ -178,7 +197,7 @@ class FileCard(Value):
     archived: bool
     assignee: str | None
     label_ids: list[str]
-    custom_fields: dict[str, Any]
+    custom_fields: JsonObject
     checklist: list[FileChecklistItem]
     comments: list[FileComment]
     relations: list[FileRelation]
@@ -186,6 +205,7 @@ class FileCard(Value):
     created_by: FilePerson
     created_at: datetime
     completed_at: datetime | None
+    recurrence: FileRecurrence | None
 
 
 @value

@@ -18,6 +18,7 @@ from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, R
 from stellary.contract.policies import PROJECT_IMPORT
 from stellary.contract.project_exports import Format
 from stellary.contract.projects import EstimateUnit, Project, ProjectDescription, ProjectKey
+from stellary.contract.recurrences import JsonObject, Recurrence
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
@@ -229,6 +230,21 @@ class ImportedAttachment(Request):
 
 
 @request
+class ImportedRecurrence(Recurrence):
+    """The recurrence of a card. The importing user becomes its owner, and a series whose time has passed does not go on.
+
+    Attributes:
+        column_id: The column in which cards are made, by its id in the file. Default, also for an unknown column: that of the card.
+        later: Only reported: the next card is like this one.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    column_id: FileId | Unset = UNSET
+    later: JsonObject | Unset = UNSET
+
+
+@request
 class ImportedCard(CardFields):
     """A card. The unarchived cards of a column are created in the order of the file.
 
@@ -267,6 +283,7 @@ class ImportedCard(CardFields):
     created_by: ImportedPerson | Unset = UNSET
     created_at: date | Unset = UNSET
     completed_at: date | Unset | None = UNSET
+    recurrence: ImportedRecurrence | Unset | None = UNSET
 
 
 @request
@@ -385,7 +402,7 @@ class ImportProject(ProjectHeader):
 
 
 NotCarriedKind = Literal[
-    "assignee", "attachment", "automation", "creator", "key", "member", "relation", "review"
+    "assignee", "attachment", "automation", "creator", "key", "member", "recurrence", "relation", "review"
 ]
 
 

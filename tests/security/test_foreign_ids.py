@@ -19,7 +19,12 @@ from tests.security.table import SERVED, Row
 from tests.support.core_parts import SERVICES
 
 # By operation, the fields that hold ids, and of what. ``a[]`` are the items of a list, ``a{}`` the names in an object.
-_CARD = {"assigneeId": "userId", "labelIds[]": "labelId", "customFields{}": "fieldId"}
+_CARD = {
+    "assigneeId": "userId",
+    "labelIds[]": "labelId",
+    "customFields{}": "fieldId",
+    "recurrence.columnId": "columnId",
+}
 _FILTERS = {"columnId": "columnId", "scopeId": "scopeId", "assigneeId": "userId", "labelId": "labelId"}
 _CHANGE = _CARD | {"columnId": "columnId", "before": "otherCardId", "after": "otherCardId"}
 REFERENCES = {
@@ -152,6 +157,8 @@ def put_id(body: dict[str, Any], field: str, id: str) -> dict[str, Any]:
         return {id: "high"}
     if field.startswith("cards[]."):
         return {"cards": [put_id(body["cards"][0], field.removeprefix("cards[]."), id)]}
+    if field.startswith("recurrence."):
+        return body | {"recurrence": {"rule": "FREQ=DAILY", "columnId": id}}
     if field == "contextId":
         body = body | {"contextType": "project"}
     name = re.sub(r"\W", "", field)

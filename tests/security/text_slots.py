@@ -206,6 +206,7 @@ _FILE = {
     "customFields": [{"id": "f", "name": "Severity", "type": "select", "options": ["high"]}],
     "automations": [_RULE | {"name": "Praise", "conditions": _RULE_CONDITIONS}],
 }
+_DAILY = {"recurrence": {"rule": "FREQ=DAILY"}}
 _CARDS = {"cards": [{"title": "First", "columnIndex": 0}]}
 COMPLETED: Mapping[str, Callable[[PathParams], dict[str, Any]]] = {
     "projects.import": lambda _: _FILE | _CARDS,
@@ -213,13 +214,13 @@ COMPLETED: Mapping[str, Callable[[PathParams], dict[str, Any]]] = {
     "automations.create": lambda _: {"conditions": _RULE_CONDITIONS},
     "automations.update": lambda _: _RULE | {"conditions": _RULE_CONDITIONS},
     "cards.list": lambda here: {"customField": [f"{here['fieldId']}:x"]},
-    "cards.create": lambda here: {"customFields": {here["fieldId"]: "x"}},
-    "cards.update": lambda here: {"customFields": {here["fieldId"]: "x"}},
+    "cards.create": lambda here: {"customFields": {here["fieldId"]: "x"}, **_DAILY},
+    "cards.update": lambda here: {"customFields": {here["fieldId"]: "x"}, **_DAILY},
     "cards.create_many": lambda here: {
         "cards": [{"title": "x", "columnId": here["columnId"], "customFields": {here["fieldId"]: "x"}}]
     },
     "cards.update_many": lambda here: {
-        "cards": [{"id": here["cardId"], "customFields": {here["fieldId"]: "x"}}]
+        "cards": [{"id": here["cardId"], "customFields": {here["fieldId"]: "x"}, **_DAILY}]
     },
 }
 """What the requests have beside those of the permission tests, by operation."""

@@ -16,6 +16,7 @@ _MEANS = {
     "token": 'with the token "{}"',
     "import_": 'by the import of "{}"',
     "action": 'by the approved action "{}"',
+    "recurrence": "by the recurrence of {}",
     "undo": 'to undo "{}"',
     "skipped_rule": 'without the rule "{}"',
 }

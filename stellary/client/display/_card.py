@@ -74,6 +74,7 @@ def _facts(card: Card, options: RenderOptions, names: Names, *, done: bool) -> l
         ("Starts", start),
         ("Due", w.due_date_label(card.due_date, options.now, done=done)),
         ("Estimate", None if card.estimate is None else Span(f"{card.estimate:g}")),
+        ("Repeats", Span(card.recurrence.summary) if card.recurrence else None),
         ("Done", Span(w.format_day(card.completed_at, options.now), "good") if card.completed_at else None),
         ("Progress", w.checklist_meter(card.checklist_progress)),
     ]

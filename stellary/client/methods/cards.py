@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry
     from stellary.contract.checklists import AddChecklistItem
     from stellary.contract.endpoint import Deleted
+    from stellary.contract.recurrences import Recurrence
     from stellary.contract.unset import Unset
 
 _CREATE_CARD = CallPlan(CREATE_CARD)
@@ -208,20 +209,21 @@ class CardsMethods(ListHandle[C]):
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            checklist: builtins.list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card: ...
     @overload
     async def create(self: CardsMethods[Async], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            checklist: builtins.list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card: ...
     def create(self, column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
+            checklist: builtins.list[AddChecklistItem] | Unset = UNSET,
+            recurrence: Recurrence | Unset | None = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -239,6 +241,7 @@ class CardsMethods(ListHandle[C]):
             label_ids: Ids of labels of the project; at most 100.
             custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
             checklist: At most 100 items.
+            recurrence: When the card is made again.
 
         Returns:
             A work item.
@@ -251,7 +254,7 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
                 due_date=due_date, estimate=estimate, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
-                checklist=checklist)
+                checklist=checklist, recurrence=recurrence)
         return self._caller.one(_CREATE_CARD, self._extend_path(column_id=column), payload)
 
     @overload
@@ -282,7 +285,8 @@ class CardsMethods(ListHandle[C]):
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            checklist: builtins.list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     @overload
     async def update(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
@@ -290,14 +294,16 @@ class CardsMethods(ListHandle[C]):
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            checklist: builtins.list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     def update(self, card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: builtins.list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
+            checklist: builtins.list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -320,6 +326,8 @@ class CardsMethods(ListHandle[C]):
             label_ids: Replaces all labels of the card. At most 100 items.
             custom_fields: Values by custom field id. Omitted fields keep their values; null clears one.
             checklist: Replaces the whole checklist. Existing items that are not in the list are deleted. At most 100 items.
+            recurrence: Replaces the recurrence; null ends the series.
+            apply_to: ``this`` keeps the other fields of the request from the later cards of the series; ``later``, the default, applies them to this card and all later ones. Cards that exist already are not changed.
 
         Returns:
             A work item.
@@ -332,7 +340,8 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
                 due_date=due_date, estimate=estimate, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after,
-                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist, recurrence=recurrence,
+                apply_to=apply_to)
         return self._caller.one(_UPDATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
@@ -590,20 +599,20 @@ class ColumnCards(Resource[C]):
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            checklist: list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card: ...
     @overload
     async def create(self: ColumnCards[Async], *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card: ...
+            checklist: list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card: ...
     def create(self, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[AddChecklistItem] | Unset = UNSET) -> Card | Awaitable[Card]:
+            checklist: list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card | Awaitable[Card]:
         """Create a card at the end of a column.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -620,6 +629,7 @@ class ColumnCards(Resource[C]):
             label_ids: Ids of labels of the project; at most 100.
             custom_fields: Values by custom field id, in the format of ``custom_fields.set_values``.
             checklist: At most 100 items.
+            recurrence: When the card is made again.
 
         Returns:
             A work item.
@@ -632,7 +642,7 @@ class ColumnCards(Resource[C]):
         """
         payload = _CREATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
                 due_date=due_date, estimate=estimate, assignee_id=assignee_id, label_ids=label_ids, custom_fields=custom_fields,
-                checklist=checklist)
+                checklist=checklist, recurrence=recurrence)
         return self._caller.one(_CREATE_CARD, self._path_params, payload)
 
 
@@ -664,7 +674,8 @@ class CardHandleMethods(ItemHandle[C]):
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            checklist: list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     @overload
     async def update(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
@@ -672,14 +683,16 @@ class CardHandleMethods(ItemHandle[C]):
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[ChecklistEntry] | Unset = UNSET) -> Card: ...
+            checklist: list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     def update(self, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             column_id: IdLike | Unset = UNSET, order: int | Unset = UNSET, before: IdLike | Unset = UNSET, after: IdLike | Unset = UNSET,
             archived: bool | Unset = UNSET, label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
-            checklist: list[ChecklistEntry] | Unset = UNSET) -> Card | Awaitable[Card]:
+            checklist: list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
+            apply_to: Literal["this", "later"] | Unset = UNSET) -> Card | Awaitable[Card]:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -701,6 +714,8 @@ class CardHandleMethods(ItemHandle[C]):
             label_ids: Replaces all labels of the card. At most 100 items.
             custom_fields: Values by custom field id. Omitted fields keep their values; null clears one.
             checklist: Replaces the whole checklist. Existing items that are not in the list are deleted. At most 100 items.
+            recurrence: Replaces the recurrence; null ends the series.
+            apply_to: ``this`` keeps the other fields of the request from the later cards of the series; ``later``, the default, applies them to this card and all later ones. Cards that exist already are not changed.
 
         Returns:
             A work item.
@@ -713,7 +728,8 @@ class CardHandleMethods(ItemHandle[C]):
         """
         payload = _UPDATE_CARD.build_payload(title=title, description=description, priority=priority, status=status, start_date=start_date,
                 due_date=due_date, estimate=estimate, assignee_id=assignee_id, column_id=column_id, order=order, before=before, after=after,
-                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist)
+                archived=archived, label_ids=label_ids, custom_fields=custom_fields, checklist=checklist, recurrence=recurrence,
+                apply_to=apply_to)
         return self._caller.one(_UPDATE_CARD, self._path_params, payload)
 
     @overload

@@ -18,7 +18,7 @@ from stellary.contract.errors import ApiError
 from stellary.core.accounts import container_purge, email_links
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due, scheduling
-from stellary.core.board import multipart_imports
+from stellary.core.board import multipart_imports, recurring
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
 from stellary.core.kernel.claims import ClaimOwner
@@ -98,6 +98,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
     scheduling.CHECK: JobHandler(scheduling.check, attempts=None, first={}),
     scheduling.RUN: JobHandler(scheduling.run),
+    recurring.CHECK: JobHandler(recurring.check, attempts=None, first={}),
     multipart_imports.EXPIRE: JobHandler(multipart_imports.expire),
     email_links.SEND_RESET_LINK: JobHandler(email_links.send_reset_link),
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),

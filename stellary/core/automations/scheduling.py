@@ -24,12 +24,12 @@ from stellary.core.automations.row_types import ScheduledRow
 from stellary.core.automations.rows import to_schedule
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import card_facts
-from stellary.core.automations.rules.schedules import YEARS, check_rule, find_next, find_zone
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
 from stellary.core.board.rules.custom_fields import parse_filter
+from stellary.core.board.rules.schedules import YEARS, check_rule, find_next, find_zone
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import Actor, UnitOfWork

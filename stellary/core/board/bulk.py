@@ -61,6 +61,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             column=column,
             order=point.order,
             created_by_id=uow.user_id,
+            owner_id=uow.principal_id,
             new_id=uow.new_id,
             now=uow.now,
             path=path,
@@ -198,6 +199,7 @@ class _CardUpdates:
             entered,
             new_id=self.uow.new_id,
             now=self.uow.now,
+            owner_id=self.uow.principal_id,
             path=path,
             fields=self.fields,
         )

@@ -19,6 +19,8 @@ from stellary.contract.cards import (
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import NotFound
+from stellary.contract.fields import replace_fields
+from stellary.contract.recurrences import CardRecurrence
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
@@ -67,6 +69,19 @@ _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 @serves(CREATE_CARD, shares_commit=True)
 def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Create a card at the end of a column."""
+    return add_card(uow, ref, request)
+
+
+def add_card(
+    uow: UnitOfWork, ref: ColumnRef, request: CreateCard, recurrence: CardRecurrence | None = None
+) -> Card:
+    """Create a card like ``create_card``, which may continue a series.
+
+    Args:
+        ref: The column.
+        request: The fields of the card.
+        recurrence: The recurrence that the card takes over. Default: none but that of the request.
+    """
     loaded = access.column(uow, ref)
     workspace_id = loaded.roles.workspace_id or ""
     # One round trip, in which the project and then the column are locked.
@@ -91,6 +106,8 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
         now=uow.now,
         fields=fields,
     )
+    if recurrence is not None:
+        card = replace_fields(card, recurrence=recurrence)
     check_required(required_fields, card.custom_fields)
     rules.check_room(column, point.order + 1)
     queue_statement(uow.connection, INSERT, card_rows.row(card, point.position))
@@ -210,7 +227,13 @@ class _Update:
         if target is None:
             self._check_anchors(before.project_id)
         after = rules.apply_update(
-            before, self.request, entered_column, new_id=self.uow.new_id, now=self.uow.now, fields=self.fields
+            before,
+            self.request,
+            entered_column,
+            new_id=self.uow.new_id,
+            now=self.uow.now,
+            owner_id=self.uow.principal_id,
+            fields=self.fields,
         )
         self.uow.require_version(before.version)
         order = None if after.archived else before.order

@@ -386,6 +386,14 @@ class DatedCardRow(RowType):
     key: str
 
 
+class RecurringCardRow(RowType):
+    """A card that recurs. The columns from the fourth on are those of ``card_rows.STORED``."""
+
+    workspace_id: str
+    key: str
+    project_archived: bool
+
+
 class ImportRow(RowType):
     """An import in parts."""
 

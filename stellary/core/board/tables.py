@@ -126,6 +126,11 @@ cards = Table(
     Column("comment_count", Integer, nullable=False),
     Column("attachment_count", Integer, nullable=False),
     Column("estimate", Hundredths),
+    # In wire format: ``CardRecurrence``.
+    Column("recurrence", Json),
+    # Its ``nextAt``, and its ``occurrenceAt`` if it does not wait for the card, for the search for series that are due.
+    Column("recurs_at", UtcDateTime),
+    Column("recurs_after", UtcDateTime),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -146,6 +151,13 @@ cards = Table(
         "due_date",
         sqlite_where=text("due_date IS NOT NULL"),
         postgresql_where=text("due_date IS NOT NULL"),
+    ),
+    Index(
+        "ix_stellary_cards_recurs_at",
+        "recurs_at",
+        "recurs_after",
+        sqlite_where=text("recurs_at IS NOT NULL"),
+        postgresql_where=text("recurs_at IS NOT NULL"),
     ),
 )
 
@@ -217,6 +229,9 @@ _OTHERS = (
     "start_date",
     "due_date",
     "completed_at",
+    "recurrence",
+    "recurs_at",
+    "recurs_after",
     "archived",
     "estimate",
     "scope_id",

@@ -13,6 +13,7 @@ import orjson
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.fields import field_names
+from stellary.contract.recurrences import CardRecurrence, to_body
 from stellary.contract.wire import Value, as_dict, camel, dump
 from stellary.core.kernel import events
 from stellary.core.kernel.item_changes import ITEM_CLASSES
@@ -78,7 +79,7 @@ _WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIE
 _PLAIN_FIELDS: Final[Mapping[str, str]] = {
     name: wire_name
     for name, wire_name in _WIRE_NAMES.items()
-    if name not in ("checklist", "custom_fields") and not name.endswith(("_id", "_ids"))
+    if name not in ("checklist", "custom_fields", "recurrence") and not name.endswith(("_id", "_ids"))
 }
 """The fields of a card whose changes contain no names and no items."""
 
@@ -255,6 +256,12 @@ def _list_field_changes(
         yield from _list_key_changes(_as_mapping(old), _as_mapping(new), names)
     elif field == "checklist":
         yield from _list_item_changes(_as_items(old), _as_items(new))
+    elif field == "recurrence":
+        former, current = (
+            to_body(value if isinstance(value, CardRecurrence) else None) for value in (old, new)
+        )
+        if former != current:
+            yield build_change(field, former, current)
     else:
         yield build_change(
             _WIRE_NAMES.get(field) or camel(field), old, new, _name_ids(field, old, new, names)

@@ -9,6 +9,7 @@ import orjson
 from stellary.contract.activities import FieldChange
 from stellary.contract.cards import Card
 from stellary.contract.naming import snake
+from stellary.contract.recurrences import to_body
 from stellary.contract.wire import dump
 from stellary.core.notifications.changes import revert_diff
 
@@ -51,6 +52,8 @@ class Reversal:
                 self._revert_value(change, card.custom_fields.get(key), self._field_values, key)
             elif change.diff is not None:
                 self._revert_text(change.field, change.diff)
+            elif change.field == "recurrence":
+                self._revert_value(change, to_body(card.recurrence), self.body, change.field)
             elif change.field == "order":
                 self._revert_order(change.from_)
             elif change.field not in _FOLLOWING:

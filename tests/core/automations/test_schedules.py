@@ -1,24 +1,15 @@
 """Schedules of rules: when they are due, that they run once, and for which cards."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import islice, product
-from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil.rrule import rrulestr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stellary.contract.cards import ListCards
-from stellary.contract.errors import Invalid
 from stellary.contract.limits import Reference
 from stellary.contract.naming import marks, wire_fields
 from stellary.core.automations import scheduling
-from stellary.core.automations.rules import schedules
 from tests.support.boards import ask, error
 from tests.support.core_parts import HANDLERS, JobRunner
-from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
 from tests.support.world import at_once
 
@@ -293,58 +284,3 @@ def test_several_processes_run_each_rule_once(automation_api, clock, work):
     at_once(*[worker.run_due for worker in (work, *workers)])
     assert [len(automation_api.traces(rule)) for rule in rules] == [1] * 8
     assert sorted(list_titles(automation_api)) == sorted(map(str, range(8)))
-
-
-PARTS = {
-    "FREQ": ["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"],
-    "INTERVAL": [None, "2", "99"],
-    "BYDAY": [None, "MO", "5SU", "MO,TU"],
-    "BYMONTHDAY": [None, "31", "-31", "29"],
-    "BYMONTH": [None, "2", "4,11"],
-    "BYHOUR": [None, "2", "1,23"],
-    "BYSETPOS": [None, "-1", "4", "99"],
-}
-
-
-@pytest.mark.slow("tries hundreds of rules")
-def test_accepted_rules_are_found_in_little_time():
-    accepted = 0
-    for values in product(*PARTS.values()):
-        rule = ";".join(f"{name}={value}" for name, value in zip(PARTS, values, strict=True) if value)
-        try:
-            schedules.check_rule(rule, "rule")
-        except Invalid:
-            continue
-        accepted += 1
-        late = MONDAY + timedelta(days=3650)
-        find = partial(schedules.find_next, rule, UTC, MONDAY, late)
-        assert measure_cpu_time(find, enough=0.2) < 0.2, rule
-    assert accepted > 200
-
-
-ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]
-RULES = [
-    "FREQ=HOURLY",
-    "FREQ=DAILY;BYHOUR=2;BYMINUTE=30",
-    "FREQ=DAILY;INTERVAL=3",
-    "FREQ=WEEKLY;BYDAY=MO;INTERVAL=2",
-    "FREQ=MONTHLY;BYMONTHDAY=-1",
-    "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
-    "FREQ=DAILY",
-]
-
-
-@given(st.sampled_from(RULES), st.sampled_from(ZONES), st.integers(0, 500))
-def test_each_next_time_is_that_of_dateutil(rule, zone_name, first_day):
-    """Each occurrence is found from the one before, over changes of the clock in each zone."""
-    zone, start = ZoneInfo(zone_name), MONDAY + timedelta(days=first_day)
-    anchor = start.astimezone(zone).replace(tzinfo=None, hour=0, minute=0, second=0)
-    expected = {
-        local.replace(tzinfo=zone).astimezone(UTC) for local in islice(rrulestr(rule, dtstart=anchor), 100)
-    }
-    expected = sorted(moment for moment in expected if moment > start)[:60]
-    times, last = [], start
-    for _ in expected:
-        last = schedules.find_next(rule, zone, last, last)
-        times.append(last)
-    assert times == expected

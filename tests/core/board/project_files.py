@@ -222,7 +222,22 @@ def _card(
         "createdBy": {"name": "ann", "email": "ann@example.com"},
         "createdAt": created,
         "completedAt": completed if status == "done" else None,
+        "recurrence": draw(_maybe(_recurrence(id_of("column", column)))),
     }
+
+
+def _recurrence(column: str) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(
+        {
+            "rule": st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR"]),
+            "timeZone": st.sampled_from(["UTC", "Europe/Berlin"]),
+            "create": st.sampled_from(["on_schedule", "on_completion"]),
+            "until": _maybe(st.just("2099-01-01T00:00:00Z")),
+            "count": _maybe(st.integers(1, 10)),
+            "columnId": st.just(column),
+            "later": st.just({}),
+        }
+    )
 
 
 def _relate(draw: st.DrawFn, cards: list[Json]) -> None:

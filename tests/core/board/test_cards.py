@@ -56,6 +56,7 @@ def test_created_card_has_all_given_fields(card_api, todo_column):
         "checklistProgress": {"done": 1, "total": 2, "percent": 50},
         "commentCount": 0,
         "attachmentCount": 0,
+        "recurrence": None,
         "version": 1,
         "createdAt": "",
         "updatedAt": "",

@@ -9,11 +9,12 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
+from stellary.contract.fields import convert
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.rows.field_rows import queue_share_locked_fields
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, labels, projects
+from stellary.core.board.tables import cards, columns, labels, projects
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -26,6 +27,7 @@ _LABELS: Select[Any] = (
     .order_by(labels.c.id)
     .with_for_update(read=True, key_share=True)
 )
+_COLUMNS = select(columns.c.id).where(columns.c.project_id == bindparam("_project_id"))
 
 # The lock keeps the card from being deleted before the reference to it is written.
 _CARD: Select[Any] = (
@@ -96,6 +98,11 @@ def queue_references(
     ]
     read_people = people.queue_reaching(uow, workspace_id, assignee_ids, project_id)
     read_labels = _queue_labels(uow, project_id, {id for _, id in label_references})
+    column_references = [
+        (f"{path}recurrence.columnId", request.recurrence.column_id)
+        for path, request in requests
+        if request.recurrence and isinstance(request.recurrence.column_id, str)
+    ]
     read_fields = queue_share_locked_fields(
         uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
     )
@@ -105,11 +112,39 @@ def queue_references(
         agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
         _check(assignees, person_ids | agent_ids)
         _check(label_references, read_labels())
+        if column_references:
+            _check(
+                column_references,
+                uow.connection.execute(_COLUMNS, {"_project_id": project_id}).scalars().all(),
+            )
         custom_fields = read_fields()
         uow.item_names.update((id, custom_field.name) for id, custom_field in custom_fields.items())
         return custom_fields
 
     return read
+
+
+def drop_missing(uow: UnitOfWork, workspace_id: str, project_id: str, request: CreateCard) -> CreateCard:
+    """Return a request without references to items that do not exist, and to people who cannot be assigned.
+
+    Args:
+        workspace_id: The workspace to which the assignee must have access, or whose agent it is.
+        project_id: The project of the card.
+        request: The request.
+    """
+    ids = {request.assignee_id} if isinstance(request.assignee_id, str) else set()
+    assignable = {*people.queue_reaching(uow, workspace_id, ids, project_id)()}
+    assignable |= find_assignable_agents(uow, workspace_id, ids - assignable)
+    label_ids = share_lock_labels(uow, project_id, request.label_ids or ())
+    values = request.custom_fields or {}
+    fields = queue_share_locked_fields(uow, project_id, values.keys())()
+    return convert(
+        CreateCard,
+        request,
+        assignee_id=next(iter(assignable), None),
+        label_ids=[id for id in request.label_ids or () if id in label_ids],
+        custom_fields={id: value for id, value in values.items() if id in fields},
+    )
 
 
 def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:

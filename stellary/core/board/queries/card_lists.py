@@ -185,7 +185,7 @@ class ListedCard:
         """
         stored = list(self.row)
         for json_index in _JSON_INDEXES:
-            stored[json_index] = orjson.loads(stored[json_index])
+            stored[json_index] = orjson.loads(stored[json_index] or b"null")
         return card_rows.card(stored, self.project_key, order)
 
     def write_json(self) -> tuple[bytes, bytes]:
@@ -444,6 +444,8 @@ def _compile_to_wire() -> Callable[[Iterable[Any], str], dict[str, Any]]:
     names = card_rows.FIELDS.names
     expressions = dict(zip(names, names, strict=True))
     expressions |= {names[index]: f"Fragment({names[index]})" for index in _JSON_INDEXES}
+    # The only JSON that can be null.
+    expressions["recurrence"] = "recurrence and Fragment(recurrence)"
     expressions |= {
         "key": "f'{project_key}-{number}'",
         "order": "order",

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
-from stellary.contract.wire import as_dict, read
+from stellary.contract.recurrences import CardRecurrence
+from stellary.contract.wire import as_dict, dump, read
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.tables import cards
 from stellary.core.db.row_fields import RowFields
 
-FIELDS = RowFields(Card, cards, computed=("key", "order", "checklist_progress"), internal=("position",))
+FIELDS = RowFields(
+    Card,
+    cards,
+    computed=("key", "order", "checklist_progress"),
+    internal=("position", "recurs_at", "recurs_after"),
+)
 
 STORED = FIELDS.columns
 """The columns that a statement selects of a card, in the order that ``card`` expects."""
@@ -20,8 +28,8 @@ STORED = FIELDS.columns
 _NEW = object.__new__
 # Setting the slots directly takes half the time of a call with all fields as keywords.
 _SET_STORED = [getattr(Card, name).__set__ for name in FIELDS.names]
-_SET_KEY, _SET_ORDER, _SET_CHECKLIST, _SET_PROGRESS = (
-    getattr(Card, name).__set__ for name in ("key", "order", "checklist", "checklist_progress")
+_SET_KEY, _SET_ORDER, _SET_CHECKLIST, _SET_PROGRESS, _SET_RECURRENCE = (
+    getattr(Card, name).__set__ for name in ("key", "order", "checklist", "checklist_progress", "recurrence")
 )
 _NO_PROGRESS = progress(())
 
@@ -45,6 +53,8 @@ def card(stored: Iterable[Any], project_key: str, order: int | None) -> Card:
         _SET_PROGRESS(new_card, progress(checklist))
     else:
         _SET_PROGRESS(new_card, _NO_PROGRESS)
+    if new_card.recurrence is not None:
+        _SET_RECURRENCE(new_card, read(CardRecurrence, new_card.recurrence))
     return new_card
 
 
@@ -55,7 +65,8 @@ def row(new_card: Card, position: int) -> dict[str, Any]:
         new_card: The card.
         position: Its position in the column.
     """
-    return FIELDS.to_row(new_card, checklist=_to_json(new_card.checklist), position=position)
+    special = {"checklist": _to_json(new_card.checklist), **_recurrence_to_row(new_card.recurrence)}
+    return FIELDS.to_row(new_card, **special, position=position)
 
 
 def build_changes(before: Card, after: Card, position: int | None = None) -> dict[str, Any]:
@@ -69,7 +80,20 @@ def build_changes(before: Card, after: Card, position: int | None = None) -> dic
     changes = FIELDS.to_changes(before, after)
     if "checklist" in changes:
         changes["checklist"] = _to_json(after.checklist)
+    if "recurrence" in changes:
+        changes |= _recurrence_to_row(after.recurrence)
     return changes if position is None else {**changes, "position": position}
+
+
+def _recurrence_to_row(recurrence: CardRecurrence | None) -> dict[str, object]:
+    """Return the columns of a recurrence."""
+    if recurrence is None:
+        return {"recurrence": None, "recurs_at": None, "recurs_after": None}
+    return {
+        "recurrence": orjson.loads(dump(recurrence)),
+        "recurs_at": recurrence.next_at,
+        "recurs_after": recurrence.occurrence_at if recurrence.create == "on_schedule" else None,
+    }
 
 
 def _to_json(checklist: Iterable[ChecklistItem]) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from stellary.core.board.rules.checklists import is_complete, progress, replace_
 from stellary.core.board.rules.custom_fields import NO_FIELDS, apply_values
 from stellary.core.board.rules.fields import check_dates, value_or
 from stellary.core.board.rules.position_index import PositionIndex
+from stellary.core.board.rules.recurrences import start_series, update_series
 from stellary.core.db.base import IdSource
 from stellary.core.kernel.events import (
     CardArchived,
@@ -134,6 +135,7 @@ def build_card(
     now: datetime,
     path: str = "",
     fields: Mapping[str, CustomField] = NO_FIELDS,
+    owner_id: str | None = None,
 ) -> Card:
     """Build the card that a request creates.
 
@@ -152,12 +154,22 @@ def build_card(
         now: The time of creation.
         path: The path of the request in a larger one, such as ``cards[3].``.
         fields: The custom fields that the request names, as far as the project has them.
+        owner_id: The user with whose rights the next cards of a series are made. Default: its creator.
 
     Raises:
-        Invalid: The start date is after the due date, or a custom field value is invalid.
+        Invalid: The start date is after the due date, or a custom field value or the recurrence is invalid.
     """
     status = request.status or column.card_status or "open"
     checklist = replace_items(request.checklist or (), (), new_id, f"{path}checklist")
+    recurrence = None
+    if request.recurrence:
+        recurrence = start_series(
+            request.recurrence,
+            column_id=column.id,
+            owner_id=owner_id or created_by_id,
+            now=now,
+            path=path,
+        )
     card = build_value(
         Card,
         request,
@@ -178,6 +190,7 @@ def build_card(
         checklist_progress=progress(checklist),
         comment_count=0,
         attachment_count=0,
+        recurrence=recurrence,
         version=1,
         created_at=now,
         updated_at=now,
@@ -193,6 +206,7 @@ def apply_update(
     *,
     new_id: IdSource,
     now: datetime,
+    owner_id: str,
     path: str = "",
     fields: Mapping[str, CustomField] = NO_FIELDS,
 ) -> Card:
@@ -207,12 +221,13 @@ def apply_update(
         column: The column that the card enters; None if it stays in its column.
         new_id: Generates the ids of checklist items.
         now: The time of the update.
+        owner_id: The user with whose rights the next cards of a series are made, if the request sets its recurrence.
         path: The path of the request in a larger one, such as ``cards[3].``.
         fields: The custom fields that it names, as far as the project has them.
 
     Raises:
         Invalid: The start date is after the due date, the checklist names an item that does not exist, or a custom
-            field value is invalid.
+            field value or the recurrence is invalid.
     """
     status = request.status or (column and column.card_status) or before.status
     completed_at = None if status != "done" else before.completed_at or now
@@ -231,8 +246,12 @@ def apply_update(
         ),
         "checklist": checklist,
         "checklist_progress": progress(checklist),
+        "recurrence": before.recurrence,
     }
     after = replace_fields(before, **{**get_set_fields(request, Card), **special})
+    if before.recurrence or request.recurrence:
+        recurrence = update_series(before, after, request, owner_id, now, path)
+        after = replace_fields(after, recurrence=recurrence)
     if (after.start_date, after.due_date) != (before.start_date, before.due_date):
         check_dates(
             after.start_date, after.due_date, path + ("startDate" if request.start_date else "dueDate")

@@ -21,6 +21,7 @@ from stellary.contract.project_imports import (
     ImportedDocument,
     ImportedPerson,
 )
+from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules import cards as card_rules
@@ -28,6 +29,7 @@ from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import moment, value_or
 from stellary.core.board.rules.import_references import Importer, resolve_reference
 from stellary.core.board.rules.positions import GAP
+from stellary.core.board.rules.recurrences import is_over, start_series
 
 NAME_MAX = 100
 C = TypeVar("C", Comment, DocumentComment)
@@ -122,6 +124,7 @@ def _build_card(
             entry,
             assignee_id=by.assignees.get(entry.assignee or ""),
             label_ids=label_ids,
+            recurrence=UNSET,
         ),
         id=id,
         number=number,
@@ -141,9 +144,28 @@ def _build_card(
         archived=entry.archived,
         custom_fields={targets.fields[field_id].id: value for field_id, value in card.custom_fields.items()},
         comment_count=len(entry.comments or ()),
+        recurrence=_build_recurrence(entry, column, targets, by, path),
         created_at=created_at,
         completed_at=completed_at,
     )
+
+
+def _build_recurrence(
+    entry: ImportedCard, column: LockedColumn, targets: CardTargets, by: Importer, path: str
+) -> CardRecurrence | None:
+    if not entry.recurrence:
+        return None
+    index = targets.column_indexes.get(entry.recurrence.column_id or "")
+    recurrence = start_series(
+        convert(Recurrence, entry.recurrence, until=UNSET, column_id=UNSET),
+        column_id=column.id if index is None else targets.columns[index].id,
+        owner_id=by.user_id,
+        now=by.now,
+        path=path,
+    )
+    until = moment(entry.recurrence.until, None)
+    recurrence = replace_fields(recurrence, until=until)
+    return None if is_over(recurrence, by.now) else recurrence
 
 
 def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int, path: str) -> int:

@@ -13,7 +13,7 @@ from stellary.core.board.rules.fields import value_or
 def list_losses(
     cards: Sequence[ImportedCard], assignees: Container[str], email: str, first: int = 0
 ) -> Iterator[NotCarried]:
-    """List the assignees, creators and attachments of cards that an import does not keep.
+    """List the assignees, creators, attachments and fields of later cards that an import does not keep.
 
     Args:
         cards: Cards of the file to import.
@@ -34,6 +34,14 @@ def list_losses(
     reason = "imported cards are created by the person who imports them"
     yield from list_other_creators(creators, email, "cards[].createdBy", reason)
     for card_index, card in enumerate(cards, first):
+        if card.recurrence and card.recurrence.later:
+            yield NotCarried(
+                kind="recurrence",
+                path=f"cards[{card_index}].recurrence.later",
+                name=card.title,
+                count=1,
+                reason="the fields of later cards are not imported: the next card is like this one",
+            )
         for index, attachment in enumerate(card.attachments or ()):
             yield NotCarried(
                 kind="attachment",

@@ -1,0 +1,130 @@
+"""Recurring cards: a job that makes the next cards of series that are due, one card in each transaction."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.exc import OperationalError
+
+from stellary.contract.cards import CREATE_CARD, Card
+from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound
+from stellary.contract.fields import replace_fields
+from stellary.contract.recurrences import CardRecurrence
+from stellary.contract.refs import ColumnRef, ProjectRef
+from stellary.core.accounts.audience import is_reachable
+from stellary.core.accounts.people import reaches
+from stellary.core.accounts.places import workspace_ref
+from stellary.core.board.cards import add_card
+from stellary.core.board.changes.card_references import drop_missing
+from stellary.core.board.order.locks import retry_transaction
+from stellary.core.board.row_types import RecurringCardRow
+from stellary.core.board.rows import card_rows
+from stellary.core.board.rules import recurrences as rules
+from stellary.core.board.rules.cards import build_events, increment_version
+from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
+from stellary.core.kernel.events import Cause, Chain, NoticeGiven
+from stellary.core.kernel.unit import Actor, UnitOfWork
+
+_log = logging.getLogger("stellary.core")
+
+CHECK = "board.recurrences"
+PAUSE = timedelta(minutes=1)
+
+_DUE = Query(
+    RecurringCardRow,
+    select(
+        PROJECT_WORKSPACE_ID,
+        projects.c.key,
+        projects.c.archived.label("project_archived"),
+        *card_rows.STORED,
+    )
+    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .where(
+        cards.c.recurs_at.is_not(None),
+        # A series whose last time is later than now was advanced by a clock that was ahead.
+        or_(cards.c.recurs_at <= bindparam("_now"), cards.c.recurs_after > bindparam("_now")),
+        is_reachable(projects.c.workspace_id),
+    )
+    .order_by(cards.c.recurs_at, cards.c.id)
+    .limit(1),
+)
+_NEXT = select(func.min(cards.c.recurs_at)).where(cards.c.recurs_at > bindparam("_now"))
+_UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
+
+
+def check(uow: UnitOfWork, _: object) -> None:
+    """Make the next card of the series that has been due for longest, and schedule the next check."""
+    row = _DUE.first(uow.connection, {"_now": uow.now})
+    if row is not None:
+        card = card_rows.card(row[3:], row.key, None)
+        assert card.recurrence is not None
+        owner_id = card.recurrence.owner_id
+        via = {"recurrence": {"id": card.id, "name": card.key}}
+        with uow.caused_by(Cause(Chain(uow.new_id()), owner_id, 0, via), Actor(owner_id)):
+            _continue_series(uow, row, card, card.recurrence)
+    next_at = uow.connection.execute(_NEXT, {"_now": uow.now}).scalar()
+    latest = uow.now + PAUSE
+    pause_end = latest if next_at is None else min(next_at, latest)
+    jobs.enqueue(uow, CHECK, {}, due_at=uow.now if row is not None else pause_end, key=CHECK)
+
+
+def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurrence: CardRecurrence) -> None:
+    """Make the next card, which takes over the recurrence; if that fails, tell people, and try again at the next time."""
+    try:
+        with uow.attempt():
+            if row.project_archived:
+                raise Conflict("the project is archived")
+            after = _make_card(uow, row.workspace_id, card, recurrence)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - logged; one series must not stop the others
+        after = rules.defer_series(recurrence, _describe(uow, row, recurrence, error), uow.now)
+    changed = increment_version(card, replace_fields(card, recurrence=after), card.order, uow.now)
+    written = {"_id": card.id, "_version": card.version, **card_rows.build_changes(card, changed)}
+    if not uow.connection.execute(_UPDATE, written).rowcount:
+        # It was changed while its successor was made.
+        retry_transaction(uow)
+    for event in build_events(card, changed, row.workspace_id):
+        uow.emit(event)
+    if after is not None and after.problem not in (None, recurrence.problem):
+        people = {recurrence.owner_id, card.created_by_id, card.assignee_id} - {None}
+        uow.emit(
+            NoticeGiven(
+                workspace_id=row.workspace_id,
+                project_id=card.project_id,
+                card=changed,
+                message=f"The card repeats {after.summary}, but the next one could not be made: {after.problem}.",
+                user_ids=tuple(sorted(filter(None, people))),
+            )
+        )
+
+
+def _describe(uow: UnitOfWork, row: RecurringCardRow, recurrence: CardRecurrence, error: Exception) -> str:
+    """Return why the next card of a series could not be made, in words."""
+    if isinstance(error, NotFound | Forbidden) and not reaches(uow, row.workspace_id, recurrence.owner_id):
+        return "the person who set the recurrence no longer has access to the workspace"
+    if isinstance(error, ApiError):
+        return error.message
+    _log.error("the next card of a series could not be made", exc_info=error)
+    return "the server has failed"
+
+
+def _make_card(
+    uow: UnitOfWork, workspace_id: str, card: Card, recurrence: CardRecurrence
+) -> CardRecurrence | None:
+    """Make the next card of a series, and return what remains of the recurrence of the last one: nothing."""
+    if recurrence.next_at is not None and recurrence.next_at > uow.now:
+        return rules.rewind_series(recurrence, uow.now)
+    following = rules.find_next_card(card, recurrence, uow.now)
+    if following is None:
+        return None
+    request = drop_missing(uow, workspace_id, card.project_id, following.request)
+    ref = workspace_ref(uow, workspace_id).child(ProjectRef, card.project_id)
+    with uow.checking(CREATE_CARD.policy):
+        column = ref.child(ColumnRef, recurrence.column_id)
+        add_card(uow, column, request, following.recurrence)
+    return None

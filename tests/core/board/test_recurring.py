@@ -1,0 +1,270 @@
+"""Recurring cards: the job that makes the next cards of series, and the requests that start, change and end them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.core_parts import HANDLERS, JobRunner
+from tests.support.each_case import for_each
+from tests.support.world import at_once
+
+WEEKLY = {"rule": "FREQ=WEEKLY;BYDAY=MO", "timeZone": "Europe/Berlin"}
+ON_COMPLETION = {**WEEKLY, "create": "on_completion"}
+
+
+@pytest.fixture
+def clock(card_api):
+    clock = card_api.world.stop_clock()
+    clock.now = datetime(2026, 3, 24, 12, tzinfo=UTC)
+    return clock
+
+
+@pytest.fixture
+def work(card_api, clock):
+    card_api.world.core.work.begin()
+    return card_api.world.core.work
+
+
+def pass_time(clock, work, **step):
+    clock.advance(timedelta(**step))
+    work.run_due()
+
+
+def read_series(card_api):
+    """Return all cards, the oldest first; only the last one may recur."""
+    cards = sorted(card_api.ask("GET", "/cards"), key=lambda card: card["number"])
+    assert all(card["recurrence"] is None for card in cards[:-1])
+    return cards
+
+
+def test_next_card_is_like_the_last_one(card_api, clock, work, todo_column, done_column):
+    label = card_api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
+    field = card_api.ask("POST", "/custom-fields", {"name": "Size", "type": "number"})["id"]
+    fields = {
+        "description": "All of it",
+        "priority": "high",
+        "labelIds": [label],
+        "assigneeId": card_api.person.id,
+        "customFields": {field: 3},
+    }
+    card = card_api.card(
+        todo_column,
+        "Report",
+        dueDate="2026-03-27",
+        checklist=[{"title": "Write", "done": True}],
+        recurrence=WEEKLY,
+        **fields,
+    )
+    assert card["recurrence"] == {
+        **WEEKLY,
+        "create": "on_schedule",
+        "until": None,
+        "count": None,
+        "columnId": todo_column,
+        "ownerId": card_api.person.id,
+        "occurrenceAt": "2026-03-22T23:00:00Z",
+        "nextAt": "2026-03-29T22:00:00Z",
+        "later": {},
+        "summary": "every Monday",
+        "problem": None,
+    }
+    card_api.change(card["id"], columnId=done_column, archived=True)
+    pass_time(clock, work, days=5)
+    assert len(read_series(card_api)) == 1
+    pass_time(clock, work, days=1)
+    pass_time(clock, work, minutes=5)
+    _, made = read_series(card_api)
+    assert {name: made[name] for name in fields} == fields
+    assert (made["title"], made["columnId"], made["archived"]) == ("Report", todo_column, False)
+    assert (made["dueDate"], made["checklistProgress"]["done"]) == ("2026-04-03T00:00:00Z", 0)
+    assert made["recurrence"] == card["recurrence"] | {
+        "occurrenceAt": "2026-03-29T22:00:00Z",
+        "nextAt": "2026-04-05T22:00:00Z",
+    }
+    created, *_ = card_api.ask("GET", f"/activity?cardId={made['id']}")
+    assert created["via"]["recurrence"] == {"id": card["id"], "name": card["key"]}
+
+
+def test_outage_leads_to_one_card(card_api, clock, work, todo_column):
+    card_api.card(todo_column, recurrence={**WEEKLY, "count": 2})
+    pass_time(clock, work, days=40)
+    pass_time(clock, work, minutes=5)
+    _, made = read_series(card_api)
+    assert (made["recurrence"]["count"], made["recurrence"]["occurrenceAt"]) == (1, "2026-04-26T22:00:00Z")
+    pass_time(clock, work, days=40)
+    pass_time(clock, work, days=40)
+    assert [card["recurrence"] for card in read_series(card_api)] == [None] * 3
+
+
+def test_several_servers_make_each_card_once(card_api, clock, work, todo_column):
+    for number in range(6):
+        card_api.card(todo_column, str(number), recurrence=WEEKLY)
+    clock.advance(timedelta(days=7))
+    core = card_api.world.core
+    workers = [JobRunner(core.units, core.claims, HANDLERS) for _ in range(3)]
+    at_once(*[worker.run_due for worker in (work, *workers)])
+    assert sorted(card["title"] for card in card_api.ask("GET", "/cards")) == sorted("012345" * 2)
+
+
+def test_completed_card_is_followed_by_the_next(card_api, clock, work, todo_column, done_column):
+    card = card_api.card(todo_column, recurrence=ON_COMPLETION, dueDate="2026-03-30")
+    pass_time(clock, work, days=10)
+    assert len(read_series(card_api)) == 1
+    card_api.change(card["id"], columnId=done_column)
+    card_api.change(card["id"], columnId=todo_column)
+    pass_time(clock, work, minutes=2)
+    assert len(read_series(card_api)) == 1
+    card_api.ask("PATCH", "/cards/bulk", {"cards": [{"id": card["id"], "status": "done"}]})
+    pass_time(clock, work, minutes=2)
+    _, made = read_series(card_api)
+    assert (made["status"], made["dueDate"]) == ("open", "2026-04-06T00:00:00Z")
+    # Completed before its own week: a further card waits for that week.
+    card_api.change(made["id"], status="done")
+    pass_time(clock, work, minutes=2)
+    _, _, early = read_series(card_api)
+    card_api.change(early["id"], status="done")
+    pass_time(clock, work, minutes=2)
+    assert len(read_series(card_api)) == 3
+    pass_time(clock, work, days=4)
+    assert len(read_series(card_api)) == 4
+
+
+def test_update_of_this_card_leaves_later_ones(card_api, clock, work, todo_column):
+    card = card_api.card(todo_column, "Report", description="short", recurrence=WEEKLY)
+    card_api.change(card["id"], title="Report with figures", description="long", applyTo="this")
+    changed = card_api.change(card["id"], description="longer", priority="high")
+    assert changed["recurrence"]["later"] == {"title": "Report"}
+    pass_time(clock, work, days=7)
+    _, made = read_series(card_api)
+    assert (made["title"], made["description"], made["priority"]) == ("Report", "longer", "high")
+    assert made["recurrence"]["later"] == {}
+
+
+def test_null_ends_the_series_and_undo_resumes_it(card_api, clock, work, todo_column):
+    card = card_api.card(todo_column, recurrence=WEEKLY)
+    card_api.change(card["id"], recurrence=None)
+    pass_time(clock, work, days=7)
+    (activity, *_) = card_api.ask("GET", f"/activity?cardId={card['id']}")
+    card_api.ask("POST", f"/activity/{activity['id']}/undo", {})
+    pass_time(clock, work, days=7)
+    assert len(read_series(card_api)) == 2
+
+
+def test_deletion_ends_the_series_and_restoration_resumes_it(card_api, clock, work, todo_column):
+    card = card_api.card(todo_column, recurrence=WEEKLY)
+    card_api.ask("DELETE", f"/cards/{card['id']}")
+    pass_time(clock, work, days=21)
+    assert card_api.ask("GET", "/cards") == []
+    (entry,) = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/trash")
+    card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/trash/{entry['id']}/restore", {})
+    pass_time(clock, work, minutes=2)
+    assert len(read_series(card_api)) == 2
+
+
+def delete_column(card_api, column, done_column):
+    card_api.ask("DELETE", f"/columns/{column}?moveCardsTo={done_column}")
+
+
+def archive_project(card_api, column, done_column):
+    card_api.ask("PATCH", "", {"archived": True})
+
+
+def fill_column(card_api, column, done_column):
+    card_api.ask("PATCH", f"/columns/{column}", {"wipLimit": 1})
+
+
+def require_field(card_api, column, done_column):
+    card_api.ask("POST", "/custom-fields", {"name": "Size", "type": "number", "required": True})
+
+
+@pytest.mark.parametrize(
+    ("prepare", "problem"),
+    [
+        (delete_column, "Column not found"),
+        (archive_project, "the project is archived"),
+        (fill_column, "the column 'To Do' is full: it takes 1 cards"),
+        (require_field, "customFields"),
+    ],
+)
+def test_problem_is_shown_and_told_once(card_api, clock, work, todo_column, done_column, prepare, problem):
+    card = card_api.card(todo_column, recurrence=WEEKLY)
+    prepare(card_api, todo_column, done_column)
+    for _ in range(2):
+        pass_time(clock, work, days=7)
+    (card,) = read_series(card_api)
+    assert problem in card["recurrence"]["problem"]
+    assert card["recurrence"]["nextAt"] == "2026-04-12T22:00:00Z"
+    notices = card_api.ask("GET", f"/activity?cardId={card['id']}&type=notice_given")
+    assert [problem in notice["meta"]["message"] for notice in notices] == [True]
+
+
+def test_series_needs_the_rights_of_its_owner(card_api, clock, work, todo_column):
+    world, bea = card_api.world, card_api.world.person("bea")
+    world.join(bea, card_api.workspace)
+    card = card_api.card(todo_column)
+    path = f"{card_api.path}/cards/{card['id']}"
+    world.ask(bea, "PATCH", path, {"recurrence": WEEKLY})
+    world.ask(card_api.person, "DELETE", f"{card_api.workspace.path}/members/{bea.id}")
+    pass_time(clock, work, days=7)
+    (card,) = read_series(card_api)
+    assert card["recurrence"]["problem"] == (
+        "the person who set the recurrence no longer has access to the workspace"
+    )
+    card_api.change(card["id"], recurrence=WEEKLY)
+    pass_time(clock, work, days=7)
+    assert len(read_series(card_api)) == 2
+
+
+def test_items_that_are_gone_are_left_out(card_api, clock, work, todo_column):
+    label = card_api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
+    card = card_api.card(todo_column, labelIds=[label], recurrence=WEEKLY)
+    card_api.change(card["id"], labelIds=[], applyTo="this")
+    card_api.ask("DELETE", f"/labels/{label}")
+    pass_time(clock, work, days=7)
+    _, made = read_series(card_api)
+    assert made["labelIds"] == []
+
+
+def test_clock_that_was_ahead_does_not_silence_a_series(card_api, clock, work, todo_column):
+    card_api.card(todo_column, recurrence=WEEKLY)
+    pass_time(clock, work, days=700)
+    clock.advance(timedelta(days=-700))
+    work.begin()
+    work.run_due()
+    assert read_series(card_api)[-1]["recurrence"]["nextAt"] == "2026-03-29T22:00:00Z"
+    pass_time(clock, work, days=7)
+    assert len(read_series(card_api)) == 3
+
+
+@for_each(
+    "body",
+    [
+        {"recurrence": {**WEEKLY, "columnId": "f" * 24}},
+        {"recurrence": {**WEEKLY, "count": 0}},
+        {"recurrence": {**WEEKLY, "create": "never"}},
+        {"recurrence": {}},
+        {"applyTo": "all"},
+    ],
+)
+def test_wrong_recurrence_is_refused(card_api, todo_column, body):
+    card = card_api.card(todo_column)
+    assert card_api.error("PATCH", f"/cards/{card['id']}", body)[0] == 400
+    assert card_api.read(card["id"]) == card
+
+
+def test_import_starts_the_series_again(card_api, clock, todo_column, done_column):
+    card = card_api.card(done_column, recurrence={**WEEKLY, "columnId": todo_column, "until": "2026-05-01"})
+    card_api.change(card["id"], title="another", applyTo="this")
+    file = card_api.ask("GET", "/export")
+    answer = card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/projects/import", file)
+    assert [loss["path"] for loss in answer["notCarried"] if loss["kind"] == "recurrence"] == [
+        "cards[0].recurrence.later"
+    ]
+    imported = card_api.world.ask(
+        card_api.person, "GET", f"{card_api.workspace.path}/projects/{answer['id']}/cards"
+    )
+    assert imported[0]["recurrence"] == card["recurrence"] | {"columnId": answer["columnIds"][0]}
+    clock.advance(timedelta(days=100))
+    answer = card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/projects/import", file)
+    path = f"{card_api.workspace.path}/projects/{answer['id']}/cards"
+    assert card_api.world.ask(card_api.person, "GET", path)[0]["recurrence"] is None
