@@ -239,6 +239,21 @@ class CreateCard(CardFields):
 
 
 @request
+class DuplicateCard(Request):
+    """The differences of a copy of a card, which has no files, no relations and no recurrence.
+
+    Attributes:
+        title: Default: that of the card.
+        column_id: The column in which the copy is created, at the end. Default: that of the card.
+        comments: Whether the comments are copied too.
+    """
+
+    title: Title | Unset = UNSET
+    column_id: Id | Unset = UNSET
+    comments: bool = False
+
+
+@request
 class ChecklistEntry(AddChecklistItem):
     """An item of a checklist that replaces the previous one. The ``_id`` of an existing item keeps that item."""
 
@@ -359,6 +374,15 @@ DELETE_CARD = deletes(
     returns=Deleted,
     policy=BOARD_DELETE,
 )
+DUPLICATE_CARD = creates(
+    "cards.duplicate",
+    CardRef,
+    "duplicate",
+    summary="Copy a card to the end of a column of its project.",
+    takes=DuplicateCard,
+    returns=Card,
+    policy=BOARD_WRITE,
+)
 CREATE_CARDS = creates(
     "cards.create_many",
     ProjectRef,
@@ -386,6 +410,7 @@ ENDPOINTS = (
     GET_CARD,
     UPDATE_CARD,
     DELETE_CARD,
+    DUPLICATE_CARD,
     CREATE_CARDS,
     UPDATE_CARDS,
 )

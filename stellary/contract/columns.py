@@ -84,6 +84,13 @@ class CreateColumn(Request):
 
 
 @request
+class DuplicateColumn(Request):
+    """The name of a copy of a column. Default: that of the column."""
+
+    name: Name | Unset = UNSET
+
+
+@request
 class UpdateColumn(Request):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
@@ -137,6 +144,15 @@ UPDATE_COLUMN = updates(
     returns=Column,
     policy=BOARD_WRITE,
 )
+DUPLICATE_COLUMN = creates(
+    "columns.duplicate",
+    ColumnRef,
+    "duplicate",
+    summary="Copy a column, with up to 500 cards that are not archived, to the place after it.",
+    takes=DuplicateColumn,
+    returns=Column,
+    policy=BOARD_WRITE,
+)
 DELETE_COLUMN = deletes(
     "columns.delete",
     ColumnRef,
@@ -146,4 +162,4 @@ DELETE_COLUMN = deletes(
     policy=BOARD_DELETE,
 )
 
-ENDPOINTS = (CREATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN, DELETE_COLUMN)
+ENDPOINTS = (CREATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN, DUPLICATE_COLUMN, DELETE_COLUMN)

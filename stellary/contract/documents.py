@@ -150,6 +150,13 @@ class CreateDocument(Request):
 
 
 @request
+class DuplicateDocument(Request):
+    """The title of a copy of a document. Default: that of the document."""
+
+    title: DocumentTitle | Unset = UNSET
+
+
+@request
 class ListDocuments(Paged):
     """Filters for the documents of a workspace and its organization. The list is in order of creation.
 
@@ -259,6 +266,15 @@ GET_DOCUMENT = reads(
     returns=Document,
     policy=DOCUMENT_READ,
 )
+DUPLICATE_DOCUMENT = creates(
+    "documents.duplicate",
+    DocumentRef,
+    "duplicate",
+    summary="Copy a document beside it, as a draft of the caller, without comments and child documents.",
+    takes=DuplicateDocument,
+    returns=Document,
+    policy=DOCUMENT_WRITE,
+)
 UPDATE_DOCUMENT = updates(
     "documents.update",
     DocumentRef,
@@ -313,6 +329,7 @@ ENDPOINTS = (
     CREATE_DOCUMENT,
     LIST_DOCUMENTS,
     GET_DOCUMENT,
+    DUPLICATE_DOCUMENT,
     UPDATE_DOCUMENT,
     DELETE_DOCUMENT,
     SUBMIT_REVIEW,

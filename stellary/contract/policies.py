@@ -35,6 +35,7 @@ PROJECT_MANAGE = Policy("proj_manage", "full", project="manager", guests=True)
 PROJECT_DELETE = Policy("proj_manage", "projects:write", project="manager", guests=True)
 PROJECT_CREATE = Policy("ws_read", "projects:write", "w")
 PROJECT_IMPORT = Policy("ws_read", "projects:write")
+PROJECT_DUPLICATE = Policy("ws_read", "projects:write", project="viewer")
 PROJECT_IMPORT_CREATOR = Policy("creator", "projects:write")
 
 BOARD_READ = Policy("ws_read", "projects:read", "r", "viewer", guests=True)

@@ -15,11 +15,11 @@ from stellary.contract.documents import DocType, DocumentStatus, DocumentTitle, 
 from stellary.contract.endpoint import creates
 from stellary.contract.labels import CreateLabel
 from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, Range
-from stellary.contract.policies import PROJECT_IMPORT
+from stellary.contract.policies import PROJECT_DUPLICATE, PROJECT_IMPORT
 from stellary.contract.project_exports import Format
 from stellary.contract.projects import EstimateUnit, Project, ProjectDescription, ProjectKey
 from stellary.contract.recurrences import JsonObject, Recurrence
-from stellary.contract.refs import WorkspaceRef
+from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
@@ -441,6 +441,28 @@ class ProjectImport(Project):
     not_carried: list[NotCarried]
 
 
+@request
+class DuplicateProject(Request):
+    """A copy of a project.
+
+    Attributes:
+        name: 1-100 characters.
+        content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+    """
+
+    name: Name
+    content: Literal["all", "skeleton"] = "all"
+
+
+DUPLICATE_PROJECT = creates(
+    "projects.duplicate",
+    ProjectRef,
+    "duplicate",
+    summary="Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.",
+    takes=DuplicateProject,
+    returns=ProjectImport,
+    policy=PROJECT_DUPLICATE,
+)
 IMPORT_PROJECT = creates(
     "projects.import",
     WorkspaceRef,
@@ -451,4 +473,4 @@ IMPORT_PROJECT = creates(
     policy=PROJECT_IMPORT,
 )
 
-ENDPOINTS = (IMPORT_PROJECT,)
+ENDPOINTS = (DUPLICATE_PROJECT, IMPORT_PROJECT)

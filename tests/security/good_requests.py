@@ -164,6 +164,10 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.get": _PLAIN,
     "cards.update": _with_body(title="Renamed"),
     "cards.delete": _PLAIN,
+    "cards.duplicate": _with_body(title="Another", comments=True),
+    "columns.duplicate": _with_body(name="Another"),
+    "documents.duplicate": _with_body(title="Another"),
+    "projects.duplicate": _with_body(name="Another", content="all"),
     "cards.create_many": GoodRequest(
         lambda permission_world: {
             "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]

@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
-from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS, LIST_WORKSPACE_CARDS,
-        UPDATE_CARD, UPDATE_CARDS)
+from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
+        LIST_WORKSPACE_CARDS, UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _CREATE_CARD = CallPlan(CREATE_CARD)
 _CREATE_CARDS = CallPlan(CREATE_CARDS)
 _DELETE_CARD = CallPlan(DELETE_CARD)
+_DUPLICATE_CARD = CallPlan(DUPLICATE_CARD)
 _GET_CARD = CallPlan(GET_CARD)
 _LIST_ALL_CARDS = CallPlan(LIST_ALL_CARDS)
 _LIST_CARDS = CallPlan(LIST_CARDS)
@@ -365,6 +366,36 @@ class CardsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_CARD, self._extend_path(card_id=card))
+
+    @overload
+    def duplicate(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+            comments: bool = False) -> Card: ...
+    @overload
+    async def duplicate(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+            comments: bool = False) -> Card: ...
+    def duplicate(self, card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+            comments: bool = False) -> Card | Awaitable[Card]:
+        """Copy a card to the end of a column of its project.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            card: The id of the card, its key, or a value or a handle of one.
+            title: Default: that of the card. 1-500 characters.
+            column_id: The column in which the copy is created, at the end. Default: that of the card.
+            comments: Whether the comments are copied too.
+
+        Returns:
+            A work item.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments)
+        return self._caller.one(_DUPLICATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
     def create_many(self: CardsMethods[Sync], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]: ...
@@ -750,3 +781,31 @@ class CardHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_CARD, self._path_params)
+
+    @overload
+    def duplicate(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+            comments: bool = False) -> Card: ...
+    @overload
+    async def duplicate(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+            comments: bool = False) -> Card: ...
+    def duplicate(self, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False) -> Card | Awaitable[Card]:
+        """Copy a card to the end of a column of its project.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            title: Default: that of the card. 1-500 characters.
+            column_id: The column in which the copy is created, at the end. Default: that of the card.
+            comments: Whether the comments are copied too.
+
+        Returns:
+            A work item.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments)
+        return self._caller.one(_DUPLICATE_CARD, self._path_params, payload)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
+from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CREATE_COLUMN = CallPlan(CREATE_COLUMN)
 _DELETE_COLUMN = CallPlan(DELETE_COLUMN)
+_DUPLICATE_COLUMN = CallPlan(DUPLICATE_COLUMN)
 _LIST_COLUMNS = CallPlan(LIST_COLUMNS)
 _UPDATE_COLUMN = CallPlan(UPDATE_COLUMN)
 
@@ -176,6 +177,30 @@ class ColumnsMethods(ListHandle[C]):
         payload = _DELETE_COLUMN.build_payload(move_cards_to=move_cards_to)
         return self._caller.one(_DELETE_COLUMN, self._extend_path(column_id=column), payload)
 
+    @overload
+    def duplicate(self: ColumnsMethods[Sync], column: IdLike, /, *, name: str | Unset = UNSET) -> Column: ...
+    @overload
+    async def duplicate(self: ColumnsMethods[Async], column: IdLike, /, *, name: str | Unset = UNSET) -> Column: ...
+    def duplicate(self, column: IdLike, /, *, name: str | Unset = UNSET) -> Column | Awaitable[Column]:
+        """Copy a column, with up to 500 cards that are not archived, to the place after it.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            column: The id of the column, or a value or a handle of one.
+            name: 1-100 characters.
+
+        Returns:
+            A workflow stage of a scope's board.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_DUPLICATE_COLUMN, self._extend_path(column_id=column), _DUPLICATE_COLUMN.build_payload(name=name))
+
 
 class ColumnHandleMethods(ItemHandle[C]):
     """The endpoints of ``ColumnHandle``."""
@@ -235,3 +260,26 @@ class ColumnHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_COLUMN, self._path_params, _DELETE_COLUMN.build_payload(move_cards_to=move_cards_to))
+
+    @overload
+    def duplicate(self: ColumnHandleMethods[Sync], *, name: str | Unset = UNSET) -> Column: ...
+    @overload
+    async def duplicate(self: ColumnHandleMethods[Async], *, name: str | Unset = UNSET) -> Column: ...
+    def duplicate(self, *, name: str | Unset = UNSET) -> Column | Awaitable[Column]:
+        """Copy a column, with up to 500 cards that are not archived, to the place after it.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            name: 1-100 characters.
+
+        Returns:
+            A workflow stage of a scope's board.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_DUPLICATE_COLUMN, self._path_params, _DUPLICATE_COLUMN.build_payload(name=name))

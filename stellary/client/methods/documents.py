@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, GET_DOCUMENT, GET_VERSION, LIST_DOCUMENTS, LIST_VERSIONS,
-        REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
+from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, DUPLICATE_DOCUMENT, GET_DOCUMENT, GET_VERSION,
+        LIST_DOCUMENTS, LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _CREATE_DOCUMENT = CallPlan(CREATE_DOCUMENT)
 _DELETE_DOCUMENT = CallPlan(DELETE_DOCUMENT)
+_DUPLICATE_DOCUMENT = CallPlan(DUPLICATE_DOCUMENT)
 _GET_DOCUMENT = CallPlan(GET_DOCUMENT)
 _GET_VERSION = CallPlan(GET_VERSION)
 _LIST_DOCUMENTS = CallPlan(LIST_DOCUMENTS)
@@ -279,6 +280,31 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_DOCUMENT, self._extend_path(document_id=document))
 
     @overload
+    def duplicate(self: DocumentsMethods[Sync], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
+    @overload
+    async def duplicate(self: DocumentsMethods[Async], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
+    def duplicate(self, document: IdLike, /, *, title: str | Unset = UNSET) -> Document | Awaitable[Document]:
+        """Copy a document beside it, as a draft of the caller, without comments and child documents.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            document: The id of the document, or a value or a handle of one.
+            title: 1-200 characters.
+
+        Returns:
+            A document with its content.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _DUPLICATE_DOCUMENT.build_payload(title=title)
+        return self._caller.one(_DUPLICATE_DOCUMENT, self._extend_path(document_id=document), payload)
+
+    @overload
     def submit_review(self: DocumentsMethods[Sync], document: IdLike, /) -> Document: ...
     @overload
     async def submit_review(self: DocumentsMethods[Async], document: IdLike, /) -> Document: ...
@@ -471,6 +497,29 @@ class DocumentHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_DOCUMENT, self._path_params)
+
+    @overload
+    def duplicate(self: DocumentHandleMethods[Sync], *, title: str | Unset = UNSET) -> Document: ...
+    @overload
+    async def duplicate(self: DocumentHandleMethods[Async], *, title: str | Unset = UNSET) -> Document: ...
+    def duplicate(self, *, title: str | Unset = UNSET) -> Document | Awaitable[Document]:
+        """Copy a document beside it, as a draft of the caller, without comments and child documents.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            title: 1-200 characters.
+
+        Returns:
+            A document with its content.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_DUPLICATE_DOCUMENT, self._path_params, _DUPLICATE_DOCUMENT.build_payload(title=title))
 
     @overload
     def submit_review(self: DocumentHandleMethods[Sync]) -> Document: ...

@@ -11,7 +11,7 @@ from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.flow import GET_PROJECT_FLOW
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
-from stellary.contract.project_imports import IMPORT_PROJECT
+from stellary.contract.project_imports import DUPLICATE_PROJECT, IMPORT_PROJECT
 from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, GET_BOARD, GET_PROJECT, LIST_PROJECTS,
         LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT, UPDATE_PROJECT_MEMBER)
 from stellary.contract.unset import UNSET
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _ADD_PROJECT_MEMBER = CallPlan(ADD_PROJECT_MEMBER)
 _CREATE_PROJECT = CallPlan(CREATE_PROJECT)
 _DELETE_PROJECT = CallPlan(DELETE_PROJECT)
+_DUPLICATE_PROJECT = CallPlan(DUPLICATE_PROJECT)
 _EXPORT_PROJECT = CallPlan(EXPORT_PROJECT)
 _GET_BOARD = CallPlan(GET_BOARD)
 _GET_PORTFOLIO = CallPlan(GET_PORTFOLIO)
@@ -284,6 +285,35 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_PROJECT, self._extend_path(project_id=project))
 
     @overload
+    def duplicate(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str,
+            content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    @overload
+    async def duplicate(self: ProjectsMethods[Async], project: IdLike, /, *, name: str,
+            content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    def duplicate(self, project: IdLike, /, *, name: str,
+            content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
+        """Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            project: The id of the project, or a value or a handle of one.
+            name: 1-100 characters.
+            content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+
+        Returns:
+            The created project, and a report on the import.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _DUPLICATE_PROJECT.build_payload(name=name, content=content)
+        return self._caller.one(_DUPLICATE_PROJECT, self._extend_path(project_id=project), payload)
+
+    @overload
     def board(self: ProjectsMethods[Sync], project: IdLike, /) -> Board: ...
     @overload
     async def board(self: ProjectsMethods[Async], project: IdLike, /) -> Board: ...
@@ -452,6 +482,30 @@ class ProjectHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_PROJECT, self._path_params)
+
+    @overload
+    def duplicate(self: ProjectHandleMethods[Sync], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    @overload
+    async def duplicate(self: ProjectHandleMethods[Async], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    def duplicate(self, *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
+        """Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            name: 1-100 characters.
+            content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+
+        Returns:
+            The created project, and a report on the import.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_DUPLICATE_PROJECT, self._path_params, _DUPLICATE_PROJECT.build_payload(name=name, content=content))
 
     @overload
     def board(self: ProjectHandleMethods[Sync]) -> Board: ...

@@ -7,9 +7,11 @@ items is imported as disabled, and reported in the response.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import TypeVar
 
 import attrs
+import orjson
 from sqlalchemy import bindparam, select
 
 from stellary.contract.automations import (
@@ -18,17 +20,21 @@ from stellary.contract.automations import (
     AutomationAction,
     AutomationSchedule,
 )
-from stellary.contract.errors import Forbidden, Invalid
+from stellary.contract.errors import Conflict, Forbidden, Invalid
 from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.multipart_imports import (
     COMPLETE_IMPORT,
     CREATE_IMPORT,
+    AddImportPart,
     CreateImport,
     MultipartImport,
 )
 from stellary.contract.project_exports import EXPORT_PROJECT, FileAction, FileAutomation, ProjectFile
 from stellary.contract.project_imports import (
+    CARDS_MAX,
+    DUPLICATE_PROJECT,
     IMPORT_PROJECT,
+    DuplicateProject,
     ImportedAutomation,
     ImportProject,
     NotCarried,
@@ -36,7 +42,7 @@ from stellary.contract.project_imports import (
     ProjectImport,
 )
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
-from stellary.contract.wire import Request
+from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import access, people
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
@@ -53,10 +59,11 @@ from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
 from stellary.core.automations.scheduling import find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
+from stellary.core.board import access as board_access
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
-from stellary.core.board.multipart_imports import import_value
+from stellary.core.board.multipart_imports import add_import_part, import_value
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -71,6 +78,9 @@ from stellary.core.pilotage.references import (
 )
 
 T = TypeVar("T")
+
+DUPLICATED_MAX = 5_000
+"""The number of cards up to which a project is copied in one transaction."""
 
 _OF_PROJECT = Query(
     AutomationRow,
@@ -141,6 +151,30 @@ def complete_import(uow: UnitOfWork, ref: ImportRef) -> ProjectImport:
     with uow.checking(IMPORT_PROJECT.policy):
         access.workspace(uow, workspace_ref)
         return _add_rules(uow, workspace_ref, imported, header)
+
+
+@serves(DUPLICATE_PROJECT)
+def duplicate_project(uow: UnitOfWork, ref: ProjectRef, request: DuplicateProject) -> ProjectImport:
+    """Copy a project: import its export, in one transaction."""
+    board_access.project(uow, ref)
+    exported = export_project(uow, ref)
+    cards = [] if request.content == "skeleton" else [*islice(exported.cards, DUPLICATED_MAX + 1)]
+    if len(cards) > DUPLICATED_MAX:
+        raise Conflict(
+            f"the project has more than {DUPLICATED_MAX} cards; export it, and import the file in parts",
+            code="too_many_cards",
+        )
+    file = orjson.loads(dump(replace_fields(exported, cards=cards)))
+    del file["cards"], file["project"]["key"]
+    file["project"] |= {"name": request.name, "archived": False}
+    if request.content == "skeleton":
+        del file["documents"], file["project"]["lastNumber"]
+    workspace = ref.parent(WorkspaceRef)
+    import_ref = workspace.child(ImportRef, create_import(uow, workspace, load(CreateImport, file)).id)
+    for part, start in enumerate(range(0, len(cards), CARDS_MAX)):
+        body = {"part": part, "cards": cards[start : start + CARDS_MAX]}
+        add_import_part(uow, import_ref, load(AddImportPart, orjson.loads(dump(body))))
+    return complete_import(uow, import_ref)
 
 
 def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: ProjectHeader) -> ProjectImport:

@@ -20,7 +20,6 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import NotFound
 from stellary.contract.fields import replace_fields
-from stellary.contract.recurrences import CardRecurrence
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
@@ -72,15 +71,13 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     return add_card(uow, ref, request)
 
 
-def add_card(
-    uow: UnitOfWork, ref: ColumnRef, request: CreateCard, recurrence: CardRecurrence | None = None
-) -> Card:
-    """Create a card like ``create_card``, which may continue a series.
+def add_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard, **taken_over: object) -> Card:
+    """Create a card like ``create_card``, with fields of another card that no request sets.
 
     Args:
         ref: The column.
         request: The fields of the card.
-        recurrence: The recurrence that the card takes over. Default: none but that of the request.
+        **taken_over: The further fields.
     """
     loaded = access.column(uow, ref)
     workspace_id = loaded.roles.workspace_id or ""
@@ -106,8 +103,8 @@ def add_card(
         now=uow.now,
         fields=fields,
     )
-    if recurrence is not None:
-        card = replace_fields(card, recurrence=recurrence)
+    if taken_over:
+        card = replace_fields(card, **taken_over)
     check_required(required_fields, card.custom_fields)
     rules.check_room(column, point.order + 1)
     queue_statement(uow.connection, INSERT, card_rows.row(card, point.position))

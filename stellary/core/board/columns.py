@@ -207,6 +207,15 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
     return Deleted(broken_automations=[])
 
 
+def read_column(uow: UnitOfWork, ref: ColumnRef) -> Column:
+    """Return a column whose access was checked.
+
+    Args:
+        ref: The column.
+    """
+    return column_value(_read(uow, ref))
+
+
 def _load_locked(uow: UnitOfWork, ref: ColumnRef) -> ColumnRow:
     """Lock the project and its columns until the transaction ends, and return the column."""
     lock_project(uow, ref.project_id)

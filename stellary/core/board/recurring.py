@@ -122,9 +122,9 @@ def _make_card(
     following = rules.find_next_card(card, recurrence, uow.now)
     if following is None:
         return None
-    request = drop_missing(uow, workspace_id, card.project_id, following.request)
+    (request,) = drop_missing(uow, workspace_id, card.project_id, [following.request])
     ref = workspace_ref(uow, workspace_id).child(ProjectRef, card.project_id)
     with uow.checking(CREATE_CARD.policy):
         column = ref.child(ColumnRef, recurrence.column_id)
-        add_card(uow, column, request, following.recurrence)
+        add_card(uow, column, request, recurrence=following.recurrence)
     return None

@@ -12,16 +12,18 @@ from stellary.contract.comments import DocumentComment
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
     DELETE_DOCUMENT,
+    DUPLICATE_DOCUMENT,
     GET_DOCUMENT,
     UPDATE_DOCUMENT,
     CreateDocument,
     Document,
     DocumentSummary,
+    DuplicateDocument,
     GetDocument,
     UpdateDocument,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.fields import build_value, find_changed_fields, replace_fields
+from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
@@ -119,6 +121,20 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
 def get_document(uow: UnitOfWork, ref: DocumentRef, request: GetDocument) -> Document:
     """Return a document."""
     return rows.to_document(rows.STORED.to_value(access.document(uow, ref).row), request.content_format)
+
+
+@serves(DUPLICATE_DOCUMENT)
+def duplicate_document(uow: UnitOfWork, ref: DocumentRef, request: DuplicateDocument) -> Document:
+    """Create a draft with the content of a document, in the same context and below the same parent."""
+    source = rows.STORED.to_value(access.document(uow, ref).row)
+    is_shared = source.context_type in ("organization", "workspace")
+    body = convert(
+        CreateDocument,
+        source,
+        title=request.title or source.title,
+        context_id=UNSET if is_shared else source.context_id,
+    )
+    return create_document(uow, ref.parent(WorkspaceRef), body)
 
 
 @serves(UPDATE_DOCUMENT)

@@ -169,7 +169,9 @@ def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: events.Cards
         for comment in event.comments
     ]
     # One statement for all cards, instead of a condition in the INSERT of each entry.
-    existing_ids = find_card_ids(uow, event.project_id, [card.id for card in event.cards])
+    existing_ids = find_card_ids(
+        uow, event.project_id, {entry.card_id for entry in imported if entry.card_id}
+    )
     changes.imported += [entry for entry in imported if entry.card_id in existing_ids]
 
 

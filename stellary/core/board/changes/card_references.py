@@ -124,27 +124,34 @@ def queue_references(
     return read
 
 
-def drop_missing(uow: UnitOfWork, workspace_id: str, project_id: str, request: CreateCard) -> CreateCard:
-    """Return a request without references to items that do not exist, and to people who cannot be assigned.
+def drop_missing(
+    uow: UnitOfWork, workspace_id: str, project_id: str, requests: Sequence[CreateCard]
+) -> list[CreateCard]:
+    """Return requests without references to items that do not exist, and to people who cannot be assigned.
 
     Args:
-        workspace_id: The workspace to which the assignee must have access, or whose agent it is.
-        project_id: The project of the card.
-        request: The request.
+        workspace_id: The workspace to which assignees must have access, or whose agents they are.
+        project_id: The project of the cards.
+        requests: The requests.
     """
-    ids = {request.assignee_id} if isinstance(request.assignee_id, str) else set()
+    ids = {request.assignee_id for request in requests if isinstance(request.assignee_id, str)}
     assignable = {*people.queue_reaching(uow, workspace_id, ids, project_id)()}
     assignable |= find_assignable_agents(uow, workspace_id, ids - assignable)
-    label_ids = share_lock_labels(uow, project_id, request.label_ids or ())
-    values = request.custom_fields or {}
-    fields = queue_share_locked_fields(uow, project_id, values.keys())()
-    return convert(
-        CreateCard,
-        request,
-        assignee_id=next(iter(assignable), None),
-        label_ids=[id for id in request.label_ids or () if id in label_ids],
-        custom_fields={id: value for id, value in values.items() if id in fields},
+    label_ids = share_lock_labels(
+        uow, project_id, {id for request in requests for id in request.label_ids or ()}
     )
+    field_ids = {id for request in requests for id in request.custom_fields or ()}
+    fields = queue_share_locked_fields(uow, project_id, field_ids)()
+    return [
+        convert(
+            CreateCard,
+            request,
+            assignee_id=request.assignee_id if request.assignee_id in assignable else None,
+            label_ids=[id for id in request.label_ids or () if id in label_ids],
+            custom_fields={id: value for id, value in (request.custom_fields or {}).items() if id in fields},
+        )
+        for request in requests
+    ]
 
 
 def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select
 
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
-from stellary.contract.fields import get_set_fields, update_value
+from stellary.contract.fields import get_set_fields, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.project_exports import FileComment, FilePerson
 from stellary.contract.trash import TrashKind
@@ -49,6 +49,7 @@ class CommentRows(Generic[C]):
         this = table.c.id == bindparam("_id")
         self._list = Pages(CommentRow, rows, table.c.id)
         self._one = Query(CommentRow, rows.where(this))
+        self._by_ids = select(table).where(table.c.id.in_(bindparam("_ids", expanding=True)))
         self._insert, self._delete = insert(table), delete(table).where(this)
 
     def fetch(self, uow: UnitOfWork, request: Paged, item_id: str) -> Listing[C]:
@@ -131,6 +132,20 @@ class CommentRows(Generic[C]):
         ]
         if rows:
             uow.connection.execute(self._insert, rows)
+
+    def insert_copies(self, uow: UnitOfWork, originals: Sequence[C], item_id: str) -> list[C]:
+        """Copy comments, with their authors and times, to another item.
+
+        Args:
+            originals: The comments, all of one item.
+            item_id: The other item.
+        """
+        new_ids = {comment.id: uow.new_id() for comment in originals}
+        stored = uow.connection.execute(self._by_ids, {"_ids": [*new_ids]}).mappings()
+        rows = [{**row, "id": new_ids[row["id"]], self._item_id: item_id} for row in stored]
+        uow.connection.execute(self._insert, rows)
+        item: dict[str, object] = {self._item_id: item_id}
+        return [replace_fields(comment, id=new_ids[comment.id], **item) for comment in originals]
 
     def to_file(self, row: ExportedCommentRow, find_person: Callable[[str], FilePerson]) -> FileComment:
         """Return a comment for a project file.

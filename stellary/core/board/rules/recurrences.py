@@ -126,7 +126,7 @@ def _divide(
 
 
 def copy_card(card: Card, **changes: object) -> CreateCard:
-    """Return the request that creates a copy of a card. No item of its checklist is done.
+    """Return the request that creates a copy of a card, except for its status.
 
     Args:
         card: The card.
@@ -137,7 +137,7 @@ def copy_card(card: Card, **changes: object) -> CreateCard:
 
 def _to_fields(card: Card) -> dict[str, object]:
     fields = orjson.loads(dump(card))
-    items = [{"title": item["title"]} for item in fields["checklist"]]
+    items = [{"title": item["title"], "done": item["done"]} for item in fields["checklist"]]
     return {**{name: fields[name] for name in COPIED}, "checklist": items}
 
 
@@ -188,7 +188,8 @@ def find_next_card(card: Card, recurrence: CardRecurrence, now: datetime) -> Nex
             later={},
             problem=None,
         )
-    request = copy_card(card, **recurrence.later)
+    unticked = replace_fields(card, checklist=[replace_fields(item, done=False) for item in card.checklist])
+    request = copy_card(unticked, **recurrence.later)
     start, due = (
         date and _move(utc(date), recurrence, zone, step_count)
         for date in (request.start_date, request.due_date)

@@ -1,0 +1,86 @@
+"""Copies of cards and columns within a project. Sections Cards and Columns of the API reference."""
+
+from __future__ import annotations
+
+from stellary.contract.cards import (
+    BULK_MAX,
+    DUPLICATE_CARD,
+    Card,
+    CardInColumn,
+    CreateCard,
+    CreateCards,
+    DuplicateCard,
+    ListCards,
+)
+from stellary.contract.columns import DUPLICATE_COLUMN, Column, CreateColumn, DuplicateColumn
+from stellary.contract.errors import Conflict
+from stellary.contract.fields import convert, replace_fields
+from stellary.contract.paging import Paged
+from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
+from stellary.contract.unset import UNSET
+from stellary.core.board import access
+from stellary.core.board.bulk import create_cards
+from stellary.core.board.cards import add_card
+from stellary.core.board.changes.card_references import drop_missing
+from stellary.core.board.columns import create_column, read_column
+from stellary.core.board.comments import ROWS
+from stellary.core.board.listing import list_cards
+from stellary.core.board.queries.filters import check_in_project
+from stellary.core.board.rules.fields import value_or
+from stellary.core.board.rules.recurrences import copy_card
+from stellary.core.kernel.events import CardsImported
+from stellary.core.kernel.unit import UnitOfWork, serves
+
+
+@serves(DUPLICATE_CARD)
+def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Card:
+    """Copy a card to the end of a column; in its own column, the copy has its status."""
+    loaded = access.card(uow, ref)
+    source, workspace_id = loaded.card, loaded.roles.workspace_id or ""
+    column_id = value_or(request.column_id, source.column_id)
+    if request.column_id is not UNSET:
+        check_in_project(uow, workspace_id, source.project_id, "columnId", column_id)
+    comments = ROWS.fetch(uow, Paged(), source.id).items if request.comments else []
+    (body,) = drop_missing(uow, workspace_id, source.project_id, [copy_card(source)])
+    body = convert(
+        CreateCard,
+        body,
+        title=request.title or source.title,
+        status=source.status if column_id == source.column_id else UNSET,
+    )
+    column = ref.parent(ProjectRef).child(ColumnRef, column_id)
+    copy = add_card(uow, column, body, comment_count=len(comments))
+    if comments:
+        uow.emit(
+            CardsImported(
+                workspace_id=workspace_id,
+                project_id=copy.project_id,
+                project_key="",
+                cards=(),
+                comments=tuple(ROWS.insert_copies(uow, comments, copy.id)),
+            )
+        )
+    return copy
+
+
+@serves(DUPLICATE_COLUMN)
+def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) -> Column:
+    """Copy a column with its unarchived cards, in their order and with their status."""
+    loaded = access.column(uow, ref)
+    source = read_column(uow, ref)
+    if source.card_count > BULK_MAX:
+        raise Conflict(f"the column has more than {BULK_MAX} cards", code="too_many_cards")
+    project = ref.parent(ProjectRef)
+    body = convert(CreateColumn, source, name=request.name or source.name, order=source.order + 1)
+    column = create_column(uow, project, body)
+    cards = list(list_cards(uow, project, ListCards(column_id=source.id, archived=False)).items)
+    bodies = drop_missing(
+        uow, loaded.roles.workspace_id or "", source.project_id, [copy_card(card) for card in cards]
+    )
+    copies = [
+        convert(CardInColumn, body, status=card.status, column_id=column.id)
+        for card, body in zip(cards, bodies, strict=True)
+    ]
+    if copies:
+        create_cards(uow, project, CreateCards(cards=copies))
+    return replace_fields(column, card_count=len(copies))
