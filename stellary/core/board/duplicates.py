@@ -14,7 +14,7 @@ from stellary.contract.cards import (
 )
 from stellary.contract.columns import DUPLICATE_COLUMN, Column, CreateColumn, DuplicateColumn
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import convert, replace_fields
+from stellary.contract.fields import convert
 from stellary.contract.paging import Paged
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
@@ -83,4 +83,4 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
     ]
     if copies:
         create_cards(uow, project, CreateCards(cards=copies))
-    return replace_fields(column, card_count=len(copies))
+    return read_column(uow, project.child(ColumnRef, column.id))
