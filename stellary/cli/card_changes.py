@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from stellary.cli.completing import complete_cards, complete_labels, complete_people
-from stellary.cli.finding import find_card, find_label, find_person
+from stellary.cli.finding import find_card, find_column, find_label, find_person, find_project
 from stellary.cli.options import NONE, DayParam, OrNone, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
 from stellary.cli.session import CommandContext, in_project
-from stellary.contract.cards import Card
+from stellary.contract.cards import Card, Missing
 from stellary.contract.projects import Board
 from stellary.contract.recurrences import Creation, Recurrence
 from stellary.contract.unset import UNSET, Unset
@@ -144,6 +144,46 @@ def _change_labels(
     return [id for id in dict.fromkeys(ids) if id not in removed_ids]
 
 
+@click.command("transfer", cls=JsonCommand)
+@CARD
+@click.option(
+    "--to",
+    "target",
+    metavar="PROJECT/COLUMN",
+    required=True,
+    help="The key or name of a project, and its column.",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(get_args(Missing)),
+    default="refuse",
+    help="What to do with labels, fields and options that the project does not have. Default: refuse.",
+)
+@as_json
+@in_project
+@dry_run
+def transfer(
+    session: CommandContext, query: str, target: str, missing: Missing, as_json: JsonOptions
+) -> None:
+    """Move a card to another project. It gets a new key, and its former key still leads to it.
+
+    \b
+    Example:
+      stellary card transfer LAUNCH-12 --to OPS/Backlog --missing drop
+    """
+    project_name, slash, column_name = target.partition("/")
+    if not slash:
+        fail_usage("name the project and the column, such as --to OPS/Backlog")
+    workspace, project = session.workspace(), session.project_handle()
+    other = workspace.project(find_project(workspace, project_name))
+    column = find_column(other.board(), column_name)
+    card = find_card(project, query)
+    moved = project.cards.transfer(card, column_id=column.id, missing=missing)
+    report(moved, f'Moved {card.key} to "{column.name}":', as_json)
+    if moved.dropped and not as_json:
+        print_line(f"Dropped: {', '.join(f'{item.kind} {item.name}' for item in moved.dropped)}")
+
+
 @click.command("archive", cls=JsonCommand)
 @CARD
 @as_json
@@ -195,4 +235,4 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
     print_line(f'Deleted {card.key} "{card.title}".')
 
 
-CHANGES = (edit, archive, restore, delete)
+CHANGES = (edit, transfer, archive, restore, delete)

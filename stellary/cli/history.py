@@ -24,7 +24,7 @@ from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.unset import UNSET
 
-UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
+UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned", "card_transferred")
 ITEM = click.argument("query", metavar="ITEM")
 OF_WORKSPACES = click.option(
     "--workspaces",

@@ -46,6 +46,8 @@ ActivityType = Literal[
     "document_comment_updated",
     "document_comment_deleted",
     "item_restored",
+    "card_transferred",
+    "card_transferred_out",
     "mission_created",
     "mission_updated",
     "mission_deleted",

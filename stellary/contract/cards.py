@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
-from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Deleted, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, Range, RelativeDay, Repeatable
 from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
@@ -23,6 +23,7 @@ FIELD_FILTERS_MAX = 10
 FILTER_MAX = 2000
 
 Priority = Literal["low", "medium", "high"]
+Missing = Literal["refuse", "create", "drop"]
 CardStatus = Literal["open", "in_progress", "done"]
 
 IdFilter = Annotated[Id, Repeatable(takes_none=False)]
@@ -320,6 +321,54 @@ class UpdateCards(Request):
     cards: Annotated[list[CardChange], Items(1, BULK_MAX)]
 
 
+@value
+class DroppedReference(Value):
+    """A label, a value or the assignee that a card has lost, since the project that it entered does not have it.
+
+    Attributes:
+        kind: ``option`` is a value of a ``select`` or ``multi-select`` field.
+        name: The name of the label, the custom field, the option or the person.
+    """
+
+    kind: Literal["label", "custom_field", "option", "assignee"]
+    name: str
+
+
+@value
+class TransferredCard(Card):
+    """A card in its new project: its ``id`` is the same, its ``key`` is new.
+
+    Attributes:
+        dropped: The labels, values and the assignee that the card has lost.
+    """
+
+    dropped: list[DroppedReference]
+
+
+@request
+class TransferCard(Request):
+    """The column of another project that a card is moved to.
+
+    Labels and custom fields of the other project are used if they have the same name; fields must also have the same type, and
+    options the same name.
+
+    Attributes:
+        column_id: A column of another project of the organization, in which you may change cards as well.
+        missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default)
+            changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+    """
+
+    column_id: Id
+    missing: Missing = "refuse"
+
+
+@request
+class TransferCards(TransferCard):
+    """The cards to move to a column of another project, to its end, in this order: 1 to 500."""
+
+    card_ids: Annotated[list[Id], Items(1, BULK_MAX)]
+
+
 LIST_CARDS = lists(
     "cards.list",
     ProjectRef,
@@ -401,6 +450,24 @@ UPDATE_CARDS = updates(
     returns=list[Card],
     policy=BOARD_WRITE,
 )
+TRANSFER_CARD = acts(
+    "cards.transfer",
+    CardRef,
+    "transfer",
+    summary="Move a card to a column of another project of the organization. It gets a new key; its former key still leads to it.",
+    takes=TransferCard,
+    returns=TransferredCard,
+    policy=BOARD_WRITE,
+)
+TRANSFER_CARDS = acts(
+    "cards.transfer_many",
+    ProjectRef,
+    "cards/bulk/transfer",
+    summary="Move up to 500 cards to a column of another project in one transaction: all of them or none.",
+    takes=TransferCards,
+    returns=list[TransferredCard],
+    policy=BOARD_WRITE,
+)
 
 ENDPOINTS = (
     LIST_CARDS,
@@ -413,4 +480,6 @@ ENDPOINTS = (
     DUPLICATE_CARD,
     CREATE_CARDS,
     UPDATE_CARDS,
+    TRANSFER_CARD,
+    TRANSFER_CARDS,
 )

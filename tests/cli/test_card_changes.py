@@ -52,6 +52,18 @@ def test_edit_changes_only_the_fields_that_are_named(shell):
     assert [card[name] for name in fields] == [None] * 6
 
 
+def test_transfer_moves_a_card_to_another_project(shell):
+    key = add(shell, "Sort the labels")
+    projects = "/orgs/{org}/workspaces/{workspace}/projects"
+    shell("api", "POST", projects, "-f", "name=Operations", "-f", "key=OPS", "-f", "templateId=simple")
+    assert "label 'Bug'" in shell.error("card", "transfer", key, "--to", "OPS/To do")
+    assert shell.error("card", "transfer", key, "--to", "OPS", code=2).startswith(
+        "name the project and the column"
+    )
+    text = shell("card", "transfer", key, "--to", "Operations/to do", "--missing", "drop")
+    assert text == f'Moved {key} to "To Do": OPS-1 "Sort the labels".\nDropped: label Bug\n'
+
+
 def test_edit_adds_and_removes_labels(shell):
     key = add(shell, "Sort the labels")
     labels = {label["name"]: label["id"] for label in shell.json("board")["labels"]}

@@ -302,6 +302,11 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=lambda c: c.ask("cards.get", cardId=c.params["otherCardId"])["title"],
         expected=TEXT,
     ),
+    "cards.transfer.columnId": FieldTrial(lambda permission_world: permission_world.beside["columnId"]),
+    "cards.transfer.missing": FieldTrial("create", read=lambda c: c.answer["dropped"], expected=[]),
+    "cards.transfer_many.cardIds": FieldTrial(
+        _here("otherCardId"), read=lambda c: [c.ask("cards.get", cardId=c.answer[0]["key"])["id"]]
+    ),
     "cards.update.before": FieldTrial(
         lambda permission_world: permission_world.here["thirdCardId"],
         read=_read_from("cards.get", "order", cardId="id"),
@@ -424,6 +429,8 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.change_email.currentPassword": "proves who asks; tests/core/accounts/test_email_changes.py tries a wrong one",
     "auth.change_email.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",
     "model_usage.set_key.secret": "is never returned; tests/core/agents/test_model_costs.py calls a provider with it",
+    "cards.transfer_many.columnId": "as in cards.transfer",
+    "cards.transfer_many.missing": "as in cards.transfer",
     "automations.test.cardId": "changes nothing; tests/core/automations/test_trials.py reads what is answered",
     "auth.send_confirmation.action": "is what the link is for; tests/core/accounts/test_confirmations.py uses the link",
     "auth.delete_account.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",

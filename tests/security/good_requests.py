@@ -176,6 +176,16 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.update_many": GoodRequest(
         lambda permission_world: {"cards": [{"id": permission_world.here["cardId"], "title": "Renamed"}]}
     ),
+    "cards.transfer": GoodRequest(
+        lambda permission_world: {"columnId": permission_world.beside["columnId"], "missing": "drop"}
+    ),
+    "cards.transfer_many": GoodRequest(
+        lambda permission_world: {
+            "cardIds": [permission_world.here["cardId"]],
+            "columnId": permission_world.beside["columnId"],
+            "missing": "drop",
+        }
+    ),
     "comments.list": _PLAIN,
     "comments.create": _with_body(content="What about errors?"),
     "comments.update": _with_body(content="What about them?"),

@@ -48,6 +48,8 @@ REFERENCES = {
         f"cards[].{field}": kind for field, kind in (_CARD | {"columnId": "columnId"}).items()
     },
     "cards.update_many": {f"cards[].{field}": kind for field, kind in (_CHANGE | {"id": "cardId"}).items()},
+    "cards.transfer": {"columnId": "columnId"},
+    "cards.transfer_many": {"cardIds[]": "cardId", "columnId": "columnId"},
     "scopes.delete": {"moveCardsTo": "fullColumnId"},
     "custom_fields.set_values": {"{}": "fieldId"},
     "documents.create": {"parentId": "documentId", "contextId": "projectId"},
@@ -87,7 +89,7 @@ WORKSPACE_WIDE = {
     "agent_missions.list",
 }
 # Operations that also accept items of another workspace that the caller sees.
-EVERYWHERE = {"api_tokens.create", "cards.list_all"}
+EVERYWHERE = {"api_tokens.create", "cards.list_all", "cards.transfer", "cards.transfer_many"}
 
 
 def choose_personas(row: Row) -> tuple[str, str]:
@@ -199,7 +201,9 @@ def test_id_without_an_item_gets_one_fixed_answer(permission_world: PermissionWo
 
 @each_reference
 def test_id_of_an_item_is_accepted(permission_world: PermissionWorld, row: Row, field: str):
-    id = permission_world.here[REFERENCES[row.operation][field]]
+    enters_other_project = row.operation.startswith("cards.transfer") and field == "columnId"
+    place = permission_world.beside if enters_other_project else permission_world.here
+    id = place[REFERENCES[row.operation][field]]
     for persona in choose_personas(row):
         with permission_world.sandbox.discard_changes():
             answer = send_id(permission_world, row, persona, field, id)

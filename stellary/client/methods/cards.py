@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
-        LIST_WORKSPACE_CARDS, UPDATE_CARD, UPDATE_CARDS)
+        LIST_WORKSPACE_CARDS, TRANSFER_CARD, TRANSFER_CARDS, UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry
+    from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry, TransferredCard
     from stellary.contract.checklists import AddChecklistItem
     from stellary.contract.endpoint import Deleted
     from stellary.contract.recurrences import Recurrence
@@ -31,6 +31,8 @@ _GET_CARD = CallPlan(GET_CARD)
 _LIST_ALL_CARDS = CallPlan(LIST_ALL_CARDS)
 _LIST_CARDS = CallPlan(LIST_CARDS)
 _LIST_WORKSPACE_CARDS = CallPlan(LIST_WORKSPACE_CARDS)
+_TRANSFER_CARD = CallPlan(TRANSFER_CARD)
+_TRANSFER_CARDS = CallPlan(TRANSFER_CARDS)
 _UPDATE_CARD = CallPlan(UPDATE_CARD)
 _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
 
@@ -443,6 +445,66 @@ class CardsMethods(ListHandle[C]):
         """
         return self._caller.one(_UPDATE_CARDS, self._path_params, _UPDATE_CARDS.build_payload(cards=cards))
 
+    @overload
+    def transfer(self: CardsMethods[Sync], card: IdLike, /, *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
+    @overload
+    async def transfer(self: CardsMethods[Async], card: IdLike, /, *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
+    def transfer(self, card: IdLike, /, *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard | Awaitable[TransferredCard]:
+        """Move a card to a column of another project of the organization. It gets a new key; its former key still leads to it.
+
+        Labels and custom fields of the other project are used if they have the same name; fields must also have the same type, and
+        options the same name.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            card: The id of the card, its key, or a value or a handle of one.
+            column_id: A column of another project of the organization, in which you may change cards as well.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+
+        Returns:
+            A card in its new project: its ``id`` is the same, its ``key`` is new.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRANSFER_CARD.build_payload(column_id=column_id, missing=missing)
+        return self._caller.one(_TRANSFER_CARD, self._extend_path(card_id=card), payload)
+
+    @overload
+    def transfer_many(self: CardsMethods[Sync], *, column_id: IdLike, card_ids: Sequence[IdLike],
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard]: ...
+    @overload
+    async def transfer_many(self: CardsMethods[Async], *, column_id: IdLike, card_ids: Sequence[IdLike],
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard]: ...
+    def transfer_many(self, *, column_id: IdLike, card_ids: Sequence[IdLike],
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard] | Awaitable[builtins.list[TransferredCard]]:
+        """Move up to 500 cards to a column of another project in one transaction: all of them or none.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            column_id: A column of another project of the organization, in which you may change cards as well.
+            card_ids: 1-500 items.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+
+        Returns:
+            The values, in the order of the request.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRANSFER_CARDS.build_payload(column_id=column_id, card_ids=card_ids, missing=missing)
+        return self._caller.one(_TRANSFER_CARDS, self._path_params, payload)
+
 
 class AllCards(ListHandle[C]):
     """The cards of all projects that the caller sees."""
@@ -809,3 +871,32 @@ class CardHandleMethods(ItemHandle[C]):
         """
         payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments)
         return self._caller.one(_DUPLICATE_CARD, self._path_params, payload)
+
+    @overload
+    def transfer(self: CardHandleMethods[Sync], *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
+    @overload
+    async def transfer(self: CardHandleMethods[Async], *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
+    def transfer(self, *, column_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard | Awaitable[TransferredCard]:
+        """Move a card to a column of another project of the organization. It gets a new key; its former key still leads to it.
+
+        Labels and custom fields of the other project are used if they have the same name; fields must also have the same type, and
+        options the same name.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            column_id: A column of another project of the organization, in which you may change cards as well.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+
+        Returns:
+            A card in its new project: its ``id`` is the same, its ``key`` is new.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_TRANSFER_CARD, self._path_params, _TRANSFER_CARD.build_payload(column_id=column_id, missing=missing))

@@ -372,7 +372,7 @@ class OrganizationMembers(ListHandle[C]):
 
         Args:
             user: The id of the user, or a value or a handle of one.
-            role: ``guest`` is only for members who are guests in each of their workspaces.
+            role: ``guest`` is only for members who are guests in each of their workspaces, and not for admins.
 
         Returns:
             A member after a role change.

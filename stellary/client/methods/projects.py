@@ -294,7 +294,7 @@ class ProjectsMethods(ListHandle[C]):
             content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
         """Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace, except guests; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -490,7 +490,7 @@ class ProjectHandleMethods(ItemHandle[C]):
     def duplicate(self, *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
         """Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/duplicate``. Permitted for everyone with access to the workspace, except guests; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.

@@ -101,6 +101,8 @@ missions = Table(
         sqlite_where=text("status IN ('running', 'awaiting_approval')"),
         postgresql_where=text("status IN ('running', 'awaiting_approval')"),
     ),
+    # They stay with the agent when their card leaves the workspace.
+    info={"of_workspace": True},
 )
 
 mission_log = Table(

@@ -70,6 +70,7 @@ from stellary.core.board import (
     scopes,
     templates,
     time_entries,
+    transfers,
 )
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.insights import actions as insights_actions
@@ -126,6 +127,7 @@ _MODULES = (
     work,
     cards,
     bulk,
+    transfers,
     scopes,
     views,
     flow,

@@ -80,7 +80,7 @@ BUILT_IN = (
     ),
     Trigger(
         "task_added_to_board",
-        "A card appears on a board: created, restored from the archive, or moved to another scope.",
+        "A card appears on a board: created, restored from the archive, or moved to another scope or project.",
     ),
 )
 

@@ -333,7 +333,8 @@ def lock_card(uow: UnitOfWork, loaded: LoadedCard) -> LoadedCard:
     if row is not None and row.version != loaded.card.version:
         # Another unit may have moved the card, since its order was computed before the lock was granted.
         row = _CARD_BY_ID.first(uow.connection, {"_card_id": loaded.card.id})
-    if row is None:
+    # A card that has left the project in between may be in one that the caller does not see.
+    if row is None or row.project_id != loaded.card.project_id:
         raise NotFound("Card not found")
     if row.version != loaded.card.version:
         uow.record_dependency("held card", row.id, row.version)

@@ -30,7 +30,7 @@ from stellary.core.board.rules.name_matching import (
     resolve_one,
 )
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, columns, labels, projects, scopes
+from stellary.core.board.tables import cards, columns, former_keys, labels, projects, scopes
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -65,6 +65,17 @@ _CARDS: Select[Any] = (
 _CARD_BY_ID = Query(NamedCardRow, _CARDS.where(cards.c.id == bindparam("_text")))
 _CARD_BY_KEY = Query(
     NamedCardRow, _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
+)
+_former = projects.alias("former")
+_CARD_BY_FORMER_KEY = Query(
+    NamedCardRow,
+    _CARDS.join(former_keys, former_keys.c.card_id == cards.c.id)
+    .join(_former, _former.c.id == former_keys.c.project_id)
+    .where(
+        _former.c.workspace_id == projects.c.workspace_id,
+        _former.c.key == bindparam("_key"),
+        former_keys.c.number == bindparam("_number"),
+    ),
 )
 _RECENT = (
     _CARDS.where(~cards.c.archived)
@@ -377,7 +388,8 @@ def _card(
         row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": text})
     elif key := _KEY.fullmatch(text):
         key_parameters = {"_key": key[1].upper(), "_number": int(key[2])}
-        row = _CARD_BY_KEY.first(uow.connection, {**parameters, **key_parameters})
+        for query in (_CARD_BY_KEY, _CARD_BY_FORMER_KEY):
+            row = row or query.first(uow.connection, {**parameters, **key_parameters})
     return _card_by_title(uow, sight, text, parameters, field) if row is None else row
 
 

@@ -110,6 +110,7 @@ class CardRow(CardOrderRow):
     """A card. The last columns are those of ``card_rows.STORED``."""
 
     project_key: str
+    project_id: str
     version: int
 
 

@@ -161,6 +161,18 @@ cards = Table(
     ),
 )
 
+former_keys = Table(
+    "stellary_former_card_keys",
+    metadata,
+    # The project that the card has left, and its number there.
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+)
+"""The keys that cards had in other projects, which still lead to them."""
+
 IS_COUNTED = text("archived = false")
 """The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
 IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")

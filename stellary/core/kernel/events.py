@@ -225,6 +225,18 @@ class CardReturned(CardMoved):
 
 
 @attrs.frozen(kw_only=True)
+class CardTransferred(CardMoved):
+    """A card has entered another project; ``project_id`` is that project, and ``before`` has the one that it has left."""
+
+
+@attrs.frozen(kw_only=True)
+class CardTransferredOut(ProjectEvent):
+    """A card has left the project for another one, which readers of this event may not see; ``card`` is its last state."""
+
+    card: Card
+
+
+@attrs.frozen(kw_only=True)
 class CardArchived(CardEvent):
     """A card was archived."""
 
@@ -374,11 +386,7 @@ class ProjectImported(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class CardsImported(ProjectEvent):
-    """Cards were imported with their comments. Readers find them once the project is imported completely.
-
-    Attributes:
-        project_key: The key that their project is expected to get. The cards themselves have none yet.
-    """
+    """Cards were imported, which readers find once all are: their project is expected to get the key ``project_key``."""
 
     project_key: str
     cards: tuple[Card, ...]

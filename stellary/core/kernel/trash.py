@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
     insert,
@@ -173,6 +174,11 @@ _EXPIRE = {
     .values(expires_at=bindparam("_now", type_=UtcDateTime))
     for column in (trash.c.workspace_id, trash.c.organization_id)
 }
+_ON_CARDS = and_(trash.c.project_id == bindparam("_project_id"), trash.c.kind.in_(("comment", "attachment")))
+_KEYS_OF = (
+    select(trash.c.key).where(_ON_CARDS, trash.c.key.in_(bindparam("_keys", expanding=True))).distinct()
+)
+_MOVE_ENTRIES = update(trash).where(_ON_CARDS, trash.c.key == bindparam("_key"))
 _ENTRY_OF = select(trash.c.id).where(
     trash.c.kind == bindparam("_kind"), trash.c.item_id == bindparam("_item_id")
 )
@@ -435,6 +441,23 @@ def find_entry(uow: UnitOfWork, kind: TrashKind, item_id: str) -> str | None:
     """
     entry_id: str | None = uow.connection.execute(_ENTRY_OF, {"_kind": kind, "_item_id": item_id}).scalar()
     return entry_id
+
+
+def move_entries(
+    uow: UnitOfWork, project_id: str, keys: Mapping[str, str], new_workspace_id: str, new_project_id: str
+) -> None:
+    """Move the deleted comments and files of cards to the project that the cards have entered.
+
+    Args:
+        project_id: The project that they have left.
+        keys: The new keys of the cards, by their former ones.
+        new_workspace_id, new_project_id: The workspace and the project that they have entered.
+    """
+    found = uow.connection.execute(_KEYS_OF, {"_project_id": project_id, "_keys": [*keys]}).scalars().all()
+    place = {"workspace_id": new_workspace_id, "project_id": new_project_id}
+    if found:
+        moves = [{"_project_id": project_id, "_key": key, "key": keys[key], **place} for key in found]
+        uow.connection.execute(_MOVE_ENTRIES, moves)
 
 
 def take(uow: UnitOfWork, trash_id: str) -> TrashRow | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
-from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, select, union, update
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
@@ -30,6 +30,8 @@ from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     CardEvent,
+    CardTransferred,
+    CardTransferredOut,
     DocumentCommentCreated,
     DocumentEvent,
     DocumentSubmitted,
@@ -89,6 +91,16 @@ _INSERT_NOTIFICATIONS = insert(notifications)
 _DELETE = delete(notifications).where(
     notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
 )
+_MOVE = (
+    update(notifications)
+    .where(
+        notifications.c.activity_id.in_(
+            select(activities.c.id).where(activities.c.card_id.in_(bindparam("_card_ids", expanding=True)))
+        ),
+        notifications.c.workspace_id != _WORKSPACE_ID,
+    )
+    .values(workspace_id=_WORKSPACE_ID)
+)
 
 
 @attrs.frozen
@@ -143,6 +155,7 @@ def record(
         | MemberEvent
         | ProjectChange
         | ProjectImported
+        | CardTransferredOut
         | DocumentEvent
         | PilotageChanged
         | ItemChanged
@@ -233,6 +246,7 @@ def _build_entry(
     event: MemberEvent
     | ProjectChange
     | ProjectImported
+    | CardTransferredOut
     | DocumentEvent
     | PilotageChanged
     | ItemChanged
@@ -254,6 +268,10 @@ def _build_entry(
         if recipient_id is not None and reaches(uow, event.workspace_id, recipient_id):
             recipients = [recipient_id]
         return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
+    if isinstance(event, CardTransferredOut):
+        # Without the card and its title: readers may not see where it is now. Its history has left with it, so that no column
+        # has lost a card.
+        return _Entry(event, {"cardKey": event.card.key}, [])
     if isinstance(event, TrashEvent):
         return _trash_entry(event)
     if isinstance(event, PilotageChanged):
@@ -303,6 +321,19 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
     )
 
 
+def move_notifications(uow: UnitOfWork, events: Sequence[CardTransferred]) -> None:
+    """Let the notifications about cards follow them to another workspace.
+
+    Args:
+        events: The transfers.
+    """
+    ids_by_workspace: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        ids_by_workspace[event.workspace_id].append(event.card.id)
+    for workspace_id, card_ids in ids_by_workspace.items():
+        uow.connection.execute(_MOVE, {"_workspace_id": workspace_id, "_card_ids": card_ids})
+
+
 def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
     concerned = [
@@ -323,7 +354,9 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
         if has_commenters
     }
     referenced_ids = set[str]().union(*map(find_referenced_ids, events))
-    names = load_item_names(uow, {event.project_id for event in events}, referenced_ids)
+    project_ids = {event.project_id for event in events}
+    project_ids |= {event.before.project_id for event in events if isinstance(event, CardTransferred)}
+    names = load_item_names(uow, project_ids, referenced_ids)
     visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
     for user_id in user_ids:

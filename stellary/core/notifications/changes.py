@@ -67,6 +67,7 @@ NOT_RECORDED: Final = frozenset(
 """Fields that never change, that follow from other changes, or that the activity names elsewhere."""
 
 _MOVED: Final = ("column_id", "scope_id", "order", "status", "completed_at")
+_TRANSFERRED: Final = ("project_id", "key", *_MOVED, "label_ids", "custom_fields", "assignee_id")
 _ARCHIVED: Final = ("archived", "order")
 _CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NOT_RECORDED)
 # A new card is at the end of its column, and in the column's scope.
@@ -93,8 +94,9 @@ def list_card_changes(event: events.CardEvent, names: Mapping[str, str]) -> list
     """
     match event:
         case events.CardMoved():
+            fields = _TRANSFERRED if isinstance(event, events.CardTransferred) else _MOVED
             column_names = {event.before.column_id: event.from_column, event.card.column_id: event.to_column}
-            return list_changes(event.before, event.card, _MOVED, {**names, **column_names})
+            return list_changes(event.before, event.card, fields, {**names, **column_names})
         case events.CardUpdated():
             changed = [_PYTHON_NAMES[name] for name in event.changed]
             if "archived" in changed and "order" not in changed:

@@ -18,8 +18,8 @@ StoredItem = dict[str, object]
 
 VALUE_MAX = 200
 """The number of characters of a value that a message contains."""
-_FOLLOWING = ("scopeId", "completedAt")
-"""Fields that follow from the column and the status."""
+_FOLLOWING = ("key", "scopeId", "completedAt")
+"""Fields that follow from the project, the column and the status."""
 
 
 class Reversal:
@@ -33,6 +33,7 @@ class Reversal:
 
     Attributes:
         body: The body of an update that restores the values from before the changes.
+        field_values: The values of custom fields in it, by the id of the field.
         problems: The fields whose values are no longer those that the changes wrote, with their current values.
     """
 
@@ -40,7 +41,7 @@ class Reversal:
         self.body: dict[str, object] = {}
         self.problems: dict[str, object] = {}
         self._card: dict[str, object] = orjson.loads(dump(card))
-        self._field_values: dict[str, object] = {}
+        self.field_values: dict[str, object] = {}
         self._items: list[StoredItem] = [
             {"_id": item.id, "title": item.title, "done": item.done} for item in card.checklist
         ]
@@ -49,7 +50,7 @@ class Reversal:
             if name == "checklist":
                 self._revert_checklist(change, key)
             elif name == "customFields":
-                self._revert_value(change, card.custom_fields.get(key), self._field_values, key)
+                self._revert_value(change, card.custom_fields.get(key), self.field_values, key)
             elif change.diff is not None:
                 self._revert_text(change.field, change.diff)
             elif change.field == "recurrence":
@@ -58,8 +59,8 @@ class Reversal:
                 self._revert_order(change.from_)
             elif change.field not in _FOLLOWING:
                 self._revert_value(change, self._card[change.field], self.body, change.field)
-        if self._field_values:
-            self.body["customFields"] = self._field_values
+        if self.field_values:
+            self.body["customFields"] = self.field_values
         if "columnId" in self.body:
             self._revert_order(self.body.get("order", order))
             # The column would set the status of a card that enters it.

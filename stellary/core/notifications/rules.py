@@ -21,6 +21,8 @@ TYPES: Final[Mapping[type[events.Event], ActivityType]] = {
     events.CardUpdated: "card_updated",
     events.CardMoved: "card_moved",
     events.CardReturned: "card_moved",
+    events.CardTransferred: "card_transferred",
+    events.CardTransferredOut: "card_transferred_out",
     events.CardArchived: "card_archived",
     events.CardDeleted: "card_deleted",
     events.CardAssigned: "card_assigned",
@@ -142,6 +144,7 @@ def card_meta(
             events.CardCreated()
             | events.CardMoved()
             | events.CardReturned()
+            | events.CardTransferred()
             | events.CardArchived()
             | events.CardUnassigned()
             | events.CardDeleted()
@@ -272,7 +275,7 @@ def find_named_people(event: events.CardEvent) -> set[str]:
     """Return the ids of the users whose names the activity contains."""
     if isinstance(event, (events.CardCreated, events.CardDeleted)):
         return {event.card.assignee_id} if event.card.assignee_id else set()
-    if not isinstance(event, events.CardAssigned):
+    if not isinstance(event, (events.CardAssigned, events.CardTransferred)):
         return set()
     return {user_id for user_id in (event.card.assignee_id, event.before.assignee_id) if user_id}
 
@@ -301,7 +304,7 @@ def find_entity(
             return "attachment", event.attachment.id
         case events.RelationAdded() | events.RelationRemoved():
             return "relation", event.relation_id
-        case events.CardEvent():
+        case events.CardEvent() | events.CardTransferredOut():
             return "card", event.card.id
         case events.ProjectMemberAdded() | events.ProjectMemberRemoved():
             return "member", event.user_id
@@ -327,6 +330,7 @@ _CONCERNS_CARD: Final[frozenset[type[events.CardEvent]]] = frozenset(
         events.CardCreated,
         events.CardUpdated,
         events.CardMoved,
+        events.CardTransferred,
         events.CardArchived,
         events.CardAssigned,
         events.CommentCreated,

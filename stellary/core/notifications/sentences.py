@@ -20,6 +20,7 @@ _NAME_MAX = 60
 # What follows from another change, or stands at the beginning of the sentence.
 _IN_SENTENCE: Mapping[type[events.BaseEvent], tuple[str, ...]] = {
     events.CardMoved: ("columnId", "order", "completedAt"),
+    events.CardTransferred: ("projectId", "columnId", "scopeId", "order", "completedAt"),
     events.CardCreated: ("title", "columnId", "completedAt"),
     events.CardArchived: ("archived", "order"),
 }
@@ -47,7 +48,10 @@ def describe_changes(changes: Sequence[events.BaseEvent], names: Mapping[str, st
     for event in changes:
         # A relation has an event for each of its cards.
         key = getattr(event, "relation_id", "") or str(len(sentences))
-        if not isinstance(event, events.ChecklistCompleted) and key not in sentences:
+        if (
+            not isinstance(event, (events.ChecklistCompleted, events.CardTransferredOut))
+            and key not in sentences
+        ):
             sentences[key] = _describe(event, names_and_ids)
     texts = [sentence for sentence in sentences.values() if sentence is not None]
     return "; ".join(texts) if texts and len(texts) == len(sentences) else None

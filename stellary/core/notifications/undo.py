@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stellary.contract.activities import UNDO_ACTIVITY, FieldChange
-from stellary.contract.cards import Card, UpdateCard
+from stellary.contract.cards import Card, TransferCard, UpdateCard
 from stellary.contract.errors import Conflict, FieldProblem, Invalid, PreconditionFailed
+from stellary.contract.fields import convert
 from stellary.contract.refs import ActivityRef, CardRef, ProjectRef
 from stellary.contract.wire import load
 from stellary.core.accounts.people import load_people
@@ -14,6 +15,7 @@ from stellary.core.board import access as board_access
 from stellary.core.board import cards
 from stellary.core.board.order.locks import retry_transaction
 from stellary.core.board.queries.item_names import load_item_names
+from stellary.core.board.transfers import move_cards
 from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
@@ -21,7 +23,7 @@ from stellary.core.notifications.reversal import Reversal, name_field, name_valu
 from stellary.core.notifications.rows import read_changes, read_via
 from stellary.core.notifications.via import find_means
 
-UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
+UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned", "card_transferred")
 
 
 @serves(UNDO_ACTIVITY)
@@ -51,6 +53,8 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
     if_match, uow.if_match = uow.if_match, frozenset({str(card.version)})
     try:
         with uow.caused_by(Cause(chain, uow.user_id, 0, via), uow.actor):
+            if activity.type == "card_transferred":
+                return _transfer_back(uow, card_ref, reversal)
             return cards.update_card(uow, card_ref, load(UpdateCard, reversal.body))
     except PreconditionFailed:
         # Another unit has changed the card in between.
@@ -68,6 +72,25 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
         raise Conflict(message, code="not_undoable", details=error.details) from None
     finally:
         uow.if_match = if_match
+
+
+def _transfer_back(uow: UnitOfWork, ref: CardRef, reversal: Reversal) -> Card:
+    """Move a card back to the project that it has left, with the labels and values that it had there."""
+    loaded = board_access.card(uow, ref)
+    card = loaded.card
+    uow.require_version(card.version)
+    if card.custom_fields.keys() - reversal.field_values.keys() or (
+        card.label_ids and "labelIds" not in reversal.body
+    ):
+        raise Conflict("the card has got labels or values since", code="changed_since")
+    former_values = {id: value for id, value in reversal.field_values.items() if value is not None}
+    current = {"labelIds": card.label_ids, "assigneeId": card.assignee_id}
+    values = {**current, **reversal.body, "customFields": former_values}
+    column_id = values.pop("columnId")
+    del values["projectId"]
+    request = TransferCard(column_id=str(column_id))
+    restored = load(UpdateCard, values)
+    return convert(Card, move_cards(uow, ref.parent(ProjectRef), loaded.roles, [card], request, restored)[0])
 
 
 def _load_names(uow: UnitOfWork, card: Card, changes: Sequence[FieldChange]) -> dict[str, str]:

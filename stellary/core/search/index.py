@@ -185,6 +185,11 @@ def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.CardUpd
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
+def _card_transferred(uow: UnitOfWork, changes: _IndexChanges, event: events.CardTransferred) -> None:
+    # The entries of its comments have followed it; its own begins with its key.
+    changes.change(search_entries.card_entry(event.workspace_id, event.card))
+
+
 def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentCreated) -> None:
     changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
@@ -240,6 +245,7 @@ _HANDLERS: Mapping[type[events.Event], Callable[[UnitOfWork, _IndexChanges, Any]
     events.CardsImported: _cards_imported,
     events.CardCreated: _card_created,
     events.CardUpdated: _card_updated,
+    events.CardTransferred: _card_transferred,
     events.CommentCreated: _comment_added,
     events.CommentUpdated: _comment_updated,
     events.CommentDeleted: _comment_deleted,

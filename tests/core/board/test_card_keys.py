@@ -33,7 +33,7 @@ def place(world: World):
 
 
 def test_every_method_of_a_card_takes_its_key(world: World, place):
-    ann, workspace, app, _, card, other = place
+    ann, workspace, app, web, card, other = place
     client = Stellary.embedded(world.core.port(ann.actor))
     board = client.workspace(workspace.organization.slug, workspace.slug).project(app.id)
     by_key = board.card("APP-1")
@@ -59,6 +59,7 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
         assert by_key.attachments.download(file) == b"abc"
         by_key.attachments.list()
         by_key.attachments.delete(file)
+        assert by_key.transfer(column_id=web.column_ids[0], missing="drop").key == "WEB-2"
         by_key.delete()
     assert {endpoint.operation for endpoint in OF_CARDS} <= {call.operation for call in calls}
     assert board.cards.list() == []

@@ -85,7 +85,10 @@ class LiveBoard:
         orders = [change["to"] for change in event["changes"] if change["field"] == "order"]
         # A move records its order even if it is the same in both columns.
         order = orders[0] if orders else event["meta"].get("toOrder")
-        ids = self.card_ids[column_id]
+        ids = self.card_ids.get(column_id)
+        if ids is None:
+            # It was in that column of another project before its transfer.
+            return
         # A card that is archived with the move has no order, and is taken off by the next event.
         ids.insert(len(ids) if order is None else order, id)
 
@@ -96,12 +99,18 @@ class LiveBoard:
         if not event["meta"].get("archived"):
             self._place(event, event["meta"]["toColumnId"])
 
+    _apply_card_transferred = _apply_card_moved
+
+    def _apply_card_transferred_out(self, event: Json) -> None:
+        self._take(event["entityId"])
+
     def _apply_card_updated(self, event: Json) -> None:
         fields = [change["field"] for change in event["changes"]]
         if "toColumnId" in event["meta"]:
             self._place(event, event["meta"]["toColumnId"])
         elif "order" in fields:
-            self._place(event, next(id for id, ids in self.card_ids.items() if event["cardId"] in ids))
+            for column_id in [id for id, ids in self.card_ids.items() if event["cardId"] in ids]:
+                self._place(event, column_id)
 
     def _apply_card_archived(self, event: Json) -> None:
         self._take(event["cardId"])

@@ -11,7 +11,7 @@ from tests.core.notifications.live_board import LiveBoard
 from tests.support.boards import Board, ask
 from tests.support.core_parts import stream_events
 
-STEPS = 60
+STEPS = 70
 
 
 class Writer:
@@ -25,6 +25,7 @@ class Writer:
         # Deleted items pile up otherwise.
         self.steps += ["write_restoration"] * 5
         self.agent_id = self.create_agent()
+        self.other = board.world.project(board.owner, board.workspace)
 
     def write(self):
         """Send one random request, which may be refused, and return its name and status."""
@@ -92,6 +93,15 @@ class Writer:
             {"id": card["id"], "columnId": column, "order": self.random.randrange(4)} for card in chosen
         ]
         return "PATCH", f"{self.board.path}/cards/bulk", {"cards": changes}
+
+    def write_transfer(self):
+        body = {"columnId": self.random.choice(self.other.column_ids), "missing": "drop"}
+        return "POST", f"{self.card_path()}/transfer", body
+
+    def write_return(self):
+        cards = self.board.world.ask(self.board.owner, "GET", f"{self.other.path}/cards")
+        body = {"cardIds": [card["id"] for card in cards[-3:]], "columnId": self.choose("columns")}
+        return "POST", f"{self.other.path}/cards/bulk/transfer", {**body, "missing": "create"}
 
     def write_card_deletion(self):
         return "DELETE", self.card_path(), None

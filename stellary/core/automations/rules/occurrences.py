@@ -18,6 +18,7 @@ from stellary.core.kernel.events import (
     CardDue,
     CardEvent,
     CardMoved,
+    CardTransferred,
     CardUpdated,
     ChecklistCompleted,
     CommentCreated,
@@ -62,6 +63,10 @@ TRIGGERS: Final[Mapping[type[CardEvent], Mapping[str, Callable[[Any], bool] | No
     CardMoved: {
         "task_moved": None,
         "task_added_to_board": lambda event: event.before.scope_id != event.card.scope_id,
+        "task_status_changed": _has_changed_status,
+    },
+    CardTransferred: {
+        "task_added_to_board": lambda event: not event.card.archived,
         "task_status_changed": _has_changed_status,
     },
     CardUpdated: {

@@ -1,16 +1,21 @@
-"""Card keys in paths: ``LAUNCH-12`` can replace the id of a card."""
+"""Card keys in paths: ``LAUNCH-12`` can replace the id of a card, also of one that has left the project of the key."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import and_, bindparam
+from sqlalchemy import and_, bindparam, select
 
 from stellary.contract.addressing import NOWHERE
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, Link, select_links
-from stellary.core.board.tables import cards, projects
+from stellary.core.accounts.places import workspace_ref
+from stellary.core.accounts.project_sight import find_sight
+from stellary.core.board.tables import cards, former_keys, projects
+from stellary.core.board.visibility import sees_project
+from stellary.core.db.base import IdType
 from stellary.core.kernel.unit import UnitOfWork
 
 R = TypeVar("R", bound=Ref)
@@ -30,14 +35,33 @@ _CARD_BY_KEY = select_links(
             within=and_(cards.c.project_id == projects.c.id, cards.c.number == bindparam("_number")),
         ),
     ),
-    [cards.c.id.label("card_id")],
+    [cards.c.id.label("card_id"), WORKSPACE_ID.label("workspace_id")],
+)
+_former = projects.alias("former")
+_HAD_NUMBER = and_(former_keys.c.project_id == _former.c.id, former_keys.c.number == bindparam("_number"))
+_CARD_BY_FORMER_KEY = (
+    select(
+        cards.c.id.label("card_id"),
+        cards.c.project_id,
+        projects.c.workspace_id,
+        _former.c.id.label("former_project_id"),
+    )
+    .join_from(former_keys, _former, _HAD_NUMBER)
+    .join(cards, cards.c.id == former_keys.c.card_id)
+    .join(projects, projects.c.id == cards.c.project_id)
+    .where(
+        _former.c.workspace_id == bindparam("_workspace_id"),
+        _former.c.key == bindparam("_key"),
+        sees_project(bindparam("_user_id", type_=IdType)),
+    )
 )
 
 
 def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
     """Return the ref with a card's id in place of its key.
 
-    This checks no access: the service does so by the id. An unknown key becomes an id that no card has.
+    This checks no access: the service does so by the id. An unknown key becomes an id that no card has. The former key of a card
+    that the caller sees leads to the card: its project and workspace replace those of the ref.
 
     Args:
         uow: The unit of work, with its actor.
@@ -56,5 +80,25 @@ def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
         "_number": int(digits),
     }
     row = uow.connection.execute(_CARD_BY_KEY, parameters).first() if int(digits) <= _NUMBER_MAX else None
-    changes: dict[str, Any] = {"card_id": NOWHERE if row is None else row.card_id or NOWHERE}
+    changes: dict[str, Any] = {"card_id": NOWHERE if row is None else row.card_id}
+    if row is not None and row.card_id is None:
+        changes |= _find_former(uow, ref, {**parameters, "_workspace_id": row.workspace_id})
     return attrs.evolve(ref, **changes)
+
+
+def _find_former(uow: UnitOfWork, ref: WorkspaceRef, parameters: Mapping[str, object]) -> dict[str, str]:
+    """Return the parts of the ref of a card that had a key in a project that it has left, if the caller sees it now."""
+    row = uow.connection.execute(_CARD_BY_FORMER_KEY, parameters).first()
+    limits = uow.actor.agent_limits
+    if (
+        row is None
+        or not find_sight(uow.actor).sees(row.project_id)
+        or (limits is not None and limits.workspace_id != row.workspace_id)
+    ):
+        return {"card_id": NOWHERE}
+    changes = {"card_id": row.card_id}
+    if getattr(ref, "project_id", None) == row.former_project_id:
+        changes["project_id"] = row.project_id
+    if row.workspace_id != parameters["_workspace_id"]:
+        changes["ws_slug"] = workspace_ref(uow, row.workspace_id).ws_slug
+    return changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -18,17 +18,18 @@ from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
-_CARDS: Select[Any] = (
+_UNLOCKED: Select[Any] = (
     select(projects.c.key, cards.c.position, *card_rows.STORED)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(cards.c.project_id == bindparam("_project_id"))
     .order_by(cards.c.id)
-    .with_for_update(key_share=True, of=cards)
 )
-_CARDS_BY_ID = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+_CARDS = _UNLOCKED.with_for_update(key_share=True, of=cards)
+_BY_ID = cards.c.id.in_(bindparam("_ids", expanding=True))
+_UNLOCKED_BY_ID, _CARDS_BY_ID = _UNLOCKED.where(_BY_ID), _CARDS.where(_BY_ID)
 _OF_COLUMNS = _CARDS.where(cards.c.column_id.in_(bindparam("_column_ids", expanding=True)))
 _WRITE = update(cards).where(cards.c.id == bindparam("_id"))
-_IMMUTABLE = (
+IMMUTABLE = (
     "id",
     "number",
     "project_id",
@@ -37,6 +38,7 @@ _IMMUTABLE = (
     "comment_count",
     "attachment_count",
 )
+"""The columns that changes within a project keep."""
 
 
 @attrs.frozen
@@ -58,20 +60,34 @@ def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str
     return {locked.card.id: locked for locked in map(_row_to_card, rows)}
 
 
+def load_project_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Card]:
+    """Return cards of a project by id, without their orders and without locking them.
+
+    Args:
+        project_id: The project of the cards.
+        ids: The ids of the cards; those of other projects are missing in the result.
+    """
+    rows = uow.connection.execute(_UNLOCKED_BY_ID, {"_project_id": project_id, "_ids": list(ids)})
+    return {card.id: card for card in (_row_to_card(row).card for row in rows)}
+
+
 def _row_to_card(row: Sequence[Any]) -> CardWithPosition:
     return CardWithPosition(card_rows.card(row[2:], row[0], None), row[1])
 
 
-def write_cards(uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]]) -> None:
+def write_cards(
+    uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]], kept: Container[str] = IMMUTABLE
+) -> None:
     """Write the new state of cards, each with its position, in one batch.
 
     Args:
         changed_cards: The cards, each with its position in its column.
+        kept: The columns that are not written. Default: those that changes within a project keep.
     """
     rows = []
     for card, position in changed_cards:
         row = card_rows.row(card, position)
-        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in _IMMUTABLE})
+        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in kept})
     if rows:
         uow.connection.execute(_WRITE, rows)
 

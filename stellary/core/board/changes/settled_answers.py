@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import orjson
 
-from stellary.contract.cards import Card
+from stellary.contract.cards import Card, TransferredCard
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.endpoint import BrokenAutomation, Deleted
-from stellary.contract.fields import replace_fields
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.wire import dump
 from stellary.core.board import access
@@ -59,6 +59,8 @@ def _find_cards(answer: Any) -> Iterator[Card]:
 
 
 def _replace(answer: Any, cards: Mapping[str, Card], items: Mapping[str, ChecklistItem]) -> Any:
+    if isinstance(answer, TransferredCard):
+        return convert(TransferredCard, cards.get(answer.id, answer), dropped=answer.dropped)
     if isinstance(answer, Card):
         return cards.get(answer.id, answer)
     if isinstance(answer, ChecklistItem):
