@@ -38,7 +38,7 @@ from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
-from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
@@ -347,7 +347,7 @@ def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
 
 
 def _notify_requester(uow: UnitOfWork, mission: RunningMissionRow, message: str) -> None:
-    card = load_cards(uow, [mission.card_id])[mission.card_id]
+    card = load_current_cards(uow.connection, mission.workspace_id, [mission.card_id])[mission.card_id]
     with gate.act_as_agent(uow, limits_of_mission(mission)):
         uow.emit(
             NoticeGiven(
@@ -378,7 +378,7 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     Raises:
         _Overtaken: The card is deleted, and the mission with it.
     """
-    card = load_cards(uow, [mission.card_id]).get(mission.card_id)
+    card = load_current_cards(uow.connection, mission.workspace_id, [mission.card_id]).get(mission.card_id)
     if card is None:
         raise _Overtaken
     limits = limits_of_mission(mission)

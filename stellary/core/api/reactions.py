@@ -67,7 +67,12 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CardUpdated: (activity.record, index.update_index, acting.react),
     events.CardMoved: (activity.record, acting.react),
     events.CardReturned: (activity.record,),
-    events.CardTransferred: (activity.move_notifications, activity.record, index.update_index, acting.react),
+    events.CardTransferred: (
+        activity.record,
+        index.update_index,
+        acting.react,
+        agents_on_restored.cancel_missions_outside,
+    ),
     events.CardTransferredOut: (activity.record,),
     events.CardArchived: (activity.record, acting.react),
     events.CardAssigned: (activity.record, acting.react, delegation.start_missions),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, TypedDict
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -25,7 +25,8 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.core.board import access, attachment_access
-from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.board.changes.card_changes import change_count
+from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
@@ -60,12 +61,6 @@ _NAMED: Select[Any] = select(attachments.c.blob_key).where(
 )
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
 # The card's version does not change, as with comments: a new file does not conflict with a change of the card.
-_COUNT = (
-    update(cards)
-    .where(cards.c.id == bindparam("_card_id"))
-    .values(attachment_count=cards.c.attachment_count + bindparam("_more"), updated_at=bindparam("_now"))
-    .returning(cards.c.attachment_count)
-)
 
 
 @serves(LIST_ATTACHMENTS)
@@ -84,7 +79,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         file: The file, whose bytes are stored already. If the unit fails, ``sweep`` deletes them.
     """
     loaded = access.card(uow, ref)
-    count = _count(uow, loaded.card.id, 1)
+    count = change_count(uow, cards.c.attachment_count, loaded.card.id, loaded.card.project_id, 1)
     name = clean_name(file.name)
     attachment = Attachment(
         id=uow.new_id(),
@@ -124,8 +119,8 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     loaded = attachment_access.attachment(uow, ref)
     row = loaded.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
-    _count(uow, row.card_id, -1)
-    card = load_cards(uow, [row.card_id])[row.card_id]
+    change_count(uow, cards.c.attachment_count, row.card_id, row.of_project, -1)
+    card = load_current_cards(uow.connection, loaded.roles.workspace_id or "", [row.card_id])[row.card_id]
     item = trash.Item(row.id, row.original_name, row.of_project)
     trash.put_item(
         uow, attachments, "attachment", item, loaded.roles, key=card.key, author_id=row.uploaded_by_id
@@ -174,13 +169,6 @@ def sweep(units: Units, find_used_keys: Callable[[list[str]], set[str]]) -> int:
             units.env.blobs.delete(unused_keys)
             deleted_count += len(unused_keys)
     return deleted_count
-
-
-def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
-    """Change the attachment count of a card, and return it. The update locks the card's row."""
-    change = {"_card_id": card_id, "_more": delta, "_now": uow.now}
-    row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
-    return int(row.attachment_count)
 
 
 def _row_to_attachment(row: AttachmentRow) -> Attachment:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, update
-
 from stellary.contract.comments import (
     CREATE_COMMENT,
     DELETE_COMMENT,
@@ -18,6 +16,7 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
 from stellary.core.board import access
+from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.rows.comment_rows import CommentRows
 from stellary.core.board.tables import cards, comments
 from stellary.core.kernel.events import CommentCreated, CommentDeleted, CommentUpdated
@@ -25,13 +24,6 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 
 ROWS = CommentRows(Comment, comments, comments.c.card_id, "comment")
 """The rows of comments on cards."""
-# The version stays: a comment does not conflict with a change of the card.
-_COUNT = (
-    update(cards)
-    .where(cards.c.id == bindparam("_card_id"))
-    .values(comment_count=cards.c.comment_count + bindparam("_more"), updated_at=bindparam("_now"))
-    .returning(cards.c.comment_count)
-)
 
 
 @serves(LIST_COMMENTS)
@@ -44,7 +36,7 @@ def list_comments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Comm
 def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Comment:
     """Comment on a card."""
     loaded = access.card(uow, ref)
-    count = _count(uow, loaded.card.id, 1)
+    count = change_count(uow, cards.c.comment_count, loaded.card.id, loaded.card.project_id, 1)
     comment = ROWS.insert(uow, request, loaded.card.id)
     uow.emit(
         CommentCreated(
@@ -83,7 +75,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
         project_id=loaded.card.project_id,
         key=loaded.card.key,
     )
-    count = _count(uow, loaded.card.id, -1)
+    count = change_count(uow, cards.c.comment_count, loaded.card.id, loaded.card.project_id, -1)
     uow.emit(
         CommentDeleted(
             workspace_id=loaded.roles.workspace_id or "",
@@ -94,10 +86,3 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
         )
     )
     return Ok()
-
-
-def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
-    """Change the comment count of a card, and return it. The update locks the card's row."""
-    change = {"_card_id": card_id, "_more": delta, "_now": uow.now}
-    row = access.require_row(uow.connection.execute(_COUNT, change).first(), "Card")
-    return int(row.comment_count)

@@ -36,7 +36,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access, relation_access
-from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import OtherCardRow, RelationRow
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
@@ -211,7 +211,7 @@ def _emit_events(
     edge: Edge,
 ) -> None:
     """Emit the events of both cards, each as the card sees the relation."""
-    cards_by_id = load_cards(uow, [edge.source_id, edge.target_id])
+    cards_by_id = load_current_cards(uow.connection, workspace_id, [edge.source_id, edge.target_id])
     for card_id, other_id in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
         card, type = (
             cards_by_id[card_id],

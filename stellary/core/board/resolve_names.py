@@ -13,12 +13,13 @@ import attrs
 from sqlalchemy import Select, bindparam, literal, select
 
 from stellary.contract.limits import ID_PATTERN
-from stellary.contract.refs import CardRef, ProjectRef, WorkspaceRef
+from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.accounts.rules import CallerRoles, ProjectSight
+from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.queries import searching
 from stellary.core.board.row_types import NamedCardRow, TitleRow
 from stellary.core.board.rules.name_matching import (
@@ -30,7 +31,7 @@ from stellary.core.board.rules.name_matching import (
     resolve_one,
 )
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, columns, former_keys, labels, projects, scopes
+from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -65,17 +66,6 @@ _CARDS: Select[Any] = (
 _CARD_BY_ID = Query(NamedCardRow, _CARDS.where(cards.c.id == bindparam("_text")))
 _CARD_BY_KEY = Query(
     NamedCardRow, _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
-)
-_former = projects.alias("former")
-_CARD_BY_FORMER_KEY = Query(
-    NamedCardRow,
-    _CARDS.join(former_keys, former_keys.c.card_id == cards.c.id)
-    .join(_former, _former.c.id == former_keys.c.project_id)
-    .where(
-        _former.c.workspace_id == projects.c.workspace_id,
-        _former.c.key == bindparam("_key"),
-        former_keys.c.number == bindparam("_number"),
-    ),
 )
 _RECENT = (
     _CARDS.where(~cards.c.archived)
@@ -373,7 +363,7 @@ def resolve_card(
     if project_text is not UNSET:
         project_id = _project(uow, ref, roles, project_text, "projectId").project_id
         parameters["_project_id"] = project_id
-    row = _card(uow, roles.sight, text, parameters, field)
+    row = _card(uow, ref, roles.sight, text, parameters, field)
     if project_id not in (None, row.project_id) or not roles.sight.sees(row.project_id):
         raise unknown(field)
     uow.record_dependency(f"card in {field}", row.id)
@@ -381,15 +371,21 @@ def resolve_card(
 
 
 def _card(
-    uow: UnitOfWork, sight: ProjectSight, text: str, parameters: Mapping[str, str], field: str
+    uow: UnitOfWork,
+    ref: WorkspaceRef,
+    sight: ProjectSight,
+    text: str,
+    parameters: Mapping[str, str],
+    field: str,
 ) -> NamedCardRow:
     row = None
     if re.fullmatch(ID_PATTERN, text):
         row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": text})
     elif key := _KEY.fullmatch(text):
         key_parameters = {"_key": key[1].upper(), "_number": int(key[2])}
-        for query in (_CARD_BY_KEY, _CARD_BY_FORMER_KEY):
-            row = row or query.first(uow.connection, {**parameters, **key_parameters})
+        row = _CARD_BY_KEY.first(uow.connection, {**parameters, **key_parameters})
+        if row is None and (card_id := resolve_card_key(uow, ref.child(FlatCardRef, text)).card_id):
+            row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": card_id})
     return _card_by_title(uow, sight, text, parameters, field) if row is None else row
 
 

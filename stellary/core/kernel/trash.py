@@ -443,20 +443,18 @@ def find_entry(uow: UnitOfWork, kind: TrashKind, item_id: str) -> str | None:
     return entry_id
 
 
-def move_entries(
-    uow: UnitOfWork, project_id: str, keys: Mapping[str, str], new_workspace_id: str, new_project_id: str
-) -> None:
+def move_entries(uow: UnitOfWork, project_id: str, keys: Mapping[str, str], place: Mapping[str, str]) -> None:
     """Move the deleted comments and files of cards to the project that the cards have entered.
 
     Args:
         project_id: The project that they have left.
         keys: The new keys of the cards, by their former ones.
-        new_workspace_id, new_project_id: The workspace and the project that they have entered.
+        place: The workspace and the project that they have entered: ``_workspace_id`` and ``_project_id``.
     """
     found = uow.connection.execute(_KEYS_OF, {"_project_id": project_id, "_keys": [*keys]}).scalars().all()
-    place = {"workspace_id": new_workspace_id, "project_id": new_project_id}
+    new_values = {"workspace_id": place["_workspace_id"], "project_id": place["_project_id"]}
     if found:
-        moves = [{"_project_id": project_id, "_key": key, "key": keys[key], **place} for key in found]
+        moves = [{"_project_id": project_id, "_key": key, "key": keys[key], **new_values} for key in found]
         uow.connection.execute(_MOVE_ENTRIES, moves)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
-from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, select, union, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
@@ -90,16 +90,6 @@ _INSERT_ACTIVITIES = insert(activities)
 _INSERT_NOTIFICATIONS = insert(notifications)
 _DELETE = delete(notifications).where(
     notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
-)
-_MOVE = (
-    update(notifications)
-    .where(
-        notifications.c.activity_id.in_(
-            select(activities.c.id).where(activities.c.card_id.in_(bindparam("_card_ids", expanding=True)))
-        ),
-        notifications.c.workspace_id != _WORKSPACE_ID,
-    )
-    .values(workspace_id=_WORKSPACE_ID)
 )
 
 
@@ -319,19 +309,6 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
     uow.connection.execute(
         _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in events]
     )
-
-
-def move_notifications(uow: UnitOfWork, events: Sequence[CardTransferred]) -> None:
-    """Let the notifications about cards follow them to another workspace.
-
-    Args:
-        events: The transfers.
-    """
-    ids_by_workspace: dict[str, list[str]] = defaultdict(list)
-    for event in events:
-        ids_by_workspace[event.workspace_id].append(event.card.id)
-    for workspace_id, card_ids in ids_by_workspace.items():
-        uow.connection.execute(_MOVE, {"_workspace_id": workspace_id, "_card_ids": card_ids})
 
 
 def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:

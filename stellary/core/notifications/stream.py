@@ -114,10 +114,13 @@ def _read_batch(
         return Batch(end if after is None else after, pending=pending)
     rows = query.all(connection, {**parameters, "_after": after, "_end": end})
     card_ids = {row.card_id for row in rows if row.card_id}
-    cards = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
+    current = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
+    # A card that has left the project in between may be in one that the reader does not see.
+    cards = {f"{id} {card.project_id}": card for id, card in current.items()}
     people_by_id = read_people(connection, {card.assignee_id for card in cards.values() if card.assignee_id})
     blocks = frames(
-        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""), people_by_id))) for row in rows
+        (row.seq, "activity", dump(event_of(row, cards.get(f"{row.card_id} {row.project_id}"), people_by_id)))
+        for row in rows
     )
     has_more = len(rows) == BATCH_SIZE
     return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)

@@ -247,6 +247,7 @@ def list_differences(live_board, board):
     return "\n".join(differences)
 
 
+@pytest.mark.slow("writes to a board seventy times, and reads its events")
 @pytest.mark.parametrize("seed", range(5))
 def test_board_kept_from_events_equals_the_board(core, world, seed):
     board = Board(world, world.person("ann"))

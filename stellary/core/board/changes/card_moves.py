@@ -18,15 +18,14 @@ from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, projects
 from stellary.core.kernel.unit import UnitOfWork
 
-_UNLOCKED: Select[Any] = (
+_CARDS: Select[Any] = (
     select(projects.c.key, cards.c.position, *card_rows.STORED)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(cards.c.project_id == bindparam("_project_id"))
     .order_by(cards.c.id)
+    .with_for_update(key_share=True, of=cards)
 )
-_CARDS = _UNLOCKED.with_for_update(key_share=True, of=cards)
-_BY_ID = cards.c.id.in_(bindparam("_ids", expanding=True))
-_UNLOCKED_BY_ID, _CARDS_BY_ID = _UNLOCKED.where(_BY_ID), _CARDS.where(_BY_ID)
+_CARDS_BY_ID = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
 _OF_COLUMNS = _CARDS.where(cards.c.column_id.in_(bindparam("_column_ids", expanding=True)))
 _WRITE = update(cards).where(cards.c.id == bindparam("_id"))
 IMMUTABLE = (
@@ -58,17 +57,6 @@ def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str
     """
     rows = uow.connection.execute(_CARDS_BY_ID, {"_project_id": project_id, "_ids": list(ids)})
     return {locked.card.id: locked for locked in map(_row_to_card, rows)}
-
-
-def load_project_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, Card]:
-    """Return cards of a project by id, without their orders and without locking them.
-
-    Args:
-        project_id: The project of the cards.
-        ids: The ids of the cards; those of other projects are missing in the result.
-    """
-    rows = uow.connection.execute(_UNLOCKED_BY_ID, {"_project_id": project_id, "_ids": list(ids)})
-    return {card.id: card for card in (_row_to_card(row).card for row in rows)}
 
 
 def _row_to_card(row: Sequence[Any]) -> CardWithPosition:

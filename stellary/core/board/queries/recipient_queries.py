@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, bindparam, select
@@ -15,11 +15,6 @@ from stellary.core.kernel.unit import UnitOfWork
 
 _LAST_NUMBER = select(projects.c.last_number).where(projects.c.id == bindparam("_project_id"))
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
-_CARDS: Select[Any] = (
-    select(projects.c.key, *card_rows.STORED)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-)
 
 
 def select_commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
@@ -60,16 +55,6 @@ def load_commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
         card_id: The card.
     """
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
-
-
-def load_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
-    """Return cards by id, for events about them; their order is None.
-
-    Args:
-        ids: The ids of the cards; unknown ones are missing in the result.
-    """
-    rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
-    return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}
 
 
 def select_project_ids(workspace_id: ColumnElement[Any]) -> Select[Any]:

@@ -47,9 +47,8 @@ def replace_references(card: Card, references: MatchedReferences) -> tuple[Card,
         references: The references of the other project.
     """
     names, dropped = references.names, list[DroppedReference]()
-    for id in card.label_ids:
-        if id not in references.label_ids:
-            dropped.append(DroppedReference(kind="label", name=names.get(id, id)))
+    lost_ids = [id for id in card.label_ids if id not in references.label_ids]
+    dropped += [DroppedReference(kind="label", name=names.get(id, id)) for id in lost_ids]
     values: dict[str, object] = {}
     for id, value in card.custom_fields.items():
         field = references.fields.get(id)
