@@ -6,7 +6,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index, drop_index
 
 revision = "0114"
-down_revision = "0112"
+down_revision = "0113"
 
 _COMPARED = (
     "title description status priority checklist label_ids custom_fields start_date due_date completed_at {added}archived "

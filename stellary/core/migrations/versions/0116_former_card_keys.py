@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0116"
-down_revision = "0109"
+down_revision = "0114"
 
 _TABLE = "stellary_former_card_keys"
 
