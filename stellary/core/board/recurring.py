@@ -26,7 +26,8 @@ from stellary.core.board.rules.cards import build_events, increment_version
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import Cause, Chain, NoticeGiven
+from stellary.core.kernel.causes import Cause, Chain
+from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 _log = logging.getLogger("stellary.core")

@@ -212,7 +212,13 @@ class _Transfer:
         afters: list[Card] = []
         for before, (entered, _) in zip(cards, entering, strict=True):
             after = rules.apply_update(
-                entered, change, entered_column, new_id=uow.new_id, now=uow.now, fields=fields
+                entered,
+                change,
+                entered_column,
+                new_id=uow.new_id,
+                now=uow.now,
+                owner_id=uow.user_id,
+                fields=fields,
             )
             number = numbers[before.id]
             moved = {"project_id": self.project.project_id, "number": number, "key": f"{key}-{number}"}

@@ -155,9 +155,8 @@ class UnitOfWork:
         settled_count, handled_count: The numbers of events passed to the reactions, and to the handlers of the host.
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
-        item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
-        broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
+        item_names, broken_rules: The names of labels and custom fields that it has read, and of rules that it broke, by id.
         shared_places: The ids of workspaces known to have no guests, and of projects known not to be private.
         workspaces_without_subscribers, workspaces_without_change_rules: The ids of workspaces known to have no rule and webhook.
     """

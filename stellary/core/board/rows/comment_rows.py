@@ -140,7 +140,7 @@ class CommentRows(Generic[C]):
             originals: The comments, all of one item.
             item_id: The other item.
         """
-        new_ids = {comment.id: uow.new_id() for comment in originals}
+        new_ids: dict[str, str] = {comment.id: uow.new_id() for comment in originals}
         stored = uow.connection.execute(self._by_ids, {"_ids": [*new_ids]}).mappings()
         rows = [{**row, "id": new_ids[row["id"]], self._item_id: item_id} for row in stored]
         uow.connection.execute(self._insert, rows)
