@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import BindParameter, Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, select
 
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.accounts.tables import (
-    organization_members,
-    organizations,
-    workspace_members,
-    workspaces,
-)
+from stellary.core.accounts.audience import seen_by
+from stellary.core.accounts.tables import organizations, workspaces
 from stellary.core.kernel.unit import UnitOfWork
 
 WORKSPACES_MAX = 500
@@ -32,28 +28,8 @@ _WITH_ACCESS: Select[Any] = (
         workspaces.c.name,
         workspaces.c.is_personal,
     )
-    .select_from(
-        workspaces.join(organizations, organizations.c.id == workspaces.c.organization_id)
-        .join(
-            organization_members,
-            and_(
-                organization_members.c.organization_id == workspaces.c.organization_id,
-                organization_members.c.user_id == _ME,
-            ),
-        )
-        .outerjoin(
-            workspace_members,
-            and_(workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == _ME),
-        )
-    )
-    .where(
-        workspaces.c.trash_id.is_(None),
-        # The same condition as the rule ``reaches``.
-        or_(
-            workspace_members.c.role.is_not(None),
-            and_(organization_members.c.role.in_(("owner", "admin")), ~workspaces.c.is_personal),
-        ),
-    )
+    .join_from(workspaces, organizations, organizations.c.id == workspaces.c.organization_id)
+    .where(workspaces.c.trash_id.is_(None), workspaces.c.id.in_(seen_by(_ME)))
     .order_by(workspaces.c.id)
     .limit(WORKSPACES_MAX)
 )

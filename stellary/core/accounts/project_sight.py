@@ -22,15 +22,13 @@ from sqlalchemy import (
     column,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
     select,
     table,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.roles import Visibility
 from stellary.core.accounts.audience import is_guest, is_reachable, leads, sees
@@ -52,21 +50,9 @@ CALLER: Final = _MEMBERS.alias("caller")
 _own = _MEMBERS.alias("own")
 
 
-class _join_ids(FunctionElement[str]):  # noqa: N801 - a function of SQL
-    """The ids of all rows, with commas between them."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_join_ids)
-def _compile_to_group_concat(element: _join_ids, compiler: SQLCompiler, **options: object) -> str:
-    return f"group_concat({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_join_ids, "postgresql")
-def _compile_to_string_agg(element: _join_ids, compiler: SQLCompiler, **options: object) -> str:
-    return f"string_agg({compiler.process(element.clauses, **options)}, ',')"
+def _join_ids(id: ColumnElement[Any]) -> ColumnElement[str]:
+    # A literal, since a parameter would be sent with each request.
+    return func.aggregate_strings(id, literal_column("','"))
 
 
 def join_caller(source: FromClause, project: FromClause) -> FromClause:
