@@ -342,7 +342,7 @@ def test_author_is_told_whom_a_mention_does_not_reach(office):
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("losing", ["removed", "private"])
+@pytest.mark.parametrize("losing", ["removed", "private", "guest"])
 def test_losing_sight_waits_for_an_assignment(postgres_url, losing):
     core = Core(postgres_url)
     office = Office(World(core))
@@ -352,6 +352,8 @@ def test_losing_sight_waits_for_an_assignment(postgres_url, losing):
     change = ("DELETE", f"{path}/members/{ann.id}")
     if losing == "private":
         change = ("PATCH", path, {"visibility": "private"})
+    elif losing == "guest":
+        change = ("PATCH", f"members/{ann.id}", {"role": "guest"})
     ref = CardRef(office.workspace.organization.slug, office.workspace.slug, project.id, card["id"])
     with ThreadPoolExecutor(1) as executor:
         with core.begin(office.boss.actor) as uow:
@@ -444,3 +446,15 @@ def test_member_who_becomes_a_guest_loses_everything_else(office):
     assert office.get("ann", f"{office.workspace.path}/projects") == {seen, lost}
     organization = office.workspace.organization.path
     assert office.world.ask(ann, "GET", organization)["myRole"] == "member"
+
+
+def test_agent_shows_only_projects_that_the_caller_sees(office):
+    ids = {
+        office.projects[office.add(number, is_private=True, members=["ann"][number:])][0].id
+        for number in range(2)
+    }
+    path = f"agents/{office.ask(office.boss, 'POST', 'agents', {'name': 'Scribe', 'projectIds': sorted(ids)})['id']}"
+    for name, count in (("boss", 2), ("ann", 1), ("ben", 0)):
+        (listed,), shown = (office.ask(office.find(name), "GET", place) for place in ("agents", path))
+        assert listed["projectIds"] == shown["projectIds"]
+        assert len(shown["projectIds"]) == count

@@ -33,7 +33,7 @@ from stellary.core.accounts.joining import adapt_organization_role, join_organiz
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt
 from stellary.core.accounts.member_rows import INVITATION
-from stellary.core.accounts.project_sight import has_project
+from stellary.core.accounts.project_sight import PROJECT_OF_WORKSPACE
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,
@@ -218,7 +218,8 @@ def _find_project(uow: UnitOfWork, workspace_id: str, request: InviteMember) -> 
         if request.project_role is not UNSET:
             raise invalid(("projectRole", "requires projectId"))
         return {"project_id": None, "project_role": None}
-    if not has_project(uow, workspace_id, request.project_id):
+    parameters = {"_workspace_id": workspace_id, "_project_id": request.project_id}
+    if uow.connection.execute(PROJECT_OF_WORKSPACE, parameters).first() is None:
         raise invalid(("projectId", "must be the id of an existing item"))
     return {"project_id": request.project_id, "project_role": request.project_role or "viewer"}
 

@@ -164,20 +164,10 @@ def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]
     )
 
 
-_THIS_PROJECT = select(_PROJECTS.c.id).where(
+PROJECT_OF_WORKSPACE: Final = select(_PROJECTS.c.id).where(
     _PROJECTS.c.id == bindparam("_project_id"), _PROJECTS.c.workspace_id == bindparam("_workspace_id")
 )
-
-
-def has_project(uow: UnitOfWork, workspace_id: str, project_id: str) -> bool:
-    """Return whether a workspace has a project.
-
-    Args:
-        workspace_id: The workspace.
-        project_id: The project.
-    """
-    parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
-    return uow.connection.execute(_THIS_PROJECT, parameters).first() is not None
+"""The statement for the id of the project ``_project_id``, if it is one of the workspace ``_workspace_id``."""
 
 
 def is_stranger(

@@ -227,16 +227,6 @@ _GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
 """The check for each role of a policy row. A role without an entry is not granted to any caller."""
 
 
-def outranks(actor_role: str | None, other_role: str) -> bool:
-    """Return whether a member with one role may change or remove a member with another.
-
-    Args:
-        actor_role: The role of the member who acts; None for other users, who outrank no member.
-        other_role: The role of the other member.
-    """
-    return _RANKS.get(actor_role or "", 0) > _RANKS[other_role]
-
-
 def check_grant(actor_role: str | None, role: str) -> None:
     """Check that the actor may give a role: not above their own, and never ``owner``.
 
@@ -263,7 +253,7 @@ def check_touch(actor_role: str | None, member_role: str) -> None:
         Forbidden: The member's role is equal to the actor's, or above it.
     """
     check_leave(member_role)
-    if not outranks(actor_role, member_role):
+    if _RANKS.get(actor_role or "", 0) <= _RANKS[member_role]:
         raise Forbidden("you can change or remove only members with a lower role", code="insufficient_role")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import get_args
 
 from sqlalchemy import bindparam, func, select, update
@@ -21,7 +22,7 @@ from stellary.contract.agents import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value, convert, find_changed_fields, update_value
+from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, WorkspaceRef
 from stellary.contract.unset import UNSET
@@ -30,6 +31,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user, retire_agent_user
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugify
+from stellary.core.accounts.rules import CallerRoles
 from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.brains import build_model_user, check_runtime
 from stellary.core.agents.row_types import AgentRow
@@ -102,14 +104,24 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
 @serves(LIST_AGENTS)
 def list_agents(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Agent]:
     """Return the agents of a workspace, oldest first."""
-    workspace_id = accounts_access.workspace(uow, ref).row.id
-    return _LIST.fetch(uow, request, rows.agent, _workspace_id=workspace_id)
+    loaded = accounts_access.workspace(uow, ref)
+    show = partial(_show, loaded.roles)
+    return _LIST.fetch(uow, request, show, _workspace_id=loaded.row.id)
+
+
+def _show(roles: CallerRoles, row: AgentRow) -> Agent:
+    """Return the agent of a row, without the ids of projects that the caller does not see."""
+    agent = rows.agent(row)
+    if agent.project_ids is None or not roles.sight.is_limited:
+        return agent
+    return replace_fields(agent, project_ids=[id for id in agent.project_ids if roles.sight.sees(id)])
 
 
 @serves(GET_AGENT)
 def get_agent(uow: UnitOfWork, ref: AgentRef) -> Agent:
     """Return one agent."""
-    return rows.agent(access.agent(uow, ref).row)
+    loaded = access.agent(uow, ref)
+    return _show(loaded.roles, loaded.row)
 
 
 @serves(UPDATE_AGENT)

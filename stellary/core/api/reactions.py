@@ -54,13 +54,13 @@ def restart_streams(uow: UnitOfWork, changes: Sequence[events.ProjectEvent | eve
 _SIGHT = (restart_streams, on_member_removed.unassign_strangers)
 """The reactions to changes after which people may see another set of projects."""
 
-_ADMIN_RIGHTS_LOST = (
-    end_streams,
-    on_member_removed.unassign_strangers,
+_RIGHTS = (
     agents_on_member_removed.revoke_tokens,
+    agents_on_member_removed.cancel_missions,
     webhooks_on_member_removed.transfer_webhooks,
     leaving.end_invitations,
 )
+"""The reactions that end what a user has set up with rights in a workspace."""
 
 REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
@@ -134,29 +134,28 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         on_member_removed.leave_boards,
         automations_on_member_removed.turn_off,
         rules_on_items_changed.mark_references,
-        agents_on_member_removed.revoke_tokens,
-        agents_on_member_removed.cancel_missions,
-        webhooks_on_member_removed.transfer_webhooks,
-        leaving.end_invitations,
+        *_RIGHTS,
         activity.delete_notifications,
     ),
     events.MemberDeactivated: (
         end_streams,
         proposed_actions.reopen_approved,
         automations_on_member_removed.turn_off,
-        agents_on_member_removed.revoke_tokens,
-        agents_on_member_removed.cancel_missions,
-        webhooks_on_member_removed.transfer_webhooks,
-        leaving.end_invitations,
+        *_RIGHTS,
     ),
     events.AddressReleased: (erasure.enqueue_erasures,),
     events.AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
     events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
-    events.AdminRightsLost: _ADMIN_RIGHTS_LOST,
+    events.AdminRightsLost: (
+        end_streams,
+        on_member_removed.unassign_strangers,
+        *(react for react in _RIGHTS if react is not agents_on_member_removed.cancel_missions),
+    ),
     events.BecameGuest: (
+        end_streams,
         proposed_actions.reopen_approved,
-        *_ADMIN_RIGHTS_LOST,
-        agents_on_member_removed.cancel_missions,
+        on_member_removed.unassign_strangers,
+        *_RIGHTS,
     ),
     events.InvitationAccepted: (project_members.add_invited,),
 }

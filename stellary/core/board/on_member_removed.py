@@ -23,13 +23,13 @@ from stellary.core.kernel.unit import UnitOfWork
 _BATCH = 500
 
 _PROJECTS = select(projects.c.id).where(projects.c.workspace_id == bindparam("_workspace_id"))
+_FREE = {"assignee_id": None, "version": cards.c.version + 1, "updated_at": bindparam("_now")}
 _UNASSIGN = (
     update(cards)
     .where(cards.c.assignee_id == bindparam("_user_id"), cards.c.project_id.in_(_PROJECTS))
-    .values(assignee_id=None, version=cards.c.version + 1, updated_at=bindparam("_now"))
+    .values(_FREE)
     .returning(cards.c.id)
 )
-_FREE = {"assignee_id": None, "version": cards.c.version + 1, "updated_at": bindparam("_now")}
 _STRANGERS = select(cards.c.id, cards.c.assignee_id).where(
     cards.c.assignee_id.is_not(None),
     is_stranger(cards.c.assignee_id, cards.c.project_id, bindparam("_workspace_id")),

@@ -13,7 +13,8 @@ from stellary.core.trash.row_types import TrashedItemRow
 
 def _has_deleted(row: TrashedItemRow, roles: CallerRoles) -> bool:
     """Return whether the caller has deleted a project, and therefore may restore it although no one is its member."""
-    return row.kind == "project" and row.deleted_by_id == roles.user_id and roles.sight.only is None
+    is_bound = roles.sight.only is not None or roles.is_guest
+    return row.kind == "project" and row.deleted_by_id == roles.user_id and not is_bound
 
 
 trashed_item = AccessCheck(

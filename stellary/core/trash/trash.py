@@ -76,6 +76,7 @@ _SEEN = or_(
     is_visible(trash.c.project_id),
     and_(
         bindparam("_sees_any", type_=Boolean),
+        bindparam("_sees_shared", type_=Boolean),
         trash.c.kind == "project",
         trash.c.deleted_by_id == bindparam("_user_id", type_=IdType),
     ),
