@@ -85,6 +85,15 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     hours = {column.name: column.card_estimate for column in board.columns.list()}
     # --8<-- [end:estimates]
     assert [card.id for card in (*large, *unestimated)] == [screens.id, users.id]
+
+    # --8<-- [start:time]
+    time = board.card(spec).time_entries
+    time.create(minutes=90, note="First draft")
+    time.start()
+    entry = time.stop(note="Corrections")
+    minutes, rows = time.total().own_minutes, board.time_entries.export().splitlines()
+    # --8<-- [end:time]
+    assert (minutes, len(rows)) == (90 + entry.minutes, 3)
     assert hours == {"To Do": None, "In Progress": 6.5, "Done": None}
 
     # --8<-- [start:moves]

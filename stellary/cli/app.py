@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Boards": {
         "boards": ("board", "flow", "search"),
         "cards": ("card", "work"),
+        "time_entries": ("time",),
         "history": ("undo", "trash"),
     },
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},

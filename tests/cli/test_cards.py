@@ -30,6 +30,16 @@ def test_show_the_flow_of_a_project_and_of_a_scope(shell):
     assert "until must not be in the future" in shell.error("flow", "--until", "tomorrow")
 
 
+def test_record_time(shell):
+    assert "Recorded 90 min on LAUNCH-1 " in shell("time", "add", "LAUNCH-1", "90", "--note", "=1")
+    assert "Started on LAUNCH-2" in shell("time", "start", "LAUNCH-2")
+    assert "your timer does not run on this card" in shell.error("time", "stop", "LAUNCH-1")
+    assert shell.json("time", "stop", "LAUNCH-2")["minutes"] == 1
+    assert [entry["note"] for entry in shell.json("time", "list", "LAUNCH-1")] == ["=1"]
+    heads, *rows = shell("time", "export", "--from", "today", "--to", "tomorrow").splitlines()
+    assert (heads[:9], len(rows), rows[0][-3:]) == ("day,card,", 2, "'=1")
+
+
 def test_search_a_workspace(shell):
     shell("card", "add", "Order a bookcase", "--description", "Of oak, two metres high.")
     assert "Order a bookcase" in shell("search", "bookcase oak", "--kind", "card")

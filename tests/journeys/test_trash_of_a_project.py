@@ -1,4 +1,4 @@
-"""The trash and the cumulative flow of a project, with both clients."""
+"""The trash, the flow and the time of a project, with both clients."""
 
 import inspect
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ async def collect(answer: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("colour", [Stellary, AsyncStellary])
-async def test_project_has_a_trash_and_a_flow(core, colour):
+async def test_project_has_a_trash_a_flow_and_time(core, colour):
     client = colour.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     await resolve(client.organizations.create(name="Acme", slug="acme"))
     await resolve(client.organization("acme").workspaces.create(name="Eng", slug="eng"))
@@ -38,6 +38,11 @@ async def test_project_has_a_trash_and_a_flow(core, colour):
     assert list(await resolve(one.trash.list(limit=1))) == []
     flow = await resolve(one.flow())
     assert [(column.name, column.counts[-1]) for column in flow.columns] == [("To Do", 1)]
+    time = one.card(item.item_id).time_entries
+    await resolve(time.create(minutes=30))
+    assert (await resolve(time.total())).own_minutes == 30
+    assert (await resolve(one.time_entries.export())).count("\r\n") == 2
+    assert [entry.minutes for entry in await collect(one.time_entries.iterate())] == [30]
     (other,) = await resolve(two.trash.list())
     await resolve(two.trash.delete(other))
     assert list(await resolve(two.trash.list())) == []

@@ -1,0 +1,129 @@
+"""Commands for the time that you spend on cards."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+
+from stellary.cli.completing import complete_cards
+from stellary.cli.finding import find_card
+from stellary.cli.options import DayParam, Group, dry_run
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
+from stellary.cli.session import CommandContext, in_project
+from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
+from stellary.contract.unset import UNSET
+
+_CARD = click.argument("query", metavar="CARD", shell_complete=complete_cards)
+_NOTE = click.option("--note", metavar="TEXT", help="What the time was spent on.")
+
+
+@click.group(cls=Group)
+def time() -> None:
+    """Record the time that you spend on cards.
+
+    \b
+    Example:
+      stellary time start LAUNCH-12
+      stellary time stop LAUNCH-12 --note "First draft"
+    """
+
+
+@time.command("add")
+@_CARD
+@click.argument("minutes", type=click.IntRange(1, MINUTES_MAX))
+@click.option("--day", type=DayParam(), help="The day in UTC. Default: today.")
+@_NOTE
+@as_json
+@in_project
+@dry_run
+def add(
+    session: CommandContext,
+    query: str,
+    minutes: int,
+    day: date | None,
+    note: str | None,
+    as_json: JsonOptions,
+) -> None:
+    """Record minutes that you have spent on a card.
+
+    \b
+    Example:
+      stellary time add LAUNCH-12 90 --day 2026-04-01
+    """
+    entries = session.project_handle().card(find_card(session.project_handle(), query)).time_entries
+    chosen_day = UNSET if day is None else day.isoformat()[:10]
+    _report(entries.create(minutes=minutes, day=chosen_day, note=note or UNSET), as_json)
+
+
+@time.command("start")
+@_CARD
+@in_project
+@dry_run
+def start(session: CommandContext, query: str) -> None:
+    """Start your timer on a card. If it runs on another card, it is stopped there first.
+
+    \b
+    Example:
+      stellary time start LAUNCH-12
+    """
+    card = find_card(session.project_handle(), query)
+    session.project_handle().card(card).time_entries.start()
+    print_line(f'Started on {card.key} "{card.title}".')
+
+
+@time.command("stop")
+@_CARD
+@_NOTE
+@as_json
+@in_project
+@dry_run
+def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOptions) -> None:
+    """Stop your timer on a card, and record its time.
+
+    \b
+    Example:
+      stellary time stop LAUNCH-12
+    """
+    entries = session.project_handle().card(find_card(session.project_handle(), query)).time_entries
+    _report(entries.stop(note=note or UNSET), as_json)
+
+
+@time.command("list", cls=JsonCommand)
+@_CARD
+@as_json
+@in_project
+def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+    """List the time entries of a card.
+
+    \b
+    Example:
+      stellary time list LAUNCH-12 --fields day,userName,minutes
+    """
+    card = find_card(session.project_handle(), query)
+    show(session.project_handle().card(card).time_entries.list(), as_json, "No time entries.")
+
+
+@time.command("export")
+@click.option("--from", "since", type=DayParam(), help="The first day.")
+@click.option("--to", "until", type=DayParam(), help="The last day.")
+@in_project
+def export(session: CommandContext, since: date | None, until: date | None) -> None:
+    """Print the time entries of the project as CSV.
+
+    \b
+    Example:
+      stellary time export --from 2026-04-01 > april.csv
+    """
+    first, last = (UNSET if day is None else day.isoformat()[:10] for day in (since, until))
+    click.echo(session.project_handle().time_entries.export(from_=first, to=last), nl=False)
+
+
+def _report(entry: TimeEntry, as_json: JsonOptions) -> None:
+    if as_json:
+        print_json(entry, as_json)
+    else:
+        print_line(f'Recorded {entry.minutes} min on {entry.card_key} "{entry.card_title}", {entry.day}.')
+
+
+COMMANDS = (time,)
