@@ -27,7 +27,7 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import EVENT_STREAM, Endpoint
 from stellary.contract.errors import ApiError, Invalid
-from stellary.contract.limits import Items
+from stellary.contract.limits import Items, Range
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Router
@@ -344,6 +344,9 @@ def _make_value(name: str, kind: Any) -> Any:
         needs_one = get_origin(args[0]) is list and any(
             isinstance(mark, Items) and mark.min for mark in args[1:]
         )
+        least = max((int(mark.min) for mark in args[1:] if isinstance(mark, Range)), default=0)
+        if least > 0:
+            return least
         return [_make_value(name, get_args(args[0])[0])] if needs_one else _make_value(name, args[0])
     if origin in (typing.Union, types.UnionType):
         return (

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import attrs
 
@@ -91,7 +91,7 @@ class FlowChange:
     meta: Mapping[str, object]
     item: Mapping[str, object] | None
     was_done: bool
-    changes: Sequence[Mapping[str, Any]] | None
+    changes: Sequence[Mapping[str, object]] | None
     column_id: str | None
     is_done: bool | None
     archived: bool | None

@@ -137,7 +137,7 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     if change.type in ("card_created", "item_restored"):
         return None
     former = [field["from"] for field in change.changes or () if field["field"] == "estimate"]
-    estimate = round((former[0] or 0) * 100) if former else 0 if after is None else after.estimate
+    estimate = round(float(str(former[0] or 0)) * 100) if former else 0 if after is None else after.estimate
     if change.type == "card_deleted":
         return CardState(from_id, change.was_done, "archived" in meta or from_id is None, estimate)
     if after is None:
