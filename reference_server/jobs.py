@@ -10,7 +10,7 @@ from typing import Any
 
 from reference_server.log import configure
 from reference_server.mail import sending_in_thread
-from reference_server.serve import exclusive_database, migrate, open_core
+from reference_server.serve import create_planner, exclusive_database, migrate, open_core
 from reference_server.settings import Settings, SettingsError
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
@@ -126,6 +126,7 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
         webhook_ports=settings.webhook_ports,
         jwt_secret=settings.jwt_secret,
         former_jwt_secrets=settings.former_jwt_secrets,
+        planner=create_planner(settings),
         agent_models=settings.agent_models,
         model_budgets=settings.model_budgets,
     )

@@ -86,6 +86,13 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:refine]
     steps.append(f"{draft.stage}: ready to {draft.readiness_score} of 100")
 
+    # --8<-- [start:progress]
+    patient = ws.project_drafts.with_options(
+        timeout=600, progress=lambda draft: print(draft.stage, draft.usage.calls)
+    )
+    draft = patient.generate_roadmap(draft)
+    # --8<-- [end:progress]
+
     # --8<-- [start:plan]
     draft = ws.project_drafts.generate_roadmap(draft)
     assert draft.roadmap is not None

@@ -232,6 +232,8 @@ def give_up(units: Units, payload: object, why: str) -> None:
 def _plan(units: Units, payload: object, planner: Planner | None = None) -> None:
     row = _load(units, payload)
     if row is not None:
+        if planner is None and not getattr(units.env.planner, "is_slow", False):
+            planner = FallbackPlanner(units.env.planner, "the process that runs jobs has none")
         fields = cast("_Payload", payload)
         task = PlanTask(fields["stage"], fields["answers"], fields["feedback"])
         change = call_planner(units, row, task, planner)
