@@ -39,7 +39,7 @@ from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments, resolve_names
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
 _AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(
@@ -53,28 +53,39 @@ _QUEUE = (
 )
 
 
-def _run_mission(uow: UnitOfWork, ref: WorkspaceRef, params: RunMissionParams) -> AgentMission:
-    card = resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
-    request = CreateAgentMission(card_id=card.ref.card_id, prompt=params.prompt)
-    return missions.create_mission(uow, _resolve_agent(uow, ref, params.agent), request)
+ACTIONS = ActionList()
 
 
+@ACTIONS.add("missions", MissionParams, GET_MISSION)
 def _get_mission(uow: UnitOfWork, ref: WorkspaceRef, params: MissionParams) -> AgentMission:
+    """Read a mission of an agent."""
     resolve_names.resolve_workspace(uow, ref)
     return missions.get_mission(uow, ref.child(AgentMissionRef, params.mission_id))
 
 
+@ACTIONS.add("missions", AgentParams, GET_AGENT)
 def _get_agent_status(uow: UnitOfWork, ref: WorkspaceRef, params: AgentParams) -> AgentAtWork:
+    """Read an agent, and its running and waiting missions."""
     agent = _resolve_agent(uow, ref, params.agent)
     listing = missions.list_missions(uow, agent, ListAgentMissions())
     active_missions = [mission for mission in listing.items if mission.status in missions.ACTIVE]
     return AgentAtWork(agent=agents.get_agent(uow, agent), missions=active_missions[::-1])
 
 
+@ACTIONS.add("missions", Paged, LIST_PROPOSALS)
 def _list_pending_proposals(uow: UnitOfWork, ref: WorkspaceRef, params: Paged) -> Listing[Proposal]:
+    """List the agents' proposals that are not decided yet."""
     resolve_names.resolve_workspace(uow, ref)
     request = ListProposals(status="pending", limit=params.limit, cursor=params.cursor)
     return proposals.list_proposals(uow, ref, request)
+
+
+@ACTIONS.add("missions", RunMissionParams, CREATE_MISSION)
+def _run_mission(uow: UnitOfWork, ref: WorkspaceRef, params: RunMissionParams) -> AgentMission:
+    """Give an agent a task on a card."""
+    card = resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
+    request = CreateAgentMission(card_id=card.ref.card_id, prompt=params.prompt)
+    return missions.create_mission(uow, _resolve_agent(uow, ref, params.agent), request)
 
 
 def _resolve_agent(uow: UnitOfWork, ref: WorkspaceRef, name_or_id: str) -> AgentRef:
@@ -87,7 +98,9 @@ def _resolve_agent(uow: UnitOfWork, ref: WorkspaceRef, name_or_id: str) -> Agent
 # ---------------------------------------------------------------------------------------------- by an agent's program
 
 
+@ACTIONS.add("missions", Nothing, CLAIM_MISSION)
 def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> AgentMission | None:
+    """Start the agent's oldest waiting mission, and return it; null if none waits."""
     accounts_access.workspace(uow, ref)
     limits = _require_limits(uow)
     if not missions.is_external(uow, limits.agent_id):
@@ -99,7 +112,9 @@ def _get_next_mission(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> Ag
     return None
 
 
+@ACTIONS.add("missions", ReportStepParams, REPORT_MISSION)
 def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -> AgentMission:
+    """Report the progress of a mission; the text is posted on the card."""
     mission = _lock_own_mission(uow, ref, params.mission_id)
     mission_log.write(uow, mission.id, ("message", {"text": params.text}))
     card = ref.child(CardRef, mission.project_id, mission.card_id)
@@ -107,13 +122,17 @@ def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -
     return missions.load_mission(uow, mission.id)
 
 
+@ACTIONS.add("missions", CompleteMissionParams, REPORT_MISSION)
 def _complete_mission(uow: UnitOfWork, ref: WorkspaceRef, params: CompleteMissionParams) -> AgentMission:
+    """End a mission with a summary of its result, which is posted on the card."""
     mission = _lock_own_mission(uow, ref, params.mission_id)
     missions.end_mission(uow, mission.id, "completed", missions.STARTED, result=params.summary, posts=True)
     return missions.load_mission(uow, mission.id)
 
 
+@ACTIONS.add("missions", FailMissionParams, REPORT_MISSION)
 def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams) -> AgentMission:
+    """End a mission that cannot be completed, with the reason, which is posted on the card."""
     mission = _lock_own_mission(uow, ref, params.mission_id)
     missions.end_mission(uow, mission.id, "failed", missions.STARTED, error=params.reason, posts=True)
     return missions.load_mission(uow, mission.id)
@@ -146,66 +165,3 @@ def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> St
 
 def _not_external() -> Conflict:
     return Conflict("the server itself runs the missions of this agent", code="not_external")
-
-
-ACTIONS: tuple[AnyAction, ...] = (
-    Action(
-        "get_mission", "Read a mission of an agent.", MissionParams, GET_MISSION, "missions", _get_mission
-    ),
-    Action(
-        "get_agent_status",
-        "Read an agent, and its running and waiting missions.",
-        AgentParams,
-        GET_AGENT,
-        "missions",
-        _get_agent_status,
-    ),
-    Action(
-        "list_pending_proposals",
-        "List the agents' proposals that are not decided yet.",
-        Paged,
-        LIST_PROPOSALS,
-        "missions",
-        _list_pending_proposals,
-    ),
-    Action(
-        "run_mission",
-        "Give an agent a task on a card.",
-        RunMissionParams,
-        CREATE_MISSION,
-        "missions",
-        _run_mission,
-    ),
-    Action(
-        "get_next_mission",
-        "Start the agent's oldest waiting mission, and return it; null if none waits.",
-        Nothing,
-        CLAIM_MISSION,
-        "missions",
-        _get_next_mission,
-    ),
-    Action(
-        "report_step",
-        "Report the progress of a mission; the text is posted on the card.",
-        ReportStepParams,
-        REPORT_MISSION,
-        "missions",
-        _report_step,
-    ),
-    Action(
-        "complete_mission",
-        "End a mission with a summary of its result, which is posted on the card.",
-        CompleteMissionParams,
-        REPORT_MISSION,
-        "missions",
-        _complete_mission,
-    ),
-    Action(
-        "fail_mission",
-        "End a mission that cannot be completed, with the reason, which is posted on the card.",
-        FailMissionParams,
-        REPORT_MISSION,
-        "missions",
-        _fail_mission,
-    ),
-)

@@ -93,17 +93,24 @@ from stellary.core.board import (
     resolve_names,
 )
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import UnitOfWork
 
+ACTIONS = ActionList()
+"""All actions: reading ones first, then writing ones."""
 
+
+@ACTIONS.add("board.read", ListProjects, LIST_PROJECTS)
 def _list_projects(uow: UnitOfWork, ref: WorkspaceRef, params: ListProjects) -> Listing[Project]:
+    """List the projects of the workspace."""
     resolve_names.resolve_workspace(uow, ref)
     return projects.list_projects(uow, ref, params)
 
 
+@ACTIONS.add("board.read", ProjectParams, GET_PROJECT)
 def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectParams) -> ProjectDetails:
+    """Read a project with its columns, labels and members."""
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     return ProjectDetails(
         project=projects.get_project(uow, project),
@@ -113,7 +120,9 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
     )
 
 
+@ACTIONS.add("board.read", ListCardsParams, LIST_CARDS)
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
+    """List the cards of a project, by column, status, assignee, label, text or date."""
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     ids: dict[str, object] = {}
     if params.column is not UNSET:
@@ -136,22 +145,37 @@ def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: st
     )
 
 
+@ACTIONS.add("board.read", CardParams, GET_CARD)
 def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) -> Card:
+    """Read a card with its checklist."""
     return cards.get_card(uow, _card(uow, ref, params).ref)
 
 
+@ACTIONS.add("board.read", CardCommentsParams, LIST_COMMENTS)
 def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsParams) -> Listing[Comment]:
+    """List the comments on a card, oldest first."""
     return comments.list_comments(uow, _card(uow, ref, params).ref, convert(Paged, params))
 
 
+@ACTIONS.add("board.read", CardRelationsParams, LIST_RELATIONS)
+def _get_card_relations(uow: UnitOfWork, ref: WorkspaceRef, params: CardRelationsParams) -> Listing[Relation]:
+    """List the relations of a card, as seen from it."""
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    return relations.list_relations(uow, flat, convert(Paged, params))
+
+
+@ACTIONS.add("board.write", CreateCardParams, CREATE_CARD)
 def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
+    """Create a card at the end of a column."""
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     column_id = resolve_names.resolve_column(uow, project, params.column)
     card = convert(CreateCard, params, **_FieldNames(uow, project).resolve(params))
     return cards.create_card(uow, project.child(ColumnRef, column_id), card)
 
 
-def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
+@ACTIONS.add("board.write", CreateCardsParams, CREATE_CARDS)
+def _create_cards_bulk(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
+    """Create up to 500 cards, all or none."""
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     column_names = resolve_names.ColumnNames(uow, project)
     field_names = _FieldNames(uow, project)
@@ -166,7 +190,9 @@ def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams)
     return bulk.create_cards(uow, project, CreateCards(cards=requests))
 
 
+@ACTIONS.add("board.write", UpdateCardParams, UPDATE_CARD)
 def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
+    """Change the given fields of a card; labelIds and checklist replace the whole list."""
     card = _card(uow, ref, params)
     ids = _FieldNames(uow, card.project).resolve(params)
     return cards.update_card(uow, card.ref, convert(UpdateCard, params, **ids))
@@ -211,7 +237,9 @@ class _FieldNames:
         return id
 
 
+@ACTIONS.add("board.write", MoveCardParams, UPDATE_CARD)
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
+    """Move a card to a column."""
     card = _card(uow, ref, params)
     column_id = resolve_names.resolve_column(
         uow, card.project, params.target_column, "targetColumn", card.scope_id
@@ -219,7 +247,9 @@ def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Ca
     return cards.update_card(uow, card.ref, convert(UpdateCard, params, column_id=column_id))
 
 
+@ACTIONS.add("board.write", AssignCardParams, UPDATE_CARD)
 def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -> Card:
+    """Assign a card to a person or an agent, or unassign it."""
     card = _card(uow, ref, params)
     assignee_id = params.assignee_id
     if assignee_id is not None:
@@ -227,35 +257,49 @@ def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -
     return cards.update_card(uow, card.ref, UpdateCard(assignee_id=assignee_id))
 
 
+@ACTIONS.add("board.write", ArchiveCardParams, UPDATE_CARD)
 def _archive_card(uow: UnitOfWork, ref: WorkspaceRef, params: ArchiveCardParams) -> Card:
+    """Archive a card, or restore it."""
     return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(archived=params.archived))
 
 
+@ACTIONS.add("board.write", SetStatusParams, UPDATE_CARD)
 def _set_status(uow: UnitOfWork, ref: WorkspaceRef, params: SetStatusParams) -> Card:
+    """Set the status of a card."""
     return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(status=params.status))
 
 
+@ACTIONS.add("board.write", SetPriorityParams, UPDATE_CARD)
 def _set_priority(uow: UnitOfWork, ref: WorkspaceRef, params: SetPriorityParams) -> Card:
+    """Set the priority of a card, or clear it."""
     return cards.update_card(uow, _card(uow, ref, params).ref, UpdateCard(priority=params.priority))
 
 
+@ACTIONS.add("board.write", CardLabelParams, ADD_LABEL_TO_CARD)
 def _add_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
+    """Put a label on a card."""
     target = _card(uow, ref, params)
     labels.add_label_to_card(uow, _label(uow, target, params))
     return access.card(uow, target.ref).card
 
 
+@ACTIONS.add("board.write", CardLabelParams, REMOVE_LABEL_FROM_CARD)
 def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -> Card:
+    """Take a label off a card."""
     target = _card(uow, ref, params)
     labels.remove_label_from_card(uow, _label(uow, target, params))
     return access.card(uow, target.ref).card
 
 
+@ACTIONS.add("board.write", AddCommentParams, CREATE_COMMENT)
 def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
+    """Comment on a card; @name notifies that person."""
     return comments.create_comment(uow, _card(uow, ref, params).ref, convert(CreateComment, params))
 
 
+@ACTIONS.add("board.write", NotifyParams, CREATE_COMMENT)
 def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
+    """Notify people about a card: its assignee, its creator, or the people that you name."""
     target = _card(uow, ref, params)
     card = access.card(uow, target.ref).card
     card_people = {"assignee": card.assignee_id, "creator": card.created_by_id}
@@ -280,14 +324,18 @@ def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
     return card
 
 
+@ACTIONS.add("board.write", AddChecklistItemParams, ADD_CHECKLIST_ITEM)
 def _add_checklist_item(uow: UnitOfWork, ref: WorkspaceRef, params: AddChecklistItemParams) -> ChecklistItem:
+    """Add an item to a card's checklist."""
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     return checklists.add_checklist_item(uow, flat, convert(AddChecklistItem, params))
 
 
+@ACTIONS.add("board.write", ToggleChecklistItemParams, UPDATE_CHECKLIST_ITEM)
 def _toggle_checklist_item(
     uow: UnitOfWork, ref: WorkspaceRef, params: ToggleChecklistItemParams
 ) -> ChecklistItem:
+    """Mark a checklist item as done, or open it again."""
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     items = access.flat_card(uow, flat).card.checklist
     id = resolve_one(params.item_id, [Candidate(item.id, (item.title,)) for item in items], "itemId")
@@ -300,19 +348,18 @@ def _toggle_checklist_item(
     )
 
 
-def _get_card_relations(uow: UnitOfWork, ref: WorkspaceRef, params: CardRelationsParams) -> Listing[Relation]:
-    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
-    return relations.list_relations(uow, flat, convert(Paged, params))
-
-
+@ACTIONS.add("board.write", AddRelationParams, CREATE_RELATION)
 def _add_relation(uow: UnitOfWork, ref: WorkspaceRef, params: AddRelationParams) -> Relation:
+    """Relate a card to another card: blocks, blocked_by, related_to, duplicates or parent_of."""
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
     request = CreateRelation(target_card_id=target.ref.card_id, type=params.type)
     return relations.create_relation(uow, flat, request)
 
 
+@ACTIONS.add("board.write", RemoveRelationParams, DELETE_RELATION)
 def _remove_relation(uow: UnitOfWork, ref: WorkspaceRef, params: RemoveRelationParams) -> Ok:
+    """Remove a relation between two cards."""
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
     candidates = relations.find_relations(uow, flat, target.ref.card_id)
@@ -325,7 +372,9 @@ def _remove_relation(uow: UnitOfWork, ref: WorkspaceRef, params: RemoveRelationP
     return relations.delete_relation(uow, ref.child(RelationRef, matching[0].id))
 
 
+@ACTIONS.add("board.write", SplitCardParams, CREATE_CARDS)
 def _split_card(uow: UnitOfWork, ref: WorkspaceRef, params: SplitCardParams) -> list[Card]:
+    """Split a card: create cards that become its children, all or none."""
     card = _card(uow, ref, params)
     # Relations lock the workspace, so it is locked before the column of the new cards.
     lock_workspace(uow, ref)
@@ -362,180 +411,3 @@ def _label(uow: UnitOfWork, card: resolve_names.ResolvedCard, params: CardLabelP
     return card.ref.parent(FlatCardRef).child(
         CardLabelRef, resolve_names.resolve_label(uow, card, params.label)
     )
-
-
-ACTIONS: tuple[AnyAction, ...] = (
-    Action(
-        "list_projects",
-        "List the projects of the workspace.",
-        ListProjects,
-        LIST_PROJECTS,
-        "board.read",
-        _list_projects,
-    ),
-    Action(
-        "get_project_details",
-        "Read a project with its columns, labels and members.",
-        ProjectParams,
-        GET_PROJECT,
-        "board.read",
-        _get_project_details,
-    ),
-    Action(
-        "list_cards",
-        "List the cards of a project, by column, status, assignee, label, text or date.",
-        ListCardsParams,
-        LIST_CARDS,
-        "board.read",
-        _list_cards,
-    ),
-    Action(
-        "get_card_details",
-        "Read a card with its checklist.",
-        CardParams,
-        GET_CARD,
-        "board.read",
-        _get_card_details,
-    ),
-    Action(
-        "get_card_comments",
-        "List the comments on a card, oldest first.",
-        CardCommentsParams,
-        LIST_COMMENTS,
-        "board.read",
-        _get_card_comments,
-    ),
-    Action(
-        "get_card_relations",
-        "List the relations of a card, as seen from it.",
-        CardRelationsParams,
-        LIST_RELATIONS,
-        "board.read",
-        _get_card_relations,
-    ),
-    Action(
-        "create_card",
-        "Create a card at the end of a column.",
-        CreateCardParams,
-        CREATE_CARD,
-        "board.write",
-        _create_card,
-    ),
-    Action(
-        "create_cards_bulk",
-        "Create up to 500 cards, all or none.",
-        CreateCardsParams,
-        CREATE_CARDS,
-        "board.write",
-        _create_cards,
-    ),
-    Action(
-        "update_card",
-        "Change the given fields of a card; labelIds and checklist replace the whole list.",
-        UpdateCardParams,
-        UPDATE_CARD,
-        "board.write",
-        _update_card,
-    ),
-    Action("move_card", "Move a card to a column.", MoveCardParams, UPDATE_CARD, "board.write", _move_card),
-    Action(
-        "assign_card",
-        "Assign a card to a person or an agent, or unassign it.",
-        AssignCardParams,
-        UPDATE_CARD,
-        "board.write",
-        _assign_card,
-    ),
-    Action(
-        "archive_card",
-        "Archive a card, or restore it.",
-        ArchiveCardParams,
-        UPDATE_CARD,
-        "board.write",
-        _archive_card,
-    ),
-    Action(
-        "set_status", "Set the status of a card.", SetStatusParams, UPDATE_CARD, "board.write", _set_status
-    ),
-    Action(
-        "set_priority",
-        "Set the priority of a card, or clear it.",
-        SetPriorityParams,
-        UPDATE_CARD,
-        "board.write",
-        _set_priority,
-    ),
-    Action(
-        "add_label",
-        "Put a label on a card.",
-        CardLabelParams,
-        ADD_LABEL_TO_CARD,
-        "board.write",
-        _add_label,
-    ),
-    Action(
-        "remove_label",
-        "Take a label off a card.",
-        CardLabelParams,
-        REMOVE_LABEL_FROM_CARD,
-        "board.write",
-        _remove_label,
-    ),
-    Action(
-        "add_comment",
-        "Comment on a card; @name notifies that person.",
-        AddCommentParams,
-        CREATE_COMMENT,
-        "board.write",
-        _add_comment,
-    ),
-    Action(
-        "notify",
-        "Notify people about a card: its assignee, its creator, or the people that you name.",
-        NotifyParams,
-        CREATE_COMMENT,
-        "board.write",
-        _notify,
-    ),
-    Action(
-        "add_checklist_item",
-        "Add an item to a card's checklist.",
-        AddChecklistItemParams,
-        ADD_CHECKLIST_ITEM,
-        "board.write",
-        _add_checklist_item,
-    ),
-    Action(
-        "toggle_checklist_item",
-        "Mark a checklist item as done, or open it again.",
-        ToggleChecklistItemParams,
-        UPDATE_CHECKLIST_ITEM,
-        "board.write",
-        _toggle_checklist_item,
-    ),
-    Action(
-        "add_relation",
-        "Relate a card to another card: blocks, blocked_by, related_to, duplicates or parent_of.",
-        AddRelationParams,
-        CREATE_RELATION,
-        "board.write",
-        _add_relation,
-    ),
-    Action(
-        "remove_relation",
-        "Remove a relation between two cards.",
-        RemoveRelationParams,
-        DELETE_RELATION,
-        "board.write",
-        _remove_relation,
-    ),
-    Action(
-        "split_card",
-        "Split a card: create cards that become its children, all or none.",
-        SplitCardParams,
-        CREATE_CARDS,
-        "board.write",
-        _split_card,
-    ),
-)
-"""All actions: reading ones first, then writing ones."""

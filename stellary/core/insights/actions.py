@@ -10,12 +10,16 @@ from stellary.contract.proposed_actions import ListActions
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts import access
 from stellary.core.insights import portfolio
-from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import proposed_actions, state
 
+ACTIONS = ActionList()
 
+
+@ACTIONS.add("pilotage.read", Nothing, GET_STATE)
 def _get_cockpit_dashboard(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) -> CockpitDashboard:
+    """Read the state of the workspace: figures of its projects, work in progress, and pending decisions."""
     access.workspace(uow, ref)
     return CockpitDashboard(
         state=state.get_state(uow, ref, GetState(profile="execution", intent="daily_execution")),
@@ -25,15 +29,3 @@ def _get_cockpit_dashboard(uow: UnitOfWork, ref: WorkspaceRef, params: Nothing) 
         actions_to_apply=list(proposed_actions.list_actions(uow, ref, ListActions(status="approved")).items),
         projects=list(portfolio.get_portfolio(uow, ref, ListProjects(archived=False)).items),
     )
-
-
-ACTIONS: tuple[AnyAction, ...] = (
-    Action(
-        "get_cockpit_dashboard",
-        "Read the state of the workspace: figures of its projects, work in progress, and pending decisions.",
-        Nothing,
-        GET_STATE,
-        "pilotage.read",
-        _get_cockpit_dashboard,
-    ),
-)

@@ -64,6 +64,27 @@ class Action(Generic[Q]):
 
 
 AnyAction = Action[Any]
+_Do = Callable[[UnitOfWork, WorkspaceRef, Q], object]
+
+
+class ActionList(list[AnyAction]):
+    """The actions of an area, in the order of their functions."""
+
+    def add(self, category: Category, takes: type[Q], endpoint: AnyEndpoint) -> Callable[[_Do[Q]], _Do[Q]]:
+        """Add an action: the decorator of its function, whose name and docstring are its name and its summary.
+
+        Args:
+            category: The category by which agents are allowed groups of actions.
+            takes: The class of its parameters.
+            endpoint: The endpoint whose policy row applies.
+        """
+
+        def decorate(do: _Do[Q]) -> _Do[Q]:
+            name, summary = do.__name__.removeprefix("_"), do.__doc__ or ""
+            self.append(Action(name, summary, takes, endpoint, category, do))
+            return do
+
+        return decorate
 
 
 def build_table(*areas: Iterable[AnyAction]) -> Mapping[str, AnyAction]:

@@ -26,14 +26,19 @@ from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET
 from stellary.core.board import resolve_names as board_names
-from stellary.core.kernel.actions import Action, AnyAction
+from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access, documents, listing, resolve_names
 
+ACTIONS = ActionList()
+"""Reading actions first, then writing ones."""
 
+
+@ACTIONS.add("documents.read", ListDocumentsParams, LIST_DOCUMENTS)
 def _list_documents(
     uow: UnitOfWork, ref: WorkspaceRef, params: ListDocumentsParams
 ) -> Listing[DocumentSummary]:
+    """List the documents of the workspace, by type, project, parent, status, tag or title."""
     access.workspace(uow, ref)
     resolved = _parent(uow, ref, params)
     if params.project_id is not UNSET:
@@ -41,11 +46,15 @@ def _list_documents(
     return listing.list_documents(uow, ref, convert(ListDocuments, params, **resolved))
 
 
+@ACTIONS.add("documents.read", GetDocumentParams, GET_DOCUMENT)
 def _get_document(uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams) -> Document:
+    """Read a document with its content, as Markdown unless you request TipTap JSON. Content that Markdown cannot express is JSON in blocks and tags named tiptap."""
     return documents.get_document(uow, _document(uow, ref, params), convert(GetDocument, params))
 
 
+@ACTIONS.add("documents.write", CreateDocumentParams, CREATE_DOCUMENT)
 def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentParams) -> Document:
+    """Create a document, as a draft, with its content in Markdown."""
     access.workspace(uow, ref)
     resolved = _parent(uow, ref, params)
     if params.project_id is not UNSET and params.context_type in (UNSET, "project"):
@@ -58,7 +67,9 @@ def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentP
     )
 
 
+@ACTIONS.add("documents.write", UpdateDocumentParams, UPDATE_DOCUMENT)
 def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentParams) -> Document:
+    """Change the given fields of a document; content is Markdown. Keep blocks and tags named tiptap as they are."""
     resolved = _parent(uow, ref, params)
     change = convert(UpdateDocument, params, **resolved, content_format=_format(params))
     return documents.update_document(uow, _document(uow, ref, params), change)
@@ -85,41 +96,3 @@ def _format(params: CreateDocumentParams | UpdateDocumentParams) -> ContentForma
     if params.content_format is not UNSET:
         return params.content_format
     return "tiptap" if isinstance(params.content, dict) else "markdown"
-
-
-ACTIONS: tuple[AnyAction, ...] = (
-    Action(
-        "list_documents",
-        "List the documents of the workspace, by type, project, parent, status, tag or title.",
-        ListDocumentsParams,
-        LIST_DOCUMENTS,
-        "documents.read",
-        _list_documents,
-    ),
-    Action(
-        "get_document",
-        "Read a document with its content, as Markdown unless you request TipTap JSON. Content that Markdown cannot express is JSON "
-        "in blocks and tags named tiptap.",
-        GetDocumentParams,
-        GET_DOCUMENT,
-        "documents.read",
-        _get_document,
-    ),
-    Action(
-        "create_document",
-        "Create a document, as a draft, with its content in Markdown.",
-        CreateDocumentParams,
-        CREATE_DOCUMENT,
-        "documents.write",
-        _create_document,
-    ),
-    Action(
-        "update_document",
-        "Change the given fields of a document; content is Markdown. Keep blocks and tags named tiptap as they are.",
-        UpdateDocumentParams,
-        UPDATE_DOCUMENT,
-        "documents.write",
-        _update_document,
-    ),
-)
-"""Reading actions first, then writing ones."""
