@@ -221,11 +221,7 @@ LIST_AGENTS = lists(
     policy=AGENTS_READ,
 )
 GET_AGENT = reads(
-    "agents.get",
-    AgentRef,
-    summary="Get an agent and its configuration.",
-    returns=Agent,
-    policy=AGENTS_READ,
+    "agents.get", AgentRef, summary="Get an agent and its configuration.", returns=Agent, policy=AGENTS_READ
 )
 UPDATE_AGENT = updates(
     "agents.update",

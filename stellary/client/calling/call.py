@@ -284,9 +284,7 @@ class CallPlan:
             return Proposed(read(Proposal, orjson.loads(response.body)))
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             return UnreadableAnswer(
-                f"the answer cannot be read as Proposal ({error})",
-                status=response.status,
-                body=response.body,
+                f"the answer cannot be read as Proposal ({error})", status=response.status, body=response.body
             )
 
 

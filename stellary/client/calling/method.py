@@ -14,13 +14,7 @@ import attrs
 from stellary.client.calling.call import segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.settings import (
-    Token,
-    check_headers,
-    check_retries,
-    check_timeout,
-    check_token,
-)
+from stellary.client.calling.settings import Token, check_headers, check_retries, check_timeout, check_token
 from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable

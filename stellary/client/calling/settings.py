@@ -19,12 +19,7 @@ Token = str | TokenSource
 """A token, or a function that returns the token of each request. For async clients it may be a coroutine function."""
 DEFAULT_URL = "http://localhost:3001"
 DEFAULT_RETRIES = 2
-_LEVELS = {
-    "warning": logging.WARNING,
-    "info": logging.INFO,
-    "debug": logging.DEBUG,
-    "wire": logging.DEBUG,
-}
+_LEVELS = {"warning": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG, "wire": logging.DEBUG}
 
 
 @attrs.frozen

@@ -46,14 +46,7 @@ from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.batches import dump_in_parts
 from stellary.core.kernel.idempotency import Attempt, forget_key, is_key_used
 from stellary.core.kernel.signer import Claims
-from stellary.core.kernel.unit import (
-    NOBODY,
-    Actor,
-    AgentLimits,
-    Service,
-    UnitOfWork,
-    check_restrictions,
-)
+from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, discard, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
@@ -331,10 +324,7 @@ class ServiceCall:
             raise
 
     def _run_authenticated(
-        self,
-        uow: UnitOfWork,
-        payload: Request | ApiError,
-        call: Callable[[UnitOfWork, Request], RawResponse],
+        self, uow: UnitOfWork, payload: Request | ApiError, call: Callable[[UnitOfWork, Request], RawResponse]
     ) -> RawResponse:
         policy = self.endpoint.policy
         self._require(uow)
@@ -356,10 +346,7 @@ class ServiceCall:
             gate.check_call(uow.actor.agent_limits, self.endpoint, registered_actions(self.units.env))
 
     def _run_once(
-        self,
-        uow: UnitOfWork,
-        payload: Request | ApiError,
-        call: Callable[[UnitOfWork, Request], RawResponse],
+        self, uow: UnitOfWork, payload: Request | ApiError, call: Callable[[UnitOfWork, Request], RawResponse]
     ) -> RawResponse:
         """Run the call, unless an earlier request with the same idempotency key has run it."""
         key = None if isinstance(payload, ApiError) else self._idempotency_key
