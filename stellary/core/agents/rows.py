@@ -24,27 +24,19 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.model_usage import read_usage
 from stellary.core.kernel.writes import StoredItems
 
-PENDING: ColumnElement[int] = (
-    select(func.count())
-    .select_from(proposals)
-    .where(proposals.c.mission_id == missions.c.id, proposals.c.status == "pending")
-    .scalar_subquery()
-    .label("pending_proposals")
-)
 _OF_MISSION = mission_log.c.mission_id == missions.c.id
-_CALLS: ColumnElement[int] = (
-    select(func.count())
-    .select_from(mission_log)
-    .where(_OF_MISSION, mission_log.c.kind == "tool_call")
-    .scalar_subquery()
-    .label("calls_logged")
+_COUNT = select(func.count())
+PENDING: ColumnElement[int] = _COUNT.where(
+    proposals.c.mission_id == missions.c.id, proposals.c.status == "pending"
+).label("pending_proposals")
+_CALLS: ColumnElement[int] = _COUNT.where(_OF_MISSION, mission_log.c.kind == "tool_call").label(
+    "calls_logged"
 )
 _MESSAGE: ColumnElement[Any] = (
     select(mission_log.c.data)
     .where(_OF_MISSION, mission_log.c.kind == "message")
     .order_by(mission_log.c.number.desc())
     .limit(1)
-    .scalar_subquery()
     .label("last_message")
 )
 _LIMIT_FIELDS = RowFields(RateLimit, agents, internal=agents.c.keys())

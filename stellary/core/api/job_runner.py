@@ -81,9 +81,9 @@ class LongRunningJob:
         takes_turns: Whether the jobs have a workspace, and workspaces take turns. Default: False.
     """
 
-    do: Callable[[Units, object, Callable[[], None]], None]
-    give_up: Callable[[Units, object, str], None] | None = None
-    progress: Callable[[Units, object], int] | None = None
+    do: Callable[..., None]
+    give_up: Callable[..., None] | None = None
+    progress: Callable[..., int] | None = None
     attempts: int = 5
     pool: str = "long"
     takes_turns: bool = False

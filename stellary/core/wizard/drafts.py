@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, select
@@ -18,7 +19,7 @@ from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.model_usage import NO_USAGE, ModelUsage
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
-from stellary.contract.wire import invalid, read
+from stellary.contract.wire import Request, invalid, read
 from stellary.contract.wizard import (
     BRIEF_MAX,
     CREATE_PROJECT_DRAFT,
@@ -45,7 +46,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.model_usage import WorkspaceAccount
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import Actor, UnitOfWork, serves
+from stellary.core.kernel.unit import Actor, Prepare, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import delete_row
 from stellary.core.knowledge.documents import get_document
@@ -58,6 +59,7 @@ from stellary.core.wizard.rules import edits, fitting, stages
 from stellary.core.wizard.rules.edits import OPERATION_NAMES
 from stellary.core.wizard.tables import drafts
 
+Q = TypeVar("Q", bound=Request)
 _LIST = Pages(
     ListedDraftRow,
     select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
@@ -232,25 +234,21 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
 # ---------------------------------------------------------------------------------------------- refinement
 
 
-def _prepare_refinement(
-    units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft
-) -> DraftChange | None:
-    return _prepare(units, actor, ref, REFINE_PROJECT_DRAFT.policy, lambda row: _read_answers(row, request))
+def _prepare(policy: Policy, read_task: Callable[[Environment, DraftRow, Q], PlanTask | None]) -> Prepare:
+    """Return the step before the unit of a request: it calls the planner, unless a job does, or there is nothing to plan."""
+
+    def prepare(units: Units, actor: Actor, ref: DraftRef, request: Q) -> DraftChange | None:
+        if planning.is_deferred(units.env):
+            return None
+        with units.read(actor) as uow, uow.checking(policy):
+            row = access.draft(uow, ref).row
+        task = read_task(units.env, row, request)
+        return None if task is None else planning.call_planner(units, row, task)
+
+    return prepare
 
 
-def _prepare(
-    units: Units, actor: Actor, ref: DraftRef, policy: Policy, check: Callable[[DraftRow], PlanTask | None]
-) -> DraftChange | None:
-    """Call the planner before the unit of a request, unless a job does, or there is nothing to plan."""
-    if planning.is_deferred(units.env):
-        return None
-    with units.read(actor) as uow, uow.checking(policy):
-        row = access.draft(uow, ref).row
-    task = check(row)
-    return None if task is None else planning.call_planner(units, row, task)
-
-
-def _read_answers(row: DraftRow, request: RefineProjectDraft) -> PlanTask | None:
+def _read_answers(env: Environment, row: DraftRow, request: RefineProjectDraft) -> PlanTask | None:
     """Return the task of the planner; None without answers."""
     stages.find_next(row.stage, "answer" if request.answers else "look")
     if not request.answers:
@@ -260,7 +258,7 @@ def _read_answers(row: DraftRow, request: RefineProjectDraft) -> PlanTask | None
     )
 
 
-@serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)
+@serves(REFINE_PROJECT_DRAFT, prepare=_prepare(REFINE_PROJECT_DRAFT.policy, _read_answers))
 def refine_project_draft(
     uow: UnitOfWork, ref: DraftRef, request: RefineProjectDraft, prepared: DraftChange | None = None
 ) -> ProjectDraft:
@@ -278,7 +276,7 @@ def refine_project_draft(
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    task = _read_answers(row, request)
+    task = _read_answers(uow.env, row, request)
     if task is None:
         stage = stages.find_next(row.stage, "look")
         return (
@@ -300,14 +298,6 @@ def _plan(
 # ---------------------------------------------------------------------------------------------- roadmap
 
 
-def _prepare_roadmap(
-    units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap
-) -> DraftChange | None:
-    return _prepare(
-        units, actor, ref, GENERATE_ROADMAP.policy, lambda row: _read_feedback(units.env, row, request)
-    )
-
-
 def _read_feedback(env: Environment, row: DraftRow, request: GenerateRoadmap) -> PlanTask:
     stages.find_next(row.stage, "generate")
     if request.feedback and not getattr(env.planner, "reads_feedback", True):
@@ -317,7 +307,7 @@ def _read_feedback(env: Environment, row: DraftRow, request: GenerateRoadmap) ->
     return PlanTask("roadmap", feedback=request.feedback or None)
 
 
-@serves(GENERATE_ROADMAP, prepare=_prepare_roadmap)
+@serves(GENERATE_ROADMAP, prepare=_prepare(GENERATE_ROADMAP.policy, _read_feedback))
 def generate_roadmap(
     uow: UnitOfWork, ref: DraftRef, request: GenerateRoadmap, prepared: DraftChange | None = None
 ) -> ProjectDraft:

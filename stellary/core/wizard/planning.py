@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict
 
 import attrs
 from sqlalchemy import bindparam, delete, func, select, update
@@ -196,7 +196,7 @@ def defer(uow: UnitOfWork, ref: DraftRef, row: DraftRow, task: PlanTask) -> Proj
     return draft
 
 
-def run(units: Units, payload: object, keep: Callable[[], None]) -> None:
+def run(units: Units, payload: _Payload, keep: Callable[[], None]) -> None:
     """Plan a draft, unless it was deleted, or its client has disconnected before it was told where to look.
 
     Args:
@@ -218,7 +218,7 @@ def run(units: Units, payload: object, keep: Callable[[], None]) -> None:
         caller_is_gone.reset(before)
 
 
-def give_up(units: Units, payload: object, why: str) -> None:
+def give_up(units: Units, payload: _Payload, why: str) -> None:
     """Plan a draft without a model after the last attempt of its job.
 
     Args:
@@ -229,18 +229,16 @@ def give_up(units: Units, payload: object, why: str) -> None:
     _plan(units, payload, FallbackPlanner(BriefReader(), why))
 
 
-def _plan(units: Units, payload: object, planner: Planner | None = None) -> None:
+def _plan(units: Units, payload: _Payload, planner: Planner | None = None) -> None:
     row = _load(units, payload)
     if row is not None:
         if planner is None and not getattr(units.env.planner, "is_slow", False):
             planner = FallbackPlanner(units.env.planner, "the process that runs jobs has none")
-        fields = cast("_Payload", payload)
-        task = PlanTask(fields["stage"], fields["answers"], fields["feedback"])
+        task = PlanTask(payload["stage"], payload["answers"], payload["feedback"])
         change = call_planner(units, row, task, planner)
         units.run(lambda uow: _write(uow, row.id, change.version, change.changes))
 
 
-def _load(units: Units, payload: object) -> DraftRow | None:
-    job = cast("_Payload", payload)
-    parameters = {"_id": job["draftId"], "_version": job["version"]}
+def _load(units: Units, payload: _Payload) -> DraftRow | None:
+    parameters = {"_id": payload["draftId"], "_version": payload["version"]}
     return units.run(lambda uow: _PLANNED.first(uow.connection, parameters), read_only=True)
