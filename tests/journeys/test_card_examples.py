@@ -19,6 +19,21 @@ def test_custom_fields(client: Stellary):
     assert list(card.custom_fields.values()) == ["critical", ["mail", "web"], "2026-04-01"]
 
 
+def test_repeating(client: Stellary, core: Core):
+    assert example("repeating").repeat_work(client, "acme", "eng") == [
+        "every Monday at 09:00",
+        "every month on the last weekday",
+        "every month on the 1st day",
+        "Weekly report later",
+        "recurs: None",
+        "Archive what was done a week ago",
+        "Onboarding of Joe: 2 steps",
+        "Next sprint: 5 cards",
+        "Retrospective of May",
+        "Operations of Acme: 4 columns",
+    ]
+
+
 def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
     lines = example("relations").relations(client, "acme", "eng")
     assert lines == ["PAY-3 child_of PAY-1", "PAY-3 blocked_by PAY-2"]

@@ -43,6 +43,7 @@ REFERENCES = {
     "trash.list": {"projectId": "projectId"},
     "automations.test": {"cardId": "cardId"},
     "cards.create": _CARD,
+    "cards.duplicate": {"columnId": "columnId"},
     "cards.update": _CHANGE,
     "cards.create_many": {
         f"cards[].{field}": kind for field, kind in (_CARD | {"columnId": "columnId"}).items()
