@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.cards import CREATE_CARD, Card
@@ -35,8 +35,7 @@ _log = logging.getLogger("stellary.core")
 CHECK = "board.recurrences"
 PAUSE = timedelta(minutes=1)
 
-_DUE = Query(
-    RecurringCardRow,
+_SERIES = (
     select(
         PROJECT_WORKSPACE_ID,
         projects.c.key,
@@ -44,22 +43,21 @@ _DUE = Query(
         *card_rows.STORED,
     )
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(
-        cards.c.recurs_at.is_not(None),
-        # A series whose last time is later than now was advanced by a clock that was ahead.
-        or_(cards.c.recurs_at <= bindparam("_now"), cards.c.recurs_after > bindparam("_now")),
-        is_reachable(projects.c.workspace_id),
-    )
+    .where(cards.c.recurs_at.is_not(None), is_reachable(projects.c.workspace_id))
     .order_by(cards.c.recurs_at, cards.c.id)
-    .limit(1),
+    .limit(1)
 )
+_DUE = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_at <= bindparam("_now")))
+# A series whose last time is later than now was advanced by a clock that was ahead.
+_AHEAD = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_after > bindparam("_now")))
 _NEXT = select(func.min(cards.c.recurs_at)).where(cards.c.recurs_at > bindparam("_now"))
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
 
 
 def check(uow: UnitOfWork, _: object) -> None:
     """Make the next card of the series that has been due for longest, and schedule the next check."""
-    row = _DUE.first(uow.connection, {"_now": uow.now})
+    now = {"_now": uow.now}
+    row = _DUE.first(uow.connection, now) or _AHEAD.first(uow.connection, now)
     if row is not None:
         card = card_rows.card(row[3:], row.key, None)
         assert card.recurrence is not None
@@ -67,7 +65,7 @@ def check(uow: UnitOfWork, _: object) -> None:
         via = {"recurrence": {"id": card.id, "name": card.key}}
         with uow.caused_by(Cause(Chain(uow.new_id()), owner_id, 0, via), Actor(owner_id)):
             _continue_series(uow, row, card, card.recurrence)
-    next_at = uow.connection.execute(_NEXT, {"_now": uow.now}).scalar()
+    next_at = uow.connection.execute(_NEXT, now).scalar()
     latest = uow.now + PAUSE
     pause_end = latest if next_at is None else min(next_at, latest)
     jobs.enqueue(uow, CHECK, {}, due_at=uow.now if row is not None else pause_end, key=CHECK)
@@ -92,14 +90,14 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
     for event in build_events(card, changed, row.workspace_id):
         uow.emit(event)
     if after is not None and after.problem not in (None, recurrence.problem):
-        people = {recurrence.owner_id, card.created_by_id, card.assignee_id} - {None}
+        user_ids = {recurrence.owner_id, card.created_by_id, card.assignee_id or card.created_by_id}
         uow.emit(
             NoticeGiven(
                 workspace_id=row.workspace_id,
                 project_id=card.project_id,
                 card=changed,
                 message=f"The card repeats {after.summary}, but the next one could not be made: {after.problem}.",
-                user_ids=tuple(sorted(filter(None, people))),
+                user_ids=tuple(sorted(user_ids)),
             )
         )
 
