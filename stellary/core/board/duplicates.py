@@ -41,7 +41,7 @@ def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Car
     if request.column_id is not UNSET:
         check_in_project(uow, workspace_id, source.project_id, "columnId", column_id)
     comments = ROWS.fetch(uow, Paged(), source.id).items if request.comments else []
-    (body,) = drop_missing(uow, workspace_id, source.project_id, [copy_card(source)])
+    (body,) = drop_missing(uow, workspace_id, source.project_id, [_copy_card(source)])
     body = convert(
         CreateCard,
         body,
@@ -75,7 +75,7 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
     column = create_column(uow, project, body)
     cards = list(list_cards(uow, project, ListCards(column_id=source.id, archived=False)).items)
     bodies = drop_missing(
-        uow, loaded.roles.workspace_id or "", source.project_id, [copy_card(card) for card in cards]
+        uow, loaded.roles.workspace_id or "", source.project_id, [_copy_card(card) for card in cards]
     )
     copies = [
         convert(CardInColumn, body, status=card.status, column_id=column.id)
@@ -84,3 +84,8 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
     if copies:
         create_cards(uow, project, CreateCards(cards=copies))
     return read_column(uow, project.child(ColumnRef, column.id))
+
+
+def _copy_card(card: Card) -> CreateCard:
+    items = [{"title": item.title, "done": item.done} for item in card.checklist]
+    return copy_card(card, checklist=items)

@@ -132,11 +132,15 @@ def test_completed_card_is_followed_by_the_next(card_api, clock, work, todo_colu
 def test_update_of_this_card_leaves_later_ones(card_api, clock, work, todo_column):
     card = card_api.card(todo_column, "Report", description="short", recurrence=WEEKLY)
     card_api.change(card["id"], title="Report with figures", description="long", applyTo="this")
-    changed = card_api.change(card["id"], description="longer", priority="high")
-    assert changed["recurrence"]["later"] == {"title": "Report"}
+    steps = [{"title": "Count"}]
+    card_api.change(card["id"], checklist=steps, applyTo="this")
+    body = {"description": "longer", "priority": "high", "checklist": [{**steps[0], "done": True}]}
+    changed = card_api.change(card["id"], **body)
+    assert changed["recurrence"]["later"] == {"title": "Report", "checklist": []}
     pass_time(clock, work, days=7)
     _, made = read_series(card_api)
-    assert (made["title"], made["description"], made["priority"]) == ("Report", "longer", "high")
+    values = (made["title"], made["description"], made["priority"], made["checklist"])
+    assert values == ("Report", "longer", "high", [])
     assert made["recurrence"]["later"] == {}
 
 

@@ -97,14 +97,8 @@ def update_series(
         return None
     later = _divide(before, after, request, _NO_FIELDS if recurrence is None else recurrence.later)
     if request.recurrence is not UNSET:
-        return start_series(
-            request.recurrence,
-            column_id=after.column_id,
-            owner_id=owner_id,
-            now=now,
-            path=path,
-            later=later,
-        )
+        setting, column_id = request.recurrence, after.column_id
+        return start_series(setting, column_id=column_id, owner_id=owner_id, now=now, path=path, later=later)
     if recurrence is None:
         return None
     next_at = recurrence.next_at
@@ -126,7 +120,7 @@ def _divide(
 
 
 def copy_card(card: Card, **changes: object) -> CreateCard:
-    """Return the request that creates a copy of a card, except for its status.
+    """Return the request that creates a copy of a card, except for its status. No item of its checklist is done.
 
     Args:
         card: The card.
@@ -137,7 +131,7 @@ def copy_card(card: Card, **changes: object) -> CreateCard:
 
 def _to_fields(card: Card) -> dict[str, object]:
     fields = orjson.loads(dump(card))
-    items = [{"title": item["title"], "done": item["done"]} for item in fields["checklist"]]
+    items = [{"title": item["title"]} for item in fields["checklist"]]
     return {**{name: fields[name] for name in COPIED}, "checklist": items}
 
 
@@ -188,11 +182,10 @@ def find_next_card(card: Card, recurrence: CardRecurrence, now: datetime) -> Nex
             later={},
             problem=None,
         )
-    unticked = replace_fields(card, checklist=[replace_fields(item, done=False) for item in card.checklist])
-    request = copy_card(unticked, **recurrence.later)
+    request = copy_card(card, **recurrence.later)
     start, due = (
-        date and _move(utc(date), recurrence, zone, step_count)
-        for date in (request.start_date, request.due_date)
+        day and _move(utc(day), recurrence, zone, step_count)
+        for day in (request.start_date, request.due_date)
     )
     return NextCard(convert(CreateCard, request, start_date=start, due_date=due), following)
 
@@ -209,7 +202,7 @@ def _move(moment: datetime, recurrence: CardRecurrence, zone: tzinfo, count: int
     is_day = moment.astimezone(UTC).time() == time()
     local = moment.astimezone(UTC if is_day else zone)
     start = recurrence.occurrence_at
-    occurrences = schedules.iterate_occurrences(recurrence.rule, zone, start, max(moment, start))
+    occurrences = schedules.iterate_occurrences(recurrence.rule, zone, start, start)
     days = [start.astimezone(zone).date()]
     index = 0
     for occurrence in islice(occurrences, _OCCURRENCES_MAX + count + 2):
