@@ -22,7 +22,7 @@ from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment
 from stellary.contract.auth import Session
 from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
-from stellary.contract.cards import Card, CardInColumn
+from stellary.contract.cards import Card, CardInColumn, TransferredCard
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.documents import Document, DocumentSummary, DocumentVersionSummary
@@ -63,6 +63,7 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.list(limit=3, priority="low"), Page[Card])
     assert_type(board.cards.list().next_page(), Page[Card])
     assert_type(board.cards.iterate(q="x"), Iterator[Card])
+    assert_type(board.card(card).transfer(column_id=column.id), TransferredCard)
     assert_type(board.cards.create_many(cards=[CardInColumn(column_id=column.id, title="x")]), list[Card])
     assert_type(board.labels.add_to_card(card, "l1"), Ok)
     assert_type(board.card(card).labels.add("l1"), Ok)

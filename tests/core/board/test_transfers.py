@@ -50,6 +50,14 @@ class Desk:
     def ids(self, project: Project, kind: str) -> dict[str, str]:
         return {item["name"]: item["id"] for item in self.ask("GET", f"{project.path}/{kind}")}
 
+    def add_mission(self, card: Any) -> str:
+        """Create an agent with a mission on a card; return the path of the mission."""
+        flat = self.app.workspace.path
+        agent = self.ask("POST", f"{flat}/agents", {"name": "Scribe", "tools": ["board.read"]})
+        body = {"cardId": card["id"], "prompt": "Read it."}
+        mission = self.ask("POST", f"{flat}/agents/{agent['id']}/missions", body)
+        return f"{flat}/missions/{mission['id']}"
+
     def full_card(self) -> Any:
         """Create a card in APP with labels, values, an assignee, a checklist, a comment and a relation."""
         self.add_structure(self.app)
@@ -99,6 +107,8 @@ def test_card_keeps_what_it_has_and_matches_labels_and_fields_by_name(desk: Desk
     }
     path = f"{desk.ops.path}/cards/{card['id']}"
     del moved["dropped"]
+    (hit,) = desk.ask("GET", f"{desk.ops.workspace.path}/search?q=OPS-1")
+    assert (hit["cardKey"], hit["projectId"]) == ("OPS-1", desk.ops.id)
     assert desk.ask("GET", path) == moved
     assert [comment["content"] for comment in desk.ask("GET", f"{path}/comments")] == ["Well."]
     assert [relation["card"]["title"] for relation in desk.ask("GET", f"{path}/relations")] == ["Other"]
@@ -109,6 +119,7 @@ def test_card_keeps_what_it_has_and_matches_labels_and_fields_by_name(desk: Desk
 
 def test_no_table_has_the_former_project_of_a_card(desk: Desk):
     card = desk.full_card()
+    desk.add_mission(card)
     desk.transfer(card, missing="create")
     rows = read_rows(desk.world.core)
     stale = {
@@ -119,6 +130,8 @@ def test_no_table_has_the_former_project_of_a_card(desk: Desk):
         if row.card_id == card["id"] and row.project_id == desk.app.id
     }
     assert stale == {"stellary_former_card_keys"}
+    for name in ("activities", "agent_missions", "search_entries"):
+        assert {row.project_id for row in rows[f"stellary_{name}"] if row.card_id} >= {desk.ops.id}
 
 
 @pytest.mark.parametrize("missing", ["create", "drop"])
@@ -305,7 +318,9 @@ def test_card_enters_another_workspace_without_relations(desk: Desk, bob: Person
     (relation,) = desk.ask("GET", f"{path}/relations")
     desk.ask("DELETE", f"{desk.app.path}/relations/{relation['id']}")
     assert desk.world.status(bob, "POST", f"{path}/transfer", body) == 400
+    mission = desk.add_mission(card)
     moved = desk.ask("POST", f"{path}/transfer", body)
+    assert desk.ask("GET", mission)["status"] == "cancelled"
     assert (moved["key"], moved["dropped"]) == ("FAR-1", [{"kind": "assignee", "name": "bob"}])
     assert desk.ask("GET", f"{desk.app.path}/cards/APP-1")["key"] == "FAR-1"
     assert desk.world.ask(bob, "GET", "/notifications/count")["count"] == 0
