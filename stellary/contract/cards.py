@@ -326,11 +326,12 @@ class DroppedReference(Value):
     """A label, a value or the assignee that a card has lost, since the project that it entered does not have it.
 
     Attributes:
-        kind: ``option`` is a value of a ``select`` or ``multi-select`` field.
-        name: The name of the label, the custom field, the option or the person.
+        kind: ``option`` is a value of a ``select`` or ``multi-select`` field; an ``estimate`` is lost if the other project has
+            another ``estimateUnit``.
+        name: The name of the label, the custom field, the option or the person; the unit of the estimate.
     """
 
-    kind: Literal["label", "custom_field", "option", "assignee"]
+    kind: Literal["label", "custom_field", "option", "estimate", "assignee"]
     name: str
 
 
@@ -355,7 +356,7 @@ class TransferCard(Request):
     Attributes:
         column_id: A column of another project of the organization, in which you may change cards as well.
         missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default)
-            changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+            changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card. An estimate in another unit can only be dropped.
     """
 
     column_id: Id

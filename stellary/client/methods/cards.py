@@ -462,7 +462,7 @@ class CardsMethods(ListHandle[C]):
         Args:
             card: The id of the card, its key, or a value or a handle of one.
             column_id: A column of another project of the organization, in which you may change cards as well.
-            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card. An estimate in another unit can only be dropped.
 
         Returns:
             A card in its new project: its ``id`` is the same, its ``key`` is new.
@@ -491,7 +491,7 @@ class CardsMethods(ListHandle[C]):
         Args:
             column_id: A column of another project of the organization, in which you may change cards as well.
             card_ids: 1-500 items.
-            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card. An estimate in another unit can only be dropped.
 
         Returns:
             The values, in the order of the request.
@@ -888,7 +888,7 @@ class CardHandleMethods(ItemHandle[C]):
 
         Args:
             column_id: A column of another project of the organization, in which you may change cards as well.
-            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card.
+            missing: What happens to labels, custom fields and options that the other project does not have: ``refuse`` (the default) changes nothing, and the error names them; ``create`` creates them; ``drop`` removes them from the card. An estimate in another unit can only be dropped.
 
         Returns:
             A card in its new project: its ``id`` is the same, its ``key`` is new.

@@ -59,6 +59,7 @@ _FORMER_HERE = and_(former_keys.c.project_id == bindparam("_project_id"), former
 _FORMER = select(former_keys.c.card_id, former_keys.c.number).where(_FORMER_HERE)
 _FORGET_FORMER = delete(former_keys).where(_FORMER_HERE)
 _INSERT_FORMER = insert(former_keys)
+_UNITS = select(projects.c.id, projects.c.estimate_unit).where(projects.c.id.in_(_IDS))
 _PLACE_COLUMNS = ("workspace_id", "project_id")
 
 
@@ -264,15 +265,22 @@ class _Transfer:
     ) -> list[tuple[Card, list[DroppedReference]]]:
         """Return the cards with the references that they have in the project, which are locked, and what is missing."""
         uow, workspace_id = self.uow, self.new_workspace_id
-        ids = {card.assignee_id for card in cards if card.assignee_id}
-        seeing = people.queue_reaching(uow, workspace_id, ids, self.project.project_id)().keys()
-        assignable_ids = seeing | find_assignable_agents(uow, workspace_id, ids - seeing)
-        names = {id: person.name for id, person in people.load_people(uow, ids - assignable_ids).items()}
+        people_ids = {card.assignee_id for card in cards if card.assignee_id}
+        seeing = people.queue_reaching(uow, workspace_id, people_ids, self.project.project_id)().keys()
+        assignable_ids = seeing | find_assignable_agents(uow, workspace_id, people_ids - seeing)
+        names = {
+            id: person.name for id, person in people.load_people(uow, people_ids - assignable_ids).items()
+        }
         label_ids = self._find_labels({id for card in cards for id in card.label_ids}, missing, names)
         fields = self._find_fields(cards, missing, names)
-        references = mapping.MatchedReferences(label_ids, fields, assignable_ids, names)
+        lost_unit = None
+        if any(card.estimate is not None for card in cards):
+            ids = [self.source.project_id, self.project.project_id]
+            units = {row.id: row.estimate_unit for row in uow.connection.execute(_UNITS, {"_ids": ids})}
+            lost_unit = None if units[ids[0]] == units[ids[1]] else units[ids[0]]
+        references = mapping.MatchedReferences(label_ids, fields, assignable_ids, lost_unit, names)
         entering = [mapping.replace_references(card, references) for card in cards]
-        if missing == "refuse":
+        if missing != "drop":
             mapping.refuse_missing([item for _, dropped in entering for item in dropped])
         return entering
 

@@ -168,6 +168,17 @@ def test_missing_items_are_refused_created_or_dropped(desk: Desk):
     assert moved["customFields"] == {}
 
 
+def test_estimate_in_another_unit_is_refused_or_dropped(desk: Desk):
+    card = desk.world.card(desk.ann, desk.app, estimate=8)
+    desk.ask("PATCH", desk.ops.path, {"estimateUnit": "hours"})
+    for missing in ("refuse", "create"):
+        assert desk.refusal(card, missing=missing)[0] == 409
+    moved = desk.transfer(card, missing="drop")
+    assert (moved["estimate"], moved["dropped"]) == (None, [{"kind": "estimate", "name": "points"}])
+    (activity, *_) = desk.ask("GET", f"{desk.ops.path}/activity?cardId={card['id']}")
+    assert desk.ask("POST", f"{desk.ops.path}/activity/{activity['id']}/undo")["estimate"] == 8
+
+
 def test_options_are_added_to_an_existing_field(desk: Desk):
     card = desk.full_card()
     desk.ask(

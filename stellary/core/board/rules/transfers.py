@@ -11,6 +11,7 @@ from stellary.contract.cards import Card, DroppedReference
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
+from stellary.contract.projects import EstimateUnit
 from stellary.core.board.rules.custom_fields import CHOSEN_FROM
 
 NAMED_MAX: Final = 10
@@ -25,12 +26,14 @@ class MatchedReferences:
         label_ids: The labels of the other project, by the id of the label that they replace.
         fields: Its custom fields, by the id of the field that they replace.
         assignable_ids: The people and agents who see it.
+        lost_unit: The unit of the cards' estimates, if the other project has another one; otherwise None.
         names: The names of all labels, fields and assignees of the cards, by id.
     """
 
     label_ids: Mapping[str, str]
     fields: Mapping[str, CustomField]
     assignable_ids: Collection[str]
+    lost_unit: EstimateUnit | None
     names: Mapping[str, str]
 
 
@@ -62,12 +65,16 @@ def replace_references(card: Card, references: MatchedReferences) -> tuple[Card,
             dropped += [DroppedReference(kind="option", name=name) for name in options if name not in kept]
             if kept:
                 values[field.id] = kept if field.type == "multi-select" else kept[0]
-    assignee_id = card.assignee_id
+    estimate, assignee_id = card.estimate, card.assignee_id
+    if estimate is not None and references.lost_unit is not None:
+        dropped.append(DroppedReference(kind="estimate", name=references.lost_unit))
+        estimate = None
     if assignee_id is not None and assignee_id not in references.assignable_ids:
         dropped.append(DroppedReference(kind="assignee", name=names.get(assignee_id, assignee_id)))
         assignee_id = None
     label_ids = [references.label_ids[id] for id in card.label_ids if id in references.label_ids]
-    return replace_fields(card, label_ids=label_ids, custom_fields=values, assignee_id=assignee_id), dropped
+    changes = {"label_ids": label_ids, "estimate": estimate, "assignee_id": assignee_id}
+    return replace_fields(card, custom_fields=values, **changes), dropped
 
 
 def refuse_missing(dropped: Sequence[DroppedReference]) -> None:
@@ -84,6 +91,6 @@ def refuse_missing(dropped: Sequence[DroppedReference]) -> None:
         names = [f"{kind.replace('_', ' ')} {name!r}" for kind, name in missing]
         more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
         raise Conflict(
-            f"the other project does not have {', '.join(names[:NAMED_MAX])}{more}: missing must be create or drop",
+            f"the other project does not have {', '.join(names[:NAMED_MAX])}{more}: missing must be drop or create",
             code="missing_references",
         )
