@@ -75,14 +75,17 @@ COVERAGE_MIN = 96.5
 # The examples of whole applications, each of which is a root of imports of its own.
 HOSTS = "docs/examples/hosts"
 
-# Programs that some tests need, by their Debian packages.
+# Programs that some tests need, by their Debian packages, and the checker of pages from npm.
 SERVICES = {
     "nginx": "nginx",
     "pgbouncer": "pgbouncer",
     "chromium": "chromium",
     "patroni": "patroni",
     "etcd-server": "etcd",
+    "npm": "npm",
 }
+AXE_DIR = ROOT / ".axe"
+AXE = "axe-core@4.14.1"
 
 # What `versions` runs, on SQLite: what depends on Python and on libraries more than on the database.
 OTHER_PYTHONS = ("3.12", "3.13")
@@ -495,25 +498,26 @@ def faults(arguments: list[str]) -> NoReturn:
 
 
 def services(arguments: list[str]) -> None:
-    """Install the programs beside which some tests run, by Debian's packages: `services`.
+    """Install the programs beside which some tests run, by Debian's packages, and axe-core: `services`.
 
     Those tests are skipped, and named, where the programs are missing. It needs the rights to install packages.
     """
     refuse(arguments)
     path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
     missing = [package for package, program in SERVICES.items() if shutil.which(program, path=path) is None]
-    if not missing:
-        say(f"{', '.join(SERVICES)}: installed already")
-        return
-    if shutil.which("apt-get") is None:
-        sys.exit(f"dev.py: there is no apt-get here; install {', '.join(missing)} yourself")
-    run(["apt-get", "update", "--quiet"])
-    # Not started as services of the machine: the tests run their own.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    run(
-        ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
-        environment=environment,
-    )
+    if missing:
+        if shutil.which("apt-get") is None:
+            sys.exit(f"dev.py: there is no apt-get here; install {', '.join(missing)} yourself")
+        run(["apt-get", "update", "--quiet"])
+        # Not started as services of the machine: the tests run their own.
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        run(
+            ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
+            environment=environment,
+        )
+    if not AXE_DIR.exists():
+        run(["npm", "install", "--prefix", str(AXE_DIR), "--no-save", AXE])
+    say(f"{', '.join(SERVICES)}, {AXE}: installed")
 
 
 def versions(arguments: list[str]) -> None:

@@ -51,6 +51,7 @@ def make_app(
         has_oauth=True,
         jobs=settings.jobs,
         extend=PageHandlers(core, settings).create_handlers,
+        home="/home",
         access_log=access_log,
         metrics=metrics or Metrics(),
     )

@@ -95,7 +95,7 @@ MODELS = ("openai:some", "openai:gpt-5")
 """The models that agents of the tests may use. Nothing calls them unless a test replaces the brain."""
 
 ALLOWED_SKIPS = {
-    "Chromium is not installed: python3 dev.py services installs it",
+    "Chromium or axe-core is not installed: python3 dev.py services installs them",
     "nginx is not installed: python3 dev.py services installs it",
     "PgBouncer is not installed: python3 dev.py services installs it",
 }

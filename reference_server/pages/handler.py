@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import orjson
@@ -26,6 +26,7 @@ from reference_server.pages.requests import (
 from reference_server.pages.routes import (
     CALLBACK_PATH,
     CALLS_OF_PROVIDER,
+    LARGE_FORMS,
     PAGES,
     PROGRAM_ENDPOINTS,
     PROVIDER_PAGES,
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PROVIDER_THREADS = 8
 """The number of users who can come from or go to the OpenID Connect provider at the same moment."""
+FORM_MAX = 96 << 10
+"""The maximum size of a form with the text of a card, in bytes; each of its 5,000 characters may be escaped."""
+_ROOT = Ref()
 
 
 class PageHandlers:
@@ -102,6 +106,7 @@ class PageHandlers:
                 query=dict(parse_qsl(context.query)),
                 cookies=context.headers.get("cookie", ""),
                 provider=None if self._provider is None else self._provider.settings.label,
+                may_register=self._core.env.registration == "open",
             )
             # The token is bound to the login of the browser, or before that to a cookie of its own.
             bound = request.session or request.get_cookie(FORM_COOKIE)
@@ -112,7 +117,7 @@ class PageHandlers:
             if context.method == "POST":
                 if not is_program:
                     check_same_site(context.headers, (read_origin(self._core.env.public_url),))
-                body = await RequestBody(context, PASSWORD.size).read_small() or b""
+                body = await _read_body(context, is_large=page_function in LARGE_FORMS)
                 is_json = context.headers.get("content-type", "").startswith("application/json")
                 form = {} if is_program and is_json else parse_form(context.headers, body)
                 request = attrs.evolve(request, form=form, body=body)
@@ -170,14 +175,18 @@ class _Api:
         endpoint: AnyEndpoint,
         body: Mapping[str, object],
         *,
-        ref: Ref = Ref(),  # noqa: B008 - a frozen value
+        ref: Ref = _ROOT,
         token: str | None = None,
         actor: Actor | None = None,
+        if_match: str | None = None,
     ) -> ApiResponse:
-        headers = {"content-type": "application/json", "x-request-id": self._context.request_id}
-        if token is not None:
-            headers["authorization"] = f"Bearer {token}"
-        raw = RawRequest(endpoint.method, endpoint.path, "", headers, orjson.dumps(body))
+        headers = self._build_headers(token)
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
+        if endpoint.in_query:
+            raw = RawRequest(endpoint.method, endpoint.path, urlencode(body), headers)
+        else:
+            raw = RawRequest(endpoint.method, endpoint.path, "", headers, orjson.dumps(body))
 
         # A user of a proxy has no password to guess.
         if endpoint.operation not in GUARDED or actor is not None:
@@ -189,8 +198,26 @@ class _Api:
         attempt.record(response.status, response.code)
         return response
 
-    def call_as_user(self, endpoint: AnyEndpoint, body: Mapping[str, object]) -> ApiResponse:
-        return self.call(endpoint, body, token=self._session, actor=self._actor)
+    def call_as_user(
+        self,
+        endpoint: AnyEndpoint,
+        body: Mapping[str, object],
+        *,
+        ref: Ref = _ROOT,
+        if_match: str | None = None,
+    ) -> ApiResponse:
+        return self.call(endpoint, body, ref=ref, token=self._session, actor=self._actor, if_match=if_match)
+
+    def is_allowed(self, endpoint: AnyEndpoint, ref: Ref) -> bool:
+        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
+        return dispatch.find_refusal(self._core.units, raw, Match(endpoint, ref), self._actor) is None
+
+    def open_file(self, endpoint: AnyEndpoint, ref: Ref) -> RawResponse:
+        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
+        file = dispatch.answer(self._core.units, raw, self._actor, match=Match(endpoint, ref))
+        if file.status >= 400:
+            parse_response(file).check()
+        return file
 
     def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
         units = self._core.units
@@ -249,5 +276,20 @@ class _Api:
         claims = self._core.env.signer.unseal(purpose, text, self._core.env.clock())
         return None if claims is None else cast("Mapping[str, str]", claims["data"])
 
+    def _build_headers(self, token: str | None) -> dict[str, str]:
+        headers = {"content-type": "application/json", "x-request-id": self._context.request_id}
+        return headers if token is None else {**headers, "authorization": f"Bearer {token}"}
+
     def _send(self, raw: RawRequest, match: Match, actor: Actor | None = None) -> ApiResponse:
-        return parse_response(dispatch.answer(self._core.units, raw, actor, match=match))
+        response = dispatch.answer(self._core.units, raw, actor, match=match)
+        return parse_response(dispatch.read_body(response))
+
+
+async def _read_body(context: RequestContext, *, is_large: bool) -> bytes:
+    """Return the body of a form, after it has arrived."""
+    body = RequestBody(context, FORM_MAX if is_large else PASSWORD.size)
+    small = await body.read_small()
+    if small is None:
+        await body.read()
+        return bytes(body.inflate())
+    return small

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from reference_server.pages.operations import OperationPage, PageForm
 from reference_server.pages.rendering import render_message, render_page
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
-from stellary.contract.auth import FORGOT_PASSWORD, RESET_PASSWORD
+from stellary.contract.auth import RESET_PASSWORD
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.email_tokens import find_owner
 
 
-def show_forgot_password(request: PageRequest, api: PageApi) -> RawResponse:
-    """Return the page on which a user asks for a link."""
-    return render_page(request, "forgot_password")
-
-
-def submit_forgot_password(request: PageRequest, api: PageApi) -> RawResponse:
-    """Send a link, and return a page that does not reveal whether there is an account."""
-    email = request.form.get("email", "").strip()
-    response = api.call(FORGOT_PASSWORD, {"email": email})
-    if response.problem is not None:
-        return render_page(request, "forgot_password", response)
+def announce_link(request: PageRequest, response: ApiResponse) -> RawResponse:
+    """Return a page that does not reveal whether there is an account."""
     return render_message(
         request,
         "Check your e-mail",
-        f"If there is an account with the address {email}, a link is on its way to it.",
+        f"If there is an account with the address {request.form['email']}, a link is on its way to it.",
         "The link is valid for one hour. If nothing arrives, look into your spam folder.",
     )
+
+
+FORGOTTEN = OperationPage(
+    "forgot_password", forms={"send": PageForm("auth.forgot_password", then=announce_link)}
+)
 
 
 def show_reset_password(request: PageRequest, api: PageApi) -> RawResponse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +16,13 @@ from stellary.contract.port import RawResponse
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from stellary.contract.activities import Activity
+
 _TEMPLATES = Path(__file__).with_name("templates")
 _STYLE = (_TEMPLATES / "style.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 HTML = "text/html; charset=utf-8"
-_HEADERS = {
+HEADERS = {
     "content-type": HTML,
     "content-security-policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self';"
@@ -28,12 +32,37 @@ _HEADERS = {
     "referrer-policy": "same-origin",
 }
 VIEW_HEADERS = {
-    **_HEADERS,
+    **HEADERS,
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
 """The headers of views, which have styles of their own, also in attributes. All text in them is escaped, and nothing can be loaded or run."""
+
+
+def _format_day(moment: object) -> str:
+    """Return a date as the fields of forms have it; empty without one."""
+    return f"{moment:%Y-%m-%d}" if isinstance(moment, datetime) else str(moment or "")
+
+
+def _format_minute(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if isinstance(moment, datetime) else str(moment)
+
+
+def _summarize_activity(activity: Activity) -> str:
+    # Loaded when the first history is shown.
+    from stellary.client.display import summarize_activity
+
+    # All values of a new item are on its page.
+    is_new = activity.type.endswith(("_created", "_added"))
+    return summarize_activity(activity, has_values=not is_new)
+
+
+def _render_markdown(text: object) -> str:
+    # Loaded when the first text is shown.
+    from reference_server.pages.markdown import render_markdown
+
+    return render_markdown(text)
 
 
 @cache
@@ -50,6 +79,12 @@ def _load_environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals["style"] = _STYLE
+    environment.filters |= {
+        "activity": _summarize_activity,
+        "day": _format_day,
+        "markdown": _render_markdown,
+        "minute": _format_minute,
+    }
     return environment
 
 
@@ -59,7 +94,7 @@ def render_page(
     response: ApiResponse | None = None,
     *,
     status: int = 200,
-    headers: dict[str, str] = _HEADERS,
+    headers: Mapping[str, str] = HEADERS,
     **values: object,
 ) -> RawResponse:
     """Return a page.
@@ -119,7 +154,7 @@ def redirect(path: str, *cookies: str) -> RawResponse:
         path: The path to go to, with the prefix, or the URL of another site.
         *cookies: The ``Set-Cookie`` headers.
     """
-    return RawResponse(303, {**_HEADERS, "location": path}, cookies=cookies)
+    return RawResponse(303, {**HEADERS, "location": path}, cookies=cookies)
 
 
 def build_headers(form_target: str) -> dict[str, str]:
@@ -128,7 +163,7 @@ def build_headers(form_target: str) -> dict[str, str]:
     Args:
         form_target: The source of the site, as policies write it. It contains neither blanks nor semicolons.
     """
-    policy = _HEADERS["content-security-policy"].replace(
+    policy = HEADERS["content-security-policy"].replace(
         "form-action 'self'", f"form-action 'self' {form_target}"
     )
-    return {**_HEADERS, "content-security-policy": policy}
+    return {**HEADERS, "content-security-policy": policy}

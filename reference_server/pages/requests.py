@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import orjson
 
-from stellary.contract.errors import Forbidden, Invalid, UnsupportedMedia
+from stellary.contract.errors import Forbidden, Invalid, UnsupportedMedia, error_from
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint
@@ -37,7 +37,19 @@ _LABELS = {
     "newPassword": "The new password",
     "token": "The link",
     "confirmation": "The link",
+    "title": "The title",
+    "description": "The text",
+    "content": "The comment",
+    "dueDate": "The due date",
+    "columnId": "The column",
+    "assigneeId": "The person",
+    "notes": "The notes",
+    "reason": "The reason",
 }
+_SENTENCES = {
+    "stale_version": "This has been changed since you opened the page. Look at it as it is now, and send the form again."
+}
+"""The sentences for people by the code of an error whose message is for programs."""
 
 
 @attrs.frozen
@@ -54,6 +66,7 @@ class PageRequest:
         query: The parameters of the query.
         cookies: The ``Cookie`` header.
         provider: The name of the OpenID Connect provider; None without one.
+        may_register: Whether everyone may create an account.
         form_token: The token of the forms of this browser.
         body: The body of a program's request.
     """
@@ -67,6 +80,7 @@ class PageRequest:
     query: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     cookies: str = attrs.field(default="", repr=False)
     provider: str | None = None
+    may_register: bool = False
     form_token: str = attrs.field(default="", repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
 
@@ -74,6 +88,16 @@ class PageRequest:
     def session(self) -> str | None:
         """The login that the browser has stored; None without one."""
         return self.get_cookie(SESSION_COOKIE)
+
+    def link(self, **changes: str | None) -> str:
+        """Return the address of this page with its query, without the message of the last form.
+
+        Args:
+            **changes: The parameters of the query to set, or with None to leave out.
+        """
+        query = {**self.query, "done": None, **changes}
+        text = urlencode({name: value for name, value in query.items() if value is not None})
+        return f"{self.path}?{text}" if text else self.path
 
     def get_cookie(self, name: str) -> str | None:
         """Return a cookie; None without one.
@@ -121,12 +145,33 @@ class ApiResponse:
 
     status: int
     body: Mapping[str, object] = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+    @property
+    def cursor(self) -> str | None:
+        """The start of the next page of a list; None on the last page."""
+        # Loaded when the first list is shown.
+        from stellary.client.calling.call import next_cursor
+
+        return next_cursor(self.headers)
+
+    def check(self) -> object:
+        """Return the body, which is a list if the call lists items.
+
+        Raises:
+            ApiError: The call has failed.
+        """
+        if self.status >= 400:
+            raise error_from(self.status, orjson.dumps(self.body), self.headers)
+        return self.body
 
     @property
     def problem(self) -> str | None:
         """The error in a sentence for people; None if the call succeeded."""
         if self.status < 400:
             return None
+        if self.code in _SENTENCES:
+            return _SENTENCES[self.code]
         details = self.body.get("details")
         if isinstance(details, list) and details:
             detail = details[0]
@@ -166,12 +211,42 @@ class PageApi(Protocol):
         """
         ...
 
-    def call_as_user(self, endpoint: AnyEndpoint, body: Mapping[str, object]) -> ApiResponse:
+    def call_as_user(
+        self,
+        endpoint: AnyEndpoint,
+        body: Mapping[str, object],
+        *,
+        ref: Ref = ...,
+        if_match: str | None = None,
+    ) -> ApiResponse:
         """Call an endpoint for the user who has signed in, by a session or a trusted proxy.
 
         Args:
             endpoint: The endpoint.
-            body: The JSON body.
+            body: The JSON body, or the query of a GET.
+            ref: The address of the item. Default: none.
+            if_match: The version that the item must have. Default: any.
+        """
+        ...
+
+    def is_allowed(self, endpoint: AnyEndpoint, ref: Ref) -> bool:
+        """Return whether the user who has signed in may call an endpoint.
+
+        Args:
+            endpoint: The endpoint.
+            ref: The address of the item, or of one that contains it.
+        """
+        ...
+
+    def open_file(self, endpoint: AnyEndpoint, ref: Ref) -> RawResponse:
+        """Return a file for the user who has signed in, which is not read yet.
+
+        Args:
+            endpoint: The endpoint that returns it.
+            ref: The address of the file.
+
+        Raises:
+            ApiError: There is no such file for this user.
         """
         ...
 
@@ -246,7 +321,7 @@ class PageApi(Protocol):
 def parse_response(raw: RawResponse) -> ApiResponse:
     """Return the response to a page's call from the response of the API."""
     body = orjson.loads(raw.body) if raw.body else {}
-    return ApiResponse(raw.status, body)
+    return ApiResponse(raw.status, body, raw.headers)
 
 
 def parse_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:

@@ -82,10 +82,13 @@ def test_user_creates_and_revokes_a_token(server):
     page = server.ask("GET", "/my-tokens", cookie=cookie)
     assert "Revoke Lap<top>" in text_of(page)
     assert token not in page.body.decode()
-    (id,) = re.findall(r'name="revoke" value="(\w+)"', page.body.decode())
-    for _ in range(2):
-        revoked = send_form(server, "/my-tokens", {"cookie": cookie}, revoke=id)
-        assert (revoked.status, "Lap<top>" in text_of(revoked)) == (200, False)
+    (id,) = re.findall(r'name="id" value="(\w+)"', page.body.decode())
+    revoked = send_form(server, "/my-tokens", {"cookie": cookie}, do="revoke", id=id)
+    assert (revoked.status, revoked.headers["location"]) == (303, "/my-tokens?done=revoke")
+    page = server.ask("GET", revoked.headers["location"], cookie=cookie)
+    assert ("The token is revoked." in text_of(page), "Lap<top>" in text_of(page)) == (True, False)
+    # It was revoked in another window.
+    assert send_form(server, "/my-tokens", {"cookie": cookie}, do="revoke", id=id).status == 404
     assert server.ask("GET", "/auth/me", token=token).status == 401
 
 

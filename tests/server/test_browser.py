@@ -1,14 +1,16 @@
-"""The pages in a browser: from an invitation to the board, with a second factor."""
+"""The pages in a browser: from an invitation to the board, with a second factor; all of them checked by axe; by keyboard."""
 
 import asyncio
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
 from stellary import Stellary
-from tests.server.running import Running
+from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support import browser
 from tests.support.authenticator import show_code
+from tests.support.page_scene import PageScene
 from tests.support.world import StoppedClock, links
 
 PASSWORD = "correct horse"
@@ -38,7 +40,7 @@ async def visit(server: Running, clock: StoppedClock, link: str) -> str:
         await page.fill_in({"name": "Bob", "password": PASSWORD}, "Create the account and accept")
         await page.fill_in({}, "See your projects")
         await page.fill_in({}, "Second factor")
-        await page.fill_in({"password": PASSWORD}, "Set up the second factor")
+        await page.fill_in({"currentPassword": PASSWORD}, "Set up the second factor")
         secret = await page.evaluate("document.querySelector('[name=secret]').value")
         code = show_code(secret, clock.now)
         await page.fill_in({"code": code}, "Enable the second factor")
@@ -55,9 +57,76 @@ async def visit(server: Running, clock: StoppedClock, link: str) -> str:
         return await page.read_text()
 
 
-@pytest.mark.skipif(
-    browser.PROGRAM is None, reason="Chromium is not installed: python3 dev.py services installs it"
-)
+async def check_pages(server: Running, scene: PageScene) -> dict[str, list[str]]:
+    """Return what axe finds on each page, by its name, the width of the screen, and the colour scheme."""
+    found = {}
+    async with browser.open_browser() as page:
+        session = {"name": "stellary_session", "value": scene.bearers[scene.ann.email], "url": server.url}
+        for width, scheme in product((390, 1280), ("light", "dark")):
+            await page.emulate(width, scheme)
+            for name, path in scene.paths.items():
+                await page.send("Network.setCookie", **session)
+                await page.open(f"{server.url}{path}")
+                violations = await page.find_violations()
+                if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                    violations.append("the page is wider than the screen")
+                if violations:
+                    found[f"{name}, {width}, {scheme}"] = violations
+    return found
+
+
+async def comment_by_keyboard(server: Running, scene: PageScene) -> str:
+    """Sign in, and tick and comment on a card, by the keyboard alone and without scripts; return the text of the page."""
+    async with browser.open_browser() as page:
+        await page.send("Emulation.setScriptExecutionDisabled", value=True)
+        await page.open(f"{server.url}{scene.paths['card']}")
+        for text in (scene.bob.email, PASSWORD):
+            await tab_to(page, "INPUT")
+            await page.send("Input.insertText", text=text)
+        await press_and_wait(page, "Enter", "\r")
+        await tab_to(page, "tick")
+        await press_and_wait(page, " ", " ")
+        await tab_to(page, "TEXTAREA", "content")
+        await page.send("Input.insertText", text="By keyboard.")
+        await page.press("Tab")
+        await press_and_wait(page, "Enter", "\r")
+        return await page.read_text()
+
+
+async def tab_to(page: browser.Page, *wanted: str) -> None:
+    """Press the tabulator until an element with one of these names has the focus."""
+    for _ in range(60):
+        await page.press("Tab")
+        element = "(({tagName, name, value}) => [tagName, name, value])(document.activeElement)"
+        tag, name, value = await page.evaluate(element)
+        if wanted[-1] in (tag, name, value):
+            return
+    raise AssertionError(f"no {wanted} in the order of the tabulator")
+
+
+async def press_and_wait(page: browser.Page, key: str, text: str) -> None:
+    """Press a key, and wait for the next page."""
+    before = page.loads
+    await page.press(key, text)
+    await page.wait_for_load(before)
+
+
+@pytest.mark.skipif(not browser.IS_INSTALLED, reason=browser.NOT_INSTALLED)
+def test_axe_finds_nothing_on_any_page(sqlite_core):
+    scene = PageScene(sqlite_core)
+    with running(sqlite_core, WITHOUT_JOBS) as server:
+        assert asyncio.run(check_pages(server, scene)) == {}
+
+
+@pytest.mark.skipif(not browser.IS_INSTALLED, reason=browser.NOT_INSTALLED)
+def test_card_is_changed_by_the_keyboard_without_scripts(sqlite_core):
+    scene = PageScene(sqlite_core)
+    with running(sqlite_core, WITHOUT_JOBS) as server:
+        text = asyncio.run(comment_by_keyboard(server, scene))
+    assert ("Your comment is posted." in text, "By keyboard." in text, "0 of 2" in text) == (True, True, True)
+
+
+@pytest.mark.skipif(not browser.IS_INSTALLED, reason=browser.NOT_INSTALLED)
 def test_user_comes_from_an_invitation_to_the_board(server):
     link = invite(server)
     server.core.env.clock = clock = StoppedClock()

@@ -454,9 +454,9 @@ def test_api_token_cannot_consent(program):
 def test_user_revokes_a_grant_on_the_page_of_tokens(server, program, tokens):
     page = server.ask("GET", "/my-tokens", cookie=program.session)
     assert "Revoke Helper (synth_" in text_of(page)
-    fields = dict(re.findall(r'name="(formToken|revoke)" value="([^"]*)"', page.body.decode()))
-    form = urlencode(fields).encode()
-    assert server.ask("POST", "/my-tokens", form, content_type=FORM, cookie=program.session).status == 200
+    fields = dict(re.findall(r'name="(formToken|id)" value="([^"]*)"', page.body.decode()))
+    form = urlencode({**fields, "do": "revoke"}).encode()
+    assert server.ask("POST", "/my-tokens", form, content_type=FORM, cookie=program.session).status == 303
     assert not is_accepted(server, tokens)
     assert program.refresh(tokens["refresh_token"]).json["error"] == "invalid_grant"
 

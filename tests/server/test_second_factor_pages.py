@@ -48,7 +48,7 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     cookie = cookie_of(sign_in(server))
     assert f'href="{PATH}"' in server.ask("GET", "/home", cookie=cookie).body.decode()
     assert "password alone" in text_of(server.ask("GET", PATH, cookie=cookie))
-    page = send_form(server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
+    page = send_form(server, PATH, {"cookie": cookie}, do="enroll", currentPassword=PASSWORD)
     secret, uri = hidden(page, "secret"), hidden(page, "uri")
     assert f'href="{uri}"' in page.body.decode()
     assert 'alt="QR code with the key"' in page.body.decode()
@@ -72,16 +72,21 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     cookie = cookie_of(signed_in)
     assert send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields).status == 401
 
-    fields = {"do": "disable", "password": PASSWORD}
+    fields = {"do": "disable", "currentPassword": PASSWORD}
     assert send_form(server, PATH, {"cookie": cookie}, code="000000", **fields).status == 400
     done = send_form(server, PATH, {"cookie": cookie}, code=recovery_codes[0], **fields)
-    assert (done.status, "password alone" in text_of(done)) == (200, True)
+    assert (done.status, done.headers["location"]) == (303, f"{PATH}?done=disable")
+    page = server.ask("GET", done.headers["location"], cookie=cookie)
+    assert ("is disabled" in text_of(page), "password alone" in text_of(page)) == (True, True)
     assert sign_in(server).status == 303
 
 
 def test_page_without_a_login_leads_back_after_signing_in(sqlite_server):
     sqlite_server.register()
-    for page in (sqlite_server.ask("GET", PATH), send_form(sqlite_server, PATH, do="enroll", password="x")):
+    for page in (
+        sqlite_server.ask("GET", PATH),
+        send_form(sqlite_server, PATH, do="enroll", currentPassword="x"),
+    ):
         assert page.status == 401
         assert hidden(page, "next") == PATH
     assert sign_in(sqlite_server, PATH).headers["location"] == PATH
@@ -91,7 +96,7 @@ def test_page_without_a_login_leads_back_after_signing_in(sqlite_server):
 def test_link_of_a_forged_form_is_not_shown(sqlite_server, uri):
     sqlite_server.register()
     cookie = cookie_of(sign_in(sqlite_server))
-    send_form(sqlite_server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
+    send_form(sqlite_server, PATH, {"cookie": cookie}, do="enroll", currentPassword=PASSWORD)
     fields = {"do": "confirm", "secret": "<b>", "uri": uri, "code": "000000"}
     page = send_form(sqlite_server, PATH, {"cookie": cookie}, **fields)
     assert page.status == 400
@@ -212,8 +217,10 @@ def test_user_unlinks_an_identity(sqlite_server):
     link_identity(sqlite_server.core.units, Identity("https://id.example.com", "7", ANN, "Ann"), user_id)
     page = sqlite_server.ask("GET", PATH, **cookie)
     assert "Unlink 7 at https://id.example.com" in text_of(page)
-    fields = {"do": "unlink", "identity": hidden(page, "identity")}
-    assert "Sign-in services" not in text_of(send_form(sqlite_server, PATH, cookie, **fields))
+    fields = {"do": "unlink", "identity_id": hidden(page, "identity_id")}
+    unlinked = send_form(sqlite_server, PATH, cookie, **fields)
+    assert (unlinked.status, unlinked.headers["location"]) == (303, f"{PATH}?done=unlink")
+    assert "Sign-in services" not in text_of(sqlite_server.ask("GET", PATH, **cookie))
     again = send_form(sqlite_server, PATH, cookie, **fields)
     assert (again.status, "Identity not found." in text_of(again)) == (404, True)
 
@@ -224,7 +231,8 @@ def test_last_way_to_sign_in_is_kept_on_the_page(sqlite_server):
         "cookie": f"stellary_session={start_by_provider(sqlite_server.core.units, identity, 'Browser')}"
     }
     page = sqlite_server.ask("GET", PATH, **cookie)
-    reply = send_form(sqlite_server, PATH, cookie, do="unlink", identity=hidden(page, "identity"))
+    assert "Your account has no password" in text_of(page)
+    reply = send_form(sqlite_server, PATH, cookie, do="unlink", identity_id=hidden(page, "identity_id"))
     assert (reply.status, "This is the only way to sign in" in text_of(reply)) == (409, True)
 
 

@@ -10,6 +10,7 @@ Values, pages and handles use this module to show themselves at the end of a not
 
 from __future__ import annotations
 
+from stellary.client.display._activity import summarize_activity
 from stellary.client.display._asking import load
 from stellary.client.display._handles import view
 from stellary.client.display._live import LiveLog
@@ -19,4 +20,4 @@ from stellary.contract.rendering import register_renderer
 # Values that the core returns are displayed too, without a client.
 register_renderer(view)
 
-__all__ = ["LiveLog", "View", "load", "view"]
+__all__ = ["LiveLog", "View", "load", "summarize_activity", "view"]

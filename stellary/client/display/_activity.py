@@ -22,8 +22,13 @@ _MEANS = {
 }
 
 
-def summarize_activity(activity: Activity) -> str:
-    """Return what an activity changed, and by what means, without its actor and time."""
+def summarize_activity(activity: Activity, *, has_values: bool = True) -> str:
+    """Return what an activity changed, and by what means, without its actor and time.
+
+    Args:
+        activity: The activity.
+        has_values: Whether to list the values of fields before and after. Default: True.
+    """
     item, _, verb = activity.type.rpartition("_")
     text, meta = f"{verb} the {w.humanize(item)}", activity.meta
     changes = {change.field: change for change in activity.changes if change.field != "order"}
@@ -38,7 +43,7 @@ def summarize_activity(activity: Activity) -> str:
         text += f" to {_format_value(change.to, change)}" if change.to else " to nobody"
     elif activity.type in ("card_updated", "card_archived") and (change := changes.pop("archived", None)):
         text = "archived the card" if change.to else "restored the card"
-    details = [*map(summarize_change, changes.values())]
+    details = [*map(summarize_change, changes.values())] if has_values else []
     details += [meta[name] for name in ("fileName", "message", "otherCardKey") if name in meta]
     means = list(_list_means(activity.via))
     return f"{text}: {', '.join([*details, *means])}" if details else " ".join([text, *means])

@@ -125,6 +125,7 @@ def build_tile(card: Card, names: Names, options: RenderOptions) -> Tile:
         chips=names.chips(card.label_ids),
         foot=tuple(item for item in foot if item is not None),
         done=card.status == "done",
+        url=options.find_url(card.key),
     )
 
 
@@ -163,7 +164,10 @@ def build_card_table(
     visible_cards = cards[: options.limit(ROWS)]
     columns: list[tuple[str, list[Cell]]] = [
         ("Key", [(Span(card.key or "", "quiet", "code"),) for card in visible_cards]),
-        ("Title", [(Span(line(card.title, TITLE_MAX)),) for card in visible_cards]),
+        (
+            "Title",
+            [(Span(line(card.title, TITLE_MAX), url=options.find_url(card.key)),) for card in visible_cards],
+        ),
         (
             "Column",
             [

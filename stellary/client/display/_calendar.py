@@ -28,14 +28,15 @@ def build_months(dated: list[tuple[date, Card]], undated: int, options: RenderOp
     late = [day for day, card in dated if card.status != "done" and day < today]
     first = min([*upcoming[:1], *({(min(late).year, min(late).month)} if late else ())])
     visible_months = [month for month in months if month >= first][:MONTHS] or upcoming[:1]
-    parts: list[Part] = [_month(year, month, dated, today) for year, month in visible_months]
+    parts: list[Part] = [_month(year, month, dated, options) for year, month in visible_months]
     hidden = sum((day.year, day.month) not in visible_months for day, _ in dated)
     notes = [f"{w.format_count(hidden, 'card')} in other months"] if hidden else []
     notes += [f"{w.format_count(undated, 'card')} without a due date"] if undated else []
     return [*parts, Prose("; ".join(notes), "quiet")] if notes else parts
 
 
-def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -> Month:
+def _month(year: int, month: int, dated: list[tuple[date, Card]], options: RenderOptions) -> Month:
+    today = w.to_utc_date(options.now)
     first = date(year, month, 1)
     # Start on the Monday before and show whole weeks. Dates before year 1 and after year 9999 do not exist.
     start = first - timedelta(days=min(first.weekday(), first.toordinal() - 1))
@@ -48,7 +49,7 @@ def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -
         if number % 7 == 0 and number and (current.year, current.month) != (year, month):
             break
         days.append(
-            _day(current, [card for day, card in dated if day == current and current.month == month], today)
+            _day(current, [card for day, card in dated if day == current and current.month == month], options)
         )
     return Month(
         title=f"{w.MONTHS[month - 1]} {year}",
@@ -58,11 +59,12 @@ def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -
     )
 
 
-def _day(date_of_cell: date, cards: list[Card], today: date) -> DayCell:
+def _day(date_of_cell: date, cards: list[Card], options: RenderOptions) -> DayCell:
     items: list[Cell] = []
+    today = w.to_utc_date(options.now)
     for card in cards[:ITEMS]:
         late = date_of_cell < today and card.status != "done"
         tone: Tone = "quiet" if card.status == "done" else "bad" if late else "plain"
         key = Span(card.key or "", "bad" if late else "quiet", "code", "late" if late else None)
-        items.append((key, Span(line(card.title, 80), tone)))
+        items.append((key, Span(line(card.title, 80), tone, url=options.find_url(card.key))))
     return DayCell(date_of_cell, tuple(items), len(cards) - len(items))

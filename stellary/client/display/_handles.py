@@ -13,7 +13,12 @@ from stellary.client.display._sheet import View
 
 
 def view(
-    value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
+    value: Any,
+    view: str | None = None,
+    *,
+    now: datetime | None = None,
+    most: int | None = None,
+    card_url: str | None = None,
 ) -> View:
     """Return the view of a value, a list, a page or a handle.
 
@@ -23,6 +28,8 @@ def view(
         view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
         now: The reference time: cards due before it are late. The current time by default.
         most: The maximum number of cards per column and rows per table.
+        card_url: The beginning of the address of each card on a board, which its key follows, such as
+            ``https://pm.example.com/boards/acme/eng/…/cards/``. By default, cards lead nowhere.
 
     Returns:
         The view.
@@ -32,7 +39,7 @@ def view(
         ValueError: The value has no such view.
     """
     if not isinstance(value, Resource):
-        return build_view(value, view, now=now, most=most)
+        return build_view(value, view, now=now, most=most, card_url=card_url)
     if view not in (None, "handle"):
         raise ValueError(f"{type(value).__name__} has no view {view!r}, but handle")
     return build_handle(value)

@@ -6,6 +6,7 @@ removed, as JupyterLab does in untrusted notebooks, headings, lists, tables and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,10 +17,16 @@ from stellary.client.display._style import style
 from stellary.client.display._words import WEEKDAYS, format_clock
 
 WIDE_TEXT = 24
+_HEADING = re.compile(r"(</?h)([34])(?=[ >])")
 
 
-def render_view(content: p.ViewContent) -> str:
-    """Return a view as one element, with the style that its parts need."""
+def render_view(content: p.ViewContent, level: int = 3) -> str:
+    """Return a view as one element, with the style that its parts need.
+
+    Args:
+        content: The view.
+        level: The level of its title.
+    """
     needed: set[str] = set()
     body = draw_parts(content.parts, needed)
     header = el(
@@ -32,8 +39,8 @@ def render_view(content: p.ViewContent) -> str:
     element = el(
         "div", rules, header, body, class_="sty", role="group", aria_label=f"{content.kind}: {content.title}"
     )
-    # marimo cannot serialize a subclass of str in a MIME bundle.
-    return str(element)
+    # Texts are escaped, so that these are elements. marimo cannot serialize a subclass of str in a MIME bundle.
+    return _HEADING.sub(lambda match: f"{match[1]}{int(match[2]) + level - 3}", str(element))
 
 
 def draw_parts(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
@@ -70,7 +77,8 @@ def _span(part: p.Span) -> Markup:
     classes = [] if part.tone == "plain" else [f"sty-{part.tone}"]
     if part.kind != "text":
         classes.append(f"sty-{part.kind}")
-    return el("span", part.text, class_=" ".join(classes) or None, title=part.hint, dir="auto")
+    tag = "span" if part.url is None else "a"
+    return el(tag, part.text, class_=" ".join(classes) or None, title=part.hint, dir="auto", href=part.url)
 
 
 def _initials(name: str) -> str:
@@ -96,7 +104,7 @@ def _heading(title: str, count: Any = None) -> Markup:
 
 def _lanes(part: p.Lanes, needed: set[str]) -> list[Markup | None]:
     title = _heading(part.title) if part.title else None
-    return [title, el("div", [_lane(lane) for lane in part.lanes], class_="sty-lanes")]
+    return [title, el("div", [_lane(lane) for lane in part.lanes], class_="sty-lanes", tabindex="0")]
 
 
 def _lane(lane: p.Lane) -> Markup:
@@ -122,7 +130,12 @@ def _tile(tile: p.Tile) -> Markup:
     return el(
         "li",
         over,
-        el("div", tile.title, class_="sty-name", dir="auto"),
+        el(
+            "div",
+            tile.title if tile.url is None else el("a", tile.title, href=tile.url),
+            class_="sty-name",
+            dir="auto",
+        ),
         el("div", draw_cell(tile.chips), class_="sty-chips") if tile.chips else None,
         el("div", draw_cell(tile.foot), class_="sty-foot") if tile.foot else None,
         class_="sty-tile sty-is-done" if tile.done else "sty-tile",
@@ -152,7 +165,7 @@ def _table(part: p.Table, needed: set[str]) -> list[Markup | None]:
         for row in part.rows
     ]
     table = el("table", el("thead", el("tr", heads)), el("tbody", rows))
-    return [el("div", table, class_="sty-scroll"), _note(part.note)]
+    return [el("div", table, class_="sty-scroll", tabindex="0"), _note(part.note)]
 
 
 def _column_class(part: p.Table, index: int) -> str | None:
@@ -172,7 +185,7 @@ def _month(part: p.Month, needed: set[str]) -> list[Markup]:
     rows = [el("tr", [_day(day, part) for day in week]) for week in weeks]
     heads = el("thead", el("tr", [el("th", name, scope="col") for name in WEEKDAYS]))
     table = el("table", heads, el("tbody", rows), class_="sty-month", aria_label=part.title)
-    return [_heading(part.title), el("div", table, class_="sty-scroll")]
+    return [_heading(part.title), el("div", table, class_="sty-scroll", tabindex="0")]
 
 
 def _day(day: p.DayCell, month: p.Month) -> Markup:

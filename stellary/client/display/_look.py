@@ -18,10 +18,16 @@ class RenderOptions:
     Attributes:
         now: The reference time: cards due before it are late.
         most: The maximum number of cards per column and rows per table; None uses the default of each part.
+        card_url: The beginning of the address of each card, which its key follows; None for cards without an address.
     """
 
     now: datetime
     most: int | None = None
+    card_url: str | None = None
+
+    def find_url(self, key: str | None) -> str | None:
+        """Return the address of a card."""
+        return f"{self.card_url}{key}" if self.card_url is not None and key else None
 
     def limit(self, default: int) -> int:
         """Return the number of items to show: ``most`` if it was set, else the default of the view."""

@@ -29,12 +29,14 @@ class Span:
         kind: ``tag`` for a word in a frame, ``mark`` for text that does not wrap, ``code`` for a fixed-width font, ``person``
             for the name of a person.
         hint: The tooltip.
+        url: The address that the text leads to.
     """
 
     text: str
     tone: Tone = "plain"
     kind: Literal["text", "tag", "mark", "code", "person"] = "text"
     hint: str | None = None
+    url: str | None = None
 
 
 @attrs.frozen
@@ -79,7 +81,11 @@ Cell = tuple[InlinePart, ...]
 
 @attrs.frozen
 class Tile:
-    """A card on a board."""
+    """A card on a board.
+
+    Attributes:
+        url: The address of the card.
+    """
 
     key: str
     title: str
@@ -87,6 +93,7 @@ class Tile:
     chips: tuple[Chip, ...] = ()
     foot: Cell = ()
     done: bool = False
+    url: str | None = None
 
 
 @attrs.frozen

@@ -39,7 +39,12 @@ _BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
 
 
 def build_view(
-    value: Any, view: str | None = None, *, now: datetime | None = None, most: int | None = None
+    value: Any,
+    view: str | None = None,
+    *,
+    now: datetime | None = None,
+    most: int | None = None,
+    card_url: str | None = None,
 ) -> View:
     """Return the view of a value, a list or a page.
 
@@ -48,6 +53,7 @@ def build_view(
         view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
         now: The reference time: cards due before it are late. The current time by default.
         most: The maximum number of cards per column and rows per table.
+        card_url: The beginning of the address of each card, which its key follows. By default, cards lead nowhere.
 
     Returns:
         The view.
@@ -56,7 +62,7 @@ def build_view(
         TypeError: The value is not a value of the API, and not a list of these.
         ValueError: The value has no such view.
     """
-    options = RenderOptions(datetime.now(UTC) if now is None else now, most)
+    options = RenderOptions(datetime.now(UTC) if now is None else now, most, card_url)
     if isinstance(value, View):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -25,9 +25,13 @@ PLAIN_WIDTH = 100
 class View(ViewContent):
     """A value prepared for display, which can be rendered as HTML or text."""
 
-    def html(self) -> str:
-        """Return one self-contained HTML element with its own style, which does not affect the rest of a page."""
-        return render_view(self)
+    def html(self, *, level: int = 3) -> str:
+        """Return one self-contained HTML element with its own style, which does not affect the rest of a page.
+
+        Args:
+            level: The level of its title; headings inside it are one lower. Default: 3.
+        """
+        return render_view(self, level)
 
     def page(self, theme: str | None = None) -> str:
         """Return a complete HTML page, to be written to a file.

@@ -77,9 +77,9 @@ background:var(--sty-bg);color:var(--sty-fg);line-height:1.45;text-align:start;o
 font-family:var(--jp-ui-font-family,var(--vscode-font-family,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif));
 font-size:13px;font-weight:400;font-variant-numeric:tabular-nums}
 .sty *{box-sizing:border-box}
-.sty h3,.sty h4,.sty p,.sty ul,.sty ol,.sty dl,.sty dd,.sty figure{margin:0;padding:0;font-size:inherit;color:inherit;background:none}
+.sty h2,.sty h3,.sty h4,.sty p,.sty ul,.sty ol,.sty dl,.sty dd,.sty figure{margin:0;padding:0;font-size:inherit;color:inherit;background:none}
 .sty ul,.sty ol{list-style:none}.sty li{margin:0}.sty dt,.sty dd{float:none;width:auto;font-weight:400}
-.sty h3,.sty h4{line-height:1.35;border:0;font-family:inherit}
+.sty h2,.sty h3,.sty h4{line-height:1.35;border:0;font-family:inherit}
 .sty-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:2px 10px;margin-bottom:14px}
 .sty .sty-title{font-size:17px;font-weight:650;letter-spacing:-.01em;line-height:1.3}
 .sty-sub{display:flex;flex-wrap:wrap;gap:2px 12px;color:var(--sty-quiet)}
@@ -90,6 +90,7 @@ font-size:13px;font-weight:400;font-variant-numeric:tabular-nums}
 .sty .sty-quiet{color:var(--sty-quiet)}.sty .sty-strong{font-weight:650}.sty .sty-good{color:var(--sty-good)}
 .sty .sty-warn{color:var(--sty-warn)}.sty .sty-bad{color:var(--sty-bad)}.sty .sty-info{color:var(--sty-info)}
 .sty .sty-accent{color:var(--sty-accent)}.sty-mark{white-space:nowrap}
+.sty a{color:inherit;text-decoration:none}.sty a:hover{text-decoration:underline}
 .sty-tag{display:inline-block;padding:0 7px;border:1px solid currentColor;border-radius:9px;font-size:11px;line-height:17px;white-space:nowrap}
 .sty-code{font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,ui-monospace,Menlo,Consolas,monospace));font-size:12px;
 letter-spacing:-.02em}
@@ -114,8 +115,8 @@ _RULES = {
 .sty-lane{flex:1 1 0;min-width:150px;max-width:340px;padding:10px;border-radius:8px;background:var(--sty-sunken)}
 .sty-lane .sty-h{display:flex;gap:8px;margin:0 2px 8px}
 .sty-lane .sty-n{flex:none;margin-inline-start:auto}.sty .sty-full{color:var(--sty-bad);font-weight:650}
-.sty-tile{padding:9px 10px;border:1px solid var(--sty-line);border-radius:7px;background:var(--sty-raised);box-shadow:var(--sty-shade)}
-.sty-tile+.sty-tile{margin-top:7px}
+.sty-tile{position:relative;padding:9px 10px;border:1px solid var(--sty-line);border-radius:7px;background:var(--sty-raised);box-shadow:var(--sty-shade)}
+.sty-tile+.sty-tile{margin-top:7px}.sty-tile a::after{content:"";position:absolute;inset:0}
 .sty-over{display:flex;justify-content:space-between;gap:0 8px;font-size:11px;line-height:16px;white-space:nowrap;flex-wrap:wrap}
 .sty-over span{overflow:hidden;text-overflow:ellipsis}
 .sty-name{display:-webkit-box;-webkit-line-clamp:4;-webkit-box-orient:vertical;overflow:hidden;margin-top:1px;font-weight:500}
@@ -137,6 +138,7 @@ min-width:2.5em;white-space:normal;overflow-wrap:break-word;background:none}
 .sty .sty-num{text-align:end}
 .sty td>span:not(:last-child){margin-inline-end:3px}
 .sty td .sty-code{white-space:nowrap}
+@media (max-width:520px){.sty table:not(.sty-month) td:not(.sty-wide){white-space:nowrap}}
 """,
     "month": """
 .sty-month{width:100%;table-layout:fixed!important;min-width:560px}

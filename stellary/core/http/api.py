@@ -81,6 +81,7 @@ class Api:
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True. It does neither on a SQLite
             database in memory that the host uses too.
         extend: Returns the handlers of further endpoints, which are not part of the API, such as pages.
+        home: The path of the page to which ``/`` leads browsers. By default, they get what programs get.
         access_log: Logs each response. By default, none is logged.
         metrics: Counts requests. By default, there is no ``/metrics``.
 
@@ -106,6 +107,7 @@ class Api:
         streams_max: int | None = None,
         jobs: bool = True,
         extend: Callable[[Threads], Mapping[AnyEndpoint, OperationHandler]] | None = None,
+        home: str | None = None,
         access_log: AccessLog | None = None,
         metrics: RequestMetrics | None = None,
     ) -> None:
@@ -136,7 +138,7 @@ class Api:
             core, mcp_token, cors_origins, threads, self.state, hidden_operations, has_oauth
         )
         self._system_operations: Mapping[str, OperationHandler] = {
-            **SystemOperations(core, self.state, threads, metrics, endpoints).handlers(),
+            **SystemOperations(core, self.state, threads, metrics, endpoints, home).handlers(),
             MCP.operation: self._mcp.__call__,
             **{endpoint.operation: handler for endpoint, handler in extra_handlers.items()},
         }

@@ -152,6 +152,7 @@ class SystemOperations:
         threads: The threads in which probes run.
         metrics: The metrics; None answers no request for them.
         endpoints: The endpoints that are served, for their documentation.
+        home: The path of the page to which ``/`` leads browsers; None without one.
     """
 
     def __init__(
@@ -161,9 +162,11 @@ class SystemOperations:
         threads: Threads,
         metrics: RequestMetrics | None,
         endpoints: Sequence[AnyEndpoint],
+        home: str | None = None,
     ) -> None:
         self._core = core
         self._state = state
+        self._home = home
         self._metrics = metrics
         self._measures: Sequence[Measure] = ()
         self._measured_at = -MEASURED_EVERY
@@ -189,6 +192,9 @@ class SystemOperations:
         }
 
     async def _show_root(self, context: RequestContext) -> RawResponse:
+        # Browsers name HTML first; programs name JSON, or nothing.
+        if self._home is not None and context.headers.get("accept", "").startswith("text/html"):
+            return RawResponse(303, {"location": f"{context.prefix}{self._home}", "vary": "accept"})
         return _json(
             About(
                 name="Stellary",

@@ -41,6 +41,7 @@ ATTRIBUTES = {
         "aria-hidden",
         "aria-live",
         "data-initials",
+        "tabindex",
     ),
     *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx"),
 }

@@ -1,0 +1,211 @@
+"""The pages on which people work: what is theirs to do, boards, cards, documents, notifications and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from reference_server.pages.operations import OperationPage, PageForm, Read, build_ref, show_signed_in
+from reference_server.pages.rendering import VIEW_HEADERS, render_page
+from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
+from stellary.contract.attachments import DOWNLOAD_ATTACHMENT
+from stellary.contract.port import RawResponse
+from stellary.contract.projects import Project
+
+if TYPE_CHECKING:
+    from stellary import Stellary
+
+WORKSPACES_MAX = 50
+"""The number of workspaces that a page names."""
+OTHER_VIEWS: Final = {
+    "list": "List",
+    "calendar": "Calendar",
+    "roadmap": "Roadmap",
+    "stats": "Statistics",
+    "flow": "Flow",
+}
+"""The titles of the views of a project beside the board, by the last part of their path."""
+
+
+@attrs.frozen
+class WorkspaceLink:
+    """A workspace on a page.
+
+    Attributes:
+        name: Its name, after that of its organization.
+        path: Its part of a path: ``acme/eng``.
+        projects: Its projects, if the page shows them.
+    """
+
+    name: str
+    path: str
+    projects: Sequence[Project]
+
+
+def list_places(
+    request: PageRequest, api: PageApi, *, has_projects: bool = False
+) -> dict[str, WorkspaceLink]:
+    """Return the workspaces of the user by id, at most 50.
+
+    Args:
+        request: The request.
+        api: The API.
+        has_projects: Whether to read their projects as well. Default: False.
+    """
+    client = _open_client(api)
+    workspaces = [
+        (organization, workspace)
+        for organization in client.organizations.list()
+        for workspace in client.organization(organization.slug).workspaces.list()
+    ]
+    return {
+        workspace.id: WorkspaceLink(
+            f"{organization.name} / {workspace.name}",
+            f"{organization.slug}/{workspace.slug}",
+            client.workspace(organization.slug, workspace.slug).projects.list() if has_projects else [],
+        )
+        for organization, workspace in workspaces[:WORKSPACES_MAX]
+    }
+
+
+def list_people(request: PageRequest, api: PageApi) -> dict[str, str]:
+    """Return the names of the members and agents of a workspace by id, at most 500 of each."""
+    workspace = _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
+    members, agents = workspace.members.list(limit=500), workspace.agents.list(limit=500)
+    return {member.user_id: member.name for member in members} | {agent.id: agent.name for agent in agents}
+
+
+def draw_view(view: str, request: PageRequest, api: PageApi) -> str:
+    """Return a view of a project as the SDK shows it in notebooks, with headings for a page that has a title.
+
+    Args:
+        view: The name of the view.
+        request: The request, whose path names the project.
+        api: The API.
+    """
+    # Loaded when the first board is shown.
+    from stellary.client.display import load
+    from stellary.client.display import view as build_view
+
+    organization, workspace, project_id = (
+        request.parameters[name] for name in ("org_slug", "ws_slug", "project_id")
+    )
+    project = _open_client(api).workspace(organization, workspace).project(project_id)
+    if view in ("roadmap", "stats"):
+        return load(project, view).html(level=1)
+    card_url = f"{request.prefix}/boards/{organization}/{workspace}/{project_id}/cards/"
+    return build_view(project.board(), view, card_url=card_url).html(level=1)
+
+
+def _open_client(api: PageApi) -> Stellary:
+    """Return the client of the user, who has signed in, since the page has read something before."""
+    client = api.open_client()
+    assert client is not None
+    return client
+
+
+def show_file(request: PageRequest, api: PageApi) -> RawResponse:
+    """Return a file of a card."""
+    ref = build_ref(DOWNLOAD_ATTACHMENT.ref, request.parameters)
+    return show_signed_in(request, lambda: api.open_file(DOWNLOAD_ATTACHMENT, ref))
+
+
+def show_token(request: PageRequest, response: ApiResponse) -> RawResponse:
+    """Return the page with a new token, which is not shown again."""
+    return render_page(request, "new_api_token", token=response.body)
+
+
+HOME = OperationPage(
+    "home",
+    {
+        "work": Read("me.work"),
+        "unread": Read("notifications.count"),
+        "places": partial(list_places, has_projects=True),
+    },
+)
+BOARDS = {
+    view: OperationPage(
+        "board", {"project": Read("projects.get"), "view": partial(draw_view, view)}, headers=VIEW_HEADERS
+    )
+    for view in ("kanban", *OTHER_VIEWS)
+}
+CARD = OperationPage(
+    "card",
+    {
+        "card": Read("cards.get"),
+        "project": Read("projects.get"),
+        "scopes": Read("scopes.list"),
+        "columns": Read("columns.list"),
+        "labels": Read("labels.list"),
+        "people": list_people,
+        "files": Read("attachments.list", {"limit": 100}),
+        "comments": Read("comments.list", {"limit": 50}),
+        "history": Read("projects.activity", {"limit": 20, "cardId": ":card_id"}),
+    },
+    {
+        "move": PageForm("cards.update", "The card is moved."),
+        "assign": PageForm("cards.update", "The assignment is saved."),
+        "due": PageForm("cards.update", "The due date is saved."),
+        "edit": PageForm("cards.update", "The text is saved."),
+        "archive": PageForm("cards.update", "The card is archived.", {"archived": True}),
+        "restore": PageForm("cards.update", "The card is back on the board.", {"archived": False}),
+        "tick": PageForm("checklist.update", "The checklist is saved."),
+        "add": PageForm("checklist.add", "The item is added."),
+        "comment": PageForm("comments.create", "Your comment is posted."),
+    },
+)
+DOCUMENTS = OperationPage(
+    "documents", {"workspace": Read("workspaces.get"), "documents": Read("documents.list", {"limit": 100})}
+)
+_MARKDOWN = {"contentFormat": "markdown"}
+DOCUMENT = OperationPage(
+    "document",
+    {
+        "document": Read("documents.get", _MARKDOWN),
+        "versions": Read("documents.versions", {"limit": 20}),
+        "comments": Read("document_comments.list", {"limit": 50}),
+    },
+    {
+        "submit": PageForm("documents.submit_review", "The document is submitted for review."),
+        "approve": PageForm("documents.review", "The document is approved.", {"status": "approved"}),
+        "reject": PageForm(
+            "documents.review", "Your request for changes is sent.", {"status": "changes_requested"}
+        ),
+        "comment": PageForm("document_comments.create", "Your comment is posted."),
+    },
+)
+VERSION = OperationPage("version", {"version": Read("documents.get_version", _MARKDOWN)})
+NOTIFICATIONS = OperationPage(
+    "notifications",
+    {"notifications": Read("notifications.list", {"limit": 50}), "places": list_places},
+    {
+        "read_all": PageForm("notifications.read_all", "All notifications are marked as read."),
+        "read": PageForm("notifications.read", "The notification is marked as read."),
+    },
+)
+APPROVALS = OperationPage(
+    "approvals",
+    {
+        "workspace": Read("workspaces.get"),
+        "proposals": Read("proposals.list", {"limit": 50, "status": "pending"}, is_optional=True),
+        "actions": Read("pilotage.list_actions", {"limit": 50, "status": "suggested"}, is_optional=True),
+        "people": list_people,
+    },
+    {
+        "approve": PageForm("proposals.approve", "The proposal is approved."),
+        "reject": PageForm("proposals.reject", "The proposal is rejected."),
+        "approve_action": PageForm("pilotage.review_action", "The action is approved.", {"approved": True}),
+        "reject_action": PageForm("pilotage.review_action", "The action is rejected.", {"approved": False}),
+    },
+)
+TOKENS = OperationPage(
+    "api_tokens",
+    {"tokens": Read("api_tokens.list", {"limit": 100})},
+    {
+        "create": PageForm("api_tokens.create", then=show_token),
+        "revoke": PageForm("api_tokens.delete", "The token is revoked."),
+    },
+)
