@@ -26,10 +26,10 @@ from reference_server.pages.requests import (
 from reference_server.pages.routes import (
     CALLBACK_PATH,
     CALLS_OF_PROVIDER,
-    LARGE_FORMS,
     PAGES,
     PROGRAM_ENDPOINTS,
     PROVIDER_PAGES,
+    WORK_FORMS,
     PageFunction,
 )
 from reference_server.settings import Settings
@@ -117,7 +117,7 @@ class PageHandlers:
             if context.method == "POST":
                 if not is_program:
                     check_same_site(context.headers, (read_origin(self._core.env.public_url),))
-                body = await _read_body(context, is_large=page_function in LARGE_FORMS)
+                body = await _read_body(context, is_large=page_function in WORK_FORMS)
                 is_json = context.headers.get("content-type", "").startswith("application/json")
                 form = {} if is_program and is_json else parse_form(context.headers, body)
                 request = attrs.evolve(request, form=form, body=body)
@@ -133,7 +133,8 @@ class PageHandlers:
             owner = Owner(user=(request.session or context.client) if actor is None else actor.user_id)
             # A form may contain a password, which is hashed. It is handled even if its client disconnects.
             is_form = context.method == "POST"
-            page = await (threads.pools["self_managed"] if is_form else threads.pages).run(
+            is_hashed = is_form and page_function not in WORK_FORMS
+            page = await (threads.pools["self_managed"] if is_hashed else threads.pages).run(
                 lambda: page_function(request, api), owner, is_gone=None if is_form else context.body.is_gone
             )
             if bound is None and page.headers.get("content-type") == HTML:

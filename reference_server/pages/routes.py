@@ -110,8 +110,10 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
     endpoint: function for page in _PAGES for endpoint, function in _build_page(*page).items()
 }
 """The function of each page, by its endpoint. They are not part of the API."""
-LARGE_FORMS = (work.CARD.submit,)
-"""The functions of forms with long texts."""
+WORK_FORMS = tuple(
+    page.submit for page in (work.CARD, work.DOCUMENT, work.NOTIFICATIONS, work.APPROVALS, work.TOKENS)
+)
+"""The functions of forms without a password, which may have long texts."""
 
 PROGRAM_ENDPOINTS: Mapping[AnyEndpoint, PageFunction] = {
     endpoint: function
