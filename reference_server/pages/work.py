@@ -94,7 +94,7 @@ def draw_view(view: str, request: PageRequest, api: PageApi) -> str:
         request.parameters[name] for name in ("org_slug", "ws_slug", "project_id")
     )
     project = _open_client(api).workspace(organization, workspace).project(project_id)
-    if view in ("roadmap", "stats"):
+    if view in ("roadmap", "stats", "flow"):
         return load(project, view).html(level=1)
     card_url = f"{request.prefix}/boards/{organization}/{workspace}/{project_id}/cards/"
     return build_view(project.board(), view, card_url=card_url).html(level=1)

@@ -25,40 +25,22 @@ def cookie_of(reply):
     return reply.headers["set-cookie"].partition(";")[0]
 
 
-@pytest.fixture
-def board(server):
-    """Return the path of the page of a project with a card, whose text contains HTML."""
+def test_user_signs_in_and_sees_the_projects(server):
     with Stellary(server.url, token=server.register()) as client:
         client.organizations.create(name="Acme", slug="acme")
         client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        workspace = client.workspace("acme", "eng")
-        project = workspace.projects.create(name="Q1 <Launch>")
-        handle = workspace.project(project)
-        column, *_ = handle.columns.list()
-        handle.cards.create(column, title="<script>alert(1)</script>")
-    return f"/boards/acme/eng/{project.id}"
-
-
-def test_user_signs_in_and_sees_a_board(server, board):
-    page = server.ask("GET", "/sign-in")
-    assert page.status == 200
+        project = client.workspace("acme", "eng").projects.create(name="Q1 <Launch>")
     reply = sign_in(server)
     assert (reply.status, reply.headers["location"]) == (303, "/home")
     assert reply.headers["set-cookie"].split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Lax"]
     home = server.ask("GET", "/home", cookie=cookie_of(reply))
     assert "Acme / Engineering" in text_of(home)
-    assert f'href="{board}"' in home.body.decode()
-    page = server.ask("GET", board, cookie=cookie_of(reply))
-    assert page.status == 200
-    assert "Q1 <Launch>" in text_of(page)
-    assert "<script" not in page.body.decode()
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.body.decode()
-    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
-    for view in ("list", "calendar", "roadmap", "stats", "flow"):
-        assert server.ask("GET", f"{board}/{view}", cookie=cookie_of(reply)).status == 200
+    assert f'href="/boards/acme/eng/{project.id}">Q1 &lt;Launch&gt;' in home.body.decode()
 
 
-def test_page_without_a_login_leads_back_after_signing_in(server, board):
+def test_page_without_a_login_leads_back_after_signing_in(server):
+    server.register()
+    board = f"/boards/acme/eng/{'0' * 24}"
     page = server.ask("GET", f"{board}/list")
     assert page.status == 401
     assert f'name="next" value="{board}/list"' in page.body.decode()
@@ -126,15 +108,6 @@ def test_other_sites_cannot_sign_a_user_in_or_out(sqlite_server):
         headers = {"cookie": cookie, "sec_fetch_site": "cross-site"}
         assert send_form(sqlite_server, path, headers, email=ANN, password=PASSWORD).status == 403
     assert sqlite_server.ask("GET", "/home", cookie=cookie).status == 200
-
-
-def test_page_of_a_project_without_access_is_not_found(server, board):
-    server.register("bob")
-    cookie = cookie_of(send_form(server, "/sign-in", email="bob@example.com", password=PASSWORD))
-    unknown = server.ask("GET", "/boards/acme/eng/000000000000000000000000", cookie=cookie)
-    hidden = server.ask("GET", board, cookie=cookie)
-    assert (hidden.status, hidden.body) == (404, unknown.body)
-    assert server.ask("GET", f"{board}/nonsense", cookie=cookie).status == 404
 
 
 @pytest.mark.parametrize("cookie", ["stellary_session=wrong", "stellary_session=", "=;;=", "other=1"])

@@ -10,6 +10,8 @@ import pytest
 from jinja2 import meta
 
 from reference_server.pages import rendering
+from reference_server.pages.markdown import render_markdown
+from tests.support.each_case import for_each
 
 FILES = sorted(Path(rendering.__file__).with_name("templates").glob("*.html"))
 TEMPLATES = [path.name for path in FILES if path.name != "macros.html"]
@@ -93,3 +95,24 @@ def test_inserted_text_is_escaped(name, truth):
 def test_templates_mark_two_values_as_markup():
     sources = "".join(path.read_text() for path in FILES)
     assert (sources.count("safe"), sources.count("autoescape")) == (2, 0)
+
+
+@for_each(
+    "text, html",
+    [
+        ("# a\n### b", "<h3>a</h3>\n<h3>b</h3>\n"),
+        ("a\nb ~~s~~ ==h== H<sub>2</sub>O", "<p>a<br>\nb <s>s</s> <mark>h</mark> H<sub>2</sub>O</p>\n"),
+        ("<b>x</b> &lt; `<i>`", "<p>&lt;b&gt;x&lt;/b&gt; &lt; <code>&lt;i&gt;</code></p>\n"),
+        ("![<img> ![<b>](y)](https://x.y/z.png)", "<p>&lt;img&gt; !&lt;b&gt;</p>\n"),
+        ('[x](https://a.b/"onload=x)', '<p><a href="https://a.b/&quot;onload=x">x</a></p>\n'),
+        (
+            "[x](JavaScript:alert(1)) [y](data:text/html,x)",
+            "<p>[x](JavaScript:alert(1)) [y](data:text/html,x)</p>\n",
+        ),
+        ("<u>left open\n\nnext </sub>", "<p><u>left open</u></p>\n<p>next </p>\n"),
+        ('<tiptap-node {"type":"x"}>a<tiptap-mark {"type":"script"}>b', "<p>a<span>b</span></p>\n"),
+        ("```html\n<script>\n```", '<pre><code class="language-html">&lt;script&gt;\n</code></pre>\n'),
+    ],
+)
+def test_markdown_becomes_elements_of_a_fixed_list(text, html):
+    assert render_markdown(text) == html

@@ -166,6 +166,8 @@ def test_buttons_and_pages_follow_the_role(site):
     of_everyone = {"home", "notifications", "tokens", "second factor", "account"}
     assert {site.open(scene.eve, name).status for name in signed_in if name not in of_everyone} == {404}
     assert {site.server.ask("GET", scene.paths[name]).status for name in signed_in} == {401}
+    unknown = site.open(scene.eve, f"/boards/acme/eng/{'0' * 24}")
+    assert (unknown.status, unknown.body) == (404, site.open(scene.eve, "board").body)
     project = scene.open_client(scene.ann).workspace("acme", "eng").project(before.project_id)
     project.update(member_role="commenter")
     assert site.list_forms(scene.vic, "card") == ["comment"]
