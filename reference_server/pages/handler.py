@@ -61,6 +61,7 @@ PROVIDER_THREADS = 8
 FORM_MAX = 96 << 10
 """The maximum size of a form with the text of a card, in bytes; each of its 5,000 characters may be escaped."""
 _ROOT = Ref()
+_NONE: Mapping[str, str] = {}
 
 
 class PageHandlers:
@@ -179,11 +180,9 @@ class _Api:
         ref: Ref = _ROOT,
         token: str | None = None,
         actor: Actor | None = None,
-        if_match: str | None = None,
+        headers: Mapping[str, str] = _NONE,
     ) -> ApiResponse:
-        headers = self._build_headers(token)
-        if if_match is not None:
-            headers["if-match"] = f'"{if_match}"'
+        headers = {**self._build_headers(token), **headers}
         if endpoint.in_query:
             raw = RawRequest(endpoint.method, endpoint.path, urlencode(body), headers)
         else:
@@ -205,9 +204,9 @@ class _Api:
         body: Mapping[str, object],
         *,
         ref: Ref = _ROOT,
-        if_match: str | None = None,
+        headers: Mapping[str, str] = _NONE,
     ) -> ApiResponse:
-        return self.call(endpoint, body, ref=ref, token=self._session, actor=self._actor, if_match=if_match)
+        return self.call(endpoint, body, ref=ref, token=self._session, actor=self._actor, headers=headers)
 
     def is_allowed(self, endpoint: AnyEndpoint, ref: Ref) -> bool:
         raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))

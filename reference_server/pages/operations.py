@@ -6,6 +6,7 @@ therefore hold as in the API, and a form is on the page only if its operation is
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
@@ -78,8 +79,8 @@ class Read:
 class PageForm:
     """A form of a page, which calls an operation.
 
-    The names of its fields are those of the request. A field ``version`` holds the version that must not have changed, and
-    a parameter of the path that the page has not, such as ``item_id``, is a field as well.
+    The names of its fields are those of the request. A field ``version`` holds the version that must not have changed, ``key``
+    lets a form that is sent twice be done once, and a parameter of the path that the page has not, such as ``item_id``, is a field as well.
 
     Attributes:
         operation: Its name: ``cards.update``.
@@ -112,7 +113,12 @@ class PageForm:
         body |= fill_in(self.values, request.parameters)
         if endpoint.policy.role == "public":
             return api.call(endpoint, body, ref=ref)
-        return api.call_as_user(endpoint, body, ref=ref, if_match=request.form.get("version"))
+        # The forms of a page have the same key, each for another item.
+        key = hashlib.sha256(f"{request.form.get('key')} {ref!r}".encode()).hexdigest()
+        headers = {"idempotency-key": key} if "key" in request.form else {}
+        if "version" in request.form:
+            headers["if-match"] = f'"{request.form["version"]}"'
+        return api.call_as_user(endpoint, body, ref=ref, headers=headers)
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
@@ -47,7 +48,8 @@ _LABELS = {
     "reason": "The reason",
 }
 _SENTENCES = {
-    "stale_version": "This has been changed since you opened the page. Look at it as it is now, and send the form again."
+    "idempotency_key_reused": "This form was sent before, with other texts. Open the page again.",
+    "stale_version": "This has been changed since you opened the page. Look at it as it is now, and send the form again.",
 }
 """The sentences for people by the code of an error whose message is for programs."""
 
@@ -68,6 +70,7 @@ class PageRequest:
         provider: The name of the OpenID Connect provider; None without one.
         may_register: Whether everyone may create an account.
         form_token: The token of the forms of this browser.
+        form_key: The key of the forms of this page, by which one that is sent twice is done once.
         body: The body of a program's request.
     """
 
@@ -82,6 +85,7 @@ class PageRequest:
     provider: str | None = None
     may_register: bool = False
     form_token: str = attrs.field(default="", repr=False)
+    form_key: str = attrs.field(factory=lambda: secrets.token_hex(12), repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
 
     @property
@@ -217,7 +221,7 @@ class PageApi(Protocol):
         body: Mapping[str, object],
         *,
         ref: Ref = ...,
-        if_match: str | None = None,
+        headers: Mapping[str, str] = ...,
     ) -> ApiResponse:
         """Call an endpoint for the user who has signed in, by a session or a trusted proxy.
 
@@ -225,7 +229,7 @@ class PageApi(Protocol):
             endpoint: The endpoint.
             body: The JSON body, or the query of a GET.
             ref: The address of the item. Default: none.
-            if_match: The version that the item must have. Default: any.
+            headers: Further headers, such as ``if-match``. Default: none.
         """
         ...
 

@@ -223,6 +223,20 @@ def test_other_requests_are_no_errors(sqlite_site):
     assert len(sqlite_site.scene.card.comments.list()) == 2
 
 
+def test_form_that_is_sent_twice_is_done_once(site):
+    bob, comments = site.scene.bob, site.scene.card.comments
+    form = read(site.open(bob, "card")).find_form("comment", content="Twice.")
+    assert [site.post(bob, form["action"], form).status for _ in range(2)] == [303, 303]
+    assert [comment.content for comment in comments.list()].count("Twice.") == 1
+    ticks = [form for form in read(site.open(bob, "card")).forms if form.get("do") == "tick"]
+    for tick in ticks:
+        assert site.post(bob, tick["action"], {**tick, "done": "true"}).status == 303
+    assert site.scene.card.get().checklist_progress.done == len(ticks) == 2
+    other = site.post(bob, form["action"], {**form, "content": "Another text."})
+    assert (other.status, "was sent before" in text_of(other)) == (422, True)
+    assert read(other).find_form("comment")["content"] == "Another text."
+
+
 def test_long_lists_have_pages(sqlite_site):
     scene = sqlite_site.scene
     for number in range(50):
