@@ -75,6 +75,10 @@ class _Renderer(RendererHTML):
         env["open"].remove(tag)
         return f"</{tag}>"
 
+    def draw_element(self, tokens: TokenList, idx: int, options: OptionsDict, env: EnvType) -> str:
+        return _ELEMENTS[tokens[idx].type]
+
+    softbreak = heading_open = heading_close = table_open = table_close = tag_node = tag_block = draw_element
+
 
 _RENDERER = _Renderer()
-_RENDERER.rules |= {name: lambda *_, html=html: html for name, html in _ELEMENTS.items()}

@@ -175,7 +175,14 @@ class OperationPage:
         forms = ShownForms(self, request, api, response)
         status = 200 if response is None else response.status
         return render_page(
-            request, self.template, status=status, headers=self.headers, forms=forms, more=more, **values
+            request,
+            self.template,
+            None,
+            status=status,
+            headers=self.headers,
+            forms=forms,
+            more=more,
+            **values,
         )
 
 
