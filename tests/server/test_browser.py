@@ -60,11 +60,18 @@ async def visit(server: Running, clock: StoppedClock, link: str) -> str:
 async def check_pages(server: Running, scene: PageScene) -> dict[str, list[str]]:
     """Return what axe finds on each page, by its name, the width of the screen, and the colour scheme."""
     found = {}
+    members = scene.open_client(scene.ann).workspace("acme", "eng").members
+    token = members.invite(email="new@example.com", role="member").token
+    links = {
+        "invitation": f"/invitations/{token}",
+        "ended link": "/reset-password/x",
+        "unknown": "/boards/a/b/c",
+    }
     async with browser.open_browser() as page:
         session = {"name": "stellary_session", "value": scene.bearers[scene.ann.email], "url": server.url}
         for width, scheme in product((390, 1280), ("light", "dark")):
             await page.emulate(width, scheme)
-            for name, path in scene.paths.items():
+            for name, path in {**scene.paths, **links}.items():
                 await page.send("Network.setCookie", **session)
                 await page.open(f"{server.url}{path}")
                 violations = await page.find_violations()
