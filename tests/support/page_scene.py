@@ -76,7 +76,7 @@ class PageScene:
         self.paths = {
             "home": "/home",
             "board": board,
-            **{view: f"{board}/{view}" for view in ("list", "calendar", "roadmap", "stats")},
+            **{view: f"{board}/{view}" for view in ("list", "calendar", "roadmap", "stats", "flow")},
             "card": f"{board}/cards/{card.key}",
             "documents": "/documents/acme/eng",
             "document": f"/documents/acme/eng/{document.id}",
