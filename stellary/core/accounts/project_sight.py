@@ -52,7 +52,7 @@ _own = _MEMBERS.alias("own")
 
 def _join_ids(id: ColumnElement[Any]) -> ColumnElement[str]:
     # A literal, since a parameter would be sent with each request.
-    return func.aggregate_strings(id, literal_column("','"))
+    return func.aggregate_strings(id, literal_column("','"))  # type: ignore[arg-type]  # it takes a clause too
 
 
 def join_caller(source: FromClause, project: FromClause) -> FromClause:
