@@ -184,6 +184,29 @@ def transfer(
         print_line(f"Dropped: {', '.join(f'{item.kind} {item.name}' for item in moved.dropped)}")
 
 
+@click.command("duplicate", cls=JsonCommand)
+@CARD
+@click.option("-t", "--title", metavar="TEXT", help="The title of the copy. Default: that of the card.")
+@click.option("--comments", is_flag=True, help="Copy the comments too.")
+@as_json
+@in_project
+@dry_run
+def duplicate(
+    session: CommandContext, query: str, title: str | None, comments: bool, as_json: JsonOptions
+) -> None:
+    """Copy a card to the end of its column.
+
+    \b
+    Example:
+      stellary card duplicate LAUNCH-12 --title "Onboarding of Joe"
+    """
+    cards = session.project_handle().cards
+    copy = cards.duplicate(
+        find_card(session.project_handle(), query), title=title or UNSET, comments=comments
+    )
+    report(copy, "Copied", as_json)
+
+
 @click.command("archive", cls=JsonCommand)
 @CARD
 @as_json
@@ -235,4 +258,4 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
     print_line(f'Deleted {card.key} "{card.title}".')
 
 
-CHANGES = (edit, transfer, archive, restore, delete)
+CHANGES = (edit, duplicate, transfer, archive, restore, delete)

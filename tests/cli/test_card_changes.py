@@ -64,6 +64,26 @@ def test_transfer_moves_a_card_to_another_project(shell):
     assert text == f'Moved {key} to "To Do": OPS-1 "Sort the labels".\nDropped: label Bug\n'
 
 
+def test_edit_sets_and_ends_a_recurrence(shell):
+    key = add(shell, "Water the plants")
+    zone = ("--time-zone", "Europe/Berlin")
+    card = shell.json("card", "edit", key, "--repeat", "FREQ=WEEKLY;BYDAY=MO", *zone, "--on-completion")
+    recurrence = card["recurrence"]
+    assert (recurrence["summary"], recurrence["create"]) == ("every Monday", "on_completion")
+    assert recurrence["timeZone"] == "Europe/Berlin"
+    assert "every Monday" in shell("card", "show", key)
+    card = shell.json("card", "edit", key, "--title", "Water the palms", "--only-this")
+    assert card["recurrence"]["later"] == {"title": "Water the plants"}
+    assert shell.json("card", "edit", key, "--repeat", "none")["recurrence"] is None
+
+
+def test_duplicate_copies_a_card(shell):
+    key = add(shell, "Onboarding")
+    copy = shell.json("card", "duplicate", key, "--title", "Onboarding of Joe")
+    assert (copy["title"], copy["priority"]) == ("Onboarding of Joe", "high")
+    assert copy["key"] != key
+
+
 def test_edit_adds_and_removes_labels(shell):
     key = add(shell, "Sort the labels")
     labels = {label["name"]: label["id"] for label in shell.json("board")["labels"]}
