@@ -144,6 +144,14 @@ UPDATE_COLUMN = updates(
     returns=Column,
     policy=BOARD_WRITE,
 )
+DELETE_COLUMN = deletes(
+    "columns.delete",
+    ColumnRef,
+    summary="Delete a column. If the column has cards, `moveCardsTo` is required.",
+    takes=DeleteColumn,
+    returns=Deleted,
+    policy=BOARD_DELETE,
+)
 DUPLICATE_COLUMN = creates(
     "columns.duplicate",
     ColumnRef,
@@ -152,14 +160,6 @@ DUPLICATE_COLUMN = creates(
     takes=DuplicateColumn,
     returns=Column,
     policy=BOARD_WRITE,
-)
-DELETE_COLUMN = deletes(
-    "columns.delete",
-    ColumnRef,
-    summary="Delete a column. If the column has cards, `moveCardsTo` is required.",
-    takes=DeleteColumn,
-    returns=Deleted,
-    policy=BOARD_DELETE,
 )
 
 ENDPOINTS = (CREATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN)

@@ -266,15 +266,6 @@ GET_DOCUMENT = reads(
     returns=Document,
     policy=DOCUMENT_READ,
 )
-DUPLICATE_DOCUMENT = creates(
-    "documents.duplicate",
-    DocumentRef,
-    "duplicate",
-    summary="Copy a document beside it, as a draft of the caller, without comments and child documents.",
-    takes=DuplicateDocument,
-    returns=Document,
-    policy=DOCUMENT_WRITE,
-)
 UPDATE_DOCUMENT = updates(
     "documents.update",
     DocumentRef,
@@ -289,6 +280,15 @@ DELETE_DOCUMENT = deletes(
     summary="Delete a document and its versions. Its children move up to its parent.",
     returns=Ok,
     policy=DOCUMENT_DELETE,
+)
+DUPLICATE_DOCUMENT = creates(
+    "documents.duplicate",
+    DocumentRef,
+    "duplicate",
+    summary="Copy a document beside it, as a draft of the caller, without comments and child documents.",
+    takes=DuplicateDocument,
+    returns=Document,
+    policy=DOCUMENT_WRITE,
 )
 SUBMIT_REVIEW = acts(
     "documents.submit_review",
