@@ -58,6 +58,13 @@ def read(reply):
     return Html(reply.body.decode())
 
 
+def test_card_says_when_it_repeats(sqlite_site):
+    scene = sqlite_site.scene
+    assert "Repeats" not in text_of(sqlite_site.open(scene.ann, "card"))
+    scene.card.update(recurrence={"rule": "FREQ=WEEKLY;BYDAY=MO"})
+    assert "Repeats every Monday" in text_of(sqlite_site.open(scene.ann, "card"))
+
+
 @pytest.mark.slow("opens all pages")
 def test_pages_show_texts_of_people_as_text(site):
     for name, path in site.scene.paths.items():

@@ -69,8 +69,8 @@ def test_comments_are_copied_if_asked_for(card_api, card):
         {name: comment[name] for name in fields} for comment in before
     ]
     assert {comment["id"] for comment in before}.isdisjoint(comment["id"] for comment in after)
-    found = world.ask(card_api.person, "GET", f"{card_api.workspace.path}/search?q=zebras")
-    assert str(found).count(copy["id"]) >= 1
+    results = world.ask(card_api.person, "GET", f"{card_api.workspace.path}/search?q=zebras")
+    assert str(results).count(copy["id"]) >= 1
     # Of the comment on the card, not of its copies.
     types = [notification["activity"]["type"] for notification in world.ask(bea, "GET", "/notifications")]
     assert types.count("comment_added") == 1

@@ -105,7 +105,7 @@ def test_series_has_the_last_time_of_each_outage(rule, zone, first_day, steps, b
     """The server runs at random times, and its clock is set back at some of them."""
     now = MONDAY + timedelta(days=first_day)
     times, end = list_times(rule, zone, now), now + timedelta(days=730)
-    series, made, expected = start(rule, zone, now), [], []
+    series, created, expected = start(rule, zone, now), [], []
     last = series.occurrence_at
     for number, minutes in enumerate(steps):
         back = number in backward and "INTERVAL" not in rule
@@ -117,20 +117,20 @@ def test_series_has_the_last_time_of_each_outage(rule, zone, first_day, steps, b
             series = recurrences.rewind_series(series, now)
         if series.next_at <= now:
             series = recurrences.find_next_card(CARD, series, now).recurrence
-            made.append(series.occurrence_at)
-    assert made == expected
+            created.append(series.occurrence_at)
+    assert created == expected
 
 
 @pytest.mark.slow("follows series for two years")
 @given(st.sampled_from(DAILY_RULES), st.sampled_from(ZONES), st.integers(0, 400))
 def test_running_server_misses_no_time(rule, zone, first_day):
     now = MONDAY + timedelta(days=first_day)
-    series, made = start(rule, zone, now), []
+    series, created = start(rule, zone, now), []
     while series.next_at < now + timedelta(days=730):
         series = recurrences.find_next_card(CARD, series, series.next_at).recurrence
-        made.append(series.occurrence_at)
-    assert made == [time for time in list_times(rule, zone, now) if now < time <= made[-1]]
-    assert len(made) > 20
+        created.append(series.occurrence_at)
+    assert created == [time for time in list_times(rule, zone, now) if now < time <= created[-1]]
+    assert len(created) > 20
 
 
 @for_each(
@@ -178,8 +178,8 @@ def test_dates_move_with_the_occurrence(case):
     rule, zone, due, expected = case
     series = start(rule, zone, MARCH)
     card = replace_fields(CARD, due_date=datetime.fromisoformat(due))
-    made = recurrences.find_next_card(card, series, series.next_at)
-    assert made.request.due_date.isoformat() == expected
+    next_card = recurrences.find_next_card(card, series, series.next_at)
+    assert next_card.request.due_date.isoformat() == expected
 
 
 @for_each(

@@ -73,15 +73,19 @@ def test_next_card_is_like_the_last_one(card_api, clock, work, todo_column, done
     assert len(read_series(card_api)) == 1
     pass_time(clock, work, days=1)
     pass_time(clock, work, minutes=5)
-    _, made = read_series(card_api)
-    assert {name: made[name] for name in fields} == fields
-    assert (made["title"], made["columnId"], made["archived"]) == ("Report", todo_column, False)
-    assert (made["dueDate"], made["checklistProgress"]["done"]) == ("2026-04-03T00:00:00Z", 0)
-    assert made["recurrence"] == card["recurrence"] | {
+    _, next_card = read_series(card_api)
+    assert {name: next_card[name] for name in fields} == fields
+    assert (next_card["title"], next_card["columnId"], next_card["archived"]) == (
+        "Report",
+        todo_column,
+        False,
+    )
+    assert (next_card["dueDate"], next_card["checklistProgress"]["done"]) == ("2026-04-03T00:00:00Z", 0)
+    assert next_card["recurrence"] == card["recurrence"] | {
         "occurrenceAt": "2026-03-29T22:00:00Z",
         "nextAt": "2026-04-05T22:00:00Z",
     }
-    created, *_ = card_api.ask("GET", f"/activity?cardId={made['id']}")
+    created, *_ = card_api.ask("GET", f"/activity?cardId={next_card['id']}")
     assert created["via"]["recurrence"] == {"id": card["id"], "name": card["key"]}
 
 
@@ -89,8 +93,11 @@ def test_outage_leads_to_one_card(card_api, clock, work, todo_column):
     card_api.card(todo_column, recurrence={**WEEKLY, "count": 2})
     pass_time(clock, work, days=40)
     pass_time(clock, work, minutes=5)
-    _, made = read_series(card_api)
-    assert (made["recurrence"]["count"], made["recurrence"]["occurrenceAt"]) == (1, "2026-04-26T22:00:00Z")
+    _, next_card = read_series(card_api)
+    assert (next_card["recurrence"]["count"], next_card["recurrence"]["occurrenceAt"]) == (
+        1,
+        "2026-04-26T22:00:00Z",
+    )
     pass_time(clock, work, days=40)
     pass_time(clock, work, days=40)
     assert [card["recurrence"] for card in read_series(card_api)] == [None] * 3
@@ -116,10 +123,10 @@ def test_completed_card_is_followed_by_the_next(card_api, clock, work, todo_colu
     assert len(read_series(card_api)) == 1
     card_api.ask("PATCH", "/cards/bulk", {"cards": [{"id": card["id"], "status": "done"}]})
     pass_time(clock, work, minutes=2)
-    _, made = read_series(card_api)
-    assert (made["status"], made["dueDate"]) == ("open", "2026-04-06T00:00:00Z")
+    _, next_card = read_series(card_api)
+    assert (next_card["status"], next_card["dueDate"]) == ("open", "2026-04-06T00:00:00Z")
     # Completed before its own week: a further card waits for that week.
-    card_api.change(made["id"], status="done")
+    card_api.change(next_card["id"], status="done")
     pass_time(clock, work, minutes=2)
     _, _, early = read_series(card_api)
     card_api.change(early["id"], status="done")
@@ -138,10 +145,10 @@ def test_update_of_this_card_leaves_later_ones(card_api, clock, work, todo_colum
     changed = card_api.change(card["id"], **body)
     assert changed["recurrence"]["later"] == {"title": "Report", "checklist": []}
     pass_time(clock, work, days=7)
-    _, made = read_series(card_api)
-    values = (made["title"], made["description"], made["priority"], made["checklist"])
+    _, next_card = read_series(card_api)
+    values = (next_card["title"], next_card["description"], next_card["priority"], next_card["checklist"])
     assert values == ("Report", "longer", "high", [])
-    assert made["recurrence"]["later"] == {}
+    assert next_card["recurrence"]["later"] == {}
 
 
 def test_null_ends_the_series_and_undo_resumes_it(card_api, clock, work, todo_column):
@@ -225,8 +232,8 @@ def test_items_that_are_gone_are_left_out(card_api, clock, work, todo_column):
     card_api.change(card["id"], labelIds=[], applyTo="this")
     card_api.ask("DELETE", f"/labels/{label}")
     pass_time(clock, work, days=7)
-    _, made = read_series(card_api)
-    assert made["labelIds"] == []
+    _, next_card = read_series(card_api)
+    assert next_card["labelIds"] == []
 
 
 def test_clock_that_was_ahead_does_not_silence_a_series(card_api, clock, work, todo_column):

@@ -209,5 +209,5 @@ def _name_place(number: str) -> str:
 
 
 def _join(words: Iterable[str], conjunction: str = "and") -> str:
-    *others, last = words
-    return f"{', '.join(others)} {conjunction} {last}" if others else last
+    *first_words, last = words
+    return f"{', '.join(first_words)} {conjunction} {last}" if first_words else last
