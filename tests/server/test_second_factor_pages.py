@@ -81,17 +81,6 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     assert sign_in(server).status == 303
 
 
-def test_page_without_a_login_leads_back_after_signing_in(sqlite_server):
-    sqlite_server.register()
-    for page in (
-        sqlite_server.ask("GET", PATH),
-        send_form(sqlite_server, PATH, do="enroll", currentPassword="x"),
-    ):
-        assert page.status == 401
-        assert hidden(page, "next") == PATH
-    assert sign_in(sqlite_server, PATH).headers["location"] == PATH
-
-
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", "otpauth://" + "x" * 4000])
 def test_link_of_a_forged_form_is_not_shown(sqlite_server, uri):
     sqlite_server.register()

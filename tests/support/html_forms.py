@@ -48,8 +48,8 @@ class Html(HTMLParser):
             self.forms[-1][self._name] += data.removeprefix("\n")
 
     def find_form(self, do: str, **typed: str) -> dict[str, str]:
-        """Return the fields of the first form with a button of this value, with what was typed into it."""
-        form = next(form for form in self.forms if form.get("do") == do)
+        """Return the fields of the first form with a button of this value, or none, with what was typed into it."""
+        form = next(form for form in self.forms if form.get("do", "") == do)
         assert typed.keys() <= form.keys(), (do, form)
         return form | typed
 
