@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import attrs
 
-from reference_server.pages.operations import LINK_ENDED, OperationPage, PageForm
+from reference_server.pages.operations import LinkEnded, OperationPage, PageForm
 from reference_server.pages.rendering import redirect, render_message
 from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
 from reference_server.pages.sessions import DEVICE
 from stellary.contract.auth import ME
-from stellary.contract.errors import Invalid, NotFound, Unauthenticated
+from stellary.contract.errors import Invalid, Unauthenticated
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.current_password import has_password
 from stellary.core.accounts.email_links import find_confirmed_action
@@ -45,14 +45,14 @@ def read_confirmed_action(request: PageRequest, api: PageApi) -> str:
     """Return the change that a mailed link confirms.
 
     Raises:
-        NotFound: It confirms nothing, or nothing of this user.
+        LinkEnded: It confirms nothing, or nothing of this user.
     """
     user_id = read_user(request, api)["id"]
     try:
         return api.read(lambda uow: find_confirmed_action(uow, user_id, request.token))
     except Invalid:
         reason = "It has expired, was used before, or belongs to another account."
-        raise NotFound(reason, code=LINK_ENDED) from None
+        raise LinkEnded(reason, ("/account", "Your account")) from None
 
 
 def start_session(request: PageRequest, response: ApiResponse) -> RawResponse:

@@ -26,9 +26,20 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import read, wire_fields
 
-LINK_ENDED = "link_ended"
-"""The code of the error of a mailed link that confirms nothing any more."""
 _ENDPOINTS = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
+
+
+class LinkEnded(NotFound):
+    """A mailed link that has expired, or was used before.
+
+    Args:
+        reason: The reason in a sentence.
+        link: The path of the page to go to, without the prefix, and the text of its link.
+    """
+
+    def __init__(self, reason: str, link: tuple[str, str]) -> None:
+        super().__init__(reason)
+        self.link = link
 
 
 @attrs.frozen
@@ -267,10 +278,12 @@ def show_signed_in(request: PageRequest, render: Callable[[], RawResponse]) -> R
     except Unauthenticated:
         # Nobody has signed in, or the session has ended.
         return render_sign_in(request, request.path, status=401)
-    except NotFound as error:
-        if error.code == LINK_ENDED:
-            title, link = "This link is no longer valid", ("/account", "Your account")
-            return render_message(request, title, error.message, link=link, status=404, is_signed_in=True)
+    except LinkEnded as error:
+        title, is_signed_in = "This link is no longer valid", request.session is not None
+        return render_message(
+            request, title, error.message, link=error.link, status=404, is_signed_in=is_signed_in
+        )
+    except NotFound:
         sentence = "There is no such page, or you have no access to it."
         return render_message(request, "Not found", sentence, status=404, is_signed_in=True)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from reference_server.pages.operations import OperationPage, PageForm
-from reference_server.pages.rendering import render_message, render_page
+from reference_server.pages.operations import LinkEnded, OperationPage, PageForm
+from reference_server.pages.rendering import render_message
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
-from stellary.contract.auth import RESET_PASSWORD
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.email_tokens import find_owner
@@ -26,38 +25,24 @@ FORGOTTEN = OperationPage(
 )
 
 
-def show_reset_password(request: PageRequest, api: PageApi) -> RawResponse:
-    """Return the page on which the user chooses a new password."""
-    return _render_reset_password(request, api)
+def read_owner(request: PageRequest, api: PageApi) -> object:
+    """Return the account to which the link belongs.
+
+    Raises:
+        LinkEnded: It belongs to none.
+    """
+    try:
+        return api.read(lambda uow: find_owner(uow, request.token, "reset_password"))
+    except Invalid:
+        link = ("/forgot-password", "Get a new link")
+        raise LinkEnded("It has expired, or was used before.", link) from None
 
 
-def submit_reset_password(request: PageRequest, api: PageApi) -> RawResponse:
-    """Set the new password."""
-    response = api.call(
-        RESET_PASSWORD,
-        {
-            "token": request.token,
-            "newPassword": request.form.get("newPassword", ""),
-            "revokeTokens": "revokeTokens" in request.form,
-        },
-    )
-    if response.problem is not None:
-        return _render_reset_password(request, api, response)
+def announce_change(request: PageRequest, response: ApiResponse) -> RawResponse:
+    """Return the page after the new password was set."""
     sentence = "You are logged out everywhere. Use the new password from now on."
     return render_message(request, "Your password is changed", sentence)
 
 
-def _render_reset_password(
-    request: PageRequest, api: PageApi, response: ApiResponse | None = None
-) -> RawResponse:
-    try:
-        owner = api.read(lambda uow: find_owner(uow, request.token, "reset_password"))
-    except Invalid:
-        return render_message(
-            request,
-            "This link is no longer valid",
-            "It has expired, or was used before.",
-            link=("/forgot-password", "Get a new link"),
-            status=404,
-        )
-    return render_page(request, "reset_password", response, owner=owner)
+_RESET = PageForm("auth.reset_password", values={"token": ":token"}, then=announce_change)
+RESET = OperationPage("reset_password", {"owner": read_owner}, {"reset": _RESET})

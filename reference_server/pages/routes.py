@@ -84,13 +84,7 @@ _PAGES: tuple[
     ("version", f"{_DOCUMENTS}/:documentId/versions/:versionId", DocumentVersionRef, work.VERSION),
     ("approvals", "/approvals/:orgSlug/:wsSlug", WorkspaceRef, work.APPROVALS),
     ("forgot_password", "/forgot-password", Ref, passwords.FORGOTTEN),
-    (
-        "reset_password",
-        "/reset-password/:token",
-        InvitationTokenRef,
-        passwords.show_reset_password,
-        passwords.submit_reset_password,
-    ),
+    ("reset_password", "/reset-password/:token", InvitationTokenRef, passwords.RESET),
     (
         "confirm_email",
         "/confirm-email/:token",
