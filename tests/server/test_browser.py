@@ -59,7 +59,7 @@ async def visit(server: Running, clock: StoppedClock, link: str) -> str:
 
 async def check_pages(server: Running, scene: PageScene) -> dict[str, list[str]]:
     """Return what axe finds on each page, by its name, the width of the screen, and the colour scheme."""
-    found = {}
+    violations = {}
     members = scene.open_client(scene.ann).workspace("acme", "eng").members
     token = members.invite(email="new@example.com", role="member").token
     links = {
@@ -74,12 +74,12 @@ async def check_pages(server: Running, scene: PageScene) -> dict[str, list[str]]
             for name, path in {**scene.paths, **links}.items():
                 await page.send("Network.setCookie", **session)
                 await page.open(f"{server.url}{path}")
-                violations = await page.find_violations()
+                page_violations = await page.find_violations()
                 if await page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-                    violations.append("the page is wider than the screen")
-                if violations:
-                    found[f"{name}, {width}, {scheme}"] = violations
-    return found
+                    page_violations.append("the page is wider than the screen")
+                if page_violations:
+                    violations[f"{name}, {width}, {scheme}"] = page_violations
+    return violations
 
 
 async def comment_by_keyboard(server: Running, scene: PageScene) -> str:
@@ -93,22 +93,21 @@ async def comment_by_keyboard(server: Running, scene: PageScene) -> str:
         await press_and_wait(page, "Enter", "\r")
         await tab_to(page, "tick")
         await press_and_wait(page, " ", " ")
-        await tab_to(page, "TEXTAREA", "content")
+        await tab_to(page, "content")
         await page.send("Input.insertText", text="By keyboard.")
         await page.press("Tab")
         await press_and_wait(page, "Enter", "\r")
         return await page.read_text()
 
 
-async def tab_to(page: browser.Page, *wanted: str) -> None:
-    """Press the tabulator until an element with one of these names has the focus."""
+async def tab_to(page: browser.Page, target: str) -> None:
+    """Press the tabulator until an element with this tag, name or value has the focus."""
     for _ in range(60):
         await page.press("Tab")
         element = "(({tagName, name, value}) => [tagName, name, value])(document.activeElement)"
-        tag, name, value = await page.evaluate(element)
-        if wanted[-1] in (tag, name, value):
+        if target in await page.evaluate(element):
             return
-    raise AssertionError(f"no {wanted} in the order of the tabulator")
+    raise AssertionError(f"no {target} in the order of the tabulator")
 
 
 async def press_and_wait(page: browser.Page, key: str, text: str) -> None:
