@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from reference_server.pages.operations import OperationPage, PageForm, Read, bui
 from reference_server.pages.rendering import VIEW_HEADERS, render_page
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT
+from stellary.contract.errors import Forbidden
 from stellary.contract.port import RawResponse
 from stellary.contract.projects import Project
 
@@ -74,8 +76,11 @@ def list_places(
 def list_people(request: PageRequest, api: PageApi) -> dict[str, str]:
     """Return the names of the members and agents of a workspace by id, at most 500 of each."""
     workspace = _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
-    members, agents = workspace.members.list(limit=500), workspace.agents.list(limit=500)
-    return {member.user_id: member.name for member in members} | {agent.id: agent.name for agent in agents}
+    names = {member.user_id: member.name for member in workspace.members.list(limit=500)}
+    # Guests see no agents.
+    with suppress(Forbidden):
+        names |= {agent.id: agent.name for agent in workspace.agents.list(limit=500)}
+    return names
 
 
 def draw_view(view: str, request: PageRequest, api: PageApi) -> str:

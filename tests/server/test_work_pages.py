@@ -181,9 +181,15 @@ def test_buttons_and_pages_follow_the_role(site):
         assert (reply.status, read(reply).find_form("").get("next")) == (401, scene.paths[name]), name
     unknown = site.open(scene.eve, f"/boards/acme/eng/{'0' * 24}")
     assert (unknown.status, unknown.body) == (404, site.open(scene.eve, "board").body)
-    project = scene.open_client(scene.ann).workspace("acme", "eng").project(before.project_id)
+    workspace = scene.open_client(scene.ann).workspace("acme", "eng")
+    project = workspace.project(before.project_id)
     project.update(member_role="commenter")
     assert site.list_forms(scene.vic, "card") == ["comment"]
+    workspace.members.update(scene.bob, role="guest")
+    assert set(site.list_forms(scene.bob, "card")) == all_forms.keys()
+    for name in signed_in:
+        status = site.open(scene.bob, name).status
+        assert status == (404 if name in ("document", "version") else 200), name
     project.update(visibility="private")
     assert site.open(scene.vic, "card").status == 404
     assert "Q1" not in text_of(site.open(scene.vic, "home"))
