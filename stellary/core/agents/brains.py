@@ -168,24 +168,18 @@ def check_runtime(env: Environment, runtime: str, model: str | None, user: Model
         check_model(model, user)
 
 
-def find_brain(env: Environment, runtime: str) -> Brain:
-    """Return the brain of a runtime; one that ends each mission if the host has removed it.
+def think(env: Environment, runtime: str, task: Task) -> Turn:
+    """Return the next turn of the brain of a runtime, which ends the mission if the host has removed the runtime.
 
     Args:
         env: The environment in which brains are registered.
         runtime: The name of the runtime.
+        task: The task.
     """
-    return cast("Brain", env.brains.get(runtime) or _RemovedBrain(runtime))
-
-
-class _RemovedBrain:
-    """The brain of a runtime that the host has removed."""
-
-    def __init__(self, runtime: str) -> None:
-        self._runtime = runtime
-
-    def think(self, task: Task, /) -> Turn:
-        return Turn(error=f"The runtime {self._runtime} does not exist any more. Nothing was changed.")
+    brain = env.brains.get(runtime)
+    if brain is None:
+        return Turn(error=f"The runtime {runtime} does not exist any more. Nothing was changed.")
+    return cast("Brain", brain).think(task)
 
 
 class RulesBrain:

@@ -24,15 +24,7 @@ from stellary.contract.wire import as_dict
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
-from stellary.core.agents.brains import (
-    ModelUser,
-    Task,
-    ToolAnswer,
-    ToolCall,
-    Turn,
-    build_model_user,
-    find_brain,
-)
+from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn, build_model_user, think
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agents, proposals
@@ -128,7 +120,7 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                     waiting=waiting,
                     account=account,
                 )
-                turn = find_brain(units.env, mission.runtime).think(task)
+                turn = think(units.env, mission.runtime, task)
                 units.run(partial(_record_turn, mission=mission, turn=turn, account=account))
                 if mission.model is not None:
                     return
@@ -259,15 +251,16 @@ def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> No
             answer, summary = proposing.run_action(uow, limits, ref, action, call["params"])
         value = as_json(settle_answer(uow, answer))
         audit.record(uow, limits, action.name, "allowed")
-        _record_outcome(uow, mission, index, "done", value=value, summary=summary)
+        _record_outcomes(uow, mission, index, [{"outcome": "done", "value": value, "summary": summary}])
         return
     with gate.act_as_agent(uow, limits):
         proposal = proposing.propose_action(uow, limits, ref, action, call["params"], call["id"])
     audit.record(uow, limits, action.name, "proposed", proposal_id=proposal.id)
     is_batch = mission.autonomy_mode == "approval"
     mission_log.write(uow, mission.id, ("proposal", missions.proposal_entry(proposal, "pending")))
-    outcome, details = "gathered" if is_batch else "proposed", {"summary": proposal.summary}
-    _record_outcome(uow, mission, index, outcome, proposal_id=proposal.id, **details)
+    outcome = {"proposal_id": proposal.id, "summary": proposal.summary}
+    outcome["outcome"] = "gathered" if is_batch else "proposed"
+    _record_outcomes(uow, mission, index, [outcome])
 
 
 def _rehearse_calls(uow: UnitOfWork, mission: RunningMissionRow, limits: AgentLimits) -> None:
@@ -306,16 +299,10 @@ def _refuse(uow: UnitOfWork, mission: RunningMissionRow, reasons: Sequence[str],
     _record_outcomes(uow, mission, first, outcomes)
 
 
-def _record_outcome(
-    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: object
-) -> None:
-    """Record the outcome of a call, in the transaction of its effect."""
-    _record_outcomes(uow, mission, index, [{"outcome": outcome, **more}])
-
-
 def _record_outcomes(
     uow: UnitOfWork, mission: RunningMissionRow, first: int, outcomes: Sequence[Mapping[str, object]]
 ) -> None:
+    """Record the outcomes of calls, in the transaction of their effect."""
     calls = [dict(call) for call in mission.calls]
     for index, outcome in enumerate(outcomes, first):
         calls[index] |= outcome
@@ -435,7 +422,8 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, accoun
             # Missions that wait get the thread between two calls of a model.
             missions.enqueue(uow, mission.workspace_id, mission.id)
         return
-    if turn.error is None and _has_pending(uow, mission):
+    proposal_rows = _PROPOSALS.all(uow.connection, {"_id": mission.id}) if turn.error is None else ()
+    if any(row.status == "pending" for row in proposal_rows):
         # The brain has no further turn, so its history column is used for the final message.
         final_turn = {"result": (turn.result or "")[:TEXT_MAX], "remarks": (turn.remarks or "")[:TEXT_MAX]}
         uow.connection.execute(
@@ -461,8 +449,3 @@ def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, o
         "params": call.params,
         "outcome": "todo",
     }
-
-
-def _has_pending(uow: UnitOfWork, mission: RunningMissionRow) -> bool:
-    proposal_rows = _PROPOSALS.all(uow.connection, {"_id": mission.id})
-    return any(row.status == "pending" for row in proposal_rows)

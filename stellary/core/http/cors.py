@@ -10,9 +10,7 @@ from stellary.contract.port import RawResponse
 
 _METHODS = "GET, POST, PATCH, DELETE, HEAD"
 _HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
-_EXPOSED = (
-    "ETag, Link, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
-)
+_EXPOSED = "ETag, Link, Location, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 _SECONDS = "600"
 
 
