@@ -70,18 +70,21 @@ _Do = Callable[[UnitOfWork, WorkspaceRef, Q], object]
 class ActionList(list[AnyAction]):
     """The actions of an area, in the order of their functions."""
 
-    def add(self, category: Category, takes: type[Q], endpoint: AnyEndpoint) -> Callable[[_Do[Q]], _Do[Q]]:
-        """Add an action: the decorator of its function, whose name and docstring are its name and its summary.
+    def add(
+        self, category: Category, takes: type[Q], endpoint: AnyEndpoint, summary: str | None = None
+    ) -> Callable[[_Do[Q]], _Do[Q]]:
+        """Add an action: the decorator of its function or service, which has the name of the action.
 
         Args:
             category: The category by which agents are allowed groups of actions.
             takes: The class of its parameters.
             endpoint: The endpoint whose policy row applies.
+            summary: The summary. Default: the docstring of the function.
         """
 
         def decorate(do: _Do[Q]) -> _Do[Q]:
-            name, summary = do.__name__.removeprefix("_"), do.__doc__ or ""
-            self.append(Action(name, summary, takes, endpoint, category, do))
+            name, sentence = do.__name__.removeprefix("_"), summary or do.__doc__ or ""
+            self.append(Action(name, sentence, takes, endpoint, category, do))
             return do
 
         return decorate
