@@ -70,11 +70,11 @@ def ask(server: Running, board: Board, method: str, path: str = "", body: Any = 
 
 
 def test_slow_result_is_announced_and_written_by_a_job(server, board, planner):
-    begun = ask(server, board, "POST", body={"name": "Shop", "description": BRIEF}, idempotency_key="k")
-    draft = begun.json
+    accepted = ask(server, board, "POST", body={"name": "Shop", "description": BRIEF}, idempotency_key="k")
+    draft = accepted.json
     path = f"{board.flat}/project-drafts/{draft['id']}"
-    assert (begun.status, draft["stage"], draft["questions"]) == (202, "planning", [])
-    assert (begun.headers["location"], begun.headers["retry-after"]) == (path, "2")
+    assert (accepted.status, draft["stage"], draft["questions"]) == (202, "planning", [])
+    assert (accepted.headers["location"], accepted.headers["retry-after"]) == (path, "2")
     look = ask(server, board, "GET", f"/{draft['id']}")
     assert (look.status, look.json, look.headers["retry-after"]) == (200, draft, "2")
     for step in ("refine", "generate-roadmap", "execute"):

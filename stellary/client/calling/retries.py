@@ -169,8 +169,8 @@ def wait_for_result(call: Call, watch: Watch, world: World = WORLD) -> Flow:
         TimedOut: The server needs more time than the call has.
     """
     deadline = world.clock() + (call.options.timeout or RESULT)
-    begun, value = yield from flow(call, watch, world)
-    response = begun
+    accepted, value = yield from flow(call, watch, world)
+    response = accepted
     while response.status == 202 or "retry-after" in response.headers:
         if call.options.progress is not None:
             call.options.progress(value)
@@ -181,7 +181,7 @@ def wait_for_result(call: Call, watch: Watch, world: World = WORLD) -> Flow:
             _add_request_details(error, call, response, 1)
             raise error
         yield Pause(pause)
-        response, value = yield from flow(call.plan.build_look(call, begun, remaining), watch, world)
+        response, value = yield from flow(call.plan.build_look(call, accepted, remaining), watch, world)
     return response, value
 
 

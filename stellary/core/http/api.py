@@ -303,13 +303,13 @@ class Api:
         return _add_prefix(answer, context.prefix)
 
     async def _wait_for_job(
-        self, context: RequestContext, begun: ServiceResponse, cancel: Callable[[], None]
+        self, context: RequestContext, accepted: ServiceResponse, cancel: Callable[[], None]
     ) -> ServiceResponse:
         """Return the result of a job that the request has begun, or after 30 seconds the response that says where it will be.
 
         Args:
             context: The request.
-            begun: The response with status 202 and the path of the item.
+            accepted: The response with status 202 and the path of the item.
             cancel: Takes back what the request has begun.
 
         Raises:
@@ -317,7 +317,7 @@ class Api:
         """
         assert context.match is not None
         look = attrs.evolve(
-            context.to_access_request(), method="GET", path=begun.headers["location"], query=""
+            context.to_access_request(), method="GET", path=accepted.headers["location"], query=""
         )
         deadline = time.monotonic() + self._core.env.answer_seconds
         pause = PAUSE_MIN
@@ -336,7 +336,7 @@ class Api:
             if 400 <= current.status < 500:
                 return current
             pause = min(PAUSE_MAX, 2 * pause)
-        return begun
+        return accepted
 
     # ------------------------------------------------------------------------------------------ the caller
 
