@@ -806,3 +806,16 @@ def test_page_of_pending_proposals_does_not_look_through_the_decided_ones(agent_
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
     pages = agent_api.walk(f"{agent_api.flat}/proposals?status=pending&limit=3")
     assert [[proposal["summary"] for proposal in page] for page in pages] == [["Change 9"]]
+
+
+def test_missions_of_another_workspace_delay_a_mission_by_one_turn(agent_api: AgentApi):
+    agent = agent_api.agent()
+    crowd = [agent_api.mission(agent, "set priority high") for _ in range(8)]
+    other = AgentApi(agent_api.world, agent_api.world.person("bob"))
+    mission = other.mission(other.agent(), "set priority high")
+    work = agent_api.world.core.work
+    while other.mission_now(mission)["status"] == "queued":
+        work._do(work._claim_next())
+    assert [agent_api.mission_now(one)["status"] for one in crowd].count("queued") >= 7
+    work.run_due()
+    assert {agent_api.mission_now(one)["status"] for one in crowd} == {"completed"}
