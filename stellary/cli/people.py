@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
@@ -10,6 +10,7 @@ from stellary.cli.finding import find_person, find_project
 from stellary.cli.options import Group, confirm
 from stellary.cli.output import JsonOptions, as_json, print_line, show
 from stellary.cli.session import CommandContext, in_workspace
+from stellary.contract.projects import BoardMember
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.unset import UNSET
 
@@ -27,7 +28,7 @@ def member() -> None:
     """
 
 
-def _find(session: CommandContext, query: str) -> Any:
+def _find(session: CommandContext, query: str) -> BoardMember:
     return find_person(session.workspace().members.iterate(), query)
 
 

@@ -91,7 +91,7 @@ def test_tables_are_imported_only_within_their_area(graph):
 
 def test_rules_import_only_contract_events_base_briefs_and_each_other(graph):
     allowed = re.compile(
-        rf"stellary\.contract(\..+)?|{CORE}\.(kernel\.(events|grammars)|db\.base|ports\.planner)|{CORE}\.\w+\.rules(\..+)?"
+        rf"stellary\.contract(\..+)?|{CORE}\.(kernel\.(causes|events|grammars)|db\.base|ports\.planner)|{CORE}\.\w+\.rules(\..+)?"
     )
     strangers = [
         f"{rules} imports {imported}"

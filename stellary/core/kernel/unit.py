@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TypeVar, cast, overload
 
 import attrs
@@ -119,11 +119,10 @@ class Actor:
 
     def is_allowed(self, policy: Policy) -> bool:
         """Return whether the token allows a call, without reading anything."""
-        try:
+        with suppress(Unauthenticated, Forbidden):
             self.require(policy)
-        except (Unauthenticated, Forbidden):
-            return False
-        return True
+            return True
+        return False
 
 
 NOBODY = Actor(user_id=None)
@@ -237,9 +236,9 @@ class UnitOfWork:
         Raises:
             Unauthenticated: The caller has no token.
         """
-        if self.actor.user_id is not None:
-            return self.actor.user_id
-        raise Unauthenticated("a Bearer token is required")
+        if self.actor.user_id is None:
+            raise Unauthenticated("a Bearer token is required")
+        return self.actor.user_id
 
     @property
     def principal_id(self) -> str:
