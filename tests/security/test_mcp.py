@@ -7,7 +7,7 @@ import pytest
 
 from tests.security.cells import AGENT_RECORDS, PROPOSAL_RECORDS
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
+from tests.security.table import GUESTS, NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
 from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support.core_parts import TOOLS
 from tests.support.each_case import for_each
@@ -49,8 +49,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "get_mission": {"missionId": "agentMissionId"},
 }
 
-EXCEPTIONS = {("get_cockpit_dashboard", "PATok"): "403", ("whoami", "AGn"): "403"}
-"""Other answers than that of the endpoint: the first also reads projects, and agents need the tool."""
+EXCEPTIONS = {
+    ("get_cockpit_dashboard", "PATok"): "403",
+    ("whoami", "AGn"): "403",
+    **{(name, guest): "400" for name in ("get_document", "update_document") for guest in GUESTS},
+    **{("create_document", guest): "403" for guest in GUESTS},
+}
+"""Other answers than that of the endpoint: the first also reads projects, agents need the tool, and names of documents that
+guests do not see match nothing. The new document is in no project."""
 
 
 @pytest.fixture
