@@ -68,6 +68,15 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert mine == []
     assert spec.title in [card.title for card in undated]
 
+    # --8<-- [start:saved]
+    ws.saved_filters.create(name="My week", filter="assignee = me and due < +7d order by due")
+    ws.saved_filters.create(name="Unplanned", filter="due = none", shared=True, project_id=board.id)
+    week = client.cards.list(saved="My week")
+    urgent_week = ws.cards.list(saved="My week", priority="high")
+    unplanned = board.cards.list(saved="Unplanned")
+    # --8<-- [end:saved]
+    assert ([*week, *urgent_week], spec.id in [card.id for card in unplanned]) == ([], True)
+
     # --8<-- [start:work]
     work = client.me.work()
     due = [*work.overdue, *work.today, *work.this_week]

@@ -158,7 +158,10 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
 @click.option("--due-before", type=DayParam(), help="Only cards due before this day.")
 @click.option("--archived", is_flag=True, help="List archived cards instead.")
 @click.option("--filter", metavar="TEXT", help="A condition: 'assignee = me and due < +7d order by due'.")
-@click.option("--everywhere", is_flag=True, help="List the cards of all projects; takes only --filter.")
+@click.option("--saved", metavar="NAME", help="The name or the id of a saved filter.")
+@click.option(
+    "--everywhere", is_flag=True, help="List the cards of all projects; takes only --filter and --saved."
+)
 @as_json
 @in_project
 def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, **options: Any) -> None:
@@ -168,11 +171,14 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
     Example:
       stellary card list --assignee me --status in_progress
       stellary card list --everywhere --filter "assignee = me and due < +7d order by due"
+      stellary card list --saved "My week"
     """
     if everywhere:
-        if unused := [name for name, value in options.items() if value and name != "filter"]:
-            raise click.UsageError(f"--everywhere takes --filter only, not --{unused[0].replace('_', '-')}")
-        cards = list(session.client.cards.iterate(filter=options["filter"] or UNSET, archived=False))
+        if unused := [name for name, value in options.items() if value and name not in ("filter", "saved")]:
+            option = unused[0].replace("_", "-")
+            raise click.UsageError(f"--everywhere takes --filter and --saved only, not --{option}")
+        words, saved = options["filter"] or UNSET, options["saved"] or UNSET
+        cards = list(session.client.cards.iterate(filter=words, saved=saved, archived=False))
         show(cards, as_json, "No cards match.")
         return
     project = session.project_handle()
@@ -193,6 +199,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
             due_before=options["due_before"] or UNSET,
             archived=options["archived"],
             filter=options["filter"] or UNSET,
+            saved=options["saved"] or UNSET,
         )
     )
     show(cards, as_json, "No cards match.", collect_names(board.labels, board.members, board.columns))

@@ -125,6 +125,7 @@ class MainCardFilters(Paged):
         q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
         updated_since: Only cards changed at this time or later.
         filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+        saved: The id or the name of a saved filter. Its order holds unless the request has another.
     """
 
     column_id: IdFilter | Unset = UNSET
@@ -139,6 +140,7 @@ class MainCardFilters(Paged):
     q: Annotated[str, Length(1, 200)] | Unset = UNSET
     updated_since: DayFilter | Unset = UNSET
     filter: Filter | Unset = UNSET
+    saved: Annotated[str, Length(1, 100)] | Unset = UNSET
 
 
 @request

@@ -38,6 +38,8 @@ PROJECT_IMPORT = Policy("ws_read", "projects:write")
 PROJECT_DUPLICATE = Policy("ws_read", "projects:write", project="viewer")
 PROJECT_IMPORT_CREATOR = Policy("creator", "projects:write")
 
+FILTER_CREATE = Policy("ws_read", "projects:write")
+FILTER_AUTHOR = Policy("author", "projects:write")
 BOARD_READ = Policy("ws_read", "projects:read", "r", "viewer", guests=True)
 PORTFOLIO_READ = Policy("ws_read", "projects:read", "r", "viewer")
 CARDS_READ = Policy("self", "projects:read", "r")

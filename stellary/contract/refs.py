@@ -377,6 +377,14 @@ class DocumentCommentRef(DocumentRef):
 
 
 @attrs.frozen(eq=False, repr=False)
+class SavedFilterRef(WorkspaceRef):
+    """A saved filter of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/saved-filters/:savedFilterId"
+    saved_filter_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class WebhookRef(WorkspaceRef):
     """A webhook of a workspace."""
 

@@ -58,7 +58,7 @@ def test_filter_in_words_selects_cards_of_one_or_all_projects(shell):
         selected = [card["title"] for card in shell.json("card", "list", *everywhere, *words)]
         assert selected in (["Call the plumber"], ["Call the plumber", "Pay the plumber"])
     refused = shell.error("card", "list", "--everywhere", "--status", "open", code=2)
-    assert "--everywhere takes --filter only, not --status" in refused
+    assert "--everywhere takes --filter and --saved only, not --status" in refused
     assert "at position 11, not the end" in shell.error("card", "list", "--filter", "assignee =")
 
 

@@ -108,6 +108,7 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "auth.list_sessions": lambda conversation: conversation.log_in("oo@example.com", PASSWORD),
     "auth.list_identities": _link_identities,
     "automations.list": repeat("automations.create"),
+    "saved_filters.list": repeat("saved_filters.create"),
     "automations.traces": _fire_rule_twice,
     "checklist.list": repeat("checklist.add"),
     "comments.list": repeat("comments.create"),
@@ -125,6 +126,7 @@ VALUES_OF_CARDS: Mapping[str, Callable[[PermissionWorld], Any]] = {
     "filter": lambda permission_world: "status = done",
     "labelId": lambda permission_world: permission_world.here["labelId"],
     "projectId": lambda permission_world: permission_world.beside["projectId"],
+    "saved": lambda permission_world: permission_world.here["savedFilterId"],
     "sort": lambda permission_world: "-createdAt",
 }
 VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
@@ -198,7 +200,7 @@ def test_cursor_alone_continues_a_list(permission_world: PermissionWorld, row: R
         )
     pages = [orjson.loads(page.body) for page in (first, second)]
     items, expected = pages[0] + pages[1], orjson.loads(complete.body)
-    if row.operation in {"cards.list", "projects.templates"}:
+    if row.operation in {"cards.list", "projects.templates", "saved_filters.list"}:
         # Whole lists are in another order than pages.
         items, expected = (sorted(map(orjson.dumps, values)) for values in (items, expected))
     assert len(pages[0]) == 1

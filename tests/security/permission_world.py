@@ -277,6 +277,8 @@ class PermissionWorld:
         params["draftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         params["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         self.ask(owner, "POST", f"{drafts}/{params['plannedDraftId']}/generate-roadmap")
+        saved = {"name": "Mine", "filter": "assignee = me", "projectId": project["id"], "shared": True}
+        params["savedFilterId"] = self.ask(owner, "POST", f"{workspace.path}/saved-filters", saved)["id"]
         params |= self._create_webhook(owner, workspace, base)
         # What only its creator reaches belongs to a persona.
         creator = "OO" if workspace.organization.slug == "acme" else owner

@@ -18,6 +18,7 @@ _ACCOUNT = "belongs to one person, and to no workspace"
 _ATTEMPT = "sends a message again; its deliveries are a log of their own"
 _DRAFT = "a draft is its author's; the project that it becomes is recorded"
 _KEY = "a key is a secret; the usage names the providers that have one"
+_SAVED = "a way to list cards, which changes none, and is often private"
 _PARTS = "a part of an import; the import is recorded once it is complete"
 
 NOT_RECORDED: Final[Mapping[str, str]] = {
@@ -46,6 +47,9 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "project_drafts.edit_roadmap": _DRAFT,
     "project_drafts.delete": _DRAFT,
     "model_usage.set_key": _KEY,
+    "saved_filters.create": _SAVED,
+    "saved_filters.update": _SAVED,
+    "saved_filters.delete": _SAVED,
     "webhooks.redeliver": _ATTEMPT,
     "imports.create": _PARTS,
     "imports.add_part": _PARTS,

@@ -70,6 +70,8 @@ REFERENCES = {
     "agents.create": {"projectIds[]": "projectId"},
     "agents.update": {"projectIds[]": "projectId"},
     "api_tokens.create": {"projectIds[]": "projectId"},
+    "saved_filters.create": {"projectId": "projectId"},
+    "saved_filters.update": {"projectId": "projectId"},
 }
 # Operations that also accept items of another project of the workspace.
 WORKSPACE_WIDE = {
@@ -88,6 +90,8 @@ WORKSPACE_WIDE = {
     "project_drafts.create",
     "agent_missions.create",
     "agent_missions.list",
+    "saved_filters.create",
+    "saved_filters.update",
 }
 # Operations that also accept items of another workspace that the caller sees.
 EVERYWHERE = {"api_tokens.create", "cards.list_all", "cards.transfer", "cards.transfer_many"}
@@ -97,7 +101,9 @@ def choose_personas(row: Row) -> tuple[str, str]:
     """Return two personas that may call an endpoint: an owner, and one with just the required role."""
     return (
         "OO",
-        {"pil_write": "PO", "ws_admin": "WA", "org_admin": "OA", "proj_manage": "PM"}.get(row.role, "WM"),
+        {"pil_write": "PO", "ws_admin": "WA", "org_admin": "OA", "proj_manage": "PM", "author": "WA"}.get(
+            row.role, "WM"
+        ),
     )
 
 

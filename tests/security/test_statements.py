@@ -30,6 +30,7 @@ HOME = "the personal workspace of the new member, where the addition is recorded
 ADMINISTERED = "the deleted containers that the memberships of the caller reach"
 KNOWN_FILES = "which files of the store are known, once per process, before the first one is written"
 ORDERS = "the numbers of cards in a column between those that were found"
+LIST_KEY = "the orders of a list, by a key that begins with the id of its workspace or project"
 EXCEPTIONS = {
     ("cards.list_in_workspace", "stellary_cards"): ORDERS,
     ("cards.list_all", "stellary_cards"): ORDERS,
@@ -57,6 +58,7 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_organizations"): ADMINISTERED,
     ("deleted_containers.restore", "stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organization_activities.organization_id"): ADMINISTERED,
+    ("saved_filters.delete", "stellary_saved_filters"): LIST_KEY,
     ("attachments.upload", "stellary_attachments"): KNOWN_FILES,
     ("attachments.upload", "stellary_agent_proposals"): KNOWN_FILES,
     ("auth.delete_account", "stellary_invitations"): "the invitations to the address of the account",

@@ -47,11 +47,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -59,24 +60,24 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -96,6 +97,7 @@ class CardsMethods(ListHandle[C]):
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
             filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            saved: The id or the name of a saved filter. Its order holds unless the request has another. 1-100 characters.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
@@ -118,7 +120,7 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                updated_since=updated_since, filter=filter, saved=saved, created_before=created_before, created_after=created_after,
                 completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
                 fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.list(_LIST_CARDS, self._path_params, payload)
@@ -130,11 +132,12 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
     def iterate(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -142,24 +145,24 @@ class CardsMethods(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
     def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            custom_field: builtins.list[str] | Unset = UNSET, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
+            limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
         """Iterate over all rows: list all cards of a project, across all columns.
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400. A repeated
@@ -179,6 +182,7 @@ class CardsMethods(ListHandle[C]):
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
             filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            saved: The id or the name of a saved filter. Its order holds unless the request has another. 1-100 characters.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
@@ -201,7 +205,7 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _LIST_CARDS.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                updated_since=updated_since, filter=filter, saved=saved, created_before=created_before, created_after=created_after,
                 completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
                 fields=fields, custom_field=custom_field, limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_CARDS, self._path_params, payload)
@@ -517,11 +521,12 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100, cursor: str | Unset = UNSET) -> Page[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
     async def list(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -529,22 +534,23 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100, cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            cursor: str | Unset = UNSET) -> AsyncPage[Card]: ...
     def list(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 100,
             cursor: str | Unset = UNSET) -> Page[Card] | Awaitable[AsyncPage[Card]]:
         """List the cards of all projects that you see, in all workspaces.
 
@@ -565,6 +571,7 @@ class AllCards(ListHandle[C]):
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
             filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            saved: The id or the name of a saved filter. Its order holds unless the request has another. 1-100 characters.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
@@ -586,7 +593,7 @@ class AllCards(ListHandle[C]):
         """
         payload = self._list_plan.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                updated_since=updated_since, filter=filter, saved=saved, created_before=created_before, created_after=created_after,
                 completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
                 fields=fields, project_id=project_id, limit=limit, cursor=cursor)
         return self._caller.list(self._list_plan, self._path_params, payload)
@@ -599,11 +606,12 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
+            cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
     def iterate(self: AllCards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -611,11 +619,11 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Card]: ...
     def iterate(self, *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET, scope_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
@@ -623,11 +631,11 @@ class AllCards(ListHandle[C]):
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Sequence[str] | Unset = UNSET, archived: bool | Unset = UNSET,
             due_before: date | str | Unset = UNSET, due_after: date | str | Unset = UNSET, q: str | Unset = UNSET,
-            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, created_before: date | str | Unset = UNSET,
-            created_after: date | str | Unset = UNSET, completed_before: date | str | Unset = UNSET,
-            completed_after: date | str | Unset = UNSET, checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET,
-            blocked: bool | Unset = UNSET, sort: str | Unset = UNSET, fields: str | Unset = UNSET,
-            project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
+            updated_since: date | str | Unset = UNSET, filter: str | Unset = UNSET, saved: str | Unset = UNSET,
+            created_before: date | str | Unset = UNSET, created_after: date | str | Unset = UNSET,
+            completed_before: date | str | Unset = UNSET, completed_after: date | str | Unset = UNSET,
+            checklist: Literal["incomplete", "complete", "none", "any"] | Unset = UNSET, blocked: bool | Unset = UNSET,
+            sort: str | Unset = UNSET, fields: str | Unset = UNSET, project_id: IdLike | Sequence[IdLike] | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> Iterator[Card] | AsyncIterator[Card]:
         """Iterate over all rows: list the cards of all projects that you see, in all workspaces.
 
@@ -648,6 +656,7 @@ class AllCards(ListHandle[C]):
             q: Text to look for in the title, description and key, ignoring case; 1-200 characters.
             updated_since: Only cards changed at this time or later.
             filter: A condition in words, with or without an order, such as ``assignee = me and due < +3d order by due``.
+            saved: The id or the name of a saved filter. Its order holds unless the request has another. 1-100 characters.
             created_before: Only cards that were created or completed before this time.
             created_after: Only cards that were created or completed at this time or later.
             completed_before: Only cards that were created or completed before this time.
@@ -669,7 +678,7 @@ class AllCards(ListHandle[C]):
         """
         payload = self._iterate_plan.build_payload(column_id=column_id, scope_id=scope_id, assignee_id=assignee_id, label_id=label_id,
                 priority=priority, status=status, archived=archived, due_before=due_before, due_after=due_after, q=q,
-                updated_since=updated_since, filter=filter, created_before=created_before, created_after=created_after,
+                updated_since=updated_since, filter=filter, saved=saved, created_before=created_before, created_after=created_after,
                 completed_before=completed_before, completed_after=completed_after, checklist=checklist, blocked=blocked, sort=sort,
                 fields=fields, project_id=project_id, limit=limit, cursor=cursor)
         return self._caller.iterate(self._iterate_plan, self._path_params, payload)

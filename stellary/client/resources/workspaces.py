@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stellary.client.methods.imports import Imports
     from stellary.client.methods.pilotage import Pilotage
     from stellary.client.methods.project_drafts import ProjectDrafts
+    from stellary.client.methods.saved_filters import SavedFilters
     from stellary.client.methods.scopes import AnyScopes
     from stellary.client.methods.trash import Trash
     from stellary.client.methods.webhooks import Webhooks
@@ -67,6 +68,13 @@ class WorkspaceHandle(WorkspaceHandleMethods[C]):
         from stellary.client.methods.cards import WorkspaceCards
 
         return WorkspaceCards(self._caller, self._path_params)
+
+    @property
+    def saved_filters(self) -> SavedFilters[C]:
+        """Saved filters of the workspace, which lists of cards take as ``saved``."""
+        from stellary.client.methods.saved_filters import SavedFilters
+
+        return SavedFilters(self._caller, self._path_params)
 
     @property
     def project_drafts(self) -> ProjectDrafts[C]:

@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import bindparam, func, or_, select, update
 
 from stellary.contract.automations import AutomationSchedule, ScheduleToRun
-from stellary.contract.cards import Card, ListCards
+from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.errors import ApiError, Invalid
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.proposed_actions import ReferenceKind
@@ -26,7 +26,8 @@ from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import card_facts
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE
-from stellary.core.board.listing import list_cards
+from stellary.core.board.finding import check_filter, find_saved
+from stellary.core.board.listing import find_matching
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.rules.schedules import YEARS, check_rule, find_next, find_zone
@@ -109,17 +110,24 @@ def resolve_schedule(
 
 
 def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: str) -> dict[str, object]:
-    try:
-        parsed = load(ListCards, filters)
-    except Invalid as error:
-        raise invalid(*((f"{path}.{problem.field}", problem.message) for problem in error.details)) from None
-    for name in ("limit", "cursor", "fields", "sort", "filter"):
+    for name in ("limit", "cursor", "fields", "sort"):
         if name in filters:
             raise invalid((f"{path}.{name}", "is not accepted: the rule runs for all matching cards"))
+    resolved = dict(filters)
+    place = (candidates.workspace_id, candidates.ref.project_id)
+    try:
+        parsed = load(ListCards, filters)
+        if parsed.filter and check_filter(candidates.uow, *place, parsed.filter):
+            raise invalid(("filter", "must not have an order: the rule runs for all matching cards"))
+        if parsed.saved:
+            resolved["saved"] = find_saved(candidates.uow, *place, parsed.saved).id
+    except Invalid as error:
+        if not error.details:
+            raise
+        raise invalid(*((f"{path}.{problem.field}", problem.message) for problem in error.details)) from None
     for text in parsed.custom_field or ():
         field, _ = parse_filter(candidates.fields, text, f"{path}.customField")
         candidates.add("custom_field", field.id)
-    resolved = dict(filters)
     for name in filter(filters.__contains__, _KINDS):
         value = filters[name]
         if isinstance(value, list):
@@ -204,8 +212,9 @@ def run(uow: UnitOfWork, payload: Any) -> None:
         filters["cursor"] = payload["cursor"]
     try:
         ref = workspace_ref(uow, rule.workspace_id).child(ProjectRef, rule.project_id)
-        with uow.attempt(), uow.caused_by(None, Actor(rule.owner_id)):
-            page = list_cards(uow, ref, load(ListCards, filters))
+        owner = Actor(rule.owner_id)
+        with uow.attempt(), uow.caused_by(None, owner), uow.checking(LIST_CARDS.policy):
+            page = find_matching(uow, ref, load(ListCards, filters), in_order_of_creation=True)
     except ApiError as error:
         failure = _build_case(uow, rule, None).trace(rule.owner_id, "failure", error.message)
         traces.record(uow, [failure])

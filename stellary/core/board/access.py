@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.errors import NotFound
@@ -21,6 +21,7 @@ from stellary.contract.refs import (
     ProjectMemberRef,
     ProjectRef,
     TimeEntryRef,
+    SavedFilterRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
 from stellary.core.board.order.locks import (
@@ -40,6 +41,7 @@ from stellary.core.board.row_types import (
     LoadedTimeEntryRow,
     LockedPositionRow,
     ProjectRow,
+    SavedFilterRow,
 )
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
@@ -53,6 +55,7 @@ from stellary.core.board.tables import (
     project_members,
     projects,
     time_entries,
+    saved_filters,
 )
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -146,6 +149,24 @@ label = AccessCheck(
     dependency="label",
 )
 """The access check for a label, by its flat path or below its project."""
+
+saved_filter = AccessCheck(
+    SavedFilterRef,
+    SavedFilterRow,
+    Link(
+        "Saved filter",
+        saved_filters,
+        "saved_filter_id",
+        and_(
+            saved_filters.c.workspace_id == WORKSPACE_ID,
+            or_(saved_filters.c.shared, saved_filters.c.created_by_id == bindparam("_user_id")),
+        ),
+    ),
+    in_project_of(saved_filters.c.project_id),
+    columns=saved_filters.c,
+    author="created_by_id",
+)
+"""The access check for a saved filter: one that is shared, or the caller's own."""
 
 _card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
 _flat_card, _flat_card_with_sight = (
@@ -413,7 +434,7 @@ def _load_card(uow: UnitOfWork, loaded: Loaded[CardRow]) -> LoadedCard:
 
 
 ACCESS_BY_REF: AccessByRef = {
-    **by_ref(project, project_member, column, label, time_entry),
+    **by_ref(project, project_member, column, label, time_entry, saved_filter),
     CardRef: card,
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,

@@ -7,19 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Select, Table, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, literal, or_, select, true
 
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
+from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.accounts.audience import is_reachable, seen_by
+from stellary.core.accounts.project_sight import find_sight
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.card_lists import CardList, LeanCards, LoadedCards, load_cards_by_ids
 from stellary.core.board.queries.card_windows import CardQuery, find_card_ids
 from stellary.core.board.resolve_names import list_assignees
+from stellary.core.board.row_types import SavedFilterRow
 from stellary.core.board.rules.card_conditions import (
     NAMED,
     Combination,
@@ -37,9 +41,10 @@ from stellary.core.board.rules.card_conditions import (
 )
 from stellary.core.board.rules.name_matching import Candidate, build_no_match_error, find_matches, resolve_one
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import IS_DUE, cards, columns, labels, projects, scopes
+from stellary.core.board.tables import IS_DUE, cards, columns, labels, projects, saved_filters, scopes
 from stellary.core.board.visibility import select_seen_projects
 from stellary.core.db.base import IdType
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import belongs_to, belongs_to_any
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -64,8 +69,14 @@ class FilterNames:
         self._candidates: dict[str, list[Candidate]] = {}
         searching.prepare(uow.connection)
 
-    def read_conditions(self, request: CardFilters) -> tuple[list[Condition], Sequence[SortKey]]:
+    def read_conditions(
+        self, request: CardFilters, saved: SavedFilterRow | None = None
+    ) -> tuple[list[Condition], Sequence[SortKey]]:
         """Return the conditions of a request that must all match, with resolved names, and its order.
+
+        Args:
+            request: The request.
+            saved: The saved filter that it names, whose order holds unless the request has one; None without one.
 
         Raises:
             Invalid: A parameter is not valid, or a name matches no item, or several people.
@@ -79,7 +90,15 @@ class FilterNames:
             conditions += flatten(condition)
         self._collect_texts(conditions)
         resolved = [resolve_condition(condition, self._uow.now, self._resolve) for condition in conditions]
-        return resolved, read_order(request.sort or "", order)
+        keys = read_order(request.sort or "", order)
+        if saved is None:
+            return resolved, keys
+        names = FilterNames(self._uow, self._project_ids, self._workspace_id)
+        try:
+            saved_conditions, saved_keys = names.read_conditions(FindCards(filter=saved.filter))
+        except Invalid as error:
+            raise invalid(("saved", f"names a filter that is no longer valid: {error.message}")) from None
+        return [*saved_conditions, *resolved], keys or saved_keys
 
     def check_ids(self, request: CardFilters, page: Sequence[Card]) -> None:
         """Check the ids in the parameters of a list: a card of it proves that they exist, unless one has several values.
@@ -179,17 +198,70 @@ def _find_cards(uow: UnitOfWork, request: FindCards, workspace_id: str | None) -
         workspace_id: The only workspace whose cards are returned; None for all workspaces.
     """
     fields = read_fields(request.fields or "")
-    project_ids = select_seen_projects(uow, workspace_id)
+    saved = find_saved(uow, workspace_id, None, request.saved) if request.saved else None
+    if saved is not None:
+        workspace_id = saved.workspace_id
+    only = None if saved is None or saved.project_id is None else [saved.project_id]
+    project_ids = select_seen_projects(uow, workspace_id, only)
     names = FilterNames(uow, project_ids, workspace_id)
-    conditions, keys = names.read_conditions(request)
+    conditions, keys = names.read_conditions(request, saved)
     tests = [test for test in conditions if isinstance(test, Test) and test.field == "project"]
     if tests and not tests[0].negated:
         # Narrowing the projects makes the indexes smaller.
         conditions.remove(tests[0])
-        project_ids = select_seen_projects(uow, workspace_id, [str(id) for id in tests[0].values])
+        project_ids = project_ids.where(projects.c.id.in_([str(id) for id in tests[0].values]))
     page = load_page(uow, CardQuery(project_ids, conditions, keys), request, request.limit)
     names.check_ids(request, page.items)
     return select_fields(page, fields)
+
+
+def find_saved(
+    uow: UnitOfWork, workspace_id: str | None, project_id: str | None, text: str
+) -> SavedFilterRow:
+    """Return the saved filter that an id or a name refers to, among the caller's own and the shared ones.
+
+    Args:
+        workspace_id: The only workspace whose filters are considered; None for all workspaces.
+        project_id: The only project whose filters are considered, besides those of no project; None for all projects.
+        text: The id or the name.
+
+    Raises:
+        Invalid: No filter has the name, or several have it.
+    """
+    in_project = saved_filters.c.project_id.in_(
+        select_seen_projects(uow, workspace_id, project_id and [project_id], with_archived=True)
+    )
+    if find_sight(uow.actor).sees_outside:
+        in_project |= saved_filters.c.project_id.is_(None)
+    of_workspace = saved_filters.c.workspace_id
+    in_workspace: ColumnElement[bool] = of_workspace == workspace_id
+    if workspace_id is None:
+        user_id = literal(uow.principal_id, IdType)
+        in_workspace = and_(of_workspace.in_(seen_by(user_id)), is_reachable(of_workspace))
+    is_own = saved_filters.c.created_by_id == uow.user_id
+    visible = select(saved_filters).where(in_workspace, in_project, or_(saved_filters.c.shared, is_own))
+    is_named = or_(saved_filters.c.id == text, saved_filters.c.name_key == text.casefold())
+    for condition in (is_named, true()):
+        rows = Query(SavedFilterRow, visible.where(condition).limit(_SUGGESTED_MAX)).all(uow.connection, {})
+        if rows:
+            id = resolve_one(text, [Candidate(row.id, (row.name,)) for row in rows], "saved")
+            return next(row for row in rows if row.id == id)
+    raise unknown("saved")
+
+
+def check_filter(uow: UnitOfWork, workspace_id: str, project_id: str | None, text: str) -> Sequence[SortKey]:
+    """Check that a text is a filter of cards, and return its order.
+
+    Args:
+        workspace_id: The workspace, to which the caller has access.
+        project_id: The project whose cards it selects; None for all projects that the caller sees.
+        text: The text.
+
+    Raises:
+        Invalid: It is malformed, or names an item that does not exist.
+    """
+    ids = select_seen_projects(uow, workspace_id, project_id and [project_id], with_archived=True)
+    return FilterNames(uow, ids, workspace_id).read_conditions(FindCards(filter=text))[1]
 
 
 def load_page(uow: UnitOfWork, query: CardQuery, request: CardFilters, limit: int) -> Listing[Card]:

@@ -11,7 +11,7 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.core.board import access
-from stellary.core.board.finding import FilterNames, load_page, select_fields, with_orders
+from stellary.core.board.finding import FilterNames, find_saved, load_page, select_fields, with_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES, label_pattern
 from stellary.core.board.queries.card_lists import (
@@ -63,6 +63,19 @@ def in_board_order(statement: Select[str], *parts: ColumnElement[object]) -> Sel
 @serves(LIST_CARDS)
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """Return the cards that match all filters."""
+    return find_matching(uow, ref, request)
+
+
+def find_matching(
+    uow: UnitOfWork, ref: ProjectRef, request: ListCards, *, in_order_of_creation: bool = False
+) -> Listing[Card]:
+    """Return the cards of a project that match all filters.
+
+    Args:
+        ref: The project.
+        request: The filters and the page.
+        in_order_of_creation: Whether to ignore the order of a saved filter.
+    """
     project = access.project(uow, ref).row
     fields = read_fields(request.fields or "")
     field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
@@ -71,7 +84,7 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     if is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
     else:
-        page = _list_by_conditions(uow, project, request, value_conditions)
+        page = _list_by_conditions(uow, project, request, value_conditions, in_order_of_creation)
     if not (is_plain and page.items):
         FilterNames(uow, _select_only(project), project.workspace_id).check_ids(request, page.items)
     return select_fields(page, fields)
@@ -83,7 +96,7 @@ def _select_only(project: ProjectRow) -> Select[str]:
 
 def _has_plain_filters(request: ListCards) -> bool:
     """Return whether each filter has one value, so that the statements of the list are built once."""
-    if request.filter or request.sort:
+    if request.filter or request.sort or request.saved:
         return False
     for name, comparison in read_parameters(request).items():
         value: object = getattr(request, name)
@@ -95,11 +108,18 @@ def _has_plain_filters(request: ListCards) -> bool:
 
 
 def _list_by_conditions(
-    uow: UnitOfWork, project: ProjectRow, request: ListCards, value_conditions: list[ColumnElement[bool]]
+    uow: UnitOfWork,
+    project: ProjectRow,
+    request: ListCards,
+    value_conditions: list[ColumnElement[bool]],
+    in_order_of_creation: bool,
 ) -> Listing[Card]:
     """Return a list whose statements are built for the request."""
     only_project = _select_only(project)
-    conditions, keys = FilterNames(uow, only_project, project.workspace_id).read_conditions(request)
+    saved = find_saved(uow, project.workspace_id, project.id, request.saved) if request.saved else None
+    conditions, keys = FilterNames(uow, only_project, project.workspace_id).read_conditions(request, saved)
+    if in_order_of_creation:
+        keys = ()
     if request.limit or request.cursor:
         query = CardQuery(only_project, conditions, keys, value_conditions)
         return load_page(uow, query, request, request.limit or PAGE)

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 from stellary.contract.fields import replace_fields
 from stellary.core.accounts.project_sight import is_shared, is_stranger
 from stellary.core.board.queries.current_cards import load_current_cards
-from stellary.core.board.tables import cards, project_members, projects
+from stellary.core.board.tables import cards, project_members, projects, saved_filters
 from stellary.core.kernel.events import (
     AdminRightsLost,
     CardUnassigned,
@@ -44,6 +44,11 @@ _LEFT_PROJECTS = (
     select(project_members.c.project_id).where(_MEMBERSHIPS).order_by(project_members.c.project_id)
 )
 _LEAVE_PROJECTS = delete(project_members).where(_MEMBERSHIPS)
+_DELETE_OWN_FILTERS = delete(saved_filters).where(
+    saved_filters.c.workspace_id == bindparam("_workspace_id"),
+    saved_filters.c.created_by_id == bindparam("_user_id"),
+    ~saved_filters.c.shared,
+)
 
 
 def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
@@ -100,7 +105,7 @@ def _emit_unassigned(uow: UnitOfWork, workspace_id: str, former: Mapping[str, st
 
 
 def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Delete the project memberships and card assignments of the users who left.
+    """Delete the project memberships, card assignments and own saved filters of the users who left.
 
     Args:
         events: The users who have left a workspace.
@@ -111,5 +116,6 @@ def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
         parameters = {f"_{name}": id for name, id in ids.items()}
         project_ids = uow.connection.execute(_LEFT_PROJECTS, parameters).scalars().all()
         uow.connection.execute(_LEAVE_PROJECTS, parameters)
+        uow.connection.execute(_DELETE_OWN_FILTERS, parameters)
         for project_id in project_ids:
             uow.emit(ProjectMemberLeft(**ids, project_id=project_id))

@@ -146,6 +146,21 @@ class LabelRow(RowType):
     updated_at: datetime
 
 
+class SavedFilterRow(RowType):
+    """A saved filter."""
+
+    id: str
+    workspace_id: str
+    project_id: str | None
+    name: str
+    filter: str
+    shared: bool
+    position: int
+    created_by_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
 class ScopeRow(RowType):
     """A scope."""
 

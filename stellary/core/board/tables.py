@@ -265,6 +265,27 @@ for _dialect, _triggers in TRIGGERS.items():
         _statement = DDL(_trigger.replace("%", "%%"))  # type: ignore[no-untyped-call]
         event.listen(cards, "after_create", _statement.execute_if(dialect=_dialect))
 
+saved_filters = Table(
+    "stellary_saved_filters",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), index=True),
+    Column("name", String(100), nullable=False),
+    # As for custom fields.
+    Column("name_key", String(300), nullable=False),
+    Column("filter", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    # The id of the project or the workspace, followed by that of the owner of a filter that is not shared.
+    Column("list_key", String(48), nullable=False),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("list_key", "name_key"),
+    Index("ix_stellary_saved_filters_workspace_id_id", "workspace_id", "id"),
+)
+
 comments = Table(
     "stellary_comments",
     metadata,

@@ -29,15 +29,22 @@ def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def select_seen_projects(
-    uow: UnitOfWork, workspace_id: str | None = None, ids: Collection[str] | None = None
+    uow: UnitOfWork,
+    workspace_id: str | None = None,
+    ids: Collection[str] | None = None,
+    *,
+    with_archived: bool = False,
 ) -> Select[str]:
-    """Return a statement for the ids of the projects that the caller sees, without archived ones.
+    """Return a statement for the ids of the projects that the caller sees.
 
     Args:
         workspace_id: The only workspace whose projects are selected; None for all workspaces.
         ids: The only projects that are selected; None for all.
+        with_archived: Whether archived projects are selected too.
     """
-    rows = select(projects.c.id).where(sees_project(literal(uow.principal_id, IdType)), ~projects.c.archived)
+    rows = select(projects.c.id).where(sees_project(literal(uow.principal_id, IdType)))
+    if not with_archived:
+        rows = rows.where(~projects.c.archived)
     limits = uow.actor.agent_limits
     if limits is not None:
         workspace_id = workspace_id or limits.workspace_id

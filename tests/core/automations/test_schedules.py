@@ -138,6 +138,33 @@ def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, cloc
     assert automation_api.rule_now(rule)["problem"] == "the column 'To Do' was deleted"
 
 
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_rule_runs_for_each_card_of_a_filter_in_words(automation_api, clock, work, monkeypatch, is_saved):
+    monkeypatch.setattr(scheduling, "PAGE", 2)
+    for number in range(5):
+        due = "2026-03-03" if number % 2 else "2026-04-01"
+        automation_api.card(f"Card {number}", dueDate=due, priority="high")
+    automation_api.card("Low", dueDate="2026-03-03")
+    cards = {"priority": "high"}
+    path = f"{automation_api.flat}/saved-filters"
+    if is_saved:
+        saved = ask(automation_api, "POST", path, {"name": "Soon", "filter": "due < +3d order by due"})
+        cards["saved"] = "soon"
+    else:
+        cards["filter"] = "due < +3d"
+    # The rule changes the order of the saved filter, which has no effect on the pages.
+    rule = create_rule(automation_api, ("update_card", {"dueDate": "2027-01-01"}), cards=cards)
+    assert not is_saved or rule["schedule"]["cards"]["saved"] == saved["id"]
+    pass_time(clock, work, hours=1)
+    assert automation_api.results(rule) == ["success"] * 2
+    moved = ask(automation_api, "GET", f"{automation_api.path}/cards?dueAfter=2027-01-01")
+    assert [card["title"] for card in moved] == ["Card 1", "Card 3"]
+    if is_saved:
+        ask(automation_api, "DELETE", f"{path}/{saved['id']}")
+        pass_time(clock, work, hours=1)
+        assert "saved must be the id" in automation_api.results(rule)[-1]
+
+
 @for_each(
     "body, message",
     [
@@ -166,9 +193,14 @@ def test_rule_runs_for_each_card_of_its_filter_page_by_page(automation_api, cloc
         ({"schedule": {"rule": "FREQ=DAILY", "cards": {"colour": 1}}}, "schedule.cards.colour"),
         ({"schedule": {"rule": "FREQ=DAILY", "cards": {"limit": 5}}}, "schedule.cards.limit is not accepted"),
         (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "due < +3d"}}},
-            "schedule.cards.filter is not",
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "label = Nothing"}}},
+            "schedule.cards.filter must be the id or the name",
         ),
+        (
+            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "due < +3d order by due"}}},
+            "schedule.cards.filter must not have an order",
+        ),
+        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"saved": "Mine"}}}, "schedule.cards.saved must be"),
         (
             {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "Nowhere"}}},
             "schedule.cards.columnId must be",

@@ -53,7 +53,7 @@ PARAMETERS: Final = {
     "q": ("text", "="),
 }
 """The field and the operator of each parameter of a list of cards that is a condition."""
-_NO_CONDITIONS = {"limit", "cursor", "filter", "sort", "fields", "custom_field"}
+_NO_CONDITIONS = {"limit", "cursor", "filter", "saved", "sort", "fields", "custom_field"}
 _FILTERS = {field.name for request in (ListCards, FindCards) for field in wire_fields(request).values()}
 if _DIFFERENT := (_FILTERS - _NO_CONDITIONS) ^ PARAMETERS.keys():
     raise TypeError(f"only one of PARAMETERS and the lists of cards has {', '.join(sorted(_DIFFERENT))}")

@@ -8,7 +8,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index
 
 revision = "0112"
-down_revision = "0110"
+down_revision = "0111"
 
 _COMPARED = (
     "title description status priority checklist label_ids custom_fields start_date due_date completed_at archived "

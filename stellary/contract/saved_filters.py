@@ -1,0 +1,115 @@
+"""Saved filters: conditions for cards under a name, of one person or shared with others."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stellary.contract.cards import Filter
+from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.limits import Id, Name, Place
+from stellary.contract.paging import Paged
+from stellary.contract.policies import BOARD_READ, FILTER_AUTHOR, FILTER_CREATE
+from stellary.contract.refs import SavedFilterRef, WorkspaceRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
+
+OWN_FILTERS_MAX = 100
+SHARED_FILTERS_MAX = 200
+
+
+@value
+class SavedFilter(Value):
+    """A condition for cards that lists take by its name: ``saved=My week``.
+
+    Attributes:
+        project_id: The project whose cards it selects; None for those of all projects of the workspace.
+        filter: The condition, as the parameter ``filter`` of lists of cards takes it. ``me`` is the reader.
+        shared: Whether everyone who sees the project, or the workspace, can use it.
+        order: The position among the filters of the same project and owner, or among its shared ones: consecutive integers
+            from 0.
+        created_by_id: The owner, who alone sees the filter unless it is shared.
+    """
+
+    id: str
+    workspace_id: str
+    project_id: str | None
+    name: str
+    filter: str
+    shared: bool
+    order: int
+    created_by_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@request
+class CreateSavedFilter(Request):
+    """The fields of a new saved filter. A person has at most 100 in a workspace, which has at most 200 shared ones.
+
+    Attributes:
+        name: 1-100 characters, unique among the filters of the same project and owner, or among its shared ones, regardless of case.
+        filter: 1-2000 characters. Names in it are kept as they are, and looked up whenever it is used.
+        project_id: The project whose cards it selects. Default: all projects of the workspace.
+        shared: Whether everyone who sees the project, or the workspace, can use it.
+        order: The position, from 0. Default: the end.
+    """
+
+    name: Name
+    filter: Filter
+    project_id: Id | Unset | None = UNSET
+    shared: bool = False
+    order: Place | Unset = UNSET
+
+
+@request
+class UpdateSavedFilter(Request):
+    """The fields to change. Omitted fields keep their values.
+
+    Attributes:
+        filter: 1-2000 characters. Names in it are kept as they are, and looked up whenever it is used.
+        project_id: The project whose cards it selects; ``None`` for those of all projects.
+        order: The new position, from 0. A number beyond the end means the end.
+    """
+
+    name: Name | Unset = UNSET
+    filter: Filter | Unset = UNSET
+    project_id: Id | Unset | None = UNSET
+    shared: bool | Unset = UNSET
+    order: Place | Unset = UNSET
+
+
+LIST_SAVED_FILTERS = lists(
+    "saved_filters.list",
+    WorkspaceRef,
+    "saved-filters",
+    summary="List your own saved filters and the shared ones that you see, your own first, each in order.",
+    takes=Paged,
+    item=SavedFilter,
+    policy=BOARD_READ,
+)
+CREATE_SAVED_FILTER = creates(
+    "saved_filters.create",
+    WorkspaceRef,
+    "saved-filters",
+    summary="Save a filter of cards under a name, for yourself or for others too.",
+    takes=CreateSavedFilter,
+    returns=SavedFilter,
+    policy=FILTER_CREATE,
+)
+UPDATE_SAVED_FILTER = updates(
+    "saved_filters.update",
+    SavedFilterRef,
+    summary="Rename, change, move or share a saved filter.",
+    takes=UpdateSavedFilter,
+    returns=SavedFilter,
+    policy=FILTER_AUTHOR,
+)
+DELETE_SAVED_FILTER = deletes(
+    "saved_filters.delete",
+    SavedFilterRef,
+    summary="Delete a saved filter for good. Rules that use it fail from then on.",
+    returns=Ok,
+    policy=FILTER_AUTHOR,
+)
+
+ENDPOINTS = (LIST_SAVED_FILTERS, CREATE_SAVED_FILTER, UPDATE_SAVED_FILTER, DELETE_SAVED_FILTER)
