@@ -1,6 +1,7 @@
 """Boards and cards at the command line."""
 
 import json
+from itertools import product
 
 import pytest
 
@@ -54,8 +55,10 @@ def test_filter_in_words_selects_cards_of_one_or_all_projects(shell):
     shell("card", "add", "Call the plumber", "--assignee", "me", "--due", "tomorrow")
     shell("card", "add", "Thank the plumber", "--assignee", "me")
     words = ("--filter", 'assignee = me and due <= tomorrow and text = "the plumber" order by due desc')
-    for everywhere in (), ("--everywhere",):
-        selected = [card["title"] for card in shell.json("card", "list", *everywhere, *words)]
+    saved = ("-f", "name=Plumber", "-f", f"filter={words[1]}")
+    shell("api", "POST", "/orgs/{org}/workspaces/{workspace}/saved-filters", *saved)
+    for everywhere, chosen in product(((), ("--everywhere",)), (words, ("--saved", "plumber"))):
+        selected = [card["title"] for card in shell.json("card", "list", *everywhere, *chosen)]
         assert selected in (["Call the plumber"], ["Call the plumber", "Pay the plumber"])
     refused = shell.error("card", "list", "--everywhere", "--status", "open", code=2)
     assert "--everywhere takes --filter and --saved only, not --status" in refused

@@ -207,6 +207,7 @@ def test_portfolio_reads_only_indexes(core, world):
     assert sorted(first or second for first, second in indexes) == [
         "ix_stellary_cards_completed_at",
         "ix_stellary_cards_counted",
+        "ix_stellary_cards_estimated",
         "ix_stellary_cards_open_due_date",
     ]
 

@@ -228,7 +228,7 @@ def find_saved(
     Raises:
         Invalid: No filter has the name, or several have it.
     """
-    in_project = saved_filters.c.project_id.in_(
+    in_project: ColumnElement[bool] = saved_filters.c.project_id.in_(
         select_seen_projects(uow, workspace_id, project_id and [project_id], with_archived=True)
     )
     if find_sight(uow.actor).sees_outside:
