@@ -101,7 +101,12 @@ class Row:
                 return 403
             if persona == "GV" and self.role == "ws_read":
                 return 404 if parameter == self.parameters[2] else 403
-            depends = {"author": True, "creator": True, "proj_manage": parameter == "projectId"}
+            depends = {
+                "author": True,
+                "creator": True,
+                "author_or_manager": True,
+                "proj_manage": parameter == "projectId",
+            }
             return 404 if depends.get(self.role) else 403
         return 404
 

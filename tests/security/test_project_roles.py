@@ -68,6 +68,8 @@ def _expect(row: Row, role: str, cell: str) -> str:
     needed = _policy(row).project
     if PROJECT_ROLES.index(role) < PROJECT_ROLES.index(needed):
         return f"403 {needed}"
+    if row.role == "author_or_manager" and role != "manager":
+        return "403"
     return "2xx" if cell.startswith("2xx") else cell
 
 

@@ -59,6 +59,10 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organization_activities.organization_id"): ADMINISTERED,
     ("saved_filters.delete", "stellary_saved_filters"): LIST_KEY,
+    (
+        "time_entries.total",
+        "stellary_relations",
+    ): "the cards below a card, of which those of the workspace count",
     ("attachments.upload", "stellary_attachments"): KNOWN_FILES,
     ("attachments.upload", "stellary_agent_proposals"): KNOWN_FILES,
     ("auth.delete_account", "stellary_invitations"): "the invitations to the address of the account",

@@ -115,7 +115,8 @@ _below = _below.union(
 _SUMS = (
     select(time_entries.c.card_id == _ID, func.sum(time_entries.c.minutes))
     .join_from(_below, time_entries, time_entries.c.card_id == _below.c.id)
-    .where(is_visible(time_entries.c.project_id))
+    .join(projects, projects.c.id == time_entries.c.project_id)
+    .where(projects.c.workspace_id == bindparam("_workspace_id"), is_visible(projects.c.id))
     .group_by(time_entries.c.card_id == _ID)
 )
 _HEADS = ("day", "card", "title", "user", "userId", "minutes", "note")
@@ -162,7 +163,7 @@ def delete_time_entry(uow: UnitOfWork, ref: TimeEntryRef) -> Ok:
 def get_card_time(uow: UnitOfWork, ref: FlatCardRef) -> CardTime:
     """Return the sums of the time entries of a card, and its timers."""
     loaded = access.card_with_sight(uow, ref)
-    parameters = {"_id": loaded.card.id}
+    parameters = {"_id": loaded.card.id, "_workspace_id": loaded.roles.workspace_id}
     sums: dict[bool, int] = dict(
         row[:] for row in uow.connection.execute(_SUMS, parameters | loaded.roles.sight.parameters)
     )
@@ -292,18 +293,18 @@ def _read_day(field: str, day: str) -> str:
 
 def _read_filters(request: ExportTime | ListTimeEntries) -> Mapping[str, str | None]:
     """Return the parameters of ``_FILTERS``."""
-    first = _read_day("from", request.from_ or date.min.isoformat())
-    last = _read_day("to", request.to or date.max.isoformat())
+    first = FIRST_DAY if request.from_ is UNSET else _read_day("from", request.from_)
+    last = date.max.isoformat() if request.to is UNSET else _read_day("to", request.to)
     if last < first:
         raise invalid(("to", "must not be before from"))
-    return {"from_": first, "to": last, "user_id": request.user_id or None}
+    return {"from_": first, "to": last, "user_id": None if request.user_id is UNSET else request.user_id}
 
 
 def _check_user(
     uow: UnitOfWork, workspace_id: str, request: ExportTime | ListTimeEntries, found: Sequence[object]
 ) -> None:
     """Check the user of a request without results. A former member is accepted only with results."""
-    if request.user_id and not found and not people.reaches(uow, workspace_id, request.user_id):
+    if request.user_id is not UNSET and not found and not people.reaches(uow, workspace_id, request.user_id):
         raise unknown("userId")
 
 
