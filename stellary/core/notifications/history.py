@@ -50,7 +50,16 @@ _TO_PROGRESS = '%"toStatus":"in_progress"%'
 
 _FLOW_PAGE = 1_000
 _AFTER_ALL = "g"
-_MOVES: tuple[ActivityType, ...] = ("card_created", "card_moved", "card_archived", "card_deleted")
+_MOVES: tuple[ActivityType, ...] = (
+    "card_created",
+    "card_moved",
+    "card_transferred",
+    "card_transferred_out",
+    "card_archived",
+    "card_deleted",
+    "column_deleted",
+    "project_imported",
+)
 _META, _CHANGES = type_coerce(activities.c.meta, Text), type_coerce(activities.c.changes, Text)
 _WAS_DONE = _CHANGES.like('%{"field":"status","from":"done",%')
 _ESTIMATES = _CHANGES.like('%{"field":"estimate",%')
@@ -74,7 +83,7 @@ _FLOW: Select[Any] = (
         activities.c.id < bindparam("_last_id", type_=IdType),
         activities.c.created_at >= bindparam("_since", type_=activities.c.created_at.type),
         or_(
-            activities.c.type.in_([*_MOVES, "column_deleted", "project_imported"]),
+            activities.c.type.in_(_MOVES),
             and_(activities.c.type == "item_restored", activities.c.entity == "card"),
             and_(
                 activities.c.type == "card_updated",

@@ -209,6 +209,15 @@ def test_time_follows_its_card_into_the_trash_and_back(team: Team):
     assert team.time(team.ann).total().own_minutes == 30
 
 
+def test_time_follows_a_card_to_another_project(team: Team):
+    team.time(team.ann).create(minutes=30)
+    workspace = team.client(team.ann)
+    other = workspace.project(workspace.projects.create(name="Other"))
+    team.board.cards.transfer(team.card, column_id=other.columns.list()[0].id)
+    assert list(team.board.time_entries.list()) == []
+    assert [entry.minutes for entry in other.time_entries.list()] == [30]
+
+
 def test_time_in_a_private_project_is_not_found(team: Team):
     bob = team.join("bob")
     entry = team.time(team.ann).create(minutes=30)

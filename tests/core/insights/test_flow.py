@@ -319,6 +319,26 @@ def test_flow_says_since_when_its_record_is_complete(start: Callable[[], Player]
     assert execute(update(activities).where(is_last).values(meta={})) == ("2026-04-06", [])
 
 
+def test_transferred_card_counts_where_it_is(start: Callable[[], Player]):
+    here, there = start(), start()
+    to_do, doing, done = here.board.columns.list()
+    here.board.column(to_do).cards.create(title="Stays")
+    card = here.board.column(to_do).cards.create(title="Leaves")
+    here.board.cards.update(card, archived=True)
+    here.board.cards.update(card, archived=False, column_id=done.id)
+    there.clock.advance(timedelta(days=2))
+    here.board.cards.transfer(card, column_id=there.board.columns.list()[2].id)
+    there.clock.advance(timedelta(days=1))
+    flow = there.board.flow(since=date(2026, 4, 1))
+    assert (flow.done, flow.remaining, flow.complete_since) == ([0, 0, 1, 1], [0] * 4, "2026-04-01")
+    assert [(column.name, column.counts) for column in flow.columns] == [("Done", [0, 0, 1, 1])]
+    assert [day.cards for day in flow.completed_per_day] == [0] * 4
+    flow = here.board.flow(since=date(2026, 4, 1))
+    # Its changes have followed it, so nothing is known of the time before.
+    assert (flow.done, flow.remaining, flow.complete_since) == ([0] * 4, [1] * 4, "2026-04-03")
+    assert doing.name not in [column.name for column in flow.columns]
+
+
 @for_each(
     "parameters, problem",
     [

@@ -24,7 +24,7 @@ class Replay:
     Attributes:
         completed: The changes that completed cards until the last day, of cards that were still done at its end, with the
             amounts of the cards.
-        recorded_since: The day after the last change whose columns are not recorded; None if all are.
+        recorded_since: The first day after which all changes are on record; None if all changes are.
 
     Args:
         until: The last day.
@@ -49,6 +49,8 @@ class Replay:
             self._add(self._counts, state, amount)
         self._deltas: dict[date, Counter[str]] = defaultdict(Counter)
         self._states: dict[str, CardState | None] = {}
+        # The cards whose earlier changes are those of another project, or have followed them to one.
+        self._left = set[str | None]()
         # The cards of which it is decided whether they were completed, and those that were restored afterwards.
         self._decided, self._restored = set[str](), set[str]()
 
@@ -60,6 +62,12 @@ class Replay:
         """
         day = _find_day(change)
         delta = self._deltas[day]
+        if change.type == "card_transferred_out":
+            self._left.add(change.entity_id)
+            self.recorded_since = self.recorded_since or day
+            return True
+        if change.card_id in self._left:
+            return True
         if change.card_id is None:
             # An import has created the project: before it, there was nothing.
             delta.update(self._counts)
@@ -72,9 +80,11 @@ class Replay:
         after = self._states.get(change.card_id, current)
         before = find_former_state(change, after)
         if before is not None and before.column_id is None and not before.archived:
-            self.recorded_since = day + timedelta(1)
+            self.recorded_since = self.recorded_since or day + timedelta(1)
             return False
         self._states[change.card_id] = before
+        if change.type == "card_transferred":
+            self._left.add(change.card_id)
         for state, sign in ((after, 1), (before, -1)):
             if state is not None:
                 amount = sign * self._measure(state)
@@ -106,7 +116,8 @@ class Replay:
                 self._decided.add(card_id)
         elif after.is_done != (before is not None and before.is_done):
             self._decided.add(card_id)
-            if after.is_done and self._is_counted(after.column_id):
+            was_done_before = change.type == "card_transferred" and "toStatus" not in change.meta
+            if after.is_done and not was_done_before and self._is_counted(after.column_id):
                 self.completed.append((change, self._measure(after)))
 
     def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
@@ -134,7 +145,7 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     """
     meta, column_id = change.meta, change.meta.get("fromColumnId")
     from_id = None if column_id is None else str(column_id)
-    if change.type in ("card_created", "item_restored"):
+    if change.type in ("card_created", "card_transferred", "item_restored"):
         return None
     former = [field["from"] for field in change.changes or () if field["field"] == "estimate"]
     estimate = round(float(str(former[0] or 0)) * 100) if former else 0 if after is None else after.estimate
