@@ -319,6 +319,21 @@ def test_flow_says_since_when_its_record_is_complete(start: Callable[[], Player]
     assert execute(update(activities).where(is_last).values(meta={})) == ("2026-04-06", [])
 
 
+def test_archived_and_restored_cards_count_as_they_were(start: Callable[[], Player]):
+    player = start()
+    column = player.board.column(player.board.columns.list()[0])
+    archived, deleted = column.cards.create(title="Archived"), column.cards.create(title="Deleted")
+    player.board.cards.update(deleted, status="done")
+    player.clock.advance(timedelta(days=1))
+    player.board.cards.update(archived, archived=True)
+    player.board.cards.delete(deleted)
+    player.clock.advance(timedelta(days=1))
+    player.act("restore", 0)
+    flow = player.board.flow(since=date(2026, 4, 1))
+    assert (flow.remaining, flow.done) == ([1, 0, 0], [1, 0, 1])
+    assert [day.cards for day in flow.completed_per_day] == [1, 0, 0]
+
+
 def test_transferred_card_counts_where_it_is(start: Callable[[], Player]):
     here, there = start(), start()
     to_do, doing, done = here.board.columns.list()
