@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.notifications.feed import _first_id
+from stellary.core.notifications.feed import FIRST_ID
 from tests.support.boards import Board
 from tests.support.core_parts import paging, system_clock
 from tests.support.forms import FORM, form
@@ -230,7 +230,7 @@ def test_feed_since_a_time_reads_no_earlier_activities(board):
     assert feed(board, f"since={since}") == feed(board)[:70]
     parameters = {"_container_id": board.project["id"], "_begun_since": clock() - timedelta(hours=1)}
     count = select(func.count()).where(
-        activities.c.project_id == board.project["id"], activities.c.id >= _first_id
+        activities.c.project_id == board.project["id"], activities.c.id >= FIRST_ID
     )
     with board.world.core.database.reading() as connection:
         # One activity in 64 is an entry of the index.
