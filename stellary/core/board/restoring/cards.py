@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, Update, bindparam, case, select, update
+from sqlalchemy import Column, Select, Table, bindparam, case, select, update
 
 from stellary.contract.cards import Card
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.trash import RestoreItem
 from stellary.core.board import access
+from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.ordering import InsertionPoint
@@ -34,12 +35,6 @@ _NEAREST: Select[Any] = (
         columns.c.position,
     )
     .limit(1)
-)
-_ADD_COMMENT, _ADD_ATTACHMENT = (
-    update(cards)
-    .where(cards.c.id == bindparam("_card_id"))
-    .values({count.name: count + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)})
-    for count in (cards.c.comment_count, cards.c.attachment_count)
 )
 _TOUCH = (
     update(cards)
@@ -96,7 +91,7 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
         Conflict: The card is gone.
     """
     refuse_names(request, "a comment")
-    return _restore_to_card(uow, item, comments, _ADD_COMMENT)
+    return _restore_to_card(uow, item, comments, cards.c.comment_count)
 
 
 def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
@@ -110,15 +105,17 @@ def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) ->
         Conflict: The card is gone.
     """
     refuse_names(request, "an attachment")
-    return _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
+    return _restore_to_card(uow, item, attachments, cards.c.attachment_count)
 
 
-def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> str:
+def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Column[int]) -> str:
     """Restore an item of a card, whose count ``count`` increases."""
-    lock_project_of(uow, item)
+    project_id = lock_project_of(uow, item)
     card_id: str = trash.load_rows(uow, item.id, table)[item.item_id]["card_id"]
-    if not uow.connection.execute(count, {"_card_id": card_id, "_now": uow.now}).rowcount:
-        raise missing_container(uow, "card", card_id)
+    try:
+        change_count(uow, count, card_id, project_id, 1)
+    except NotFound:
+        raise missing_container(uow, "card", card_id) from None
     trash.reinsert(uow, item.id)
     card = _load_card(uow, card_id)
     emit_restored(uow, item, card=card)
