@@ -82,7 +82,7 @@ class SavedFilters(ListHandle[C]):
             order: int | Unset = UNSET) -> SavedFilter | Awaitable[SavedFilter]:
         """Save a filter of cards under a name, for yourself or for others too.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/saved-filters``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/saved-filters``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters, unique among the filters of the same project and owner, or among its shared ones, regardless of case.

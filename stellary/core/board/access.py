@@ -20,8 +20,8 @@ from stellary.contract.refs import (
     LabelRef,
     ProjectMemberRef,
     ProjectRef,
-    TimeEntryRef,
     SavedFilterRef,
+    TimeEntryRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
 from stellary.core.board.order.locks import (
@@ -54,8 +54,8 @@ from stellary.core.board.tables import (
     labels,
     project_members,
     projects,
-    time_entries,
     saved_filters,
+    time_entries,
 )
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork

@@ -8,8 +8,6 @@ from datetime import datetime
 from stellary.contract.wizard import DraftStage
 from stellary.core.db.row_types import RowType
 
-JsonObject = Mapping[str, object]
-
 
 class ListedDraftRow(RowType):
     """A draft in a list."""
@@ -31,10 +29,10 @@ class DraftRow(ListedDraftRow):
     """A draft. Its documents and roadmap are JSON in wire format; ``rows.read_questions`` reads its questions."""
 
     description: str | None
-    context_documents: Sequence[JsonObject]
+    context_documents: Sequence[Mapping[str, object]]
     open_ids: Sequence[str]
-    answers: JsonObject
+    answers: Mapping[str, object]
     missing: list[str]
-    roadmap: JsonObject | None
+    roadmap: Mapping[str, object] | None
     feedback: list[str]
-    usage: JsonObject | None
+    usage: Mapping[str, object] | None

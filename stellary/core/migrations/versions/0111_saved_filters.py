@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0111"
-down_revision = "0109"
+down_revision = "0110"
 
 
 def upgrade() -> None:
