@@ -7,29 +7,23 @@ from typing import get_args
 import click
 
 from stellary.cli.finding import find_person, find_project
-from stellary.cli.options import Group, confirm
+from stellary.cli.options import Group
 from stellary.cli.output import JsonOptions, as_json, print_line, show
 from stellary.cli.session import CommandContext, in_workspace
-from stellary.contract.projects import BoardMember
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.unset import UNSET
 
-PERSON = click.argument("query", metavar="PERSON")
 ROLE = click.Choice(get_args(WorkspaceRole))
 
 
 @click.group(cls=Group)
 def member() -> None:
-    """List, invite, change and remove the members and guests of a workspace.
+    """List and invite the members and guests of a workspace, and change their roles.
 
     \b
     Example:
       stellary member list
     """
-
-
-def _find(session: CommandContext, query: str) -> BoardMember:
-    return find_person(session.workspace().members.iterate(), query)
 
 
 @member.command("list")
@@ -77,7 +71,7 @@ def invite(
 
 
 @member.command("role")
-@PERSON
+@click.argument("query", metavar="PERSON")
 @click.argument("role", type=ROLE)
 @in_workspace
 def change_role(session: CommandContext, query: str, role: WorkspaceRole) -> None:
@@ -87,25 +81,9 @@ def change_role(session: CommandContext, query: str, role: WorkspaceRole) -> Non
     Example:
       stellary member role client@example.com guest
     """
-    changed = session.workspace().members.update(_find(session, query).user_id, role=role)
+    members = session.workspace().members
+    changed = members.update(find_person(members.iterate(), query).user_id, role=role)
     print_line(f"{changed.name} is {changed.role} now.")
-
-
-@member.command("remove")
-@PERSON
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@in_workspace
-def remove(session: CommandContext, query: str, yes: bool) -> None:
-    """Remove a member from a workspace and its projects.
-
-    \b
-    Example:
-      stellary member remove client@example.com --yes
-    """
-    person = _find(session, query)
-    confirm(f"Remove {person.name} <{person.email}>", is_confirmed=yes)
-    session.workspace().members.remove(person.user_id)
-    print_line(f"Removed {person.name}.")
 
 
 COMMANDS = (member,)

@@ -455,6 +455,6 @@ def test_agent_shows_only_projects_that_the_caller_sees(office):
     }
     path = f"agents/{office.ask(office.boss, 'POST', 'agents', {'name': 'Scribe', 'projectIds': sorted(ids)})['id']}"
     for name, count in (("boss", 2), ("ann", 1), ("ben", 0)):
-        (listed,), shown = (office.ask(office.find(name), "GET", place) for place in ("agents", path))
-        assert listed["projectIds"] == shown["projectIds"]
-        assert len(shown["projectIds"]) == count
+        (listed,), single = (office.ask(office.find(name), "GET", place) for place in ("agents", path))
+        assert listed["projectIds"] == single["projectIds"]
+        assert len(single["projectIds"]) == count

@@ -42,6 +42,8 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("auth.register", "stellary_organizations"): "whether a slug is taken",
+    ("trash.list", "stellary_private_projects"): "whether the projects of deleted items are private",
+    ("relations.list", "stellary_private_projects"): "whether the projects of related cards are private",
     ("organizations.add_member", "stellary_workspaces"): HOME,
     ("organizations.add_member", "stellary_activities.workspace_id"): HOME,
     ("organizations.add_member", "stellary_notifications.workspace_id"): HOME,

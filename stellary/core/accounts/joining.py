@@ -15,10 +15,8 @@ from stellary.core.kernel.item_changes import emit_change, emit_organization_cha
 from stellary.core.kernel.unit import UnitOfWork
 
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
-_INSERT_ORGANIZATION_MEMBER, _INSERT_WORKSPACE_MEMBER = (
-    insert(organization_members),
-    insert(workspace_members),
-)
+_INSERT_ORGANIZATION_MEMBER = insert(organization_members)
+_INSERT_WORKSPACE_MEMBER = insert(workspace_members)
 _IS_SEAT = and_(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == _USER_ID,

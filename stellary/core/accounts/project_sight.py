@@ -48,6 +48,7 @@ _MEMBERS = table(
 CALLER: Final = _MEMBERS.alias("caller")
 """The membership of the caller in the project of an access check."""
 _own = _MEMBERS.alias("own")
+_sighted = workspaces.alias("sighted")
 
 
 def _join_ids(id: ColumnElement[Any]) -> ColumnElement[str]:
@@ -91,8 +92,12 @@ def is_private(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
 def may_hide_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a workspace has a private project or a guest, or had one."""
     is_private = exists().where(private_projects.c.workspace_id == workspace_id)
-    has_guests = exists().where(workspaces.c.id == workspace_id, workspaces.c.has_guests)
-    return or_(is_private.correlate_except(private_projects), has_guests.correlate_except(workspaces))
+    # No EXISTS, for which PostgreSQL might read all workspaces.
+    has_guests = select(_sighted.c.has_guests).where(_sighted.c.id == workspace_id)
+    return or_(
+        is_private.correlate_except(private_projects),
+        has_guests.correlate_except(_sighted).scalar_subquery(),
+    )
 
 
 def sees_project(
@@ -105,7 +110,10 @@ def sees_project(
         project_id: The column or parameter with the id of the project.
         workspace_id: The column or parameter with the id of the workspace.
     """
-    is_open = and_(~is_private(project_id), ~is_guest(user_id, workspace_id))
+    is_hidden = exists().where(
+        private_projects.c.project_id == project_id, private_projects.c.workspace_id == workspace_id
+    )
+    is_open = and_(~is_hidden.correlate_except(private_projects), ~is_guest(user_id, workspace_id))
     return or_(is_open, is_member(project_id, user_id), leads(user_id, workspace_id))
 
 

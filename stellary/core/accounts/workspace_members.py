@@ -33,16 +33,15 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
 
-_KNOWN = knows(bindparam("_user_id"), workspace_members.c.user_id, bindparam("_workspace_id"))
-_LIST, _KNOWN_LIST = (
-    Pages(
-        WorkspaceMemberRow,
-        select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
-        .join_from(workspace_members, users)
-        .where(workspace_members.c.workspace_id == bindparam("_workspace_id"), *conditions),
-        workspace_members.c.user_id,
-    )
-    for conditions in ((), (_KNOWN,))
+_LIST = Pages(
+    WorkspaceMemberRow,
+    select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
+    .join_from(workspace_members, users)
+    .where(
+        workspace_members.c.workspace_id == bindparam("_workspace_id"),
+        knows(bindparam("_user_id"), workspace_members.c.user_id, bindparam("_workspace_id")),
+    ),
+    workspace_members.c.user_id,
 )
 _MEMBER = (
     workspace_members.c.workspace_id == bindparam("_workspace_id"),
@@ -55,12 +54,8 @@ _DELETE = delete(workspace_members).where(*_MEMBER)
 @serves(LIST_WORKSPACE_MEMBERS)
 def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
     """Return the members in the order in which their accounts were created, without implicit admins; for guests, those they know."""
-    loaded = access.workspace(uow, ref)
-    parameters = {"_workspace_id": loaded.row.id}
-    if not loaded.roles.is_guest:
-        return _LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, **parameters)
-    parameters["_user_id"] = loaded.roles.user_id
-    return _KNOWN_LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, **parameters)
+    ids = {"_workspace_id": access.workspace(uow, ref).row.id, "_user_id": uow.principal_id}
+    return _LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, **ids)
 
 
 @serves(UPDATE_WORKSPACE_MEMBER)
