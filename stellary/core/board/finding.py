@@ -16,7 +16,7 @@ from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import is_reachable, seen_by
+from stellary.core.accounts.audience import is_guest, is_reachable, seen_by
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import searching
@@ -231,12 +231,11 @@ def find_saved(
     in_project: ColumnElement[bool] = saved_filters.c.project_id.in_(
         select_seen_projects(uow, workspace_id, project_id and [project_id], with_archived=True)
     )
+    of_workspace, user_id = saved_filters.c.workspace_id, literal(uow.principal_id, IdType)
     if find_sight(uow.actor).sees_outside:
-        in_project |= saved_filters.c.project_id.is_(None)
-    of_workspace = saved_filters.c.workspace_id
+        in_project |= and_(saved_filters.c.project_id.is_(None), ~is_guest(user_id, of_workspace))
     in_workspace: ColumnElement[bool] = of_workspace == workspace_id
     if workspace_id is None:
-        user_id = literal(uow.principal_id, IdType)
         in_workspace = and_(of_workspace.in_(seen_by(user_id)), is_reachable(of_workspace))
     is_own = saved_filters.c.created_by_id == uow.user_id
     visible = select(saved_filters).where(in_workspace, in_project, or_(saved_filters.c.shared, is_own))

@@ -246,6 +246,21 @@ def test_token_that_is_bound_to_a_project_sees_its_filters_alone(board: Board, b
     assert board.world.call(token, "GET", f"{board.path}/cards?saved=Everywhere").status == 400
 
 
+def test_guest_uses_the_shared_filters_of_their_projects(board: Board):
+    guest = board.world.person("guest")
+    board.world.join(guest, board.workspace, role="guest")
+    ask(board, "POST", f"{board.path}/members", {"email": "guest@example.com", "role": "viewer"})
+    other = Board(board.world, board.owner, board.workspace)
+    save(board, "Everywhere", shared=True)
+    save(board, "There", shared=True, projectId=other.project["id"])
+    save(board, "Here", shared=True, projectId=board.project["id"])
+    assert names(board, guest) == ["Here"]
+    assert titles(board, "/cards?saved=Here", guest) == []
+    for name in ("Everywhere", "There"):
+        for path in ("/cards", f"{board.flat}/cards", f"{board.path}/cards"):
+            assert refuse(board, "GET", f"{path}?saved={name}", by=guest)[0] == 400, (name, path)
+
+
 @pytest.mark.race
 def test_filters_that_are_saved_at_once_get_different_orders(board: Board, rounds: int):
     for number in range(rounds):
