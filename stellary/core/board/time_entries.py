@@ -39,7 +39,7 @@ from stellary.contract.time_entries import (
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
 from stellary.core.board.row_types import TimeEntryRow, TimerRow
@@ -98,7 +98,12 @@ _BY_DAY = Query(
     TimeEntryRow,
     _OF_PROJECT.where(*_FILTERS).order_by(time_entries.c.day, time_entries.c.id).limit(EXPORTED_MAX + 1),
 )
-_TIMERS_OF_CARD = Query(TimerRow, select(timers).where(timers.c.card_id == _ID).order_by(timers.c.user_id))
+_TIMERS_OF_CARD = Query(
+    TimerRow,
+    select(timers)
+    .where(timers.c.card_id == _ID, sees(timers.c.user_id, bindparam("_workspace_id", type_=IdType)))
+    .order_by(timers.c.user_id),
+)
 _START = insert(timers)
 _STOP = delete(timers).where(timers.c.user_id == bindparam("_user_id")).returning(*timers.c)
 _STOP_HERE = _STOP.where(timers.c.card_id == _ID)

@@ -151,6 +151,9 @@ def test_timer_of_a_deleted_or_hidden_card_is_dropped_by_the_next_one(team: Team
     other.start()
     workspace.trash.restore(workspace.trash.list()[0])
     assert time.total().timers == time.list() == []
+    time.start()
+    workspace.members.remove(bob.id)
+    assert team.time(team.ann).total().timers == []
 
 
 @pytest.mark.race
