@@ -25,7 +25,7 @@ _TEXTS = {
     "authorName": "Jane Doe",
     "actorName": "Jane Doe",
     "currentPassword": "old-password",
-    "day": "2026-04-01",
+    **dict.fromkeys(("day", "days", "from", "to"), "2026-04-01"),
     "description": "REST routes for the billing module",
     "email": "user@example.com",
     "feedback": "Add a phase for testing. Start on 2027-05-03.",

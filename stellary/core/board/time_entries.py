@@ -306,10 +306,14 @@ def _read_filters(request: ExportTime | ListTimeEntries) -> Mapping[str, str | N
 
 
 def _check_user(
-    uow: UnitOfWork, workspace_id: str, request: ExportTime | ListTimeEntries, found: Sequence[object]
+    uow: UnitOfWork, workspace_id: str, request: ExportTime | ListTimeEntries, entries: Sequence[object]
 ) -> None:
     """Check the user of a request without results. A former member is accepted only with results."""
-    if request.user_id is not UNSET and not found and not people.reaches(uow, workspace_id, request.user_id):
+    if (
+        request.user_id is not UNSET
+        and not entries
+        and not people.reaches(uow, workspace_id, request.user_id)
+    ):
         raise unknown("userId")
 
 

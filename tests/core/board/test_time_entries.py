@@ -89,8 +89,8 @@ def test_only_the_owner_and_managers_change_an_entry(team: Team):
     team.board.members.add(email=dan.email, role="commenter")
     entry = team.time(bob).create(minutes=5)
     assert team.time(cid).update(entry, minutes=6).user_id == bob.id
-    own = team.time(cid).create(minutes=7)
-    for change in (lambda: team.time(bob).update(own, minutes=1), lambda: team.time(bob).delete(own)):
+    other = team.time(cid).create(minutes=7)
+    for change in (lambda: team.time(bob).update(other, minutes=1), lambda: team.time(bob).delete(other)):
         with pytest.raises(Forbidden):
             change()
     with pytest.raises(Forbidden):
