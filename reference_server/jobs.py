@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from reference_server.log import configure
-from reference_server.mail import sending_in_thread
+from reference_server.mail import MailChannel, SmtpMailer, sending_in_thread
 from reference_server.serve import create_planner, exclusive_database, migrate, open_core
 from reference_server.settings import Settings, SettingsError
 from reference_server.webhook_sender import HttpWebhookSender
@@ -118,6 +118,7 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
         settings,
         bcrypt_rounds=settings.bcrypt_rounds,
         mailer=mailer,
+        channels=[MailChannel(mailer)] if isinstance(mailer, SmtpMailer) else [],
         public_url=settings.public_url or f"http://localhost:{settings.port}",
         retention=settings.retention,
         blobs=settings.blobs,

@@ -8,17 +8,20 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
 
 from reference_server.settings import Settings, SmtpServer
+from stellary.core import Message
 from stellary.core.ports.mail import Email, Mailer, log_email
 
 _log = logging.getLogger("stellary.mail")
 
 WAITING_MAX = 1000
 TIMEOUT = 30.0
+LINE_MAX = 990
 CLOSE_SECONDS = 10.0
 """The patience with waiting emails when a process stops."""
 PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
@@ -52,6 +55,25 @@ class SmtpMailer:
         except RuntimeError:
             _log.error("the mailer has been closed: an email to %s is lost", email.to)
 
+    @property
+    def domain(self) -> str:
+        """The domain of the sender."""
+        return self._sender.rpartition("@")[2]
+
+    def send(self, email: Email) -> None:
+        """Send an email, and wait until the SMTP server has taken it. Called in a thread without an event loop.
+
+        Raises:
+            OSError: The email was not sent, or the mailer is closed. Errors of SMTP are others.
+        """
+        if self._loop is None:
+            raise ConnectionError("the mailer is closed")
+        asyncio.run_coroutine_threadsafe(self._send_in_turn(email), self._loop).result(2 * TIMEOUT)
+
+    async def _send_in_turn(self, email: Email) -> None:
+        async with self._turn:
+            await self._send(email)
+
     def start(self) -> None:
         """Accept emails from now on, on the running event loop."""
         self._loop = asyncio.get_running_loop()
@@ -83,8 +105,7 @@ class SmtpMailer:
         while True:
             pause = None if self._closing.is_set() else next(pauses, None)
             try:
-                async with self._turn:
-                    await self._send(email)
+                await self._send_in_turn(email)
             except Exception as error:  # noqa: BLE001 - any error is logged, and the next email is sent
                 if pause is None or not _may_pass(error):
                     _log.error("an email to %s could not be sent: %s", email.to, _describe(error))
@@ -121,17 +142,59 @@ class SmtpMailer:
             return True
 
     def _message(self, email: Email) -> EmailMessage:
-        message = EmailMessage()
+        # Folding would encode long URLs and ids.
+        message = EmailMessage(policy.SMTP.clone(max_line_length=LINE_MAX))
         message["From"] = self._sender
         message["To"] = email.to
         # The subject contains names chosen by users; a line break would start another header.
         message["Subject"] = " ".join(email.subject.split())
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
+        message["Message-ID"] = email.headers.get("Message-ID") or make_msgid(domain=self.domain)
+        for name, text in email.headers.items():
+            if name != "Message-ID":
+                message[name] = text
         message.set_content(email.text)
         if email.html:
             message.add_alternative(email.html, subtype="html")
         return message
+
+
+class MailChannel:
+    """The channel that sends notifications by e-mail. Job after job, it waits for the SMTP server.
+
+    Args:
+        mailer: The mailer.
+    """
+
+    name = "mail"
+
+    def __init__(self, mailer: SmtpMailer) -> None:
+        self._mailer = mailer
+
+    def send(self, message: Message) -> None:
+        """Send a message; log it if the SMTP server rejects it for good.
+
+        Raises:
+            Exception: It could not be sent, and another attempt may succeed.
+        """
+        domain = self._mailer.domain
+        headers = {
+            "Message-ID": f"<{message.id}@{domain}>",
+            "Reply-To": f"no-reply@{domain}",
+            "Auto-Submitted": "auto-generated",
+            "List-Id": f"<notifications.{domain}>",
+            "List-Unsubscribe": f"<{message.unsubscribe_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+        if message.card_id is not None:
+            headers["In-Reply-To"] = headers["References"] = f"<card-{message.card_id}@{domain}>"
+        email = Email(message.recipient.email, message.subject, message.text, message.html, headers=headers)
+        try:
+            self._mailer.send(email)
+        except Exception as error:
+            if _may_pass(error):
+                raise
+            _log.error("an email to %s could not be sent: %s", email.to, _describe(error))
 
 
 @contextmanager

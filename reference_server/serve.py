@@ -24,7 +24,7 @@ import uvloop
 
 from reference_server.app import STATE, make_app
 from reference_server.log import Log, configure
-from reference_server.mail import CLOSE_SECONDS, SmtpMailer
+from reference_server.mail import CLOSE_SECONDS, MailChannel, SmtpMailer
 from reference_server.metrics import Metrics
 from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
@@ -82,6 +82,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             trash_days=settings.trash_days,
             retention=settings.retention,
             mailer=mailer or log_email,
+            channels=[MailChannel(mailer)] if mailer else [],
             public_url=settings.public_url or url,
             blobs=settings.blobs,
             webhook_sender=HttpWebhookSender(),
@@ -132,7 +133,12 @@ def open_core(settings: Settings, **options: Any) -> Core:
         SettingsError: The URL of the database cannot be read.
     """
     try:
-        return Core(settings.database, direct_database=settings.direct_database_url, **options)
+        return Core(
+            settings.database,
+            direct_database=settings.direct_database_url,
+            time_zone=settings.time_zone,
+            **options,
+        )
     except ValueError as error:
         raise SettingsError(f"the URL of the database {error}") from None
 

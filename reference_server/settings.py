@@ -14,8 +14,10 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from reference_server.secret_strength import find_weakness
+from stellary.contract.errors import Invalid
 from stellary.contract.limits import SLUG_PATTERN
 from stellary.contract.roles import Registration
+from stellary.core.board.rules.schedules import find_zone
 from stellary.core.http.addresses import Network
 from stellary.core.http.cors import check_origins
 from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
@@ -90,6 +92,7 @@ class Settings:
     retention: Retention = attrs.field(factory=Retention)
     smtp: SmtpServer | None = None
     mail_from: str = "stellary@localhost"
+    time_zone: str = "UTC"
     port: int = 3001
     production: bool = False
     public_url: str | None = None
@@ -380,6 +383,14 @@ def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
 
+def _time_zone(text: str) -> str:
+    try:
+        find_zone(text, "")
+    except Invalid:
+        raise ValueError(f"must be the name of a time zone such as Europe/Berlin, not {text!r}") from None
+    return text
+
+
 def _email(text: str) -> str:
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
         raise ValueError(f"must be an e-mail address, not {text!r}")
@@ -407,6 +418,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_VERIFY_EMAIL": ("verify_email", _switch),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),
+    "STELLARY_TIME_ZONE": ("time_zone", _time_zone),
     "PORT": ("port", port),
     "STELLARY_ENV": (
         "production",

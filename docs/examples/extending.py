@@ -24,7 +24,7 @@ from stellary.core.kernel.actions import Action
 from stellary.core.kernel.event_handlers import EventDelivery
 from stellary.core.kernel.events import CardCreated, CardMoved
 from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications.channels import Channel, NotificationDelivery
+from stellary.core.notifications.channels import Channel, Message, NotificationDelivery
 
 
 # --8<-- [start:veto]
@@ -135,9 +135,25 @@ def send_sms(delivery: NotificationDelivery) -> None:
 SMS = Channel("sms", send_sms, delay=timedelta(minutes=2))
 # --8<-- [end:channel]
 
+
+# --8<-- [start:messages]
+class Letters:
+    """A channel that takes messages: ``subject``, ``text``, ``html`` and a URL that ends them."""
+
+    name = "letters"
+
+    def send(self, message: Message) -> None:
+        """Send a message; an exception makes it wait for another attempt, with the same ``id``."""
+        print(f"To {message.recipient.name}: {message.subject}")
+
+
+# --8<-- [end:messages]
+
 database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
 # --8<-- [start:register]
-core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID], channels=[SMS], brains=BRAINS)
+core = Core(
+    database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID], channels=[SMS, Letters()], brains=BRAINS
+)
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)

@@ -41,6 +41,20 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
     # --8<-- [end:read]
     assert rob.notifications.count().count == 0
 
+    # --8<-- [start:watch]
+    followed = rob.workspace(organization, workspace).project(board.id)
+    followed.watch()
+    followed.card(card).watch(level="mute")
+    followed.unwatch()
+    # --8<-- [end:watch]
+
+    # --8<-- [start:preferences]
+    preferences = rob.notifications.update_preferences(time_zone="Europe/Berlin", digest="day", digest_hour=9)
+    if "mail" in preferences.channels:
+        rob.notifications.update_preferences(channels={"mail": {"card": "never", "assignment": "digest"}})
+    # --8<-- [end:preferences]
+    assert rob.notifications.preferences().digest_hour == 9
+
     # --8<-- [start:activity]
     for activity in board.activity.list(limit=20):
         print(activity.created_at, activity.actor_name, activity.type)

@@ -32,6 +32,7 @@ from reference_server.pages.routes import (
     WORK_FORMS,
     PageFunction,
 )
+from reference_server.pages.unsubscribe import submit_unsubscribe
 from reference_server.settings import Settings
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
@@ -120,7 +121,9 @@ class PageHandlers:
                     check_same_site(context.headers, (read_origin(self._core.env.public_url),))
                 body = await _read_body(context, is_large=page_function in WORK_FORMS)
                 is_json = context.headers.get("content-type", "").startswith("application/json")
-                form = {} if is_program and is_json else parse_form(context.headers, body)
+                # Mail programs may send a multipart form, which says nothing.
+                is_ignored = page_function is submit_unsubscribe or (is_program and is_json)
+                form = {} if is_ignored else parse_form(context.headers, body)
                 request = attrs.evolve(request, form=form, body=body)
                 if not is_program:
                     request.check_form_token()

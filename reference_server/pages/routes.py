@@ -15,6 +15,7 @@ from reference_server.pages import (
     passwords,
     second_factor,
     sessions,
+    unsubscribe,
     work,
 )
 from reference_server.pages.operations import OperationPage
@@ -120,8 +121,14 @@ PROGRAM_ENDPOINTS: Mapping[AnyEndpoint, PageFunction] = {
         ("revocation", oauth.REVOKE_PATH, None, oauth.revoke_token),
     )
     for endpoint, function in _build_page(name, path, Ref, show, submit).items()
-}
-"""The endpoints of OAuth that programs call, without a form of a page."""
+} | _build_page(
+    "unsubscribe",
+    "/unsubscribe/:token",
+    InvitationTokenRef,
+    unsubscribe.show_unsubscribe,
+    unsubscribe.submit_unsubscribe,
+)
+"""The endpoints that programs call, without a form of a page: those of OAuth, and the one that mail programs call (RFC 8058)."""
 
 CALLBACK_PATH = "/sign-in/oidc/callback"
 """The path to which the OpenID Connect provider sends users back."""

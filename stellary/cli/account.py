@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import cast, get_args
 
 import click
 
@@ -12,11 +15,12 @@ from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.config import COMPLETIONS
 from stellary.cli.finding import match_one
 from stellary.cli.options import Group, has_terminal
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_fields, print_json, print_line, show
 from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import ConfirmedAction, User
 from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.contract.notifications import DeliveryTime, DigestPeriod, Weekday
 from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
 
@@ -507,7 +511,68 @@ def revoke_token(session: CommandContext, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
+@click.command(cls=JsonCommand, short_help="Show or change when channels notify you.")
+@click.argument("choices", nargs=-1, metavar="[CHANNEL.KIND=TIME]...")
+@click.option("--time-zone", metavar="NAME", help="The time zone of the digest, such as Europe/Berlin.")
+@click.option("--digest", type=click.Choice(get_args(DigestPeriod)), help="How often there is a digest.")
+@click.option("--hour", "digest_hour", type=click.IntRange(0, 23), help="The local hour of the digest.")
+@click.option(
+    "--weekday", "digest_weekday", type=click.Choice(get_args(Weekday)), help="The day of a weekly digest."
+)
+@as_json
+@pass_session
+def notify(
+    session: CommandContext,
+    choices: Sequence[str],
+    time_zone: str | None,
+    digest: DigestPeriod | None,
+    digest_hour: int | None,
+    digest_weekday: Weekday | None,
+    as_json: JsonOptions,
+) -> None:
+    """Show or change when channels of the server, such as mail, deliver your notifications.
+
+    TIME is immediate, digest or never.
+
+    \b
+    Examples:
+      stellary notify
+      stellary notify mail.card=never mail.assignment=digest --digest week --time-zone Europe/Berlin
+    """
+    channels: dict[str, dict[str, DeliveryTime | None]] = defaultdict(dict)
+    for choice in choices:
+        name, _, time = choice.partition("=")
+        channel, _, kind = name.partition(".")
+        if not (kind and time):
+            raise click.UsageError(f"{choice!r} must look like mail.card=never")
+        channels[channel][kind] = cast("DeliveryTime", time)
+    preferences = session.client.notifications.preferences()
+    if any(option is not None for option in (time_zone, digest, digest_hour, digest_weekday)) or channels:
+        preferences = session.client.notifications.update_preferences(
+            time_zone=UNSET if time_zone is None else time_zone,
+            digest=UNSET if digest is None else digest,
+            digest_hour=UNSET if digest_hour is None else digest_hour,
+            digest_weekday=UNSET if digest_weekday is None else digest_weekday,
+            channels=channels,
+        )
+    if as_json:
+        print_json(preferences, as_json)
+        return
+    periods = {
+        "hour": "every hour",
+        "day": f"every day at {preferences.digest_hour}:00",
+        "week": f"every {preferences.digest_weekday} at {preferences.digest_hour}:00",
+    }
+    print_line(f"The digest is sent {periods[preferences.digest]} ({preferences.time_zone}).")
+    for channel, times in preferences.channels.items():
+        for kind, time in times.items():
+            print_fields((f"{channel}.{kind}", time))
+    if not preferences.channels:
+        print_line("The server has no channel: notifications are only listed.")
+
+
 COMMANDS = (
+    notify,
     login,
     register,
     forgot_password,

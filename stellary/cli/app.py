@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "tokens",
             "change-email",
             "confirm-email",
+            "notify",
             "delete-account",
         )
     },

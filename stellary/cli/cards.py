@@ -335,6 +335,29 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
         print_line(f'Commented on {card.key} "{card.title}".')
 
 
+@card.command("watch")
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@click.option("--mute", "level", flag_value="mute", help="Be notified of mentions and assignments only.")
+@click.option("--default", "level", flag_value="default", help="Follow the card as by default.")
+@in_project
+@dry_run
+def watch(session: CommandContext, query: str, level: str | None) -> None:
+    """Be notified of each change of a card.
+
+    \b
+    Example:
+      stellary card watch LAUNCH-12
+      stellary card watch LAUNCH-12 --mute
+    """
+    project = session.project_handle()
+    card = find_card(project, query)
+    if level == "default":
+        project.card(card).unwatch()
+    else:
+        project.card(card).watch(level="mute" if level == "mute" else "watch")
+    print_line(f'{card.key} "{card.title}": {level or "watch"}.')
+
+
 for command in CHANGES:
     card.add_command(command)
 

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
     from stellary.core.kernel.unit_times import UnitObserver, UnitTimes
     from stellary.core.migrations import include_name
-    from stellary.core.notifications.channels import Channel, NotificationDelivery
+    from stellary.core.notifications.channels import (
+        Channel,
+        Message,
+        MessageChannel,
+        NotificationDelivery,
+    )
     from stellary.core.ports.blob_stores import FolderBlobs, ObjectStoreBlobs, open_blobs
     from stellary.core.ports.blobs import Blobs, StoredFile
     from stellary.core.ports.mail import Email, Mailer, log_email
@@ -30,10 +35,10 @@ if TYPE_CHECKING:
     from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest, WebhookSender
 
 __all__ = ["Action", "Actor", "Blobs", "Brain", "Brief", "Channel", "Core", "DeliveryResult", "Email"]
-__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Measure", "Membership", "ModelBudgets"]
-__all__ += ["NotificationDelivery", "ObjectStoreBlobs", "OutgoingRequest", "Planner", "Refinement"]
-__all__ += ["Retention", "StoredFile", "Task", "ToolAnswer", "ToolCall", "Trigger", "Turn"]
-__all__ += ["UnitObserver", "UnitOfWork", "UnitTimes"]
+__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Measure", "Membership", "Message"]
+__all__ += ["MessageChannel", "ModelBudgets", "NotificationDelivery", "ObjectStoreBlobs", "OutgoingRequest"]
+__all__ += ["Planner", "Refinement", "Retention", "StoredFile", "Task", "ToolAnswer", "ToolCall", "Trigger"]
+__all__ += ["Turn", "UnitObserver", "UnitOfWork", "UnitTimes"]
 __all__ += ["WebhookSender", "events", "include_name", "log_email", "open_blobs", "resolve_names"]
 
 _NAMES = {
@@ -50,7 +55,7 @@ _NAMES = {
     "kernel.unit": "NOBODY Actor UnitOfWork",
     "kernel.unit_times": "UnitObserver UnitTimes",
     "migrations": "include_name",
-    "notifications.channels": "Channel NotificationDelivery",
+    "notifications.channels": "Channel Message MessageChannel NotificationDelivery",
     "ports.blob_stores": "FolderBlobs ObjectStoreBlobs open_blobs",
     "ports.blobs": "Blobs StoredFile",
     "ports.mail": "Email Mailer log_email",

@@ -25,17 +25,18 @@ from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.embedded_port import EmbeddedPort
 from stellary.core.api.host_accounts import HostAccounts
 from stellary.core.api.host_jobs import (
-    build_channel_job,
-    build_channel_kind,
+    add_channels,
     build_delivery_job,
     build_enqueuer,
     build_kind,
+    list_delays,
 )
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.api.measures import Measure, measure
 from stellary.core.api.retention import CONTENT_RULES, RULES
 from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
+from stellary.core.board.rules.schedules import find_zone
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
@@ -54,7 +55,7 @@ from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import UnitObserver
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
-from stellary.core.notifications.channels import Channel
+from stellary.core.notifications.channels import Channel, MessageChannel
 from stellary.core.ports.blob_stores import MEMORY, open_blobs
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_email
@@ -113,7 +114,9 @@ class Core(HostAccounts):
             the endpoint that an action names applies to it. By default, none.
         triggers: Events of your application for which automation rules can wait, beside the built-in ones. ``fire``
             fires them. By default, none.
-        channels: Channels over which notifications are delivered, beside the list in the API. By default, none.
+        channels: Channels over which notifications are delivered, beside the list in the API: a ``Channel`` takes each one,
+            a ``MessageChannel`` takes messages, as users have chosen in their preferences. By default, none.
+        time_zone: The time zone of users who have not chosen one, as an IANA name. Default: UTC.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
         readers: The number of units that may read at the same time, each with a connection. Default: 4 on PostgreSQL, 3 on
@@ -159,12 +162,14 @@ class Core(HostAccounts):
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
         triggers: Sequence[Trigger] = (),
-        channels: Sequence[Channel] = (),
+        channels: Sequence[Channel | MessageChannel] = (),
+        time_zone: str = "UTC",
         direct_database: str | None = None,
         readers: int | None = None,
         writers: int | None = None,
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
+        find_zone(time_zone, "time_zone")
         self.env = Environment(
             clock=clock,
             new_id=new_id,
@@ -189,7 +194,9 @@ class Core(HostAccounts):
             ),
             actions=add_host_actions(dispatch.ACTIONS, actions),
             triggers=build_triggers(triggers),
-            channels={build_channel_kind(channel.name): channel.delay for channel in channels},
+            channels=list_delays(channels),
+            message_channels=[channel.name for channel in channels if not isinstance(channel, Channel)],
+            time_zone=time_zone,
             services=dispatch.SERVICES,
         )
         self.units = Units(
@@ -206,8 +213,7 @@ class Core(HostAccounts):
         self.claims = ClaimOwner(self.units)
         self.work = JobRunner(self.units, self.claims, HANDLERS)
         self.webhook_worker = WebhookWorker(self.units, self.claims)
-        for channel in channels:
-            self.work.add_handler(build_channel_kind(channel.name), build_channel_job(channel))
+        add_channels(self.work, channels)
 
     @property
     def database(self) -> Database:

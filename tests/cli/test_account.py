@@ -96,6 +96,31 @@ def test_link_is_sent_to_a_new_address(shell):
     assert output == "Open the link that is on its way to jane.doe@example.com.\n"
 
 
+def test_times_of_notifications_are_shown_and_changed(sqlite_url, tmp_path):
+    class Mailbox:
+        name = "mail"
+
+        def send(self, message):
+            raise NotImplementedError
+
+    core = Core(sqlite_url, bcrypt_rounds=4, channels=[Mailbox()])
+    with closing(core), running(core) as server:
+        shell = Shell(server.url, tmp_path / "config.json")
+        shell("register", "--email", "new@example.com", input=PASSWORD)
+        output = shell("notify")
+        assert output.startswith("The digest is sent every day at 8:00 (UTC).\n")
+        assert "mail.mention\timmediate\n" in output
+        assert "mail.card\tdigest\n" in output
+        words = ("notify", "mail.card=never", "mail.mention=digest", "--digest", "week", "--hour", "7")
+        changed = shell(*words, "--weekday", "friday", "--time-zone", "Europe/Berlin")
+        assert changed.startswith("The digest is sent every friday at 7:00 (Europe/Berlin).\n")
+        assert (
+            shell.json("notify")["channels"]["mail"] | {"card": "never", "mention": "digest"}
+            == (shell.json("notify")["channels"]["mail"])
+        )
+        assert "must look like mail.card=never" in shell.run("notify", "mail", code=2).stderr
+
+
 def test_account_without_password_is_changed_and_deleted_by_a_link(sqlite_url, tmp_path):
     emails = []
     core = Core(sqlite_url, bcrypt_rounds=4, mailer=emails.append)

@@ -184,6 +184,9 @@ def test_dry_run_prints_the_request_and_changes_nothing(shell):
     assert json.loads("\n".join(body)) == {"title": "Changed"}
     assert shell("card", "delete", key, "--dry-run").startswith("DELETE /orgs/")
     assert shell("card", "archive", key, "--dry-run").startswith("PATCH /orgs/")
+    for option, level in ((None, "watch"), ("--mute", "mute"), ("--default", "default")):
+        assert shell("card", "watch", key, *filter(None, [option])).endswith(f": {level}.\n")
+    assert '"level": "mute"' in shell("card", "watch", key, "--mute", "--dry-run")
     assert shell("card", "comment", key, "Hello", "--dry-run").endswith('"content": "Hello"\n}\n')
     assert shell("card", "add", "Never", "--dry-run").startswith("POST /orgs/")
     assert shell.json("card", "show", key) == before

@@ -55,6 +55,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
             SmtpServer("h", 2525, user="us@er", password="p/w"),
         ),
         ("STELLARY_MAIL_FROM", "a@example.com", "mail_from", "a@example.com"),
+        ("STELLARY_TIME_ZONE", "Europe/Berlin", "time_zone", "Europe/Berlin"),
         ("PORT", "0", "port", 0),
         ("PORT", "65535", "port", 65535),
         ("STELLARY_ENV", "development", "production", False),
@@ -158,6 +159,7 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
             "must look like smtp://user:password@host:587 or smtps://host:465",
         ),
         ("STELLARY_MAIL_FROM", "nobody", "must be an e-mail address, not 'nobody'"),
+        ("STELLARY_TIME_ZONE", "CEST", "must be the name of a time zone such as Europe/Berlin, not 'CEST'"),
         (
             "STELLARY_PUBLIC_URL",
             "pm.example.com",

@@ -9,6 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
         LIST_WORKSPACE_CARDS, TRANSFER_CARD, TRANSFER_CARDS, UPDATE_CARD, UPDATE_CARDS)
+from stellary.contract.notifications import UNWATCH_CARD, WATCH_CARD
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry, TransferredCard
     from stellary.contract.checklists import AddChecklistItem
-    from stellary.contract.endpoint import Deleted
+    from stellary.contract.endpoint import Deleted, Ok
+    from stellary.contract.notifications import WatchState
     from stellary.contract.recurrences import Recurrence
     from stellary.contract.unset import Unset
 
@@ -33,8 +35,10 @@ _LIST_CARDS = CallPlan(LIST_CARDS)
 _LIST_WORKSPACE_CARDS = CallPlan(LIST_WORKSPACE_CARDS)
 _TRANSFER_CARD = CallPlan(TRANSFER_CARD)
 _TRANSFER_CARDS = CallPlan(TRANSFER_CARDS)
+_UNWATCH_CARD = CallPlan(UNWATCH_CARD)
 _UPDATE_CARD = CallPlan(UPDATE_CARD)
 _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
+_WATCH_CARD = CallPlan(WATCH_CARD)
 
 
 class CardsMethods(ListHandle[C]):
@@ -909,3 +913,42 @@ class CardHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_TRANSFER_CARD, self._path_params, _TRANSFER_CARD.build_payload(column_id=column_id, missing=missing))
+
+    @overload
+    def watch(self: CardHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    @overload
+    async def watch(self: CardHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    def watch(self, *, level: Literal["watch", "mute"] = "watch") -> WatchState | Awaitable[WatchState]:
+        """Watch or mute a card for the caller.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Args:
+            level: ``watch`` notifies the caller of each change; ``mute`` of none, except mentions and assignments.
+
+        Returns:
+            The level at which the caller follows a card or a project.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_WATCH_CARD, self._path_params, _WATCH_CARD.build_payload(level=level))
+
+    @overload
+    def unwatch(self: CardHandleMethods[Sync]) -> Ok: ...
+    @overload
+    async def unwatch(self: CardHandleMethods[Async]) -> Ok: ...
+    def unwatch(self) -> Ok | Awaitable[Ok]:
+        """Follow a card again as by default: its creator, its assignee, and who comments on it or is mentioned watch it.
+
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_UNWATCH_CARD, self._path_params)

@@ -6,21 +6,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
-from stellary.contract.notifications import COUNT_NOTIFICATIONS, LIST_NOTIFICATIONS, READ_ALL_NOTIFICATIONS, READ_NOTIFICATION
+from stellary.contract.notifications import (COUNT_NOTIFICATIONS, GET_PREFERENCES, LIST_NOTIFICATIONS, READ_ALL_NOTIFICATIONS,
+        READ_NOTIFICATION, UPDATE_PREFERENCES)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
+    from typing import Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.endpoint import Ok
-    from stellary.contract.notifications import Notification, NotificationCount
+    from stellary.contract.notifications import Notification, NotificationCount, NotificationPreferences
     from stellary.contract.unset import Unset
 
 _COUNT_NOTIFICATIONS = CallPlan(COUNT_NOTIFICATIONS)
+_GET_PREFERENCES = CallPlan(GET_PREFERENCES)
 _LIST_NOTIFICATIONS = CallPlan(LIST_NOTIFICATIONS)
 _READ_ALL_NOTIFICATIONS = CallPlan(READ_ALL_NOTIFICATIONS)
 _READ_NOTIFICATION = CallPlan(READ_NOTIFICATION)
+_UPDATE_PREFERENCES = CallPlan(UPDATE_PREFERENCES)
 
 
 class Notifications(ListHandle[C]):
@@ -133,3 +137,57 @@ class Notifications(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_READ_NOTIFICATION, self._extend_path(id=notification))
+
+    @overload
+    def preferences(self: Notifications[Sync]) -> NotificationPreferences: ...
+    @overload
+    async def preferences(self: Notifications[Async]) -> NotificationPreferences: ...
+    def preferences(self) -> NotificationPreferences | Awaitable[NotificationPreferences]:
+        """Get when the channels of the server deliver the caller's notifications.
+
+        ``GET /notifications/preferences``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
+
+        Returns:
+            The times at which the channels of the server, such as ``mail``, deliver the caller's notifications.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+        return self._caller.one(_GET_PREFERENCES, self._path_params)
+
+    @overload
+    def update_preferences(self: Notifications[Sync], *, time_zone: str | Unset | None = UNSET,
+            digest: Literal["hour", "day", "week"] | Unset = UNSET, digest_hour: int | Unset = UNSET,
+            digest_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | Unset = UNSET,
+            channels: dict[str, dict[str, Literal["immediate", "digest", "never"] | None]] | Unset = UNSET) -> NotificationPreferences: ...
+    @overload
+    async def update_preferences(self: Notifications[Async], *, time_zone: str | Unset | None = UNSET,
+            digest: Literal["hour", "day", "week"] | Unset = UNSET, digest_hour: int | Unset = UNSET,
+            digest_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | Unset = UNSET,
+            channels: dict[str, dict[str, Literal["immediate", "digest", "never"] | None]] | Unset = UNSET) -> NotificationPreferences: ...
+    def update_preferences(self, *, time_zone: str | Unset | None = UNSET, digest: Literal["hour", "day", "week"] | Unset = UNSET,
+            digest_hour: int | Unset = UNSET,
+            digest_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | Unset = UNSET,
+            channels: dict[str, dict[str, Literal["immediate", "digest", "never"] | None]] | Unset = UNSET) -> NotificationPreferences | Awaitable[NotificationPreferences]:
+        """Change when the channels of the server deliver the caller's notifications.
+
+        ``PATCH /notifications/preferences``. Permitted for every account, for its own data; API tokens need all scopes.
+
+        Args:
+            time_zone: An IANA name such as ``Europe/Berlin``; None for that of the server.
+            digest: ``hour``, ``day`` or ``week``.
+            digest_hour: 0 to 23.
+            digest_weekday: The day of a weekly digest.
+            channels: Channels with the kinds to change: ``{"mail": {"card": "never"}}``. None for a kind restores the default.
+
+        Returns:
+            The times at which the channels of the server, such as ``mail``, deliver the caller's notifications.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _UPDATE_PREFERENCES.build_payload(time_zone=time_zone, digest=digest, digest_hour=digest_hour, digest_weekday=digest_weekday,
+                channels=channels)
+        return self._caller.one(_UPDATE_PREFERENCES, self._path_params, payload)

@@ -9,6 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.flow import GET_PROJECT_FLOW
+from stellary.contract.notifications import UNWATCH_PROJECT, WATCH_PROJECT
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import DUPLICATE_PROJECT, IMPORT_PROJECT
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stellary.contract.cards import Card
     from stellary.contract.endpoint import Ok
     from stellary.contract.flow import BoardFlow
+    from stellary.contract.notifications import WatchState
     from stellary.contract.portfolio import PortfolioProject
     from stellary.contract.project_exports import ProjectFile
     from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField, ImportedDocument,
@@ -47,8 +49,10 @@ _LIST_PROJECT_MEMBERS = CallPlan(LIST_PROJECT_MEMBERS)
 _LIST_TEMPLATES = CallPlan(LIST_TEMPLATES)
 _REMOVE_PROJECT_MEMBER = CallPlan(REMOVE_PROJECT_MEMBER)
 _UNDO_ACTIVITY = CallPlan(UNDO_ACTIVITY)
+_UNWATCH_PROJECT = CallPlan(UNWATCH_PROJECT)
 _UPDATE_PROJECT = CallPlan(UPDATE_PROJECT)
 _UPDATE_PROJECT_MEMBER = CallPlan(UPDATE_PROJECT_MEMBER)
+_WATCH_PROJECT = CallPlan(WATCH_PROJECT)
 
 
 class ProjectsMethods(ListHandle[C]):
@@ -571,6 +575,45 @@ class ProjectHandleMethods(ItemHandle[C]):
         """
         payload = _GET_PROJECT_FLOW.build_payload(since=since, until=until, unit=unit, seed=seed)
         return self._caller.one(_GET_PROJECT_FLOW, self._path_params, payload)
+
+    @overload
+    def watch(self: ProjectHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    @overload
+    async def watch(self: ProjectHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    def watch(self, *, level: Literal["watch", "mute"] = "watch") -> WatchState | Awaitable[WatchState]:
+        """Watch or mute all cards of a project for the caller. What is chosen for a card takes precedence.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Args:
+            level: ``watch`` notifies the caller of each change; ``mute`` of none, except mentions and assignments.
+
+        Returns:
+            The level at which the caller follows a card or a project.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_WATCH_PROJECT, self._path_params, _WATCH_PROJECT.build_payload(level=level))
+
+    @overload
+    def unwatch(self: ProjectHandleMethods[Sync]) -> Ok: ...
+    @overload
+    async def unwatch(self: ProjectHandleMethods[Async]) -> Ok: ...
+    def unwatch(self) -> Ok | Awaitable[Ok]:
+        """Follow the cards of a project again as by default.
+
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_UNWATCH_PROJECT, self._path_params)
 
     @overload
     def undo(self: ProjectHandleMethods[Sync], activity: IdLike, /) -> Card: ...

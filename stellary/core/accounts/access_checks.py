@@ -66,6 +66,7 @@ _ROLES = (
     workspaces.c.has_listeners.label("_has_listeners"),
     workspaces.c.has_change_rules.label("_has_change_rules"),
     workspaces.c.has_guests.label("_has_guests"),
+    workspaces.c.has_watches.label("_has_watches"),
     workspace_members.c.role.label("_ws_role"),
     workspace_members.c.pilotage_role.label("_pilotage_role"),
 )
@@ -282,6 +283,7 @@ class AccessCheck(Generic[R, Row]):
             has_listeners,
             has_change_rules,
             has_guests,
+            has_watches,
             ws_role,
             pilotage_role,
         ) = row[: len(_ROLES)]
@@ -292,6 +294,8 @@ class AccessCheck(Generic[R, Row]):
             uow.workspaces_without_change_rules.add(workspace_id)
         if not has_guests:
             uow.shared_places.add(workspace_id)
+        if not has_watches:
+            uow.workspaces_without_watches.add(workspace_id)
         sight, project_role, own_role = rules.SEES_ALL, None, None
         is_admin = rules.is_admin(org_role, ws_role, is_personal=is_personal)
         is_guest = ws_role == "guest" and not is_admin

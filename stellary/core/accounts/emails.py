@@ -75,16 +75,24 @@ def send_email(
     """
     # Users choose names, so each is put on one line, where it cannot look like a paragraph of the e-mail.
     before, after = ([" ".join(paragraph.split()) for paragraph in part] for part in (intro, outro))
-    html = _PAGE.format(
-        title=escape(" ".join(subject.split())),
-        intro=_to_html(before),
-        link=escape(link),
-        action=escape(action),
-        outro=_to_html(after),
-    )
+    html = build_page(subject, _to_html(before), action, link, _to_html(after))
     text = "\n\n".join([*before, f"{action}: {link}", *after])
     email = Email(to=to, subject=subject, text=f"{text}\n", html=html, kind=kind, data={**data, "link": link})
     uow.after_commit.append(lambda: uow.env.mailer(email))
+
+
+def build_page(title: str, intro: str, action: str, link: str, outro: str) -> str:
+    """Return an e-mail as an HTML page.
+
+    Args:
+        title: The title.
+        intro: The HTML before the link.
+        action: The words for what the link does.
+        link: The URL.
+        outro: The HTML after the link.
+    """
+    words = {"title": " ".join(title.split()), "action": action, "link": link}
+    return _PAGE.format(intro=intro, outro=outro, **{name: escape(text) for name, text in words.items()})
 
 
 def _to_html(paragraphs: Sequence[str]) -> str:

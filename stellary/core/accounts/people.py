@@ -39,7 +39,7 @@ class Contact(Person):
 
 
 _PERSON = (users.c.id, users.c.email, users.c.name)
-_CONTACT = select(*_PERSON, users.c.external_id).where(
+_CONTACT = select(*_PERSON, users.c.external_id, users.c.unverified_since).where(
     users.c.id == bindparam("_user_id"), ACTIVE, users.c.email != ""
 )
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
@@ -114,12 +114,16 @@ def read_people(connection: Connection, ids: Collection[str]) -> dict[str, Perso
 def find_contact(uow: UnitOfWork, user_id: str) -> Contact | None:
     """Return a user who may be contacted; None if the account is deactivated or deleted.
 
+    Where addresses have to be confirmed, users who have not done so may not be contacted.
+
     Args:
         uow: The unit.
         user_id: The user.
     """
     row = uow.connection.execute(_CONTACT, {"_user_id": user_id}).first()
-    return None if row is None else Contact(*row)
+    if row is None or (row.unverified_since is not None and uow.env.verify_email):
+        return None
+    return Contact(*row[:4])
 
 
 def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:

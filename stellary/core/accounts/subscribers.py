@@ -1,4 +1,4 @@
-"""Flags that a workspace has rules or webhooks, so that most events need no query for them."""
+"""Flags that a workspace has rules, webhooks or watches, so that most events need no query for them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ _MARK_CHANGE_RULES = (
     .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_change_rules)
     .values(has_listeners=True, has_change_rules=True)
 )
+
+
+_MARK_WATCHED = (
+    update(workspaces)
+    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_watches)
+    .values(has_watches=True)
+)
+
+
+def mark_watched(uow: UnitOfWork, workspace_id: str) -> None:
+    """Record that somebody watches or mutes something in a workspace. The flag is never reset.
+
+    Args:
+        workspace_id: The workspace.
+    """
+    if workspace_id in uow.workspaces_without_watches:
+        uow.connection.execute(_MARK_WATCHED, {"_workspace_id": workspace_id})
+        uow.workspaces_without_watches.discard(workspace_id)
 
 
 def mark_subscribed(uow: UnitOfWork, workspace_id: str, *, has_change_rules: bool = False) -> None:

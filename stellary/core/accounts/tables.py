@@ -89,6 +89,8 @@ workspaces = Table(
     Column("has_change_rules", Boolean, nullable=False, server_default=false()),
     # Whether it has had a guest; if not, all members see the same projects, except private ones.
     Column("has_guests", Boolean, nullable=False, server_default=false()),
+    # Whether anybody has ever watched or muted something in it.
+    Column("has_watches", Boolean, nullable=False, server_default=false()),
     # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
     Column("trash_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),

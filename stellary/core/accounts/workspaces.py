@@ -39,7 +39,7 @@ _WORKSPACES = StoredItems(
     NoColumns,
     taken=lambda item: (f"the organization has a workspace {item.slug!r} already", "duplicate_slug"),
     computed=("my_role", "my_pilotage_role"),
-    internal=("has_listeners", "has_change_rules", "has_guests", "trash_id"),
+    internal=("has_listeners", "has_change_rules", "has_guests", "has_watches", "trash_id"),
 )
 _MINE = and_(
     workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")

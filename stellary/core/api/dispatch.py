@@ -85,7 +85,7 @@ from stellary.core.knowledge import comments as document_comments
 from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
-from stellary.core.notifications import feed, notifications, stream, undo
+from stellary.core.notifications import feed, notifications, preferences, stream, undo, watches
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
@@ -165,6 +165,8 @@ _MODULES = (
     proposals,
     model_usage,
     notifications,
+    preferences,
+    watches,
     state,
     pilotage,
     proposed_actions,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import cast
 
-from stellary.core.api.job_runner import ATTEMPTS_MAX, LongRunningJob
+from stellary.core.api.job_runner import ATTEMPTS_MAX, JobHandler, JobRunner, LongRunningJob
 from stellary.core.kernel import jobs
 from stellary.core.kernel.event_handlers import E, EventDelivery, dump_delivery, read_delivery
 from stellary.core.kernel.events import BaseEvent
-from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.kernel.units import Units
-from stellary.core.notifications.channels import Channel, load_delivery
+from stellary.core.notifications import deliveries
+from stellary.core.notifications.channels import DISTRIBUTE, Channel, MessageChannel, load_delivery
+from stellary.core.notifications.channels import build_kind as build_channel_kind
 
 POOL = "host"
 """The threads for event deliveries, so that a slow service of the host delays neither missions nor other jobs."""
@@ -32,22 +35,54 @@ def build_kind(prefix: str, name: str) -> str:
     return f"{prefix}:{name}"
 
 
-def build_channel_kind(name: str) -> str:
-    """Return the kind of the jobs that deliver notifications over a channel of the host.
+def list_delays(channels: Sequence[Channel | MessageChannel]) -> dict[str, timedelta]:
+    """Return the kinds of jobs that deliver each notification over a channel, with their delays.
+
+    Args:
+        channels: The channels of the core.
 
     Raises:
-        ValueError: The name is empty.
+        ValueError: A name is empty.
     """
-    return build_kind("channel", name)
+    return {
+        build_channel_kind(channel.name): channel.delay
+        for channel in channels
+        if isinstance(channel, Channel)
+    }
 
 
-def build_channel_job(channel: Channel) -> LongRunningJob:
-    """Return the job that delivers a notification over a channel, outside of any transaction."""
+def add_channels(runner: JobRunner, channels: Sequence[Channel | MessageChannel]) -> None:
+    """Add the handlers of the jobs of channels.
+
+    Args:
+        runner: The runner of the core.
+        channels: The channels of the core.
+
+    Raises:
+        ValueError: Two channels have the same name, or a name is empty or too long.
+    """
+    for channel in channels:
+        runner.add_handler(build_channel_kind(channel.name), _build_channel_job(channel))
+    if not all(isinstance(channel, Channel) for channel in channels):
+        runner.add_handler(DISTRIBUTE, JobHandler(deliveries.distribute, attempts=None))
+        runner.add_handler(deliveries.CHECK, JobHandler(deliveries.check, attempts=None, first={}))
+
+
+def _build_channel_job(channel: Channel | MessageChannel) -> LongRunningJob:
+    """Return the job that delivers a notification or a message over a channel, outside of any transaction."""
 
     def do(units: Units, payload: object, renew: Callable[[], None]) -> None:
-        delivery = units.run(lambda uow: load_delivery(uow, payload), read_only=True)
-        if delivery is not None:
-            channel.deliver(delivery)
+        if isinstance(channel, Channel):
+            delivery = units.run(lambda uow: load_delivery(uow, payload), read_only=True)
+            if delivery is not None:
+                channel.deliver(delivery)
+            return
+        recipient = Actor(cast("Mapping[str, str]", payload)["userId"])
+        message = units.run(
+            lambda uow: deliveries.load_message(uow, channel.name, payload), recipient, read_only=True
+        )
+        if message is not None:
+            channel.send(message)
 
     return LongRunningJob(do, attempts=ATTEMPTS_MAX, pool=POOL)
 

@@ -57,6 +57,8 @@ class Environment:
         actions: The actions by name. Their type is in ``kernel.actions``.
         triggers: The triggers of automation rules by name. Their type is in ``automations.triggers``.
         channels: The kinds of jobs that deliver notifications over channels of the host, with their delays.
+        message_channels: The names of the channels that take rendered messages.
+        time_zone: The time zone of users who have not chosen one.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.
         listed_cards: The cards that lists have read. Their type is in ``board.queries.card_lists``.
@@ -86,6 +88,8 @@ class Environment:
     triggers: Mapping[str, object]
     services: Mapping[str, object]
     channels: Mapping[str, timedelta] = attrs.field(factory=dict)
+    message_channels: Collection[str] = ()
+    time_zone: str = "UTC"
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     restrictions: list[Callable[..., object]] = attrs.field(factory=list)

@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from stellary.contract.errors import Conflict
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import JOBS
@@ -215,7 +216,7 @@ def enqueue(
     *,
     due_at: datetime | None = None,
     key: str | None = None,
-    topic: str = JOBS,
+    topic: str | None = JOBS,
     workspace_id: str | None = None,
 ) -> None:
     """Add a job, which runs after the unit has committed.
@@ -226,7 +227,7 @@ def enqueue(
         payload: The arguments of the handler, which must be JSON.
         due_at: The earliest time to run it. By default, right away.
         key: Adds nothing if a job with this key exists. By default, the job has no key.
-        topic: The topic of the signal that wakes the runner.
+        topic: The topic of the signal that wakes the runner; None for a job that may wait a few seconds longer.
         workspace_id: The workspace whose jobs of this kind take turns with those of other workspaces. By default, the job
             runs in the order of time.
     """
@@ -235,14 +236,15 @@ def enqueue(
         turn = {"_kind": kind, "_workspace_id": workspace_id, "_now": uow.now}
         uow.connection.execute(_INSERT_IN_TURN, {**row, "workspace_id": workspace_id, **turn})
     elif key is None:
-        uow.connection.execute(_INSERT, row)
+        queue_statement(uow.connection, _INSERT, row)
     else:
         try:
             with refuse_duplicate(uow, "a job with this key exists", "duplicate_key"):
                 uow.connection.execute(_INSERT, row)
         except Conflict:
             return
-    uow.send_on_commit(topic)
+    if topic is not None:
+        uow.send_on_commit(topic)
 
 
 def _build_row(

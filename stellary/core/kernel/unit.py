@@ -135,11 +135,9 @@ class UnitOfWork:
     belongs to the thread and the block that it was opened in.
 
     Attributes:
-        env: The environment of the core: its clock, settings and ports.
-        connection: The SQLAlchemy connection, in a transaction. Statements of yours on it commit with the unit.
+        env, connection: The environment of the core, and the SQLAlchemy connection, whose transaction commits with the unit.
         actor: The caller on whose behalf the unit works.
-        now: The time in UTC, the same throughout the unit.
-        new_id: Returns a new id.
+        now, new_id: The time in UTC, the same throughout the unit, and a function that returns a new id.
         if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
         operation: The operation of the request, or the kind of the job, for ``UnitTimes``.
         events: The events so far, in order; ``settle`` passes them to the reactions.
@@ -157,7 +155,7 @@ class UnitOfWork:
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
         item_names, broken_rules: The names of labels and custom fields that it has read, and of rules that it broke, by id.
         shared_places: The ids of workspaces known to have no guests, and of projects known not to be private.
-        workspaces_without_subscribers, workspaces_without_change_rules: The ids of workspaces known to have no rule and webhook.
+        workspaces_without_subscribers, workspaces_without_change_rules, workspaces_without_watches: Those known to have none.
     """
 
     __slots__ = (
@@ -191,6 +189,7 @@ class UnitOfWork:
         "unfinished",
         "workspaces_without_change_rules",
         "workspaces_without_subscribers",
+        "workspaces_without_watches",
     )
 
     def __init__(
@@ -224,6 +223,7 @@ class UnitOfWork:
         self.shared_places: set[str] = set()
         self.workspaces_without_subscribers: set[str] = set()
         self.workspaces_without_change_rules: set[str] = set()
+        self.workspaces_without_watches: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
         self._authorized: list[bool] = []

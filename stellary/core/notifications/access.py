@@ -47,6 +47,7 @@ OWN_ROWS: Select[Any] = (
         notifications.c.id,
         notifications.c.user_id,
         notifications.c.read_at,
+        notifications.c.kind,
         activities.c.id.label("activity_id"),
         *ACTIVITY,
     )

@@ -6,7 +6,7 @@ The events of a unit are recorded together: 500 cards created in bulk take as ma
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
@@ -51,7 +51,7 @@ from stellary.core.kernel.events import (
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.comments import select_document_commenters
-from stellary.core.notifications import channels, rules
+from stellary.core.notifications import channels, messages, rules, watches
 from stellary.core.notifications.changes import (
     StoredChange,
     build_change,
@@ -102,6 +102,7 @@ class _Entry:
     recipients: list[str]
     changes: list[StoredChange] = attrs.field(factory=list)
     item: Value | None = None
+    mentioned_ids: Collection[str] = ()
 
     @property
     def type(self) -> ActivityType:
@@ -188,6 +189,7 @@ def record(
             "user_id": user_id,
             "activity_id": activity_id,
             "workspace_id": entry.event.workspace_id,
+            "kind": messages.find_kind(entry.event, user_id, entry.mentioned_ids),
             "read_at": None,
             "created_at": uow.now,
         }
@@ -313,9 +315,11 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
 
 def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
+    cards = {(event.project_id, event.card.id) for event in events if rules.has_watchers(event)}
+    levels = watches.load_levels(uow, workspace_id, cards)
     concerned = [
         (
-            rules.find_card_recipients(event),
+            rules.find_card_recipients(event, levels[event.card.id]),
             rules.find_excluded(event, uow.user_id),
             rules.has_commenters(event),
         )
@@ -356,13 +360,23 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
     ids_by_handle: Mapping[str, set[str]] = {}
     if any(map(rules.may_mention, events)):
         ids_by_handle = _load_handles(uow, workspace_id, names)
+    mentions: dict[tuple[str, str], dict[str, object]] = {}
     for event, (candidates, excluded, has_commenters) in zip(events, concerned, strict=True):
         if has_commenters:
             candidates.update(by_card[event.card.id])
         mentioned_ids = rules.find_new_mentions(event, ids_by_handle) if ids_by_handle else set[str]()
         meta = rules.card_meta(event, names, mentioned_ids)
-        recipients = (candidates & visible_to | mentioned_ids) - excluded
-        yield _Entry(event, meta, sorted(recipients), list_card_changes(event, names))
+        muted = rules.find_muted(event, levels[event.card.id])
+        recipients = ((candidates & visible_to) - muted | mentioned_ids) - excluded
+        for user_id in mentioned_ids:
+            mentions[event.card.id, user_id] = {
+                "project_id": event.project_id,
+                "card_id": event.card.id,
+                "user_id": user_id,
+            }
+        changes = list_card_changes(event, names)
+        yield _Entry(event, meta, sorted(recipients), changes, mentioned_ids=mentioned_ids)
+    watches.add_mentioned(uow, workspace_id, [row for _, row in sorted(mentions.items())])
 
 
 def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:
@@ -418,7 +432,7 @@ def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
     changes = list_item_changes(event.old, event.new)
     recipients = rules.recipients(candidates | mentioned.keys(), uow.user_id)
     meta = rules.document_meta(event) | ({"mentioned": sorted(mentioned.values())} if mentioned else {})
-    return _Entry(event, meta, recipients, changes, event.document)
+    return _Entry(event, meta, recipients, changes, event.document, mentioned)
 
 
 def find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""Channels of a host, over which notifications are delivered after the commit: push messages, chat, e-mail."""
+"""Channels, over which notifications are delivered after the commit: push messages, chat, e-mail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Final, Protocol, cast
 
 import attrs
 from sqlalchemy import bindparam
@@ -18,6 +18,12 @@ from stellary.core.notifications import access
 from stellary.core.notifications.row_types import NotificationRow
 from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import notifications
+
+GROUPING: Final = timedelta(minutes=5)
+"""How long the first of several notifications waits for the others, which are in the same message."""
+DISTRIBUTE: Final = "notifications.distribute"
+IDS_MAX: Final = 1_000
+"""The number of notifications of a job."""
 
 _UNREAD = Query(
     NotificationRow,
@@ -54,8 +60,58 @@ class Channel:
     delay: timedelta = timedelta(0)
 
 
+@attrs.frozen
+class Message:
+    """A rendered message for one user, with one or more notifications.
+
+    Attributes:
+        id: The id, which is the same at each attempt: use it to recognize repetitions.
+        recipient: The user: ``id``, ``external_id``, ``email`` and ``name``.
+        subject, text, html: The message, as plain text and as an HTML page.
+        notifications: The notifications, oldest first.
+        card_id: The card that all of them are about; None if they are about several items.
+        unsubscribe_url: The URL at which a POST ends the messages of the channel to the user, without a login.
+    """
+
+    id: str
+    recipient: Contact
+    subject: str
+    text: str = attrs.field(repr=False)
+    html: str = attrs.field(repr=False)
+    notifications: tuple[Notification, ...]
+    card_id: str | None
+    unsubscribe_url: str = attrs.field(repr=False)
+
+
+class MessageChannel(Protocol):
+    """A channel that sends rendered messages, as the preferences of each user say: immediately or in a digest."""
+
+    @property
+    def name(self) -> str:
+        """The name in preferences and stored jobs, 1-52 characters."""
+        ...
+
+    def send(self, message: Message, /) -> object:
+        """Send a message, in a background thread and outside of any transaction. If it raises, it is called again."""
+        ...
+
+
+def build_kind(name: str) -> str:
+    """Return the kind of the jobs that deliver notifications over a channel.
+
+    Args:
+        name: The name of the channel.
+
+    Raises:
+        ValueError: The name is empty.
+    """
+    if not name:
+        raise ValueError("the name must have at least one character")
+    return f"channel:{name}"
+
+
 def enqueue_deliveries(uow: UnitOfWork, notification_rows: Sequence[Mapping[str, object]]) -> None:
-    """Add a job for each channel and each new notification.
+    """Add a job for each channel and each new notification, and one for all channels that take messages.
 
     Args:
         uow: The unit that has inserted the notifications.
@@ -64,6 +120,10 @@ def enqueue_deliveries(uow: UnitOfWork, notification_rows: Sequence[Mapping[str,
     for kind, delay in uow.env.channels.items():
         payloads = [{"notificationId": row["id"], "userId": row["user_id"]} for row in notification_rows]
         jobs.enqueue_all(uow, kind, payloads, due_at=uow.now + delay)
+    ids = [str(row["id"]) for row in notification_rows] if uow.env.message_channels else []
+    for start in range(0, len(ids), IDS_MAX):
+        # The runner looks for jobs every few seconds, so that it need not be woken.
+        jobs.enqueue(uow, DISTRIBUTE, ids[start : start + IDS_MAX], topic=None)
 
 
 def load_delivery(uow: UnitOfWork, payload: object) -> NotificationDelivery | None:

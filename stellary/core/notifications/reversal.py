@@ -143,9 +143,9 @@ def name_value(value: object, names: Mapping[str, str]) -> str:
     """
     if isinstance(value, list):
         return ", ".join(name_value(item, names) for item in value) or "empty"
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value.keys() >= {"title", "done"}:
         return f"{name_value(value['title'], names)}{' (done)' if value['done'] else ''}"
     if isinstance(value, str):
         text = names.get(value, value.removesuffix("T00:00:00Z"))
         return f'"{text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…"}"'
-    return "empty" if value is None else orjson.dumps(value).decode()
+    return "empty" if value is None else orjson.dumps(value).decode()[:VALUE_MAX]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.activities import ActivityType, EntityKind
+from stellary.contract.notifications import NotificationKind
 from stellary.core.db.row_types import RowType
 
 
@@ -44,7 +45,46 @@ class NotificationRow(ActivityColumns):
     id: str
     user_id: str
     read_at: datetime | None
+    kind: NotificationKind | None
     activity_id: str
+
+
+class DueDeliveryRow(RowType):
+    """A user to whom a channel has to deliver notifications."""
+
+    user_id: str
+    channel: str
+
+
+class NewNotificationRow(RowType):
+    """A notification that channels have to deliver."""
+
+    id: str
+    user_id: str
+    kind: NotificationKind | None
+
+
+class WaitingDeliveryRow(RowType):
+    """A notification that a channel has yet to deliver."""
+
+    notification_id: str
+    due_at: datetime
+
+
+class WatchRow(RowType):
+    """A card or a project that a user watches or mutes."""
+
+    project_id: str
+    card_id: str
+    user_id: str
+    level: str
+
+
+class PreferencesRow(RowType):
+    """The preferences of a user that differ from the defaults, with wire names."""
+
+    user_id: str
+    choices: dict[str, object]
 
 
 class UndoableActivityRow(RowType):

@@ -31,7 +31,7 @@ _NOTIFICATION_FIELDS = RowFields(
     Notification,
     notifications,
     computed=("activity",),
-    internal=("activity_id", "workspace_id", "created_at"),
+    internal=("activity_id", "workspace_id", "kind", "created_at"),
 )
 ACTIVITY = _FIELDS.columns
 """The columns of an activity that a statement selects, except its id."""

@@ -343,11 +343,15 @@ _CONCERNS_CARD: Final[frozenset[type[events.CardEvent]]] = frozenset(
 """The events of which the assignee, the creator and the commenters of the card are notified."""
 
 
-def find_card_recipients(event: events.CardEvent) -> set[str]:
-    """Return the ids of the users that a card's event concerns directly: its assignee and creator.
+def find_card_recipients(event: events.CardEvent, levels: Mapping[str, str] | None = None) -> set[str]:
+    """Return the ids of the users that a card's event concerns directly: its assignee, its creator and its watchers.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
     of comments concern no one, nor do consequences of a restoration or of the removal of an assignee.
+
+    Args:
+        event: The event.
+        levels: The levels of the users who watch or mute the card. Default: none.
 
     Raises:
         TypeError: The type of the event is not listed here.
@@ -369,7 +373,30 @@ def find_card_recipients(event: events.CardEvent) -> set[str]:
             user_ids.update(event.commenter_ids)
         case _ if type(event) not in _CONCERNS_CARD:
             raise TypeError(f"there are no recipients of {type(event).__name__}")
-    return {user_id for user_id in user_ids if user_id}
+    watchers = {user_id for user_id, level in (levels or {}).items() if level != "mute"}
+    return watchers | {user_id for user_id in user_ids if user_id}
+
+
+def has_watchers(event: events.CardEvent) -> bool:
+    """Return whether users who watch the card are notified of an event."""
+    return type(event) in _CONCERNS_CARD or isinstance(event, events.CardDeleted)
+
+
+def find_muted(event: events.CardEvent, levels: Mapping[str, str]) -> set[str]:
+    """Return the ids of the users who are not notified, since they have muted the card or its project.
+
+    Notices of rules, and assignments to the user, are not muted.
+
+    Args:
+        event: The event.
+        levels: The levels of the users who watch or mute the card.
+    """
+    muted = {user_id for user_id, level in levels.items() if level == "mute"}
+    if isinstance(event, events.NoticeGiven):
+        return set()
+    if isinstance(event, (events.CardAssigned, events.CardCreated)):
+        muted.discard(event.card.assignee_id or "")
+    return muted
 
 
 def find_owner_of_broken(event: events.ItemChanged) -> str | None:

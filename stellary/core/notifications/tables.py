@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, text
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
@@ -127,6 +127,8 @@ notifications = Table(
     ),
     # The activity's workspace, copied so that counting and deleting need no join.
     Column("workspace_id", IdType, nullable=False),
+    # Null for notifications that were written by an earlier version.
+    Column("kind", String(20)),
     Column("read_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_notifications_user_id_id", "user_id", "id"),
@@ -149,6 +151,44 @@ READ = Index(
     postgresql_where=text("read_at IS NOT NULL"),
 )
 """For the deletion of notifications that were read long ago."""
+
+deliveries = Table(
+    "stellary_deliveries",
+    metadata,
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("channel", String(52), primary_key=True),
+    # No foreign key, whose index each insertion would have to write: a job deletes the row when it is due.
+    Column("notification_id", IdType, primary_key=True),
+    Column("due_at", UtcDateTime, nullable=False, index=True),
+    Column("is_digest", Boolean, nullable=False),
+)
+"""The notifications that channels have yet to deliver, written by a job of the transaction of the notification."""
+
+preferences = Table(
+    "stellary_notification_preferences",
+    metadata,
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    # The choices that differ from the defaults, as requests contain them.
+    Column("choices", Json, nullable=False),
+)
+
+watches = Table(
+    "stellary_watches",
+    metadata,
+    # Empty for the whole project. No foreign key, since a deleted card keeps its row until it is restored.
+    Column("card_id", IdType, primary_key=True),
+    Column(
+        "project_id",
+        IdType,
+        ForeignKey("stellary_projects.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column(
+        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+    Column("level", String(10), nullable=False),
+)
 
 OUTSIDE_PROJECTS = Index(
     "ix_stellary_activities_outside_projects",

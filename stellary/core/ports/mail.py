@@ -26,6 +26,7 @@ class Email:
         data: The values in the message: ``link`` in all kinds; ``inviter``, ``workspace`` and ``role`` of an invitation;
             ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account. Names contain
             no URLs, but other characters of HTML: escape them.
+        headers: Further headers by name, such as ``List-Unsubscribe``; a ``Message-ID`` among them replaces the mailer's.
     """
 
     to: str
@@ -34,6 +35,7 @@ class Email:
     html: str = attrs.field(default="", repr=False)
     kind: EmailKind | None = None
     data: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 class Mailer(Protocol):

@@ -168,16 +168,19 @@ def test_edited_comment_notifies_only_newly_mentioned_people(board, ann, bob, ci
     assert (pop_types(board, bob), pop_types(board, cid)) == ([], [])
 
 
-def test_mention_in_a_description_notifies_once(board, ann, bob, cid):
+def test_mention_in_a_description_notifies_once_and_then_of_changes(board, ann, bob, cid):
     card = board.card(description="@bob knows")
     about = {"cardKey": card["key"], "cardTitle": card["title"]}
     assert pop_notifications(board, bob) == [
         ("card_created", about | entering(board.columns[0]) | {"mentioned": ["bob"]})
     ]
     change(board, ann, card, description="@bob knows, @cid too")
-    change(board, ann, card, title="Read", description="@bob knows, @cid too")
     updated = about | {"changed": ["description"], "mentioned": ["cid"]}
-    assert (pop_notifications(board, bob), pop_notifications(board, cid)) == ([], [("card_updated", updated)])
+    expected = [("card_updated", updated)]
+    assert (pop_notifications(board, bob), pop_notifications(board, cid)) == (expected, expected)
+    change(board, ann, card, title="Read", description="@bob knows, @cid too")
+    renamed = [("card_updated", about | {"cardTitle": "Read", "changed": ["title"]})]
+    assert (pop_notifications(board, bob), pop_notifications(board, cid)) == (renamed, renamed)
 
 
 def test_files_and_relations_notify_recipients_of_the_card(board, ann, bob, cid):

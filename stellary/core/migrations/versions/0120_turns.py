@@ -6,7 +6,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index, drop_index, refuse_if_any
 
 revision = "0120"
-down_revision = "0116"
+down_revision = "0118"
 
 _TAKES_TURNS = "workspace_id IS NOT NULL"
 _INDEXES = (
