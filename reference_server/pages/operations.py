@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import cast
+from functools import partial, reduce
+from typing import Any, cast
 
 import attrs
 
@@ -90,7 +90,7 @@ class Read:
 class PageForm:
     """A form of a page, which calls an operation.
 
-    The names of its fields are those of the request. A field ``version`` holds the version that must not have changed, ``key``
+    The names of its fields are those of the request, and of fields in its objects: ``channels.mail.card``. A field ``version`` holds the version that must not have changed, ``key``
     lets a form that is sent twice be done once, and a parameter of the path that the page has not, such as ``item_id``, is a field as well.
 
     Attributes:
@@ -115,11 +115,17 @@ class PageForm:
     def send(self, request: PageRequest, api: PageApi) -> ApiResponse:
         """Call the operation with the fields of the form, and return its response."""
         endpoint = self.endpoint
-        body = {
+        fields = wire_fields(endpoint.request_class)
+        body: dict[str, Any] = {
             name: parse_text(field.type, request.form[name])
-            for name, field in wire_fields(endpoint.request_class).items()
+            for name, field in fields.items()
             if name in request.form
         }
+        for name, text in request.form.items():
+            first, *inner = name.split(".")
+            if first in fields and inner:
+                *objects, last = first, *inner
+                reduce(lambda part, key: part.setdefault(key, {}), objects, body)[last] = text
         ref = build_ref(endpoint.ref, {**request.form, **request.parameters})
         body |= fill_in(self.values, request.parameters)
         if endpoint.policy.role == "public":
@@ -329,4 +335,6 @@ def parse_text(kind: object, text: str) -> object:
         return None
     if base(kind) is bool:
         return {"true": True, "false": False}.get(text, text)
+    if base(kind) is int and text.isdecimal():
+        return int(text)
     return text.replace("\r\n", "\n")

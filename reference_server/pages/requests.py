@@ -42,6 +42,8 @@ _LABELS = {
     "description": "The text",
     "content": "The comment",
     "dueDate": "The due date",
+    "digestHour": "The hour of the digest",
+    "timeZone": "The time zone",
     "columnId": "The column",
     "assigneeId": "The person",
     "notes": "The notes",

@@ -76,6 +76,7 @@ _PAGES: tuple[
     ("my_tokens", "/my-tokens", Ref, work.TOKENS),
     ("consent", oauth.AUTHORIZE_PATH, Ref, oauth.show_consent, oauth.submit_consent),
     ("notifications", "/my-notifications", Ref, work.NOTIFICATIONS),
+    ("preferences", "/my-notifications/preferences", Ref, work.PREFERENCES),
     ("board", _BOARD, ProjectRef, work.BOARDS["kanban"]),
     *((view, f"{_BOARD}/{view}", ProjectRef, work.BOARDS[view]) for view in work.OTHER_VIEWS),
     ("card", f"{_BOARD}/cards/:cardId", CardRef, work.CARD),
@@ -106,7 +107,15 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
 }
 """The function of each page, by its endpoint. They are not part of the API."""
 WORK_FORMS = tuple(
-    page.submit for page in (work.CARD, work.DOCUMENT, work.NOTIFICATIONS, work.APPROVALS, work.TOKENS)
+    page.submit
+    for page in (
+        work.CARD,
+        work.DOCUMENT,
+        work.NOTIFICATIONS,
+        work.PREFERENCES,
+        work.APPROVALS,
+        work.TOKENS,
+    )
 )
 """The functions of forms without a password, which may have long texts."""
 

@@ -191,6 +191,11 @@ NOTIFICATIONS = OperationPage(
         "read": PageForm("notifications.read", "The notification is marked as read."),
     },
 )
+PREFERENCES = OperationPage(
+    "preferences",
+    {"preferences": Read("notifications.preferences")},
+    {"save": PageForm("notifications.update_preferences", "Your choices are saved.")},
+)
 APPROVALS = OperationPage(
     "approvals",
     {

@@ -1,16 +1,18 @@
 """The pages in a browser: from an invitation to the board, with a second factor; all of them checked by axe; by keyboard."""
 
 import asyncio
+from contextlib import closing
 from datetime import timedelta
 from itertools import product
 
 import pytest
 
 from stellary import Stellary
+from stellary.core import Core
 from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support import browser
 from tests.support.authenticator import show_code
-from tests.support.page_scene import PageScene
+from tests.support.page_scene import PageScene, SilentChannel
 from tests.support.world import StoppedClock, links
 
 PASSWORD = "correct horse"
@@ -118,10 +120,11 @@ async def press_and_wait(page: browser.Page, key: str, text: str) -> None:
 
 
 @pytest.mark.skipif(not browser.IS_INSTALLED, reason=browser.NOT_INSTALLED)
-def test_axe_finds_nothing_on_any_page(sqlite_core):
-    scene = PageScene(sqlite_core)
-    with running(sqlite_core, WITHOUT_JOBS) as server:
-        assert asyncio.run(check_pages(server, scene)) == {}
+def test_axe_finds_nothing_on_any_page(sqlite_url):
+    with closing(Core(sqlite_url, bcrypt_rounds=4, channels=[SilentChannel()])) as core:
+        scene = PageScene(core)
+        with running(core, WITHOUT_JOBS) as server:
+            assert asyncio.run(check_pages(server, scene)) == {}
 
 
 @pytest.mark.skipif(not browser.IS_INSTALLED, reason=browser.NOT_INSTALLED)

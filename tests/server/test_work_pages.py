@@ -6,10 +6,16 @@ from tests.server.running import WITHOUT_JOBS, running
 from tests.server.test_pages import FORM, send_form, text_of
 from tests.support.each_case import for_each
 from tests.support.html_forms import Html, encode
-from tests.support.page_scene import HOSTILE, PageScene
+from tests.support.page_scene import HOSTILE, PageScene, SilentChannel
 
 PUBLIC = ("sign-in", "registration", "forgotten password")
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+@pytest.fixture
+def core_options():
+    """Let each core have a channel, so that there is something to choose."""
+    return {"channels": [SilentChannel()]}
 
 
 @pytest.fixture
@@ -98,7 +104,9 @@ def test_home_shows_the_work_of_the_user(site):
 def test_forms_change_what_they_say_and_lead_back(site):
     scene = site.scene
     done, bob, long_text = scene.columns[-1].id, scene.bob.id, "🙂" * 4993
+    hours = {"channels.mail.card": "never", "digest": "week", "digestHour": "7", "timeZone": "Asia/Tokyo"}
     cases = [
+        ("preferences", scene.bob, "save", hours, "Your choices are saved.", "By e-mail"),
         ("approvals", scene.ann, "approve", {}, "The proposal is approved.", "Another title"),
         ("approvals", scene.ann, "reject", {"reason": "No"}, "The proposal is rejected.", "No agent waits"),
         ("approvals", scene.ann, "approve_action", {}, "The action is approved.", "No action waits"),
@@ -136,6 +144,9 @@ def test_forms_change_what_they_say_and_lead_back(site):
     assert [item.done for item in card.checklist] == [False, False, False]
     assert (card.column_id, card.assignee_id, card.archived) == (done, None, False)
     assert scene.open_client(scene.bob).notifications.count().count == 0
+    chosen = scene.open_client(scene.bob).notifications.preferences()
+    assert (chosen.digest, chosen.digest_hour, chosen.time_zone) == ("week", 7, "Asia/Tokyo")
+    assert (chosen.channels["mail"]["card"], chosen.channels["mail"]["mention"]) == ("never", "immediate")
     assert bob in {comment.author_id for comment in scene.card.comments.list()}
 
 
@@ -174,7 +185,7 @@ def test_buttons_and_pages_follow_the_role(site):
         assert (hidden.status, "Not found" in text_of(hidden)) == (404, True), do
     assert scene.card.get() == before
     signed_in = [name for name in scene.paths if name not in PUBLIC]
-    of_everyone = {"home", "notifications", "tokens", "second factor", "account"}
+    of_everyone = {"home", "notifications", "preferences", "tokens", "second factor", "account"}
     assert {site.open(scene.eve, name).status for name in signed_in if name not in of_everyone} == {404}
     for name in signed_in:
         reply = site.server.ask("GET", scene.paths[name])
@@ -230,6 +241,18 @@ def test_problem_is_shown_beside_what_was_typed(sqlite_site, do, typed, status, 
         beside = reply.body.decode().partition(f'id="{do}"')[2].partition("</form>")[0]
         assert 'role="alert"' in beside
         assert {name: form[name] for name in typed} == typed or do in ("move", "due")
+
+
+def test_wrong_hour_of_a_digest_is_shown_beside_the_form(site):
+    reply = site.send(site.scene.bob, "preferences", "save", digestHour="25")
+    assert (reply.status, "The hour of the digest must" in text_of(reply)) == (400, True), text_of(reply)
+    assert read(reply).find_form("save")["digestHour"] == "25"
+
+
+def test_server_without_a_channel_says_so(sqlite_site):
+    assert "sends no notifications by e-mail" in text_of(
+        sqlite_site.open(sqlite_site.scene.bob, "preferences")
+    )
 
 
 def test_other_requests_are_no_errors(sqlite_site):

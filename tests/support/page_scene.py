@@ -11,6 +11,15 @@ HOSTILE = "<script>alert(1)</script>"
 TEXT = f"# Why\n\nBecause of **users**.\n\n- [the plan](https://example.com)\n\n{HOSTILE} [x](javascript:alert(1))"
 
 
+class SilentChannel:
+    """A channel like that of e-mail, which sends nothing."""
+
+    name = "mail"
+
+    def send(self, message: object) -> None:
+        """Send nothing."""
+
+
 class PageScene:
     """The people of a workspace, and what they work on. Members who are not in the project may only read it.
 
@@ -82,6 +91,7 @@ class PageScene:
             "document": f"/documents/acme/eng/{document.id}",
             "version": f"/documents/acme/eng/{document.id}/versions/{version.id}",
             "notifications": "/my-notifications",
+            "preferences": "/my-notifications/preferences",
             "approvals": "/approvals/acme/eng",
             "tokens": "/my-tokens",
             "second factor": "/second-factor",
