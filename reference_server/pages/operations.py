@@ -7,9 +7,9 @@ therefore hold as in the API, and a form is on the page only if its operation is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from functools import partial, reduce
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import cast
 
 import attrs
 
@@ -116,7 +116,7 @@ class PageForm:
         """Call the operation with the fields of the form, and return its response."""
         endpoint = self.endpoint
         fields = wire_fields(endpoint.request_class)
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             name: parse_text(field.type, request.form[name])
             for name, field in fields.items()
             if name in request.form
@@ -124,8 +124,7 @@ class PageForm:
         for name, text in request.form.items():
             first, *inner = name.split(".")
             if first in fields and inner:
-                *objects, last = first, *inner
-                reduce(lambda part, key: part.setdefault(key, {}), objects, body)[last] = text
+                set_inner(body, [first, *inner], text)
         ref = build_ref(endpoint.ref, {**request.form, **request.parameters})
         body |= fill_in(self.values, request.parameters)
         if endpoint.policy.role == "public":
@@ -305,6 +304,22 @@ def fill_in(values: Mapping[str, object], parameters: Mapping[str, str]) -> dict
         name: parameters[value[1:]] if isinstance(value, str) and value.startswith(":") else value
         for name, value in values.items()
     }
+
+
+def set_inner(body: dict[str, object], path: Sequence[str], value: str) -> None:
+    """Set a field of an object in a request. Nothing is set below a field that is a text.
+
+    Args:
+        body: The request.
+        path: The names from the field of the request to that of the object.
+        value: The value.
+    """
+    for name in path[:-1]:
+        inside = body.setdefault(name, {})
+        if not isinstance(inside, dict):
+            return
+        body = inside
+    body[path[-1]] = value
 
 
 def build_ref(kind: type[Ref], parts: Mapping[str, str]) -> Ref:

@@ -247,6 +247,8 @@ def test_wrong_hour_of_a_digest_is_shown_beside_the_form(site):
     reply = site.send(site.scene.bob, "preferences", "save", digestHour="25")
     assert (reply.status, "The hour of the digest must" in text_of(reply)) == (400, True), text_of(reply)
     assert read(reply).find_form("save")["digestHour"] == "25"
+    form = {**read(reply).find_form("save"), "digestHour": "7", "channels": "x", "channels.mail.card.x": "y"}
+    assert site.post(site.scene.bob, form["action"], form).status == 400
 
 
 def test_server_without_a_channel_says_so(sqlite_site):
