@@ -91,8 +91,8 @@ class RecordingPort:
 
         Args:
             operation: ``resource.verb``, as in the contract.
-            answers: A value of the endpoint's type (for a list its rows, or one list of all rows; for a file its bytes), an
-                ``ApiError``, a ``RawResponse``, or a function that returns one of these for a ``Recorded``.
+            answers: A value of the endpoint's type (for a list its rows, or one list of all rows; for a file its bytes, for
+                plain text a ``str``), an ``ApiError``, a ``RawResponse``, or a function that returns one of these for a ``Recorded``.
 
         Raises:
             ValueError: There is no such operation, or no answer is given.
@@ -173,11 +173,7 @@ class RecordingPort:
             return _to_response(answer)
         if endpoint.many:
             return self._page(endpoint, recorded, answer)
-        if endpoint.returns_file:
-            return RawResponse(
-                endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, answer
-            )
-        return RawResponse(endpoint.status, _HEADERS, dump(answer))
+        return _to_answer(endpoint, answer)
 
     def _page(self, endpoint: AnyEndpoint, recorded: Recorded, rows: Sequence[Any]) -> RawResponse:
         """Respond with the rows, at most as many as the request's limit allows, and a link to the next page."""
@@ -247,6 +243,16 @@ def _check(endpoint: AnyEndpoint, answer: Answer) -> None:
         raise TypeError(f"{endpoint.operation} answers {expected}, not {answer!r}")
 
 
+def _to_answer(endpoint: AnyEndpoint, value: Any) -> RawResponse:
+    """Return the response with a value: a file as its bytes, a page or plain text as text, else JSON."""
+    if endpoint.returns_file:
+        return RawResponse(endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, value)
+    if endpoint.returns is str:
+        content_type = f"{endpoint.media}; charset=utf-8"
+        return RawResponse(endpoint.status, {**_HEADERS, "content-type": content_type}, value.encode())
+    return RawResponse(endpoint.status, _HEADERS, dump(value))
+
+
 def _to_response(error: ApiError) -> RawResponse:
     headers = dict(_HEADERS)
     if error.retry_after is not None:
@@ -257,8 +263,8 @@ def _to_response(error: ApiError) -> RawResponse:
 def _make_example_response(endpoint: AnyEndpoint, recorded: Recorded) -> RawResponse:
     """Return a response with a made-up value, which has the ids of the path and the fields of the body."""
     value = example(endpoint)
-    if endpoint.returns_file:
-        return RawResponse(endpoint.status, {**_HEADERS, "content-type": "application/octet-stream"}, value)
+    if isinstance(value, (bytes, str)):
+        return _to_answer(endpoint, value)
     data = orjson.loads(dump(value))
     if isinstance(data, dict):
         overrides = {camel(name): part for name, part in attrs.asdict(recorded.ref).items() if part}

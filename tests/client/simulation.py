@@ -57,6 +57,13 @@ def find_endpoint(operation: str) -> AnyEndpoint:
     return next(candidate for candidate in ENDPOINTS if candidate.operation == operation)
 
 
+def encode_answer(value: object) -> bytes:
+    """Return the body of a response with a value: the bytes of a file, text, or JSON."""
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else dump(value)
+
+
 def build_call(operation: str, **options: object) -> Call:
     """Return a call of an operation with example arguments."""
     plan = CallPlan(find_endpoint(operation))

@@ -21,7 +21,7 @@ from stellary.contract.organizations import Organization, OrganizationMember
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import ApiTokenRef
 from stellary.contract.wire import dump
-from tests.client.simulation import build_call, find_endpoint
+from tests.client.simulation import build_call, encode_answer, find_endpoint
 from tests.support.each_case import for_each
 
 JSON = st.recursive(
@@ -339,8 +339,8 @@ def test_headers_of_a_handle_take_precedence():
 @for_each("endpoint", ENDPOINTS)
 def test_response_round_trips(endpoint):
     value = example(endpoint)
-    written = value if endpoint.returns_file else dump(value)
-    assert CallPlan(endpoint).answer(RawResponse(endpoint.status, {}, written)) == value
+    response = RawResponse(endpoint.status, {}, encode_answer(value))
+    assert CallPlan(endpoint).answer(response) == value
 
 
 @given(JSON, st.sampled_from(ENDPOINTS))
@@ -353,6 +353,11 @@ def test_any_json_is_read_or_raises_unreadable_answer(data, endpoint):
 def test_any_bytes_are_read_or_raise_unreadable_answer(body, endpoint):
     with suppress(UnreadableAnswer):
         CallPlan(endpoint).answer(RawResponse(200, {}, body))
+
+
+def test_text_that_is_not_utf_8_is_unreadable():
+    with pytest.raises(UnreadableAnswer, match="cannot be read as str"):
+        CallPlan(find_endpoint("time_entries.export")).answer(RawResponse(200, {}, b"\xff"))
 
 
 @given(st.data())

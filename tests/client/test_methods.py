@@ -27,7 +27,7 @@ from stellary.contract.naming import whole
 from stellary.contract.port import RawResponse
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
 from stellary.contract.wire import dump
-from tests.client.simulation import find_endpoint
+from tests.client.simulation import encode_answer, find_endpoint
 from tests.contract.strategies import requests
 from tests.support.each_case import for_each
 from tests.support.handles import walk_handles
@@ -316,9 +316,7 @@ def test_each_method_sends_its_arguments_and_returns_the_answer(at, method, data
         if payload and getattr(payload, field.name) != field.default
     }
     value = example(endpoint)
-    PORT.answer(
-        endpoint.operation, RawResponse(endpoint.status, {}, value if endpoint.returns_file else dump(value))
-    )
+    PORT.answer(endpoint.operation, RawResponse(endpoint.status, {}, encode_answer(value)))
     PORT.requests.clear()
     called = getattr(at, method.name)(*method.id_names, **(keywords or example_request(endpoint)))
     assert runner.run(collect(called)) == value
@@ -366,6 +364,7 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
         "template_id",
         "member_role",
         "visibility",
+        "estimate_unit",
     ]
     update = client.workspace("acme", "eng").project("p").cards.update
     assert "card: The id of the card, its key, or a value or a handle of one." in update.__doc__

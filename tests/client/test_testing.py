@@ -11,7 +11,7 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
-from stellary.contract.port import RawResponse
+from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import CardRef
 from stellary.contract.signatures import secret_of
 from stellary.contract.webhooks import WebhookMessage
@@ -73,6 +73,15 @@ def test_answer_can_be_a_function_of_the_request(port, cards):
 def test_an_answer_can_be_bytes(port, cards):
     port.answer("cards.list", RawResponse(200, {}, b"[]"))
     assert cards.list() == []
+
+
+def test_an_answer_of_plain_text_is_sent_as_it_is(port):
+    entries = Stellary.embedded(port).workspace("acme", "eng").project("p1").time_entries
+    assert entries.export() == ""
+    port.answer("time_entries.export", "day,card\r\n")
+    assert entries.export() == "day,card\r\n"
+    response = port.send(RawRequest("GET", port.requests[-1].path))
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
 
 
 def test_example_is_returned_without_an_answer(cards):

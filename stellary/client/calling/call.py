@@ -253,8 +253,6 @@ class CallPlan:
             raise self._parse_proposal(response)
         if self.endpoint.returns_file:
             return response.body
-        if self.returns is str:
-            return response.body.decode()
         try:
             return self._parse(response.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
@@ -269,6 +267,8 @@ class CallPlan:
 
     def _parse(self, body: bytes) -> Any:
         """Parse a body. A separate frame, since the parsed body may contain a token that a traceback must not show."""
+        if self.returns is str:
+            return body.decode()
         data = orjson.loads(body)
         if not self.many:
             return read(self.returns, data)

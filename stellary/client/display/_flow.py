@@ -37,7 +37,7 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
     oldest = flow.in_progress[0] if flow.in_progress else None
     figures = Figures(
         (
-            Figure("Remaining", f"{flow.remaining[-1]:,.10g}"),
+            Figure("Remaining", f"{flow.remaining[-1] if flow.remaining else 0:,.10g}"),
             time_figure("Lead time", flow.lead_time),
             time_figure("Cycle time", flow.cycle_time),
             Figure(
@@ -53,7 +53,7 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
         )
     )
     facts = [Span(w.format_count(len(flow.days), "day"), "quiet")]
-    if flow.complete_since is None or flow.complete_since > flow.days[0]:
+    if flow.days and (flow.complete_since is None or flow.complete_since > flow.days[0]):
         facts.append(Span(f"on record since {flow.complete_since or 'today'}", "warn"))
     return View(
         kind="Flow",

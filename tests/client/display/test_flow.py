@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import attrs
 
 from stellary.client.display import view
+from stellary.client.testing import make
 from stellary.contract.flow import BoardFlow, ColumnFlow, Forecast, TimePercentiles
 from stellary.contract.scope_views import DayCount
 from tests.client.display.boards import NOW
@@ -48,3 +49,9 @@ def test_flow_without_a_record_says_so():
     text = view(flow, now=NOW).text(80)
     assert "on record since today" in text
     assert "no forecast" in text
+
+
+def test_flow_without_days_is_an_empty_table():
+    text = view(make(BoardFlow), now=NOW).text(80)
+    assert "No card was ever in a column." in text
+    assert "on record since" not in text
