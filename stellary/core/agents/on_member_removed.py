@@ -11,7 +11,7 @@ from stellary.core.agents.row_types import EndedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AdminRightsLost, TokensRevoked, WorkspaceLeft
+from stellary.core.kernel.events import AdminRightsLost, BecameGuest, TokensRevoked, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
@@ -77,11 +77,11 @@ def _record_revoked(uow: UnitOfWork, revoked: Sequence[EndedTokenRow]) -> None:
         emit_change(uow, row.workspace_id, rows.token(row), None, agent=row.agent_name)
 
 
-def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Cancel the active missions that were created by users who left.
+def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGuest]) -> None:
+    """Cancel the active missions that were created by users who may not create any more.
 
     Args:
-        events: The users who have left a workspace.
+        events: The users who have left a workspace, or are guests of it now.
     """
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}

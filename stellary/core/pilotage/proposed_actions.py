@@ -37,7 +37,7 @@ from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.causes import Cause, Chain
-from stellary.core.kernel.events import WorkspaceLeft
+from stellary.core.kernel.events import BecameGuest, WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage import access, references, rows, rules
 from stellary.core.pilotage.action_params import resolve_payload
@@ -170,11 +170,11 @@ def _describe(uow: UnitOfWork, workspace_id: str, item: ProposedAction) -> Propo
     return described
 
 
-def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Set actions that were approved by users who left back to ``suggested``, since these users have no rights any more.
+def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGuest]) -> None:
+    """Set actions back to ``suggested`` that were approved by users who may not approve any more.
 
     Args:
-        events: The users who have left a workspace.
+        events: The users who have left a workspace, or are guests of it now.
     """
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
