@@ -35,7 +35,18 @@ from stellary.core.automations import traces
 from stellary.core.automations.on_member_removed import TAKEN_OVER
 from stellary.core.automations.project_files import import_project
 from stellary.core.automations.rules import occurrences
-from stellary.core.board import attachments, cards, comments, imports, labels, projects, search_entries
+from stellary.core.board import (
+    attachments,
+    cards,
+    comments,
+    imports,
+    labels,
+    project_members,
+    projects,
+    recurring,
+    search_entries,
+    time_entries,
+)
 from stellary.core.board import finding as board_finding
 from stellary.core.board import listing as board_listing
 from stellary.core.board.attachments import SWEEP_AFTER

@@ -189,10 +189,7 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
         place = uow.connection.execute(_PLACE, {"_id": running.card_id}).first()
         if place is not None and people.queue_members(uow, place.workspace_id, [uow.user_id], place.id)():
             _insert(uow, place.workspace_id, place.id, running.card_id, _measure(uow, running.started_at))
-    timer = Timer(user_id=uow.user_id, card_id=card.id, started_at=uow.now)
-    with refuse_duplicate(uow, "your timer was started by another request at the same time", "timer_started"):
-        uow.connection.execute(_START, _TIMERS.to_row(timer))
-    return timer
+    return _start(uow, card.id)
 
 
 @serves(STOP_TIMER)
@@ -240,6 +237,14 @@ def export_time(uow: UnitOfWork, ref: ProjectRef, request: ExportTime) -> str:
         cells = (row.day, row.card_key, row.card_title, row.user_name, row.user_id, row.minutes, row.note)
         writer.writerow(map(_to_cell, cells))
     return file.getvalue()
+
+
+def _start(uow: UnitOfWork, card_id: str) -> Timer:
+    """Start the caller's timer, which does not run unless another request has just started it."""
+    timer = Timer(user_id=uow.user_id, card_id=card_id, started_at=uow.now)
+    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
+        uow.connection.execute(_START, _TIMERS.to_row(timer))
+    return timer
 
 
 def _insert(
