@@ -20,7 +20,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef
 from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
-from stellary.core.kernel.events import Event
+from stellary.core.kernel.events import Event, WorkspaceLeft
 from stellary.core.kernel.unit import serves, serves_self_managed, service_of
 from tests.support.boards import status
 from tests.support.core_parts import labels, people
@@ -266,7 +266,7 @@ def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world):
     project = world.project(ann, place)
     world.ask(ann, "POST", f"{project.path}/members", {"email": bob.email})
     with world.core.begin(ann.actor) as uow:
-        people.emit_left(uow, place.id, bob.id, ann.id)
+        people.emit_rights_lost(uow, WorkspaceLeft, place.id, bob.id, ann.id)
         with suppress(ZeroDivisionError), uow.attempt():
             uow.settle()
             uow.ended_counts["webhooks"] += 1

@@ -38,6 +38,7 @@ MISSING = {
     "ProposalRef": "Proposal",
     "ProposedActionRef": "Action",
     "RelationRef": "Relation",
+    "SavedFilterRef": "Saved filter",
     "ScopeRef": "Scope",
     "TodoRef": "Todo",
     "TrashedItemRef": "Trashed item",

@@ -59,6 +59,16 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
         assert by_key.attachments.download(file) == b"abc"
         by_key.attachments.list()
         by_key.attachments.delete(file)
+        by_key.time_entries.start()
+        entry = by_key.time_entries.stop()
+        by_key.time_entries.update(entry, minutes=5)
+        assert [entry.minutes for entry in by_key.time_entries.list()] == [5]
+        by_key.time_entries.delete(entry)
+        by_key.time_entries.create(minutes=10)
+        assert by_key.time_entries.total().total_minutes == 10
+        by_key.watch()
+        by_key.unwatch()
+        board.card(by_key.duplicate()).delete()
         assert by_key.transfer(column_id=web.column_ids[0], missing="drop").key == "WEB-2"
         by_key.delete()
     assert {endpoint.operation for endpoint in OF_CARDS} <= {call.operation for call in calls}
