@@ -76,7 +76,7 @@ _UNREAD = Query(
 )
 
 
-class _DeliveryPayload(TypedDict):
+class _MailJob(TypedDict):
     """The payload of the job that sends a message."""
 
     messageId: str
@@ -115,7 +115,7 @@ def check(uow: UnitOfWork, _: object) -> None:
         ids = [row.notification_id for row in _WAITING.all(uow.connection, key)]
         uow.connection.execute(_DELETE, {**key, "_ids": ids})
         if channel in uow.env.message_channels:
-            payload = _DeliveryPayload(messageId=uow.new_id(), userId=user_id, notificationIds=ids)
+            payload = _MailJob(messageId=uow.new_id(), userId=user_id, notificationIds=ids)
             jobs.enqueue(uow, build_kind(channel), payload)
         if len(ids) == NOTIFICATIONS_MAX:
             uow.connection.execute(_PUT_OFF_DUE, {**key, "_due_at": uow.now + GROUPING})
@@ -132,7 +132,7 @@ def load_message(uow: UnitOfWork, channel: str, payload: object) -> Message | No
         channel: The name of the channel.
         payload: The payload of the job.
     """
-    job = cast("_DeliveryPayload", payload)
+    job = cast("_MailJob", payload)
     user_id = job["userId"]
     chosen = load_preferences(uow, [user_id])[user_id]
     rows = [
