@@ -59,7 +59,6 @@ from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
 from stellary.core.automations.scheduling import find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
-from stellary.core.board import access as board_access
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
@@ -93,6 +92,10 @@ _OF_PROJECT = Query(
 @serves(EXPORT_PROJECT)
 def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     """Return a project with everything in it."""
+    return _export(uow, ref)
+
+
+def _export(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     file, workspace_id = project_files.export_file(uow, ref)
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has read that the workspace has no rules.
@@ -156,8 +159,7 @@ def complete_import(uow: UnitOfWork, ref: ImportRef) -> ProjectImport:
 @serves(DUPLICATE_PROJECT)
 def duplicate_project(uow: UnitOfWork, ref: ProjectRef, request: DuplicateProject) -> ProjectImport:
     """Copy a project: import its export, in one transaction."""
-    board_access.project(uow, ref)
-    exported = export_project(uow, ref)
+    exported = _export(uow, ref)
     cards = [] if request.content == "skeleton" else [*islice(exported.cards, DUPLICATED_MAX + 1)]
     if len(cards) > DUPLICATED_MAX:
         raise Conflict(

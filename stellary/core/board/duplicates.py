@@ -24,7 +24,7 @@ from stellary.core.board.cards import add_card
 from stellary.core.board.changes.card_references import drop_missing
 from stellary.core.board.columns import create_column, read_column
 from stellary.core.board.comments import ROWS
-from stellary.core.board.listing import list_cards
+from stellary.core.board.listing import find_matching
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.recurrences import copy_card
@@ -73,7 +73,7 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
     project = ref.parent(ProjectRef)
     body = convert(CreateColumn, source, name=request.name or source.name, order=source.order + 1)
     column = create_column(uow, project, body)
-    cards = list(list_cards(uow, project, ListCards(column_id=source.id, archived=False)).items)
+    cards = list(find_matching(uow, project, ListCards(column_id=source.id, archived=False)).items)
     bodies = drop_missing(
         uow, loaded.roles.workspace_id or "", source.project_id, [_copy_card(card) for card in cards]
     )
