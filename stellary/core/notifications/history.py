@@ -110,12 +110,15 @@ def load_flow_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator
         since: The first day, in UTC.
     """
     begin, last_id, number = utc(since), _AFTER_ALL, _FLOW_PAGE
-    times = {"_since": begin, "_begun_since": begin - min(TRANSACTION_MAX, begin - EARLIEST)}
+    parameters = {
+        "_container_id": project_id,
+        "_project_id": project_id,
+        "_since": begin,
+        "_begun_since": begin - min(TRANSACTION_MAX, begin - EARLIEST),
+    }
     while number == _FLOW_PAGE:
         number = 0
-        for row in uow.connection.execute(
-            _FLOW, {"_container_id": project_id, "_last_id": last_id, **times}
-        ).fetchall():
+        for row in uow.connection.execute(_FLOW, {**parameters, "_last_id": last_id}).fetchall():
             yield FlowChange(*row)
             last_id, number = row.id, number + 1
 

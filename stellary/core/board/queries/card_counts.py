@@ -47,6 +47,7 @@ from stellary.core.board.tables import (
     scopes,
 )
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.paging import equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 
 _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
@@ -82,10 +83,12 @@ MEASURED_IDS = select(cards.c.id).where(
 )
 """The ids of the cards of ``_project_id`` that were completed since ``_since``, or are in progress."""
 _IS_DONE = (cards.c.status == "done").label("is_done")
-CARD_STATES = select(
-    cards.c.id, cards.c.column_id, _IS_DONE, cards.c.archived, cards.c.estimate, cards.c.created_at
-).subquery("card_states")
-"""The cards, to be joined by statements of other areas."""
+CARD_STATES = (
+    select(cards.c.id, cards.c.column_id, _IS_DONE, cards.c.archived, cards.c.estimate, cards.c.created_at)
+    .where(equals_unindexed(cards.c.project_id, bindparam("_project_id")))
+    .subquery("card_states")
+)
+"""The cards of ``_project_id``, to be joined by id in statements of other areas."""
 _STATES = (
     select(cards.c.column_id, _IS_DONE, cards.c.archived, func.count(), func.sum(cards.c.estimate))
     .where(_IN_PROJECT)
