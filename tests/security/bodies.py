@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.contract.limits import Blank, EmailFormat, Items, Length, Pattern, Range, Reference
+from stellary.contract.limits import Blank, EmailFormat, Items, Length, Pattern, Range, Reference, Secret
 from stellary.contract.naming import base, marks, members, whole, wire_fields
 from stellary.contract.rich_text import RichText
 from stellary.contract.wire import Request
@@ -112,7 +112,7 @@ def make_bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:
         if name not in _types(plain) and not (name == "null" and nullable):
             yield Bad(name, sample)
     for limit in limits:
-        yield from _beyond(limit, any(mark == Blank(allowed=True) for mark in limits))
+        yield from _beyond(limit, limits)
     if plain is date:
         yield from (Bad(f"the date {text!r}", text) for text in DATES)
     if get_origin(plain) is Literal:
@@ -134,13 +134,14 @@ def _types(plain: Any) -> tuple[str, ...]:
     return ("a list",) if get_origin(plain) is list else ("an object",)
 
 
-def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
+def _beyond(limit: Any, limits: tuple[Any, ...]) -> Iterator[Bad]:
+    """Yield values beyond one of the limits of a field."""
     match limit:
         case Length(least, most):
             yield Bad("too long", "x" * (most + 1))
             if least:
                 yield Bad("empty", "")
-            if least and not blank:
+            if least and Blank(allowed=True) not in limits:
                 yield from (
                     Bad(f"blank {text!r}", text) for text in (" ", "\t\n", "\u3000", "\u00a0" * least)
                 )
@@ -151,7 +152,9 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
                 Bad(f"the number {number}", number) for number in (least - 1, most + 1, BIG - 1, -BIG)
             )
         case Pattern():
-            yield from (Bad(f"the text {text!r}", text) for text in ("", "!", "#12345", "\u0661" * 4, "x\n"))
+            # A secret may have any ASCII character but a space.
+            bad = (" ", "x" * 1001) if Secret() in limits else ("!", "#12345")
+            yield from (Bad(f"the text {text[:20]!r}", text) for text in ("", *bad, "\u0661" * 4, "x\n"))
         case EmailFormat():
             yield from (Bad(f"the address {text[:20]!r}", text) for text in ADDRESSES)
 
@@ -280,7 +283,21 @@ def make_bad_queries(cls: type[Request]) -> Iterator[Bad]:
             continue
         yield Bad("twice", f"{name}=1&{name}=1", name)
         if plain is int:
-            texts = ["", "0", "501", "-1", "1.5", "1e2", "x", "0x10", "%D9%A1", "9" * 30, "+5", "1_0"]
+            (limit,) = (mark for mark in marks(field.type) if isinstance(mark, Range))
+            texts = [
+                "",
+                str(limit.min - 1),
+                str(limit.max + 1),
+                "-1",
+                "1.5",
+                "1e2",
+                "x",
+                "0x10",
+                "%D9%A1",
+                "9" * 30,
+                "+5",
+                "1_0",
+            ]
         elif plain is bool:
             texts = ["", "yes", "2", "TRUE"]
         elif plain is date:

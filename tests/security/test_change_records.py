@@ -68,6 +68,7 @@ _RESTORED = "the item is in the meta, and its fields do not change"
 
 WITHOUT_VALUES: Final[Mapping[str, str]] = {
     "projects.import": _IMPORT,
+    "projects.duplicate": _IMPORT,
     "comments.create": _TEXT,
     "comments.delete": _TEXT,
     "comments.update": _TEXT,

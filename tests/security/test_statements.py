@@ -61,6 +61,7 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organization_activities.organization_id"): ADMINISTERED,
     ("saved_filters.delete", "stellary_saved_filters"): LIST_KEY,
+    ("projects.watch", "stellary_watches.card_id"): "the row of a project, whose card id is empty",
     (
         "time_entries.total",
         "stellary_relations",
