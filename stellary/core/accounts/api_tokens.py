@@ -22,6 +22,7 @@ from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.accounts import access
+from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.project_sight import select_visible_projects
 from stellary.core.accounts.row_types import ApiTokenRow
@@ -106,6 +107,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         token=secret,
     )
     _TOKENS.insert(uow, api_token, user_id=uow.user_id, token_digest=digest(secret))
+    send_security_notice(uow, uow.user_id, "An API token of your account was created.")
     return api_token
 
 

@@ -27,6 +27,7 @@ from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.email_links import send_verification
 from stellary.core.accounts.email_tokens import delete_links
+from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
@@ -186,6 +187,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
             raise Conflict("the password was changed at the same time", code="password_changed")
         delete_links(uow, uow.user_id)
         uow.send_on_commit(ACCESS)
+        send_security_notice(uow, uow.user_id, "The password of your account was changed.")
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordChanged(
             access_token=start_session(uow, uow.user_id, generation, None),

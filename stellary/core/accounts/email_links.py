@@ -52,7 +52,7 @@ from stellary.core.accounts.email_tokens import (
     has_room,
     take_email_token,
 )
-from stellary.core.accounts.emails import send_email
+from stellary.core.accounts.emails import send_email, send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.accounts.row_types import UserRow
@@ -325,6 +325,7 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
             delete_second_factor(uow, owner.user_id)
             uow.emit(AccountTakenOver(user_id=owner.user_id))
         uow.send_on_commit(ACCESS)
+        send_security_notice(uow, owner.user_id, "The password of your account was reset.")
         revokes_tokens = request.revoke_tokens or not owner.is_verified
         revoked = api_tokens.revoke_all(uow) if revokes_tokens else 0
         return PasswordReset(live_api_tokens=api_tokens.count_live(uow), revoked_tokens=revoked)

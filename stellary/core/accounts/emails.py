@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 
+from stellary.core.accounts.people import find_contact
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.mail import Email, EmailKind
 
@@ -79,6 +80,33 @@ def send_email(
     text = "\n\n".join([*before, f"{action}: {link}", *after])
     email = Email(to=to, subject=subject, text=f"{text}\n", html=html, kind=kind, data={**data, "link": link})
     uow.after_commit.append(lambda: uow.env.mailer(email))
+
+
+def send_security_notice(uow: UnitOfWork, user_id: str, change: str) -> None:
+    """Tell the owner of an account that the ways to get into it have changed. Nothing is sent if e-mails reach nobody.
+
+    Args:
+        uow: A unit that may write.
+        user_id: The account.
+        change: What has happened, in a sentence.
+    """
+    owner = find_contact(uow, user_id) if uow.env.sends_email else None
+    if owner is None:
+        return
+    send_email(
+        uow,
+        owner.email,
+        change.rstrip("."),
+        kind="security_notice",
+        intro=[f"{change} This happened on {uow.now:%Y-%m-%d at %H:%M} UTC."],
+        action="See your account",
+        link=f"{uow.env.public_url}/account",
+        outro=[
+            "If it was not you, set a new password at once, which ends all sessions, and revoke your API tokens.",
+            "These messages protect your account, and cannot be switched off.",
+        ],
+        data={"change": change},
+    )
 
 
 def build_page(title: str, intro: str, action: str, link: str, outro: str) -> str:

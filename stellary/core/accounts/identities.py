@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, exists, insert, select
 from stellary.contract.errors import ApiError, Conflict
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.auth import check_registration
+from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.proxied_users import take_over
 from stellary.core.accounts.row_types import IdentifiedUserRow
 from stellary.core.accounts.sessions import start_session
@@ -100,6 +101,7 @@ def link_identity(units: Units, identity: Identity, user_id: str) -> None:
         user = _find_by_identity(uow, identity)
         if user is None:
             _insert(uow, identity, user_id)
+            send_security_notice(uow, user_id, "A way to sign in was added to your account.")
         elif user.id != user_id:
             raise _build_taken()
 

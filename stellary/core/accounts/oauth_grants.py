@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.policies import PERSON_ONLY
 from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
+from stellary.core.accounts.emails import clean_name, send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import OAuthGrantRow
 from stellary.core.accounts.tables import api_tokens, users
@@ -94,6 +95,9 @@ def create_grant(uow: UnitOfWork, name: str, scopes: Collection[str], proof: Map
         "renewable_until": uow.now + CODE_LIFETIME,
     }
     uow.connection.execute(_INSERT, row)
+    send_security_notice(
+        uow, uow.user_id, f"The program “{clean_name(name)}” was given access to your account."
+    )
     return _sign(uow, id, 0)
 
 

@@ -36,6 +36,7 @@ from stellary.contract.errors import ApiError, Conflict, FieldProblem, Invalid, 
 from stellary.contract.refs import Ref
 from stellary.core.accounts.authentication import confirm_login
 from stellary.core.accounts.current_password import USER, check_current_password
+from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.one_time_codes import (
     build_uri,
@@ -169,6 +170,7 @@ def _confirm(uow: UnitOfWork, factor: SecondFactorRow, code: str) -> list[str]:
     parameters = {"_user_id": uow.user_id, "_step": step, "last_step": step, "confirmed_at": uow.now}
     uow.connection.execute(_USE_STEP, parameters)
     forget_guesses(uow, uow.user_id)
+    send_security_notice(uow, uow.user_id, "The second factor of your account was enabled.")
     codes = [_generate_recovery_code() for _ in range(RECOVERY_CODES)]
     rows = [{"user_id": uow.user_id, "code_digest": _digest_recovery_code(code)} for code in codes]
     uow.connection.execute(_INSERT_CODES, rows)
@@ -201,6 +203,7 @@ def disable_second_factor(units: Units, actor: Actor, ref: Ref, request: Disable
         problem = _use_code(uow, user.id, factor, request.code, wrong)
         if problem is None:
             delete_second_factor(uow, user.id)
+            send_security_notice(uow, user.id, "The second factor of your account was disabled.")
     # The guess is counted, so the unit has committed.
     if problem is not None:
         raise problem

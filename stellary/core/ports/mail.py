@@ -12,7 +12,12 @@ _log = logging.getLogger("stellary.mail")
 
 
 EmailKind = Literal[
-    "invitation", "password_reset", "email_confirmation", "email_change_notice", "account_confirmation"
+    "invitation",
+    "password_reset",
+    "email_confirmation",
+    "email_change_notice",
+    "account_confirmation",
+    "security_notice",
 ]
 
 
@@ -24,7 +29,8 @@ class Email:
         html: The same message as an HTML page; empty for an email in plain text only.
         kind: The occasion; None for an email that is not the core's.
         data: The values in the message: ``link`` in all kinds; ``inviter``, ``workspace`` and ``role`` of an invitation;
-            ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account. Names contain
+            ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account;
+            ``change`` of a security notice, in a sentence. Names contain
             no URLs, but other characters of HTML: escape them.
         headers: Further headers by name, such as ``List-Unsubscribe``; a ``Message-ID`` among them replaces the mailer's.
     """
