@@ -111,13 +111,6 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     board.cards.update(screens.id, order=0)  # to that position, at most the end
     # --8<-- [end:moves]
 
-    backlog = ws.project(ws.projects.create(name="Operations", key="OPS")).columns.list()[0]
-    # --8<-- [start:transfer]
-    moved = board.card(screens.id).transfer(column_id=backlog.id, missing="drop")
-    print(moved.key, moved.dropped)  # OPS-1, and the labels and values that the other project does not have
-    assert board.cards.get(screens.key).key == moved.key  # the former key still leads to the card
-    # --8<-- [end:transfer]
-
     # --8<-- [start:pages]
     page = board.cards.list(limit=2)
     while page:
@@ -133,6 +126,13 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     except PreconditionFailed:
         print("changed by another user:", board.cards.get(spec.id).title)
     # --8<-- [end:versions]
+
+    backlog = ws.project(ws.projects.create(name="Operations", key="OPS")).columns.list()[0]
+    # --8<-- [start:transfer]
+    moved = board.card(screens.id).transfer(column_id=backlog.id, missing="drop")
+    print(moved.key, moved.dropped)  # OPS-1, and the labels and values that the other project does not have
+    assert board.cards.get(screens.key).key == moved.key  # the former key still leads to the card
+    # --8<-- [end:transfer]
 
     # --8<-- [start:idempotency]
     once = board.column(done).cards.with_options(idempotency_key="row-7")

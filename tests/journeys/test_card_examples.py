@@ -203,8 +203,8 @@ def test_projects(client: Stellary, capsys: pytest.CaptureFixture[str]):
 
 def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
     titles = example("cards").cards(client, "acme", "eng")
-    assert titles == ["Draw the screens", "Ask the users", "Write the specification"]
-    unknown, *columns, page, last, changed = capsys.readouterr().out.splitlines()
+    assert titles == ["Ask the users", "Write the specification"]
+    unknown, *columns, page, last, changed, moved = capsys.readouterr().out.splitlines()
     assert "cards[1].id" in unknown
     assert columns == [
         "To Do ['Ask the users']",
@@ -213,6 +213,7 @@ def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
     ]
     assert (page, last) == ("['QL-1', 'QL-2'] True", "['QL-3'] False")
     assert changed == "changed by another user: Write the specification"
+    assert moved == "OPS-1 [DroppedReference(kind='estimate', name='hours')]"
 
 
 def test_history(client: Stellary, capsys: pytest.CaptureFixture[str]):
