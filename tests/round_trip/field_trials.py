@@ -142,6 +142,46 @@ def _in_project(permission_world: PermissionWorld) -> Any:
     return {"title": TEXT, "contextType": "project", "contextId": permission_world.here["projectId"]}
 
 
+def _recurrence(permission_world: PermissionWorld) -> dict[str, Any]:
+    """Return a recurrence in another column, of which every field is set."""
+    return {
+        "rule": "FREQ=WEEKLY;BYDAY=MO",
+        "timeZone": "Europe/Berlin",
+        "create": "on_completion",
+        "until": DATE,
+        "count": 3,
+        "columnId": permission_world.here["columnId"],
+    }
+
+
+def _start_series(conversation: Conversation) -> None:
+    conversation.ask("cards.update", {"recurrence": _recurrence(conversation.permission_world)})
+
+
+def _fields_of_later_cards(conversation: Conversation) -> Any:
+    return conversation.ask("cards.get")["recurrence"]["later"]
+
+
+def _contents_of_comments(conversation: Conversation) -> list[str]:
+    """Return the comments of the card that was written."""
+    return [item["content"] for item in conversation.ask("comments.list", cardId=conversation.answer["id"])]
+
+
+def _titles_of_cards(conversation: Conversation) -> list[str]:
+    """Return the titles of the cards of the project that was written."""
+    return [card["title"] for card in conversation.ask("cards.list", projectId=conversation.answer["id"])]
+
+
+def _last_invitation(name: str) -> Callable[[Conversation], Any]:
+    """Return a reader of a field of the newest invitation."""
+    return lambda conversation: conversation.ask("invitations.list")[-1][name]
+
+
+def _preference(name: str) -> Callable[[Conversation], Any]:
+    """Return a reader of one of the caller's preferences."""
+    return lambda conversation: conversation.ask("notifications.preferences")[name]
+
+
 _SCHEDULE = {"rule": "FREQ=WEEKLY;BYDAY=MO", "timeZone": "Europe/Berlin", "cards": {"status": "open"}}
 _STATUS_ACTION = {"type": "set_status", "params": {"status": "in_progress"}}
 _CONDITIONS = {"all": [{"field": "priority", "op": "eq", "value": "high"}]}
@@ -236,10 +276,21 @@ TRIALS: Mapping[str, FieldTrial] = {
     "organizations.add_member.email": FieldTrial("new@example.com"),
     "workspaces.create.slug": FieldTrial("round-trip"),
     "workspaces.update.slug": FieldTrial("round-trip"),
-    "workspaces.invite.email": FieldTrial(
-        "trip@example.com", read=lambda c: c.ask("invitations.list")[-1]["email"]
+    "organizations.update_member.role": FieldTrial("admin"),
+    "workspaces.invite.email": FieldTrial("trip@example.com", read=_last_invitation("email")),
+    "workspaces.invite.role": FieldTrial("admin", read=_last_invitation("role")),
+    "workspaces.invite.projectId": FieldTrial(
+        lambda permission_world: permission_world.here["projectId"], read=_last_invitation("projectId")
     ),
-    "workspaces.invite.role": FieldTrial("admin", read=lambda c: c.ask("invitations.list")[-1]["role"]),
+    "workspaces.invite.projectRole": FieldTrial(
+        "editor",
+        body=lambda permission_world: {
+            "email": "trip@example.com",
+            "projectId": permission_world.here["projectId"],
+        },
+        read=_last_invitation("projectRole"),
+    ),
+    "projects.duplicate.content": FieldTrial("skeleton", read=_titles_of_cards, expected=[]),
     "projects.create.key": FieldTrial("TRIP"),
     "projects.create.templateId": FieldTrial(
         "agency",
@@ -302,6 +353,23 @@ TRIALS: Mapping[str, FieldTrial] = {
         lambda permission_world: {permission_world.here["fieldId"]: TEXT}
     ),
     "cards.update.checklist": FieldTrial(_CHECKLIST),
+    "cards.create.recurrence": FieldTrial(_recurrence),
+    "cards.update.recurrence": FieldTrial(_recurrence),
+    "cards.update.applyTo": FieldTrial(
+        "this",
+        body={"title": TEXT},
+        read=_fields_of_later_cards,
+        expected={"title": "First"},
+        prepare=_start_series,
+    ),
+    "cards.update_many.applyTo": FieldTrial(
+        "this",
+        body=lambda permission_world: {"id": permission_world.here["cardId"], "title": TEXT},
+        read=_fields_of_later_cards,
+        expected={"title": "First"},
+        prepare=_start_series,
+    ),
+    "cards.duplicate.comments": FieldTrial(True, read=_contents_of_comments, expected=["Well."]),
     "cards.update_many.id": FieldTrial(
         lambda permission_world: permission_world.here["otherCardId"],
         body={"title": TEXT},
@@ -311,7 +379,10 @@ TRIALS: Mapping[str, FieldTrial] = {
     "cards.transfer.columnId": FieldTrial(lambda permission_world: permission_world.beside["columnId"]),
     "cards.transfer.missing": FieldTrial("create", read=lambda c: c.answer["dropped"], expected=[]),
     "cards.transfer_many.cardIds": FieldTrial(
-        _here("otherCardId"), read=lambda c: [c.ask("cards.get", cardId=c.answer[0]["key"])["id"]]
+        _here("otherCardId"),
+        read=lambda c: [
+            c.ask("cards.get", projectId=c.answer[0]["projectId"], cardId=c.answer[0]["key"])["id"]
+        ],
     ),
     "cards.update.before": FieldTrial(
         lambda permission_world: permission_world.here["thirdCardId"],
@@ -393,6 +464,12 @@ TRIALS: Mapping[str, FieldTrial] = {
     "trash.restore.key": FieldTrial(
         "TRIP", prepare=_trash_project, read=_read_from("projects.get", "key", projectId="itemId")
     ),
+    "time_entries.create.day": FieldTrial("2026-04-02"),
+    "time_entries.update.day": FieldTrial("2026-04-02"),
+    "notifications.update_preferences.timeZone": FieldTrial("Asia/Tokyo", read=_preference("timeZone")),
+    "notifications.update_preferences.digest": FieldTrial(read=_preference("digest")),
+    "notifications.update_preferences.digestHour": FieldTrial(read=_preference("digestHour")),
+    "notifications.update_preferences.digestWeekday": FieldTrial(read=_preference("digestWeekday")),
     "webhooks.create.url": FieldTrial("https://round-trip.example.com/"),
     "webhooks.update.url": FieldTrial("https://round-trip.example.com/"),
     "agents.create.slug": FieldTrial("round-trip"),
@@ -435,6 +512,9 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.change_email.currentPassword": "proves who asks; tests/core/accounts/test_email_changes.py tries a wrong one",
     "auth.change_email.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",
     "model_usage.set_key.secret": "is never returned; tests/core/agents/test_model_costs.py calls a provider with it",
+    "cards.watch.level": "has no reader; tests/core/notifications/test_deliveries.py reads who is notified",
+    "projects.watch.level": "has no reader; tests/core/notifications/test_deliveries.py reads who is notified",
+    "notifications.update_preferences.channels": "needs a channel; tests/core/notifications/test_deliveries.py reads the choices back",
     "cards.transfer_many.columnId": "as in cards.transfer",
     "cards.transfer_many.missing": "as in cards.transfer",
     "automations.test.cardId": "changes nothing; tests/core/automations/test_trials.py reads what is answered",
@@ -510,4 +590,5 @@ def readers_of(row: Row) -> list[Row]:
         and SERVICES[reader.operation].endpoint.resource == resource
         and not SERVICES[reader.operation].endpoint.is_stream
         and not SERVICES[reader.operation].endpoint.returns_file
+        and SERVICES[reader.operation].endpoint.returns is not str
     ]

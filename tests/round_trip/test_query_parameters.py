@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -87,6 +87,10 @@ def _record_usage(conversation: Conversation) -> None:
         uow.connection.execute(insert(model_usage), row | usage | {"purpose": "draft", "model": "x:y"})
 
 
+def _yesterday() -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+
+
 def _submit_again(conversation: Conversation) -> None:
     conversation.ask("documents.update", {"title": TEXT})
     conversation.ask("documents.submit_review")
@@ -109,6 +113,8 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "auth.list_identities": _link_identities,
     "automations.list": repeat("automations.create"),
     "saved_filters.list": repeat("saved_filters.create"),
+    "time_entries.list": repeat("time_entries.create"),
+    "time_entries.list_all": repeat("time_entries.create"),
     "automations.traces": _fire_rule_twice,
     "checklist.list": repeat("checklist.add"),
     "comments.list": repeat("comments.create"),
@@ -129,11 +135,30 @@ VALUES_OF_CARDS: Mapping[str, Callable[[PermissionWorld], Any]] = {
     "saved": lambda permission_world: permission_world.here["savedFilterId"],
     "sort": lambda permission_world: "-createdAt",
 }
+VALUES_OF_FLOWS: Mapping[str, Callable[[PermissionWorld], Any]] = {
+    "since": lambda permission_world: _yesterday(),
+    "until": lambda permission_world: _yesterday(),
+}
+VALUES_OF_TIME: Mapping[str, Callable[[PermissionWorld], Any]] = {
+    "from": lambda permission_world: "2100-01-01",
+    "to": lambda permission_world: "2026-01-01",
+    "userId": lambda permission_world: permission_world.here["userId"],
+}
 VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
     **{
         f"cards.{name}.{parameter}": value
         for name in ("list", "list_in_workspace", "list_all")
         for parameter, value in VALUES_OF_CARDS.items()
+    },
+    **{
+        f"{operation}.{parameter}": value
+        for operation in ("projects.flow", "scopes.flow")
+        for parameter, value in VALUES_OF_FLOWS.items()
+    },
+    **{
+        f"time_entries.{name}.{parameter}": value
+        for name in ("list_all", "export")
+        for parameter, value in VALUES_OF_TIME.items()
     },
     "documents.list.authorId": lambda permission_world: permission_world.here["userId"],
     "documents.list.projectId": lambda permission_world: permission_world.beside["projectId"],

@@ -198,7 +198,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "time_entries.start": _PLAIN,
     "time_entries.stop": _with_body(note="Draft"),
     "time_entries.list_all": GoodRequest(query="from=2026-01-01"),
-    "time_entries.export": GoodRequest(query="to=2026-12-31"),
+    "time_entries.export": GoodRequest(query="from=2026-01-01"),
     "attachments.list": _PLAIN,
     "attachments.upload": GoodRequest(
         lambda permission_world: form(b"Hello."), headers={"content_type": FORM}
