@@ -38,10 +38,15 @@ _IN_DIGEST: Final = ("card", "document", "project")
 _DEFAULTS: Final = {"digest": "day", "digestHour": 8, "digestWeekday": "monday"}
 _PURPOSE: Final = "unsubscribe"
 
-_SELECT = select(preferences).where(preferences.c.user_id.in_(bindparam("_user_ids", expanding=True)))
-_OF_USERS, _LOCK = Query(PreferencesRow, _SELECT), Query(PreferencesRow, _SELECT.with_for_update())
-_INSERT = {
-    name: dialect.insert(preferences).on_conflict_do_nothing()
+_OF_USERS = Query(
+    PreferencesRow,
+    select(preferences).where(preferences.c.user_id.in_(bindparam("_user_ids", expanding=True))),
+)
+# Inserts the row of a user, or locks the one that exists, and returns the latest choices.
+_LOCK = {
+    name: dialect.insert(preferences)
+    .on_conflict_do_update(index_elements=[preferences.c.user_id], set_={"choices": preferences.c.choices})
+    .returning(preferences.c.choices)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 _UPDATE = update(preferences).where(preferences.c.user_id == bindparam("_user_id"))
@@ -101,8 +106,8 @@ def update_preferences(
 
 
 def _change(uow: UnitOfWork, user_id: str, request: UpdateNotificationPreferences) -> NotificationPreferences:
-    uow.connection.execute(_INSERT[uow.connection.dialect.name], {"user_id": user_id, "choices": {}})
-    choices = _LOCK.one(uow.connection, {"_user_ids": [user_id]}).choices
+    parameters = {"user_id": user_id, "choices": {}}
+    choices = uow.connection.execute(_LOCK[uow.connection.dialect.name], parameters).scalar_one()
     merged = _merge(choices, orjson.loads(dump(request)))
     uow.connection.execute(_UPDATE, {"_user_id": user_id, "choices": merged})
     chosen = _build_preferences(uow.env, merged)

@@ -8,7 +8,11 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, event
 
+from stellary.contract.notifications import UpdateNotificationPreferences
+from stellary.contract.refs import Ref
 from stellary.core import events
+from stellary.core.notifications import preferences
+from tests.core.test_row_locks import run_beside
 from tests.support.boards import Board, ask, status
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
@@ -264,6 +268,18 @@ def test_many_changes_are_counted(board, mailbox):
     assert "Card 50" not in message.text
     assert "There are changes of 10 more items." in message.text
     assert message.card_id is None
+
+
+def test_preferences_changed_at_the_same_time_are_both_kept(board):
+    prefer(board, board.bob, digest="week")
+
+    def choose_hour(uow):
+        uow.actor = board.bob.actor
+        return preferences.update_preferences(uow, Ref(), UpdateNotificationPreferences(digest_hour=7))
+
+    run_beside(board.world.core, choose_hour, lambda: prefer(board, board.bob, timeZone="Europe/Paris"))
+    after = board.world.ask(board.bob, "GET", "/notifications/preferences")
+    assert (after["digest"], after["digestHour"], after["timeZone"]) == ("week", 7, "Europe/Paris")
 
 
 @pytest.mark.parametrize(
