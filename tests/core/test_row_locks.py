@@ -20,6 +20,7 @@ from sqlalchemy import delete, insert, make_url, text, update
 
 import stellary.core
 from stellary.contract.cards import UpdateCard
+from stellary.contract.model_usage import ModelUsage
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef
 from stellary.core import NOBODY, Core
@@ -43,6 +44,7 @@ from tests.support.core_parts import (
     lock_columns,
     oauth_grants,
     queue,
+    running,
     update_card,
 )
 from tests.support.search_prefixes import find_wrong_prefixes
@@ -638,6 +640,25 @@ def add_same_part_of_import(agent_api: AgentApi) -> None:
     assert len(agent_api.world.ask(agent_api.owner, "POST", f"{path}/complete")["cardIds"]) == 1
 
 
+def add_usage_twice(agent_api: AgentApi) -> None:
+    core, mission = agent_api.world.core, agent_api.mission(agent_api.agent(), "Summarize")
+    usage = ModelUsage(model="small", calls=1, input_tokens=5, output_tokens=2, seconds=0.5)
+
+    def add(uow: Any) -> ModelUsage:
+        return running._USAGE.add(uow, usage, id=mission["id"])
+
+    run_beside(core, add, lambda: core.run(NOBODY, add))
+    assert agent_api.mission_now(mission)["usage"]["calls"] == 2
+
+
+def join_deleted_project(agent_api: AgentApi) -> None:
+    world, owner, client = agent_api.world, agent_api.owner, agent_api.world.person("client")
+    body = {"email": client.email, "role": "member", "projectId": agent_api.project["id"]}
+    token = world.ask(owner, "POST", f"{agent_api.flat}/members/invite", body)["token"]
+    accept = (client, "POST", f"/invitations/{token}/accept")
+    assert race(agent_api, (owner, "DELETE", agent_api.path), accept) == 200
+
+
 LOCKS = [
     Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
@@ -665,10 +686,12 @@ LOCKS = [
     Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_LOCK", add_deleted_label),
+    Lock("board.project_members", "_LOCKED_PROJECT", join_deleted_project),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("board.relations", "_ENDS", restore_card_related_to_deleted_one),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
     Lock("kernel.jobs", "_NEXT_TURN", claim_turn_twice),
+    Lock("kernel.model_usage", "_lock", add_usage_twice, owner=running._USAGE),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
     Lock("knowledge.access", "_KEEP", delete_document_with_deleted_comment),

@@ -25,6 +25,7 @@ from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tokens import digest
 from stellary.core.accounts.users import create_user, id_by_address
 from stellary.core.accounts.workspaces import delete_workspace
+from stellary.core.agents import running
 from stellary.core.agents.tokens import authenticate
 from stellary.core.api import action_calls, dispatch, job_runner, transfers, usage
 from stellary.core.api.copies import copy_database
