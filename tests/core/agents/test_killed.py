@@ -141,15 +141,16 @@ class Life:
         self.entries += self.agent_api.log(self.mission, after=len(self.entries))
 
     def traces(self) -> dict[str, Any]:
-        """Return all traces of the mission, without ids and times."""
+        """Return all traces of the mission, without ids, times and the key of its card."""
         agent_api, now = self.agent_api, self.agent_api.read(self.card)
         activity = ask(agent_api, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}")
         comments = ask(agent_api, "GET", f"{agent_api.of(self.card)}/comments")
+        mission = agent_api.mission_now(self.mission)
+        result = mission["result"] and mission["result"].replace(now["key"], "KEY")
         return {
             "mission": {
-                name: value
-                for name, value in agent_api.mission_now(self.mission).items()
-                if name in ("status", "result", "error", "pendingProposals")
+                **{name: mission[name] for name in ("status", "error", "pendingProposals")},
+                "result": result,
             },
             "card": (now["priority"], [item["title"] for item in now["checklist"]], now["version"]),
             "comments": [comment["content"] for comment in comments],
