@@ -60,6 +60,11 @@ def name_label(agent_api: AgentApi) -> None:
     assert post_twice(agent_api, f"{agent_api.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
 
 
+def name_filter(agent_api: AgentApi) -> None:
+    body = {"name": "Urgent", "filter": "priority = high"}
+    assert post_twice(agent_api, f"{agent_api.flat}/saved-filters", body, {**body, "name": "URGENT"}) == 409
+
+
 def name_field(agent_api: AgentApi) -> None:
     body = {"name": "Size", "type": "text"}
     assert post_twice(agent_api, f"{agent_api.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
@@ -197,6 +202,7 @@ RACES: dict[str, Callable[[AgentApi], None]] = {
     "stellary_projects workspace_id,key": key_project,
     "stellary_relations source_id,target_id,type": relate_cards,
     "stellary_relations target_id": adopt_card,
+    "stellary_saved_filters list_key,name_key": name_filter,
     "stellary_users email_key": take_address,
     "stellary_users external_id": map_user,
     "stellary_workspaces organization_id,slug": slug_workspace,
