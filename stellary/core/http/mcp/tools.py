@@ -42,13 +42,14 @@ DESCRIPTIONS = {
 """The descriptions of parameters that are the same in all tools. Others are described by the contract, if briefly."""
 _OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
 HIDDEN = {
-    *("columnId", "scopeId", "customField", "checked", "filter"),
+    *("columnId", "scopeId", "customField", "checked", "filter", "recurrence", "applyTo"),
     *("contextId", "contextType", "contentFormat", "authorId", "topLevel", "intent"),
 }
 HIDDEN_IN = {"update_card": ("projectId", "order", "before", "after", "archived")}
 """Parameters that tools take but do not list, in all tools and in one: others serve a model better."""
 _KEPT = ("type", "enum", "$ref", "required")
 """The keywords of schemas that help a model; the server checks the others too."""
+_DEFINITIONS = "#/$defs/"
 _MAIN_FIELDS = ("id", "key", "title", "name")
 """The fields of results that the list of tools describes."""
 
@@ -205,7 +206,7 @@ def input_schema(tool: Tool, has_workspaces: bool = True) -> Schema:
         tool: The tool.
         has_workspaces: Whether the caller has several workspaces to choose from. Default: True.
     """
-    schemas = Schemas("#/$defs/")
+    schemas = Schemas(_DEFINITIONS)
     root: Schema = {"type": "object", "properties": {}}
     for params, is_taken in ((tool.takes, True), (OfLists, tool.many), (InWorkspace, has_workspaces)):
         if not is_taken:
@@ -216,8 +217,24 @@ def input_schema(tool: Tool, has_workspaces: bool = True) -> Schema:
         root = {**params_schema, **root, "properties": properties}
     for name in HIDDEN_IN.get(tool.name, ("projectId",) if "cardId" in root["properties"] else ()):
         root["properties"].pop(name, None)
-    definitions = {name: _shorten(schema) for name, schema in schemas.definitions.items()}
+    definitions: dict[str, Schema] = {}
+    _add_definitions(root, schemas.definitions, definitions)
     return {**root, "$defs": definitions} if definitions else root
+
+
+def _add_definitions(schema: object, available: Mapping[str, Schema], definitions: dict[str, Schema]) -> None:
+    """Add the shortened definitions to which a schema refers, and those to which they refer."""
+    if isinstance(schema, list):
+        for part in schema:
+            _add_definitions(part, available, definitions)
+    elif isinstance(schema, dict):
+        for keyword, part in schema.items():
+            name = part.removeprefix(_DEFINITIONS) if keyword == "$ref" else None
+            if name is None:
+                _add_definitions(part, available, definitions)
+            elif name not in definitions:
+                definitions[name] = _shorten(available[name])
+                _add_definitions(definitions[name], available, definitions)
 
 
 def _shorten(schema: Schema, name: str = "") -> Schema:
