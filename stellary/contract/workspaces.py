@@ -7,7 +7,7 @@ from typing import Annotated
 
 from stellary.contract.departures import EndedRights, MemberRemoved
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
-from stellary.contract.limits import EmailAddress, Length, Name, Secret, Slug
+from stellary.contract.limits import EmailAddress, Id, Length, Name, Secret, Slug
 from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     INVITEE,
@@ -184,7 +184,7 @@ class InviteMember(Request):
 
     email: EmailAddress
     role: WorkspaceRole = "member"
-    project_id: str | Unset = UNSET
+    project_id: Id | Unset = UNSET
     project_role: ProjectRole | Unset = UNSET
 
 

@@ -458,13 +458,13 @@ class WorkspaceMembers(ListHandle[C]):
 
     @overload
     def invite(self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member", "guest"] = "member",
-            project_id: str | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
     @overload
     async def invite(self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member", "guest"] = "member",
-            project_id: str | Unset = UNSET,
+            project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
-    def invite(self, *, email: str, role: Literal["admin", "member", "guest"] = "member", project_id: str | Unset = UNSET,
+    def invite(self, *, email: str, role: Literal["admin", "member", "guest"] = "member", project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation | Awaitable[CreatedInvitation]:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
