@@ -22,12 +22,21 @@ from sqlalchemy.sql.elements import (
     BindParameter,
     BooleanClauseList,
     ClauseElement,
+    ColumnClause,
     Grouping,
     Label,
     TextClause,
     UnaryExpression,
 )
-from sqlalchemy.sql.selectable import Alias, CompoundSelect, FromClause, Join, ScalarSelect, Select
+from sqlalchemy.sql.selectable import (
+    Alias,
+    CompoundSelect,
+    FromClause,
+    Join,
+    ScalarSelect,
+    Select,
+    TableClause,
+)
 
 from tests.security.sandbox import Sandbox
 from tests.support.core_parts import belongs_to, belongs_to_any, equals_unindexed
@@ -253,15 +262,16 @@ def _value(bound: BindParameter[Any], names: Mapping[Any, str], values: Mapping[
 def _table_of(source: Any) -> Table | None:
     if isinstance(source, Alias):
         source = source.element
-    return source if isinstance(source, Table) else None
+    # Areas below that of a table have a TableClause with the columns that they read.
+    return metadata.tables.get(source.name) if isinstance(source, TableClause) else None
 
 
 def _key_of(objects: Any) -> Table | None:
     """Return the table whose ids a column of a result holds."""
     for element in objects:
         column = element.element if isinstance(element, Label) else element
-        if isinstance(column, Column) and _table_of(column.table) is not None:
-            return next(iter(_kinds(_table_of(column.table).columns[column.name]) & WATCHED), None)
+        if isinstance(column, ColumnClause) and (table := _table_of(column.table)) is not None:
+            return next(iter(_kinds(table.columns[column.name]) & WATCHED), None)
     return None
 
 
@@ -350,6 +360,6 @@ def _side(element: Any) -> Comparison | BindParameter[Any] | None:
     if isinstance(element, Select):
         columns = list(element.selected_columns)
         return _side(columns[0]) if len(columns) == 1 else None
-    if isinstance(element, Column) and (table := _table_of(element.table)) is not None:
+    if isinstance(element, ColumnClause) and (table := _table_of(element.table)) is not None:
         return Comparison(table.columns[element.name], element.table, None)
     return None

@@ -72,6 +72,7 @@ REFERENCES = {
     "api_tokens.create": {"projectIds[]": "projectId"},
     "saved_filters.create": {"projectId": "projectId"},
     "saved_filters.update": {"projectId": "projectId"},
+    "workspaces.invite": {"projectId": "projectId"},
 }
 # Operations that also accept items of another project of the workspace.
 WORKSPACE_WIDE = {
@@ -92,6 +93,7 @@ WORKSPACE_WIDE = {
     "agent_missions.list",
     "saved_filters.create",
     "saved_filters.update",
+    "workspaces.invite",
 }
 # Operations that also accept items of another workspace that the caller sees.
 EVERYWHERE = {"api_tokens.create", "cards.list_all", "cards.transfer", "cards.transfer_many"}

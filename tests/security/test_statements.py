@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import bindparam, column, delete, insert, or_, select, table, text, update
 
 from stellary.contract.scopes import VIEW_TYPES
 from tests.security.each_row import each_row
@@ -77,8 +77,9 @@ EXCEPTIONS = {
     (
         "pilotage.apply_action",
         (
-            "stellary_organization_members, stellary_organizations, stellary_private_projects, stellary_sessions,"
-            " stellary_workspace_members, stellary_workspaces"
+            "stellary_organization_members, stellary_organizations, stellary_private_projects,"
+            " stellary_project_members, stellary_projects, stellary_sessions, stellary_workspace_members,"
+            " stellary_workspaces"
         ),
     ): "the roles of the user who approved the action",
     ("trash.restore", "stellary_activities.card_id"): RESTORED,
@@ -153,6 +154,7 @@ BARE = {
     "a select by an unknown parent": _LABELS.where(labels.c.project_id == bindparam("project", "1")),
     "a list of ids": _LABELS.where(labels.c.id.in_(["1", "2"])),
     "a join to any organization": _LABELS.select_from(_TO_LABEL).where(_BY_ID),
+    "a table of another area": select(column("id")).select_from(table("stellary_labels", column("id"))),
     "an own row, or an id": _LABELS.select_from(_TO_LABEL).where(or_(_MINE, _BY_ID)),
     "a subquery without an anchor": _LABELS.where(labels.c.project_id.in_(_OF_PROJECTS)),
     "text": text("SELECT id FROM stellary_labels"),
