@@ -16,7 +16,7 @@ from tests.support.statements import record_statements
 from tests.support.world import at_once
 
 CALLERS = 4
-REPEATABLE = {"labels.remove_from_card": 200}
+REPEATABLE = {"labels.remove_from_card": 200, "cards.unwatch": 200, "projects.unwatch": 200}
 """The deletions that have no effect if there is nothing to delete, with the status of the others."""
 
 

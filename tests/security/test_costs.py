@@ -49,6 +49,8 @@ REFUSED: Mapping[str, str] = {
     r"(trigger|action\.type|actionType|runtime|tools(\[\])?|webhooks\.\w+ events)": "one of a list of words",
     r"automations(\.\w+ |\[\]\.)actions(\[\](\.(type|params))?)?": "not beside action, which takes the same",
     r"schedule\.(rule|timeZone|cards)": "only for the trigger schedule, and of fixed forms",
+    r"recurrence\.(rule|timeZone)": "of fixed forms",
+    r"notifications\.update_preferences (timeZone|channels)": "of a fixed form, and words of lists",
     r"webhooks\.\w+ url": "an address without spaces and line breaks",
     r"project_drafts\.generate_roadmap feedback": "only for a planner with a language model, which no test has",
     r"project_drafts\.edit_roadmap operations(\[\]\.(type|name|id|parentId|partIds(\[\])?))?": "few parts with short names",

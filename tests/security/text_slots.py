@@ -207,17 +207,20 @@ _FILE = {
     "automations": [_RULE | {"name": "Praise", "conditions": _RULE_CONDITIONS}],
 }
 _DAILY = {"recurrence": {"rule": "FREQ=DAILY"}}
-_CARDS = {"cards": [{"title": "First", "columnIndex": 0}]}
+_CARDS = {"cards": [{"title": "First", "columnIndex": 0, **_DAILY}]}
 COMPLETED: Mapping[str, Callable[[PathParams], dict[str, Any]]] = {
     "projects.import": lambda _: _FILE | _CARDS,
     "imports.create": lambda _: _FILE,
+    "imports.add_part": lambda _: _CARDS,
     "automations.create": lambda _: {"conditions": _RULE_CONDITIONS},
     "automations.update": lambda _: _RULE | {"conditions": _RULE_CONDITIONS},
     "cards.list": lambda here: {"customField": [f"{here['fieldId']}:x"]},
     "cards.create": lambda here: {"customFields": {here["fieldId"]: "x"}, **_DAILY},
     "cards.update": lambda here: {"customFields": {here["fieldId"]: "x"}, **_DAILY},
     "cards.create_many": lambda here: {
-        "cards": [{"title": "x", "columnId": here["columnId"], "customFields": {here["fieldId"]: "x"}}]
+        "cards": [
+            {"title": "x", "columnId": here["columnId"], "customFields": {here["fieldId"]: "x"}, **_DAILY}
+        ]
     },
     "cards.update_many": lambda here: {
         "cards": [{"id": here["cardId"], "customFields": {here["fieldId"]: "x"}, **_DAILY}]

@@ -169,14 +169,34 @@ def _fix_import_part(part: dict[str, Any], permission_world: PermissionWorld) ->
     _fix_imported_cards(part, {"columnIndex": 0})
 
 
-FILE_FIXERS = {"import": _fix_import_file, "imports": _fix_import_file, "parts": _fix_import_part}
-"""The functions that make imported files valid, by the end of the path."""
+def _fix_transfer(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Transfer an existing card to a column of another project."""
+    body["columnId"] = permission_world.beside["columnId"]
+    if "cardIds" in body:
+        body["cardIds"] = [permission_world.here["cardId"]]
+
+
+def _fix_preferences(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use an existing time zone, and drop channels, of which the server has none."""
+    body.pop("channels", None)
+    if body.get("timeZone") is not None:
+        body["timeZone"] = "Europe/Berlin"
+
+
+FIXERS_BY_END = {
+    "import": _fix_import_file,
+    "imports": _fix_import_file,
+    "parts": _fix_import_part,
+    "transfer": _fix_transfer,
+    "preferences": _fix_preferences,
+}
+"""The functions that alone make bodies valid, by the end of the path."""
 
 
 def _fix_body(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     body = case.body
-    if fix_file := FILE_FIXERS.get(case.path.rpartition("/")[2]):
-        fix_file(body, permission_world)
+    if fix := FIXERS_BY_END.get(case.path.rpartition("/")[2]):
+        fix(body, permission_world)
         return
     for part, say in BODY_FIXERS.items():
         if part in case.path and "/comments" not in case.path:
@@ -265,6 +285,11 @@ def _fix_draft(body: dict[str, Any], permission_world: PermissionWorld) -> None:
         body["documentIds"] = [permission_world.here["documentId"]]
 
 
+def _fix_filter(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use a valid filter and a valid order, whose grammars no schema describes."""
+    body |= {name: text for name, text in TEXTS.items() if body.get(name) is not None}
+
+
 def _fix_webhook(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     """Use a public address for a webhook."""
     if "url" in body:
@@ -309,6 +334,7 @@ BODY_FIXERS = {
     "/agents": _fix_agent,
     "/refine": _drop_answers,
     "/project-drafts": _fix_draft,
+    "/saved-filters": _fix_filter,
     "/webhooks": _fix_webhook,
 }
 """The functions that make bodies valid, by a part of the path."""
