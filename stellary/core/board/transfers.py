@@ -222,7 +222,13 @@ class _Transfer:
                 fields=fields,
             )
             number = numbers[before.id]
-            moved = {"project_id": self.project.project_id, "number": number, "key": f"{key}-{number}"}
+            moved: dict[str, object] = {
+                "project_id": self.project.project_id,
+                "number": number,
+                "key": f"{key}-{number}",
+            }
+            if after.recurrence is not None:
+                moved["recurrence"] = replace_fields(after.recurrence, column_id=after.column_id)
             after = replace_fields(after, **moved, version=before.version + 1, updated_at=uow.now)
             afters.append(replace_fields(after, order=None if before.archived else order))
             order += not before.archived

@@ -89,6 +89,17 @@ def test_next_card_is_like_the_last_one(card_api, clock, work, todo_column, done
     assert created["via"]["recurrence"] == {"id": card["id"], "name": card["key"]}
 
 
+def test_series_continues_in_the_column_to_which_its_card_is_transferred(card_api, clock, work, todo_column):
+    other = card_api.another()
+    column_id = other.column("Chores")
+    card = card_api.card(todo_column, recurrence=WEEKLY)
+    moved = card_api.ask("POST", f"/cards/{card['id']}/transfer", {"columnId": column_id})
+    assert moved["recurrence"] == card["recurrence"] | {"columnId": column_id}
+    pass_time(clock, work, days=7)
+    assert [item["columnId"] for item in read_series(other)] == [column_id] * 2
+    assert card_api.ask("GET", "/cards") == []
+
+
 def test_outage_leads_to_one_card(card_api, clock, work, todo_column):
     card_api.card(todo_column, recurrence={**WEEKLY, "count": 2})
     pass_time(clock, work, days=40)
