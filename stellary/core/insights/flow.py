@@ -85,8 +85,9 @@ def _load_flow(
     }
     series = replay.count(days, [*names, rules.DONE, rules.REMAINING])
     done, remaining = series.pop(rules.DONE), series.pop(rules.REMAINING)
-    completed = [change for change, _ in replay.completed]
-    by_day, by_week, completed_amounts = rules.count_completed(replay.completed, days)
+    completions = [(change, amount) for change, amount in replay.completed if change.at >= began_since]
+    completed = [change for change, _ in completions]
+    by_day, by_week, completed_amounts = rules.count_completed(completions, days)
     # Its numbers are the same on every platform, and with every version of Python.
     draw = Random(request.seed).random  # noqa: S311 - no secret
     numbers = rules.forecast_days([completed_amounts[day] for day in days], remaining[-1], draw)

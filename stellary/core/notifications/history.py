@@ -63,13 +63,15 @@ _MOVES: tuple[ActivityType, ...] = (
 _META, _CHANGES = type_coerce(activities.c.meta, Text), type_coerce(activities.c.changes, Text)
 _WAS_DONE = _CHANGES.like('%{"field":"status","from":"done",%')
 _ESTIMATES = _CHANGES.like('%{"field":"estimate",%')
+# A card that returns to a restored column is done since the time at which it was completed before.
+_RETURNS = and_(activities.c.type == "card_moved", _CHANGES.like('%{"field":"completedAt",%'))
 # The columns are those of FlowChange.
 _FLOW: Select[Any] = (
     select(
         *(activities.c[name] for name in ("id", "type", "created_at", "card_id", "entity_id", "meta")),
         case((activities.c.type == "column_deleted", activities.c.item)),
         and_(activities.c.type == "card_deleted", _WAS_DONE),
-        case((_ESTIMATES, activities.c.changes)),
+        case((or_(_ESTIMATES, _RETURNS), activities.c.changes)),
         CARD_STATES.c.column_id,
         CARD_STATES.c.is_done,
         CARD_STATES.c.archived,

@@ -79,7 +79,7 @@ class FlowChange:
     Attributes:
         item: The deleted column; None for other changes.
         was_done: Whether a deleted card was done.
-        changes: The changes of fields if the estimate is among them; otherwise None.
+        changes: The changes of fields if the estimate is among them, or a move has changed ``completedAt``; otherwise None.
         column_id, is_done, archived, estimate, card_created_at: The card as it is now; None if it does not exist.
     """
 

@@ -242,6 +242,22 @@ def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Pl
     ]
 
 
+def test_card_that_returns_to_a_restored_column_is_completed_when_it_was(start: Callable[[], Player]):
+    player = start()
+    to_do, _, done = player.board.columns.list()
+    card = player.board.column(done).cards.create(title="Write")
+    player.clock.advance(timedelta(days=1))
+    player.board.columns.delete(done, move_cards_to=to_do.id)
+    assert not any(day.cards for day in player.board.flow().completed_per_day)
+    player.clock.advance(timedelta(days=1))
+    player.workspace.trash.restore(player.workspace.trash.list()[0])
+    assert player.board.cards.get(card).completed_at == card.completed_at
+    flow = player.board.flow(since=date(2026, 4, 1))
+    assert [day.cards for day in flow.completed_per_day] == [1, 0, 0]
+    assert flow.lead_time.median_seconds == 0
+    assert [day.cards for day in player.board.flow(since=date(2026, 4, 2)).completed_per_day] == [0, 0]
+
+
 def test_figures_of_a_board(start: Callable[[], Player]):
     player = start()
     to_do, doing, done = player.board.columns.list()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import ceil
+
+import attrs
 
 from stellary.contract.flow import TimePercentiles
 from stellary.core.board.rules.card_counts import CardState
@@ -23,7 +25,7 @@ class Replay:
 
     Attributes:
         completed: The changes that completed cards until the last day, of cards that were still done at its end, with the
-            amounts of the cards.
+            amounts of the cards. The time of each is that of the completion.
         recorded_since: The first day after which all changes are on record; None if all changes are.
 
     Args:
@@ -118,7 +120,8 @@ class Replay:
             self._decided.add(card_id)
             was_done_before = change.type == "card_transferred" and "toStatus" not in change.meta
             if after.is_done and not was_done_before and self._is_counted(after.column_id):
-                self.completed.append((change, self._measure(after)))
+                completion = attrs.evolve(change, at=find_completion_time(change))
+                self.completed.append((completion, self._measure(after)))
 
     def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
         """Return counts at the end of each day, by column id, ``DONE`` and ``REMAINING``.
@@ -157,6 +160,12 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     if change.type == "card_updated":
         return CardState(after.column_id, is_done, after.archived or "toColumnId" in meta, estimate)
     return CardState(from_id, is_done, after.archived and change.type != "card_archived", estimate)
+
+
+def find_completion_time(change: FlowChange) -> datetime:
+    """Return the time at which a change completed a card: an earlier one if the card has returned to a restored column."""
+    times = [field.get("to") for field in change.changes or () if field["field"] == "completedAt"]
+    return datetime.fromisoformat(str(times[0])) if any(times) else change.at
 
 
 def _find_day(change: FlowChange) -> date:
