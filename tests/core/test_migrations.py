@@ -94,6 +94,7 @@ def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version)
     assert read_schema(new_url) == schemas[NEXT]
 
 
+@pytest.mark.slow("walks through all migrations")
 def test_document_in_the_trash_outlives_renamed_columns(new_url):
     with closing(Core(new_url, bcrypt_rounds=4)) as core:
         world = World(core)
