@@ -53,8 +53,10 @@ class Replay:
         self._states: dict[str, CardState | None] = {}
         # The cards whose earlier changes are those of another project, or have followed them to one.
         self._left = set[str | None]()
-        # The cards of which it is decided whether they were completed, and those that were restored afterwards.
-        self._decided, self._restored = set[str](), set[str]()
+        # The cards of which it is decided whether they were completed, and the states to which they were restored
+        # afterwards; and the restored columns to which cards returned in the trash, with the status that they had there.
+        self._decided, self._restored = set[str](), dict[str, CardState | None]()
+        self._returned: dict[str, str | None] = {}
 
     def take_back(self, change: FlowChange) -> bool:
         """Take back a change.
@@ -109,19 +111,34 @@ class Replay:
         """Decide by the last change of a card to or from done whether it was completed."""
         if card_id in self._decided:
             return
-        if change.type == "item_restored":
-            self._restored.add(card_id)
-        elif after is None:
-            if card_id in self._restored:
-                self._restored.discard(card_id)
-            else:
+        if card_id in self._returned:
+            if change.type == "card_moved" and change.meta.get("fromColumnId") == self._returned[card_id]:
                 self._decided.add(card_id)
+                if before is not None and before.is_done:
+                    self._complete(change, before, "from")
+        elif change.type == "item_restored":
+            self._restored[card_id] = after
+        elif after is None:
+            self._decide_deleted(card_id, before)
         elif after.is_done != (before is not None and before.is_done):
             self._decided.add(card_id)
             was_done_before = change.type == "card_transferred" and "toStatus" not in change.meta
-            if after.is_done and not was_done_before and self._is_counted(after.column_id):
-                completion = attrs.evolve(change, at=find_completion_time(change))
-                self.completed.append((completion, self._measure(after)))
+            if after.is_done and not was_done_before:
+                self._complete(change, after, "to")
+
+    def _decide_deleted(self, card_id: str, before: CardState | None) -> None:
+        """Decide that a card that stays deleted was not completed, or note to which column it returned."""
+        if card_id not in self._restored:
+            self._decided.add(card_id)
+            return
+        restored = self._restored.pop(card_id)
+        if restored is not None and before is not None and restored.is_done != before.is_done:
+            self._returned[card_id] = restored.column_id
+
+    def _complete(self, change: FlowChange, state: CardState, side: str) -> None:
+        if self._is_counted(state.column_id):
+            completion = attrs.evolve(change, at=find_completion_time(change, side))
+            self.completed.append((completion, self._measure(state)))
 
     def count(self, days: Sequence[date], keys: Sequence[str]) -> dict[str, list[int]]:
         """Return counts at the end of each day, by column id, ``DONE`` and ``REMAINING``.
@@ -162,9 +179,14 @@ def find_former_state(change: FlowChange, after: CardState | None) -> CardState 
     return CardState(from_id, is_done, after.archived and change.type != "card_archived", estimate)
 
 
-def find_completion_time(change: FlowChange) -> datetime:
-    """Return the time at which a change completed a card: an earlier one if the card has returned to a restored column."""
-    times = [field.get("to") for field in change.changes or () if field["field"] == "completedAt"]
+def find_completion_time(change: FlowChange, side: str) -> datetime:
+    """Return the time at which a card was completed: that of the change, or an earlier one that a move has recorded.
+
+    Args:
+        change: The change.
+        side: ``from`` for the time before the change, ``to`` for that after it.
+    """
+    times = [field.get(side) for field in change.changes or () if field["field"] == "completedAt"]
     return datetime.fromisoformat(str(times[0])) if any(times) else change.at
 
 
