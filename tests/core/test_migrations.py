@@ -61,6 +61,7 @@ def test_migrated_database_matches_the_schema_in_the_code(core):
         assert differences(connection) == []
 
 
+@pytest.mark.slow("walks through all migrations")
 def test_new_database_equals_a_migrated_one(empty_url, new_url):
     upgrade_to(empty_url, "0100")
     migrate(empty_url)
