@@ -22,7 +22,7 @@ from tests.support import postgres
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "two_machines" / "patroni.yml"
 PROGRAMS = ("patroni", "etcd")
 NODES = 3
-PATIENCE = 90.0
+PATIENCE = 300.0
 DATABASE = "stellary"
 
 
