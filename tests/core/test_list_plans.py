@@ -191,6 +191,11 @@ def test_no_page_is_sorted(core):
     ] == []
 
 
+_ALL_VISIBLE = (
+    "SELECT relpages > 0 AND relallvisible >= relpages FROM pg_class WHERE relname = 'stellary_cards'"
+)
+
+
 def test_portfolio_reads_only_indexes(core, world):
     board = Board(world, world.person("ann"))
     cards = [{"title": "Write", "columnId": board.columns[0]["id"], "dueDate": "2030-01-01"}] * 300
