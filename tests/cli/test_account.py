@@ -13,6 +13,7 @@ from tests.cli.conftest import PASSWORD, Shell
 from tests.server.running import running
 from tests.support.authenticator import show_code
 from tests.support.core_parts import Identity, sign_in
+from tests.support.page_scene import SilentChannel
 from tests.support.world import links
 
 
@@ -97,13 +98,7 @@ def test_link_is_sent_to_a_new_address(shell):
 
 
 def test_times_of_notifications_are_shown_and_changed(sqlite_url, tmp_path):
-    class Mailbox:
-        name = "mail"
-
-        def send(self, message):
-            raise NotImplementedError
-
-    core = Core(sqlite_url, bcrypt_rounds=4, channels=[Mailbox()])
+    core = Core(sqlite_url, bcrypt_rounds=4, channels=[SilentChannel()])
     with closing(core), running(core) as server:
         shell = Shell(server.url, tmp_path / "config.json")
         shell("register", "--email", "new@example.com", input=PASSWORD)
