@@ -17,7 +17,9 @@ import orjson
 from reference_server.oidc import OidcProvider
 from reference_server.pages.rendering import HTML, render_message
 from reference_server.pages.requests import (
+    FIELDS_MAX,
     FORM_COOKIE,
+    WORK_FIELDS_MAX,
     ApiResponse,
     PageRequest,
     parse_form,
@@ -116,14 +118,16 @@ class PageHandlers:
             form_token = self._core.env.signer.derive("form", browser).hex()
             request = attrs.evolve(request, form_token=form_token)
             is_program = page_function in PROGRAM_ENDPOINTS.values()
+            is_work = page_function in WORK_FORMS
             if context.method == "POST":
                 if not is_program:
                     check_same_site(context.headers, (read_origin(self._core.env.public_url),))
-                body = await _read_body(context, is_large=page_function in WORK_FORMS)
+                body = await _read_body(context, is_large=is_work)
                 is_json = context.headers.get("content-type", "").startswith("application/json")
                 # Mail programs may send a multipart form, which says nothing.
                 is_ignored = page_function is submit_unsubscribe or (is_program and is_json)
-                form = {} if is_ignored else parse_form(context.headers, body)
+                fields_max = WORK_FIELDS_MAX if is_work else FIELDS_MAX
+                form = {} if is_ignored else parse_form(context.headers, body, fields_max)
                 request = attrs.evolve(request, form=form, body=body)
                 if not is_program:
                     request.check_form_token()
@@ -137,7 +141,7 @@ class PageHandlers:
             owner = Owner(user=(request.session or context.client) if actor is None else actor.user_id)
             # A form may contain a password, which is hashed. It is handled even if its client disconnects.
             is_form = context.method == "POST"
-            is_hashed = is_form and page_function not in WORK_FORMS
+            is_hashed = is_form and not is_work
             page = await (threads.pools["self_managed"] if is_hashed else threads.pages).run(
                 lambda: page_function(request, api), owner, is_gone=None if is_form else context.body.is_gone
             )

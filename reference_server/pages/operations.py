@@ -26,6 +26,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import read, wire_fields
 
+INTEGER_LENGTH_MAX = 18
 _ENDPOINTS = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
 
 
@@ -122,7 +123,8 @@ class PageForm:
             if name in request.form
         }
         for name, text in request.form.items():
-            first, *inner = name.split(".")
+            # No request has deeper objects, so that the rest is a name that the operation refuses.
+            first, *inner = name.split(".", 2)
             if first in fields and inner:
                 set_inner(body, [first, *inner], text)
         ref = build_ref(endpoint.ref, {**request.form, **request.parameters})
@@ -350,6 +352,7 @@ def parse_text(kind: object, text: str) -> object:
         return None
     if base(kind) is bool:
         return {"true": True, "false": False}.get(text, text)
-    if base(kind) is int and text.isdecimal():
+    # The operation refuses a longer number as a text: it has no place in JSON.
+    if base(kind) is int and text.isdecimal() and len(text) <= INTEGER_LENGTH_MAX:
         return int(text)
     return text.replace("\r\n", "\n")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from stellary.core.accounts.identities import Identity
 
 T = TypeVar("T")
-FIELDS_MAX = 20
+FIELDS_MAX, WORK_FIELDS_MAX = 20, 200
+"""The numbers of fields of a form, and of one with choices for each channel and each kind of notification."""
 SESSION_COOKIE, FORM_COOKIE = "stellary_session", "stellary_form"
 TOKEN_FIELD = "formToken"
 """The field of each form with the token that its page contains."""
@@ -330,12 +331,13 @@ def parse_response(raw: RawResponse) -> ApiResponse:
     return ApiResponse(raw.status, body, raw.headers)
 
 
-def parse_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+def parse_form(headers: Mapping[str, str], body: bytes, fields_max: int) -> dict[str, str]:
     """Return the fields of a form.
 
     Args:
         headers: The headers of the request, with lower-case names.
         body: The body.
+        fields_max: The maximum number of fields.
 
     Raises:
         UnsupportedMedia: It is not an HTML form.
@@ -347,7 +349,7 @@ def parse_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
     ):
         raise UnsupportedMedia("Content-Type must be application/x-www-form-urlencoded")
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=fields_max)
     except ValueError:
-        raise Invalid(f"a form must be in UTF-8 and have at most {FIELDS_MAX} fields") from None
+        raise Invalid(f"a form must be in UTF-8 and have at most {fields_max} fields") from None
     return dict(pairs)

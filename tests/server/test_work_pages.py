@@ -14,8 +14,8 @@ BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 @pytest.fixture
 def core_options():
-    """Let each core have a channel, so that there is something to choose."""
-    return {"channels": [SilentChannel()]}
+    """Let each core have channels, so that there is something to choose."""
+    return {"channels": [SilentChannel("mail"), SilentChannel("chat")]}
 
 
 @pytest.fixture
@@ -249,6 +249,26 @@ def test_wrong_hour_of_a_digest_is_shown_beside_the_form(site):
     assert read(reply).find_form("save")["digestHour"] == "25"
     form = {**read(reply).find_form("save"), "digestHour": "7", "channels": "x", "channels.mail.card.x": "y"}
     assert site.post(site.scene.bob, form["action"], form).status == 400
+
+
+@for_each(
+    "typed",
+    [
+        {"channels.mail.card.x": "never"},
+        {f"channels.mail{'.x' * 1000}": "never"},
+        {"digestHour": "9" * 20},
+        {"digestHour": "9" * 5000},
+    ],
+)
+def test_wrong_preferences_are_refused(site, typed):
+    form = {**read(site.open(site.scene.bob, "preferences")).find_form("save"), **typed}
+    reply = site.post(site.scene.bob, form["action"], form)
+    assert (reply.status, "must be" in text_of(reply)) == (400, True), text_of(reply)
+
+
+def test_item_with_an_id_that_no_text_of_a_database_may_have_is_not_found(site):
+    form = {**read(site.open(site.scene.bob, "notifications")).find_form("read"), "id": "\0"}
+    assert site.post(site.scene.bob, form["action"], form).status == 404
 
 
 def test_server_without_a_channel_says_so(sqlite_site):

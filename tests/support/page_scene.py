@@ -14,7 +14,8 @@ TEXT = f"# Why\n\nBecause of **users**.\n\n- [the plan](https://example.com)\n\n
 class SilentChannel:
     """A channel like that of e-mail, which sends nothing."""
 
-    name = "mail"
+    def __init__(self, name: str = "mail") -> None:
+        self.name = name
 
     def send(self, message: object) -> None:
         """Send nothing."""
