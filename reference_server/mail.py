@@ -68,7 +68,12 @@ class SmtpMailer:
         """
         if self._loop is None:
             raise ConnectionError("the mailer is closed")
-        asyncio.run_coroutine_threadsafe(self._send_in_turn(email), self._loop).result(2 * TIMEOUT)
+        sending = asyncio.run_coroutine_threadsafe(self._send_in_turn(email), self._loop)
+        try:
+            sending.result(2 * TIMEOUT)
+        finally:
+            # After a timeout, the email does not wait for its turn beside the next attempt.
+            sending.cancel()
 
     async def _send_in_turn(self, email: Email) -> None:
         async with self._turn:

@@ -72,6 +72,20 @@ async def test_temporarily_rejected_email_does_not_delay_others(box):
     assert len(box[0].emails) == 2
 
 
+async def test_email_whose_sender_has_given_up_is_not_sent(box, monkeypatch):
+    mailer = SmtpMailer(box[1], "stellary@example.com")
+    mailer.start()
+    # Another email takes longer.
+    async with mailer._turn:
+        with monkeypatch.context() as patience:
+            patience.setattr(mail, "TIMEOUT", 0.01)
+            with pytest.raises(TimeoutError):
+                await asyncio.to_thread(mailer.send, EMAIL)
+    await asyncio.to_thread(mailer.send, Email("eve@example.com", "Hello", "Hello"))
+    assert [email.rcpt_tos for email in box[0].emails] == [["eve@example.com"]]
+    await mailer.close(5)
+
+
 async def test_rejected_email_is_logged_and_not_retried(box, caplog):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
     mailer.start()
