@@ -150,7 +150,9 @@ def test_new_schedule_moves_what_waits_and_never_ends_it(board, mailbox):
     assert mailbox.take() == [(board.bob.id, ["card_updated"])]
 
 
-@pytest.mark.parametrize("change", ["leaves", "is left out", "has read it", "chooses never"])
+@pytest.mark.parametrize(
+    "change", ["leaves", "is left out", "is deactivated", "has read it", "chooses never"]
+)
 def test_recipient_gets_what_may_be_seen_at_the_time_of_sending(board, mailbox, change):
     board.card(assigneeId=board.bob.id)
     wait(board, minutes=4)
@@ -161,6 +163,10 @@ def test_recipient_gets_what_may_be_seen_at_the_time_of_sending(board, mailbox, 
         ask(board, "DELETE", f"{board.flat}/members/{board.bob.id}")
     elif change == "is left out":
         ask(board, "PATCH", board.path, {"visibility": "private"})
+    elif change == "is deactivated":
+        with board.world.core.database.writing() as connection:
+            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
+        board.world.core.deactivate("bob")
     elif change == "has read it":
         board.world.ask(board.bob, "PATCH", "/notifications/read-all")
     else:
