@@ -34,6 +34,7 @@ from stellary.contract.refs import (
     WorkspaceRef,
 )
 from stellary.contract.router import AnyEndpoint
+from stellary.core.http.body import PASSWORD, body_limits
 from stellary.core.http.mcp.endpoint import RESOURCE_METADATA_PATH
 
 PageFunction = Callable[[PageRequest, PageApi], RawResponse]
@@ -108,14 +109,10 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
 """The function of each page, by its endpoint. They are not part of the API."""
 WORK_FORMS = tuple(
     page.submit
-    for page in (
-        work.CARD,
-        work.DOCUMENT,
-        work.NOTIFICATIONS,
-        work.PREFERENCES,
-        work.APPROVALS,
-        work.TOKENS,
-    )
+    for _, _, _, page, *_ in _PAGES
+    if isinstance(page, OperationPage)
+    and page.forms
+    and all(body_limits(form.endpoint) is not PASSWORD for form in page.forms.values())
 )
 """The functions of forms without a password, which may have long texts."""
 

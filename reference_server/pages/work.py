@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -14,6 +15,7 @@ from reference_server.pages.rendering import VIEW_HEADERS, render_page
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT
 from stellary.contract.errors import Forbidden
+from stellary.contract.notifications import NotificationKind
 from stellary.contract.port import RawResponse
 from stellary.contract.projects import Project
 
@@ -30,6 +32,19 @@ OTHER_VIEWS: Final = {
     "flow": "Flow",
 }
 """The titles of the views of a project beside the board, by the last part of their path."""
+KINDS: Final[Mapping[NotificationKind, str]] = {
+    "assignment": "You are assigned a card",
+    "mention": "You are mentioned",
+    "review": "A document waits for your review",
+    "approval": "An agent waits for your approval",
+    "invitation": "You are invited",
+    "notice": "Something needs your attention",
+    "automation": "A rule fails",
+    "card": "A card that you follow changes",
+    "document": "A document that you follow changes",
+    "project": "A project that you follow changes",
+}
+"""The kinds of notifications in words. A page with a kind that is missing here fails."""
 
 
 @attrs.frozen
@@ -50,7 +65,7 @@ class WorkspaceLink:
 def list_places(
     request: PageRequest, api: PageApi, *, has_projects: bool = False
 ) -> dict[str, WorkspaceLink]:
-    """Return the workspaces of the user by id, at most 50.
+    """Return the workspaces of the user by id, at most 50, of the first 50 organizations.
 
     Args:
         request: The request.
@@ -58,18 +73,18 @@ def list_places(
         has_projects: Whether to read their projects as well. Default: False.
     """
     client = _open_client(api)
-    workspaces = [
+    workspaces = (
         (organization, workspace)
-        for organization in client.organizations.list()
-        for workspace in client.organization(organization.slug).workspaces.list()
-    ]
+        for organization in client.organizations.list(limit=WORKSPACES_MAX)
+        for workspace in client.organization(organization.slug).workspaces.list(limit=WORKSPACES_MAX)
+    )
     return {
         workspace.id: WorkspaceLink(
             f"{organization.name} / {workspace.name}",
             f"{organization.slug}/{workspace.slug}",
             client.workspace(organization.slug, workspace.slug).projects.list() if has_projects else [],
         )
-        for organization, workspace in workspaces[:WORKSPACES_MAX]
+        for organization, workspace in islice(workspaces, WORKSPACES_MAX)
     }
 
 
@@ -133,7 +148,13 @@ HOME = OperationPage(
 )
 BOARDS = {
     view: OperationPage(
-        "board", {"project": Read("projects.get"), "view": partial(draw_view, view)}, headers=VIEW_HEADERS
+        "board",
+        {
+            "project": Read("projects.get"),
+            "view": partial(draw_view, view),
+            "other_views": lambda *_: OTHER_VIEWS,
+        },
+        headers=VIEW_HEADERS,
     )
     for view in ("kanban", *OTHER_VIEWS)
 }
@@ -193,7 +214,7 @@ NOTIFICATIONS = OperationPage(
 )
 PREFERENCES = OperationPage(
     "preferences",
-    {"preferences": Read("notifications.preferences")},
+    {"preferences": Read("notifications.preferences"), "kinds": lambda *_: KINDS},
     {"save": PageForm("notifications.update_preferences", "Your choices are saved.")},
 )
 APPROVALS = OperationPage(

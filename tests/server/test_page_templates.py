@@ -86,7 +86,7 @@ def test_inserted_text_is_escaped(name, truth):
     source, _, _ = environment.loader.get_source(environment, name)
     names = {"request", "problem", "forms", *meta.find_undeclared_variables(environment.parse(source))}
     # The only values that are markup: the style, and a view of the SDK, which escapes the text in it.
-    values = {**dict.fromkeys(names, HostileValue(truth)), "style": "", "view": ""}
+    values = {**dict.fromkeys(names, HostileValue(truth)), "style": "", "view": "", "other_views": {}}
     page = Elements(environment.get_template(name).render(values))
     assert not page.elements & {"script", "onload"}
     assert HOSTILE in page.texts

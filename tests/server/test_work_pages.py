@@ -2,11 +2,13 @@
 
 import pytest
 
+from reference_server.pages import work
 from tests.server.running import WITHOUT_JOBS, running
 from tests.server.test_pages import FORM, send_form, text_of
 from tests.support.each_case import for_each
 from tests.support.html_forms import Html, encode
 from tests.support.page_scene import HOSTILE, PageScene, SilentChannel
+from tests.support.statements import record_statements
 
 PUBLIC = ("sign-in", "registration", "forgotten password")
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -98,6 +100,19 @@ def test_home_shows_the_work_of_the_user(site):
     assert links[f"Release notes {HOSTILE}"] == site.scene.paths["card"]
     assert links["6 unread notifications"] == "/my-notifications"
     assert "It is done." in text_of(site.open(site.scene.ann, "home"))
+
+
+def test_home_reads_no_more_organizations_than_it_shows(sqlite_site, monkeypatch):
+    # The user has an organization of their own.
+    monkeypatch.setattr(work, "WORKSPACES_MAX", 2)
+    scene, counts = sqlite_site.scene, []
+    for slug in ("beta", "gamma", "delta"):
+        scene.world.organization(scene.ann, slug)
+        with record_statements() as statements:
+            assert "Q1" in text_of(sqlite_site.open(scene.ann, "home"))
+        counts.append(len(statements))
+    # The first one logs in.
+    assert counts[1] == counts[2]
 
 
 @pytest.mark.slow("sends each form")
