@@ -9,6 +9,7 @@ from reference_server.pages.requests import ApiResponse, PageRequest
 from stellary.contract.port import RawResponse
 
 URI_LENGTH_MAX = 1000
+"""The maximum length of a URI in bytes, which fit into a code."""
 
 
 def show_secret(request: PageRequest, response: ApiResponse) -> RawResponse:
@@ -21,7 +22,7 @@ def show_secret(request: PageRequest, response: ApiResponse) -> RawResponse:
     texts = response.body if is_new else request.form
     secret, uri = str(texts.get("secret", "")), str(texts.get("uri", ""))
     qr_code = None
-    if uri.startswith("otpauth://") and len(uri) <= URI_LENGTH_MAX:
+    if uri.startswith("otpauth://") and len(uri.encode()) <= URI_LENGTH_MAX:
         code = segno.make(uri, error="m", micro=False)
         # Dark on light, also in the dark.
         qr_code = code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff")

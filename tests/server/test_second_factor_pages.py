@@ -81,7 +81,7 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     assert sign_in(server).status == 303
 
 
-@pytest.mark.parametrize("uri", ["javascript:alert(1)", "otpauth://" + "x" * 4000])
+@pytest.mark.parametrize("uri", ["javascript:alert(1)", "otpauth://" + "x" * 4000, "otpauth://" + "€" * 990])
 def test_link_of_a_forged_form_is_not_shown(sqlite_server, uri):
     sqlite_server.register()
     cookie = cookie_of(sign_in(sqlite_server))
