@@ -1,7 +1,7 @@
 """Statements that are executed in one round trip with later ones: in order, in their transaction, and with their errors."""
 
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,7 +15,7 @@ from stellary.core.db.direct_connection import queue_rows, queue_statement
 from stellary.core.db.psycopg_statements import StatementExecutor
 from tests.support.core_parts import Database
 from tests.support.tables import users
-from tests.support.world import World
+from tests.support.world import StoppedClock, World
 
 NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
 ADD = insert(users)
@@ -257,16 +257,21 @@ def test_create_takes_three_round_trips(board, round_trips):
 
 
 def test_move_takes_three_round_trips(board, round_trips):
-    """The access check, the recipients and the neighbours with the locks, and all that is written with the commit."""
+    """The access check, the recipients and the neighbours with the locks, and all that is written with the commit.
+
+    The last move is made in the same millisecond as the one before.
+    """
     world, ann, bob, project, _ = board
     cards = [world.card(ann, project, column=column, assigneeId=bob.id) for column in (0, 0, 0, 1, 1)]
+    world.core.env.clock = clock = StoppedClock(datetime.now(UTC).replace(microsecond=0))
     counts = []
     for number in range(10):
+        clock.now += timedelta(seconds=number < 9)
         round_trips.clear()
         change = {"columnId": project.column_ids[(number + 1) % 2], "order": 1}
         world.ask(ann, "PATCH", f"{project.path}/cards/{cards[0]['id']}", change)
         counts.append(len(round_trips))
-    assert counts[-1] == 3
+    assert counts[-2:] == [3, 3]
 
 
 # ---------------------------------------------------------------------------------------------- psycopg

@@ -77,7 +77,8 @@ def build_changes(before: Card, after: Card, position: int | None = None) -> dic
         after: The new state.
         position: The new position, if it changes.
     """
-    changes = FIELDS.to_changes(before, after)
+    # Also if it is the same: changes of the same columns share a plan.
+    changes = {"updated_at": after.updated_at, **FIELDS.to_changes(before, after)}
     if "checklist" in changes:
         changes["checklist"] = _to_json(after.checklist)
     if "recurrence" in changes:
