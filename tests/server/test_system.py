@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import re
+import threading
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -14,9 +15,11 @@ import pytest
 from reference_server.metrics import Metrics
 from stellary.contract.errors import Unavailable
 from stellary.core import NOBODY, Core, FolderBlobs, UnitTimes
+from stellary.core.api.measures import Measure
 from stellary.core.http import system
 from tests.server.running import Running, running
 from tests.support.core_parts import Threads
+from tests.support.waiting import wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -130,10 +133,10 @@ def test_metrics_count_waits_and_streams():
         times.operation, times.statements = "cards.create", 2
         times.waited, times.seconds, times.ended_at = waited, 0.3, 0.0
         metrics.end_unit(times)
-    shown = parse_metrics(metrics.response(()).body)
-    assert shown['stellary_wait_seconds_count{access="write"}'] == 1
-    assert shown['stellary_unit_statements_total{operation="cards.create"}'] == 4
-    assert (shown["stellary_streams"], shown["stellary_log_lines_dropped_total"]) == (1, 3)
+    values = parse_metrics(metrics.response(()).body)
+    assert values['stellary_wait_seconds_count{access="write"}'] == 1
+    assert values['stellary_unit_statements_total{operation="cards.create"}'] == 4
+    assert (values["stellary_streams"], values["stellary_log_lines_dropped_total"]) == (1, 3)
 
 
 def test_metrics_are_shown_without_the_database(server: Running, monkeypatch):
@@ -147,13 +150,34 @@ def test_metrics_are_shown_without_the_database(server: Running, monkeypatch):
     assert "stellary_webhook_messages" not in read_metrics(server)
 
 
+def test_unresponsive_database_is_measured_once(server: Running, monkeypatch):
+    monkeypatch.setattr(system, "MEASURED_EVERY", 0.0)
+    monkeypatch.setattr(system, "PROBE_PATIENCE", 0.05)
+    begun: list[bool] = []
+    responds = threading.Event()
+
+    def measure_late() -> tuple[Measure, ...]:
+        begun.append(True)
+        responds.wait(10)
+        return (Measure("stellary_webhook_messages", "", 7),)
+
+    monkeypatch.setattr(server.core, "measure", measure_late)
+    try:
+        for _ in range(3):
+            assert "stellary_webhook_messages" not in read_metrics(server)
+        assert len(begun) == 1
+    finally:
+        responds.set()
+    wait_until(lambda: read_metrics(server).get("stellary_webhook_messages") == 7)
+
+
 @pytest.mark.parametrize("name", ["grafana.json", "alerts.yml"])
 def test_dashboard_and_alerts_use_metrics_that_exist(server: Running, name: str):
     with server.core.begin(NOBODY) as uow:
         server.core.enqueue(uow, "of another process", {})
     text = (EXAMPLES / name).read_text()
-    shown = server.ask("GET", "/metrics").body.decode()
-    exists = set(re.findall(r"^# TYPE (\S+) ", shown, re.MULTILINE)) | {
+    metrics = server.ask("GET", "/metrics").body.decode()
+    exists = set(re.findall(r"^# TYPE (\S+) ", metrics, re.MULTILINE)) | {
         "stellary_disk_free_bytes",
         "stellary_lock_waits",
     }

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -35,6 +36,8 @@ from stellary.core.http.observers import RequestMetrics
 from stellary.core.http.state import State
 from stellary.core.http.threads import Threads
 
+T = TypeVar("T")
+
 _log = logging.getLogger("stellary.server")
 
 PROBE_EVERY = 1.0
@@ -45,8 +48,35 @@ MEASURED_EVERY = 5.0
 _JSON = {"content-type": "application/json"}
 
 
+class _Recent(Generic[T]):
+    """A value that is found at most once in some seconds, and by one thread at a time, regardless of the number of requests.
+
+    Args:
+        find: Begins to find the value in a thread.
+    """
+
+    def __init__(self, find: Callable[[], asyncio.Future[T]]) -> None:
+        self._find = find
+        self._value: asyncio.Future[T] | None = None
+        self._begun_at = 0.0
+
+    async def read(self, seconds: float, default: T) -> T:
+        """Return the value.
+
+        Args:
+            seconds: The age from which on it is found again.
+            default: Returned if the value is not found within ``PROBE_PATIENCE``.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._value is None or (self._value.done() and now - self._begun_at >= seconds):
+            self._begun_at = now
+            self._value = self._find()
+        await asyncio.wait({self._value}, timeout=PROBE_PATIENCE)
+        return self._value.result() if self._value.done() else default
+
+
 class Probe:
-    """A check whether a part is usable, which is made at most once a second, regardless of the number of requests.
+    """A check whether a part is usable, which is made at most once a second.
 
     Args:
         find_problem: Returns the problem in one sentence, or None.
@@ -60,11 +90,8 @@ class Probe:
         run: Callable[[Callable[[], str | None]], asyncio.Future[str | None]],
         name: str,
     ) -> None:
-        self._find_problem = find_problem
-        self._run = run
+        self._problem = _Recent(partial(run, find_problem))
         self._name = name
-        self._check: asyncio.Future[str | None] | None = None
-        self._checked_at = 0.0
 
     async def check(self) -> None:
         """Check that the part is usable.
@@ -72,12 +99,7 @@ class Probe:
         Raises:
             Unavailable: The part is not usable, or has not responded for some seconds.
         """
-        now = asyncio.get_running_loop().time()
-        if self._check is None or (self._check.done() and now - self._checked_at >= PROBE_EVERY):
-            self._checked_at = now
-            self._check = self._run(self._find_problem)
-        await asyncio.wait({self._check}, timeout=PROBE_PATIENCE)
-        problem = self._check.result() if self._check.done() else f"{self._name} does not answer"
+        problem = await self._problem.read(PROBE_EVERY, f"{self._name} does not answer")
         if problem is not None:
             raise Unavailable(problem, code="not_ready", retry_after=PROBE_EVERY)
 
@@ -164,12 +186,10 @@ class SystemOperations:
         endpoints: Sequence[AnyEndpoint],
         home: str | None = None,
     ) -> None:
-        self._core = core
         self._state = state
         self._home = home
         self._metrics = metrics
-        self._measures: Sequence[Measure] = ()
-        self._measured_at = -MEASURED_EVERY
+        self._measures = _Recent(lambda: asyncio.ensure_future(asyncio.to_thread(_measure, core)))
         self._endpoints = endpoints
         self._probes = database_probe(core, threads), store_probe(core, threads)
         # By prefix, which is the same for all requests unless the API is mounted several times.
@@ -221,14 +241,8 @@ class SystemOperations:
         return RawResponse(200, _JSON, document)
 
     async def _show_metrics(self, metrics: RequestMetrics, _: RequestContext) -> RawResponse:
-        now = asyncio.get_running_loop().time()
-        if now - self._measured_at >= MEASURED_EVERY:
-            # Requests of the meantime get the measures before.
-            self._measured_at = now
-            measuring = asyncio.ensure_future(asyncio.to_thread(_measure, self._core))
-            await asyncio.wait({measuring}, timeout=PROBE_PATIENCE)
-            self._measures = measuring.result() if measuring.done() else ()
-        return await asyncio.to_thread(metrics.response, self._measures)
+        measures = await self._measures.read(MEASURED_EVERY, ())
+        return await asyncio.to_thread(metrics.response, measures)
 
     async def _show_page(self, context: RequestContext) -> RawResponse:
         page = self._pages.get(context.prefix)
