@@ -328,39 +328,63 @@ def test_a_plan_that_reads_a_table_is_recognised(core, notes):
     assert steps_that_read_much(explain(core, whole)) != []
 
 
-@pytest.mark.parametrize("slots", [1, 2, 5])
-def test_workspaces_take_turns(core, clock, slots):
-    running = []
+class Turns:
+    """Jobs of workspaces, of which several run at a time."""
 
-    def enqueue(workspace_id, *names):
-        with core.begin(NOBODY) as uow:
+    def __init__(self, core, slots):
+        self.core, self.slots, self.running = core, slots, []
+
+    def enqueue(self, letter, *names):
+        with self.core.begin(NOBODY) as uow:
             for name in names:
-                jobs.enqueue(uow, "mission", name, workspace_id=workspace_id)
+                jobs.enqueue(uow, "mission", name, workspace_id=letter * 24)
 
-    def claim(count, kept=slots):
+    def claim(self, count):
         for _ in range(count):
-            with core.database.writing() as connection:
-                if len(running) >= kept:
-                    jobs.complete(connection, running.pop(0))
-                job = jobs.claim(connection, ["mission"], clock.now, core.env.new_id, in_turn={"mission"})
+            with self.core.database.writing() as connection:
+                if len(self.running) >= self.slots:
+                    jobs.complete(connection, self.running.pop(0))
+                now, new_id = self.core.env.clock(), self.core.env.new_id
+                job = jobs.claim(connection, ["mission"], now, new_id, in_turn={"mission"})
             if job is not None:
-                running.append(job)
+                self.running.append(job)
                 yield job.payload
 
-    enqueue("a" * 24, *(f"a{number}" for number in range(100)))
-    assert [*claim(slots)] == [f"a{number}" for number in range(slots)]
-    enqueue("b" * 24, "b0", "b1", "b2")
-    enqueue("c" * 24, "c0")
-    first = [*claim(6)]
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_workspaces_take_turns(core, clock, slots):
+    turns = Turns(core, slots)
+    turns.enqueue("a", *(f"a{number}" for number in range(100)))
+    assert [*turns.claim(slots)] == [f"a{number}" for number in range(slots)]
+    turns.enqueue("b", "b0", "b1", "b2")
+    turns.enqueue("c", "c0")
+    first = [*turns.claim(6)]
     assert first == ["b0", "c0", f"a{slots}", "b1", f"a{slots + 1}", "b2"]
     # A workspace that comes back has no claim to the turns that it did not need, and one that sends its jobs one by one none to all.
-    enqueue("c" * 24, *(f"c{number}" for number in range(1, 50)))
-    following = [payload[0] for payload in claim(10)]
+    turns.enqueue("c", *(f"c{number}" for number in range(1, 50)))
+    following = [payload[0] for payload in turns.claim(10)]
     assert 4 <= following.count("a") <= 6
     for number in range(5):
-        enqueue("d" * 24, f"d{number}")
-        following += [payload[0] for payload in claim(2)]
+        turns.enqueue("d", f"d{number}")
+        following += [payload[0] for payload in turns.claim(2)]
     assert 3 <= following[10:].count("d") <= 5
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_backlog_has_turns_beside_workspaces_that_send_jobs_one_by_one(core, clock, slots):
+    turns = Turns(core, slots)
+    turns.enqueue("a", *(f"a{number}" for number in range(10)))
+    others = "bcdefgh"[: slots + 2]
+    for letter in others:
+        turns.enqueue(letter, letter)
+    claimed = [*turns.claim(slots)]
+    for _ in range(60):
+        idle = set(others) - {job.payload for job in core.work.jobs()}
+        for letter in sorted(idle):
+            turns.enqueue(letter, letter)
+        claimed += turns.claim(1)
+    rounds = len(claimed) // (len(others) + 1)
+    assert sum(name.startswith("a") for name in claimed) >= min(10, rounds - 1)
 
 
 def test_no_statement_of_turns_reads_the_backlog(core, clock):

@@ -23,7 +23,9 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -130,15 +132,22 @@ _BY_ID = jobs.c.id == bindparam("_id")
 _CLAIMED = (_BY_ID, jobs.c.claim_id == bindparam("_claim_id"))
 _INSERT = insert(jobs)
 # The turn after the last one of the workspace, but not before the turn of the jobs that run, or else of those that are due: a
-# workspace that comes back has no claim to the turns that it did not need.
+# workspace that comes back has no claim to the turns that it did not need. The turn ends with a job that is the last one of its
+# workspace; otherwise, workspaces that send their jobs one by one would stay in the same turn, before those with a backlog.
 _LAST_TURN = func.max(jobs.c.turn)
+_LATER = jobs.alias("later")
+_IS_LAST = ~exists().where(
+    _LATER.c.kind == jobs.c.kind, _LATER.c.workspace_id == jobs.c.workspace_id, _LATER.c.turn > jobs.c.turn
+)
 _TURNS = union_all(
     select((_LAST_TURN + 1).label("turn")).where(
         *_TAKES_TURNS, jobs.c.workspace_id == bindparam("_workspace_id")
     ),
     select(
         func.coalesce(
-            select(_LAST_TURN).where(*_TAKES_TURNS, jobs.c.claim_id.is_not(None)).scalar_subquery(),
+            select(func.max(jobs.c.turn + case((_IS_LAST, 1), else_=0)))
+            .where(*_TAKES_TURNS, jobs.c.claim_id.is_not(None))
+            .scalar_subquery(),
             select(jobs.c.turn).where(*_HAS_TURN).order_by(jobs.c.turn).limit(1).scalar_subquery(),
             select(_LAST_TURN).where(*_TAKES_TURNS).scalar_subquery(),
             0,
