@@ -49,6 +49,19 @@ def test_unit_that_fails_is_observed(core: Core, observing: Observing):
     assert (times.operation, times.committed) == ("other", 0)
 
 
+def test_unit_succeeds_if_an_observer_fails(core: Core, observing: Observing, caplog):
+    class Failing:
+        def end_unit(self, times: UnitTimes) -> None:
+            raise ZeroDivisionError
+
+    effects: list[str] = []
+    core.units.observers.insert(0, Failing())
+    with core.begin(NOBODY) as uow:
+        uow.after_commit.append(lambda: effects.append("committed"))
+    assert (effects, len(observing.units)) == (["committed"], 1)
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_job_is_observed_by_its_kind(core: Core, observing: Observing):
     core.add_job("counted", lambda uow, payload: None)
     with core.begin(NOBODY) as uow:

@@ -19,7 +19,7 @@ LOGGED_EVERY = 1.0
 
 
 class UnitTimes:
-    """What a unit of work has taken. It begins with its creation.
+    """The durations and counts of a unit of work, which begins when they are created.
 
     Args:
         writes: Whether the unit may write.
@@ -30,7 +30,7 @@ class UnitTimes:
         statements: The number of statements; 0 on a connection that is not the core's.
         rows: The number of rows that they returned.
         waited: Seconds until the unit had a connection. On SQLite, writers wait for each other here.
-        committed: Seconds of the commit; 0 for a unit that only reads, or has failed.
+        committed: Seconds of the commit, even if it fails; 0 for a unit that only reads, or fails before.
         seconds: Seconds from the request for a connection to the end of the unit.
         ended_at: When it ended, by ``time.perf_counter``.
     """

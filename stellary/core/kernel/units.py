@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -23,6 +24,7 @@ from stellary.core.kernel.unit_times import SLOW_SECONDS, SlowUnitLog, UnitObser
 from stellary.core.kernel.writes import check_references
 
 T = TypeVar("T")
+_log = logging.getLogger("stellary.core")
 
 
 class Units:
@@ -38,7 +40,7 @@ class Units:
             clock that was ahead. Default: False.
 
     Attributes:
-        observers: Are told the times of each unit on a connection of the core.
+        observers: The receivers of the times of each unit on a connection of the core.
     """
 
     def __init__(
@@ -194,7 +196,10 @@ class Units:
         if not times.end():
             return
         for observer in self.observers:
-            observer.end_unit(times)
+            try:
+                observer.end_unit(times)
+            except Exception:  # noqa: BLE001 - the unit may have committed, and its effects follow
+                _log.exception("an observer of units has failed")
         if times.seconds >= SLOW_SECONDS:
             self._slow_units.write(times)
 
