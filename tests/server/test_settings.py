@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from reference_server import settings
+from reference_server.__main__ import _parser
 from reference_server.settings import (
     McpToken,
     Settings,
@@ -286,6 +287,21 @@ def test_guide_lists_every_variable_with_its_default():
     }
     defaults = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}
     assert from_environment(defaults) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
+
+
+def test_files_of_the_guide_for_two_machines_start_a_server():
+    examples = Path(__file__).parents[2] / "docs" / "examples" / "two_machines"
+    lines = (examples / "stellary.env").read_text().splitlines()
+    environment = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    with pytest.raises(SettingsError, match="JWT_SECRET"):
+        from_environment(environment)
+    chosen = from_environment(environment | {"JWT_SECRET": SECRET})
+    assert (chosen.production, chosen.registration) == (True, "invited")
+    of_store = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
+    assert environment.keys() == {*settings._VARIABLES} & environment.keys() | of_store
+    (command,) = re.findall(r"(?<=-m reference_server ).*", (examples / "stellary.service").read_text())
+    options = _parser().parse_args(command.split())
+    assert (options.host, options.workers) == ("0.0.0.0", 4)
 
 
 def test_mcp_token_has_a_user_and_a_workspace():
