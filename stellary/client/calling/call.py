@@ -216,8 +216,8 @@ class CallPlan:
             UnreadableAnswer: The path does not belong to the call.
         """
         parent = call.request.path.rpartition("/")[0]
-        _, own, item = response.headers.get("location", "").rpartition(parent)
-        if not own or re.fullmatch(r"(?:/[\w-]+)*", item) is None:
+        _, repeated_parent, item = response.headers.get("location", "").rpartition(parent)
+        if not repeated_parent or re.fullmatch(r"(?:/[\w-]+)*", item) is None:
             message = "the server does not say where the result will be"
             raise UnreadableAnswer(message, status=response.status, body=response.body)
         headers = {

@@ -212,12 +212,12 @@ def _resolve_parts(
         Invalid: A part is malformed, names an item that does not exist, or does not fit the trigger.
     """
     references: References = {}
-    kept = None if before is None else before.schedule
-    schedule = find_schedule(candidates.uow, request.schedule, trigger, kept)
+    former_schedule = None if before is None else before.schedule
+    schedule = find_schedule(candidates.uow, request.schedule, trigger, former_schedule)
     if request.schedule:
         schedule = resolve_schedule(candidates, schedule)
     resolved: dict[str, object] = {"schedule": schedule}
-    if before is None or schedule != kept:
+    if before is None or schedule != former_schedule:
         resolved["next_run_at"] = find_next_run(schedule, candidates.uow.now)
     if request.schedule or (before is not None and before.trigger == SCHEDULE != trigger.name):
         references[SCHEDULE] = candidates.references

@@ -451,10 +451,14 @@ def move_entries(uow: UnitOfWork, project_id: str, keys: Mapping[str, str], plac
         keys: The new keys of the cards, by their former ones.
         place: The workspace and the project that they have entered: ``_workspace_id`` and ``_project_id``.
     """
-    found = uow.connection.execute(_KEYS_OF, {"_project_id": project_id, "_keys": [*keys]}).scalars().all()
+    former_keys = (
+        uow.connection.execute(_KEYS_OF, {"_project_id": project_id, "_keys": [*keys]}).scalars().all()
+    )
     new_values = {"workspace_id": place["_workspace_id"], "project_id": place["_project_id"]}
-    if found:
-        moves = [{"_project_id": project_id, "_key": key, "key": keys[key], **new_values} for key in found]
+    if former_keys:
+        moves = [
+            {"_project_id": project_id, "_key": key, "key": keys[key], **new_values} for key in former_keys
+        ]
         uow.connection.execute(_MOVE_ENTRIES, moves)
 
 

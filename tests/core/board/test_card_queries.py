@@ -251,10 +251,10 @@ def test_unknown_id_beside_a_known_one_is_refused(full_board: Board, statements)
     card = next(
         card for card in ask(full_board, "GET", f"{full_board.path}/cards") if card["title"] == "soon"
     )
-    known = {**card, "labelId": card["labelIds"][0], "assigneeId": "me"}
+    values = {**card, "labelId": card["labelIds"][0], "assigneeId": "me"}
     for path in lists(full_board):
         for name in UNKNOWN_BESIDE_KNOWN:
-            query = f"{'&' if '?' in path else '?'}{name}={known[name]}"
+            query = f"{'&' if '?' in path else '?'}{name}={values[name]}"
             assert ask(full_board, "GET", path + query)
             unknown = "".join(f"&{name}={number:024x}" for number in range(99))
             with statements() as sent:

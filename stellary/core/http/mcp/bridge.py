@@ -216,9 +216,9 @@ async def _follow(
     try:
         while (message := await messages.get()) is not None:
             if message["type"] == "http.response.start":
-                headers = {name.decode(): text.decode() for name, text in message.get("headers", ())}
-                kept = {name: text for name, text in headers.items() if name.lower() not in _OF_CONNECTION}
-                yield RawResponse(message["status"], kept)
+                decoded = ((name.decode(), text.decode()) for name, text in message.get("headers", ()))
+                headers = {name: text for name, text in decoded if name.lower() not in _OF_CONNECTION}
+                yield RawResponse(message["status"], headers)
             elif message.get("body"):
                 yield message["body"]
         await task
