@@ -14,8 +14,7 @@ import pytest
 
 from reference_server.metrics import Metrics
 from stellary.contract.errors import Unavailable
-from stellary.core import NOBODY, Core, FolderBlobs, UnitTimes
-from stellary.core.api.measures import Measure
+from stellary.core import NOBODY, Core, FolderBlobs, Measure, UnitTimes
 from stellary.core.http import system
 from tests.server.running import Running, running
 from tests.support.core_parts import Threads
