@@ -75,9 +75,7 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
     """Make the next card, which takes over the recurrence; if that fails, tell people, and try again at the next time."""
     try:
         with uow.attempt():
-            if row.project_archived:
-                raise Conflict("the project is archived")
-            after = _make_card(uow, row.workspace_id, card, recurrence)
+            after = _make_card(uow, row, card, recurrence)
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - logged; one series must not stop the others
@@ -87,9 +85,12 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
     if not uow.connection.execute(_UPDATE, written).rowcount:
         # It was changed while its successor was made.
         retry_transaction(uow)
+    if after is not None and after.problem == recurrence.problem:
+        # Only its times have changed. A series that fails for years leaves one activity.
+        return
     for event in build_events(card, changed, row.workspace_id):
         uow.emit(event)
-    if after is not None and after.problem not in (None, recurrence.problem):
+    if after is not None:
         user_ids = {recurrence.owner_id, card.created_by_id, card.assignee_id or card.created_by_id}
         uow.emit(
             NoticeGiven(
@@ -113,16 +114,18 @@ def _describe(uow: UnitOfWork, row: RecurringCardRow, recurrence: CardRecurrence
 
 
 def _make_card(
-    uow: UnitOfWork, workspace_id: str, card: Card, recurrence: CardRecurrence
+    uow: UnitOfWork, row: RecurringCardRow, card: Card, recurrence: CardRecurrence
 ) -> CardRecurrence | None:
     """Make the next card of a series, and return what remains of the recurrence of the last one: nothing."""
     if recurrence.next_at is not None and recurrence.next_at > uow.now:
         return rules.rewind_series(recurrence, uow.now)
+    if row.project_archived:
+        raise Conflict("the project is archived")
     following = rules.find_next_card(card, recurrence, uow.now)
     if following is None:
         return None
-    (request,) = drop_missing(uow, workspace_id, card.project_id, [following.request])
-    ref = workspace_ref(uow, workspace_id).child(ProjectRef, card.project_id)
+    (request,) = drop_missing(uow, row.workspace_id, card.project_id, [following.request])
+    ref = workspace_ref(uow, row.workspace_id).child(ProjectRef, card.project_id)
     with uow.checking(CREATE_CARD.policy):
         column = ref.child(ColumnRef, recurrence.column_id)
         add_card(uow, column, request, recurrence=following.recurrence)

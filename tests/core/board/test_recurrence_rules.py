@@ -207,3 +207,10 @@ def test_each_time_is_later_than_the_last():
         done.append(series)
     assert [one.occurrence_at.day for one in done[:-1]] == [2, 9, 16]
     assert all(one.occurrence_at < other.occurrence_at for one, other in pairwise(done[:-1]))
+
+
+def test_series_in_an_unknown_zone_is_not_ahead_of_the_clock():
+    series = start("FREQ=DAILY", now=MONDAY + timedelta(days=700))
+    lost = replace_fields(series, time_zone="Mars/One")
+    deferred = recurrences.defer_series(lost, "no such time zone", MONDAY)
+    assert (deferred.occurrence_at, deferred.next_at) == (MONDAY, MONDAY + timedelta(days=1))

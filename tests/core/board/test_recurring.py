@@ -218,6 +218,7 @@ def test_problem_is_shown_and_told_once(card_api, clock, work, todo_column, done
     assert card["recurrence"]["nextAt"] == "2026-04-12T22:00:00Z"
     notices = card_api.ask("GET", f"/activity?cardId={card['id']}&type=notice_given")
     assert [problem in notice["meta"]["message"] for notice in notices] == [True]
+    assert len(card_api.ask("GET", f"/activity?cardId={card['id']}&type=card_updated")) == 1
 
 
 def test_series_needs_the_rights_of_its_owner(card_api, clock, work, todo_column):
@@ -256,6 +257,18 @@ def test_clock_that_was_ahead_does_not_silence_a_series(card_api, clock, work, t
     assert read_series(card_api)[-1]["recurrence"]["nextAt"] == "2026-03-29T22:00:00Z"
     pass_time(clock, work, days=7)
     assert len(read_series(card_api)) == 3
+
+
+def test_clock_that_was_ahead_stops_no_job_in_an_archived_project(card_api, clock, work, todo_column):
+    card_api.card(todo_column, recurrence=WEEKLY)
+    pass_time(clock, work, days=700)
+    card_api.ask("PATCH", "", {"archived": True})
+    clock.advance(timedelta(days=-700))
+    work.begin()
+    work.run_due()
+    assert [job.error for job in work.jobs() if job.error] == []
+    recurrence = read_series(card_api)[-1]["recurrence"]
+    assert (recurrence["nextAt"], recurrence["problem"]) == ("2026-03-29T22:00:00Z", None)
 
 
 @for_each(

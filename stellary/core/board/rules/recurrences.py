@@ -225,12 +225,14 @@ def defer_series(recurrence: CardRecurrence, problem: str, now: datetime) -> Car
         problem: Why the card could not be made.
         now: The current time.
     """
+    # It is later than now if a clock has advanced the series too far.
+    occurrence_at = min(recurrence.occurrence_at, now)
     try:
-        next_at = _find_next(recurrence, recurrence.occurrence_at, now)
+        next_at = _find_next(recurrence, occurrence_at, now)
     except Invalid:
         # The server no longer knows the time zone.
         next_at = now + timedelta(days=1)
-    return replace_fields(recurrence, next_at=next_at, problem=problem)
+    return replace_fields(recurrence, occurrence_at=occurrence_at, next_at=next_at, problem=problem)
 
 
 def rewind_series(recurrence: CardRecurrence, now: datetime) -> CardRecurrence:
