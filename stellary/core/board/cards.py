@@ -99,6 +99,7 @@ def add_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard, **taken_over:
         column=column,
         order=point.order,
         created_by_id=uow.user_id,
+        owner_id=uow.principal_id,
         new_id=uow.new_id,
         now=uow.now,
         fields=fields,

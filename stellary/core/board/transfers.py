@@ -218,7 +218,7 @@ class _Transfer:
                 entered_column,
                 new_id=uow.new_id,
                 now=uow.now,
-                owner_id=uow.user_id,
+                owner_id=uow.principal_id,
                 fields=fields,
             )
             number = numbers[before.id]

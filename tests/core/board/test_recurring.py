@@ -238,6 +238,18 @@ def test_series_needs_the_rights_of_its_owner(card_api, clock, work, todo_column
     assert len(read_series(card_api)) == 2
 
 
+def test_series_of_an_agent_has_the_rights_of_its_principal(card_api, clock, work, todo_column):
+    world, flat = card_api.world, f"{card_api.workspace.path}/agents"
+    body = {"name": "Scribe", "autonomyMode": "autonomous", "tools": ["board.write"]}
+    agent = world.ask(card_api.person, "POST", flat, body)["id"]
+    token = world.ask(card_api.person, "POST", f"{flat}/{agent}/tokens", {"name": "laptop"})["token"]
+    path = f"{card_api.path}/columns/{todo_column}/cards"
+    card = world.ask(token, "POST", path, {"title": "Report", "recurrence": WEEKLY})
+    assert (card["createdById"], card["recurrence"]["ownerId"]) == (agent, card_api.person.id)
+    pass_time(clock, work, days=7)
+    assert len(read_series(card_api)) == 2
+
+
 def test_items_that_are_gone_are_left_out(card_api, clock, work, todo_column):
     label = card_api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
     card = card_api.card(todo_column, labelIds=[label], recurrence=WEEKLY)

@@ -131,11 +131,11 @@ def build_card(
     column: LockedColumn,
     order: int,
     created_by_id: str,
+    owner_id: str,
     new_id: IdSource,
     now: datetime,
     path: str = "",
     fields: Mapping[str, CustomField] = NO_FIELDS,
-    owner_id: str | None = None,
 ) -> Card:
     """Build the card that a request creates.
 
@@ -149,12 +149,12 @@ def build_card(
         project_key: The key of its project, which is the first part of its own key.
         column: The column that it is created in.
         order: Its index in the column.
-        created_by_id: The user who creates it.
+        created_by_id: The user or agent who creates it.
+        owner_id: The user with whose rights the next cards of a series are made.
         new_id: Generates the ids of checklist items.
         now: The time of creation.
         path: The path of the request in a larger one, such as ``cards[3].``.
         fields: The custom fields that the request names, as far as the project has them.
-        owner_id: The user with whose rights the next cards of a series are made. Default: its creator.
 
     Raises:
         Invalid: The start date is after the due date, or a custom field value or the recurrence is invalid.
@@ -166,7 +166,7 @@ def build_card(
         recurrence = start_series(
             request.recurrence,
             column_id=column.id,
-            owner_id=owner_id or created_by_id,
+            owner_id=owner_id,
             now=now,
             path=path,
         )

@@ -133,6 +133,7 @@ def _build_card(
         column=column,
         order=order,
         created_by_id=by.user_id,
+        owner_id=by.user_id,
         new_id=by.new_id,
         now=by.now,
         path=path,
