@@ -121,6 +121,8 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     emit_change(uow, workspace_id, member, None)
     people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
     if loaded.row.member_org_role == "guest":
+        # The guest may be entering another workspace of the organization.
+        lock_organization(uow, ref.parent(OrganizationRef))
         leaving.end_seat(uow, loaded.roles.organization_id, loaded.row.user_id, is_guest=True)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 

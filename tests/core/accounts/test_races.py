@@ -226,3 +226,36 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
     accepting.join()
     assert answers == [404]
     core.close()
+
+
+def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_url):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann, eve = world.people("ann eve")
+    place = world.workspace(ann)
+    other = world.workspace(ann, place.organization)
+    body = {"email": eve.email, "role": "guest"}
+    for entered in (place, other):
+        token = world.ask(ann, "POST", f"{entered.path}/members/invite", body)["token"]
+        if entered is place:
+            world.ask(eve, "POST", f"/invitations/{token}/accept")
+    removing = threading.Thread(target=lambda: world.status(ann, "DELETE", f"{place.path}/members/{eve.id}"))
+    with core.database.writing() as connection:
+        # What an acceptance does: it locks the organization, and then adds the member.
+        connection.execute(
+            text("SELECT id FROM stellary_organizations WHERE slug = :slug FOR NO KEY UPDATE"),
+            {"slug": place.organization.slug},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO stellary_workspace_members (workspace_id, user_id, role, pilotage_role, created_at)"
+                " VALUES (:place, :user, 'guest', 'viewer', now())"
+            ),
+            {"place": other.id, "user": eve.id},
+        )
+        removing.start()
+        wait_for_a_lock(core)
+    removing.join()
+    assert world.status(eve, "GET", place.path) == 404
+    assert world.ask(eve, "GET", other.path)["myRole"] == "guest"
+    core.close()
