@@ -28,7 +28,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.events import NoticeGiven
-from stellary.core.kernel.unit import Actor, UnitOfWork
+from stellary.core.kernel.unit import Actor, UnitOfWork, check_restrictions
 
 _log = logging.getLogger("stellary.core")
 
@@ -128,5 +128,6 @@ def _make_card(
     ref = workspace_ref(uow, row.workspace_id).child(ProjectRef, card.project_id)
     with uow.checking(CREATE_CARD.policy):
         column = ref.child(ColumnRef, recurrence.column_id)
+        check_restrictions(uow, CREATE_CARD, column)
         add_card(uow, column, request, recurrence=following.recurrence)
     return None

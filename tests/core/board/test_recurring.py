@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stellary.contract.errors import Forbidden
 from tests.support.core_parts import HANDLERS, JobRunner
 from tests.support.each_case import for_each
 from tests.support.world import at_once
@@ -199,6 +200,14 @@ def require_field(card_api, column, done_column):
     card_api.ask("POST", "/custom-fields", {"name": "Size", "type": "number", "required": True})
 
 
+def restrict_owner(card_api, column, done_column):
+    def refuse_cards(uow, endpoint, ref):
+        if endpoint.operation == "cards.create":
+            raise Forbidden("the host allows no new cards")
+
+    card_api.world.core.restrict(refuse_cards)
+
+
 @pytest.mark.parametrize(
     ("prepare", "problem"),
     [
@@ -206,6 +215,7 @@ def require_field(card_api, column, done_column):
         (archive_project, "the project is archived"),
         (fill_column, "the column 'To Do' is full: it takes 1 cards"),
         (require_field, "customFields"),
+        (restrict_owner, "the host allows no new cards"),
     ],
 )
 def test_problem_is_shown_and_told_once(card_api, clock, work, todo_column, done_column, prepare, problem):
