@@ -46,7 +46,7 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardTransferred, CardTransferredOut
 from stellary.core.kernel.unit import UnitOfWork, check_restrictions, serves
 
-_KEPT = tuple(name for name in card_moves.IMMUTABLE if name not in ("project_id", "number"))
+_IMMUTABLE = tuple(name for name in card_moves.IMMUTABLE if name not in ("project_id", "number"))
 _IDS: BindParameter[str] = bindparam("_ids", expanding=True)
 _PLACE = (
     select(columns.c.project_id, projects.c.workspace_id)
@@ -105,8 +105,8 @@ def transfer_cards(
 ) -> list[TransferredCard]:
     """Move cards to the end of a column of another project, in the order of the request."""
     loaded = access.project(uow, ref)
-    found = load_current_cards(uow.connection, loaded.row.workspace_id, request.card_ids)
-    cards_by_id = {id: card for id, card in found.items() if card.project_id == loaded.row.id}
+    current_cards = load_current_cards(uow.connection, loaded.row.workspace_id, request.card_ids)
+    cards_by_id = {id: card for id, card in current_cards.items() if card.project_id == loaded.row.id}
     column_ids = {card.column_id for card in cards_by_id.values()}
     orders = ordering.load_column_orders(uow, loaded.row.id, column_ids)
     cards = dict[str, Card]()
@@ -301,10 +301,10 @@ class _Transfer:
             if label.name not in ids_by_name:
                 request = CreateLabel(name=label.name, color=label.color)
                 ids_by_name[label.name] = create_label(uow, project, request).id
-        found = {label.id: ids_by_name[label.name] for label in labels if label.name in ids_by_name}
-        if share_lock_labels(uow, project.project_id, found.values()) < {*found.values()}:
+        new_ids = {label.id: ids_by_name[label.name] for label in labels if label.name in ids_by_name}
+        if share_lock_labels(uow, project.project_id, new_ids.values()) < {*new_ids.values()}:
             retry_transaction(uow)
-        return found
+        return new_ids
 
     def _find_fields(
         self, cards: Sequence[Card], missing: Missing, names: dict[str, str]
@@ -322,11 +322,11 @@ class _Transfer:
             key = field.name, field.type
             existing[key] = self._complete_field(field, existing.get(key), options_by_id[field.id])
         keys = {field.id: (field.name, field.type) for field in fields}
-        found = {id: existing[key].id for id, key in keys.items() if key in existing}
-        locked = load_share_locked_fields(uow, project_id, found.values())
-        if len(locked) < len(found):
+        new_ids = {id: existing[key].id for id, key in keys.items() if key in existing}
+        locked = load_share_locked_fields(uow, project_id, new_ids.values())
+        if len(locked) < len(new_ids):
             retry_transaction(uow)
-        return {id: locked[found_id] for id, found_id in found.items()}
+        return {id: locked[new_id] for id, new_id in new_ids.items()}
 
     def _complete_field(
         self, field: CustomField, existing: CustomField | None, needed: Collection[str]
@@ -368,7 +368,7 @@ class _Transfer:
         uow, ids = self.uow, [card.id for card in befores]
         place = {"_project_id": self.project.project_id, "_workspace_id": self.new_workspace_id}
         moved = [(after, point.position + GAP * index) for index, after in enumerate(afters)]
-        card_moves.write_cards(uow, moved, _KEPT)
+        card_moves.write_cards(uow, moved, _IMMUTABLE)
         uow.connection.execute(_FORGET_FORMER, {"_project_id": self.project.project_id, "_ids": ids})
         former = [
             {"project_id": card.project_id, "number": card.number, "card_id": card.id} for card in befores

@@ -95,8 +95,8 @@ def test_card_keeps_what_it_has_and_matches_labels_and_fields_by_name(desk: Desk
     desk.add_structure(desk.ops, ("urgent", "bug"))
     moved = desk.transfer(card)
     mapped = {"labelIds", "customFields"}
-    kept = card.keys() - CHANGED - mapped
-    assert {name: moved[name] for name in kept} == {name: card[name] for name in kept}
+    same_fields = card.keys() - CHANGED - mapped
+    assert {name: moved[name] for name in same_fields} == {name: card[name] for name in same_fields}
     assert (moved["key"], moved["dropped"], moved["columnId"]) == ("OPS-1", [], desk.ops.column_ids[0])
     labels, fields = desk.ids(desk.ops, "labels"), desk.ids(desk.ops, "custom-fields")
     assert moved["labelIds"] == [labels["bug"], labels["urgent"]]
@@ -247,8 +247,8 @@ def test_bulk_keeps_the_order_of_the_request_in_a_bounded_number_of_statements(d
             {"title": f"card {n}", "columnId": desk.app.column_ids[n % 2], "labelIds": [label]}
             for n in range(count)
         ]
-        made = desk.ask("POST", f"{desk.app.path}/cards/bulk", {"cards": cards})
-        ids = [card["id"] for card in reversed(made)]
+        created_cards = desk.ask("POST", f"{desk.app.path}/cards/bulk", {"cards": cards})
+        ids = [card["id"] for card in reversed(created_cards)]
         body = {"cardIds": ids, "columnId": desk.ops.column_ids[2], "missing": "drop"}
         path = f"{desk.app.path}/cards/bulk/transfer"
         desk.ask("PATCH", target, {"wipLimit": former + count - 1})
@@ -287,6 +287,10 @@ def test_roles_of_both_projects_decide(desk: Desk, bob: Person):
         desk.ask("PATCH", f"{desk.app.path}/members/{bob.id}", {"role": app_role})
         desk.ask("PATCH", f"{desk.ops.path}/members/{bob.id}", {"role": ops_role})
         assert desk.refusal(card, bob)[0] == status
+        if status == 403:
+            assert desk.refusal(card, bob, missing="create")[0] == 403
+            assert desk.ids(desk.ops, "labels").keys().isdisjoint({"bug", "urgent"})
+            assert desk.ids(desk.ops, "custom-fields") == {}
     desk.ask("DELETE", f"{desk.ops.path}/members/{bob.id}")
     desk.ask("PATCH", desk.ops.path, {"visibility": "private"})
     unknown = (400, "columnId must be the id of an existing item")

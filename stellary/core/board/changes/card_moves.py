@@ -64,18 +64,18 @@ def _row_to_card(row: Sequence[Any]) -> CardWithPosition:
 
 
 def write_cards(
-    uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]], kept: Container[str] = IMMUTABLE
+    uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]], excluded: Container[str] = IMMUTABLE
 ) -> None:
     """Write the new state of cards, each with its position, in one batch.
 
     Args:
         changed_cards: The cards, each with its position in its column.
-        kept: The columns that are not written. Default: those that changes within a project keep.
+        excluded: The columns that are not written. Default: those that changes within a project keep.
     """
     rows = []
     for card, position in changed_cards:
         row = card_rows.row(card, position)
-        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in kept})
+        rows.append({"_id": card.id} | {name: row[name] for name in row if name not in excluded})
     if rows:
         uow.connection.execute(_WRITE, rows)
 

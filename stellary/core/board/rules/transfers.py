@@ -20,7 +20,7 @@ NAMED_MAX: Final = 10
 
 @attrs.frozen
 class MatchedReferences:
-    """What replaces the references of cards in another project.
+    """The references that cards have in another project.
 
     Attributes:
         label_ids: The labels of the other project, by the id of the label that they replace.
@@ -61,10 +61,10 @@ def replace_references(card: Card, references: MatchedReferences) -> tuple[Card,
             values[field.id] = value
         else:
             options = list_options(value)
-            kept = [option for option in options if option in field.options]
-            dropped += [DroppedReference(kind="option", name=name) for name in options if name not in kept]
-            if kept:
-                values[field.id] = kept if field.type == "multi-select" else kept[0]
+            common = [option for option in options if option in field.options]
+            dropped += [DroppedReference(kind="option", name=name) for name in options if name not in common]
+            if common:
+                values[field.id] = common if field.type == "multi-select" else common[0]
     estimate, assignee_id = card.estimate, card.assignee_id
     if estimate is not None and references.lost_unit is not None:
         dropped.append(DroppedReference(kind="estimate", name=references.lost_unit))
