@@ -14,7 +14,7 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.recurrences import CardRecurrence
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core.accounts.audience import is_reachable
-from stellary.core.accounts.people import reaches
+from stellary.core.accounts.people import queue_members
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.board.cards import add_card
 from stellary.core.board.changes.card_references import drop_missing
@@ -79,7 +79,9 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - logged; one series must not stop the others
-        after = rules.defer_series(recurrence, _describe(uow, row, recurrence, error), uow.now)
+        after = rules.defer_series(
+            recurrence, _describe(uow, row.workspace_id, card, recurrence.owner_id, error), uow.now
+        )
     changed = increment_version(card, replace_fields(card, recurrence=after), card.order, uow.now)
     written = {"_id": card.id, "_version": card.version, **card_rows.build_changes(card, changed)}
     if not uow.connection.execute(_UPDATE, written).rowcount:
@@ -103,10 +105,13 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
         )
 
 
-def _describe(uow: UnitOfWork, row: RecurringCardRow, recurrence: CardRecurrence, error: Exception) -> str:
+def _describe(uow: UnitOfWork, workspace_id: str, card: Card, owner_id: str, error: Exception) -> str:
     """Return why the next card of a series could not be made, in words."""
-    if isinstance(error, NotFound | Forbidden) and not reaches(uow, row.workspace_id, recurrence.owner_id):
-        return "the person who set the recurrence no longer has access to the workspace"
+    if (
+        isinstance(error, NotFound | Forbidden)
+        and not queue_members(uow, workspace_id, [owner_id], card.project_id)()
+    ):
+        return "the person who set the recurrence no longer has access to the project"
     if isinstance(error, ApiError):
         return error.message
     _log.error("the next card of a series could not be made", exc_info=error)

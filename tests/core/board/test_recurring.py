@@ -231,17 +231,18 @@ def test_problem_is_shown_and_told_once(card_api, clock, work, todo_column, done
     assert len(card_api.ask("GET", f"/activity?cardId={card['id']}&type=card_updated")) == 1
 
 
-def test_series_needs_the_rights_of_its_owner(card_api, clock, work, todo_column):
+@pytest.mark.parametrize(("method", "body"), [("DELETE", None), ("PATCH", {"role": "guest"})])
+def test_series_needs_the_rights_of_its_owner(card_api, clock, work, todo_column, method, body):
     world, bea = card_api.world, card_api.world.person("bea")
     world.join(bea, card_api.workspace)
     card = card_api.card(todo_column)
     path = f"{card_api.path}/cards/{card['id']}"
     world.ask(bea, "PATCH", path, {"recurrence": WEEKLY})
-    world.ask(card_api.person, "DELETE", f"{card_api.workspace.path}/members/{bea.id}")
+    world.ask(card_api.person, method, f"{card_api.workspace.path}/members/{bea.id}", body)
     pass_time(clock, work, days=7)
     (card,) = read_series(card_api)
     assert card["recurrence"]["problem"] == (
-        "the person who set the recurrence no longer has access to the workspace"
+        "the person who set the recurrence no longer has access to the project"
     )
     card_api.change(card["id"], recurrence=WEEKLY)
     pass_time(clock, work, days=7)
