@@ -95,6 +95,8 @@ FILTERED = {
     "due = none and estimate = none": ["done"],
     "due != +2d": ["late", "far", "done"],
     "estimate < 0.08 and estimate > 0.06 or estimate >= 3": ["late", "soon"],
+    "estimate >= 0": ["late", "soon"],
+    "estimate < 0": [],
     "text = OO": ["soon"],
     'text = "100%_"': [],
     "blocked = true and status = open": ["soon", "far"],

@@ -96,8 +96,8 @@ def build_condition(condition: Condition) -> ColumnElement[bool]:
         column = cards.c[RANGES[condition.field]]
         matches = [
             and_(
-                *([column >= literal(condition.lower, column.type)] if condition.lower else []),
-                *([column < literal(condition.upper, column.type)] if condition.upper else []),
+                *([column >= literal(condition.lower, column.type)] if condition.lower is not None else []),
+                *([column < literal(condition.upper, column.type)] if condition.upper is not None else []),
             )
         ]
     matched = or_(*matches)
