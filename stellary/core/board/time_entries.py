@@ -42,7 +42,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
-from stellary.core.board.row_types import TimeEntryRow, TimerRow
+from stellary.core.board.row_types import ProjectRow, TimeEntryRow, TimerRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects, relations, time_entries, timers
 from stellary.core.db.base import IdType
@@ -94,6 +94,11 @@ _NEWEST = Pages(
     container=time_entries.c.project_id,
     residual=_FILTERS,
 )
+_BY_USER = (
+    select(time_entries.c.id)
+    .where(time_entries.c.project_id == _ID, time_entries.c.user_id == _USER_ID)
+    .limit(1)
+)
 _BY_DAY = Query(
     TimeEntryRow,
     _OF_PROJECT.where(*_FILTERS).order_by(time_entries.c.day, time_entries.c.id).limit(EXPORTED_MAX + 1),
@@ -107,10 +112,12 @@ _TIMERS_OF_CARD = Query(
 _START = insert(timers)
 _STOP = delete(timers).where(timers.c.user_id == bindparam("_user_id")).returning(*timers.c)
 _STOP_HERE = _STOP.where(timers.c.card_id == _ID)
+# Waits for a transfer. PostgreSQL repeats a subquery, but not a join, for a row that it had to wait for.
+_WORKSPACE_ID = select(projects.c.workspace_id).where(projects.c.id == cards.c.project_id).scalar_subquery()
 _PLACE = (
-    select(projects.c.id, projects.c.workspace_id)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    select(cards.c.project_id, _WORKSPACE_ID.label("workspace_id"))
     .where(cards.c.id == _ID)
+    .with_for_update(read=True, key_share=True, of=cards)
 )
 _below = select(cards.c.id).where(cards.c.id == _ID).cte("below", recursive=True)
 # UNION instead of UNION ALL, so that a cycle would end.
@@ -187,8 +194,12 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
     running = uow.connection.execute(_STOP, {"_user_id": uow.user_id}).first()
     if running is not None:
         place = uow.connection.execute(_PLACE, {"_id": running.card_id}).first()
-        if place is not None and people.queue_members(uow, place.workspace_id, [uow.user_id], place.id)():
-            _insert(uow, place.workspace_id, place.id, running.card_id, _measure(uow, running.started_at))
+        if (
+            place is not None
+            and people.queue_members(uow, place.workspace_id, [uow.user_id], place.project_id)()
+        ):
+            entry = _measure(uow, running.started_at)
+            _insert(uow, place.workspace_id, place.project_id, running.card_id, entry)
     return _start(uow, card.id)
 
 
@@ -214,7 +225,7 @@ def list_project_time(uow: UnitOfWork, ref: ProjectRef, request: ListTimeEntries
     project = access.project(uow, ref).row
     parameters = _read_filters(request)
     listing = _NEWEST.fetch(uow, request, ITEMS.to_value, _id=project.id, **parameters)
-    _check_user(uow, project.workspace_id, request, listing.items)
+    _check_user(uow, project, request, listing.items)
     return listing
 
 
@@ -227,7 +238,7 @@ def export_time(uow: UnitOfWork, ref: ProjectRef, request: ExportTime) -> str:
     """
     project = access.project(uow, ref).row
     rows = _BY_DAY.all(uow.connection, {"_id": project.id, **_read_filters(request)})
-    _check_user(uow, project.workspace_id, request, rows)
+    _check_user(uow, project, request, rows)
     if len(rows) > EXPORTED_MAX:
         raise invalid(("from", f"must be later: there are more than {EXPORTED_MAX:,} time entries"))
     file = io.StringIO()
@@ -311,14 +322,13 @@ def _read_filters(request: ExportTime | ListTimeEntries) -> Mapping[str, str | N
 
 
 def _check_user(
-    uow: UnitOfWork, workspace_id: str, request: ExportTime | ListTimeEntries, entries: Sequence[object]
+    uow: UnitOfWork, project: ProjectRow, request: ExportTime | ListTimeEntries, entries: Sequence[object]
 ) -> None:
-    """Check the user of a request without results. A former member is accepted only with results."""
-    if (
-        request.user_id is not UNSET
-        and not entries
-        and not people.reaches(uow, workspace_id, request.user_id)
-    ):
+    """Check the user of a request without results. A former member is accepted only with entries in the project."""
+    if request.user_id is UNSET or entries or people.reaches(uow, project.workspace_id, request.user_id):
+        return
+    parameters = {"_id": project.id, "user_id": request.user_id}
+    if uow.connection.execute(_BY_USER, parameters).first() is None:
         raise unknown("userId")
 
 

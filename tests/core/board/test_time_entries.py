@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from stellary import Conflict, Forbidden, Invalid, NotFound, Stellary
+from stellary.contract.cards import TransferCard
+from stellary.contract.refs import CardRef, ProjectRef
+from stellary.core.board.transfers import transfer_card
+from tests.support.concurrency import answered_meanwhile
 from tests.support.each_case import for_each
 from tests.support.tables import count_rows, time_entries
 from tests.support.world import Person, World, at_once
@@ -197,6 +201,10 @@ def test_time_of_a_project_is_listed_and_exported(team: Team):
         for ask in (time.list, time.export):
             with pytest.raises(Invalid, match=problem):
                 ask(**filters)
+    team.client(team.ann).members.remove(bob.id)
+    assert [entry.minutes for entry in time.list(user_id=bob.id)] == [10, 30]
+    assert list(time.list(user_id=bob.id, from_="2026-03-02")) == []
+    assert len(time.export(user_id=bob.id, from_="2026-03-02").splitlines()) == 1
 
 
 def test_time_follows_its_card_into_the_trash_and_back(team: Team):
@@ -219,6 +227,21 @@ def test_time_follows_a_card_to_another_project(team: Team):
     team.board.cards.transfer(team.card, column_id=other.columns.list()[0].id)
     assert list(team.board.time_entries.list()) == []
     assert [entry.minutes for entry in other.time_entries.list()] == [30]
+
+
+def test_timer_that_is_stopped_during_a_transfer_is_recorded_in_the_other_project(team: Team):
+    next_card, workspace = team.create_card("Next"), team.client(team.ann)
+    other = workspace.project(workspace.projects.create(name="Other"))
+    team.time(team.ann).start()
+    project = team.workspace.ref.child(ProjectRef, team.board.get().id)
+    request = TransferCard(column_id=other.columns.list()[0].id)
+    answered_meanwhile(
+        team.world,
+        team.ann,
+        lambda uow: transfer_card(uow, project.child(CardRef, team.card.id), request),
+        team.time(team.ann, next_card).start,
+    )
+    assert [len(board.time_entries.list()) for board in (team.board, other)] == [0, 1]
 
 
 def test_time_in_a_private_project_is_not_found(team: Team):
