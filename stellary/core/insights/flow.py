@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, timedelta
+from heapq import nsmallest
 from random import Random
 
 from stellary.contract.flow import (
@@ -96,18 +97,14 @@ def _load_flow(
     )
     first_day = history.find_first_recorded_day(uow, project_id)
     known_days = [day for day in (first_day, replay.recorded_since) if day is not None]
-    in_progress = [
-        CardInProgress(
-            card_id=card.id,
-            key=f"{project_key}-{card.number}",
-            title=card.title,
-            column_id=card.column_id,
-            since=(since := began.get(card.id, card.created_at)),
-            age_seconds=max(int((uow.now - since).total_seconds()), 0),
-        )
-        for card in card_counts.load_in_progress(uow, project_id)
-        if is_counted(card.column_id)
-    ]
+    in_progress = nsmallest(
+        CARDS_LISTED,
+        (
+            (began.get(card.id, card.created_at), card.id, card)
+            for card in card_counts.load_in_progress(uow, project_id)
+            if is_counted(card.column_id)
+        ),
+    )
 
     def to_numbers(amounts: Iterable[int]) -> list[float]:
         return [amount if by_count else amount / 100 for amount in amounts]
@@ -132,7 +129,17 @@ def _load_flow(
         cycle_time=rules.measure_percentiles(
             card.at - began[str(card.card_id)] for card in completed if card.card_id in began
         ),
-        in_progress=sorted(in_progress, key=lambda card: (card.since, card.card_id))[:CARDS_LISTED],
+        in_progress=[
+            CardInProgress(
+                card_id=id,
+                key=f"{project_key}-{card.number}",
+                title=card.title,
+                column_id=card.column_id,
+                since=since,
+                age_seconds=max(int((uow.now - since).total_seconds()), 0),
+            )
+            for since, id, card in in_progress
+        ],
         forecast=Forecast(seed=request.seed, trials=rules.TRIALS, p50=p50, p85=p85, p95=p95),
     )
 

@@ -319,6 +319,20 @@ def test_figures_of_a_board(start: Callable[[], Player]):
     assert (earlier.remaining, earlier.lead_time.cards) == ([4, 3, 3], 1)
 
 
+def test_the_oldest_cards_in_progress_are_listed(
+    start: Callable[[], Player], monkeypatch: pytest.MonkeyPatch
+):
+    player = start()
+    to_do, doing, _ = player.board.columns.list()
+    cards = [player.board.column(to_do).cards.create(title=title) for title in "ABC"]
+    for card in reversed(cards):
+        player.clock.advance(timedelta(hours=1))
+        player.board.cards.update(card, column_id=doing.id)
+    monkeypatch.setattr(flow_service, "CARDS_LISTED", 2)
+    listed = player.board.flow().in_progress
+    assert [(card.title, card.age_seconds) for card in listed] == [("C", 7200), ("B", 3600)]
+
+
 def test_forecast():
     assert forecast_days([2, 2], 9, Random(0).random) == (5, 5, 5)
     # Half of the days complete a card: 3/4 of the trials are done in 2 days, 7/8 in 3, 15/16 in 4, 31/32 in 5.

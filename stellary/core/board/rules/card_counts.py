@@ -25,7 +25,7 @@ class CardCount:
 
 @attrs.frozen
 class CardState:
-    """What flow counts of a card.
+    """The state of a card that determines in which counts of a flow it is.
 
     Attributes:
         column_id: The column; None if it is not recorded.
