@@ -26,6 +26,7 @@ from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINK
 from tests.server.test_pages import FORM, open_form
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import READERS, WRITERS, BriefReader
+from tests.support.each_case import for_each
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
@@ -146,6 +147,14 @@ async def test_small_reads_do_not_wait_for_large_ones(sqlite_core):
     assert not any(future.done() for future in large)
     gate.set()
     await asyncio.gather(*large)
+    await pools.close(5)
+
+
+@for_each("operation", ["projects.export", "projects.flow", "scopes.flow"])
+async def test_reads_of_long_records_run_apart_from_the_first_one_on(sqlite_core, operation):
+    pools = Threads(sqlite_core)
+    name = await pools.read(BOARD._replace(operation=operation), partial(use_processor, 0))
+    assert name.startswith("stellary-large-read")
     await pools.close(5)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
+from stellary.contract.flow import GET_PROJECT_FLOW, GET_SCOPE_FLOW
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.refs import Ref
 from stellary.core.db import forks
@@ -12,8 +13,10 @@ from stellary.core.db import forks
 LARGE_SECONDS = 0.02
 """The CPU time of a read, in seconds, from which it counts as large. A list of 500 cards takes a third of that."""
 KNOWN_MAX = 4096
-LARGE_OPERATIONS = frozenset({EXPORT_PROJECT.operation})
-"""The operations whose reads count as large from the first one on."""
+LARGE_OPERATIONS = frozenset(
+    endpoint.operation for endpoint in (EXPORT_PROJECT, GET_PROJECT_FLOW, GET_SCOPE_FLOW)
+)
+"""The operations whose reads count as large from the first one on, since the last one tells little about the next."""
 
 
 class ReadKey(NamedTuple):
