@@ -1,18 +1,32 @@
-"""The removal of the texts of purged items from activities: what remains is who changed which item, when and how."""
+"""The removal of the texts of purged items from activities: what remains is who changed which item, when and how.
+
+The watches of purged cards are deleted as well, since no foreign key deletes them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Text, TextClause, bindparam, not_, null, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    TextClause,
+    bindparam,
+    delete,
+    not_,
+    null,
+    select,
+    type_coerce,
+    update,
+)
 
 from stellary.contract.activities import EntityKind
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import ActivityMetaRow
 from stellary.core.notifications.rules import PURGED
-from stellary.core.notifications.tables import APART_FROM_CARDS, NOT_OF_CARDS, activities
+from stellary.core.notifications.tables import APART_FROM_CARDS, NOT_OF_CARDS, activities, watches
 
 BATCH_MAX: Final = 200
 """The number of activities that are changed at most before the transaction ends."""
@@ -81,6 +95,7 @@ _RELATIONS = Query(
 )
 _UPDATE_META = update(activities).where(activities.c.seq == bindparam("_seq")).values(meta=bindparam("_meta"))
 _ERASE = _UPDATE_META.values(changes=null(), item=null())
+_DELETE_WATCHES = delete(watches).where(_is_one_of(watches.c.card_id, "_keys"))
 
 
 def erase_texts(
@@ -89,7 +104,7 @@ def erase_texts(
     project_id: str | None,
     keys_by_table: Mapping[str, Sequence[str]],
 ) -> bool:
-    """Remove the texts of purged items from some activities.
+    """Remove the texts of purged items from some activities, and then the watches of cards.
 
     Args:
         workspace_id: The workspace of the items.
@@ -112,6 +127,7 @@ def erase_texts(
         _erase_other_titles(uow, rows, set(card_ids))
         if len(rows) == BATCH_MAX:
             return False
+        uow.connection.execute(_DELETE_WATCHES, {"_keys": card_ids})
     if "stellary_projects" in keys_by_table:
         query = _OF_PROJECT
         parameters["_kinds"] = [kind for kind in get_args(EntityKind) if kind != "card"]

@@ -175,7 +175,7 @@ preferences = Table(
 watches = Table(
     "stellary_watches",
     metadata,
-    # Empty for the whole project. No foreign key, since a deleted card keeps its row until it is restored.
+    # Empty for the whole project. No foreign key, since a card in the trash keeps its row, which a purge deletes.
     Column("card_id", IdType, primary_key=True),
     Column(
         "project_id",

@@ -13,7 +13,7 @@ from tests.core.trash.conftest import TrashApi
 from tests.support.blobs import list_blob_keys
 from tests.support.core_parts import BatchSize, purged_texts
 from tests.support.forms import FORM, form
-from tests.support.tables import activities, count_rows
+from tests.support.tables import activities, count_rows, watches
 from tests.support.tables import trash_rows as rows
 from tests.support.world import at_once
 
@@ -61,6 +61,18 @@ def test_each_batch_is_a_job_of_its_own(trash_api, core):
     trash_api.ask("DELETE", f"{trash_api.trash}/{item['id']}")
     assert core.work.run_due() >= item["rowCount"] / BatchSize.MAX > 2
     assert count_rows(core, rows) == 0
+
+
+def test_purged_card_is_not_watched_any_more(trash_api, core):
+    other, purged = trash_api.card(), trash_api.card()
+    for card in (other, purged):
+        trash_api.ask("POST", f"/cards/{card['id']}/watch", {"level": "watch"})
+    trash_api.ask("DELETE", f"/cards/{purged['id']}")
+    core.work.run_due()
+    assert count_rows(core, watches) == 2
+    trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(purged['id'])}")
+    core.work.run_due()
+    assert count_rows(core, watches, watches.c.card_id == other["id"]) == count_rows(core, watches) == 1
 
 
 def test_sweep_keeps_the_files_of_deleted_attachments(trash_api, core, monkeypatch):
