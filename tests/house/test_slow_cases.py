@@ -16,7 +16,7 @@ from tests.support.slow_cases import describe_left_out, find_reason
 
 ROOT = Path(dev.__file__).parent
 SAMPLE = """
-import subprocess, time
+import subprocess, threading, time
 import pytest
 
 def start(): subprocess.run(["true"])
@@ -29,6 +29,7 @@ def test_busy(): spin(0.5)
 @pytest.mark.slow("spins")
 def test_marked(): spin(0.5)
 def test_asleep(): time.sleep(0.3)
+def test_waits_in_vain(): threading.Event().wait(0.3)
 def test_polling(): [time.sleep(0.03) for _ in range(10)]
 loaded = []
 def test_busy_at_first():
@@ -75,7 +76,9 @@ def test_unmarked_case_that_is_not_quick_fails(tmp_path, processes):
     )
     lines = done.stdout.splitlines()
     failed = sorted(line.split("::")[1].split()[0] for line in lines if line.startswith("ERROR"))
-    assert (done.returncode, failed) == (1, ["test_asleep", "test_busy"]), done.stdout + done.stderr
+    assert (done.returncode, failed) == (1, ["test_asleep", "test_busy", "test_waits_in_vain"]), (
+        done.stdout + done.stderr
+    )
     assert lines[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
 
 

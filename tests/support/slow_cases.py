@@ -161,7 +161,7 @@ class Clock:
     """What a case has cost so far."""
 
     slept = 0.0
-    """Seconds that the main thread has slept in pauses that are longer than those of a poll."""
+    """Seconds that the main thread has slept, or waited in vain, in pauses that are longer than those of a poll."""
 
     def __init__(self) -> None:
         self._cpu, self._slept = _read_cpu_seconds(), Clock.slept
@@ -175,15 +175,23 @@ class Clock:
 
 
 def _count_sleep() -> None:
-    """Let all clocks of this process see ``time.sleep`` of its main thread."""
-    sleep = time.sleep
+    """Let all clocks of this process see how long its main thread sleeps, and waits for what does not come."""
+    sleep, wait = time.sleep, threading.Condition.wait
 
-    def sleep_counted(seconds: float) -> None:
+    def count(seconds: float) -> None:
         if seconds > POLL_SECONDS_MAX and threading.current_thread() is threading.main_thread():
             Clock.slept += seconds
+
+    def sleep_counted(seconds: float) -> None:
+        count(seconds)
         sleep(seconds)
 
-    time.sleep = sleep_counted
+    def wait_counted(condition: threading.Condition, timeout: float | None = None) -> bool:
+        came = wait(condition, timeout)
+        count(0 if came else timeout or 0)
+        return came
+
+    time.sleep, threading.Condition.wait = sleep_counted, wait_counted
 
 
 def _read_cpu_seconds() -> float:
