@@ -54,7 +54,16 @@ SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": BUILT}
 TOOLCHAIN = ("pyproject.toml", "uv.lock", "dev.py", ".ci/")
 SERVED = ("stellary/contract/", "stellary/core/api/", "stellary/core/http/")
 WIDE: dict[str, tuple[str, ...]] = {
-    "migrations": ("stellary/core/migrations/", "stellary/core/db/", "tests/core/test_large_migrations.py"),
+    "migrations": (
+        *(
+            "stellary/core/migrations/",
+            "stellary/core/db/",
+            "stellary/core/__main__.py",
+            "stellary/core/api/copies.py",
+        ),
+        *("reference_server/copying.py", "tests/core/test_large_migrations.py", "tests/core/test_copies.py"),
+        *("tests/core/test_development_databases.py", "tests/core/test_schema_commands.py"),
+    ),
     "requests": (*SERVED, "reference_server/", "tests/server/test_fuzz.py"),
     "shells": (*SERVED, "stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "tests/security/"),
     "hosts": (

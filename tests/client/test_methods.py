@@ -286,6 +286,7 @@ def test_method_has_the_name_of_its_operation(method):
     assert f"{verb}_".startswith(f"{method.name}_")
 
 
+@pytest.mark.slow("tries each method")
 def test_each_route_to_a_method_has_the_path_of_its_ids():
     for at in walk_handles(Stellary.embedded(PORT)):
         for method in methods_of(type(at)):

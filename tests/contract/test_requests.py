@@ -397,6 +397,7 @@ def test_invalid_query_names_the_parameter(pairs, problem):
     assert [*caught.value.details] == [problem]
 
 
+@pytest.mark.slow("tries each operation")
 @for_each("cls", [cls for cls in REQUESTS if hasattr(cls, "cursor")])
 @few_each
 @given(data=st.data())

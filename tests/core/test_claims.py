@@ -19,6 +19,8 @@ from tests.support.forkserver import context
 from tests.support.waiting import wait_until
 from tests.support.world import StoppedClock
 
+pytestmark = pytest.mark.slow("waits for processes that end")
+
 SOON = jobs.LEASE.total_seconds() / 3
 """Seconds: far more than it takes, far less than a lease."""
 

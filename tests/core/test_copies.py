@@ -26,6 +26,8 @@ from tests.support.forms import FORM, form
 from tests.support.tables import activities
 from tests.support.world import World
 
+pytestmark = [pytest.mark.slow("copies a database"), pytest.mark.wide(when="migrations")]
+
 T = TypeVar("T")
 
 
@@ -86,7 +88,6 @@ def test_copy_contains_every_row_and_file(core, board, target, tmp_path):
     assert steps[-1] == ("files", 1, 1)
 
 
-@pytest.mark.slow("copies a database several times")
 def test_events_of_a_copy_continue_the_numbers_of_the_source(core, board, target):
     with core.database.writing() as connection:
         last = read_last_number(connection, activities)
@@ -104,7 +105,6 @@ def test_events_of_a_copy_continue_the_numbers_of_the_source(core, board, target
     copied_core.close()
 
 
-@pytest.mark.slow("copies a database several times")
 def test_interrupted_copy_leaves_the_target_empty(core, board, target, tmp_path):
     files = tmp_path / "copied"
 
@@ -162,7 +162,6 @@ def read_blobs(store: Blobs) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.slow("copies a database several times")
 def test_copy_leaves_the_files_of_the_source_and_of_others(core, target, stores, monkeypatch):
     def interrupt(name: str, done: int, total: int) -> None:
         if name == phase or (phase == "checks" and done > total / 2):

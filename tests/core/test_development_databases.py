@@ -18,6 +18,8 @@ from tests.support.migrations import NEXT, read_schema, read_version, run_sql, u
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
 from tests.support.world import at_once
 
+pytestmark = [pytest.mark.slow("migrates databases of its own"), pytest.mark.wide(when="migrations")]
+
 BOSS = "6b0dd23473ae3515e135a08d"
 PROJECT = "6b0dd23473ae35246d72591e"
 COLUMN = "6b0dd23473ae3525d9ae66c3"
@@ -58,18 +60,15 @@ def test_rows_are_kept(development_url, capsys):
     assert capsys.readouterr().err == "stellary: 0100 is the first version; uninstall deletes the tables\n"
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_schema_is_that_of_a_new_database(development_url, new_url):
     assert main(["migrate", "--database", development_url]) == 0
     assert read_schema(development_url) == read_schema(new_url)
 
 
-@pytest.mark.slow("compares every table twice")
 def test_check_finds_no_difference_afterwards(development_url):
     assert [main([command, "--database", development_url]) for command in ("migrate", "check")] == [0, 0]
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_core_works_with_the_rows(development_url):
     with closing(Core(development_url)) as core:
         core.migrate()
@@ -83,7 +82,6 @@ def test_core_works_with_the_rows(development_url):
         assert [hit.title for hit in ws.search(q="launch")] == ["Launch"]
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_later_migrations_follow(development_url, next_version):
     next_version.write('add_column("stellary_cards", sa.Column("shade", sa.Integer()))')
     at_once(*[lambda: main(["migrate", "--database", development_url])] * 2)

@@ -144,6 +144,7 @@ def test_concurrent_requests_with_one_key_are_executed_once(board):
         assert len({answer.body for answer in answers if answer.status == 201}) == 1
 
 
+@pytest.mark.slow("waits for another request")
 def test_request_in_progress_returns_409_immediately(postgres_url):
     """On SQLite there is one writer at a time: a repetition waits for its turn, and finds the answer."""
     core = Core(postgres_url, bcrypt_rounds=4)

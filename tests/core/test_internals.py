@@ -17,6 +17,8 @@ from stellary.core.db import internals
 from stellary.core.db.direct_connection import DirectConnection
 from tests.support.core_parts import create_organization
 
+pytestmark = pytest.mark.slow("starts cores with other versions")
+
 
 @pytest.fixture(params=["sqlalchemy", "psycopg"])
 def unknown(request, monkeypatch):

@@ -11,6 +11,8 @@ from stellary.core import NOBODY, Core
 from tests.support.core_parts import JobHandler, JobRunner, jobs, system_clock
 from tests.support.forkserver import context
 
+pytestmark = pytest.mark.slow("kills processes")
+
 # Where the process is killed, and how often the job has had its effect in the end.
 STEPS = {
     "before the change is committed": 0,

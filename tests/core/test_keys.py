@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, inspect
 
 from tests.support.core_parts import PREFIX
@@ -41,6 +42,7 @@ def find_keys(url):
     return sorted(keys)
 
 
+@pytest.mark.slow("reads the keys of all tables")
 def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):
     """A key that is dropped, or made weaker, is dropped from the list in the same change, and its race with it."""
     assert ["\t".join(key).rstrip() for key in find_keys(database_url)] == LISTED.read_text().splitlines()

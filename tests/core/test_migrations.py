@@ -30,6 +30,8 @@ from tests.support.migrations import (
 from tests.support.tables import cards
 from tests.support.world import World, at_once
 
+pytestmark = pytest.mark.slow("migrates databases of its own")
+
 
 def migrate(url):
     core = Core(url)
@@ -61,7 +63,6 @@ def test_migrated_database_matches_the_schema_in_the_code(core):
         assert differences(connection) == []
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_new_database_equals_a_migrated_one(empty_url, new_url):
     upgrade_to(empty_url, "0100")
     migrate(empty_url)
@@ -72,7 +73,6 @@ def test_new_database_equals_a_migrated_one(empty_url, new_url):
     assert read_schema(empty_url) == read_schema(new_url)
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version):
     next_version.use_all_operations()
     upgrade_to(empty_url, "0100")
@@ -95,7 +95,6 @@ def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version)
     assert read_schema(new_url) == schemas[NEXT]
 
 
-@pytest.mark.slow("walks through all migrations")
 def test_document_in_the_trash_outlives_renamed_columns(new_url):
     with closing(Core(new_url, bcrypt_rounds=4)) as core:
         world = World(core)
@@ -274,7 +273,6 @@ def test_database_of_a_newer_version_is_rejected_unchanged(core):
         assert uow.connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
 
 
-@pytest.mark.slow("starts a process")
 def test_several_processes_migrate_at_once(empty_url):
     processes = [context.Process(target=databases.migrate, args=(empty_url,)) for _ in range(3)]
     for process in processes:

@@ -210,6 +210,7 @@ def test_second_host_is_tried_where_the_first_does_not_answer(postgres_url, free
         core.close()
 
 
+@pytest.mark.slow("waits for a time limit")
 def test_unit_on_a_frozen_database_ends_and_its_thread_is_free(frozen_core, freezer, monkeypatch):
     monkeypatch.setattr(watchdog, "UNIT_SECONDS", 0.5)
     frozen_core.probe()

@@ -708,6 +708,7 @@ def test_race_ends_well_with_the_lock(agent_api: AgentApi, lock: Lock) -> None:
     lock.race(agent_api)
 
 
+@pytest.mark.slow("races without a lock")
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
 def test_race_goes_wrong_without_the_lock(
     agent_api: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch

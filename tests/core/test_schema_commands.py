@@ -10,6 +10,8 @@ from stellary.core.__main__ import main
 from stellary.core.migrations.history import PREFIX, VERSION_TABLE
 from tests.support.migrations import NEXT, list_tables, run_sql
 
+pytestmark = [pytest.mark.slow("migrates databases of its own"), pytest.mark.wide(when="migrations")]
+
 SET_VERSION = f"UPDATE {VERSION_TABLE} SET version_num = '{{}}'"
 ORDERS = "CREATE TABLE orders (number INTEGER NOT NULL PRIMARY KEY)"
 

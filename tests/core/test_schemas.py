@@ -16,6 +16,8 @@ from tests.support.migrations import NEXT, read_version, run_sql
 from tests.support.shells import running_asgi
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow("migrates several schemas")
+
 SCHEMAS = ("shop", "forum")
 
 
@@ -101,7 +103,6 @@ def test_streams_have_the_events_of_their_schema_only(urls):
         assert elsewhere.event()["meta"]["cardTitle"] == "Again"
 
 
-@pytest.mark.slow("migrates several schemas")
 def test_commands_manage_one_schema(urls, postgres_url, next_version, capsys):
     shop, forum = urls
     next_version.use_all_operations()

@@ -102,6 +102,7 @@ def test_curl_sends_the_same_request(operation: str):
         assert not request.body
 
 
+@pytest.mark.slow("reads all examples")
 def test_operations_without_a_method_have_no_python():
     assert {operation for operation in BY_OPERATION if render_python(BY_OPERATION[operation]) is None} == (
         NOT_OF_THE_CLIENT

@@ -179,6 +179,7 @@ def test_exceptions_for_imports_of_tests_are_used(inner_imports):
     assert unused == []
 
 
+@pytest.mark.slow("reads all sources")
 def test_few_tests_import_one_module(inner_imports):
     importers = defaultdict(list)
     for path, modules in inner_imports.items():

@@ -89,6 +89,7 @@ def test_project_of_maximum_size_is_restored_with_its_files(core: Core, tmp_path
     assert files_on(ws.project(ws.projects.import_archive(ws.project(again).export_archive(path)))) == carried
 
 
+@pytest.mark.slow("transfers files over HTTP")
 async def test_sync_and_async_clients_transfer_files_over_http(core: Core, tmp_path: Path):
     with (
         running(core) as server,

@@ -24,6 +24,8 @@ from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.core_parts import SERVICES
 
+pytestmark = pytest.mark.slow("changes each field in turn")
+
 BULK = {"cards.create_many": "cards.create", "cards.update_many": "cards.update"}
 """Operations that take a list of what another operation takes one of."""
 
@@ -234,7 +236,6 @@ EXPORTED = [
 ]
 
 
-@pytest.mark.slow("exports and imports a project for each field")
 @each_row(EXPORTED)
 def test_each_change_is_in_the_export_and_in_its_import(permission_world: PermissionWorld, row: Row):
     wrong = {}

@@ -18,6 +18,8 @@ from tests.security.test_bad_requests import PERSONA, request_class
 from tests.security.text_slots import make_good_request
 from tests.support.core_parts import board_finding, board_listing, dispatch
 
+pytestmark = pytest.mark.slow("changes each field in turn")
+
 UNREAD: Mapping[str, str] = {
     "auth.change_email confirmation": "only if there is no password",
     "auth.delete_account confirmation": "only if there is no password",

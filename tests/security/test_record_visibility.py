@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, get_args
 
 import orjson
+import pytest
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.activities import EntityKind
@@ -60,6 +61,7 @@ def test_each_kind_has_the_policy_of_the_endpoint_that_reads_it():
     }
 
 
+@pytest.mark.slow("makes each kind of record")
 @for_each("persona", ["WM", "PM", "WA", "OA", "OO", "PV", "PO", "PATno", "PATfull"])
 def test_feed_contains_the_records_of_readable_items(permission_world: PermissionWorld, persona: str):
     with permission_world.sandbox.discard_changes():

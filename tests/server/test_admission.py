@@ -131,6 +131,7 @@ def test_client_that_expects_100_gets_it_once_admitted(server: Running):
 # -------------------------------------------------------------------------------------------- large and good
 
 
+@pytest.mark.slow("sends large bodies")
 def test_large_body_is_accepted_in_each_encoding(server: Running):
     token = server.register()
     path = make_project(server, token)

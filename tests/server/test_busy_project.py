@@ -145,6 +145,7 @@ def collect(
     return replies
 
 
+@pytest.mark.slow("races many requests")
 def test_creations_that_wait_for_each_other_are_committed_together(postgres_url, groups):
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
         busy = make_project(World(core), "ann")
@@ -190,6 +191,7 @@ def test_client_that_disconnects_does_not_affect_its_group(postgres_url):
         assert busy.numbers(server) == [1, 2, 3]
 
 
+@pytest.mark.slow("waits for a time limit")
 def test_creations_that_wait_too_long_for_a_row_return_503_and_change_nothing(postgres_url, groups):
     core = Core(with_lock_timeout(postgres_url, "50ms"), bcrypt_rounds=4)
     with closing(core), running(core) as server:

@@ -102,6 +102,7 @@ def test_downloaded_file_equals_the_upload(attachments):
     )
 
 
+@pytest.mark.slow("transfers large files")
 def test_file_of_ten_megabytes_is_accepted_and_one_byte_more_is_not(attachments):
     assert attachments.upload(b"x" * SIZE_MAX).json["size"] == SIZE_MAX == 10_485_760
     answer = attachments.upload(b"x" * (SIZE_MAX + 1))
@@ -207,6 +208,7 @@ def test_declared_length_beyond_the_limit_is_rejected_unread(sqlite_attachments)
     assert sqlite_attachments.server.send(sqlite_attachments.head(SIZE_MAX + 100_000)).status == 413
 
 
+@pytest.mark.slow("transfers large files")
 def test_chunked_body_beyond_the_limit_is_rejected(sqlite_attachments):
     head = sqlite_attachments.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     piece = b"%x\r\n" % (1 << 20) + b"x" * (1 << 20) + b"\r\n"
@@ -349,6 +351,7 @@ def break_off(blocks: Iterator[bytes]) -> Iterator[bytes]:
     raise Unavailable("the file store is not available; try again")
 
 
+@pytest.mark.slow("transfers large files")
 def test_failed_download_closes_the_connection(sqlite_attachments, monkeypatch):
     path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * 500_000).json['id']}"
     read = sqlite_attachments.world.core.env.blobs.read
@@ -367,6 +370,7 @@ def test_failed_download_closes_the_connection(sqlite_attachments, monkeypatch):
     assert len(received) < 500_000
 
 
+@pytest.mark.slow("transfers large files")
 def test_disconnected_download_ends(sqlite_attachments):
     path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
     with sqlite_attachments.server.connect() as connection:
@@ -409,6 +413,7 @@ def test_file_name_in_rfc_5987_encoding_is_read(sqlite_attachments):
     assert response.json["originalName"] == "naïve name.txt"
 
 
+@pytest.mark.slow("transfers large files")
 def test_stalled_download_times_out(sqlite_attachments, monkeypatch):
     path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
     monkeypatch.setattr(files, "SEND_SECONDS", 0.2)

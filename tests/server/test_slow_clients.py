@@ -166,6 +166,7 @@ def test_disconnect_in_a_body_frees_its_request(sqlite_server: Running):
     assert [entry.status for entry in sqlite_server.entries] == [499] * 20
 
 
+@pytest.mark.slow("waits for a time limit")
 def test_client_that_reads_no_response_times_out(short_timeouts, sqlite_server: Running):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -85,6 +85,7 @@ async def test_signal_during_the_end_of_a_read_starts_another_read(sqlite_core):
     await threads.close(5)
 
 
+@pytest.mark.slow("makes many events")
 def test_long_gap_is_delivered_in_order(server: Running, world, board, events):
     path = f"{board.path}/cards/bulk"
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(450)]

@@ -13,6 +13,8 @@ from tests.conftest import RUN
 from tests.support.databases import KINDS
 from tests.support.flask_hosts import import_host
 
+pytestmark = [pytest.mark.slow("starts a whole host"), pytest.mark.wide(when="hosts")]
+
 OPERATOR_KEY = "the key of the operator"
 OPERATOR = {"X-Operator-Key": OPERATOR_KEY}
 PATH_OF_WORKSPACE = "/board/orgs/{}/workspaces/desk"
@@ -298,7 +300,6 @@ def list_endpoints(app: Flask) -> set[str]:
     }
 
 
-@pytest.mark.slow("calls each endpoint for another tenant")
 def test_no_endpoint_shows_or_changes_anything_of_another_tenant(app: Flask, lead: Client, stranger: Client):
     assert list_endpoints(app) == set(ENDPOINTS) | OF_THE_OPERATOR
     agent, card = lead.add("secretagent", "agent"), lead.open_ticket("Secret ticket")

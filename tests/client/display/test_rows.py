@@ -166,6 +166,7 @@ def test_table_fits_the_terminal_width():
     assert lines[2].split()[:2] == ["Key", "Name"]
 
 
+@pytest.mark.slow("tries each kind of value")
 @for_each("kind", values())
 def test_every_value_renders_even_without_fields(kind: type[Value]):
     bare = object.__new__(kind)

@@ -108,6 +108,7 @@ def test_duplicate_issue_is_imported_once(issues):
     assert "issue" in kinds(reading)
 
 
+@pytest.mark.slow("reads many issues")
 def test_many_issues_become_several_projects(issues, ws):
     many = [{**issues[2], "number": number, "comments": 0} for number in range(1, 701)]
     parts = read_github_issues(many, name="Octo").projects

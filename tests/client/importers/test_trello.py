@@ -123,6 +123,7 @@ def test_unknown_field_is_reported(board):
     assert report_of(read_trello(board))["card.mirrorSourceId"] == (1, "Stellary has no equivalent")
 
 
+@pytest.mark.slow("reads a large board")
 def test_large_board_becomes_several_projects_active_cards_first(board, ws):
     card = board["cards"][0]
     board["cards"] = [

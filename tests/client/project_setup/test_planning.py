@@ -11,6 +11,7 @@ from tests.client.project_setup.conftest import workspace
 from tests.client.project_setup.launch import LAUNCH, create_project, declare, plan_problems
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_differences_are_printed_with_old_values(ws):
     at = create_project(ws)
     target = declare(
@@ -85,6 +86,7 @@ async def test_async_client_plans_and_applies(core):
             await ps.plan(ws.project(applied.project), described)
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_outdated_plan_is_refused(ws):
     at = create_project(ws)
     (card,) = at.board().cards
@@ -176,6 +178,7 @@ def test_nothing_is_deleted_without_prune(ws):
     assert described.members == ["jane@example.com"]
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_cards_of_deleted_columns_and_scopes_are_moved(ws):
     at = create_project(ws)
     target = declare(scopes=[ps.Scope("Main", columns=[ps.Column("Inbox", card_status="in_progress")])])
@@ -211,6 +214,7 @@ def test_card_of_deleted_column_gets_its_declared_status(ws):
     assert not ps.plan(at, target, prune=True)
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_undeclared_options_are_kept_without_prune(ws):
     at = create_project(ws)
     target = declare(fields=[ps.Field("Level", "select", options=["high", "top"])])
@@ -223,6 +227,7 @@ def test_undeclared_options_are_kept_without_prune(ws):
     assert not ps.plan(at, text)
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_relations_are_added_replaced_and_pruned(ws):
     cards = [ps.Card("A", blocks=["B"], related_to=["C"]), ps.Card("B", parent="A"), ps.Card("C")]
     at = create_project(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))
@@ -365,6 +370,7 @@ def test_card_moves_to_the_declared_one_of_two_columns_with_the_same_name(ws):
     assert not ps.plan(at, target, prune=True)
 
 
+@pytest.mark.slow("sets a project up several times")
 def test_new_scope_is_created_with_description_and_columns(ws):
     at = create_project(ws)
     columns = [ps.Column("Idea", wip_limit=3), ps.Column("Done", card_status="done")]

@@ -204,6 +204,7 @@ def write_records(world, board, person, count):
         uow.connection.execute(insert(organization_activities), rows)
 
 
+@pytest.mark.slow("makes many records")
 def test_all_batches_of_records_are_changed(world, people, board):
     _, bob = people
     write_records(world, board, bob, erasure.BATCH_MAX * 2 + 10)

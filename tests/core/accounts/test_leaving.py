@@ -32,6 +32,7 @@ def refers_only_to_users(table):
     return {key.column.table for key in table.foreign_keys} == {tables.users}
 
 
+@pytest.mark.slow("deletes an organization with each kind of content")
 @pytest.mark.parametrize("what", ["organization", "workspace"])
 def test_deletion_deletes_all_contents(world, what):
     ann, bob = world.people("ann bob")

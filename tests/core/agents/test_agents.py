@@ -95,6 +95,7 @@ def test_update_changes_only_given_fields(agent_api: AgentApi):
     }
 
 
+@pytest.mark.slow("creates a hundred agents")
 def test_a_workspace_has_a_hundred_agents_and_an_agent_twenty_tokens(agent_api: AgentApi):
     agent = agent_api.agent()
     for _ in range(20):

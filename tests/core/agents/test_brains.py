@@ -82,6 +82,7 @@ def test_a_brain_that_says_nothing_more_has_come_to_its_end(agent_api: AgentApi)
     assert (mission["status"], mission["result"]) == ("completed", "That was it.")
 
 
+@pytest.mark.slow("answers many calls of a model")
 def test_a_brain_that_goes_on_and_on_is_stopped(agent_api: AgentApi):
     class Endless:
         def think(self, task):

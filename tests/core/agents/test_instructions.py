@@ -225,6 +225,7 @@ def test_time_is_linear_in_the_length_of_a_prompt(part: str):
     assert min(measure(repeat(10_000)) for _ in range(3)) < 4 * 4 * short + 0.1
 
 
+@pytest.mark.slow("compares all rules of a grammar")
 def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lark.logger, "level", logging.DEBUG)
     monkeypatch.setattr(lark.logger, "propagate", True)

@@ -808,6 +808,7 @@ def test_page_of_pending_proposals_does_not_look_through_the_decided_ones(agent_
     assert [[proposal["summary"] for proposal in page] for page in pages] == [["Change 9"]]
 
 
+@pytest.mark.slow("runs several missions")
 def test_missions_of_another_workspace_delay_a_mission_by_one_turn(agent_api: AgentApi):
     agent = agent_api.agent()
     crowd = [agent_api.mission(agent, "set priority high") for _ in range(8)]

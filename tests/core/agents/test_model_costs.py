@@ -195,6 +195,7 @@ def test_concurrent_missions_exceed_the_budget_by_one_call_each(agent_api: Agent
     assert read_usage(agent_api)["tokensToday"] == count_tokens(provider)
 
 
+@pytest.mark.slow("runs several missions")
 def test_missions_take_turns(agent_api: AgentApi, provider: Provider):
     clock = agent_api.world.stop_clock()
     provider.answers = [

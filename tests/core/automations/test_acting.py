@@ -374,6 +374,7 @@ def test_cyclic_rules_stop_with_an_error(automation_api):
     assert [trace["depth"] for trace in automation_api.traces(there)] == list(range(CHAIN_DEPTH_MAX, -1, -1))
 
 
+@pytest.mark.slow("runs many rules")
 def test_one_event_leads_to_a_hundred_actions_at_most(automation_api):
     rules = [
         automation_api.rule("task_created", "create_card", title=f"card {number}", projectId="Launch")
@@ -389,6 +390,7 @@ def test_one_event_leads_to_a_hundred_actions_at_most(automation_api):
 # ------------------------------------------------------------------------------------------------- as jobs
 
 
+@pytest.mark.slow("runs many rules")
 def test_excess_actions_run_after_the_transaction(automation_api):
     automation_api.world.stop_clock()
     rule = automation_api.rule("task_created", "set_priority", priority="low")

@@ -57,6 +57,7 @@ def test_invalid_rule_is_refused(automation_api, body, message):
     assert refusal(automation_api, **body).startswith(message)
 
 
+@pytest.mark.slow("creates a hundred rules")
 def test_a_project_has_a_hundred_rules_at_most(automation_api):
     new_rule = CreateAutomation(trigger="task_moved", action=ActionToRun(type="archive_card"), enabled=False)
     project = automation_api.workspace.ref.child(ProjectRef, automation_api.project["id"])

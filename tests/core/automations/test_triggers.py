@@ -135,6 +135,7 @@ def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
     assert received == ["CardCreated", "CardMoved", "CardUpdated"]
 
 
+@pytest.mark.slow("runs many rules")
 def test_rules_that_lead_to_their_own_trigger_are_stopped(board):
     core = board.world.core
     core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event))

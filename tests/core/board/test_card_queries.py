@@ -106,11 +106,13 @@ FILTERED = {
 }
 
 
+@pytest.mark.slow("tries each parameter in each list")
 def test_parameters_select_the_same_cards_in_each_list(full_board: Board):
     for path in lists(full_board):
         assert {query: titles(full_board, path, query) for query in SELECTED} == SELECTED, path
 
 
+@pytest.mark.slow("tries each filter in each list")
 def test_filters_select_the_same_cards_in_each_list(full_board: Board):
     for path in lists(full_board):
         titles_by_filter = {text: titles(full_board, path, f"filter={quote(text)}") for text in FILTERED}
@@ -201,6 +203,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow("tries each parameter in each list")
 def test_queries_that_are_not_valid_are_refused_by_name(full_board: Board):
     world, owner = full_board.world, full_board.owner
     for path in lists(full_board):
@@ -249,6 +252,7 @@ def test_lists_of_several_projects_have_what_the_caller_sees(full_board: Board):
 UNKNOWN_BESIDE_KNOWN = ("columnId", "labelId", "assigneeId", "scopeId")
 
 
+@pytest.mark.slow("tries each parameter in each list")
 def test_unknown_id_beside_a_known_one_is_refused(full_board: Board, statements):
     card = next(
         card for card in ask(full_board, "GET", f"{full_board.path}/cards") if card["title"] == "soon"

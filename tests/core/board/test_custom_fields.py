@@ -62,6 +62,7 @@ def test_name_is_unique_in_its_project_without_regard_to_case(board):
     field(Board(board.world, board.owner, board.workspace), name="Straße")
 
 
+@pytest.mark.slow("creates a hundred fields")
 def test_project_has_at_most_100_fields_under_concurrent_creation(board):
     for number in range(98):
         field(board, name=str(number))

@@ -120,6 +120,7 @@ def test_labels_on_cards_are_also_reached_below_the_project(board):
     assert status(board, "POST", f"{other.path}/cards/{card['id']}/labels/{label['id']}") == 404
 
 
+@pytest.mark.slow("creates a hundred labels")
 def test_a_card_bears_at_most_a_hundred_labels(board):
     new_labels = [board.label(str(number))["id"] for number in range(101)]
     card = board.card(labelIds=new_labels[:100])

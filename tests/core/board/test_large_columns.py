@@ -115,6 +115,7 @@ def test_moves_to_one_place_make_room(card_api, large):
     assert card_ids(card_api, todo) == model
 
 
+@pytest.mark.slow("fills a large column")
 def test_bulk_keeps_the_directory(card_api, large):
     todo, model = large
     doing = card_api.columns()[1]["id"]

@@ -189,6 +189,7 @@ def test_cards_without_any_room_between_are_spread_together(card_api):
     assert [listed_card["id"] for listed_card in card_api.list_cards(f"columnId={todo}")] == model
 
 
+@pytest.mark.slow("creates many cards")
 def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
     todo = card_api.columns()[0]["id"]
     model = list(card_api.cards(todo, "a b"))
@@ -200,6 +201,7 @@ def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
     assert len(set(positions(card_api, todo))) == len(model)
 
 
+@pytest.mark.slow("creates many cards")
 def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):
     todo = card_api.columns()[0]["id"]
     first, last = card_api.cards(todo, "a z")

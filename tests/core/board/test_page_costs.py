@@ -174,6 +174,7 @@ def test_pages_have_the_cards_of_the_whole_list_in_order_of_creation(boards: Boa
         assert pages == sorted(card["id"] for card in whole), name
 
 
+@pytest.mark.slow("creates many cards")
 def test_page_that_looks_through_many_cards_ends_before_its_limit(boards: Boards):
     pages = list(boards.walk(boards.large, "q=zebra"))
     assert [len(page) for page in pages] == [0] * (LARGE // SCAN_MAX) + [FEW]

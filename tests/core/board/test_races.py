@@ -171,6 +171,7 @@ def test_concurrently_deleted_column_loses_no_card(card_api):
     assert todo not in {column["id"] for column in card_api.columns()}
 
 
+@pytest.mark.slow("races many requests")
 def test_concurrent_bulk_changes_leave_a_permutation(card_api):
     rng = random.Random(11)
     columns = [column["id"] for column in card_api.columns()]
@@ -317,6 +318,7 @@ def test_concurrently_deleted_column_is_not_found(card_api):
     assert send_while_locked(card_api, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
 
 
+@pytest.mark.slow("races many requests")
 def test_one_card_is_moved_by_many_concurrent_requests(card_api):
     """Check that a move which loses the race is retried until it succeeds."""
     columns = [column["id"] for column in card_api.columns()]

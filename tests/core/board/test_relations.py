@@ -251,6 +251,7 @@ def arrows(board, type):
     return [(source, target) for source, kind, target in stored_relations(board) if kind == type]
 
 
+@pytest.mark.slow("makes many changes at random")
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_relations_match_a_model(board, data):

@@ -207,6 +207,7 @@ def test_document_notifies_newly_mentioned_people(api):
     assert record["meta"]["mentioned"] == ["ann"]
 
 
+@pytest.mark.slow("makes many changes at random")
 def test_comments_of_documents_survive_a_round_trip(api):
     project = api.project()
     document = api.document(contextType="project", contextId=project["id"])

@@ -150,6 +150,7 @@ def test_new_schedule_moves_what_waits_and_never_ends_it(board, mailbox):
     assert mailbox.take() == [(board.bob.id, ["card_updated"])]
 
 
+@pytest.mark.slow("sends mail after each way to lose sight")
 @pytest.mark.parametrize(
     "change", ["leaves", "is left out", "is deactivated", "has read it", "chooses never"]
 )
@@ -264,6 +265,7 @@ def test_busy_project_sends_one_message_per_person_in_five_minutes(board, mailbo
     assert sum(listed) == 30 * len(people)
 
 
+@pytest.mark.slow("makes many changes")
 def test_many_changes_are_counted(board, mailbox):
     for number in range(60):
         board.card(f"Card {number}", assigneeId=board.bob.id)

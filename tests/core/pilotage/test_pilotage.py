@@ -105,6 +105,7 @@ def test_cursor_beyond_the_last_number_ends_the_list(pilotage_api):
     assert pilotage_api.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
 
 
+@pytest.mark.slow("deletes a workspace for each kind of item")
 @kinds
 def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
     create(pilotage_api, kind)

@@ -197,6 +197,7 @@ def test_cards_become_due_after_the_restoration(trash_api, core):
     assert trash_api.ask("GET", f"/cards/{card['id']}")["status"] == "done"
 
 
+@pytest.mark.slow("purges many rows")
 def test_purge_deletes_all_rows_in_batches(world, core, kind):
     person = world.person()
     organization = world.organization(person)

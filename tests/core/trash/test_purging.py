@@ -195,6 +195,7 @@ def create_secret_items(api: TrashApi) -> dict[str, tuple[str, str]]:
     return {"document_comment": (f"{comments}/{comment['id']}", comment["id"]), **paths}
 
 
+@pytest.mark.slow("purges one item of each kind")
 def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):
     monkeypatch.setattr(purged_texts, "BATCH_MAX", 2)
     items = create_secret_items(trash_api)
