@@ -28,6 +28,13 @@ _WORKSPACE = (
     .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
     .with_for_update(key_share=True, of=workspaces)
 )
+_BOTH = (
+    select(workspaces.c.id)
+    .join_from(organizations, workspaces)
+    .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
+    # PostgreSQL locks the rows in this order.
+    .with_for_update(key_share=True, of=[organizations, workspaces])
+)
 _USER = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
 _GENERATION = select(LOGIN_GENERATION)
 
@@ -50,6 +57,16 @@ def lock_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
         ref: The workspace; no error if it does not exist.
     """
     _lock(uow, _WORKSPACE, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
+
+
+def lock_seats(uow: UnitOfWork, ref: WorkspaceRef) -> None:
+    """Lock the rows of an organization and of a workspace, since the role in the one follows from that in the other.
+
+    Args:
+        uow: The unit of work. Call this before the access check, which then reads the latest rows.
+        ref: The workspace; no error if it does not exist.
+    """
+    _lock(uow, _BOTH, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
 
 
 def lock_caller(uow: UnitOfWork) -> None:

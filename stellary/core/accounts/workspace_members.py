@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, select, update
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.fields import convert, get_set_fields, replace_fields
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.refs import OrganizationRef, WorkspaceMemberRef, WorkspaceRef
+from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.contract.workspaces import (
@@ -21,7 +21,7 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.joining import adapt_organization_role, mark_guests
-from stellary.core.accounts.locks import lock_organization, lock_workspace
+from stellary.core.accounts.locks import lock_seats
 from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
 from stellary.core.accounts.project_sight import knows
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
@@ -76,7 +76,7 @@ def update_workspace_member(
         Invalid: A guest is to have a role in the pilotage.
         Conflict: The member owns the workspace.
     """
-    lock_workspace(uow, ref)
+    lock_seats(uow, ref)
     loaded = access.workspace_member(uow, ref)
     before = WORKSPACE_MEMBER.to_value(loaded.row)
     after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
@@ -90,7 +90,6 @@ def update_workspace_member(
         uow.connection.execute(_UPDATE, {**keys, **changes})
         emit_change(uow, loaded.roles.workspace_id, before, after)
     if before.role != after.role and "guest" in (before.role, after.role):
-        lock_organization(uow, ref.parent(OrganizationRef))
         adapt_organization_role(uow, loaded.roles.organization_id, after.user_id, after.role)
         uow.send_on_commit(ACCESS)
     _emit_rights_lost(uow, loaded, before.role, after.role)
@@ -111,7 +110,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     Raises:
         Conflict: The member owns the workspace.
     """
-    lock_workspace(uow, ref)
+    lock_seats(uow, ref)
     loaded = access.workspace_member(uow, ref)
     member = WORKSPACE_MEMBER.to_value(loaded.row)
     _check(loaded, member, None)
@@ -121,8 +120,6 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     emit_change(uow, workspace_id, member, None)
     people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
     if loaded.row.member_org_role == "guest":
-        # The guest may be entering another workspace of the organization.
-        lock_organization(uow, ref.parent(OrganizationRef))
         leaving.end_seat(uow, loaded.roles.organization_id, loaded.row.user_id, is_guest=True)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 

@@ -259,3 +259,26 @@ def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_u
     assert world.status(eve, "GET", place.path) == 404
     assert world.ask(eve, "GET", other.path)["myRole"] == "guest"
     core.close()
+
+
+def test_changes_of_guests_wait_for_the_organization_before_the_workspace(postgres_url):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann, eve = world.people("ann eve")
+    place = world.workspace(ann)
+    path = f"{place.path}/members/{eve.id}"
+    token = world.ask(ann, "POST", f"{place.path}/members/invite", {"email": eve.email})["token"]
+    world.ask(eve, "POST", f"/invitations/{token}/accept")
+    lock = "SELECT id FROM stellary_{} WHERE slug = :slug FOR NO KEY UPDATE"
+    for method, body in (("PATCH", {"role": "guest"}), ("DELETE", None)):
+        changing = threading.Thread(target=world.ask, args=(ann, method, path, body))
+        with core.database.writing() as connection:
+            connection.execute(text(lock.format("organizations")), {"slug": place.organization.slug})
+            changing.start()
+            wait_for_a_lock(core)
+            # A request that holds the organization does not wait for the one that waits for it.
+            locked = f"{lock.format('workspaces')} SKIP LOCKED"
+            assert connection.execute(text(locked), {"slug": place.slug}).first() is not None
+        changing.join()
+    assert world.status(eve, "GET", place.path) == 404
+    core.close()
