@@ -118,6 +118,7 @@ _TAKE = Query(
         invitations.c.project_id,
         invitations.c.project_role,
         _select_role(organization_members, "organization_id", bindparam("_user_id")).label("org_role"),
+        _select_role(workspace_members, "workspace_id", bindparam("_user_id")).label("ws_role"),
         _select_role(organization_members, "organization_id", _INVITER_ID).label("inviter_org_role"),
         _select_role(workspace_members, "workspace_id", _INVITER_ID).label("inviter_ws_role"),
     ),
@@ -285,7 +286,7 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
 
     Returns:
         The workspace, as its new member sees it. The role is that of the invitation, but not above the inviter's
-        current role.
+        current role; a member, or a guest of the workspace, keeps the present role.
 
     Raises:
         NotFound: The invitation is unknown, used, replaced, revoked or expired, or the inviter may no longer invite.
@@ -298,7 +299,7 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     lock_caller(uow)
     role, taken = _take(uow, invitation)
     join_organization(uow, invitation.organization_id, uow.user_id, role)
-    if taken.org_role == "guest" and role != "guest":
+    if taken.org_role == "guest" and taken.ws_role is None and role != "guest":
         adapt_organization_role(uow, invitation.organization_id, uow.user_id, role)
     join_workspace(uow, invitation.workspace_id, uow.user_id, role, invitedById=taken.invited_by_id)
     if taken.project_id is not None and taken.project_role is not None:

@@ -236,6 +236,7 @@ class AcceptedInvitationRow(RowType):
     project_id: str | None
     project_role: ProjectRole | None
     org_role: OrganizationRole | None
+    ws_role: WorkspaceRole | None
     inviter_org_role: OrganizationRole | None
     inviter_ws_role: WorkspaceRole | None
 

@@ -114,6 +114,14 @@ def test_second_invitation_makes_a_guest_a_member_of_the_organization(world, off
     assert office.roles(client) == ("member", "guest")
 
 
+def test_invitation_of_a_person_who_has_become_a_guest_changes_no_role(world, office):
+    client = world.person("client")
+    token = office.ask("POST", "members/invite", {"email": client.email, "role": "member"})["token"]
+    world.join(client, office.workspace, role="guest")
+    accepted = world.ask(client, "POST", f"/invitations/{token}/accept")
+    assert (accepted["workspace"]["myRole"], office.roles(client)) == ("guest", ("guest", "guest"))
+
+
 def test_guest_has_no_role_in_the_pilotage(world, office):
     client = world.person("client")
     office.invite(client)
