@@ -25,7 +25,7 @@ from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
 from tests.server.test_pages import FORM, open_form
 from tests.support.boards import Board, create_board
-from tests.support.core_parts import READERS, WRITERS, BriefReader
+from tests.support.core_parts import READERS, WRITERS, BriefReader, llm
 from tests.support.each_case import for_each
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -562,6 +562,25 @@ def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, sl
         slow_planner.gate.set()
         assert {plan.result().status for plan in plans} == {201}
     assert set(slow_planner.begun) == {"Slow"}
+
+
+def test_flow_whose_client_leaves_is_read_no_further(sqlite_server, sqlite_core, monkeypatch):
+    board, calls = create_board(sqlite_core), []
+
+    def wait_for_client():
+        calls.append("began")
+        wait_until(llm.caller_is_gone.get())
+        calls.append("left")
+        llm.end_without_caller()
+        calls.append("went on")
+
+    monkeypatch.setattr("stellary.core.insights.flow.end_without_caller", wait_for_client)
+    with sqlite_server.connect() as connection:
+        head = f"GET {board.path}/flow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
+        connection.sendall(head.encode())
+        wait_until(lambda: calls)
+    wait_until(lambda: sqlite_server.state.in_flight == 0)
+    assert calls == ["began", "left"]
 
 
 def test_pages_of_one_person_do_not_delay_the_sign_in_page_of_others(server, core):

@@ -75,7 +75,7 @@ from stellary.core.http.observers import AccessEntry
 from stellary.core.http.threads import Threads
 from stellary.core.insights import actions as insights_actions
 from stellary.core.kernel import actions, claims, grammars, jobs, paging
-from stellary.core.kernel.actions import Category
+from stellary.core.kernel.actions import ActionList, Category
 from stellary.core.kernel.batches import Batches, dump_in_parts
 from stellary.core.kernel.grammars import Grammar
 from stellary.core.kernel.item_changes import ITEM_CLASSES

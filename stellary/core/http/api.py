@@ -458,7 +458,12 @@ class Api:
                 headers = context.headers
 
                 def read() -> ServiceResponse:
-                    compressed = self._compression.compress(answer(), headers.get("accept-encoding"))
+                    before = caller_is_gone.set(context.body.is_gone)
+                    try:
+                        response = answer()
+                    finally:
+                        caller_is_gone.reset(before)
+                    compressed = self._compression.compress(response, headers.get("accept-encoding"))
                     return answer_conditionally(compressed, headers.get("if-none-match"))
 
                 key = ReadKey(operation, match.ref, "limit=" in raw.query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, timedelta
 from heapq import nsmallest
 from random import Random
@@ -27,9 +27,11 @@ from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import flow as rules
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import history
+from stellary.core.notifications.rules import FlowChange
+from stellary.core.ports.llm import end_without_caller
 
 CHANGES_MAX = 200_000
-"""The number of recorded changes that are read for one response."""
+"""The number of recorded changes of a project, of any kind, that are read for one response."""
 
 _BEGAN = history.first_in_progress(card_counts.MEASURED_IDS)
 
@@ -71,9 +73,7 @@ def _load_flow(
         for state, cards, estimate in card_counts.load_states(uow, project_id)
     ]
     replay = rules.Replay(days[-1], amounts, is_counted, lambda state: 1 if by_count else state.estimate)
-    for number, change in enumerate(history.load_flow_changes(uow, project_id, days[0])):
-        if number == CHANGES_MAX:
-            raise invalid(("since", f"must be later: there are more than {CHANGES_MAX:,} changes since then"))
+    for change in _read_changes(uow, project_id, days[0]):
         if change.type == "column_deleted":
             column_id, item = str(change.entity_id), change.item or {}
             names.setdefault(column_id, str(item.get("name", column_id)))
@@ -142,6 +142,22 @@ def _load_flow(
         ],
         forecast=Forecast(seed=request.seed, trials=rules.TRIALS, p50=p50, p85=p85, p95=p95),
     )
+
+
+def _read_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator[FlowChange]:
+    """Yield the recorded changes, the newest first, as long as the client waits for them.
+
+    Raises:
+        CallerGone: The client has disconnected.
+        Invalid: There are too many.
+    """
+    remaining = CHANGES_MAX
+    for number, changes in history.load_flow_pages(uow, project_id, since):
+        end_without_caller()
+        remaining -= number
+        if remaining < 0:
+            raise invalid(("since", f"must be later: there are more than {CHANGES_MAX:,} changes since then"))
+        yield from changes
 
 
 def _list_counts(counts: Mapping[date, int]) -> list[DayCount]:

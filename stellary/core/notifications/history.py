@@ -66,8 +66,32 @@ _ESTIMATES = _CHANGES.like('%{"field":"estimate",%')
 # A card that returns to a restored column is done since the time at which it was completed before.
 _RETURNS = and_(activities.c.type == "card_moved", _CHANGES.like('%{"field":"completedAt",%'))
 # The columns are those of FlowChange.
+_PAGE = (
+    select(activities.c.id)
+    .where(
+        belongs_to(activities.c.project_id, CONTAINER_ID),
+        activities.c.id >= FIRST_ID,
+        activities.c.id < bindparam("_last_id", type_=IdType),
+        activities.c.created_at >= bindparam("_since", type_=activities.c.created_at.type),
+    )
+    .order_by(activities.c.project_id.desc(), activities.c.id.desc())
+    .limit(_FLOW_PAGE)
+    .cte("page")
+)
+_END, _NUMBER = (select(function(_PAGE.c.id)).scalar_subquery() for function in (func.min, func.count))
+_MOVES_CARDS = or_(
+    activities.c.type.in_(_MOVES),
+    and_(activities.c.type == "item_restored", activities.c.entity == "card"),
+    and_(
+        activities.c.type == "card_updated",
+        or_(_META.like('%"toColumnId":%'), _META.like('%"fromStatus":%'), _ESTIMATES),
+    ),
+)
+# The last activity of the page, which tells how far it was read, belongs to it in any case.
 _FLOW: Select[Any] = (
     select(
+        _MOVES_CARDS,
+        _NUMBER,
         *(activities.c[name] for name in ("id", "type", "created_at", "card_id", "entity_id", "meta")),
         case((activities.c.type == "column_deleted", activities.c.item)),
         and_(activities.c.type == "card_deleted", _WAS_DONE),
@@ -81,17 +105,9 @@ _FLOW: Select[Any] = (
     .select_from(activities.outerjoin(CARD_STATES, CARD_STATES.c.id == activities.c.card_id))
     .where(
         belongs_to(activities.c.project_id, CONTAINER_ID),
-        activities.c.id >= FIRST_ID,
+        activities.c.id >= _END,
         activities.c.id < bindparam("_last_id", type_=IdType),
-        activities.c.created_at >= bindparam("_since", type_=activities.c.created_at.type),
-        or_(
-            activities.c.type.in_(_MOVES),
-            and_(activities.c.type == "item_restored", activities.c.entity == "card"),
-            and_(
-                activities.c.type == "card_updated",
-                or_(_META.like('%"toColumnId":%'), _META.like('%"fromStatus":%'), _ESTIMATES),
-            ),
-        ),
+        or_(_MOVES_CARDS, activities.c.id == _END),
     )
     .order_by(activities.c.project_id.desc(), activities.c.id.desc())
     .limit(_FLOW_PAGE)
@@ -104,8 +120,10 @@ _FIRST = (
 )
 
 
-def load_flow_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator[FlowChange]:
-    """Yield the activities that can move a card or delete a column, the newest first, and read them page by page.
+def load_flow_pages(
+    uow: UnitOfWork, project_id: str, since: date
+) -> Iterator[tuple[int, Iterator[FlowChange]]]:
+    """Yield pages of activities, the newest first: the number of all, and those that can move a card or delete a column.
 
     Args:
         project_id: The project.
@@ -119,10 +137,11 @@ def load_flow_changes(uow: UnitOfWork, project_id: str, since: date) -> Iterator
         "_begun_since": begin - min(TRANSACTION_MAX, begin - EARLIEST),
     }
     while number == _FLOW_PAGE:
-        number = 0
-        for row in uow.connection.execute(_FLOW, {**parameters, "_last_id": last_id}).fetchall():
-            yield FlowChange(*row)
-            last_id, number = row.id, number + 1
+        rows = uow.connection.execute(_FLOW, {**parameters, "_last_id": last_id}).fetchall()
+        if not rows:
+            return
+        _, number, last_id, *_ = rows[-1]
+        yield number, (FlowChange(*change) for is_change, _, *change in rows if is_change)
 
 
 def find_first_recorded_day(uow: UnitOfWork, project_id: str) -> date | None:

@@ -87,7 +87,7 @@ class CallerGone(ServerError):
 
 
 caller_is_gone: ContextVar[Callable[[], bool]] = ContextVar("caller_is_gone", default=lambda: False)
-"""Returns whether the client for which the current thread calls models has disconnected."""
+"""Returns whether the client for which the current thread works has disconnected."""
 
 
 may_finish_later: ContextVar[bool] = ContextVar("may_finish_later", default=False)

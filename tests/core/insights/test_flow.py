@@ -19,6 +19,7 @@ from stellary.contract.cards import CardStatus
 from stellary.core import NOBODY
 from stellary.core.insights import flow as flow_service
 from stellary.core.insights.rules.flow import forecast_days
+from tests.support.core_parts import llm
 from tests.support.each_case import for_each
 from tests.support.tables import activities
 from tests.support.world import Person, Workspace, World
@@ -431,3 +432,24 @@ def test_many_changes_are_read_in_pages_up_to_a_limit(
     monkeypatch.setattr(flow_service, "CHANGES_MAX", 1_050)
     with pytest.raises(Invalid, match="since must be later: there are more than 1,050 changes"):
         player.board.flow()
+
+
+@pytest.mark.slow("records ten changes")
+def test_reading_ends_when_the_client_leaves_and_counts_changes_of_any_kind(
+    start: Callable[[], Player], monkeypatch: pytest.MonkeyPatch
+):
+    player = start()
+    card = player.board.cards.create(player.board.columns.list()[0], title="Write")
+    for number in range(4):
+        player.board.cards.update(card, title=f"Write {number}")
+    monkeypatch.setattr(flow_service, "CHANGES_MAX", 4)
+    with pytest.raises(Invalid, match="more than 4 changes"):
+        player.board.flow()
+    monkeypatch.setattr(flow_service, "CHANGES_MAX", 10)
+    before = llm.caller_is_gone.set(lambda: True)
+    try:
+        with pytest.raises(ApiError) as refusal:
+            player.board.flow()
+    finally:
+        llm.caller_is_gone.reset(before)
+    assert refusal.value.code == "client_gone"
