@@ -188,12 +188,17 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
     """Start the caller's timer. One that runs already becomes a time entry, if the caller still sees its card.
 
     Raises:
-        Conflict: Another request has started it at the same time.
+        Conflict: Another request has started it at the same time, or it runs in a project to which the token has no access.
     """
     card = access.card(uow, ref).card
     running = uow.connection.execute(_STOP, {"_user_id": uow.user_id}).first()
     if running is not None:
         place = uow.connection.execute(_PLACE, {"_id": running.card_id}).first()
+        bound_to = uow.actor.token_project_ids
+        if place is not None and bound_to is not None and place.project_id not in bound_to:
+            raise Conflict(
+                "your timer runs in a project to which this token has no access", code="timer_elsewhere"
+            )
         if (
             place is not None
             and people.queue_members(uow, place.workspace_id, [uow.user_id], place.project_id)()

@@ -160,6 +160,21 @@ def test_timer_of_a_deleted_or_hidden_card_is_dropped_by_the_next_one(team: Team
     assert team.time(team.ann).total().timers == []
 
 
+def test_token_of_one_project_leaves_the_timer_of_another_alone(team: Team):
+    workspace, timer = team.client(team.ann), team.time(team.ann)
+    other = workspace.project(workspace.projects.create(name="Other"))
+    card = other.column(other.columns.list()[0]).cards.create(title="Other")
+    body = {"name": "CI", "scopes": ["projects:read", "projects:write"], "projectIds": [other.get().id]}
+    token = team.world.ask(team.ann, "POST", "/api-tokens", body)["token"]
+    path = f"{team.workspace.path}/projects/{other.get().id}/cards/{card.id}/time-entries/start"
+    timer.start()
+    refused = team.world.call(token, "POST", path)
+    assert (refused.status, b"timer_elsewhere" in refused.body) == (409, True)
+    assert (len(timer.total().timers), timer.list()) == (1, [])
+    timer.stop()
+    assert [team.world.call(token, "POST", path).status for _ in range(2)] == [200, 200]
+
+
 @pytest.mark.race
 def test_concurrent_starts_leave_one_timer(team: Team, rounds: int):
     cards = [team.card, *(team.create_card("Other") for _ in range(3))]
