@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from typing import get_args
 
 import click
@@ -51,8 +51,10 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
 
 @click.command(cls=JsonCommand)
 @click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
-@click.option("--since", type=DayParam(), help="The first day. Default: 29 days before the last one.")
-@click.option("--until", type=DayParam(), help="The last day. Default: today.")
+@click.option(
+    "--since", type=DayParam(UTC), help="The first day, in UTC. Default: 29 days before the last one."
+)
+@click.option("--until", type=DayParam(UTC), help="The last day, in UTC. Default: today.")
 @click.option("--unit", type=click.Choice(get_args(FlowUnit)), default="count", help="Cards, or estimates.")
 @click.option("--seed", type=click.IntRange(0, SEED_MAX), default=0, help="The seed of the forecast.")
 @as_json

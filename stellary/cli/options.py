@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -28,12 +28,19 @@ _DISTANCE = re.compile(r"(?:\+|in )(\d{1,4}) ?(d(?:ays?)?|w(?:eeks?)?)")
 
 
 class DayParam(click.ParamType[date]):
-    """A day or a time as the API takes it, or a day in words; a weekday is the next one after today."""
+    """A day or a time as the API takes it, or a day in words; a weekday is the next one after today.
+
+    Args:
+        zone: The time zone of the day, and of the day of a time. Default: that of the user.
+    """
 
     name = "DAY"
 
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        text, today = str(value).strip().lower(), date.today()  # noqa: DTZ011 - the user's own day
+        text, today = str(value).strip().lower(), datetime.now(self._zone).date()
         weekdays = [number for number, name in enumerate(_WEEKDAYS) if text in (name, name[:3])]
         if text in ("today", "tomorrow"):
             return today + timedelta(days=text == "tomorrow")
@@ -43,7 +50,7 @@ class DayParam(click.ParamType[date]):
             return today + timedelta(days=int(amount[1]) * (7 if amount[2][0] == "w" else 1))
         with suppress(ValueError):
             moment = datetime.fromisoformat(str(value))
-            return moment.date() if re.fullmatch(r"[\d-]+", text) else moment.astimezone()
+            return moment.date() if re.fullmatch(r"[\d-]+", text) else moment.astimezone(self._zone)
         return self.fail(
             f"{value!r} is not a day such as 2026-04-01, today, tomorrow, friday, +3d or in 2 weeks, nor a time",
             param,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 
 import click
 
@@ -32,7 +32,7 @@ def time() -> None:
 @time.command("add")
 @_CARD
 @click.argument("minutes", type=click.IntRange(1, MINUTES_MAX))
-@click.option("--day", type=DayParam(), help="The day in UTC. Default: today.")
+@click.option("--day", type=DayParam(UTC), help="The day in UTC. Default: today.")
 @_NOTE
 @as_json
 @in_project
@@ -105,8 +105,8 @@ def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> N
 
 
 @time.command("export")
-@click.option("--from", "since", type=DayParam(), help="The first day.")
-@click.option("--to", "until", type=DayParam(), help="The last day.")
+@click.option("--from", "since", type=DayParam(UTC), help="The first day, in UTC.")
+@click.option("--to", "until", type=DayParam(UTC), help="The last day, in UTC.")
 @in_project
 def export(session: CommandContext, since: date | None, until: date | None) -> None:
     """Print the time entries of the project as CSV.

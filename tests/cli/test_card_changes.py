@@ -1,7 +1,10 @@
 """Changing cards at the command line: edit, archive, restore and delete, and what a dry run prints."""
 
 import json
-from datetime import UTC, date, datetime
+import time
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+
+import pytest
 
 from stellary.cli.options import DayParam
 from tests.support.each_case import for_each
@@ -155,13 +158,29 @@ def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
     ],
 )
 def test_day_may_be_in_words(monkeypatch, text, day):
-    class Friday(date):
-        @classmethod
-        def today(cls) -> date:
-            return date(2026, 4, 3)
+    east = timezone(timedelta(hours=2))
 
-    monkeypatch.setattr("stellary.cli.options.date", Friday)
+    class Friday(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2026, 4, 3, 1, tzinfo=east).astimezone(tz or east)
+
+    monkeypatch.setattr("stellary.cli.options.datetime", Friday)
     assert DayParam().convert(text, None, None) == day
+
+
+@pytest.mark.slow("runs three commands in another time zone")
+def test_times_and_days_of_time_entries_and_of_the_flow_are_those_of_utc(shell, monkeypatch):
+    assert DayParam(UTC).convert("2026-04-03T01:00:00+02:00", None, None).isoformat()[:10] == "2026-04-02"
+    today = datetime.now(UTC).date().isoformat()
+    monkeypatch.setenv("TZ", "X-14" if datetime.now(UTC).hour >= 10 else "X+12")
+    time.tzset()
+    try:
+        assert shell.json("time", "add", add(shell, "Write"), "5", "--day", "today")["day"] == today
+        assert shell.json("flow", "--until", "today")["days"][-1] == today
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_delete_asks_for_confirmation(shell, monkeypatch):
