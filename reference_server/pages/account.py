@@ -10,17 +10,10 @@ from reference_server.pages.operations import LinkEnded, OperationPage, PageForm
 from reference_server.pages.rendering import redirect, render_message
 from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
 from reference_server.pages.sessions import DEVICE
-from stellary.contract.auth import ME
 from stellary.contract.errors import Invalid, Unauthenticated
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.current_password import has_password
 from stellary.core.accounts.email_links import find_confirmed_action
-
-
-def load_user(api: PageApi) -> Mapping[str, str] | None:
-    """Return the user who has signed in; None if nobody has."""
-    user = api.call_as_user(ME, {}).body.get("user")
-    return user if isinstance(user, dict) else None
 
 
 def read_user(request: PageRequest, api: PageApi) -> Mapping[str, str]:
@@ -29,10 +22,9 @@ def read_user(request: PageRequest, api: PageApi) -> Mapping[str, str]:
     Raises:
         Unauthenticated: Nobody has.
     """
-    user = load_user(api)
-    if user is None:
+    if api.user is None:
         raise Unauthenticated("nobody has signed in")
-    return user
+    return api.user
 
 
 def read_has_password(request: PageRequest, api: PageApi) -> bool:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
@@ -36,6 +36,7 @@ from reference_server.pages.routes import (
 )
 from reference_server.pages.unsubscribe import submit_unsubscribe
 from reference_server.settings import Settings
+from stellary.contract.auth import ME
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
@@ -204,6 +205,11 @@ class _Api:
         response = self._send(raw, Match(endpoint, ref))
         attempt.record(response.status, response.code)
         return response
+
+    @cached_property
+    def user(self) -> Mapping[str, str] | None:
+        user = self.call_as_user(ME, {}).body.get("user")
+        return user if isinstance(user, dict) else None
 
     def call_as_user(
         self,

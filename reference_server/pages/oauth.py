@@ -12,7 +12,6 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
-from reference_server.pages.account import load_user
 from reference_server.pages.rendering import build_headers, redirect, render_message, render_page
 from reference_server.pages.requests import PageApi, PageRequest
 from reference_server.pages.sessions import render_sign_in
@@ -126,8 +125,7 @@ def show_consent(request: PageRequest, api: PageApi) -> RawResponse:
     problem = _find_problem(query, scopes, api)
     if problem is not None:
         return redirect(_lead_back(api, data, error=problem[0], error_description=problem[1]))
-    user = load_user(api)
-    if user is None:
+    if api.user is None:
         return render_sign_in(request, f"{request.path}?{urlencode(query)}", status=401)
     parts = urlsplit(target)
     source = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
@@ -135,7 +133,7 @@ def show_consent(request: PageRequest, api: PageApi) -> RawResponse:
         request,
         "consent",
         headers=build_headers(source),
-        user=user,
+        user=api.user,
         name=client["name"],
         host=parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}",
         sentences=[SCOPE_SENTENCES[scope] for scope in scopes],

@@ -205,6 +205,11 @@ class PageApi(Protocol):
         """The OpenID Connect provider; None without one."""
         ...
 
+    @property
+    def user(self) -> Mapping[str, str] | None:
+        """The user who has signed in; None if nobody has. Read once for a page."""
+        ...
+
     def call(
         self, endpoint: AnyEndpoint, body: Mapping[str, object], *, ref: Ref = ..., token: str | None = None
     ) -> ApiResponse:

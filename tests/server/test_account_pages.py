@@ -2,6 +2,7 @@
 
 import pytest
 
+from reference_server.pages.handler import _Api
 from tests.server.test_board_pages import cookie_of
 from tests.server.test_board_pages import sign_in as sign_in_with_password
 from tests.server.test_pages import send_form, text_of
@@ -89,3 +90,15 @@ def test_other_forms_change_nothing(server, emails):
     assert send_form(server, path, cookie, do="everything").status == 200
     assert send_form(server, path, cookie, do="email", email=NEW).status == 400
     assert server.ask("GET", PATH, **cookie).status == 200
+
+
+def test_page_reads_the_user_once(server, monkeypatch):
+    cookie, call, operations = sign_in_without_password(server), _Api.call, []
+
+    def count(api, endpoint, *arguments, **options):
+        operations.append(endpoint.operation)
+        return call(api, endpoint, *arguments, **options)
+
+    monkeypatch.setattr(_Api, "call", count)
+    assert server.ask("GET", PATH, **cookie).status == 200
+    assert operations.count("auth.me") == 1

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from reference_server.pages.routes import PAGES
 from stellary import Stellary
 from tests.server.running import running
 from tests.server.test_pages import ANN, send_form, text_of
@@ -44,6 +45,15 @@ def test_user_signs_in_and_sees_the_projects(server):
 def test_signing_in_leads_to_the_page_that_was_wanted(sqlite_server, target):
     sqlite_server.register()
     assert sign_in(sqlite_server, target).headers["location"] == target
+
+
+def test_each_page_that_asks_for_a_sign_in_is_shown_after_it(sqlite_server):
+    sqlite_server.register()
+    paths = [re.sub(r":\w+", "x", endpoint.path) for endpoint in PAGES if endpoint.method == "GET"]
+    private = [path for path in paths if sqlite_server.ask("GET", path).status == 401]
+    assert len(private) > 10
+    for path in private:
+        assert sign_in(sqlite_server, path).headers["location"] == path
 
 
 @pytest.mark.parametrize("target", ["https://evil.example.com", "//evil.example.com", "/docs", "boards/x"])
