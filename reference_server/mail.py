@@ -7,6 +7,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from email import policy
 from email.message import EmailMessage
@@ -68,12 +69,26 @@ class SmtpMailer:
         """
         if self._loop is None:
             raise ConnectionError("the mailer is closed")
-        sending = asyncio.run_coroutine_threadsafe(self._send_in_turn(email), self._loop)
+        sending = asyncio.run_coroutine_threadsafe(self._send_for_thread(email), self._loop)
         try:
             sending.result(2 * TIMEOUT)
+        except CancelledError:
+            raise ConnectionError("the mailer is closed") from None
         finally:
             # After a timeout, the email does not wait for its turn beside the next attempt.
             sending.cancel()
+
+    async def _send_for_thread(self, email: Email) -> None:
+        task = asyncio.current_task()
+        if self._loop is None or task is None:
+            raise ConnectionError("the mailer is closed")
+        self._track(task)
+        await self._send_in_turn(email)
+
+    def _track(self, task: asyncio.Task[None]) -> None:
+        """Let ``close`` wait for a task."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _send_in_turn(self, email: Email) -> None:
         async with self._turn:
@@ -84,7 +99,7 @@ class SmtpMailer:
         self._loop = asyncio.get_running_loop()
 
     async def close(self, patience: float) -> None:
-        """Try once more to send waiting emails, for at most ``patience`` seconds."""
+        """Try once more to send waiting emails, also those of jobs, for at most ``patience`` seconds."""
         self._loop = None
         self._closing.set()
         # Let the loop process emails that have just been queued.
@@ -101,9 +116,7 @@ class SmtpMailer:
         if len(self._tasks) >= WAITING_MAX:
             _log.error("too many emails are waiting: one to %s is lost", email.to)
             return
-        task = asyncio.get_running_loop().create_task(self._send_patiently(email))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._track(asyncio.get_running_loop().create_task(self._send_patiently(email)))
 
     async def _send_patiently(self, email: Email) -> None:
         pauses = iter(self._pauses)

@@ -136,6 +136,26 @@ async def test_unsent_emails_do_not_delay_stopping(caplog):
     assert "stopped with 1 emails that were not sent" in caplog.text
 
 
+async def test_stopping_waits_for_the_email_of_a_job_and_lets_it_be_tried_again(box):
+    silent = socket.create_server(("127.0.0.1", 0))
+    for server, patience, outcome in (
+        (box[1], 5, None),
+        (SmtpServer("127.0.0.1", silent.getsockname()[1]), 0.01, ConnectionError),
+    ):
+        mailer = SmtpMailer(server, "stellary@example.com")
+        mailer.start()
+        sending = asyncio.create_task(asyncio.to_thread(mailer.send, EMAIL))
+        while not mailer._turn.locked():  # noqa: ASYNC110 - it is soon over
+            await asyncio.sleep(0)
+        await mailer.close(patience)
+        assert len(box[0].emails) == 1
+        error = (await asyncio.gather(sending, return_exceptions=True))[0]
+        assert isinstance(error, outcome or type(None))
+        with pytest.raises(ConnectionError):
+            await asyncio.to_thread(mailer.send, EMAIL)
+    silent.close()
+
+
 async def test_queue_of_emails_is_bounded(monkeypatch, caplog):
     monkeypatch.setattr(mail, "WAITING_MAX", 2)
     mailer = SmtpMailer(SmtpServer("127.0.0.1", free_port()), "stellary@example.com", pauses=[60])
