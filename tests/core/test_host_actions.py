@@ -13,7 +13,7 @@ from stellary.core import Action, Core, resolve_names
 from stellary.core.api import action_calls
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
-from tests.support.core_parts import actions, cards
+from tests.support.core_parts import ActionList, actions, cards
 
 
 @request
@@ -91,6 +91,14 @@ def test_action_needs_the_rights_of_its_endpoint(world):
     params = {"projectId": board.project["id"], "cardId": card["id"], "amount": 7}
     with world.core.begin(outsider.actor) as uow, pytest.raises(NotFound):
         actions.run(uow, board.workspace.ref, "create_invoice", params)
+
+
+def test_action_without_a_sentence_is_refused():
+    with pytest.raises(ValueError, match="'undocumented' has no docstring"):
+
+        @ActionList().add("board.write", SetPriorityParams, UPDATE_CARD)
+        def undocumented(uow, ref, params):
+            pass
 
 
 def test_name_of_a_built_in_action_is_refused(database_url):

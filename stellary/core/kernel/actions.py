@@ -80,10 +80,15 @@ class ActionList(list[AnyAction]):
             takes: The class of its parameters.
             endpoint: The endpoint whose policy row applies.
             summary: The summary. Default: the docstring of the function.
+
+        Raises:
+            ValueError: There is none, as under ``python -OO``, and people and models would not know what the action does.
         """
 
         def decorate(do: _Do[Q]) -> _Do[Q]:
-            name, sentence = do.__name__.removeprefix("_"), summary or do.__doc__ or ""
+            name, sentence = do.__name__.removeprefix("_"), summary or do.__doc__
+            if not sentence:
+                raise ValueError(f"the action {name!r} has no docstring: python -OO removes them")
             self.append(Action(name, sentence, takes, endpoint, category, do))
             return do
 
