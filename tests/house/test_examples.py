@@ -8,7 +8,7 @@ from tests.support.each_case import for_each
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = DOCS / "examples"
-TESTS = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)}
+TESTS = "\0".join(path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
 PAGES = {path: path.read_text() for path in [*DOCS.rglob("*.md"), ROOT / "README.md"]}
 # Pages whose blocks are run as they stand, from the first to the last, by the test that is named.
 RUN_AS_THEY_STAND = {
@@ -21,6 +21,13 @@ PART = re.compile(r'--8<-- "examples/([\w./]+)(?::(\w+))?"')
 
 def is_run_by(example: Path, tests: str) -> bool:
     """Return whether a test runs an example in one of the known ways."""
+    *folders, _ = example.relative_to(EXAMPLES).parts
+    if folders:
+        name = folders[1] if folders[0] == "hosts" else folders[0]
+        return any(
+            f'{way}"{name}"' in tests
+            for way in ("import_host(", "EXAMPLES / ", '"examples" / ', '"hosts" / ')
+        )
     host = example.stem.removeprefix("embedding_")
     ways = (
         rf'example\("{example.stem}"',
@@ -31,10 +38,9 @@ def is_run_by(example: Path, tests: str) -> bool:
     return any(re.search(way, tests, re.MULTILINE) for way in ways)
 
 
-@for_each("example", EXAMPLES.iterdir())
+@for_each("example", [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"])
 def test_each_example_is_run_by_a_test(example: Path):
-    if example.is_file():
-        assert any(is_run_by(example, text) for text in TESTS.values())
+    assert is_run_by(example, TESTS)
 
 
 @for_each("page", PAGES)
@@ -60,3 +66,5 @@ def test_example_without_a_test_is_detected():
     assert not is_run_by(EXAMPLES / "cards.py", 'example("team")\nimport cards')
     assert is_run_by(EXAMPLES / "cards.py", 'example("cards").main()')
     assert is_run_by(EXAMPLES / "cards.py", 'root / "docs" / "examples" / "cards.py"')
+    assert not is_run_by(EXAMPLES / "hosts" / "rails" / "app.py", 'import_host("flask", "app")')
+    assert is_run_by(EXAMPLES / "hosts" / "rails" / "app.py", 'import_host("rails", "app")')
