@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import DraftRef
 from stellary.contract.wizard import ROUNDS_MAX, ProjectDraft
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.environment import Environment
@@ -174,6 +175,7 @@ def defer(uow: UnitOfWork, ref: DraftRef, row: DraftRow, task: PlanTask) -> Proj
         Conflict: The draft was changed by another request, or too many drafts of the workspace are being planned.
     """
     is_new = row.stage == "planning"
+    lock_workspace(uow, ref)
     count = uow.connection.execute(_COUNT, {"_workspace_id": row.workspace_id}).scalar_one()
     if count - is_new >= PLANNING_MAX:
         raise Conflict(

@@ -17,8 +17,11 @@ from stellary.contract.wizard import (
     Roadmap,
 )
 from stellary.core import Refinement
-from stellary.core.wizard import drafts
+from stellary.core.wizard import drafts, planning
+from stellary.core.wizard.drafts import create_project_draft
+from stellary.core.wizard.reader import BriefReader
 from tests.core.wizard.draft_api import BRIEF
+from tests.support.concurrency import answered_meanwhile
 from tests.support.tables import project_drafts as drafts_table
 from tests.support.world import at_once
 
@@ -513,3 +516,20 @@ def test_services_do_it_all_within_a_unit_of_the_hosts(draft_api):
         drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         planned = drafts.generate_roadmap(uow, ref, GenerateRoadmap())
     assert planned.stage == "roadmap"
+
+
+def test_limit_of_drafts_that_are_planned_holds_for_requests_at_the_same_time(draft_api, monkeypatch):
+    class SlowPlanner(BriefReader):
+        is_slow = True
+
+    world, ref = draft_api.world, draft_api.workspace.ref
+    monkeypatch.setattr(world.core.env, "planner", SlowPlanner())
+    monkeypatch.setattr(planning, "PLANNING_MAX", 1)
+    monkeypatch.setattr(planning, "is_deferred", lambda env: True)
+    refused = answered_meanwhile(
+        world,
+        draft_api.owner,
+        lambda uow: create_project_draft(uow, ref, CreateProjectDraft(name="First")),
+        lambda: world.call(draft_api.owner, "POST", draft_api.path, {"name": "Second"}),
+    )
+    assert (refused.status, b"planning_full" in refused.body) == (409, True)
