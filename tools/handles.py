@@ -17,7 +17,7 @@ from stellary.contract import refs
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Endpoint
 from stellary.contract.endpoints import RESOURCES
-from stellary.contract.limits import Secret
+from stellary.contract.limits import EmailFormat, Secret
 from stellary.contract.naming import marks, wire_fields
 from stellary.contract.paging import Paged
 from stellary.contract.router import AnyEndpoint
@@ -64,6 +64,12 @@ class Method:
         pages = {field.name for field in wire_fields(Paged).values()}
         fields = wire_fields(self.endpoint.request_class).values()
         return sorted(fields, key=lambda field: (field.default is not attrs.NOTHING, field.name in pages))
+
+    @property
+    def persons(self) -> list[attrs.Attribute[Any]]:
+        """The field for the address of a new member, as which a person may be passed, also by position."""
+        is_first = self.owner.endswith("Members") and self.keywords
+        return self.keywords[:1] if is_first and has_mark(self.keywords[0].type, EmailFormat) else []
 
     @property
     def secrets(self) -> list[str]:

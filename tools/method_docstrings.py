@@ -75,6 +75,8 @@ def _describe_fields(method: Method) -> Iterator[str]:
         limit = _describe_limit(field.type)
         if limit and not re.search(r"\d", text):
             text = f"{text} {limit}.".strip()
+        if field in method.persons:
+            text = text or "The e-mail address, or a value that has one, such as a member."
         yield f"{field.name}: {text or _describe_by_name(field)}"
 
 

@@ -45,7 +45,7 @@ _WHEN_RUN = {
 """The modules of the names that generated modules use when they are imported or called, beside the endpoints."""
 _IN_ANNOTATIONS = {
     **dict.fromkeys(("AsyncIterator", "Awaitable", "Iterator", "Sequence"), "collections.abc"),
-    **dict.fromkeys(("Async", "IdLike", "Sync"), f"{_CALLING}.method"),
+    **dict.fromkeys(("Async", "HasEmail", "IdLike", "Sync"), f"{_CALLING}.method"),
     **dict.fromkeys(("AsyncPage", "Page"), f"{_CALLING}.page"),
     **dict.fromkeys(("AsyncEventStream", "EventStream"), f"{_CALLING}.stream"),
     "Literal": "typing",
@@ -115,12 +115,14 @@ class ModuleWriter:
 
     def _render_method(self, method: Method, handle: str) -> Iterator[str]:
         ids, keywords = method.id_names, method.keywords
+        persons = [f"{field.name}: str | HasEmail" for field in method.persons]
         parameters = [
             *(f"{name}: IdLike" for name in ids),
             *(["/"] if ids else []),
-            *(["*"] if keywords else []),
+            *persons,
+            *(["*"] if keywords[len(persons) :] else []),
         ]
-        parameters += [self._render_keyword(method, field) for field in keywords]
+        parameters += [self._render_keyword(method, field) for field in keywords[len(persons) :]]
         for prefix, color, result in self._render_results(method):
             first = f"self: {method.owner}[{color}]" if color else "self"
             end = f") -> {result}:" + (" ..." if color else "")

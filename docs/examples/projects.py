@@ -36,9 +36,9 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
     me = client.auth.me()
     print([member.email for member in board.members.list()])  # its creator
     board.members.remove(me.user.id)
-    board.members.add(email=me.user.email)
+    board.members.add(me.user, role="manager")  # a value with an e-mail address, or the address
     try:
-        board.members.add(email="stranger@example.com")
+        board.members.add("stranger@example.com")
     except NotFound as error:
         print(error.message)  # members need access to the workspace
     # --8<-- [end:members]

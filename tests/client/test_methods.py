@@ -26,6 +26,7 @@ from stellary.contract.endpoint import Nothing, Ok
 from stellary.contract.naming import whole
 from stellary.contract.port import RawResponse
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject
+from stellary.contract.projects import ProjectMember
 from stellary.contract.wire import dump
 from tests.client.simulation import encode_answer, find_endpoint
 from tests.contract.strategies import requests
@@ -37,6 +38,7 @@ WORKSPACE = "/orgs/acme/workspaces/eng"
 PROJECT = f"{WORKSPACE}/projects/p1"
 PILOTAGE = f"{WORKSPACE}/pilotage"
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
+MEMBER = ProjectMember(user_id="u1", email="a@b.c", name="Ann", created_at=NOON)
 
 
 @attrs.frozen
@@ -82,6 +84,12 @@ TABLE = [
         lambda c: workspace(c).members.invite(email="a@b.c"),
         f"POST {WORKSPACE}/members/invite",
         {"email": "a@b.c", "role": "member"},
+    ),
+    Row(
+        "projects.add_member",
+        lambda c: board(c).members.add(MEMBER, role="viewer"),
+        f"POST {PROJECT}/members",
+        {"email": "a@b.c", "role": "viewer"},
     ),
     Row(
         "search.query",

@@ -17,7 +17,7 @@ from stellary.client.errors import ArgumentError, CallFailed, Proposed, Unreadab
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
-from stellary.contract.limits import Reference
+from stellary.contract.limits import EmailFormat, Reference
 from stellary.contract.naming import base, marks
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr
@@ -146,10 +146,13 @@ class CallPlan:
         )
 
     def _to_field(self, name: str, value: Any) -> Any:
-        """Replace a value or a handle by its id if the field is a reference; return everything else unchanged."""
+        """Replace a value by its id or e-mail address if the field takes one; return everything else unchanged."""
         if name in self.references:
             return _to_id(name, value)
         if isinstance(value, Displayable) and not isinstance(value, list):
+            address = getattr(value, "email", None)
+            if isinstance(address, str) and _has_mark(self.fields[name], EmailFormat):
+                return address
             expected = "a text" if base(self.fields[name]) is str else "a plain value"
             raise ArgumentError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
         return value

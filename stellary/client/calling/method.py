@@ -60,6 +60,13 @@ class HasUserId(Protocol):
     def user_id(self) -> str: ...
 
 
+class HasEmail(Protocol):
+    """A user or a member, which may be passed instead of the e-mail address."""
+
+    @property
+    def email(self) -> str: ...
+
+
 class HasVersion(Protocol):
     """A value with a version number."""
 

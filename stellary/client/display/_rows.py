@@ -48,7 +48,7 @@ SHOWN: dict[str, str] = {
     "PilotagePriority": "id label module status",
     "PortfolioProject": "key name cards percent_done overdue due_soon done_in_7_days last_activity_at",
     "Project": "key name description member_count archived created_at",
-    "ProjectMember": "name email created_at",
+    "ProjectMember": "name email role created_at",
     "ProjectTemplate": "id name description columns labels",
     "Proposal": "created_at action summary status",
     "ProposedAction": "id action_type explanation status",

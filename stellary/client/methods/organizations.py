@@ -14,7 +14,7 @@ from stellary.contract.unset import UNSET
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
     from typing import Literal
-    from stellary.client.calling.method import Async, IdLike, Sync
+    from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
@@ -335,16 +335,16 @@ class OrganizationMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_ORGANIZATION_MEMBERS, self._path_params, payload)
 
     @overload
-    def add(self: OrganizationMembers[Sync], *, email: str, role: Literal["admin", "member"]) -> OrganizationMember: ...
+    def add(self: OrganizationMembers[Sync], email: str | HasEmail, *, role: Literal["admin", "member"]) -> OrganizationMember: ...
     @overload
-    async def add(self: OrganizationMembers[Async], *, email: str, role: Literal["admin", "member"]) -> OrganizationMember: ...
-    def add(self, *, email: str, role: Literal["admin", "member"]) -> OrganizationMember | Awaitable[OrganizationMember]:
+    async def add(self: OrganizationMembers[Async], email: str | HasEmail, *, role: Literal["admin", "member"]) -> OrganizationMember: ...
+    def add(self, email: str | HasEmail, *, role: Literal["admin", "member"]) -> OrganizationMember | Awaitable[OrganizationMember]:
         """Add a user with an account to an organization, by e-mail address.
 
         ``POST /organizations/:orgSlug/members``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
-            email: The email.
+            email: The e-mail address, or a value that has one, such as a member.
             role: The role.
 
         Returns:

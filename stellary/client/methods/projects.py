@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
     from datetime import date
     from typing import Literal
-    from stellary.client.calling.method import Async, IdLike, Sync
+    from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.cards import Card
     from stellary.contract.endpoint import Ok
@@ -689,19 +689,19 @@ class ProjectMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_PROJECT_MEMBERS, self._path_params, payload)
 
     @overload
-    def add(self: ProjectMembers[Sync], *, email: str,
+    def add(self: ProjectMembers[Sync], email: str | HasEmail, *,
             role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember: ...
     @overload
-    async def add(self: ProjectMembers[Async], *, email: str,
+    async def add(self: ProjectMembers[Async], email: str | HasEmail, *,
             role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember: ...
-    def add(self, *, email: str,
+    def add(self, email: str | HasEmail, *,
             role: Literal["viewer", "commenter", "editor", "manager"] = "manager") -> ProjectMember | Awaitable[ProjectMember]:
         """Add a user with access to the workspace to a project, by e-mail address.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for members of the project, and admins of the workspace; in a project, with the role manager or a higher one; API tokens need all scopes.
 
         Args:
-            email: The email.
+            email: The e-mail address, or a value that has one, such as a member.
             role: The role.
 
         Returns:

@@ -18,7 +18,7 @@ from stellary.contract.workspaces import (ACCEPT_INVITATION, CREATE_WORKSPACE, D
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
     from typing import Literal
-    from stellary.client.calling.method import Async, IdLike, Sync
+    from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.stream import AsyncEventStream, EventStream
     from stellary.contract.activities import WorkspaceEvent
@@ -457,21 +457,21 @@ class WorkspaceMembers(ListHandle[C]):
         return self._caller.iterate(_LIST_WORKSPACE_MEMBERS, self._path_params, payload)
 
     @overload
-    def invite(self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member", "guest"] = "member",
+    def invite(self: WorkspaceMembers[Sync], email: str | HasEmail, *, role: Literal["admin", "member", "guest"] = "member",
             project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
     @overload
-    async def invite(self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member", "guest"] = "member",
+    async def invite(self: WorkspaceMembers[Async], email: str | HasEmail, *, role: Literal["admin", "member", "guest"] = "member",
             project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation: ...
-    def invite(self, *, email: str, role: Literal["admin", "member", "guest"] = "member", project_id: IdLike | Unset = UNSET,
+    def invite(self, email: str | HasEmail, *, role: Literal["admin", "member", "guest"] = "member", project_id: IdLike | Unset = UNSET,
             project_role: Literal["viewer", "commenter", "editor", "manager"] | Unset = UNSET) -> CreatedInvitation | Awaitable[CreatedInvitation]:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
-            email: The email.
+            email: The e-mail address, or a value that has one, such as a member.
             role: A ``guest`` sees only the projects that they are a member of.
             project_id: A project that the person also becomes a member of.
             project_role: The role in that project. Default: ``viewer``.
