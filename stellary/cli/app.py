@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "Workspaces and projects": {
-        "places": ("orgs", "workspaces", "projects", "use", "usage"),
+        "places": ("orgs", "workspaces", "projects", "project", "use", "usage"),
         "people": ("member",),
     },
     "Boards": {

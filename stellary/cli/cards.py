@@ -33,6 +33,7 @@ from stellary.client.display._look import collect_names
 from stellary.client.display._words import format_utc
 from stellary.contract.cards import Card
 from stellary.contract.checklists import AddChecklistItem
+from stellary.contract.columns import Column
 from stellary.contract.notifications import Notification
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
@@ -119,7 +120,7 @@ def add(session: CommandContext, title: str, as_json: JsonOptions, **options: An
     report(card, "Added", as_json)
 
 
-def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
+def _choose_column(board: Board, column: str | None, scope: str | None) -> Column:
     if column:
         return find_column(board, column, scope)
     if scope:

@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from stellary.cli.output import format_candidates
+from stellary.client.calling.method import Sync
 from stellary.client.calling.nearest import nearest
+from stellary.client.resources.projects import ProjectHandle
+from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
@@ -52,7 +55,7 @@ def match_one(
     raise click.ClickException(f'there is no {kind} "{query}"{hint}')
 
 
-def find_project(workspace: Any, query: str) -> Project:
+def find_project(workspace: WorkspaceHandle[Sync], query: str) -> Project:
     """Return a project by key, name or id."""
     projects: Iterable[Project] = workspace.projects.iterate()
     return match_one(
@@ -64,7 +67,7 @@ def find_project(workspace: Any, query: str) -> Project:
     )
 
 
-def find_card(project: Any, query: str, board: Board | None = None) -> Card:
+def find_card(project: ProjectHandle[Sync], query: str, board: Board | None = None) -> Card:
     """Return a card by key, number, title or id: one on the board, else an archived one.
 
     Args:

@@ -1,4 +1,4 @@
-"""Commands for the members and guests of a workspace."""
+"""Commands for the members and guests of a workspace, and for the roles in its projects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from stellary.cli.finding import find_person, find_project
 from stellary.cli.options import Group
 from stellary.cli.output import JsonOptions, as_json, print_line, show
-from stellary.cli.session import CommandContext, in_workspace
+from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.unset import UNSET
 
@@ -18,7 +18,7 @@ ROLE = click.Choice(get_args(WorkspaceRole))
 
 @click.group(cls=Group)
 def member() -> None:
-    """List and invite the members and guests of a workspace, and change their roles.
+    """List and invite the members and guests of a workspace, and change their roles there and in its projects.
 
     \b
     Example:
@@ -27,16 +27,20 @@ def member() -> None:
 
 
 @member.command("list")
+@PROJECT
 @as_json
 @in_workspace
-def list_members(session: CommandContext, as_json: JsonOptions) -> None:
-    """List the members of a workspace with their roles.
+def list_members(session: CommandContext, project: str | None, as_json: JsonOptions) -> None:
+    """List the members of a workspace with their roles, or with --project those of a project.
 
     \b
     Example:
       stellary member list --workspace acme/eng
+      stellary member list --project LAUNCH
     """
-    show(list(session.workspace().members.iterate()), as_json, "There are no members.")
+    workspace = session.workspace()
+    at = workspace.project(find_project(workspace, project)) if project else workspace
+    show(list(at.members.iterate()), as_json, "There are no members.")
 
 
 @member.command("invite")
@@ -84,6 +88,42 @@ def change_role(session: CommandContext, query: str, role: WorkspaceRole) -> Non
     members = session.workspace().members
     changed = members.update(find_person(members.iterate(), query).user_id, role=role)
     print_line(f"{changed.name} is {changed.role} now.")
+
+
+@member.command("add")
+@click.argument("query", metavar="PERSON")
+@click.option(
+    "--as", "role", type=click.Choice(PROJECT_ROLES), required=True, help="The role in the project."
+)
+@in_project
+def add(session: CommandContext, query: str, role: ProjectRole) -> None:
+    """Give a person of the workspace a role in a project, in place of the one that they have there.
+
+    \b
+    Example:
+      stellary member add john@example.com --project LAUNCH --as editor
+    """
+    members = session.project_handle().members
+    person = find_person(session.workspace().members.iterate(), query)
+    is_present = any(member.user_id == person.user_id for member in members.iterate())
+    changed = members.update(person, role=role) if is_present else members.add(person, role=role)
+    print_line(f"{changed.name} is {changed.role} of the project now.")
+
+
+@member.command("remove")
+@click.argument("query", metavar="PERSON")
+@in_project
+def remove(session: CommandContext, query: str) -> None:
+    """Remove a person from a project. They keep their role in the workspace.
+
+    \b
+    Example:
+      stellary member remove john@example.com --project LAUNCH
+    """
+    members = session.project_handle().members
+    person = find_person(members.iterate(), query)
+    members.remove(person)
+    print_line(f"{person.name} is no longer a member of the project.")
 
 
 COMMANDS = (member,)

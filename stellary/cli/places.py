@@ -1,13 +1,40 @@
-"""Organizations, workspaces and projects: lists, and the selection to work in."""
+"""Organizations, workspaces and projects: lists, the selection to work in, and the settings of projects."""
 
 from __future__ import annotations
+
+from typing import Any, get_args
 
 import click
 
 from stellary.cli.finding import find_project
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
-from stellary.cli.session import PROJECT, CommandContext, complete_lazily, in_workspace, pass_session
+from stellary.cli.options import Group, dry_run, fail_usage
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
+from stellary.cli.session import (
+    PROJECT,
+    CommandContext,
+    complete_lazily,
+    in_project,
+    in_workspace,
+    pass_session,
+)
 from stellary.contract.model_usage import DAYS_MAX
+from stellary.contract.projects import EstimateUnit, Project, TemplateId
+from stellary.contract.roles import OthersRole, Visibility
+
+_DESCRIPTION = click.option("--description", metavar="TEXT", help="The description.")
+_VISIBILITY = click.option(
+    "--visibility",
+    type=click.Choice(get_args(Visibility)),
+    help="Who sees it: all members of the workspace, or only its own members and the admins.",
+)
+_MEMBER_ROLE = click.option(
+    "--member-role",
+    type=click.Choice(get_args(OthersRole)),
+    help="The role of the members of the workspace who are not members of the project.",
+)
+_ESTIMATE_UNIT = click.option(
+    "--estimate-unit", type=click.Choice(get_args(EstimateUnit)), help="The unit of estimates."
+)
 
 
 @click.command(cls=JsonCommand)
@@ -54,6 +81,70 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
     """
     projects = list(session.workspace().projects.iterate(archived=archived))
     show(projects, as_json, "There are no projects." if not archived else "There are no archived projects.")
+
+
+@click.group(cls=Group)
+def project() -> None:
+    """Create projects, and change their settings.
+
+    \b
+    Example:
+      stellary project add "Q1 Launch" --visibility private
+    """
+
+
+@project.command("add")
+@click.argument("name")
+@click.option("--key", metavar="KEY", help="2 to 6 capital letters. Default: derived from the name.")
+@click.option(
+    "--template", "template_id", type=click.Choice(get_args(TemplateId)), help="Its columns and labels."
+)
+@_DESCRIPTION
+@_VISIBILITY
+@_MEMBER_ROLE
+@_ESTIMATE_UNIT
+@as_json
+@in_workspace
+@dry_run
+def add(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
+    """Create a project.
+
+    \b
+    Example:
+      stellary project add "Q1 Launch" --key LAUNCH --template development --visibility private
+    """
+    fields = {name: value for name, value in settings.items() if value is not None}
+    _report("Added", session.workspace().projects.create(**fields), as_json)
+
+
+@project.command("edit")
+@click.option("--name", metavar="TEXT", help="The new name.")
+@_DESCRIPTION
+@_VISIBILITY
+@_MEMBER_ROLE
+@_ESTIMATE_UNIT
+@click.option("--archived/--active", default=None, help="Archive the project, or restore it.")
+@as_json
+@in_project
+@dry_run
+def edit(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
+    """Change the settings of a project.
+
+    \b
+    Example:
+      stellary project edit --project LAUNCH --visibility private
+    """
+    changes = {name: value for name, value in settings.items() if value is not None}
+    if not changes:
+        fail_usage("name a setting to change, such as --visibility")
+    _report("Changed", session.project_handle().update(**changes), as_json)
+
+
+def _report(verb: str, project: Project, as_json: JsonOptions) -> None:
+    if as_json:
+        print_json(project, as_json)
+    else:
+        print_line(f'{verb} {project.key} "{project.name}", visibility: {project.visibility}.')
 
 
 @click.command(cls=JsonCommand)
@@ -114,4 +205,4 @@ def _split_path(path: str, project: str | None) -> tuple[str, str, str | None]:
     return parts[0], parts[1], parts[2] if len(parts) == 3 else project
 
 
-COMMANDS = (orgs, workspaces, projects, use, usage)
+COMMANDS = (orgs, workspaces, projects, project, use, usage)
