@@ -18,6 +18,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
+from stellary.contract.roles import Visibility
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -161,6 +162,8 @@ class DraftSummary(Value):
         readiness_score: 0-100; rises with the questions answered.
         project_id: The created project; None before the draft is executed, and after that project was deleted.
         version: Increases with every change.
+        visibility: Who sees the draft, and the project that becomes of it: ``workspace``, all members of the workspace;
+            ``private``, only its author and the admins of the workspace.
     """
 
     id: str
@@ -174,6 +177,7 @@ class DraftSummary(Value):
     version: int
     created_at: datetime
     updated_at: datetime
+    visibility: Visibility = "workspace"
 
 
 @value
@@ -221,12 +225,14 @@ class CreateProjectDraft(Request):
             account.
         context_documents: At most 20, and at most 200 000 characters together with the description.
         document_ids: Documents of the workspace to copy as context; at most 20 together with ``context_documents``.
+        visibility: Who sees the draft and the future project; ``private`` hides the draft from all but you and the admins.
     """
 
     name: Name
     description: Annotated[str, Length(0, DRAFT_DESCRIPTION_MAX)] | Unset | None = UNSET
     context_documents: Annotated[list[GivenDocument], Items(0, DOCUMENTS_MAX)] | Unset | None = UNSET
     document_ids: Annotated[list[Id], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
+    visibility: Visibility = "workspace"
 
 
 @request
@@ -301,10 +307,12 @@ class ExecuteProjectDraft(Request):
     Attributes:
         name: Default: the name of the draft.
         start_date: Default: the start date of the roadmap, or today if it has none.
+        visibility: Who sees the project, and from then on the draft. Default: as the draft.
     """
 
     name: Name | Unset = UNSET
     start_date: date | Unset = UNSET
+    visibility: Visibility | Unset = UNSET
 
 
 CREATE_PROJECT_DRAFT = creates(

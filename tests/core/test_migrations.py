@@ -117,6 +117,31 @@ def test_document_in_the_trash_outlives_renamed_columns(new_url):
         assert world.ask(ann, "GET", f"{path}/documents/{document['id']}") == document
 
 
+@pytest.mark.slow("walks back to an earlier version")
+def test_draft_of_a_private_project_becomes_private(new_url):
+    with closing(Core(new_url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        ann = world.person()
+        path = f"{world.workspace(ann).path}/project-drafts"
+        draft, idea = (
+            world.ask(ann, "POST", path, {"name": "Offer", "visibility": "private"})["id"] for _ in "ab"
+        )
+        world.ask(ann, "POST", f"{path}/{draft}/generate-roadmap")
+        world.ask(ann, "POST", f"{path}/{draft}/execute", {})
+        with core.database.open_migrating() as connection:
+
+            def undo():
+                while downgrade(connection) != "0120":
+                    pass
+
+            with pytest.raises(RuntimeError, match="execute or delete these drafts"):
+                undo()
+            run_sql(new_url, f"DELETE FROM stellary_project_drafts WHERE id = '{idea}'")
+            undo()
+            upgrade(connection)
+        assert [item["visibility"] for item in world.ask(ann, "GET", path)] == ["private"]
+
+
 def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, next_version):
     next_version.use_all_operations()
     upgrade_to(empty_url, "0100")

@@ -453,6 +453,9 @@ TRIALS: Mapping[str, FieldTrial] = {
         expected=TEXT,
     ),
     "project_drafts.execute.name": FieldTrial(read=_read_from("projects.get", "name", projectId="id")),
+    "project_drafts.execute.visibility": FieldTrial(
+        read=_read_from("projects.get", "visibility", projectId="id")
+    ),
     "project_drafts.execute.startDate": FieldTrial(
         prepare=_plan_two_phases,
         read=lambda c: c.ask("cards.list", projectId=c.answer["id"])[0]["startDate"],

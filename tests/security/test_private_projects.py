@@ -94,6 +94,7 @@ def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams,
     proposed = {"actionType": "archive_card", "explanation": "Done", "payload": {"cardId": params["cardId"]}}
     params["proposedId"] = ask("POST", "/orgs/acme/workspaces/eng/pilotage/actions/propose", proposed)["id"]
     params["pendingDocumentId"] = document["id"]
+    ask("POST", "/orgs/acme/workspaces/eng/project-drafts", {"name": MARKER, "visibility": "private"})
     # The names of agents contain the ids of projects.
     ask("PATCH", f"/orgs/acme/workspaces/eng/agents/{params['agentId']}", {"name": "Helper"})
     key = ask("GET", base)["key"]

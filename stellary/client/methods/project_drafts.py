@@ -14,7 +14,7 @@ from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
     from datetime import date
-    from typing import Any
+    from typing import Any, Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.contract.endpoint import Ok
@@ -37,15 +37,15 @@ class ProjectDrafts(ListHandle[C]):
 
     @overload
     def create(self: ProjectDrafts[Sync], *, name: str, description: str | Unset | None = UNSET,
-            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET,
-            document_ids: Sequence[IdLike] | Unset = UNSET) -> ProjectDraft: ...
+            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET, document_ids: Sequence[IdLike] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] = "workspace") -> ProjectDraft: ...
     @overload
     async def create(self: ProjectDrafts[Async], *, name: str, description: str | Unset | None = UNSET,
-            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET,
-            document_ids: Sequence[IdLike] | Unset = UNSET) -> ProjectDraft: ...
+            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET, document_ids: Sequence[IdLike] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] = "workspace") -> ProjectDraft: ...
     def create(self, *, name: str, description: str | Unset | None = UNSET,
-            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET,
-            document_ids: Sequence[IdLike] | Unset = UNSET) -> ProjectDraft | Awaitable[ProjectDraft]:
+            context_documents: builtins.list[GivenDocument] | Unset | None = UNSET, document_ids: Sequence[IdLike] | Unset = UNSET,
+            visibility: Literal["workspace", "private"] = "workspace") -> ProjectDraft | Awaitable[ProjectDraft]:
         """Create a project draft from a brief. The response contains the first questions.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace, except guests; API tokens need all scopes.
@@ -55,6 +55,7 @@ class ProjectDrafts(ListHandle[C]):
             description: The subject of the project, as plain text or Markdown. Markdown headings and lists are taken into account. At most 100000 characters.
             context_documents: At most 20, and at most 200 000 characters together with the description.
             document_ids: Documents of the workspace to copy as context; at most 20 together with ``context_documents``.
+            visibility: Who sees the draft and the future project; ``private`` hides the draft from all but you and the admins.
 
         Returns:
             A draft of a project.
@@ -66,7 +67,7 @@ class ProjectDrafts(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_PROJECT_DRAFT.build_payload(name=name, description=description, context_documents=context_documents,
-                document_ids=document_ids)
+                document_ids=document_ids, visibility=visibility)
         return self._caller.one(_CREATE_PROJECT_DRAFT, self._path_params, payload)
 
     @overload
@@ -230,11 +231,13 @@ class ProjectDrafts(ListHandle[C]):
         return self._caller.one(_EDIT_ROADMAP, self._extend_path(draft_id=draft), _EDIT_ROADMAP.build_payload(operations=operations))
 
     @overload
-    def execute(self: ProjectDrafts[Sync], draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
+    def execute(self: ProjectDrafts[Sync], draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     @overload
-    async def execute(self: ProjectDrafts[Async], draft: IdLike, /, *, name: str | Unset = UNSET,
-            start_date: date | Unset = UNSET) -> Project: ...
-    def execute(self, draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
+    async def execute(self: ProjectDrafts[Async], draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+    def execute(self, draft: IdLike, /, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Create the project, once: phases become columns, deliverables become cards.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
@@ -243,6 +246,7 @@ class ProjectDrafts(ListHandle[C]):
             draft: The id of the draft, or a value or a handle of one.
             name: Default: the name of the draft. 1-100 characters.
             start_date: Default: the start date of the roadmap, or today if it has none.
+            visibility: Who sees the project, and from then on the draft. Default: as the draft.
 
         Returns:
             A board with its columns and cards.
@@ -253,7 +257,7 @@ class ProjectDrafts(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _EXECUTE_PROJECT_DRAFT.build_payload(name=name, start_date=start_date)
+        payload = _EXECUTE_PROJECT_DRAFT.build_payload(name=name, start_date=start_date, visibility=visibility)
         return self._caller.one(_EXECUTE_PROJECT_DRAFT, self._extend_path(draft_id=draft), payload)
 
     def __call__(self, draft: IdLike) -> ProjectDraftHandle[C]:
@@ -367,10 +371,13 @@ class ProjectDraftHandle(ItemHandle[C]):
         return self._caller.one(_EDIT_ROADMAP, self._path_params, _EDIT_ROADMAP.build_payload(operations=operations))
 
     @overload
-    def execute(self: ProjectDraftHandle[Sync], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
+    def execute(self: ProjectDraftHandle[Sync], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
     @overload
-    async def execute(self: ProjectDraftHandle[Async], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project: ...
-    def execute(self, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
+    async def execute(self: ProjectDraftHandle[Async], *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project: ...
+    def execute(self, *, name: str | Unset = UNSET, start_date: date | Unset = UNSET,
+            visibility: Literal["workspace", "private"] | Unset = UNSET) -> Project | Awaitable[Project]:
         """Create the project, once: phases become columns, deliverables become cards.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
@@ -378,6 +385,7 @@ class ProjectDraftHandle(ItemHandle[C]):
         Args:
             name: Default: the name of the draft. 1-100 characters.
             start_date: Default: the start date of the roadmap, or today if it has none.
+            visibility: Who sees the project, and from then on the draft. Default: as the draft.
 
         Returns:
             A board with its columns and cards.
@@ -388,5 +396,5 @@ class ProjectDraftHandle(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _EXECUTE_PROJECT_DRAFT.build_payload(name=name, start_date=start_date)
+        payload = _EXECUTE_PROJECT_DRAFT.build_payload(name=name, start_date=start_date, visibility=visibility)
         return self._caller.one(_EXECUTE_PROJECT_DRAFT, self._path_params, payload)

@@ -24,6 +24,7 @@ from stellary.core.search import index
 from stellary.core.trash import trash
 from stellary.core.webhooks import on_member_removed as webhooks_on_member_removed
 from stellary.core.webhooks import outbox, queue
+from stellary.core.wizard import execution
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
@@ -87,7 +88,12 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.RelationAdded: (activity.record,),
     events.RelationRemoved: (activity.record,),
     events.ProjectCreated: (activity.record, index.update_index, restart_streams),
-    events.ProjectUpdated: (activity.record, index.update_index, *_SIGHT),
+    events.ProjectUpdated: (
+        activity.record,
+        index.update_index,
+        execution.follow_visibility,
+        *_SIGHT,
+    ),
     events.ItemChanged: (
         activity.record,
         rules_on_items_changed.mark_references,

@@ -14,7 +14,9 @@ draft = AccessCheck(
     Link("Project draft", drafts, "draft_id", drafts.c.workspace_id == WORKSPACE_ID),
     columns=COLUMNS,
     author="created_by_id",
+    hides=lambda row, roles: row.visibility == "private" and not roles.grants("author", row.created_by_id),
 )
-"""The access check for a draft. The role ``author`` is granted to its author and to the admins of the workspace."""
+"""The access check for a draft. The role ``author`` is granted to its author and to the admins of the workspace, who alone see
+private drafts."""
 
 ACCESS_BY_REF = by_ref(draft)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Boolean, bindparam, delete, insert, literal_column, or_, select
 
 from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
@@ -62,7 +62,14 @@ from stellary.core.wizard.tables import drafts
 Q = TypeVar("Q", bound=Request)
 _LIST = Pages(
     ListedDraftRow,
-    select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
+    select(*rows.SUMMARY).where(
+        drafts.c.workspace_id == bindparam("_workspace_id"),
+        or_(
+            drafts.c.visibility == literal_column("'workspace'"),
+            drafts.c.created_by_id == bindparam("_user_id"),
+            bindparam("_sees_all", type_=Boolean),
+        ),
+    ),
     drafts.c.id,
     newest_first=True,
 )
@@ -194,6 +201,7 @@ def create_project_draft(
         "roadmap": None,
         "feedback": [],
         "usage": rows.to_json(framing.usage) if framing.usage.calls else None,
+        "visibility": request.visibility,
         "project_id": None,
         "created_by_id": uow.user_id,
         "version": 1,
@@ -208,9 +216,17 @@ def create_project_draft(
 
 @serves(LIST_PROJECT_DRAFTS)
 def list_project_drafts(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[DraftSummary]:
-    """Return the drafts of a workspace, newest first."""
-    workspace = accounts_access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, rows.summary, _workspace_id=workspace.id)
+    """Return the drafts of a workspace that the caller sees, newest first."""
+    roles = accounts_access.workspace(uow, ref).roles
+    sees_all = roles.grants("ws_admin")
+    return _LIST.fetch(
+        uow,
+        request,
+        rows.summary,
+        _workspace_id=roles.workspace_id,
+        _user_id=roles.user_id,
+        _sees_all=sees_all,
+    )
 
 
 @serves(GET_PROJECT_DRAFT)

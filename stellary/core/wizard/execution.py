@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, update
@@ -20,9 +20,11 @@ from stellary.contract.project_imports import (
 )
 from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
+from stellary.contract.roles import Visibility
 from stellary.contract.wire import invalid, utc, wire_fields
 from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
 from stellary.core.accounts import people
+from stellary.core.kernel.events import ProjectUpdated
 from stellary.core.kernel.model_usage import start_of_day
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
@@ -40,8 +42,13 @@ _CLAIM = (
     update(drafts)
     .where(_THIS, drafts.c.version == bindparam("_version"))
     .values(stage="executed", version=drafts.c.version + 1, updated_at=bindparam("_now"))
+    .values(visibility=bindparam("_visibility"))
 )
 _NOTE = update(drafts).where(_THIS).values(project_id=bindparam("_project_id"))
+_FOLLOW = update(drafts).where(drafts.c.project_id == bindparam("_project_id"))
+_FOLLOW = _FOLLOW.values(
+    visibility=bindparam("_visibility"), version=drafts.c.version + 1, updated_at=bindparam("_now")
+)
 
 
 @serves(EXECUTE_PROJECT_DRAFT)
@@ -60,19 +67,34 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     row = access.draft(uow, ref).row
     stages.find_next(row.stage, "execute")
     # This statement is first, so that a concurrent execution waits for it, and then fails.
-    claim = {"_id": row.id, "_version": row.version, "_now": uow.now}
+    visibility = request.visibility or row.visibility
+    claim = {"_id": row.id, "_version": row.version, "_now": uow.now, "_visibility": visibility}
     if not uow.connection.execute(_CLAIM, claim).rowcount:
         raise Conflict(
             "the draft was executed or changed in the meantime: read it again", code="draft_changed"
         )
-    file = _build_file(uow, row, request)
+    file = _build_file(uow, row, request, visibility)
     with uow.checking(IMPORT_PROJECT.policy):
         imported = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
     uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": imported.id})
     return Project(**{name: getattr(imported, name) for name in _PROJECT})
 
 
-def _build_file(uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft) -> ImportProject:
+def follow_visibility(uow: UnitOfWork, changes: Sequence[ProjectUpdated]) -> None:
+    """Show the drafts of projects to as many people as the projects from now on.
+
+    Args:
+        changes: The changes of projects.
+    """
+    for change in changes:
+        if "visibility" in change.changed:
+            parameters = {"_project_id": change.project_id, "_visibility": change.project.visibility}
+            uow.connection.execute(_FOLLOW, {**parameters, "_now": uow.now})
+
+
+def _build_file(
+    uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft, visibility: Visibility
+) -> ImportProject:
     roadmap = rows.read_roadmap(row)
     assert roadmap is not None
     start = utc(request.start_date) if request.start_date else roadmap.start_date or start_of_day(uow.now)
@@ -81,7 +103,11 @@ def _build_file(uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft) ->
         author = people.load_people(uow, [row.created_by_id])[row.created_by_id]
         members = [ImportedMember(email=author.email)]
     return ImportProject(
-        project=ImportedProject(name=request.name or row.name, description=_description(row.description)),
+        project=ImportedProject(
+            name=request.name or row.name,
+            description=_description(row.description),
+            visibility=visibility,
+        ),
         columns=_columns(roadmap),
         cards=list(_cards(roadmap, start)),
         members=members,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from stellary.contract.roles import Visibility
 from stellary.contract.wizard import DraftStage
 from stellary.core.db.row_types import RowType
 
@@ -23,6 +24,7 @@ class ListedDraftRow(RowType):
     version: int
     created_at: datetime
     updated_at: datetime
+    visibility: Visibility
 
 
 class DraftRow(ListedDraftRow):

@@ -30,6 +30,7 @@ drafts = Table(
     Column("edits", Json, nullable=False, server_default="[]"),
     # What the model that plans has used, in wire format; null before its first call.
     Column("usage", Json),
+    Column("visibility", String(10), nullable=False, server_default="workspace"),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="SET NULL"), index=True),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("version", Integer, nullable=False),

@@ -160,6 +160,45 @@ def test_draft_names_its_project_again_after_the_restoration(draft_api):
     assert draft_api.read(draft)["projectId"] == project["id"]
 
 
+def test_private_draft_and_its_project_are_hidden(draft_api):
+    world, boss, projects = draft_api.world, draft_api.owner, f"{draft_api.workspace.path}/projects"
+    ann, rob, eve = (world.person(name) for name in ("amy", "rob", "eve"))
+    for person, role in ((ann, "member"), (rob, "member"), (eve, "admin")):
+        world.join(person, draft_api.workspace, role=role)
+    draft = draft_api.draft(by=ann, visibility="private")
+
+    def seen_by(person):
+        listed = [
+            [item["id"] for item in world.ask(person, "GET", path)]
+            for path in (draft_api.path, f"{draft_api.path}?limit=5")
+        ]
+        assert world.status(person, "GET", draft_api.of(draft)) == (200 if listed[0] else 404)
+        assert listed[0] == listed[1]
+        return listed[0] == [draft["id"]]
+
+    assert [seen_by(person) for person in (ann, boss, eve, rob)] == [True, True, True, False]
+    assert world.status(rob, "POST", draft_api.of(draft, "generate-roadmap")) == 404
+    draft_api.plan(draft)
+    assert world.status(rob, "DELETE", draft_api.of(draft)) == 404
+    project = f"{projects}/{draft_api.execute(draft)['id']}"
+    assert [world.status(person, "GET", project) for person in (ann, boss, eve, rob)] == [200, 200, 200, 404]
+    version = draft_api.read(draft)["version"]
+    world.ask(boss, "PATCH", project, {"visibility": "workspace"})
+    assert (seen_by(rob), draft_api.read(draft)["version"]) == (True, version + 1)
+    world.ask(boss, "PATCH", project, {"visibility": "private"})
+    world.ask(boss, "DELETE", project)
+    assert (seen_by(rob), draft_api.read(draft)["projectId"]) == (False, None)
+
+
+def test_draft_becomes_private_with_its_project(draft_api):
+    rob = draft_api.world.person("rob")
+    draft_api.world.join(rob, draft_api.workspace)
+    draft = draft_api.plan(draft_api.draft())
+    assert draft_api.world.status(rob, "GET", draft_api.of(draft)) == 200
+    assert draft_api.execute(draft, visibility="private")["visibility"] == "private"
+    assert draft_api.world.status(rob, "GET", draft_api.of(draft)) == 404
+
+
 def test_a_long_brief_is_cut_to_what_a_project_says(draft_api):
     draft = draft_api.plan(draft_api.draft(description="x" * 9_000))
     description = draft_api.board(draft_api.execute(draft))["project"]["description"]
