@@ -47,6 +47,7 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
     board.members.update(me.user.id, role="manager")  # viewer, commenter, editor or manager
     board.update(member_role="viewer")  # all others in the workspace read, and write nothing
     secret = ws.projects.create(name="Offer", visibility="private")
+    print([admin.email for admin in ws.project(secret).members.list(admins=True)])  # they see it too
     ws.project(secret).update(visibility="workspace")  # only admins
     # --8<-- [end:private]
     ws.projects.delete(secret)

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from stellary.cli.finding import find_person, find_project
-from stellary.cli.options import Group
+from stellary.cli.options import Group, fail_usage
 from stellary.cli.output import JsonOptions, as_json, print_line, show
 from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
@@ -28,9 +28,10 @@ def member() -> None:
 
 @member.command("list")
 @PROJECT
+@click.option("--admins", is_flag=True, help="List the admins who also see the project instead.")
 @as_json
 @in_workspace
-def list_members(session: CommandContext, project: str | None, as_json: JsonOptions) -> None:
+def list_members(session: CommandContext, project: str | None, admins: bool, as_json: JsonOptions) -> None:
     """List the members of a workspace with their roles, or with --project those of a project.
 
     \b
@@ -39,8 +40,13 @@ def list_members(session: CommandContext, project: str | None, as_json: JsonOpti
       stellary member list --project LAUNCH
     """
     workspace = session.workspace()
-    at = workspace.project(find_project(workspace, project)) if project else workspace
-    show(list(at.members.iterate()), as_json, "There are no members.")
+    if not project:
+        if admins:
+            fail_usage("--admins needs --project")
+        show(list(workspace.members.iterate()), as_json, "There are no members.")
+        return
+    members = workspace.project(find_project(workspace, project)).members
+    show(list(members.iterate(admins=admins)), as_json, "There are no members.")
 
 
 @member.command("invite")

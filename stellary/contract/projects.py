@@ -197,6 +197,18 @@ class UpdateProject(Request):
 
 
 @request
+class ListProjectMembers(Paged):
+    """Options of the list of members.
+
+    Attributes:
+        admins: True for the admins of the workspace and of its organization instead. They see each project, also a private
+            one, and are managers of it, members or not. Guests cannot list them.
+    """
+
+    admins: bool = False
+
+
+@request
 class AddProjectMember(Request):
     """The e-mail address of a user with access to the workspace, and the role."""
 
@@ -268,8 +280,8 @@ LIST_PROJECT_MEMBERS = lists(
     "projects.list_members",
     ProjectRef,
     "members",
-    summary="List the members of a project.",
-    takes=Paged,
+    summary="List the members of a project, or the admins who see it too.",
+    takes=ListProjectMembers,
     item=ProjectMember,
     policy=BOARD_READ,
 )

@@ -642,15 +642,19 @@ class ProjectMembers(ListHandle[C]):
     """The members of a project. ``remove`` takes a user's id, or a member."""
 
     @overload
-    def list(self: ProjectMembers[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectMember]: ...
+    def list(self: ProjectMembers[Sync], *, admins: bool = False, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[ProjectMember]: ...
     @overload
-    async def list(self: ProjectMembers[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[ProjectMember]: ...
-    def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectMember] | Awaitable[AsyncPage[ProjectMember]]:
-        """List the members of a project.
+    async def list(self: ProjectMembers[Async], *, admins: bool = False, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> AsyncPage[ProjectMember]: ...
+    def list(self, *, admins: bool = False, limit: int | Unset = UNSET,
+            cursor: str | Unset = UNSET) -> Page[ProjectMember] | Awaitable[AsyncPage[ProjectMember]]:
+        """List the members of a project, or the admins who see it too.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
+            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests cannot list them.
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
 
@@ -662,18 +666,23 @@ class ProjectMembers(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        return self._caller.list(_LIST_PROJECT_MEMBERS, self._path_params, _LIST_PROJECT_MEMBERS.build_payload(limit=limit, cursor=cursor))
+        payload = _LIST_PROJECT_MEMBERS.build_payload(admins=admins, limit=limit, cursor=cursor)
+        return self._caller.list(_LIST_PROJECT_MEMBERS, self._path_params, payload)
 
     @overload
-    def iterate(self: ProjectMembers[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProjectMember]: ...
+    def iterate(self: ProjectMembers[Sync], *, admins: bool = False, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[ProjectMember]: ...
     @overload
-    def iterate(self: ProjectMembers[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[ProjectMember]: ...
-    def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[ProjectMember] | AsyncIterator[ProjectMember]:
-        """Iterate over all rows: list the members of a project.
+    def iterate(self: ProjectMembers[Async], *, admins: bool = False, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> AsyncIterator[ProjectMember]: ...
+    def iterate(self, *, admins: bool = False, limit: int | Unset = 200,
+            cursor: str | Unset = UNSET) -> Iterator[ProjectMember] | AsyncIterator[ProjectMember]:
+        """Iterate over all rows: list the members of a project, or the admins who see it too.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
+            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests cannot list them.
             limit: The number of rows per request, 1-500. Default: 200.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
 
@@ -685,7 +694,7 @@ class ProjectMembers(ListHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-        payload = _LIST_PROJECT_MEMBERS.build_payload(limit=limit, cursor=cursor)
+        payload = _LIST_PROJECT_MEMBERS.build_payload(admins=admins, limit=limit, cursor=cursor)
         return self._caller.iterate(_LIST_PROJECT_MEMBERS, self._path_params, payload)
 
     @overload

@@ -14,7 +14,10 @@ from sqlalchemy import (
     FromClause,
     ScalarSelect,
     Select,
+    String,
     and_,
+    func,
+    literal_column,
     or_,
     select,
     union_all,
@@ -117,6 +120,24 @@ def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colu
     members, leaders = _WAYS
     is_admin = members.admits(user_id, workspace_id, workspace_members.c.role == "admin")
     return or_(is_admin, leaders.admits(user_id, workspace_id))
+
+
+def select_leaders(workspace_id: ColumnElement[Any]) -> Select[Any]:
+    """Return a statement for the active admins of a workspace, as ``leads`` defines them: ``user_id``, ``role``, ``created_at``.
+
+    Args:
+        workspace_id: The parameter with the id of the workspace.
+    """
+    members, leaders = _WAYS
+    by_role = members.of(workspace_id=workspace_id).where(workspace_members.c.role == "admin")
+    rows = union_all(
+        by_role.add_columns(workspace_members.c.created_at),
+        leaders.of(workspace_id=workspace_id).add_columns(organization_members.c.created_at),
+    ).subquery()
+    role: ColumnElement[str] = literal_column("'manager'", String).label("role")
+    since = func.min(rows.c.created_at, type_=rows.c.created_at.type).label("created_at")
+    people = rows.join(users, users.c.id == rows.c.user_id)
+    return select(rows.c.user_id, role, since).select_from(people).where(ACTIVE).group_by(rows.c.user_id)
 
 
 def is_guest(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:

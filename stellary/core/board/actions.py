@@ -59,7 +59,13 @@ from stellary.contract.fields import convert
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjects, Project
+from stellary.contract.projects import (
+    GET_PROJECT,
+    LIST_PROJECTS,
+    ListProjectMembers,
+    ListProjects,
+    Project,
+)
 from stellary.contract.refs import (
     CardLabelRef,
     ChecklistItemRef,
@@ -116,7 +122,7 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
         project=projects.get_project(uow, project),
         columns=list(columns.list_columns(uow, project, ListColumns()).items),
         labels=list(labels.list_labels(uow, project, Paged()).items),
-        members=list(project_members.list_project_members(uow, project, Paged()).items),
+        members=list(project_members.list_project_members(uow, project, ListProjectMembers()).items),
     )
 
 

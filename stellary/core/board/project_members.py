@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import NotFound
+from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.fields import build_value, replace_fields
-from stellary.contract.paging import Listing, Paged
+from stellary.contract.paging import Listing
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
     LIST_PROJECT_MEMBERS,
     REMOVE_PROJECT_MEMBER,
     UPDATE_PROJECT_MEMBER,
     AddProjectMember,
+    ListProjectMembers,
     ProjectMember,
     UpdateProjectMember,
 )
@@ -23,6 +24,7 @@ from stellary.contract.refs import ProjectMemberRef, ProjectRef
 from stellary.contract.roles import ProjectRole
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.audience import select_leaders
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_member, is_shared
 from stellary.core.board import access
@@ -43,6 +45,8 @@ _LIST = Pages(
     ),
     project_members.c.user_id,
 )
+_leaders = select_leaders(bindparam("_workspace_id"))
+_LIST_ADMINS = Pages(MemberRow, _leaders, _leaders.selected_columns.user_id)
 _INSERT = insert(project_members)
 _LOCKED_PROJECT = (
     select(projects.c.id)
@@ -63,10 +67,23 @@ _DELETE = delete(project_members).where(*_MEMBER)
 
 
 @serves(LIST_PROJECT_MEMBERS)
-def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[ProjectMember]:
-    """Return the members of a project."""
-    project = access.project(uow, ref).row
-    page = _LIST.fetch(uow, request, keep_row, _project_id=project.id)
+def list_project_members(
+    uow: UnitOfWork, ref: ProjectRef, request: ListProjectMembers
+) -> Listing[ProjectMember]:
+    """Return the members of a project, or the admins who see it.
+
+    Args:
+        ref: The project.
+        request: The request.
+
+    Raises:
+        Forbidden: A guest asks for the admins.
+    """
+    loaded = access.project(uow, ref)
+    if request.admins and loaded.roles.is_guest:
+        raise Forbidden("guests cannot list the admins of the workspace", code="insufficient_role")
+    place = {"_project_id": loaded.row.id, "_workspace_id": loaded.row.workspace_id}
+    page = (_LIST_ADMINS if request.admins else _LIST).fetch(uow, request, keep_row, **place)
     people_by_id = people.load_people(uow, [row.user_id for row in page.items])
     return Listing([member_value(people_by_id[row.user_id], row) for row in page.items], page.next)
 

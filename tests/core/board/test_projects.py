@@ -1,6 +1,10 @@
 """Projects and their members."""
 
 import pytest
+from sqlalchemy import update
+
+from stellary.core import NOBODY
+from tests.support.tables import users
 
 
 def make(card_api, **body):
@@ -169,6 +173,25 @@ def test_users_outside_the_workspace_are_unknown(card_api):
     stranger_error = card_api.error("POST", "/members", {"email": card_api.world.person("stranger").email})
     assert stranger_error == card_api.error("POST", "/members", {"email": "nobody@example.com"})
     assert stranger_error[0] == 404
+
+
+def test_admins_who_see_a_private_project_are_listed(card_api, bob):
+    world, workspace = card_api.world, card_api.workspace
+    amy, leo, gus, gone = world.people("amy leo gus gone")
+    for person, role in ((amy, "admin"), (gus, "guest"), (gone, "admin")):
+        world.join(person, workspace, role=role)
+    world.join_organization(leo, workspace.organization, "admin")
+    with world.core.begin(NOBODY) as uow:
+        uow.connection.execute(update(users).where(users.c.id == gone.id).values(deactivated_at=uow.now))
+    card_api.ask("PATCH", "", {"visibility": "private"})
+    card_api.ask("POST", "/members", {"email": gus.email})
+    listed = card_api.ask("GET", "/members?admins=true")
+    assert {item["name"]: item["role"] for item in listed} == dict.fromkeys(["ann", "amy", "leo"], "manager")
+    pages = [card_api.ask("GET", f"/members?admins=true&limit={limit}") for limit in (1, 2, 3)]
+    assert pages == [listed[:1], listed[:2], listed]
+    path = f"{card_api.path}/members"
+    assert [world.status(gus, "GET", path), world.status(gus, "GET", f"{path}?admins=true")] == [200, 403]
+    assert world.status(bob, "GET", f"{path}?admins=true") == 404
 
 
 def test_member_is_removed(card_api, bob):
