@@ -6,6 +6,7 @@ Start a server with ``python3 dev.py serve``, then run ``python docs/examples/pr
 from __future__ import annotations
 
 import sys
+from datetime import date
 from uuid import uuid4
 
 from stellary import Conflict, NotFound, Stellary
@@ -22,6 +23,14 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
     board = ws.project(project)
     # --8<-- [end:templates]
     assert [column.name for column in board.columns.list()][:2] == ["Backlog", "To Do"]
+
+    # --8<-- [start:own]
+    template = board.save_template(name="Client project", description="With everything that we need")
+    ws.projects.create(name="Next client", template_id=template.id, start_date=date(2026, 5, 4))
+    ws.projects.update_template(template, name="Client")
+    ws.projects.delete_template(template)
+    # --8<-- [end:own]
+    ws.projects.delete(ws.projects.list()[-1])
 
     # --8<-- [start:keys]
     card = board.column(board.columns.list()[0]).cards.create(title="Write the spec")

@@ -44,7 +44,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "time_entries": ("time",),
         "history": ("undo", "trash"),
     },
-    "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
+    "Projects as files": {"setups": ("setup",), "files": ("import", "export", "template")},
     "The API": {"requests": ("api", "watch")},
     "More": {"serving": ("serve", "completion")},
 }

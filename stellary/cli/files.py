@@ -1,19 +1,24 @@
-"""Export and import commands: projects as files of Stellary and of other tools."""
+"""Commands for projects as files of Stellary and of other tools, and as templates."""
 
 from __future__ import annotations
 
 import json
 import zipfile
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stellary import UnsuitableFile
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show_progress
+from stellary.cli.finding import match_one
+from stellary.cli.options import DayParam, Group, confirm
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show, show_progress
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
+from stellary.contract.projects import CopiedContent, ProjectTemplate
+from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 
 KINDS = ("stellary", "archive", "trello", "github")
@@ -145,4 +150,100 @@ def export(session: CommandContext, file: str | None, force: bool) -> None:
     print_line(f'Wrote "{project.name}" to {path}.')
 
 
-COMMANDS = (import_file, export)
+@click.group(cls=Group)
+def template() -> None:
+    """Manage templates: projects with which new ones start.
+
+    \b
+    Example:
+      stellary template save "Client project" --project ACME
+      stellary template use "Client project" "Next client" --start monday
+    """
+
+
+def _find_template(session: CommandContext, query: str) -> ProjectTemplate:
+    templates: list[ProjectTemplate] = session.workspace().projects.templates()
+    return match_one("template", query, templates, lambda item: (item.name, item.id), lambda item: item.name)
+
+
+@template.command("list", cls=JsonCommand)
+@as_json
+@in_workspace
+def list_templates(session: CommandContext, as_json: JsonOptions) -> None:
+    """List the templates of the workspace.
+
+    \b
+    Example:
+      stellary template list
+    """
+    show(session.workspace().projects.templates(), as_json)
+
+
+@template.command("save")
+@click.argument("name")
+@click.option("--description", default="", help="What the template is for.")
+@click.option("--skeleton", is_flag=True, help="Leave out the cards and documents.")
+@in_project
+def save_template(session: CommandContext, name: str, description: str, skeleton: bool) -> None:
+    """Save a project as a template: everything but archived cards, people, comments and files.
+
+    \b
+    Example:
+      stellary template save "Client project" --project ACME
+    """
+    content: CopiedContent = "skeleton" if skeleton else "all"
+    saved = session.project_handle().save_template(name=name, description=description, content=content)
+    print_line(f'Saved "{saved.name}" with {len(saved.columns)} columns and {saved.card_count} cards.')
+
+
+@template.command("use")
+@click.argument("query", metavar="TEMPLATE")
+@click.argument("name")
+@click.option("--key", help="The key of the project. Default: made of its name.")
+@click.option("--start", type=DayParam(), help="The day to which the earliest date moves. Default: today.")
+@in_workspace
+def use_template(session: CommandContext, query: str, name: str, key: str | None, start: date | None) -> None:
+    """Create a project from a template.
+
+    \b
+    Example:
+      stellary template use "Client project" "Next client" --start monday
+    """
+    projects, match = session.workspace().projects, _find_template(session, query)
+    project = projects.create(name=name, template_id=match.id, key=key or UNSET, start_date=start or UNSET)
+    print_line(f'Created "{project.name}" ({project.key}).')
+
+
+@template.command("rename")
+@click.argument("query", metavar="TEMPLATE")
+@click.argument("name")
+@in_workspace
+def rename_template(session: CommandContext, query: str, name: str) -> None:
+    """Rename a template.
+
+    \b
+    Example:
+      stellary template rename "Client project" Client
+    """
+    renamed = session.workspace().projects.update_template(_find_template(session, query), name=name)
+    print_line(f'Renamed to "{renamed.name}".')
+
+
+@template.command("delete")
+@click.argument("query", metavar="TEMPLATE")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@in_workspace
+def delete_template(session: CommandContext, query: str, yes: bool) -> None:
+    """Delete a template. The projects that were created from it stay.
+
+    \b
+    Example:
+      stellary template delete "Client project" --yes
+    """
+    match = _find_template(session, query)
+    confirm(f'Delete the template "{match.name}"', is_confirmed=yes)
+    session.workspace().projects.delete_template(match)
+    print_line(f'Deleted "{match.name}".')
+
+
+COMMANDS = (import_file, export, template)

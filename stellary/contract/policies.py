@@ -40,6 +40,7 @@ PROJECT_IMPORT_CREATOR = Policy("creator", "projects:write")
 
 FILTER_CREATE = Policy("ws_read", "projects:write")
 FILTER_AUTHOR = Policy("author", "projects:write")
+TEMPLATE_AUTHOR = Policy("author", "projects:write")
 BOARD_READ = Policy("ws_read", "projects:read", "r", "viewer", guests=True)
 PORTFOLIO_READ = Policy("ws_read", "projects:read", "r", "viewer")
 BOARD_WATCH = Policy("ws_read", "projects:read", "-", "viewer", guests=True)

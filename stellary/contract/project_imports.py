@@ -17,7 +17,7 @@ from stellary.contract.labels import CreateLabel
 from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, Range
 from stellary.contract.policies import PROJECT_DUPLICATE, PROJECT_IMPORT
 from stellary.contract.project_exports import Format
-from stellary.contract.projects import EstimateUnit, Project, ProjectDescription, ProjectKey
+from stellary.contract.projects import CopiedContent, EstimateUnit, Project, ProjectDescription, ProjectKey
 from stellary.contract.recurrences import JsonObject, Recurrence
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.relations import SeenRelationType
@@ -451,7 +451,7 @@ class DuplicateProject(Request):
     """
 
     name: Name
-    content: Literal["all", "skeleton"] = "all"
+    content: CopiedContent = "all"
 
 
 DUPLICATE_PROJECT = creates(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from stellary.contract.cards import Card, CardStatus
@@ -17,15 +17,21 @@ from stellary.contract.policies import (
     BOARD_WRITE,
     PROJECT_CREATE,
     PROJECT_DELETE,
+    PROJECT_DUPLICATE,
     PROJECT_MANAGE,
+    TEMPLATE_AUTHOR,
 )
-from stellary.contract.refs import ProjectMemberRef, ProjectRef, WorkspaceRef
+from stellary.contract.refs import ProjectMemberRef, ProjectRef, TemplateRef, WorkspaceRef
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
-TemplateId = Literal["simple", "development", "agency"]
+TEMPLATES_MAX = 100
+"""The maximum number of templates of a workspace."""
+
+TemplateId = Annotated[str, Length(1, 40)]
+CopiedContent = Literal["all", "skeleton"]
 EstimateUnit = Literal["points", "hours"]
 
 ProjectDescription = Annotated[str, Length(0, 5000)]
@@ -77,13 +83,20 @@ class TemplateLabel(Value):
 
 @value
 class ProjectTemplate(Value):
-    """A set of columns and labels that a project can start with."""
+    """A set of columns and labels that a project can start with; one of the workspace has the other contents of a project, too.
 
-    id: TemplateId
+    Attributes:
+        card_count: The number of cards that it creates.
+        created_by_id: The user who saved it; None for ``simple``, ``development`` and ``agency``, which each workspace has.
+    """
+
+    id: str
     name: str
     description: str
     columns: list[TemplateColumn]
     labels: list[TemplateLabel]
+    card_count: int = 0
+    created_by_id: str | None = None
 
 
 @value
@@ -158,10 +171,11 @@ class CreateProject(Request):
         name: 1-100 characters.
         description: At most 5000 characters.
         key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
-        template_id: The template whose columns and labels the project starts with.
+        template_id: ``simple``, ``development``, ``agency``, or the id of a template of the workspace.
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: Who sees the project.
-        estimate_unit: The unit of its cards' estimates.
+        estimate_unit: The unit of its cards' estimates. Default: that of the template, or else points.
+        start_date: The day of the earliest date of a template of the workspace; all others keep their distance from it. Default: today.
     """
 
     name: Name
@@ -170,7 +184,37 @@ class CreateProject(Request):
     template_id: TemplateId = "simple"
     member_role: OthersRole = "editor"
     visibility: Visibility = "workspace"
-    estimate_unit: EstimateUnit = "points"
+    estimate_unit: EstimateUnit | Unset = UNSET
+    start_date: date | Unset = UNSET
+
+
+@request
+class SaveTemplate(Request):
+    """A template that is made of a project. A workspace has at most 100.
+
+    Attributes:
+        name: 1-100 characters, unique among the templates of the workspace, regardless of case.
+        description: At most 5000 characters.
+        content: ``all`` keeps everything except archived cards, members, assignees, comments and files; ``skeleton`` no cards and
+            documents either.
+    """
+
+    name: Name
+    description: ProjectDescription = ""
+    content: CopiedContent = "all"
+
+
+@request
+class UpdateTemplate(Request):
+    """The fields to change. Omitted fields keep their values.
+
+    Attributes:
+        name: 1-100 characters, unique among the templates of the workspace, regardless of case.
+        description: At most 5000 characters.
+    """
+
+    name: Name | Unset = UNSET
+    description: ProjectDescription | Unset = UNSET
 
 
 @request
@@ -227,7 +271,7 @@ CREATE_PROJECT = creates(
     "projects.create",
     WorkspaceRef,
     "projects",
-    summary="Create a project with the columns and labels of a template. The caller becomes a member.",
+    summary="Create a project from a template. The caller becomes a member.",
     takes=CreateProject,
     returns=Project,
     policy=PROJECT_CREATE,
@@ -245,10 +289,34 @@ LIST_TEMPLATES = lists(
     "projects.templates",
     WorkspaceRef,
     "projects/templates",
-    summary="List the available project templates.",
+    summary="List the available project templates: the three of each workspace, then its own.",
     takes=Paged,
     item=ProjectTemplate,
     policy=BOARD_READ,
+)
+SAVE_TEMPLATE = creates(
+    "projects.save_template",
+    ProjectRef,
+    "template",
+    summary="Save a project of up to 500 cards as a template. Of a private project, only admins of the workspace may.",
+    takes=SaveTemplate,
+    returns=ProjectTemplate,
+    policy=PROJECT_DUPLICATE,
+)
+UPDATE_TEMPLATE = updates(
+    "projects.update_template",
+    TemplateRef,
+    summary="Rename or describe a template of the workspace.",
+    takes=UpdateTemplate,
+    returns=ProjectTemplate,
+    policy=TEMPLATE_AUTHOR,
+)
+DELETE_TEMPLATE = deletes(
+    "projects.delete_template",
+    TemplateRef,
+    summary="Delete a template of the workspace for good. Projects that were created from it stay.",
+    returns=Ok,
+    policy=TEMPLATE_AUTHOR,
 )
 GET_PROJECT = reads(
     "projects.get", ProjectRef, summary="Get a project by its id.", returns=Project, policy=BOARD_READ
@@ -314,6 +382,9 @@ ENDPOINTS = (
     CREATE_PROJECT,
     LIST_PROJECTS,
     LIST_TEMPLATES,
+    SAVE_TEMPLATE,
+    UPDATE_TEMPLATE,
+    DELETE_TEMPLATE,
     GET_PROJECT,
     UPDATE_PROJECT,
     DELETE_PROJECT,

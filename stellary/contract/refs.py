@@ -385,6 +385,14 @@ class SavedFilterRef(WorkspaceRef):
 
 
 @attrs.frozen(eq=False, repr=False)
+class TemplateRef(WorkspaceRef):
+    """A template of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/projects/templates/:templateId"
+    template_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class WebhookRef(WorkspaceRef):
     """A webhook of a workspace."""
 

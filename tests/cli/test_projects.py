@@ -36,6 +36,21 @@ def test_plan_is_printed_and_exit_code_says_whether_there_are_changes(shell, tmp
     assert '- label "Bug"' in shell("setup", "plan", "less.yaml", "--prune")
 
 
+def test_project_is_saved_as_a_template_and_created_from_it(shell):
+    assert (
+        shell("template", "save", "Client project") == 'Saved "Client project" with 6 columns and 3 cards.\n'
+    )
+    assert shell("template", "save", "Empty", "--skeleton").endswith("0 cards.\n")
+    assert shell("template", "list").count("\n") == 5
+    created = shell("template", "use", "client project", "Next", "--key", "NEXT", "--start", "2026-05-04")
+    assert created == 'Created "Next" (NEXT).\n'
+    assert len(shell.json("card", "list", "--project", "NEXT")) == 3
+    assert shell("template", "rename", "empty", "Bare") == 'Renamed to "Bare".\n'
+    assert shell("template", "delete", "Bare", "--yes") == 'Deleted "Bare".\n'
+    unknown = shell.run("template", "use", "Bare", "Next", code=1)
+    assert unknown.stderr.startswith('stellary: there is no template "Bare"')
+
+
 def test_apply_asks_for_confirmation(shell, tmp_path, monkeypatch):
     (tmp_path / "asked.yaml").write_text("project: Asked\n")
     refusal = shell.run("setup", "apply", "asked.yaml", code=1)

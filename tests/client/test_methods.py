@@ -374,6 +374,7 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
         "member_role",
         "visibility",
         "estimate_unit",
+        "start_date",
     ]
     update = client.workspace("acme", "eng").project("p").cards.update
     assert "card: The id of the card, its key, or a value or a handle of one." in update.__doc__

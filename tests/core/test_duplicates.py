@@ -112,6 +112,7 @@ CASES: dict[str, Callable[[AgentApi], Write]] = {
     "project_members": add_member_twice,
     "projects": create_twice("{flat}/projects", name="Other", key="OTH"),
     "saved_filters": create_twice("{flat}/saved-filters", name="Urgent", filter="priority = high"),
+    "templates": create_twice("{path}/template", name="Client"),
     "time_entries": start_running_timer,
     "containers": restore_item,
 }

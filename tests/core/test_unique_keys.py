@@ -65,6 +65,11 @@ def name_filter(agent_api: AgentApi) -> None:
     assert post_twice(agent_api, f"{agent_api.flat}/saved-filters", body, {**body, "name": "URGENT"}) == 409
 
 
+def name_template(agent_api: AgentApi) -> None:
+    path = f"{agent_api.path}/template"
+    assert post_twice(agent_api, path, {"name": "Client"}, {"name": "CLIENT"}) == 409
+
+
 def name_field(agent_api: AgentApi) -> None:
     body = {"name": "Size", "type": "text"}
     assert post_twice(agent_api, f"{agent_api.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
@@ -199,6 +204,7 @@ RACES: dict[str, Callable[[AgentApi], None]] = {
     "stellary_jobs key": enqueue_job,
     "stellary_labels project_id,name_key": name_label,
     "stellary_organizations slug": slug_organization,
+    "stellary_project_templates workspace_id,name_key": name_template,
     "stellary_projects workspace_id,key": key_project,
     "stellary_relations source_id,target_id,type": relate_cards,
     "stellary_relations target_id": adopt_card,

@@ -97,6 +97,21 @@ def _read_from(operation: str, name: str, **params: str) -> Callable[[Conversati
     return read
 
 
+def _use_dated_template(permission_world: PermissionWorld) -> dict[str, Any]:
+    """Return the body that creates a project from a template with a due date."""
+    here = permission_world.here
+    path = f"/orgs/{here['orgSlug']}/workspaces/{here['wsSlug']}/projects/{here['projectId']}"
+    permission_world.ask(CALLER, "PATCH", f"{path}/cards/{here['cardId']}", {"dueDate": "2026-01-01"})
+    saved = permission_world.ask(CALLER, "POST", f"{path}/template", {"name": "Dated"})
+    return {"name": "Fresh", "templateId": saved["id"]}
+
+
+def _find_earliest_date(conversation: Conversation) -> str:
+    """Return the earliest date of the cards of a new project."""
+    cards = conversation.ask("cards.list", projectId=conversation.answer["id"])
+    return min(filter(None, (card[name] for card in cards for name in ("startDate", "dueDate"))))
+
+
 def _column_names(conversation: Conversation) -> list[str]:
     return [
         column["name"] for column in conversation.ask("columns.list", projectId=conversation.answer["id"])
@@ -291,6 +306,14 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=_last_invitation("projectRole"),
     ),
     "projects.duplicate.content": FieldTrial("skeleton", read=_titles_of_cards, expected=[]),
+    "projects.save_template.content": FieldTrial(
+        "skeleton", read=lambda conversation: conversation.answer["cardCount"], expected=0
+    ),
+    "projects.create.startDate": FieldTrial(
+        DATE,
+        body=_use_dated_template,
+        read=_find_earliest_date,
+    ),
     "projects.create.key": FieldTrial("TRIP"),
     "projects.create.templateId": FieldTrial(
         "agency",

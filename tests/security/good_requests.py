@@ -168,6 +168,9 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "columns.duplicate": _with_body(name="Another"),
     "documents.duplicate": _with_body(title="Another"),
     "projects.duplicate": _with_body(name="Another", content="all"),
+    "projects.save_template": _with_body(name="Another", content="all"),
+    "projects.update_template": _with_body(name="Renamed"),
+    "projects.delete_template": _PLAIN,
     "cards.create_many": GoodRequest(
         lambda permission_world: {
             "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]

@@ -19,6 +19,7 @@ _ATTEMPT = "sends a message again; its deliveries are a log of their own"
 _DRAFT = "a draft is its author's; the project that it becomes is recorded"
 _KEY = "a key is a secret; the usage names the providers that have one"
 _SAVED = "a way to list cards, which changes none, and is often private"
+_TEMPLATE = "a template changes no project"
 _PARTS = "a part of an import; the import is recorded once it is complete"
 
 NOT_RECORDED: Final[Mapping[str, str]] = {
@@ -55,6 +56,9 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "saved_filters.create": _SAVED,
     "saved_filters.update": _SAVED,
     "saved_filters.delete": _SAVED,
+    "projects.save_template": _TEMPLATE,
+    "projects.update_template": _TEMPLATE,
+    "projects.delete_template": _TEMPLATE,
     "webhooks.redeliver": _ATTEMPT,
     "imports.create": _PARTS,
     "imports.add_part": _PARTS,

@@ -55,6 +55,7 @@ REFUSED: Mapping[str, str] = {
     r"project_drafts\.generate_roadmap feedback": "only for a planner with a language model, which no test has",
     r"project_drafts\.edit_roadmap operations(\[\]\.(type|name|id|parentId|partIds(\[\])?))?": "few parts with short names",
     r"cards\.list\w* (fields|filter|sort|saved)|saved_filters\.\w+ filter": "words of a language, or the name of a filter",
+    r"projects\.create templateId": "a word, or the id of a template",
     r"agents\.\w+ model": "only for a runtime that no test has",
     r"(columnId|scopeId|parentId|labelIds(\[\])?|relations|targetCardId|targetKey|_id|customField\[\])": "compared as a whole",
     r"custom_fields\.update option(s|Ids)(\[\])?": "only for a field of another type; creating one takes the same",

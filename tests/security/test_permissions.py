@@ -18,7 +18,7 @@ AUTHORED = [
     # What is in the trash has an author only if it had one before.
     if row.role in ("author", "creator") and row.operation != "trash.delete"
 ]
-CREATIONS = {"attachments": "attachments.upload"}
+CREATIONS = {"attachments": "attachments.upload", "projects": "projects.save_template"}
 """By resource: the operation that creates an item, if it is not called ``create``."""
 
 NOT_READY = {

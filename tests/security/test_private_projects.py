@@ -22,6 +22,8 @@ WORKSPACE_ITEMS = {
     "webhookId",
     "deliveryId",
     "importId",
+    # What a template keeps of a project stays visible.
+    "templateId",
     "agentId",
     "tokenId",
     "documentId",
@@ -56,6 +58,7 @@ HIDDEN_FROM_GUESTS = (
     "draftId",
     "webhookId",
     "invitationId",
+    "templateId",
 )
 COLLEAGUES = ("PV", "PR", "PO", "WA")
 """Members of the workspace who are in no project of the guests."""

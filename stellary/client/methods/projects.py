@@ -13,8 +13,9 @@ from stellary.contract.notifications import UNWATCH_PROJECT, WATCH_PROJECT
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import DUPLICATE_PROJECT, IMPORT_PROJECT
-from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, GET_BOARD, GET_PROJECT, LIST_PROJECTS,
-        LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, UPDATE_PROJECT, UPDATE_PROJECT_MEMBER)
+from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, DELETE_TEMPLATE, GET_BOARD, GET_PROJECT,
+        LIST_PROJECTS, LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, SAVE_TEMPLATE, UPDATE_PROJECT,
+        UPDATE_PROJECT_MEMBER, UPDATE_TEMPLATE)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _ADD_PROJECT_MEMBER = CallPlan(ADD_PROJECT_MEMBER)
 _CREATE_PROJECT = CallPlan(CREATE_PROJECT)
 _DELETE_PROJECT = CallPlan(DELETE_PROJECT)
+_DELETE_TEMPLATE = CallPlan(DELETE_TEMPLATE)
 _DUPLICATE_PROJECT = CallPlan(DUPLICATE_PROJECT)
 _EXPORT_PROJECT = CallPlan(EXPORT_PROJECT)
 _GET_BOARD = CallPlan(GET_BOARD)
@@ -48,10 +50,12 @@ _LIST_PROJECTS = CallPlan(LIST_PROJECTS)
 _LIST_PROJECT_MEMBERS = CallPlan(LIST_PROJECT_MEMBERS)
 _LIST_TEMPLATES = CallPlan(LIST_TEMPLATES)
 _REMOVE_PROJECT_MEMBER = CallPlan(REMOVE_PROJECT_MEMBER)
+_SAVE_TEMPLATE = CallPlan(SAVE_TEMPLATE)
 _UNDO_ACTIVITY = CallPlan(UNDO_ACTIVITY)
 _UNWATCH_PROJECT = CallPlan(UNWATCH_PROJECT)
 _UPDATE_PROJECT = CallPlan(UPDATE_PROJECT)
 _UPDATE_PROJECT_MEMBER = CallPlan(UPDATE_PROJECT_MEMBER)
+_UPDATE_TEMPLATE = CallPlan(UPDATE_TEMPLATE)
 _WATCH_PROJECT = CallPlan(WATCH_PROJECT)
 
 
@@ -60,19 +64,18 @@ class ProjectsMethods(ListHandle[C]):
 
     @overload
     def create(self: ProjectsMethods[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
-            template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
-            estimate_unit: Literal["points", "hours"] = "points") -> Project: ...
+            template_id: str = "simple", member_role: Literal["viewer", "commenter", "editor"] = "editor",
+            visibility: Literal["workspace", "private"] = "workspace", estimate_unit: Literal["points", "hours"] | Unset = UNSET,
+            start_date: date | Unset = UNSET) -> Project: ...
     @overload
     async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
-            template_id: Literal["simple", "development", "agency"] = "simple",
+            template_id: str = "simple", member_role: Literal["viewer", "commenter", "editor"] = "editor",
+            visibility: Literal["workspace", "private"] = "workspace", estimate_unit: Literal["points", "hours"] | Unset = UNSET,
+            start_date: date | Unset = UNSET) -> Project: ...
+    def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET, template_id: str = "simple",
             member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
-            estimate_unit: Literal["points", "hours"] = "points") -> Project: ...
-    def create(self, *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
-            template_id: Literal["simple", "development", "agency"] = "simple",
-            member_role: Literal["viewer", "commenter", "editor"] = "editor", visibility: Literal["workspace", "private"] = "workspace",
-            estimate_unit: Literal["points", "hours"] = "points") -> Project | Awaitable[Project]:
-        """Create a project with the columns and labels of a template. The caller becomes a member.
+            estimate_unit: Literal["points", "hours"] | Unset = UNSET, start_date: date | Unset = UNSET) -> Project | Awaitable[Project]:
+        """Create a project from a template. The caller becomes a member.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace, except guests; API tokens need the scope ``projects:write``.
 
@@ -80,10 +83,11 @@ class ProjectsMethods(ListHandle[C]):
             name: 1-100 characters.
             description: At most 5000 characters.
             key: 2-6 capital letters, unique in the workspace. Default: derived from the name.
-            template_id: The template whose columns and labels the project starts with.
+            template_id: ``simple``, ``development``, ``agency``, or the id of a template of the workspace. 1-40 characters.
             member_role: The role of the members of the workspace who are not members of the project.
             visibility: Who sees the project.
-            estimate_unit: The unit of its cards' estimates.
+            estimate_unit: The unit of its cards' estimates. Default: that of the template, or else points.
+            start_date: The day of the earliest date of a template of the workspace; all others keep their distance from it. Default: today.
 
         Returns:
             A board with its columns and cards.
@@ -95,7 +99,7 @@ class ProjectsMethods(ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         payload = _CREATE_PROJECT.build_payload(name=name, description=description, key=key, template_id=template_id, member_role=member_role,
-                visibility=visibility, estimate_unit=estimate_unit)
+                visibility=visibility, estimate_unit=estimate_unit, start_date=start_date)
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
@@ -161,7 +165,7 @@ class ProjectsMethods(ListHandle[C]):
             cursor: str | Unset = UNSET) -> AsyncPage[ProjectTemplate]: ...
     def templates(self, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[ProjectTemplate] | Awaitable[AsyncPage[ProjectTemplate]]:
-        """List the available project templates.
+        """List the available project templates: the three of each workspace, then its own.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
@@ -178,6 +182,54 @@ class ProjectsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
         return self._caller.list(_LIST_TEMPLATES, self._path_params, _LIST_TEMPLATES.build_payload(limit=limit, cursor=cursor))
+
+    @overload
+    def update_template(self: ProjectsMethods[Sync], template: IdLike, /, *, name: str | Unset = UNSET,
+            description: str | Unset = UNSET) -> ProjectTemplate: ...
+    @overload
+    async def update_template(self: ProjectsMethods[Async], template: IdLike, /, *, name: str | Unset = UNSET,
+            description: str | Unset = UNSET) -> ProjectTemplate: ...
+    def update_template(self, template: IdLike, /, *, name: str | Unset = UNSET,
+            description: str | Unset = UNSET) -> ProjectTemplate | Awaitable[ProjectTemplate]:
+        """Rename or describe a template of the workspace.
+
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/templates/:templateId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+
+        Args:
+            template: The id of the template, or a value or a handle of one.
+            name: 1-100 characters, unique among the templates of the workspace, regardless of case.
+            description: At most 5000 characters.
+
+        Returns:
+            A set of columns and labels that a project can start with; one of the workspace has the other contents of a project, too.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _UPDATE_TEMPLATE.build_payload(name=name, description=description)
+        return self._caller.one(_UPDATE_TEMPLATE, self._extend_path(template_id=template), payload)
+
+    @overload
+    def delete_template(self: ProjectsMethods[Sync], template: IdLike, /) -> Ok: ...
+    @overload
+    async def delete_template(self: ProjectsMethods[Async], template: IdLike, /) -> Ok: ...
+    def delete_template(self, template: IdLike, /) -> Ok | Awaitable[Ok]:
+        """Delete a template of the workspace for good. Projects that were created from it stay.
+
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/templates/:templateId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
+
+        Args:
+            template: The id of the template, or a value or a handle of one.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_DELETE_TEMPLATE, self._extend_path(template_id=template))
 
     @overload
     def portfolio(self: ProjectsMethods[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
@@ -510,6 +562,35 @@ class ProjectHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DUPLICATE_PROJECT, self._path_params, _DUPLICATE_PROJECT.build_payload(name=name, content=content))
+
+    @overload
+    def save_template(self: ProjectHandleMethods[Sync], *, name: str, description: str = "",
+            content: Literal["all", "skeleton"] = "all") -> ProjectTemplate: ...
+    @overload
+    async def save_template(self: ProjectHandleMethods[Async], *, name: str, description: str = "",
+            content: Literal["all", "skeleton"] = "all") -> ProjectTemplate: ...
+    def save_template(self, *, name: str, description: str = "",
+            content: Literal["all", "skeleton"] = "all") -> ProjectTemplate | Awaitable[ProjectTemplate]:
+        """Save a project of up to 500 cards as a template. Of a private project, only admins of the workspace may.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/template``. Permitted for everyone with access to the workspace, except guests; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            name: 1-100 characters, unique among the templates of the workspace, regardless of case.
+            description: At most 5000 characters.
+            content: ``all`` keeps everything except archived cards, members, assignees, comments and files; ``skeleton`` no cards and documents either.
+
+        Returns:
+            A set of columns and labels that a project can start with; one of the workspace has the other contents of a project, too.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _SAVE_TEMPLATE.build_payload(name=name, description=description, content=content)
+        return self._caller.one(_SAVE_TEMPLATE, self._path_params, payload)
 
     @overload
     def board(self: ProjectHandleMethods[Sync]) -> Board: ...

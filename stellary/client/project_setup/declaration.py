@@ -59,6 +59,7 @@ class Project(Declared):
         member_role: The role of the members of the workspace who are not members of the project.
         visibility: ``private`` hides the project from all but its members, and the admins of the workspace.
         estimate_unit: The unit of its cards' estimates.
+        template: The name or id of the template with which the project starts, if it does not exist yet.
     """
 
     short: ClassVar[str | None] = "name"
@@ -70,6 +71,7 @@ class Project(Declared):
     member_role: OthersRole | Unset = UNSET
     visibility: Visibility | Unset = UNSET
     estimate_unit: EstimateUnit | Unset = UNSET
+    template: Name | Unset = UNSET
 
 
 @attrs.frozen

@@ -7,13 +7,14 @@ from typing import Any
 
 from stellary.client.errors import StalePlan
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
-from stellary.client.project_setup.changes import Change
+from stellary.client.project_setup.changes import Change, get_values
 from stellary.client.project_setup.contents import RelationByName, first_column
 from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolve
-from stellary.client.project_setup.state import Edge, to_edge, workspace_of
+from stellary.client.project_setup.state import Edge, find_template, to_edge, workspace_of
+from stellary.client.project_setup.structure import PROJECT_FIELDS
 from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.automations import ActionToRun, ScheduleToRun
 from stellary.contract.cards import CardInColumn, ChecklistEntry
@@ -49,16 +50,23 @@ class ChangeRequests:
     # ------------------------------------------------------------------------------------------ project
 
     def _create_project(self, change: Change) -> PlanSteps[None]:
-        """Create an empty project, by an import: a project from a template would have contents to delete."""
+        """Create a project from the declared template, or else an empty one, by an import."""
         declaration = self.plan.declaration
-        workspace = workspace_of(self.plan.at)
-        default = next(frame for frame in self.matched.frames if frame.is_default)
-        columns: list[Any] = []
-        if not _declares_columns(declaration):
-            templates = yield from fetch_all(workspace.projects.templates)
-            simple = next(template for template in templates if template.id == "simple")
-            columns = [convert(ImportedColumn, column) for column in simple.columns]
         declared = declaration.project
+        workspace = workspace_of(self.plan.at)
+        template = None
+        if declared.template or not _declares_columns(declaration):
+            template = yield from find_template(workspace, declared.template or "simple")
+            if template is None:
+                raise StalePlan(f'there is no template "{declared.template}" any more; plan again')
+        if declared.template and template:
+            values = get_values(declared, ("name", "key", *PROJECT_FIELDS))
+            settings = {name: value for name, value in values.items() if value is not UNSET}
+            created = yield workspace.projects.create(**settings, template_id=template.id)
+            self.project = workspace.project(created.id)
+            return
+        default = next(frame for frame in self.matched.frames if frame.is_default)
+        columns = [convert(ImportedColumn, column) for column in template.columns] if template else []
         created = yield workspace.projects.import_(
             project=convert(ImportedProject, declared),
             scopes=[ImportedScope(name=default.name)] if default.scope else UNSET,

@@ -20,7 +20,7 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Forbidden
 from stellary.contract.labels import Label
 from stellary.contract.project_exports import ProjectFile
-from stellary.contract.projects import Project
+from stellary.contract.projects import Project, ProjectTemplate
 from stellary.contract.roles import ProjectRole
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET
@@ -159,7 +159,21 @@ def find_project(
             problems.refuse()
         if matches:
             return at.project(matches[0])
+    if declared.template and (yield from find_template(at, declared.template)) is None:
+        problems.note("project.template", f'there is no template "{declared.template}"')
+        problems.refuse()
     return None
+
+
+def find_template(workspace: WorkspaceHandle[Any], name: str) -> PlanSteps[ProjectTemplate | None]:
+    """Return the template with a name or an id; None if there is none.
+
+    Args:
+        workspace: The handle of the workspace.
+        name: The name or the id.
+    """
+    templates: list[ProjectTemplate] = yield from fetch_all(workspace.projects.templates)
+    return next((template for template in templates if name in (template.id, template.name)), None)
 
 
 def read_state(

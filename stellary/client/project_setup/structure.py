@@ -32,7 +32,7 @@ def project_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creation or the update of the project."""
     declared, existing = matched.declaration.project, matched.state.project
     if existing is None:
-        new = differences({"key": declared.key, **get_values(declared, PROJECT_FIELDS)}, None)
+        new = differences(get_values(declared, ("key", *PROJECT_FIELDS, "template")), None)
         yield Change(
             action="create",
             kind="project",

@@ -29,7 +29,14 @@ from stellary.contract.multipart_imports import (
     CreateImport,
     MultipartImport,
 )
-from stellary.contract.project_exports import EXPORT_PROJECT, FileAction, FileAutomation, ProjectFile
+from stellary.contract.policies import WORKSPACE_ADMIN
+from stellary.contract.project_exports import (
+    EXPORT_PROJECT,
+    FileAction,
+    FileAutomation,
+    FileCard,
+    ProjectFile,
+)
 from stellary.contract.project_imports import (
     CARDS_MAX,
     DUPLICATE_PROJECT,
@@ -41,9 +48,12 @@ from stellary.contract.project_imports import (
     ProjectHeader,
     ProjectImport,
 )
+from stellary.contract.projects import SAVE_TEMPLATE, CopiedContent, ProjectTemplate, SaveTemplate
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
 from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import access, people
+from stellary.core.accounts.access_checks import check_role
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import (
@@ -59,11 +69,13 @@ from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
 from stellary.core.automations.scheduling import find_next_run, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
+from stellary.core.board import access as board_access
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
 from stellary.core.board.multipart_imports import add_import_part, import_value
 from stellary.core.board.rules.import_losses import list_other_creators
+from stellary.core.board.templates import add_template
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
@@ -159,24 +171,51 @@ def complete_import(uow: UnitOfWork, ref: ImportRef) -> ProjectImport:
 @serves(DUPLICATE_PROJECT)
 def duplicate_project(uow: UnitOfWork, ref: ProjectRef, request: DuplicateProject) -> ProjectImport:
     """Copy a project: import its export, in one transaction."""
-    exported = _export(uow, ref)
-    cards = [] if request.content == "skeleton" else [*islice(exported.cards, DUPLICATED_MAX + 1)]
-    if len(cards) > DUPLICATED_MAX:
-        raise Conflict(
-            f"the project has more than {DUPLICATED_MAX} cards; export it, and import the file in parts",
-            code="too_many_cards",
-        )
-    file = orjson.loads(dump(replace_fields(exported, cards=cards)))
+    exported, cards = _export_contents(uow, ref, request.content, DUPLICATED_MAX)
+    file = orjson.loads(dump(replace_fields(exported, cards=[])))
     del file["cards"], file["project"]["key"]
     file["project"] |= {"name": request.name, "archived": False}
     if request.content == "skeleton":
-        del file["documents"], file["project"]["lastNumber"]
+        del file["project"]["lastNumber"]
     workspace = ref.parent(WorkspaceRef)
     import_ref = workspace.child(ImportRef, create_import(uow, workspace, load(CreateImport, file)).id)
     for part, start in enumerate(range(0, len(cards), CARDS_MAX)):
         body = {"part": part, "cards": cards[start : start + CARDS_MAX]}
         add_import_part(uow, import_ref, load(AddImportPart, orjson.loads(dump(body))))
     return complete_import(uow, import_ref)
+
+
+@serves(SAVE_TEMPLATE)
+def save_template(uow: UnitOfWork, ref: ProjectRef, request: SaveTemplate) -> ProjectTemplate:
+    """Save the export of a project as a template of its workspace.
+
+    Raises:
+        Forbidden: The project is private, and the caller must not make it visible.
+        Conflict: The project is too large, the name is taken, or there are too many templates.
+    """
+    lock_workspace(uow, ref.parent(WorkspaceRef))
+    loaded = board_access.project(uow, ref)
+    if loaded.row.visibility == "private":
+        # Everyone in the workspace sees the template.
+        with uow.checking(WORKSPACE_ADMIN):
+            check_role(uow, loaded.roles)
+    exported, cards = _export_contents(uow, ref, request.content, CARDS_MAX, archived=False)
+    return add_template(uow, loaded.row.workspace_id, request, exported, cards)
+
+
+def _export_contents(
+    uow: UnitOfWork, ref: ProjectRef, content: CopiedContent, cards_max: int, *, archived: bool = True
+) -> tuple[ProjectFile, list[FileCard]]:
+    """Return the export of a project, and the cards to copy, of which there may be a limited number."""
+    exported = _export(uow, ref)
+    if content == "skeleton":
+        return replace_fields(exported, documents=[]), []
+    selected = (card for card in exported.cards if archived or not card.archived)
+    cards = [*islice(selected, cards_max + 1)]
+    if len(cards) > cards_max:
+        message = f"the project has more than {cards_max} cards; export it, and import the file in parts"
+        raise Conflict(message, code="too_many_cards")
+    return exported, cards
 
 
 def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: ProjectHeader) -> ProjectImport:

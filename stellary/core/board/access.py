@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Final, TypeVar, get_type_hints
 
 import attrs
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
@@ -21,6 +21,7 @@ from stellary.contract.refs import (
     ProjectMemberRef,
     ProjectRef,
     SavedFilterRef,
+    TemplateRef,
     TimeEntryRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
@@ -42,6 +43,7 @@ from stellary.core.board.row_types import (
     LockedPositionRow,
     ProjectRow,
     SavedFilterRow,
+    TemplateRow,
 )
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
@@ -53,6 +55,7 @@ from stellary.core.board.tables import (
     comments,
     labels,
     project_members,
+    project_templates,
     projects,
     saved_filters,
     time_entries,
@@ -167,6 +170,16 @@ saved_filter = AccessCheck(
     author="created_by_id",
 )
 """The access check for a saved filter: one that is shared, or the caller's own."""
+
+TEMPLATE: Final = tuple(project_templates.c[name] for name in get_type_hints(TemplateRow))
+template = AccessCheck(
+    TemplateRef,
+    TemplateRow,
+    Link("Template", project_templates, "template_id", project_templates.c.workspace_id == WORKSPACE_ID),
+    columns=TEMPLATE,
+    author="created_by_id",
+)
+"""The access check for a template of a workspace."""
 
 _card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
 _flat_card, _flat_card_with_sight = (
@@ -434,7 +447,7 @@ def _load_card(uow: UnitOfWork, loaded: Loaded[CardRow]) -> LoadedCard:
 
 
 ACCESS_BY_REF: AccessByRef = {
-    **by_ref(project, project_member, column, label, time_entry, saved_filter),
+    **by_ref(project, project_member, column, label, time_entry, saved_filter, template),
     CardRef: card,
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 
 from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
+from stellary.contract.automations import CREATE_AUTOMATION
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -14,6 +16,12 @@ from stellary.contract.labels import Label
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing
 from stellary.contract.policies import PROJECT_MANAGE, WORKSPACE_ADMIN
+from stellary.contract.project_imports import (
+    IMPORT_PROJECT,
+    ImportedProject,
+    ImportProject,
+    ProjectImport,
+)
 from stellary.contract.projects import (
     CREATE_PROJECT,
     DELETE_PROJECT,
@@ -28,6 +36,7 @@ from stellary.contract.projects import (
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.scopes import CreateScope
 from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid, load, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import project_sight
 from stellary.core.accounts.access_checks import check_role
@@ -42,19 +51,20 @@ from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.rules.scopes import build_scope
+from stellary.core.board.rules.templates import move_dates
 from stellary.core.board.tables import (
     PROJECT_WORKSPACE_ID,
     cards,
     projects,
 )
-from stellary.core.board.templates import TEMPLATES
+from stellary.core.board.templates import TEMPLATES, load_file
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.unit import UnitOfWork, find_service, serves
 from stellary.core.kernel.writes import refuse_duplicate
 
 DEFAULT_SCOPE = "Main"
@@ -98,9 +108,14 @@ _DELETE = (
 def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -> Project:
     """Create a project from a template; its creator becomes a member."""
     workspace = accounts_access.workspace(uow, ref).row
+    if request.template_id not in TEMPLATES:
+        return _import_template(uow, ref, request, workspace.id)
+    if request.start_date is not UNSET:
+        raise invalid(("startDate", "requires a template of the workspace, since the others have no dates"))
     project = build_value(
         Project,
         request,
+        estimate_unit=request.estimate_unit or "points",
         id=uow.new_id(),
         workspace_id=workspace.id,
         key="",
@@ -115,6 +130,34 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
     _insert_template(uow, project.id, request)
     uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
     return project
+
+
+def _import_template(
+    uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject, workspace_id: str
+) -> Project:
+    """Create a project from a template of the workspace: import its file."""
+    file = load_file(uow, workspace_id, request.template_id)
+    if file is None:
+        names = ", ".join(TEMPLATES)
+        raise invalid(("templateId", f"must be {names}, or the id of a template of the workspace"))
+    if file["automations"]:
+        # An import would leave them out.
+        uow.actor.require(CREATE_AUTOMATION.policy)
+    start = request.start_date if isinstance(request.start_date, date) else uow.now
+    move_dates(file, utc(start).date())
+    contents = load(ImportProject, file)
+    defaults = {
+        name: getattr(contents.project, name)
+        for name in ("description", "estimate_unit")
+        if getattr(request, name) is UNSET
+    }
+    project = convert(ImportedProject, request, **defaults)
+    service = find_service(uow, IMPORT_PROJECT.operation)
+    imported: ProjectImport = service.function(uow, ref, convert(ImportProject, contents, project=project))
+    if request.key:
+        # An import takes another key.
+        _choose_key(request, {request.key}.difference([imported.key]))
+    return convert(Project, imported)
 
 
 def _choose_key(request: CreateProject, taken: Collection[str]) -> str:

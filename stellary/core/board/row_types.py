@@ -161,6 +161,18 @@ class SavedFilterRow(RowType):
     updated_at: datetime
 
 
+class TemplateRow(RowType):
+    """A template of a workspace, without its file."""
+
+    id: str
+    name: str
+    description: str
+    columns: list[dict[str, str | None]]
+    labels: list[dict[str, str]]
+    card_count: int
+    created_by_id: str
+
+
 class ScopeRow(RowType):
     """A scope."""
 

@@ -286,6 +286,24 @@ saved_filters = Table(
     Index("ix_stellary_saved_filters_workspace_id_id", "workspace_id", "id"),
 )
 
+project_templates = Table(
+    "stellary_project_templates",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(100), nullable=False),
+    # As for custom fields.
+    Column("name_key", String(300), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("columns", Json, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("card_count", Integer, nullable=False),
+    # The project file, as JSON.
+    Column("file", LargeBinary, nullable=False),
+    Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    UniqueConstraint("workspace_id", "name_key"),
+)
+
 comments = Table(
     "stellary_comments",
     metadata,

@@ -328,6 +328,21 @@ def test_a_required_value_is_not_cleared(ws):
     assert ps.plan(at, declare(cards=new))
 
 
+def test_new_project_starts_with_its_template(ws):
+    create_project(ws).save_template(name="Client")
+    project = ps.Project("Next", key="NEXT", template="Client")
+    declaration = ps.Declaration(project, labels=[ps.Label("Bug", color="#00ff00"), ps.Label("New")])
+    plan = ps.plan(ws, declaration)
+    assert "Client" in str(plan)
+    at = ws.project(ps.apply(plan).project)
+    assert (at.get().key, at.get().description) == ("NEXT", "Soon")
+    assert {label.name: label.color for label in at.labels.list()}["Bug"] == "#00ff00"
+    assert ([card.title for card in at.cards.list()], len(at.automations.list())) == (["Write"], 1)
+    assert not ps.plan(ws, declaration)
+    other = ps.Declaration(ps.Project("Other", template="None"))
+    assert plan_problems(ws, other) == ['project.template: there is no template "None"']
+
+
 def test_the_default_scope_stays_the_default_one(ws):
     at = create_project(ws)
     assert plan_problems(at, declare(scopes=[ps.Scope("MVP", default=True)])) == [

@@ -1,0 +1,75 @@
+"""Rules of templates: what the template of a workspace keeps of a project, and the dates of a project that is created from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from stellary.contract.recurrences import JsonObject
+from stellary.contract.wire import invalid
+
+_KEPT: Final[Mapping[str, tuple[str, ...]]] = {
+    "scopes": (*("id", "name", "description", "isDefault", "startDate", "dueDate", "activeView", "views"),),
+    "columns": ("id", "scopeId", "name", "cardStatus", "wipLimit"),
+    "labels": ("id", "name", "color"),
+    "customFields": ("id", "name", "type", "options", "required"),
+    "cards": (
+        *("id", "title", "description", "columnId", "priority", "startDate", "dueDate", "estimate"),
+        *("labelIds", "customFields", "checklist", "relations", "recurrence"),
+    ),
+    "documents": ("id", "title", "docType", "scopeId", "parentId", "tags", "content"),
+    "automations": ("name", "trigger", "conditions", "actions", "schedule", "enabled"),
+}
+"""What is kept of the entries of each part of a project file: nothing about the people who have worked on them."""
+
+
+def build_file(file: JsonObject) -> JsonObject:
+    """Return the file of a template: no checklist item is done, and all relations are between its cards.
+
+    Args:
+        file: The file of a project, as JSON.
+    """
+    contents: JsonObject = {
+        part: [{name: entry[name] for name in names} for entry in file[part]] for part, names in _KEPT.items()
+    }
+    ids = {card["id"] for card in contents["cards"]}
+    for card in contents["cards"]:
+        card["checklist"] = [{"title": item["title"]} for item in card["checklist"]]
+        card["relations"] = [
+            {"type": relation["type"], "targetCardId": relation["targetCardId"]}
+            for relation in card["relations"]
+            if relation["targetCardId"] in ids
+        ]
+        if card["recurrence"]:
+            del card["recurrence"]["later"]
+    names = ("name", "description", "estimateUnit")
+    return {"project": {name: file["project"][name] for name in names}, **contents}
+
+
+def move_dates(file: JsonObject, start: date) -> None:
+    """Move all start and due dates of a file, and the ends of recurrences, so that the earliest date is on a day.
+
+    Args:
+        file: The file of a template, which is changed.
+        start: The day.
+
+    Raises:
+        Invalid: A date would be too late.
+    """
+    dates = [*_list_dates(file)]
+    if not dates:
+        return
+    offset = start - min(datetime.fromisoformat(values[name]) for values, name in dates).date()
+    try:
+        for values, name in dates:
+            values[name] = (datetime.fromisoformat(values[name]) + offset).isoformat()
+    except OverflowError:
+        raise invalid(("startDate", "moves dates of the template too far")) from None
+
+
+def _list_dates(file: JsonObject) -> Iterator[tuple[JsonObject, str]]:
+    for entry in (*file["scopes"], *file["cards"]):
+        for values, name in ((entry, "startDate"), (entry, "dueDate"), (entry.get("recurrence"), "until")):
+            if values and values[name]:
+                yield values, name

@@ -1,0 +1,255 @@
+"""Templates of a workspace: what they keep of a project, who may save and use them, and the dates of new projects."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from stellary.core import NOBODY
+from tests.core.board.card_api import CardApi
+from tests.core.board.project_files import normalize, project_files
+from tests.support.each_case import for_each
+from tests.support.tables import project_templates
+
+Json = dict[str, Any]
+
+
+def list_names(card_api: CardApi, who: Any = None) -> list[str]:
+    path = f"{card_api.workspace.path}/projects/templates"
+    return [template["name"] for template in card_api.world.ask(who or card_api.person, "GET", path)]
+
+
+def create(card_api: CardApi, template: str, **fields: Any) -> CardApi:
+    """Create a project from a template, and return an API for it."""
+    path, body = f"{card_api.workspace.path}/projects", {"name": "New", "templateId": template, **fields}
+    project = card_api.world.ask(card_api.person, "POST", path, body)
+    assert project == card_api.world.ask(card_api.person, "GET", f"{path}/{project['id']}")
+    return CardApi(card_api.world, card_api.person, card_api.workspace, project)
+
+
+def write_document(card_api: CardApi) -> None:
+    body = {"title": "Brief", "contextType": "project", "contextId": card_api.project["id"]}
+    card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/documents", body)
+
+
+@pytest.fixture
+def bea(card_api: CardApi) -> Any:
+    """Return another member of the workspace."""
+    bea = card_api.world.person("bea")
+    card_api.world.join(bea, card_api.workspace)
+    return bea
+
+
+def test_project_from_a_template_has_what_every_client_needs(card_api, todo_column, done_column):
+    card_api.ask("PATCH", "", {"description": "For a client", "estimateUnit": "hours"})
+    label = card_api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
+    field = card_api.ask("POST", "/custom-fields", {"name": "Day", "type": "date"})["id"]
+    report = card_api.card(
+        todo_column,
+        "Report",
+        status="in_progress",
+        startDate="2026-03-20",
+        dueDate="2026-03-27T15:30:00Z",
+        estimate=2.5,
+        labelIds=[label],
+        assigneeId=card_api.person.id,
+        customFields={field: "2026-05-01"},
+        checklist=[{"title": "Write", "done": True}],
+        recurrence={"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2026-12-24"},
+    )
+    party, gone = (card_api.card(done_column, title)["id"] for title in ("Party", "Gone"))
+    for target in (party, gone):
+        body = {"type": "blocks", "targetCardId": target}
+        card_api.ask("POST", f"/cards/{report['id']}/relations", body)
+    card_api.change(gone, archived=True)
+    card_api.ask("POST", f"/cards/{party}/comments", {"content": "Zebras"})
+    write_document(card_api)
+    action = {"type": "move_card", "params": {"targetColumn": done_column}}
+    rule = {"name": "Done", "trigger": "checklist_complete", "action": action}
+    card_api.ask("POST", "/automations", rule)
+    saved = card_api.ask("POST", "/template", {"name": "Client", "description": "All of it"})
+    assert (saved["cardCount"], saved["createdById"]) == (2, card_api.person.id)
+    assert list_names(card_api) == ["Simple", "Development", "Agency", "Client"]
+    card_api.world.delete_for_good(card_api.person, card_api.path)
+
+    new = create(card_api, saved["id"], key="CLI", startDate="2027-03-20")
+    assert (new.project["description"], new.project["estimateUnit"]) == ("For a client", "hours")
+    file = new.ask("GET", "/export")
+    assert [{name: column[name] for name in ("name", "cardStatus")} for column in file["columns"]] == saved[
+        "columns"
+    ]
+    report, party = file["cards"]
+    day = next(one["id"] for one in file["customFields"] if one["name"] == "Day")
+    expected = {
+        "title": "Report",
+        "status": "open",
+        "startDate": "2027-03-20T00:00:00Z",
+        "dueDate": "2027-03-27T15:30:00Z",
+        "estimate": 2.5,
+        "assignee": None,
+        "customFields": {day: "2026-05-01"},
+        "checklist": [{"title": "Write", "done": False}],
+        "comments": [],
+    }
+    assert {name: report[name] for name in expected} == expected
+    assert (report["recurrence"]["until"], report["recurrence"]["later"]) == ("2027-12-24T00:00:00Z", {})
+    assert [relation["targetCardId"] for relation in report["relations"]] == [party["id"]]
+    assert (party["title"], party["status"], party["comments"]) == ("Party", "done", [])
+    assert [document["title"] for document in file["documents"]] == ["Brief"]
+    (rule,) = new.ask("GET", "/automations")
+    assert (rule["enabled"], rule["action"]["params"]) == (True, {"targetColumn": new.columns()[2]["id"]})
+
+
+@pytest.mark.slow("imports whole projects many times")
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_project_from_a_template_is_exported_as_an_import_of_the_rest(card_api, data):
+    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+    file = data.draw(project_files(["ann@example.com"]))
+    for card in file["cards"]:
+        if card["recurrence"]:
+            card["recurrence"]["until"] = None
+    source = world.ask(card_api.person, "POST", f"{path}/import", file)["id"]
+    saved = world.ask(card_api.person, "POST", f"{path}/{source}/template", {"name": source})
+    dates = [
+        card[name] for card in file["cards"] for name in ("startDate", "dueDate") if not card["archived"]
+    ]
+    dates += [scope[name] for scope in file["scopes"] for name in ("startDate", "dueDate")]
+    start = {"startDate": min(filter(None, dates))} if any(dates) else {}
+    new = create(card_api, saved["id"], **start)
+    export = world.ask(card_api.person, "GET", f"{path}/{source}/export")
+    kept = [card for card in export["cards"] if not card["archived"]]
+    ids = {card["id"] for card in kept}
+    for card in kept:
+        for name in ("status", "completedAt", "createdAt", "number", "assignee", "comments"):
+            card.pop(name)
+        card["checklist"] = [{"title": item["title"]} for item in card["checklist"]]
+        card["relations"] = [other for other in card["relations"] if other["targetCardId"] in ids]
+    project = {name: export["project"][name] for name in ("description", "estimateUnit")} | {"name": "New"}
+    rest = {"project": project, "cards": kept, "members": []}
+    expected = world.ask(card_api.person, "POST", f"{path}/import", export | rest)["id"]
+    one, other = (
+        normalize(world.ask(card_api.person, "GET", f"{path}/{id}/export"))
+        for id in (expected, new.project["id"])
+    )
+    for card in (*one["cards"], *other["cards"]):
+        card |= {"createdAt": None, "completedAt": None}
+    assert other | {"project": None} == one | {"project": None}
+
+
+def test_skeleton_has_no_cards_and_documents(card_api, todo_column):
+    card_api.card(todo_column)
+    write_document(card_api)
+    saved = card_api.ask("POST", "/template", {"name": "Empty", "content": "skeleton"})
+    file = create(card_api, saved["id"]).ask("GET", "/export")
+    assert (file["cards"], file["documents"], len(file["columns"])) == ([], [], 3)
+
+
+def test_creator_and_admins_change_a_template(card_api, bea):
+    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+    first = card_api.ask("POST", "/template", {"name": "Client"})
+    second = world.ask(bea, "POST", f"{card_api.path}/template", {"name": "Own"})
+    assert card_api.error("POST", "/template", {"name": "CLIENT"}) == (
+        409,
+        "there is a template 'CLIENT' already",
+    )
+    assert world.status(bea, "PATCH", f"{path}/templates/{first['id']}", {"name": "Mine"}) == 403
+    assert world.status(bea, "DELETE", f"{path}/templates/{first['id']}") == 403
+    assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": "client"}) == 409
+    renamed = world.ask(card_api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
+    assert renamed == second | {"name": "Other"}
+    world.ask(bea, "DELETE", f"{path}/templates/{second['id']}")
+    assert list_names(card_api) == ["Simple", "Development", "Agency", "Client"]
+    assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"}) == 404
+
+
+def test_private_project_becomes_a_template_only_by_those_who_could_show_it(card_api, bea):
+    world, eve = card_api.world, card_api.world.person("eve")
+    world.join(eve, card_api.workspace, role="guest")
+    card_api.ask("POST", "/members", {"email": bea.email})
+    card_api.ask("PATCH", "", {"visibility": "private"})
+    assert world.status(bea, "POST", f"{card_api.path}/template", {"name": "Client"}) == 403
+    saved = card_api.ask("POST", "/template", {"name": "Client"})
+    assert "Client" in list_names(card_api, bea)
+    assert "Client" not in list_names(card_api, eve)
+    project = {"name": "Mine", "templateId": saved["id"]}
+    assert world.ask(bea, "POST", f"{card_api.workspace.path}/projects", project)["visibility"] == "workspace"
+    assert world.status(eve, "POST", f"{card_api.workspace.path}/projects", project) == 403
+
+
+@for_each(
+    "body, status",
+    [
+        ({"templateId": "0" * 24}, 400),
+        ({"templateId": "simple", "startDate": "2026-01-01"}, 400),
+        ({"startDate": "9999-12-31"}, 400),
+        ({"key": "TAKEN"}, 409),
+    ],
+)
+def test_project_that_cannot_be_created_is_refused(card_api, todo_column, body, status):
+    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+    if "TAKEN" not in [project["key"] for project in world.ask(card_api.person, "GET", path)]:
+        world.ask(card_api.person, "POST", path, {"name": "Taken", "key": "TAKEN"})
+        card_api.card(todo_column, startDate="2026-01-01", dueDate="2026-01-03")
+        card_api.ask("POST", "/template", {"name": "Client"})
+    *_, template = world.ask(card_api.person, "GET", f"{path}/templates")
+    before = len(world.ask(card_api.person, "GET", path))
+    body = {"name": "New", "templateId": template["id"], **body}
+    assert world.status(card_api.person, "POST", path, body) == status
+    assert len(world.ask(card_api.person, "GET", path)) == before
+
+
+def test_template_of_another_workspace_is_unknown(card_api):
+    saved = card_api.ask("POST", "/template", {"name": "Client"})
+    other = card_api.world.workspace(card_api.person)
+    assert (
+        card_api.world.call(
+            card_api.person, "POST", f"{other.path}/projects", {"name": "New", "templateId": saved["id"]}
+        ).status
+        == 400
+    )
+    path = f"{other.path}/projects/templates/{saved['id']}"
+    assert card_api.world.status(card_api.person, "PATCH", path, {"name": "Mine"}) == 404
+
+
+def test_token_that_may_not_create_rules_cannot_use_a_template_with_rules(card_api, done_column):
+    token = card_api.world.api_token(card_api.person, ["projects:read", "projects:write"])
+    path = f"{card_api.workspace.path}/projects"
+    without = card_api.ask("POST", "/template", {"name": "Plain"})["id"]
+    action = {"type": "move_card", "params": {"targetColumn": done_column}}
+    card_api.ask("POST", "/automations", {"trigger": "checklist_complete", "action": action})
+    with_rules = card_api.ask("POST", "/template", {"name": "Rules"})["id"]
+    body = {"name": "New", "templateId": with_rules}
+    assert card_api.world.status(token, "POST", path, body) == 403
+    card_api.world.ask(token, "POST", path, {"name": "New", "templateId": without})
+
+
+@pytest.mark.slow("inserts many rows")
+def test_number_and_size_of_templates_are_limited(card_api, todo_column):
+    rows = [
+        {
+            "workspace_id": card_api.workspace.id,
+            "name": str(number),
+            "name_key": str(number),
+            "description": "",
+            "columns": [],
+            "labels": [],
+            "card_count": 0,
+            "file": b"{}",
+            "created_by_id": card_api.person.id,
+        }
+        for number in range(100)
+    ]
+    with card_api.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(insert(project_templates), [{"id": uow.new_id(), **row} for row in rows])
+    assert card_api.error("POST", "/template", {"name": "More"}) == (
+        409,
+        "a workspace has at most 100 templates",
+    )
+    card_api.fill(todo_column, 501)
+    assert card_api.error("POST", "/template", {"name": "More"}) == (
+        409,
+        "the project has more than 500 cards; export it, and import the file in parts",
+    )
