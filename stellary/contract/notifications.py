@@ -57,6 +57,7 @@ NotificationKind = Literal[
     "invitation",
     "notice",
     "automation",
+    "webhook",
     "card",
     "document",
     "project",

@@ -33,9 +33,9 @@ from stellary.core.api.dispatch import ACCESS_BY_REF, ACTIONS, SERVICES, Service
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.api.uploads import FORM_MAX, Upload
 from stellary.core.automations import traces
-from stellary.core.automations.on_member_removed import TAKEN_OVER
 from stellary.core.automations.project_files import import_project
 from stellary.core.automations.rules import occurrences
+from stellary.core.automations.traces import TAKEN_OVER
 from stellary.core.board import (
     attachments,
     cards,

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
-from stellary.core.accounts.audience import ACTIVE, audience, seen_by, sees
+from stellary.core.accounts.audience import ACTIVE, audience, leads, seen_by, sees
 from stellary.core.accounts.project_sight import knows, sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
@@ -77,6 +77,7 @@ _IN_ORGANIZATION = select(organization_members.c.user_id).where(
     organization_members.c.user_id == bindparam("_user_id"),
 )
 _AUDIENCE = audience(bindparam("_workspace_id"))
+_ADMINS = _AUDIENCE.where(leads(users.c.id, bindparam("_workspace_id")))
 _OTHERS = _AUDIENCE.where(users.c.id != bindparam("_user_id")).limit(1)
 KNOWN_AUDIENCE: Select[Any] = _AUDIENCE.where(_CALLER_KNOWS)
 """The users with access to a workspace, as far as the user ``_user_id`` knows them: ``id``, ``name``, ``email``."""
@@ -225,6 +226,16 @@ def has_other_members(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id}
     return uow.connection.execute(_OTHERS, parameters).first() is not None
+
+
+def list_admins(uow: UnitOfWork, workspace_id: str) -> list[str]:
+    """Return the ids of the admins of a workspace, and of its organization unless it is personal.
+
+    Args:
+        workspace_id: The workspace.
+    """
+    rows = uow.connection.execute(_ADMINS, {"_workspace_id": workspace_id})
+    return sorted(row.id for row in rows)
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.roles import Visibility
-from stellary.core.accounts.audience import is_guest, is_reachable, leads, sees
+from stellary.core.accounts.audience import is_guest, is_reachable, leads, reviewers, sees
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspace_members, workspaces
 from stellary.core.db.base import IdType
@@ -154,6 +154,11 @@ def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[A
     )
     sees_rest = and_(~is_hidden.correlate_except(private_projects), ~is_guest(user_id, workspace_id))
     return or_(sees_rest, leads(user_id, workspace_id))
+
+
+def select_action_reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
+    """Return a statement for the ids of the reviewers from whom no project is hidden, since actions may name items of any."""
+    return reviewers(workspace_id).where(sees_all_projects(users.c.id, workspace_id))
 
 
 def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]) -> Select[str]:

@@ -3,7 +3,8 @@
 A mention is ``@`` and the slug of an agent of the workspace, at the beginning of a line or after a blank. The name of an
 agent alone, as in "ask Scribe" or "@Scribe's list", starts nothing.
 Only people delegate, and only with a token that may create missions. An assignment or a comment by an agent or by an
-automation rule starts nothing. If the mission is not possible, the assignment or the comment stays as it is.
+automation rule starts nothing. If the mission is not possible, the assignment or the comment stays as it is, and the person
+is notified.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentCreated
-from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
 _SELECT_AGENTS = select(agents.c.id, agents.c.name, agents.c.slug).where(
     agents.c.workspace_id == bindparam("_workspace_id"), agents.c.status == "active"
@@ -107,3 +108,5 @@ def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
         # For example, the agent does not work in the project, or too many missions wait for the card.
         if error.status >= 500:
             raise
+        limits = AgentLimits(delegation.agent_id, uow.user_id, event.workspace_id)
+        missions.notify_requester(uow, limits, event.card, f"The mission cannot begin: {error.message}.")

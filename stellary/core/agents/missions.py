@@ -21,6 +21,7 @@ from stellary.contract.agent_missions import (
     ListAgentMissions,
     MissionStatus,
 )
+from stellary.contract.cards import Card
 from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.fields import build_value, replace_fields
@@ -45,10 +46,12 @@ from stellary.core.agents.rules.proposals import ellipsize
 from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board import comments
 from stellary.core.board.changes.card_references import find_project_of_card
+from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
@@ -365,11 +368,31 @@ def _limits_at_end(row: EndingMissionRow) -> AgentLimits:
     )
 
 
+def notify_requester(uow: UnitOfWork, limits: AgentLimits, card: Card, message: str) -> None:
+    """Notify the person for whom an agent works, in the agent's name.
+
+    Args:
+        limits: The limits of the agent, with the person.
+        card: The card on which it works.
+        message: The message.
+    """
+    with gate.act_as_agent(uow, limits):
+        uow.emit(
+            NoticeGiven(
+                workspace_id=limits.workspace_id,
+                project_id=card.project_id,
+                card=card,
+                message=message,
+                user_ids=(limits.principal_id,),
+            )
+        )
+
+
 def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
     """Post the end of a mission on its card, in the agent's name. What an agent posts starts no mission.
 
     If a comment or an assignment started the mission, the person is mentioned. If the agent may not comment on the
-    card any more, nothing is posted; the mission keeps the text.
+    card any more, the person is notified; the mission keeps the text.
     """
     members = people.queue_members(uow, row.workspace_id, [row.created_by_id] if row.is_delegated else [])()
     mentions = [f"@{person.name}, " for person in members.values()]
@@ -381,6 +404,9 @@ def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
     except ApiError as error:
         if error.status >= 500:
             raise
+        cards = load_current_cards(uow.connection, row.workspace_id, [row.card_id])
+        if row.is_delegated and row.card_id in cards:
+            notify_requester(uow, _limits_at_end(row), cards[row.card_id], ellipsize(text, COMMENT_MAX))
 
 
 def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:

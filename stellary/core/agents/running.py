@@ -34,7 +34,6 @@ from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
-from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.model_usage import UsageColumn, WorkspaceAccount, read_usage
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -335,16 +334,7 @@ def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
 
 def _notify_requester(uow: UnitOfWork, mission: RunningMissionRow, message: str) -> None:
     card = load_current_cards(uow.connection, mission.workspace_id, [mission.card_id])[mission.card_id]
-    with gate.act_as_agent(uow, limits_of_mission(mission)):
-        uow.emit(
-            NoticeGiven(
-                workspace_id=mission.workspace_id,
-                project_id=mission.project_id,
-                card=card,
-                message=message,
-                user_ids=(mission.created_by_id,),
-            )
-        )
+    missions.notify_requester(uow, limits_of_mission(mission), card, message)
 
 
 def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, ProposalRow]) -> Mapping[str, Any]:

@@ -83,6 +83,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CommentUpdated: (activity.record, index.update_index),
     events.CommentDeleted: (activity.record, index.update_index),
     events.NoticeGiven: (activity.record,),
+    events.ItemNoticeGiven: (activity.record,),
     events.AttachmentAdded: (activity.record,),
     events.AttachmentRemoved: (activity.record,),
     events.RelationAdded: (activity.record,),

@@ -59,7 +59,6 @@ _log = logging.getLogger("stellary.core")
 
 ACT = "automations.act"
 LOCK_TIMEOUT = "100ms"
-OWNER_LEFT = "its owner no longer has access to the workspace: the rule was disabled"
 UNDONE = "its own change was undone"
 TURNED_OFF = "it was disabled before it could run"
 # SQLSTATEs: lock not available, deadlock detected, serialization failure.
@@ -238,7 +237,7 @@ class _RuleRunner:
             chain.actions -= count
             _defer(self.uow, case)
             return
-        if trace["error"] == OWNER_LEFT:
+        if trace["error"] == traces.OWNER_LEFT:
             self.turned_off.add(rule.id)
         self.traces.append(trace)
 
@@ -365,7 +364,7 @@ def _find_problem(
             uow.call_handlers()
     except Exception as error:  # noqa: BLE001 - logged, or raised again
         problem = _to_problem(uow, rule, case, error)
-        if problem == OWNER_LEFT:
+        if problem == traces.OWNER_LEFT:
             uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
         return problem
     return None
@@ -374,7 +373,7 @@ def _find_problem(
 def _to_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, error: Exception) -> str:
     """Return why a rule failed, in words; raise an error of the database again that may pass."""
     if isinstance(error, NotFound | Forbidden) and not people.reaches(uow, case.workspace_id, rule.owner_id):
-        return OWNER_LEFT
+        return traces.OWNER_LEFT
     if isinstance(error, ApiError):
         return error.message
     if (

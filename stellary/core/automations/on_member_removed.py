@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, update
 
 from stellary.core.automations import traces
-from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.kernel.events import AccountTakenOver, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
-TAKEN_OVER = "its owner's account was given to the owner of its e-mail address: the rule was disabled"
 _TURN_OFF_ALL = (
     update(automations)
     .where(automations.c.owner_id == bindparam("_user_id"), automations.c.enabled)
@@ -34,7 +32,7 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
         rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
         uow.ended_counts["automations"] += len(rule_ids)
-        trace_rows += [_trace_row(uow, rule_id, event.user_id, OWNER_LEFT) for rule_id in rule_ids]
+        trace_rows += [_trace_row(uow, rule_id, event.user_id, traces.OWNER_LEFT) for rule_id in rule_ids]
     traces.record(uow, trace_rows)
 
 
@@ -48,7 +46,7 @@ def turn_off_all(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
     for event in events:
         parameters = {"_user_id": event.user_id, "_now": uow.now}
         rule_ids = uow.connection.execute(_TURN_OFF_ALL, parameters).scalars().all()
-        trace_rows += [_trace_row(uow, rule_id, event.user_id, TAKEN_OVER) for rule_id in rule_ids]
+        trace_rows += [_trace_row(uow, rule_id, event.user_id, traces.TAKEN_OVER) for rule_id in rule_ids]
     traces.record(uow, trace_rows)
 
 

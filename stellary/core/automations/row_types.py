@@ -40,8 +40,19 @@ class AutomationRow(RowType):
     enabled: bool
     owner_id: str
     armed_at: datetime
+    noticed_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class FailingRuleRow(RowType):
+    """A rule that fails, and its workspace."""
+
+    id: str
+    name: str
+    project_id: str
+    owner_id: str
+    workspace_id: str
 
 
 class EnabledRow(AutomationRow):

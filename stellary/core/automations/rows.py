@@ -53,6 +53,7 @@ FIELDS = StoredItems(
     nested={"action": _ACTION_FIELDS},
     computed=("actions", "schedule", "references", "broken", "problem"),
     derived={"further_actions": _list_further, "schedule": _store_schedule},
+    internal=("noticed_at",),
 )
 _OF_CARD = ("card_id", "card_key", "card_title")
 _TARGET_FIELDS = RowFields(TraceTarget, traces, converted=_OF_CARD, internal=traces.c.keys())

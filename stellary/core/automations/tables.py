@@ -36,6 +36,8 @@ automations = Table(
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     # The rule reacts to due dates, and runs at times of its schedule, after this time only.
     Column("armed_at", UtcDateTime, nullable=False),
+    # When the owner was last notified that the rule fails.
+    Column("noticed_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_automations_project_id_id", "project_id", "id"),

@@ -61,7 +61,8 @@ from stellary.core.board.rules.position_index import LARGE
 from stellary.core.board.tables import cards, import_parts, imports, projects
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import ProjectImported
+from stellary.core.kernel.events import ItemNoticeGiven, ProjectImported
+from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 KEPT = timedelta(days=1)
@@ -76,6 +77,7 @@ _IMPORT = Query(ImportRow, select(imports).where(_BY_ID))
 _INSERT = insert(imports)
 _UPDATE = update(imports).where(_BY_ID)
 _DELETE = delete(imports).where(_BY_ID)
+_EXPIRE = Query(ImportRow, _DELETE.returning(*imports.c))
 _INSERT_PART = insert(import_parts)
 _OF_IMPORT = import_parts.c.import_id == bindparam("_import_id")
 _PARTS = Query(ImportPartRow, select(import_parts).where(_OF_IMPORT).order_by(import_parts.c.number))
@@ -457,7 +459,9 @@ def expire(uow: UnitOfWork, payload: dict[str, str]) -> None:
         payload: The ids of the import and of its project.
     """
     parameters = {"_project_id": payload["projectId"]}
-    uow.connection.execute(_DELETE, {"_id": payload["importId"]})
+    expired = _EXPIRE.first(uow.connection, {"_id": payload["importId"]})
+    if expired is not None and expired.completed_at is None:
+        _notify_importer(uow, expired)
     if uow.connection.execute(_HIDDEN, parameters).first() is None:
         return
     ids = list(uow.connection.execute(_SOME_CARDS, parameters).scalars())
@@ -466,3 +470,17 @@ def expire(uow: UnitOfWork, payload: dict[str, str]) -> None:
         jobs.enqueue(uow, EXPIRE, payload)
         return
     uow.connection.execute(_DELETE_PROJECT, parameters)
+
+
+def _notify_importer(uow: UnitOfWork, row: ImportRow) -> None:
+    notice = ItemNoticeGiven(
+        workspace_id=row.workspace_id,
+        kind="project",
+        item_id=row.project_id,
+        # Others in the workspace may not be meant to see the name of the project.
+        name="import",
+        project_id=None,
+        message="Your import was not completed within a day, and was deleted.",
+        user_ids=(row.created_by_id,),
+    )
+    emit_notice(uow, row.created_by_id, notice)

@@ -177,6 +177,8 @@ IS_COUNTED = text("archived = false")
 """The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
 IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")
 """The condition of the open cards with a due date, and of their index."""
+IS_TO_START = text("archived = false AND status <> 'done' AND start_date IS NOT NULL")
+"""The condition of the open cards with a start date, and of their index."""
 IS_ESTIMATED = text("archived = false AND estimate IS NOT NULL")
 """The condition of the cards whose estimates are summed, and of their index."""
 _IS_COMPLETED = text("completed_at IS NOT NULL")
@@ -215,6 +217,14 @@ Index(
     cards.c.project_id,
     sqlite_where=IS_DUE,
     postgresql_where=IS_DUE,
+)
+# For the reminders of one person.
+Index(
+    "ix_stellary_cards_assigned_start_date",
+    cards.c.assignee_id,
+    cards.c.start_date,
+    sqlite_where=IS_TO_START,
+    postgresql_where=IS_TO_START,
 )
 Index(
     "ix_stellary_cards_completed_at",

@@ -304,6 +304,23 @@ class NoticeGiven(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ItemNoticeGiven(Event):
+    """The users ``user_ids`` were notified about an item that is not a card.
+
+    Attributes:
+        kind, item_id, name: The kind, the id and the name of the item.
+        project_id: The project that it belongs to; None if there is none.
+    """
+
+    kind: EntityKind
+    item_id: str
+    name: str
+    project_id: str | None
+    message: str
+    user_ids: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class AttachmentAdded(CardEvent):
     """A file was attached to a card."""
 

@@ -23,8 +23,9 @@ from stellary.contract.time_entries import TimeEntry
 from stellary.contract.webhooks import Webhook
 from stellary.contract.wire import Value
 from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
-from stellary.core.kernel.events import ItemChanged, OrganizationItemChanged
-from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.causes import Cause, Chain
+from stellary.core.kernel.events import ItemChanged, ItemNoticeGiven, OrganizationItemChanged
+from stellary.core.kernel.unit import Actor, UnitOfWork
 
 
 @attrs.frozen
@@ -120,6 +121,20 @@ def emit_change(
         field = ITEM_CLASSES[type(item)].project_id
         project_id = field and getattr(item, field, None)
         uow.emit(_build_change(item, workspace_id, project_id, before, after, meta))
+
+
+def emit_notice(
+    uow: UnitOfWork, user_id: str, notice: ItemNoticeGiven, **via: Mapping[str, str | None]
+) -> None:
+    """Emit a notice that no request has asked for.
+
+    Args:
+        user_id: The user on whose behalf it is given.
+        notice: The notice.
+        **via: The rule by which it is given, as ``Cause.via``.
+    """
+    with uow.caused_by(Cause(Chain(uow.new_id()), user_id, 0, via), Actor(user_id)):
+        uow.emit(notice)
 
 
 def emit_member_change(

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, sele
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
-from stellary.core.accounts.audience import is_reachable, seen_by
-from stellary.core.accounts.project_sight import may_hide_projects, sees_project
+from stellary.core.accounts.audience import is_reachable, leads, seen_by
+from stellary.core.accounts.project_sight import may_hide_projects, sees_all_projects, sees_project
 from stellary.core.board.access import IN_PROJECT, PROJECT
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
@@ -29,12 +29,22 @@ def _sees(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 # No project is like one that is not private.
-_IS_SHOWN = and_(_sees(_shown.c.project_id), names_visible_card(_shown, _sees))
+_IS_SHOWN = and_(
+    _sees(_shown.c.project_id),
+    names_visible_card(_shown, _sees),
+    # An action to review may name items of any project.
+    or_(
+        _shown.c.entity != "action",
+        notifications.c.kind.is_distinct_from("review"),
+        sees_all_projects(_USER_ID, notifications.c.workspace_id),
+    ),
+)
 # Checked at each read: a former organization admin has not left the workspaces, but sees fewer of them.
 OWN = (
     notifications.c.user_id == _USER_ID,
     notifications.c.workspace_id.in_(seen_by(_USER_ID)),
     is_reachable(notifications.c.workspace_id),
+    or_(notifications.c.kind.is_distinct_from("webhook"), leads(_USER_ID, notifications.c.workspace_id)),
     or_(
         ~may_hide_projects(notifications.c.workspace_id),
         exists().where(_shown.c.id == notifications.c.activity_id, _IS_SHOWN),

@@ -14,11 +14,12 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
+from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import Value
 from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.audience import by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import KNOWN_AUDIENCE, load_people, queue_members, reaches
-from stellary.core.accounts.project_sight import is_shared
+from stellary.core.accounts.project_sight import is_shared, select_action_reviewers
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
@@ -36,6 +37,7 @@ from stellary.core.kernel.events import (
     DocumentEvent,
     DocumentSubmitted,
     ItemChanged,
+    ItemNoticeGiven,
     ItemRestored,
     PilotageChanged,
     ProjectEvent,
@@ -86,6 +88,7 @@ _PROJECT_PEOPLE = _people_statement(select_project_members(_PROJECT_ID).add_colu
     select_project_name(_PROJECT_ID).label("project")
 )
 _REVIEWERS = reviewers(_WORKSPACE_ID)
+_ACTION_REVIEWERS = select_action_reviewers(_WORKSPACE_ID)
 _INSERT_ACTIVITIES = insert(activities)
 _INSERT_NOTIFICATIONS = insert(notifications)
 _DELETE = delete(notifications).where(
@@ -97,7 +100,7 @@ _DELETE = delete(notifications).where(
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | TrashEvent
+    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | ItemNoticeGiven | TrashEvent
     meta: dict[str, object]
     recipients: list[str]
     changes: list[StoredChange] = attrs.field(factory=list)
@@ -150,6 +153,7 @@ def record(
         | DocumentEvent
         | PilotageChanged
         | ItemChanged
+        | ItemNoticeGiven
         | TrashEvent
     ],
 ) -> None:
@@ -242,6 +246,7 @@ def _build_entry(
     | DocumentEvent
     | PilotageChanged
     | ItemChanged
+    | ItemNoticeGiven
     | TrashEvent,
 ) -> _Entry:
     """Build the entry of an event that is not about a card."""
@@ -253,13 +258,16 @@ def _build_entry(
         return _Entry(event, rules.project_meta(event), [], changes, event.project)
     if isinstance(event, ItemChanged):
         changes = list_item_changes(event.before, event.after)
-        recipient_id = rules.find_owner_of_broken(event)
+        recipient_id = rules.find_rule_owner(event, uow.user_id)
         if recipient_id is None and (member_id := rules.find_added_member(event)) != uow.user_id:
             recipient_id = member_id
         recipients = []
         if recipient_id is not None and reaches(uow, event.workspace_id, recipient_id):
             recipients = [recipient_id]
         return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
+    if isinstance(event, ItemNoticeGiven):
+        recipients = sorted(queue_members(uow, event.workspace_id, event.user_ids)())
+        return _Entry(event, {"name": event.name, "message": event.message}, recipients)
     if isinstance(event, CardTransferredOut):
         # Without the card and its title: readers may not see where it is now. Its history has left with it, so that no column
         # has lost a card.
@@ -401,7 +409,10 @@ def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> 
 
 
 def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
-    """Return the user who proposed an action that is decided now, unless it is the actor."""
+    """Return the reviewers of an action that waits for them, or the user who proposed one that is decided now; never the actor."""
+    if isinstance(event.after, ProposedAction) and event.after.status == "suggested":
+        rows = uow.connection.execute(_ACTION_REVIEWERS, {"_workspace_id": event.workspace_id})
+        return rules.recipients({*rows.scalars(), event.concerned_id or uow.user_id}, uow.user_id)
     recipient_id = event.concerned_id
     if (
         recipient_id is None

@@ -25,6 +25,7 @@ _PHRASES: Final[Mapping[NotificationKind, str]] = {
     "invitation": "added you",
     "review": "asked for a review",
 }
+_KINDS_OF_ITEMS: Final[Mapping[str, NotificationKind]] = {"automation": "automation", "webhook": "webhook"}
 _FOOTER: Final = "Nobody reads replies to this message."
 
 
@@ -50,9 +51,10 @@ def find_kind(event: events.Event, user_id: str, mentioned: Collection[str]) -> 
         case events.DocumentEvent():
             return "document"
         case events.PilotageChanged():
-            return "approval"
-        case events.ItemChanged():
-            return "automation" if event.kind == "automation" else "invitation"
+            return "approval" if user_id == event.concerned_id else "review"
+        case events.ItemChanged() | events.ItemNoticeGiven():
+            is_notice = isinstance(event, events.ItemNoticeGiven)
+            return _KINDS_OF_ITEMS.get(event.kind, "notice" if is_notice else "invitation")
         case events.ProjectMemberAdded() if event.user_id == user_id:
             return "invitation"
         case _:
@@ -145,8 +147,11 @@ def _describe(line: Line) -> str:
     activity = line.notification.activity
     words = activity.type.replace("_", " ").rpartition(" ")
     phrase = _PHRASES.get(line.kind or "card", f"{words[2]} the {words[0]}")
-    if line.kind == "notice":
-        phrase = f"wrote: {activity.meta.get('message', '')}"
+    if activity.type == "notice_given":
+        message = str(activity.meta.get("message", ""))
+        if line.kind != "notice":
+            return " ".join(message.split())
+        phrase = f"wrote: {message}"
     fields = ""
     if words[2] in ("updated", "moved", "assigned"):
         fields = "; ".join(_describe_changes(activity.changes))

@@ -34,6 +34,7 @@ TYPES: Final[Mapping[type[events.Event], ActivityType]] = {
     events.CommentUpdated: "comment_updated",
     events.CommentDeleted: "comment_deleted",
     events.NoticeGiven: "notice_given",
+    events.ItemNoticeGiven: "notice_given",
     events.AttachmentAdded: "attachment_added",
     events.AttachmentRemoved: "attachment_removed",
     events.RelationAdded: "relation_added",
@@ -286,7 +287,11 @@ def item_meta(event: events.ItemChanged | events.OrganizationItemChanged) -> dic
 
 
 def find_entity(
-    event: events.ProjectEvent | events.DocumentEvent | events.PilotageChanged | events.ItemChanged,
+    event: events.ProjectEvent
+    | events.DocumentEvent
+    | events.PilotageChanged
+    | events.ItemChanged
+    | events.ItemNoticeGiven,
     type: ActivityType,
 ) -> tuple[str, str | None]:
     """Return the kind and the id of the item that an event is about.
@@ -316,7 +321,7 @@ def find_entity(
                 if isinstance(event, events.DocumentCommentEvent)
                 else ("document", event.document.id)
             )
-        case events.ItemChanged():
+        case events.ItemChanged() | events.ItemNoticeGiven():
             return event.kind, event.item_id
         case _:
             return type.partition("_")[0], event.thing_id
@@ -399,15 +404,20 @@ def find_muted(event: events.CardEvent, levels: Mapping[str, str]) -> set[str]:
     return muted
 
 
-def find_owner_of_broken(event: events.ItemChanged) -> str | None:
-    """Return the id of the owner of a rule that is newly broken, or works again; None for other changes.
+def find_rule_owner(event: events.ItemChanged, actor_id: str) -> str | None:
+    """Return the id of the owner of a rule that is newly broken, works again, or was switched off; None for other changes.
 
-    The owner may be the actor, since this is a consequence of another change.
+    The owner may be the actor of the first two, since they are consequences of another change.
+
+    Args:
+        event: The event.
+        actor_id: The user or agent who caused it.
     """
     before, after = event.before, event.after
-    if isinstance(before, Automation) and isinstance(after, Automation) and before.broken != after.broken:
-        return after.owner_id
-    return None
+    if not (isinstance(before, Automation) and isinstance(after, Automation)):
+        return None
+    is_stopped = before.enabled and not after.enabled and after.owner_id != actor_id
+    return after.owner_id if is_stopped or before.broken != after.broken else None
 
 
 def find_added_member(event: events.ItemChanged) -> str | None:

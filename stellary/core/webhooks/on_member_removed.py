@@ -13,7 +13,7 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.tables import webhooks
-from stellary.core.webhooks.webhooks import SHOWN, hide_path, webhook_value
+from stellary.core.webhooks.webhooks import SHOWN, hide_secret, webhook_value
 
 _OF_USER = (
     webhooks.c.workspace_id == bindparam("_workspace_id"),
@@ -45,7 +45,7 @@ def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRig
         uow.connection.execute(_TRANSFER, parameters | change)
         uow.ended_counts["webhooks"] += len(rows)
         for row in rows:
-            before = hide_path(webhook_value(row))
+            before = hide_secret(webhook_value(row))
             after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
             emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)
 
@@ -61,6 +61,6 @@ def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
         rows = _LOAD_ACTIVE.all(uow.connection, parameters)
         uow.connection.execute(_DISABLE, {**parameters, "_now": uow.now})
         for row in rows:
-            before = hide_path(webhook_value(row))
+            before = hide_secret(webhook_value(row))
             after = replace_fields(before, active=False, updated_at=uow.now)
             emit_change(uow, row.workspace_id, before, after, changed=["active"])

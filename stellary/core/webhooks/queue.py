@@ -18,15 +18,18 @@ from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
 from stellary.core.accounts.audience import is_reachable, trash_id_of
+from stellary.core.accounts.people import list_admins
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import WorkspacesRestored
+from stellary.core.kernel.events import ItemNoticeGiven, WorkspacesRestored
+from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent, Settled
 from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
+from stellary.core.webhooks.rules.addresses import hide_path
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -52,12 +55,15 @@ _LOCK = Query(
     LockedWebhookRow,
     select(
         webhooks.c.id,
+        webhooks.c.workspace_id,
         webhooks.c.url,
         webhooks.c.secret,
         webhooks.c.active,
+        webhooks.c.created_by_id,
         webhooks.c.failures,
         webhooks.c.failing_since,
         webhooks.c.retry_at,
+        webhooks.c.noticed_at,
         jobs.jobs.c.id.label("job_id"),
         jobs.jobs.c.claim_id,
         jobs.jobs.c.due_at.label("claimed_until"),
@@ -249,6 +255,7 @@ def _schedule(
     elif report.is_done:
         if _has_failed_for_a_day(after.failing_since, uow.now):
             _expire(uow, row.id)
+            _notify_admins(uow, row)
         job = report.webhook.job
         if job.attempts > 1:
             job = jobs.forget_attempts(uow.connection, job)
@@ -279,6 +286,23 @@ def _expire(uow: UnitOfWork, webhook_id: str) -> None:
     ]
     if changes:
         uow.connection.execute(_NOTE, changes)
+
+
+def _notify_admins(uow: UnitOfWork, row: LockedWebhookRow) -> None:
+    """Notify the admins of a receiver that has failed for a day, once until it accepts a message."""
+    if row.noticed_at is not None and row.failing_since is not None and row.noticed_at > row.failing_since:
+        return
+    uow.connection.execute(_UPDATE, {"_id": row.id, "noticed_at": uow.now})
+    notice = ItemNoticeGiven(
+        workspace_id=row.workspace_id,
+        kind="webhook",
+        item_id=row.id,
+        name=hide_path(row.url),
+        project_id=None,
+        message="The receiver of the webhook has accepted no message for a day. Messages are given up after a day.",
+        user_ids=tuple(list_admins(uow, row.workspace_id)),
+    )
+    emit_notice(uow, row.created_by_id, notice)
 
 
 def _load(

@@ -26,6 +26,8 @@ webhooks = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("failing_since", UtcDateTime),
     Column("retry_at", UtcDateTime),
+    # When the admins were last notified that the receiver has failed for a day.
+    Column("noticed_at", UtcDateTime),
     Index("ix_stellary_webhooks_workspace_id_id", "workspace_id", "id"),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from typing import TypedDict
-from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, func, select
 
@@ -36,7 +35,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import StoredItems
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import WebhookRow
-from stellary.core.webhooks.rules.addresses import check_url
+from stellary.core.webhooks.rules.addresses import check_url, hide_path
 from stellary.core.webhooks.tables import webhooks
 
 KEY_BYTES = 32
@@ -53,7 +52,7 @@ _WEBHOOKS = StoredItems(
     webhooks,
     "Webhook",
     WebhookColumns,
-    internal=("sending_job_id", "failures", "failing_since", "retry_at"),
+    internal=("sending_job_id", "failures", "failing_since", "retry_at", "noticed_at"),
 )
 SHOWN = _WEBHOOKS.columns
 """The columns of a webhook that its admins see."""
@@ -88,7 +87,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
     _WEBHOOKS.insert(uow, webhook, secret=webhook.secret)
     mark_subscribed(uow, workspace.id)
-    emit_change(uow, workspace.id, None, hide_path(convert(Webhook, webhook)))
+    emit_change(uow, workspace.id, None, hide_secret(convert(Webhook, webhook)))
     return webhook
 
 
@@ -121,7 +120,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     _WEBHOOKS.update(uow, before, after)
     changed = [camel(name) for name in find_changed_fields(before, after) if name != "updated_at"]
     if changed:
-        emit_change(uow, after.workspace_id, hide_path(before), hide_path(after), changed=changed)
+        emit_change(uow, after.workspace_id, hide_secret(before), hide_secret(after), changed=changed)
     return after
 
 
@@ -130,7 +129,7 @@ def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     """Delete a webhook and its messages. A message that is being sent may still arrive."""
     webhook = webhook_value(access.webhook(uow, ref).row)
     _WEBHOOKS.delete(uow, webhook)
-    emit_change(uow, webhook.workspace_id, hide_path(webhook), None)
+    emit_change(uow, webhook.workspace_id, hide_secret(webhook), None)
     return Ok()
 
 
@@ -139,8 +138,6 @@ def webhook_value(row: WebhookRow) -> Webhook:
     return _WEBHOOKS.to_value(row)
 
 
-def hide_path(webhook: Webhook) -> Webhook:
-    """Return a webhook as activities contain it: with the host of its URL only, since the rest may be a secret."""
-    url = urlsplit(webhook.url)
-    host = url.netloc.rpartition("@")[2]
-    return replace_fields(webhook, url=f"{url.scheme}://{host}/…")
+def hide_secret(webhook: Webhook) -> Webhook:
+    """Return a webhook as activities contain it: with the host of its URL only."""
+    return replace_fields(webhook, url=hide_path(webhook.url))

@@ -225,6 +225,19 @@ def test_assignment_is_answered_and_other_missions_are_not(agent_api: AgentApi):
     ]
 
 
+def test_answer_that_may_not_be_posted_is_a_notice(agent_api: AgentApi):
+    member = agent_api.world.person("bob")
+    agent_api.join(member)
+    agent_api.agent()
+    card = agent_api.card()
+    agent_api.comment(card, "@scribe archive", by=member)
+    ask(agent_api, "PATCH", agent_api.path, {"memberRole": "viewer"})
+    agent_api.world.core.work.run_due()
+    (notification,) = agent_api.world.ask(member, "GET", "/notifications")
+    assert notification["activity"]["type"] == "notice_given"
+    assert "editor" in notification["activity"]["meta"]["message"]
+
+
 def test_person_who_asked_is_notified_once_of_the_answer(agent_api: AgentApi):
     member = agent_api.world.person("bob")
     agent_api.join(member)

@@ -316,7 +316,7 @@ def test_rule_acts_with_the_current_rights_of_its_owner(automation_api):
     assert automation_api.read(automation_api.card())["priority"] is None
     assert not automation_api.rule_now(rule)["enabled"]
     (trace,) = automation_api.traces(rule)
-    assert (trace["event"], trace["target"], trace["error"]) == ("owner_left", None, acting.OWNER_LEFT)
+    assert (trace["event"], trace["target"], trace["error"]) == ("owner_left", None, traces.OWNER_LEFT)
     assert (trace["actorId"], trace["triggeredById"]) == (bob.id, automation_api.owner.id)
 
 
@@ -349,7 +349,7 @@ def test_rules_of_a_vanished_owner_are_turned_off_at_the_first_attempt(automatio
     for stopped_rule in (rule, second):
         assert not read(automation_api.of_rule(stopped_rule))["enabled"]
         assert [trace["error"] for trace in read(f"{automation_api.of_rule(stopped_rule)}/traces")] == [
-            acting.OWNER_LEFT
+            traces.OWNER_LEFT
         ]
 
 

@@ -2,7 +2,7 @@
 
 from stellary.contract.actions import CardParams
 from stellary.contract.cards import UPDATE_CARD
-from stellary.core.automations.acting import OWNER_LEFT
+from stellary.core.automations.traces import OWNER_LEFT
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.automations.test_several_actions import HIGH
 from tests.support.boards import ask, error

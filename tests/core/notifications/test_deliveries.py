@@ -327,6 +327,7 @@ def test_unknown_preference_is_refused_by_name(board, body, problem):
                     "invitation",
                     "notice",
                     "automation",
+                    "webhook",
                     "card",
                     "document",
                     "project",

@@ -429,7 +429,8 @@ def test_proposer_is_notified_of_the_outcome(pilotage_api):
         for notification in pilotage_api.world.ask(bob, "GET", "/notifications")
     ]
     assert types == ["action_applied", "action_approved"]
-    assert ask(pilotage_api, "GET", "/notifications") == []
+    (notification,) = ask(pilotage_api, "GET", "/notifications")
+    assert notification["activity"]["type"] == "action_proposed"
     step(pilotage_api, pilotage_api.propose("create_todo", label="y", by=bob), "rejected", by=bob)
     assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
 

@@ -108,3 +108,10 @@ def _may_be_public(host: str) -> bool:
             name != "localhost" and not name.endswith((".localhost", ".local", ".internal")) and "." in name
         )
     return is_public(name)
+
+
+def hide_path(url: str) -> str:
+    """Return a URL as activities contain it: with the host only, since the rest may be a secret."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/…"

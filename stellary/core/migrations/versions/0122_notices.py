@@ -1,0 +1,26 @@
+"""Notices about failing rules and webhooks, and reminders of cards that start."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from stellary.core.migrations.operations import add_column, create_index, drop_index
+
+revision = "0122"
+down_revision = "0120"
+
+_TABLES = ("stellary_automations", "stellary_webhooks")
+_STARTING = "ix_stellary_cards_assigned_start_date"
+
+
+def upgrade() -> None:
+    for table in _TABLES:
+        add_column(table, sa.Column("noticed_at", sa.DateTime(timezone=True)))
+    columns = ["assignee_id", "start_date"]
+    where = "archived = false AND status <> 'done' AND start_date IS NOT NULL"
+    create_index(_STARTING, "stellary_cards", columns, where=where)
+
+
+def downgrade() -> None:
+    drop_index(_STARTING)
+    for table in _TABLES:
+        op.drop_column(table, "noticed_at")
