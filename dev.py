@@ -92,6 +92,7 @@ SERVICES = {
     "patroni": "patroni",
     "etcd-server": "etcd",
     "npm": "npm",
+    "redis-server": "redis-server",
 }
 AXE_DIR = ROOT / ".axe"
 AXE = "axe-core@4.14.1"

@@ -15,6 +15,7 @@ from stellary.core import Core
 from stellary.core.http.api import Api
 from stellary.core.http.observers import AccessLog
 from stellary.core.http.state import State
+from stellary.core.ports.redis_store import RedisStore
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
@@ -54,6 +55,7 @@ def make_app(
         home="/home",
         access_log=access_log,
         metrics=metrics or Metrics(),
+        store=RedisStore(settings.limits_url) if settings.limits_url else None,
     )
     app = web.Application()
     proxied_users = None

@@ -29,6 +29,7 @@ def report(settings: Settings) -> int:
     risks = [*find_risks(settings)]
     if not settings.production:
         risks.append("STELLARY_ENV is not production, so settings are accepted that production would refuse.")
+    sys.stdout.write(f"limits: {_describe_limits(settings)}.\n")
     for sentence in refusals:
         sys.stdout.write(f"refused: {sentence}.\n")
     for sentence in risks:
@@ -36,6 +37,15 @@ def report(settings: Settings) -> int:
     if not refusals and not risks:
         sys.stdout.write("no risk found\n")
     return 2 if refusals else 1 if risks else 0
+
+
+def _describe_limits(settings: Settings) -> str:
+    """Return where limits on requests, invalid tokens and streams are counted; failed logins are in the database."""
+    if settings.limits_url is not None:
+        return f"all servers share them in {urlsplit(settings.limits_url).hostname}"
+    if settings.sqlite_file is None:
+        return "all servers share them in PostgreSQL; a server that is alone counts by itself"
+    return "the server counts by itself"
 
 
 def find_risks(settings: Settings) -> Iterator[str]:

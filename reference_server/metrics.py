@@ -62,6 +62,11 @@ class Metrics:
         self._dropped = Counter(
             "stellary_log_lines_dropped", "Lines that the log has lost.", registry=self._registry
         )
+        self._unshared = Counter(
+            "stellary_limit_store_failures",
+            "Times that the store of the limits that servers share was away.",
+            registry=self._registry,
+        )
         self._statements, self._unit_seconds = (
             Counter(f"stellary_unit_{name}", help, ("operation",), registry=self._registry)
             for name, help in (
@@ -110,6 +115,10 @@ class Metrics:
     def count_stream(self, change: int) -> None:
         """Count an event stream that begins, by 1, or ends, by -1."""
         self._streams.inc(change)
+
+    def count_unshared(self) -> None:
+        """Count that the store in which servers share their limits turned out to be away."""
+        self._unshared.inc()
 
     def count_dropped(self, count: int) -> None:
         """Count lines that the log has lost."""

@@ -101,6 +101,7 @@ class Settings:
     oidc: OidcSettings | None = None
     cors_origins: tuple[str, ...] = ()
     limits: Limits = attrs.field(factory=Limits)
+    limits_url: str | None = attrs.field(default=None, repr=False)
     log: LogFormat | None = None
     stop_delay: float = 0.0
     database_wait: float = 60.0
@@ -345,6 +346,15 @@ def limit(text: str) -> RateLimit | None:
         raise ValueError(f"must be a limit such as '20 per 15 minutes', or off, not {text!r}") from None
 
 
+def limits_url(text: str) -> str:
+    """Check the URL of Redis or Valkey."""
+    if not re.fullmatch(r"rediss?://[^\s/]\S*", text):
+        raise ValueError("must look like redis://host:6379, or rediss:// with TLS")
+    if find_spec("redis") is None:
+        raise ValueError('needs the extra redis: pip install "stellary[redis]"')
+    return text
+
+
 def _integer(text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ValueError(f"must be a number from {least} to {most}, not {text!r}")
@@ -428,6 +438,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
     "STELLARY_USER_HEADER": ("user_header", header_name),
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
+    "STELLARY_LIMITS_URL": ("limits_url", limits_url),
     "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),

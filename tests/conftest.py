@@ -98,6 +98,7 @@ ALLOWED_SKIPS = {
     "Chromium or axe-core is not installed: python3 dev.py services installs them",
     "nginx is not installed: python3 dev.py services installs it",
     "PgBouncer is not installed: python3 dev.py services installs it",
+    "Redis is not installed: python3 dev.py services installs it",
 }
 """Reasons for which a test may be skipped; ``dev.py services`` installs what is missing."""
 

@@ -46,10 +46,9 @@ from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.second_factors import finish_login, open_pending_login
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
-from stellary.core.http.api import check_same_site
 from stellary.core.http.body import PASSWORD, RequestBody
 from stellary.core.http.context import OperationHandler, RequestContext
-from stellary.core.http.cors import read_origin
+from stellary.core.http.cors import check_same_site, read_origin
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.shares import Owner
 from stellary.core.http.threads import Threads

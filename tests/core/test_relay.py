@@ -10,6 +10,7 @@ from sqlalchemy import text
 from stellary.core import NOBODY, Core
 from stellary.core.kernel.signals import EVERYTHING
 from stellary.core.streaming import relay
+from tests.support.waiting import wait_until
 
 SOON = 10.0
 
@@ -64,6 +65,22 @@ def test_what_one_tells_the_other_hears_once(two):
     assert [[topic for topic in ear.heard if topic in topics] for ear in ears] == [topics] * 2
 
 
+def test_a_core_knows_of_others_that_listen(two):
+    here, there = two
+    wait_until(lambda: here.relay.has_peers and there.relay.has_peers)
+
+
+def test_a_core_that_is_alone_knows_of_no_others(postgres_url):
+    core = Core(postgres_url)
+    ear = Ear(core)
+    core.relay.start()
+    assert ear.hears(EVERYTHING)
+    core.env.signals.send("workspace:1")
+    core.relay.stop(SOON)
+    core.close()
+    assert not core.relay.has_peers
+
+
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
     here, there = two
     notifications = []
@@ -98,7 +115,10 @@ def test_news_that_are_too_many_are_everything(two):
 
 def find_listeners(connection):
     """Return the ids of the database processes that listen for signals."""
-    sessions = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    sessions = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND query LIKE 'SELECT pg_notify(''stellary%'"
+    )
     return set(connection.execute(text(sessions)).scalars())
 
 

@@ -38,6 +38,10 @@ AsgiApp(core), WsgiApp(core)
 from stellary.core import Core
 Core("postgresql://localhost/unused").close()
 """,
+    "redis": """
+from stellary.core.ports.redis_store import RedisStore
+RedisStore("redis://localhost").close()
+""",
     "oidc": """
 from joserfc.jwk import KeySet
 from reference_server.oidc import OidcProvider

@@ -94,7 +94,27 @@ def test_random_secret_with_a_name_before_it_is_accepted():
 
 
 def run_doctor(capsys):
-    return main(["doctor"]), capsys.readouterr().out.splitlines()
+    """Return the exit code, and the lines after the one about limits."""
+    code, (limits, *lines) = main(["doctor"]), capsys.readouterr().out.splitlines()
+    assert limits.startswith("limits: ")
+    return code, lines
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({}, "the server counts by itself"),
+        (
+            {"STELLARY_DATABASE_URL": "postgresql://localhost/d"},
+            "all servers share them in PostgreSQL; a server that is alone counts by itself",
+        ),
+        ({"STELLARY_LIMITS_URL": "redis://u:s3cret@10.0.0.9:6379/1"}, "all servers share them in 10.0.0.9"),
+    ],
+)
+def test_doctor_says_where_limits_are_counted(environment, capsys, variables, line):
+    environment(**variables)
+    main(["doctor"])
+    assert capsys.readouterr().out.startswith(f"limits: {line}.\n")
 
 
 def test_doctor_finds_nothing_in_safe_settings(environment, capsys):

@@ -45,6 +45,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_REGISTRATION", "invited", "registration", "invited"),
         ("STELLARY_VERIFY_EMAIL", "on", "verifies_email", True),
         ("STELLARY_SMTP_URL", "smtps://h", "verifies_email", True),
+        ("STELLARY_LIMITS_URL", "rediss://u:p@h:6380/1", "limits_url", "rediss://u:p@h:6380/1"),
         ("STELLARY_BCRYPT_ROUNDS", "4", "verifies_email", False),
         ("STELLARY_SMTP_URL", "smtp://mail.example.com", "smtp", SmtpServer("mail.example.com", 587)),
         ("STELLARY_SMTP_URL", "smtp://[::1]:25", "smtp", SmtpServer("::1", 25)),
@@ -144,6 +145,8 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
         ("PORT", "http", "must be a number from 0 to 65535, not 'http'"),
         ("PORT", "٣", "must be a number from 0 to 65535, not '٣'"),
         ("STELLARY_ENV", "prod", "must be one of development, production, not 'prod'"),
+        ("STELLARY_LIMITS_URL", "memcached://h", "must look like redis://host:6379, or rediss:// with TLS"),
+        ("STELLARY_LIMITS_URL", "redis:///", "must look like redis://host:6379, or rediss:// with TLS"),
         (
             "STELLARY_SMTP_URL",
             "mail.example.com",

@@ -37,14 +37,14 @@ def test_invalid_limit_is_an_error(text):
         parse_limit(text)
 
 
-def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(clock):
+async def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(clock):
     throttle = Throttle(Limits(bad_tokens=parse_limit("3/minute")))
     good = Caller("1.1.1.1", "Bearer good")
-    throttle.note_token(good, 404)
+    await throttle.note_token(good, 404)
     for number in range(3):
         bad = Caller("1.1.1.1", f"Bearer {number}")
         throttle.admit_token(bad)
-        throttle.note_token(bad, 401)
+        await throttle.note_token(bad, 401)
     with pytest.raises(RateLimited):
         throttle.admit_token(Caller("1.1.1.1", "Bearer 3"))
     throttle.admit_token(good)
@@ -52,44 +52,44 @@ def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(c
     throttle.admit_token(Caller("2.2.2.2", "Bearer 3"))
 
 
-def test_token_that_became_invalid_is_forgotten(clock):
+async def test_token_that_became_invalid_is_forgotten(clock):
     throttle = Throttle(Limits(bad_tokens=parse_limit("1/minute")))
     revoked = Caller("1.1.1.1", "Bearer revoked")
-    throttle.note_token(revoked, 200)
-    throttle.note_token(revoked, 401)
+    await throttle.note_token(revoked, 200)
+    await throttle.note_token(revoked, 401)
     with pytest.raises(RateLimited):
         throttle.admit_token(revoked)
 
 
-def test_cache_of_valid_tokens_is_bounded(monkeypatch, clock):
+async def test_cache_of_valid_tokens_is_bounded(monkeypatch, clock):
     monkeypatch.setattr(throttle, "GOOD_TOKENS_MAX", 2)
     held = Throttle(Limits(bad_tokens=parse_limit("1/minute")))
     for number in range(3):
-        held.note_token(Caller("1.1.1.1", f"Bearer {number}"), 200)
-    held.note_token(Caller("1.1.1.1", "Bearer bad"), 401)
+        await held.note_token(Caller("1.1.1.1", f"Bearer {number}"), 200)
+    await held.note_token(Caller("1.1.1.1", "Bearer bad"), 401)
     with pytest.raises(RateLimited):
         held.admit_token(Caller("1.1.1.1", "Bearer 0"))
     held.admit_token(Caller("1.1.1.1", "Bearer 2"))
 
 
-def test_requests_are_limited_per_token_or_address(clock):
+async def test_requests_are_limited_per_token_or_address(clock):
     throttle = Throttle(Limits(requests=parse_limit("2/minute")))
-    assert throttle.admit(HERE)["x-ratelimit-remaining"] == "1"
-    assert throttle.admit(HERE)["x-ratelimit-remaining"] == "0"
+    assert (await throttle.admit(HERE))["x-ratelimit-remaining"] == "1"
+    assert (await throttle.admit(HERE))["x-ratelimit-remaining"] == "0"
     with pytest.raises(RateLimited, match="too many requests"):
-        throttle.admit(HERE)
-    throttle.admit(Caller("1.1.1.1", "Bearer a"))
-    throttle.admit(THERE)
+        await throttle.admit(HERE)
+    await throttle.admit(Caller("1.1.1.1", "Bearer a"))
+    await throttle.admit(THERE)
     clock.shift(timedelta(minutes=1))
-    throttle.admit(HERE)
+    await throttle.admit(HERE)
 
 
-def test_without_limits_nothing_is_counted():
+async def test_without_limits_nothing_is_counted():
     throttle = Throttle(NO_LIMITS)
     for _ in range(1000):
-        assert throttle.admit(HERE) == {}
+        assert await throttle.admit(HERE) == {}
         throttle.admit_token(Caller("1.1.1.1", "Bearer x"))
-        throttle.note_token(Caller("1.1.1.1", "Bearer x"), 401)
+        await throttle.note_token(Caller("1.1.1.1", "Bearer x"), 401)
 
 
 def test_windows_are_bounded(monkeypatch, clock):

@@ -19,8 +19,9 @@ from stellary.contrib.django.units import is_active
 from stellary.core.api import dispatch
 from stellary.core.api.authentication import parse_bearer
 from stellary.core.db.errors import error_response
-from stellary.core.http.api import check_same_site, select_endpoints
+from stellary.core.http.api import select_endpoints
 from stellary.core.http.context import build_headers, make_request_id
+from stellary.core.http.cors import check_same_site
 
 
 def is_test() -> bool:

@@ -7,9 +7,9 @@ a failed request is rolled back. Only digests are stored, neither e-mail address
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -20,10 +20,12 @@ from sqlalchemy.exc import OperationalError
 from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
+from stellary.core.db.direct_connection import DirectConnection, queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import NOW, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
+from stellary.core.ports.redis_store import Count
 
 KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20
@@ -77,7 +79,9 @@ def _upsert(dialect: Any, *, counts: bool) -> Any:
     return row.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "failures": case((is_over, 1), else_=login_attempts.c.failures + 1),
+            "failures": case(
+                (is_over, row.excluded.failures), else_=login_attempts.c.failures + row.excluded.failures
+            ),
             "window_ends_at": case(
                 (is_over, row.excluded.window_ends_at), else_=login_attempts.c.window_ends_at
             ),
@@ -190,6 +194,37 @@ class LoginAttempts:
             # deadlock.
             for row in rows:
                 connection.execute(_COUNT[connection.dialect.name], row)
+
+    def add(self, amounts: Mapping[str, Count]) -> dict[str, Count]:
+        """Add amounts to counts that servers on PostgreSQL share; see ``RedisStore.add``. A crash may lose the last ones.
+
+        Args:
+            amounts: The amounts by the keys of the counts.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        now = self._units.env.clock()
+        with _available(), self._units.database.writing() as connection:
+            if isinstance(connection, DirectConnection):
+                connection.queue_command("SET LOCAL synchronous_commit TO off")
+            queued = {
+                key: queue_statement(
+                    connection,
+                    _COUNT_AND_READ["postgresql"],
+                    {
+                        "key": key,
+                        "account": None,
+                        "failures": amount,
+                        "window_ends_at": datetime.fromtimestamp(ends_at, UTC),
+                        "_now": now,
+                    },
+                )
+                # Always in the same order, so that two servers that count the same keys cannot deadlock.
+                for key, (amount, ends_at) in sorted(amounts.items())
+            }
+            rows = {key: result.fetch().one() for key, result in queued.items()}
+        return {key: (row.failures, row.window_ends_at.timestamp()) for key, row in rows.items()}
 
     def note_success(self, key: str, account: str | None) -> None:
         """Delete the failures under a key.

@@ -16,7 +16,6 @@ import attrs
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import (
     ApiError,
-    Forbidden,
     Invalid,
     MethodNotAllowed,
     RateLimited,
@@ -38,7 +37,7 @@ from stellary.core.http.body import RequestBody, body_limits
 from stellary.core.http.compression import Compression, find_encodings
 from stellary.core.http.conditional import answer_conditionally
 from stellary.core.http.context import OperationHandler, RequestContext, build_headers
-from stellary.core.http.cors import Cors
+from stellary.core.http.cors import Cors, check_same_site
 from stellary.core.http.files import Files
 from stellary.core.http.large_reads import ReadKey
 from stellary.core.http.limits import Limits
@@ -46,6 +45,7 @@ from stellary.core.http.mcp.endpoint import McpEndpoint
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.observers import AccessEntry, AccessLog, RequestMetrics, logged_path
 from stellary.core.http.password_limits import PasswordLimits, read_error_code
+from stellary.core.http.shared_counts import share_counts
 from stellary.core.http.shares import KnownUsers, Owner, owner_of
 from stellary.core.http.state import State
 from stellary.core.http.streams import Streams
@@ -54,6 +54,7 @@ from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller, Throttle
 from stellary.core.kernel.unit import Actor
 from stellary.core.ports.llm import caller_is_gone, may_finish_later
+from stellary.core.ports.redis_store import RedisStore
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Api:
         home: The path of the page to which ``/`` leads browsers. By default, they get what programs get.
         access_log: Logs each response. By default, none is logged.
         metrics: Counts requests. By default, there is no ``/metrics``.
+        store: The store in which several servers share their limits. By default, those on one PostgreSQL share them there.
 
     Attributes:
         state: Whether the server is stopping, and the number of requests in flight.
@@ -110,14 +112,17 @@ class Api:
         home: str | None = None,
         access_log: AccessLog | None = None,
         metrics: RequestMetrics | None = None,
+        store: RedisStore | None = None,
     ) -> None:
         limits = limits or Limits()
         self.trusted_proxies = trusted_proxies
         self.state = State()
         self._core = core
+        self._store = store
         self._threads = threads = Threads(core)
         self.files = Files(core, threads)
-        self.streams = Streams(core, threads, streams_max)
+        shared = share_counts(core, threads, store, metrics)
+        self.streams = Streams(core, threads, streams_max, shared)
         self.state.closing.append(self.streams.close)
         self._jobs = jobs and not core.database.is_shared_in_memory
         self._access_log = access_log
@@ -127,7 +132,7 @@ class Api:
         self._cors = Cors(cors_origins)
         self._origins = frozenset(cors_origins)
         self._compression = Compression(find_encodings())
-        self._throttle = Throttle(limits)
+        self._throttle = Throttle(limits, shared)
         self._users = KnownUsers()
         self._password_limits = PasswordLimits(limits, core.login_attempts)
         endpoints = select_endpoints([*hide, *([METRICS.operation] if metrics is None else [])])
@@ -170,6 +175,8 @@ class Api:
             await asyncio.to_thread(self._core.webhook_worker.stop, UNITS_SECONDS)
         await asyncio.to_thread(self._core.relay.stop, UNITS_SECONDS)
         await self._threads.close(UNITS_SECONDS)
+        if self._store is not None:
+            self._store.close()
 
     async def handle(
         self, context: RequestContext, send: Callable[[RawResponse, dict[str, str]], Awaitable[T]]
@@ -254,7 +261,7 @@ class Api:
         if context.identify is not None and not is_public:
             await self._identify(context, context.identify)
         caller = _find_caller(context)
-        extra_headers.update(self._throttle.admit(caller))
+        extra_headers.update(await self._throttle.admit(caller))
         if context.host_actor is None:
             try:
                 self._throttle.admit_token(caller)
@@ -268,7 +275,7 @@ class Api:
         else:
             raw = await self._serve(context, caller)
         if context.host_actor is None and not is_public:
-            self._throttle.note_token(caller, raw.status)
+            await self._throttle.note_token(caller, raw.status)
         return raw
 
     async def _serve(self, context: RequestContext, caller: Caller) -> RawResponse:
@@ -522,24 +529,6 @@ def _find_caller(context: RequestContext) -> Caller:
     if context.repeats_authorization:
         raise Invalid("Authorization must be sent once", code="repeated_header")
     return Caller(context.client, context.headers.get("authorization"))
-
-
-def check_same_site(headers: Mapping[str, str], origins: Collection[str] = ()) -> None:
-    """Check that a request comes from a page of the host, from an allowed one, or from no browser.
-
-    Args:
-        headers: The headers of the request, with lower-case names.
-        origins: The allowed origins.
-
-    Raises:
-        Forbidden: A page of another site sends it.
-    """
-    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin in origins or site in ("same-origin", "none"):
-        return
-    host = headers.get("host")
-    if site is not None or (origin is not None and (not host or origin.partition("://")[2] != host)):
-        raise Forbidden("pages of this origin may not change anything", code="cross_site")
 
 
 def select_endpoints(hide: Collection[str]) -> list[AnyEndpoint]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from stellary.contract.errors import Forbidden
 from stellary.contract.port import RawResponse
 
 _METHODS = "GET, POST, PATCH, DELETE, HEAD"
@@ -71,3 +72,21 @@ class Cors:
                 "access-control-max-age": _SECONDS,
             },
         )
+
+
+def check_same_site(headers: Mapping[str, str], origins: Collection[str] = ()) -> None:
+    """Check that a request comes from a page of the host, from an allowed one, or from no browser.
+
+    Args:
+        headers: The headers of the request, with lower-case names.
+        origins: The allowed origins.
+
+    Raises:
+        Forbidden: A page of another site sends it.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin in origins or site in ("same-origin", "none"):
+        return
+    host = headers.get("host")
+    if site is not None or (origin is not None and (not host or origin.partition("://")[2] != host)):
+        raise Forbidden("pages of this origin may not change anything", code="cross_site")

@@ -76,6 +76,10 @@ class RequestMetrics(UnitObserver, Protocol):
         """Count an event stream that begins, by 1, or ends, by -1."""
         ...
 
+    def count_unshared(self) -> None:
+        """Count that the store in which servers share their limits turned out to be away."""
+        ...
+
     def response(self, measures: Sequence[Measure]) -> RawResponse:
         """Return the response of ``/metrics``. It is called in a thread.
 

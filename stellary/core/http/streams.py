@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,8 @@ import attrs
 
 from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core import Core
+from stellary.core.accounts.login_attempts import attempts_key
+from stellary.core.http.shared_counts import SharedCounts
 from stellary.core.http.threads import Threads
 from stellary.core.kernel import signals
 from stellary.core.streaming import streams
@@ -30,6 +33,10 @@ TROUBLED_SECONDS = 1.0
 STREAMS_MAX = 10_000
 STREAMS_PER_CALLER_MAX = 100
 """The maximum number of open streams per process, and per caller."""
+SHARED_MIN = 10
+"""The number of open streams of a caller from which on a process reports it to the other servers."""
+REPORT_SECONDS, EARLY_SECONDS = 60.0, 5.0
+"""The length of the windows for which a process reports these numbers, and how long before a window. A dead one reports none."""
 BACKLOG_MAX = 1 << 20
 """The maximum number of bytes that wait for a client. A slower client is disconnected, and continues after it reconnects."""
 CONCURRENT_CHECKS = 8
@@ -132,6 +139,16 @@ class Follower:
         return self._connection.is_gone()
 
 
+def _too_many() -> RateLimited:
+    return RateLimited(f"{STREAMS_PER_CALLER_MAX} streams are open already; close some", retry_after=5)
+
+
+def _list_windows() -> list[int]:
+    """Return the numbers of the windows for which streams are reported: the current one, and the next one shortly before it."""
+    now = time.time()
+    return sorted({int(moment // REPORT_SECONDS) for moment in (now, now + EARLY_SECONDS)})
+
+
 class Streams:
     """All streams of this process.
 
@@ -139,10 +156,20 @@ class Streams:
         core: The core with the records.
         threads: The threads in which records are read.
         streams_max: The number of streams that may be open. Default: 10,000.
+        shared: The counts that other servers share. By default, there are no other servers.
     """
 
-    def __init__(self, core: Core, threads: Threads, streams_max: int | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        threads: Threads,
+        streams_max: int | None = None,
+        shared: SharedCounts | None = None,
+    ) -> None:
         self._streams_max = streams_max
+        self._shared = shared
+        # What the other servers know of each caller with many streams: the number in this process, by window.
+        self._reported: dict[str, dict[int, int]] = {}
         self._core = core
         self._threads = threads
         self._followers: dict[str, set[Follower]] = defaultdict(set)
@@ -172,10 +199,17 @@ class Streams:
         if self._readers.total() >= streams_max:
             raise Unavailable("too many streams are open; try again", code="busy", retry_after=5)
         if self._readers[reader] >= STREAMS_PER_CALLER_MAX:
-            raise RateLimited(f"{STREAMS_PER_CALLER_MAX} streams are open already; close some", retry_after=5)
+            raise _too_many()
         # Counted before the first await, during which others are opened.
         self._readers[reader] += 1
         try:
+            if (
+                self._shared is not None
+                and reader is not None
+                and self._readers[reader] >= SHARED_MIN
+                and await self._report(self._shared, reader) > STREAMS_PER_CALLER_MAX
+            ):
+                raise _too_many()
             position = record.after
             if position is None:
                 position = (await self._read(record, None)).position
@@ -189,6 +223,34 @@ class Streams:
         self._readers[reader] -= 1
         if not self._readers[reader]:
             del self._readers[reader]
+
+    async def _report(self, shared: SharedCounts, reader: str) -> int:
+        """Report to the other servers how many streams of a caller are open here, and return the number on all servers."""
+        count, reported, windows = self._readers[reader], self._reported.get(reader, {}), _list_windows()
+        self._reported[reader] = dict.fromkeys(windows, count)
+        additions = (
+            shared.add(
+                attempts_key("streams", reader, str(window)),
+                count - reported.get(window, 0),
+                (window + 1) * REPORT_SECONDS,
+            )
+            for window in windows
+        )
+        total, *_ = await asyncio.gather(*additions)
+        return count if total is None else total[0]
+
+    async def _report_changes(self, shared: SharedCounts) -> None:
+        """Report to the other servers what has changed, and what they need for the next window."""
+        windows = _list_windows()
+        due = [
+            reader
+            for reader, reported in self._reported.items()
+            if reported != dict.fromkeys(windows, self._readers[reader])
+        ]
+        await asyncio.gather(*(self._report(shared, reader) for reader in due))
+        for reader in due:
+            if not self._readers[reader]:
+                del self._reported[reader]
 
     def follow(
         self, connection: StreamConnection, start: StreamStart, on_end: Callable[[], object]
@@ -289,6 +351,8 @@ class Streams:
                     follower.write(streams.HEARTBEAT)
                     due.append(follower)
             self._check_soon(due)
+            if self._shared is not None and self._reported:
+                await self._report_changes(self._shared)
             # On SQLite no other process writes.
             if not self._core.database.is_sqlite and now - polled >= streams.POLL_SECONDS:
                 polled = now

@@ -1,6 +1,6 @@
 """The throttle: clients that send too many requests, or invalid tokens, get 429 until the end of a window.
 
-Counts are kept in memory, per process. Only invalid tokens are counted, so that valid ones are not delayed.
+Counts are kept in memory, and shared with other servers. Only invalid tokens are counted, so that valid ones are not delayed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import attrs
 
 from stellary.contract.errors import RateLimited
+from stellary.core.accounts.login_attempts import attempts_key
 from stellary.core.http.limits import Limits, RateLimit
+from stellary.core.http.shared_counts import SharedCounts
 
 WINDOWS_MAX = 100_000
 GOOD_TOKENS_MAX = 10_000
@@ -62,10 +64,13 @@ class Windows:
 
     Args:
         limit: The limit.
+        name: The name of the limit, by which other servers know its counts. Default: empty.
+        shared: The counts that other servers share. By default, there are no other servers.
     """
 
-    def __init__(self, limit: RateLimit) -> None:
+    def __init__(self, limit: RateLimit, name: str = "", shared: SharedCounts | None = None) -> None:
         self.amount = limit.amount
+        self._name, self._shared = name, shared
         self._seconds = limit.seconds
         # The count and the end of each window, ordered by its start.
         self._windows: dict[str | int, tuple[int, float]] = {}
@@ -82,6 +87,23 @@ class Windows:
             del self._windows[next(iter(self._windows))]
         return count + 1, ends_at
 
+    async def count_shared(self, key: str | int, subject: str) -> tuple[int, float]:
+        """Increment the count of a key for all servers, and return it with the end of its window; see ``count``.
+
+        Args:
+            key: The key of the count in this process.
+            subject: The token or the address that is counted, of which the others see a digest.
+        """
+        count, ends_at = self.count(key)
+        # What this process refuses anyway need not be known to the others.
+        if self._shared is None or count > self.amount:
+            return count, ends_at
+        total = await self._shared.add(attempts_key(self._name, subject), 1, ends_at)
+        if total is None:
+            return count, ends_at
+        self._windows[key] = max(total[0], self.read(key)[0]), total[1]
+        return total
+
     def read(self, key: str | int) -> tuple[int, float]:
         """Return the count, which is 0 if the window has ended, and the end of the window."""
         count, ends_at = self._windows.get(key, (0, 0.0))
@@ -97,16 +119,22 @@ class Caller:
 
 
 class Throttle:
-    """A counter of requests and invalid tokens, which rejects clients above the limits. Only the event loop uses it."""
+    """A counter of requests and invalid tokens, which rejects clients above the limits. Only the event loop uses it.
 
-    def __init__(self, limits: Limits) -> None:
-        self._requests = None if limits.requests is None else Windows(limits.requests)
-        self._bad_tokens = None if limits.bad_tokens is None else Windows(limits.bad_tokens)
+    Args:
+        limits: The limits.
+        shared: The counts that other servers share. By default, there are no other servers.
+    """
+
+    def __init__(self, limits: Limits, shared: SharedCounts | None = None) -> None:
+        requests, bad_tokens = limits.requests, limits.bad_tokens
+        self._requests = None if requests is None else Windows(requests, "requests", shared)
+        self._bad_tokens = None if bad_tokens is None else Windows(bad_tokens, "bad tokens", shared)
         # An ordered set of tokens that were valid recently. They are let through, so that their owners are
         # not blocked because of others behind the same address.
         self._good: dict[int, None] = {}
 
-    def admit(self, caller: Caller) -> Mapping[str, str]:
+    async def admit(self, caller: Caller) -> Mapping[str, str]:
         """Count a request of any kind.
 
         Returns:
@@ -119,7 +147,7 @@ class Throttle:
             return {}
         amount = self._requests.amount
         key = hash(caller.authorization) if caller.authorization else caller.address
-        count, ends_at = self._requests.count(key)
+        count, ends_at = await self._requests.count_shared(key, caller.authorization or caller.address)
         if count > amount:
             raise limit_error("too many requests", amount, ends_at, time.time())
         return limit_headers(amount, amount - count, ends_at)
@@ -137,7 +165,7 @@ class Throttle:
         if count >= windows.amount:
             raise limit_error("too many invalid tokens", windows.amount, ends_at, time.time())
 
-    def note_token(self, caller: Caller, status: int) -> None:
+    async def note_token(self, caller: Caller, status: int) -> None:
         """Count an invalid token, and remember a valid one.
 
         Args:
@@ -149,7 +177,7 @@ class Throttle:
         token = hash(caller.authorization)
         if status == 401:
             self._good.pop(token, None)
-            self._bad_tokens.count(caller.address)
+            await self._bad_tokens.count_shared(caller.address, caller.address)
         elif token not in self._good:
             self._good[token] = None
             if len(self._good) > GOOD_TOKENS_MAX:

@@ -42,10 +42,14 @@ class Relay:
 
     Args:
         units: The units whose signals are carried; on SQLite the relay does nothing.
+
+    Attributes:
+        has_peers: Whether there are, or were, other servers or workers on the database; true if it cannot be known.
     """
 
     def __init__(self, units: Units) -> None:
         self._units = units
+        self.has_peers = False
         self._sender_id = secrets.token_hex(4)
         self._topics: set[str] = set()
         self._condition = threading.Condition()
@@ -146,6 +150,7 @@ class Relay:
             try:
                 with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
+                        self.has_peers = True
                         _log.warning(
                             "signals of other processes are polled for, since a pooler does not pass on notifications; "
                             "set the direct URL of the database"
@@ -159,9 +164,15 @@ class Relay:
         peer.close()
 
     def _receive(self, driver: Any, peer: socket.socket) -> None:
+        driver.execute(f"LISTEN {CHANNEL}")
+        (is_first,) = driver.execute(f"SELECT pg_try_advisory_lock({PRESENCE})").fetchone()
         # Refused while a copy is made, which needs a database that nobody uses.
         driver.execute(f"SELECT pg_advisory_lock_shared({PRESENCE})")
-        driver.execute(f"LISTEN {CHANNEL}")
+        if is_first:
+            driver.execute(f"SELECT pg_advisory_unlock({PRESENCE})")
+        # The others listen already, or will see the lock.
+        driver.execute(f"SELECT pg_notify('{CHANNEL}', '{self._sender_id}')")
+        self.has_peers |= not is_first
         # Signals may have been missed before LISTEN.
         self._units.env.signals.send(EVERYTHING)
         with selectors.DefaultSelector() as selector:
@@ -171,6 +182,7 @@ class Relay:
                 for notification in driver.notifies(timeout=0):
                     sender, *topics = notification.payload.split(" ")
                     if sender != self._sender_id:
+                        self.has_peers = True
                         for topic in topics:
                             self._units.env.signals.send(topic)
                 # Unlike the driver's own wait, this one ends when another thread closes the socket.

@@ -1,0 +1,165 @@
+"""Limits of several servers together: counted in PostgreSQL or in Redis, and by each server alone while these are away."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import attrs
+import pytest
+from sqlalchemy import func, select
+
+from stellary.core import Core
+from stellary.core.http import shared_counts
+from stellary.core.http import streams as server_streams
+from stellary.core.http.shared_counts import SharedCounts
+from tests.server.listening import listening
+from tests.server.running import Running, running
+from tests.support.boards import create_board
+from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
+from tests.support.redis import find_port, needs_redis, running_redis
+from tests.support.server_parts import Settings
+from tests.support.tables import login_attempts
+from tests.support.waiting import wait_until
+from tests.support.world import at_once
+
+SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
+REQUESTS = attrs.evolve(NO_LIMITS, requests=parse_limit("20/hour"))
+WINDOWS = (("REPORT_SECONDS", 1.0), ("EARLY_SECONDS", 0.8))
+BAD_TOKENS = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("4/hour"))
+
+
+class Servers:
+    """Two servers on one PostgreSQL.
+
+    Args:
+        database_url: The URL of the database.
+        limits_url: The URL of Redis; None to count in PostgreSQL.
+    """
+
+    def __init__(self, database_url: str, limits_url: str | None) -> None:
+        self._database_url, self._limits_url = database_url, limits_url
+        self._stack = ExitStack()
+
+    def start(self, limits: Limits) -> list[Running]:
+        servers = []
+        for _ in range(2):
+            core = Core(self._database_url, jwt_secret=SECRET, bcrypt_rounds=4)
+            self._stack.callback(core.close)
+            settings = Settings(limits=limits, limits_url=self._limits_url, jobs=False)
+            servers.append(self._stack.enter_context(running(core, settings)))
+        wait_until(lambda: all(server.core.relay.has_peers for server in servers))
+        return servers
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(params=["postgresql", pytest.param("redis", marks=needs_redis)])
+def servers(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        url = stack.enter_context(running_redis(find_port())) if request.param == "redis" else None
+        pair = Servers(postgres_url, url)
+        stack.callback(pair.stop)
+        yield pair
+
+
+def count_rows(core: Core) -> int:
+    with core.database.reading() as connection:
+        return connection.execute(select(func.count()).select_from(login_attempts)).scalar_one()
+
+
+@pytest.mark.slow("runs two servers")
+def test_requests_to_all_servers_count_against_one_limit(servers: Servers):
+    pair = servers.start(REQUESTS)
+    asks = [partial(pair[number % 2].ask, "GET", "/auth/me", token="x") for number in range(30)]
+    answers = at_once(*asks)
+    assert sorted(answer.status for answer in answers) == [401] * 20 + [429] * 10
+    # Each has a number of its own.
+    remaining = [answer.headers["x-ratelimit-remaining"] for answer in answers if answer.status == 401]
+    assert sorted(map(int, remaining)) == [*range(20)]
+    assert [server.ask("GET", "/auth/me", token="y").status for server in pair] == [401, 401]
+
+
+@pytest.mark.slow("runs two servers")
+def test_invalid_tokens_count_on_all_servers(servers: Servers):
+    here, there = servers.start(BAD_TOKENS)
+    assert [here.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(5)] == [401] * 4 + [
+        429
+    ]
+    # A server learns of the others with the first invalid token of an address.
+    assert [there.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(2)] == [401, 429]
+
+
+@pytest.mark.slow("runs two servers")
+def test_streams_of_a_caller_count_on_all_servers(servers: Servers, monkeypatch):
+    for name, value in (("STREAMS_PER_CALLER_MAX", 4), ("SHARED_MIN", 1), *WINDOWS):
+        monkeypatch.setattr(server_streams, name, value)
+    here, there = servers.start(NO_LIMITS)
+    board = create_board(here.core)
+    path, bearer = f"{board.flat}/events", board.bearer
+
+    def opens(server: Running) -> bool:
+        with listening(server, path, bearer) as client:
+            return client.status == 200
+
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(listening(server, path, bearer)) for server in (here, there, here, there)
+        ]
+        assert [client.block() for client in clients] == [{"retry": "1000"}] * 4
+        # Also when a new window begins.
+        until = time.monotonic() + 2.2
+        while time.monotonic() < until:
+            assert not opens(here)
+            assert not opens(there)
+            time.sleep(0.02)
+    wait_until(lambda: opens(here) and opens(there))
+
+
+def test_a_server_that_is_alone_counts_by_itself(postgres_url: str):
+    core = Core(postgres_url, jwt_secret=SECRET, bcrypt_rounds=4)
+    with running(core, Settings(limits=REQUESTS, jobs=False)) as server:
+        statuses = [server.ask("GET", "/auth/me", token="x").status for _ in range(21)]
+        assert statuses == [401] * 20 + [429]
+        assert (core.relay.has_peers, count_rows(core)) == (False, 0)
+    core.close()
+
+
+@needs_redis
+@pytest.mark.slow("runs Redis twice")
+def test_servers_count_alone_while_redis_is_away(sqlite_core: Core, monkeypatch, caplog):
+    monkeypatch.setattr(shared_counts, "AWAY_SECONDS", 0.5)
+    port = find_port()
+    tokens = map(str, itertools.count())
+
+    def count_alternately(servers: list[Running]) -> list[str]:
+        token = next(tokens)
+        answers = [server.ask("GET", "/auth/me", token=token) for server in servers]
+        return [answer.headers["x-ratelimit-remaining"] for answer in answers]
+
+    with ExitStack() as stack:
+        settings = Settings(limits=REQUESTS, limits_url=f"redis://127.0.0.1:{port}", jobs=False)
+        pair = [stack.enter_context(running(sqlite_core, settings)) for _ in range(2)]
+        assert count_alternately(pair * 2) == ["19", "19", "18", "18"]
+        assert sum("limits count per process" in text for text in caplog.messages) == 2
+        assert b"stellary_limit_store_failures_total 1.0" in pair[0].ask("GET", "/metrics").body
+        with running_redis(port):
+            wait_until(lambda: count_alternately(pair * 2) == ["19", "18", "17", "16"])
+        assert count_alternately(pair * 2) == ["19", "19", "18", "18"]
+
+
+async def test_additions_that_wait_are_sent_together():
+    sent = []
+
+    def add(amounts):
+        sent.append(dict(amounts))
+        return {key: (100 + amount, 5.0) for key, (amount, _) in amounts.items()}
+
+    shared = SharedCounts(add, asyncio.to_thread, lambda: True, lambda: None)
+    additions = [("a", 1, 1.0), ("b", 1, 1.0), ("a", 2, 1.0), ("a", -1, 1.0)]
+    counts = await asyncio.gather(*(shared.add(*addition) for addition in additions))
+    assert counts == [(101, 5.0), (101, 5.0), (103, 5.0), (102, 5.0)]
+    assert sent == [{"a": (2, 1.0), "b": (1, 1.0)}]
