@@ -6,7 +6,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, create_index, drop_index
 
 revision = "0122"
-down_revision = "0120"
+down_revision = "0121"
 
 _TABLES = ("stellary_automations", "stellary_webhooks")
 _STARTING = "ix_stellary_cards_assigned_start_date"
