@@ -79,11 +79,7 @@ class AddressReleased(BaseEvent):
 
 @attrs.frozen(kw_only=True)
 class RightsLost(Event):
-    """A user has lost rights in a workspace.
-
-    Attributes:
-        successor_id: The admin who takes over the user's automations, agents and webhooks in the workspace.
-    """
+    """A user has lost rights in a workspace. ``successor_id`` takes over the user's automations, agents and webhooks."""
 
     user_id: str
     successor_id: str
@@ -305,12 +301,7 @@ class NoticeGiven(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class ItemNoticeGiven(Event):
-    """The users ``user_ids`` were notified about an item that is not a card.
-
-    Attributes:
-        kind, item_id, name: The kind, the id and the name of the item.
-        project_id: The project that it belongs to; None if there is none.
-    """
+    """The users ``user_ids`` were notified about an item that is not a card, and that may belong to a project."""
 
     kind: EntityKind
     item_id: str
