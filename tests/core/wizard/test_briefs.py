@@ -29,7 +29,7 @@ def find_problems(case):
     notes = "\n".join(roadmap.notes)
     titles = [item.title for phase in roadmap.phases for item in phase.deliverables]
     expected = [title for phase in case["phases"].values() for title in phase]
-    places = {item.title: phase.name for phase in roadmap.phases for item in phase.deliverables}
+    places = {(item.title, phase.name) for phase in roadmap.phases for item in phase.deliverables}
     problems = {
         "phases": [phase.name for phase in roadmap.phases if phase.name not in case["phases"]]
         + [name for name in case["phases"] if name not in [phase.name for phase in roadmap.phases]],
@@ -42,7 +42,7 @@ def find_problems(case):
             title
             for name, items in case["phases"].items()
             for title in items
-            if places.get(title, name) != name
+            if title in titles and (title, name) not in places
         ],
         "durations": [] if case["timed"] or any(text in notes for text in NO_TIME) else [roadmap.days],
         "language": []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -27,8 +28,9 @@ INLINE_MAX = 1_000
 """The maximum length of a block in which marks are read, in characters."""
 LEAD_WORDS = 8
 """The maximum number of words before a colon that head a list; a longer line is a sentence of the section."""
+_BULLET = re.compile(r"^([ \t]*)[\u2022\u25e6\u2023\u25cf\u25aa]\s*")
 _MARKS = frozenset("*_`[<\\!&")
-_BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
+BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
 """Levels below all headings: bold lines, lines with a colon before a list, phases of tables, and list items."""
 _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "☐": False, "☑": True, "✅": True}
 
@@ -89,6 +91,7 @@ def read_outline(text: str) -> OutlineNode:
 def _separate(lines: Sequence[str]) -> Iterator[str]:
     """Yield the lines, with an empty line before each line that begins a section."""
     before = ""
+    lines = [_BULLET.sub(r"\1- ", line) for line in lines]
     for place, line in enumerate(lines, 1):
         text = line.strip()
         if _is_numbered_heading(line, lines[place : place + 2]):
@@ -109,7 +112,7 @@ def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
         return False
     if below[0] in "-*" and below[1:2] == " ":
         return number.isdecimal() or number.isupper()
-    is_text = not below[0].isspace() and below.partition(" ")[0][-1] not in ".)"
+    is_text = not below[0].isspace() and below[0] != "#" and below.partition(" ")[0][-1] not in ".)"
     is_ended = any(text.strip() and not text.strip(" -_*") for text in following[:1])
     return is_text and not is_ended and len(line.split()) <= LABEL_WORDS + 1 and find_role(title) is not None
 
@@ -184,7 +187,7 @@ def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
         return 0
     is_bold = raw[:2] in ("**", "__") and raw.rstrip(":")[-2:] == raw[:2] and raw.count(raw[:2]) == 2
     if is_bold or find_marker(text) is not None:
-        return _BOLD
+        return BOLD
     is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= LABEL_WORDS
     is_lead = text.endswith(":") and (len(text.split()) <= LEAD_WORDS or find_role(text) is not None)
     return _LABEL if is_before_list and (is_lead or is_title) else 0

@@ -12,7 +12,7 @@ from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.columns import split_entries
 from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
-from stellary.core.wizard.rules.outline import ITEM, PHASE, OutlineNode, read_outline
+from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline
 from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
@@ -39,7 +39,7 @@ PRIORITY_ROLES: Mapping[str | None, Priority] = {"high": "high", "medium": "medi
 TIME_ROLES = frozenset(("dates", "duration"))
 _EXCLUDED = frozenset(("out_of_scope", "later"))
 NOT_WORK = TIME_ROLES | _EXCLUDED.union(
-    ("questions", "risks", "success", "constraints", "team", "audience", "stack", "goals", "context")
+    ("done", "questions", "risks", "success", "constraints", "team", "audience", "stack", "goals", "context")
 )
 """The roles of sections without deliverables."""
 _CLOSED = NOT_WORK - TIME_ROLES - {"context"}
@@ -106,7 +106,7 @@ class _Reader:
         if all(phase.is_bare and find_marker(phase.name) for phase in phases):
             phases = self._read_plans() or phases
         findings.are_stated = bool(phases)
-        work, unknown = [*self._read_work({"work"})], [*self._read_work({None, "phases"})]
+        work, unknown = [*self._read_work({"work", "phases"})], [*self._read_work({None})]
         ranked = [*self._read_work(set(PRIORITY_ROLES))]
         if not phases:
             phases = [*(work or unknown), *ranked]
@@ -127,6 +127,8 @@ class _Reader:
         section.parent, section.name = parent, name
         is_named = section.is_title or section.level == PHASE
         section.own_role = None if is_named else find_role(section.text)
+        if section.text and _is_finished(section.text):
+            section.own_role = "done"
         if (section.own_role == "later" and any(item.cells for item in section.items)) or (
             section.own_role is None
             and around not in NOT_WORK
@@ -143,6 +145,9 @@ class _Reader:
         _adopt_sections(section)
         for child in section.sections:
             self._add_sections(child, section, name if section.is_title else section.text)
+        roles = {child.role for child in section.sections if _has_work(child)} - NOT_WORK
+        if not (is_named or section.role or section.items) and {"work"} <= roles <= {"work", None}:
+            section.role = section.own_role = "work"
 
     def _is_used(self, section: OutlineNode) -> bool:
         """Return whether a section, or one around it, belongs to a phase."""
@@ -176,6 +181,10 @@ class _Reader:
             # A table may add the time of a numbered phase.
             if key in phases:
                 phases[key].add(self._read_phase(node, marker))
+        titles = {key: strip_numbering(node.text) for key, node, _ in reversed(groups[chosen])}
+        names = [phase.name for phase in phases.values()]
+        for key, phase in phases.items():
+            phase.name = _to_name(titles[key]) if names.count(phase.name) > 1 else phase.name
         return list(phases.values())
 
     def _find_marked(self) -> Iterator[OutlineNode]:
@@ -187,7 +196,7 @@ class _Reader:
             for node in (section, *section.items):
                 if node.level != PHASE and find_marker(node.text) is None:
                     continue
-                if node.is_done or _is_finished(node.text):
+                if node.is_done or _is_finished(node.text) or _is_ticked(node):
                     self._used.add(node)
                     self._findings.finished.append(strip_numbering(node.text))
                 else:
@@ -202,6 +211,7 @@ class _Reader:
                 part
                 for part in section.sections
                 if _has_work(part)
+                and part.own_role != "done"
                 and (
                     part.role not in NOT_WORK
                     or (is_plan and _is_numbered(part))
@@ -210,10 +220,12 @@ class _Reader:
             ]
             # A word such as "features" does not make one of several numbered sections the only work.
             numbered = [part.own_role for part in parts if _is_numbered(part)]
+            timed = [part for part in parts if self._dates.read_timing(strip_numbering(part.text))]
+            is_plan = is_plan or (section.is_title and len(parts) < 2 * len(timed))
             is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
             if len(parts) > 1 and (is_plan or is_numbered):
                 phases += [self._read_phase(part) for part in parts if is_plan or _is_numbered(part)]
-            elif (is_plan or section.is_title or section.own_role == "work") and self._are_phases(
+            elif (is_plan or section.is_title or _is_only_work(section)) and self._are_phases(
                 section.items, is_plan
             ):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
@@ -222,7 +234,7 @@ class _Reader:
 
     def _are_phases(self, items: Sequence[OutlineNode], is_plan: bool) -> bool:
         """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
-        if not 2 <= len(items) <= PHASES_MAX:
+        if not 2 <= len(items) <= PHASES_MAX or any(find_label(item.text)[0] in TIME_ROLES for item in items):
             return False
         nested = sum(bool(item.items) for item in items)
         are_numbered = all(item.is_numbered for item in items)
@@ -247,6 +259,9 @@ class _Reader:
         """Return the phase of a heading, an item or a row, with its deliverables."""
         self._used.add(node)
         text, timing = self._find_timing(node)
+        if timing and timing.period is None and text == node.text:
+            # The distance from an event, such as "3 months before": not the duration of the phase.
+            timing = None
         name, entries = text, list[str]()
         if marker and marker.kind != "quarter":
             name = self._dates.take_timing(marker.name)[0].strip(f" :{DASHES}")
@@ -269,6 +284,9 @@ class _Reader:
 
     def _read_work(self, roles: set[str | None]) -> Iterator[PlannedPhase]:
         """Yield each section with work and one of these roles as a phase. If its subsections have work, yield these instead."""
+        names = [section.text for section in self._sections if section.items]
+        # Many lists, or such that have the same names, are parts of the sections above them.
+        is_crowded = len(names) > min(PHASES_MAX, len({*names}))
         for section in self._sections:
             items = [item for item in section.items if item not in self._used]
             if section.role not in roles or self._is_used(section):
@@ -279,11 +297,12 @@ class _Reader:
                     self._used.update(items)
                 continue
             parts = [part for part in section.sections if part.own_role not in NOT_WORK]
-            lists = [part for part in parts if part.items and part.own_role not in PRIORITY_ROLES]
-            if items or (len(lists) < 2 and any(map(_has_work, parts))):
+            groups = [part for part in parts if _has_work(part) and part.own_role not in PRIORITY_ROLES]
+            is_whole = any(part.items for part in groups) if is_crowded and groups else len(groups) < 2
+            if items or (is_whole and any(map(_has_work, parts))):
                 phase = self._read_phase(section, priority=PRIORITY_ROLES.get(section.own_role))
                 if section.own_role in PRIORITY_ROLES:
-                    phase.name = _to_name(section.name)
+                    phase.name = _to_name(strip_numbering(section.name))
                 if not phase.is_bare:
                     yield phase
 
@@ -324,6 +343,10 @@ class _Reader:
         elif role in NOT_WORK:
             self._keep_facts(section)
         else:
+            if section.level == BOLD and len(section.items) == 1 and role is None:
+                # The only item below a bold line says more about it.
+                section.prose += [item.text for item in section.items]
+                section.items.clear()
             cards = self._collect(section, phase, PRIORITY_ROLES.get(role, priority))
             if cards or role is not None:
                 return cards
@@ -382,8 +405,9 @@ class _Reader:
 
     def _keep_facts(self, section: OutlineNode) -> None:
         """Add the texts of a section without deliverables to the facts."""
-        self._findings.finished += [item.text for item in section.items if item.is_done]
-        texts = [item.text for item in section.items if not item.is_done] + section.names
+        is_done = section.role == "done"
+        self._findings.finished += [item.text for item in section.items if is_done or item.is_done]
+        texts = [item.text for item in section.items if not (is_done or item.is_done)] + section.names
         self._findings.facts[section.role or ""] += [text for text in texts if text] or section.prose
 
     def _read_facts(self, section: OutlineNode) -> None:
@@ -449,8 +473,21 @@ def _is_numbered(section: OutlineNode) -> bool:
 
 def _is_finished(title: str) -> bool:
     """Return whether a title marks its phase as done at its end: ``Phase 1: MVP (completed)``."""
-    tail = title[max(title.rfind(mark) for mark in "(\u2013\u2014") + 1 :].rstrip(") ")
+    tail = title[max(title.rfind(mark) for mark in "([\u2013\u2014") + 1 :].rstrip(")] ")
     return tail != title and len(tail.split()) < 3 and is_done(tail)
+
+
+def _is_ticked(node: OutlineNode) -> bool:
+    """Return whether a node has items, and all of them are done."""
+    return bool(node.items) and not node.sections and all(item.is_done for item in node.items)
+
+
+def _is_only_work(section: OutlineNode) -> bool:
+    """Return whether a section is work, and no other section beside it has any."""
+    beside = section.parent.sections if section.parent else []
+    return section.own_role == "work" and not any(
+        _has_work(other) for other in beside if other is not section
+    )
 
 
 def _is_strong(kind: str) -> bool:
@@ -472,15 +509,11 @@ def _to_name(text: str) -> str:
 
 
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
-    """Return phases without repetitions: phases with the same name are merged, and equal deliverables occur once."""
+    """Return phases without repetitions: those with the same name are merged, and a deliverable of several occurs once."""
     by_name: dict[str, PlannedPhase] = {}
-    titles: set[str] = set()
     for phase in phases:
-        items = [item for item in phase.items if phase.is_bare or fold(item.title) not in titles]
-        titles.update(fold(item.title) for item in items)
         target = by_name.setdefault(fold(phase.name), phase)
-        if target is phase:
-            phase.items = items
-        else:
-            target.items += items
+        if target is not phase:
+            titles = {fold(item.title) for item in target.items}
+            target.items += [item for item in phase.items if fold(item.title) not in titles]
     return [phase for phase in by_name.values() if phase.items]

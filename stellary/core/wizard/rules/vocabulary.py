@@ -27,7 +27,7 @@ _MARKER = re.compile(
 )
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
 _NUMBERING = re.compile(
-    r"(?:\d{1,2}(?:(?:[.)]\d{0,2}){1,3}|:(?= ))|[ivx]{1,4}[.)]|[a-h](?:\)|\.(?= )))[ \t]?"
+    rf"(?:\d{{1,2}}(?:(?:[.)]\d{{0,2}}){{1,3}}|:(?= )|(?= [{DASHES}] ))|[ivx]{{1,4}}[.)]|[a-h](?:\)|\.(?= )))[ \t]?"
 )
 _DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
 
@@ -111,7 +111,7 @@ def _roles() -> tuple[Mapping[Phrase, str], Mapping[Phrase, str], Mapping[Phrase
 @lru_cache(maxsize=4096)
 def find_role(title: str) -> str | None:
     """Return the role of a heading or a label: ``goals``, ``risks``, ``work`` …; None if they are unknown."""
-    text = strip_numbering(title[:HEADING_MAX])
+    text = strip_numbering(title[:HEADING_MAX]).replace("&", "and")
     words = split_words(text.partition("(")[0]) or split_words(text)
     # "Page Contact" is a part of the product, not about contacts.
     if not words or len(words) > 10 or (len(words) > 1 and words[0] in word_set("product_parts")):
@@ -119,7 +119,7 @@ def find_role(title: str) -> str | None:
     whole, english, french = _roles()
     parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
     roles = {whole.get(words), *map(english.get, parts), *map(french.get, parts)}
-    for excluded in ("out_of_scope", "later"):
+    for excluded in ("out_of_scope", "later", "done"):
         if excluded in roles:
             return excluded
     label, colon, _ = text.partition(":")
@@ -232,7 +232,10 @@ def find_priority(text: str) -> Level | None:
 
 def is_done(text: str) -> bool:
     """Return whether the cell of a status column means that the work is done."""
-    return any(word in word_set("done") for word in fold(text).replace(".", " ").split()[:2])
+    words = fold(text).replace(".", " ").split()
+    # Numbers before the first word, as in "100% complete", say nothing, and a picture may stand anywhere.
+    first = next((word for word in words if any(map(str.isalpha, word))), "")
+    return any(word in word_set("done") for word in words if word == first or not word.isalnum())
 
 
 def detect_language(texts: Sequence[str]) -> Language:
