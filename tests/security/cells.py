@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from tests.security.good_requests import Answer, make_path_params, send
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import AGENTS, NOT_APPLICABLE, OWN_AND_OTHER, PEOPLE, TOKENS, Row
+from tests.security.table import AGENTS, NOT_APPLICABLE, OWN_AND_OTHER, PERSONAS, Row
 
 AGENT_RECORDS = {
     "stellary_agents",
@@ -47,13 +47,13 @@ class Cell:
 
 def list_cells(row: Row) -> list[Cell]:
     """Return the cells of an endpoint."""
-    cells = [Cell(row, persona, None, row.cells[persona]) for persona in AGENTS]
-    for persona in (*PEOPLE, *TOKENS):
+    cells = []
+    for persona in PERSONAS:
         cell = row.cells[persona]
         if cell in OWN_AND_OTHER:
             answers = zip(("own", "other"), OWN_AND_OTHER[cell], strict=True)
             cells += [Cell(row, persona, owner, answer) for owner, answer in answers]
-        elif cell != NOT_APPLICABLE:
+        elif cell != NOT_APPLICABLE or persona in AGENTS:
             cells.append(Cell(row, persona, None, cell))
     return cells
 
@@ -96,6 +96,7 @@ def answer_cell(
 ) -> str:
     """Return the answer to the good request of a cell in the words of the table, with unexpected changes."""
     row, persona = cell.row, cell.persona
+    permission_world = permission_world.enter(persona)
     params = make_path_params(permission_world, row, persona, cell.owner)
     with permission_world.sandbox.discard_changes():
         answer = send(permission_world, row, persona, params, call=call)

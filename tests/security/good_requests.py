@@ -149,7 +149,9 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "activity.undo": _PLAIN,
     "search.query": GoodRequest(query="q=a"),
     "projects.list_members": _PLAIN,
-    "projects.add_member": _with_body(email="wm@example.com"),
+    "projects.add_member": GoodRequest(
+        lambda permission_world: {"email": permission_world.here.get("newcomer", "wm@example.com")}
+    ),
     "projects.update_member": _with_body(role="viewer"),
     "projects.remove_member": _PLAIN,
     "columns.create": _with_body(name="In Review"),

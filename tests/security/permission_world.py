@@ -1,7 +1,7 @@
 """The world of the permission tests: all callers and all items that requests name, in one database.
 
-Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and the workspace ``ops``;
-``abroad`` belongs to another tenant. Every persona is a member of ``lobby`` and owns something there.
+Organization ``acme`` has the workspace ``eng``, in which the personas have their roles, and the workspaces ``ops`` and
+``vault``, in whose private project the personas of ``SEATS`` have theirs; ``abroad`` belongs to another tenant. Every persona is a member of ``lobby`` and owns something there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sqlalchemy import bindparam, insert, select
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import NOBODY, Core, DeliveryResult, OutgoingRequest
 from tests.security.sandbox import Sandbox
-from tests.security.table import AGENTS, GUESTS, PEOPLE, Row
+from tests.security.table import AGENTS, GUESTS, SEATS, USERS, Row
 from tests.support.core_parts import (
     Identity,
     WebhookWorker,
@@ -41,7 +42,7 @@ from tests.support.world import PASSWORD, Workspace, World
 PathParams = dict[str, str]
 """Path parameters: an id or a slug by the name of its parameter."""
 
-PERSONS = (*PEOPLE[1:], "PAT", "OLD")
+PERSONS = (*USERS, "PAT", "OLD")
 """Personas that have an account, and the owners of the tokens."""
 
 EVERY_TOOL = [
@@ -76,6 +77,7 @@ class PermissionWorld:
         here: Path parameters of the project in which the personas have their roles.
         beside: The same in another project of that workspace.
         next_door: The same in another workspace of that organization.
+        vault: The same in a private project of a third one; and a column of another project there, and an address of a member.
         abroad: The same in another organization.
         gone: The same, deleted.
         reset_token: The token of a link with which OO can reset the password.
@@ -88,7 +90,7 @@ class PermissionWorld:
         self.core = core
         self.sandbox = sandbox
         self.world = world = World(core)
-        names = (*PERSONS, "BOSS", "VICTIM", "HOST", "STRANGER", "NEW")
+        names = (*PERSONS, "BOSS", "VICTIM", "CLERK", "HOST", "STRANGER", "NEW")
         self.people = {name: world.person(name.lower()) for name in names}
         self._bearers = {name: world.bearer(person) for name, person in self.people.items()}
         self._bearers |= self._create_tokens()
@@ -176,7 +178,15 @@ class PermissionWorld:
 
     def find_person(self, token: str | None) -> str | None:
         """Return the name of the person whose login a token is; None for other tokens."""
-        return next((name for name in PEOPLE[1:] if self._bearers[name] == token), None)
+        return next((name for name in USERS if self._bearers[name] == token), None)
+
+    def enter(self, persona: str) -> PermissionWorld:
+        """Return the world whose ``here`` and ``beside`` are those of a persona."""
+        if persona not in SEATS:
+            return self
+        world = copy(self)
+        world.here, world.beside = self.vault, {"columnId": self.vault["otherColumnId"]}
+        return world
 
     def person_of(self, persona: str) -> str:
         """Return the name of the user behind a persona; for an anonymous caller, that of a member."""
@@ -221,6 +231,7 @@ class PermissionWorld:
         self.ask("BOSS", "POST", f"{_project(self.beside)}/members", {"email": people["WM"].email})
         ops = world.workspace(people["BOSS"], acme, "ops")
         self.next_door = self._create_items("BOSS", ops)
+        self.vault = self._create_private_items(world.workspace(people["BOSS"], acme, "vault"))
         self._bearers |= {
             "AGn": self._create_agent_token(eng, "OO", "supervised", ["missions"]),
             "AGs": self._create_agent_token(eng, "OO", "supervised", EVERY_TOOL),
@@ -232,6 +243,19 @@ class PermissionWorld:
             "userId": people["STRANGER"].id
         }
         world.organization(people["OUT"], "rival")
+
+    def _create_private_items(self, vault: Workspace) -> PathParams:
+        """Create a private project with one item of each kind, its members, and a member of the workspace who is none."""
+        items = self._create_items("BOSS", vault, member="CLERK")
+        for name, role in SEATS.items():
+            self.world.join(self.people[name], vault)
+            if role is not None:
+                member = {"email": self.people[name].email, "role": role}
+                self.ask("BOSS", "POST", f"{_project(items)}/members", member)
+        self.ask("BOSS", "PATCH", _project(items), {"visibility": "private"})
+        other = self.ask("BOSS", "POST", f"{vault.path}/projects", {"name": "Second"})["id"]
+        columns = self.ask("BOSS", "GET", f"{vault.path}/projects/{other}/columns")
+        return items | {"newcomer": self.people["SN"].email, "otherColumnId": columns[0]["id"]}
 
     def _create_agent_token(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:
         """Create an agent, and return a token of it."""
@@ -436,7 +460,7 @@ class PermissionWorld:
         invite = "/orgs/hosts/workspaces/guests/members/invite"
         notifications = self.world.ask(bearer, "GET", "/notifications")
         token = self.world.ask(bearer, "POST", "/api-tokens", {"name": "own", "scopes": ["account:read"]})
-        timer = {"user_id": person.id, "card_id": self.here["cardId"]}
+        timer = {"user_id": person.id, "card_id": self.enter(name).here["cardId"]}
         with self.core.begin(NOBODY) as uow:
             uow.connection.execute(insert(timers), {**timer, "started_at": uow.now})
         generation = 1 if name == "OLD" else 0

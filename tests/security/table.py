@@ -17,7 +17,11 @@ PEOPLE = ("ANON", "OUT", "EX", "OM", "WM", "PM", "WA", "OA", "OO", "PV", "PR", "
 GUESTS = ("GV", "GE")
 TOKENS = ("PATok", "PATno", "PATfull", "PATdead", "JWTold")
 AGENTS = ("AGn", "AGs", "AGa", "AGx")
-PERSONAS = (*PEOPLE, *TOKENS, *AGENTS)
+SEATS = {"SV": "viewer", "SC": "commenter", "SE": "editor", "SM": "manager", "SN": None}
+"""The members of a workspace with a private project, with their role in it; None for one who is no member of it."""
+USERS = (*PEOPLE[1:], *SEATS)
+"""Personas that have an account."""
+PERSONAS = (*PEOPLE, *SEATS, *TOKENS, *AGENTS)
 
 # Cells that depend on the owner of the item: the answer for the persona's own item, and for another one.
 OWN_AND_OTHER = {

@@ -60,7 +60,7 @@ def test_copy_answers_every_read_like_the_original(
                 continue
             for persona in PERSONAS:
                 answers = []
-                for world in (permission_world, copied_world):
+                for world in (permission_world.enter(persona), copied_world.enter(persona)):
                     with world.sandbox.discard_changes():
                         answer = send(world, row, persona, make_path_params(world, row, persona))
                         body = answer.body or b"".join(answer.blocks or ())

@@ -17,7 +17,7 @@ from tests.conftest import RUN
 from tests.security.cells import find_wrong_cells, sample_cells
 from tests.security.each_row import each_row
 from tests.security.permission_world import PermissionWorld, copy_permission_world
-from tests.security.table import PEOPLE, SERVED, Row
+from tests.security.table import SERVED, USERS, Row
 from tests.server.processes import run_script
 from tests.server.running import Reply
 from tests.support.databases import KINDS
@@ -70,7 +70,7 @@ def test_each_persona_gets_the_answer_of_the_table_over_each_shell(
     cells = sample_cells(row, shell.name, is_sqlite=permission_world.core.database.is_sqlite)
     if shell.has_users and row.operation in HOST_ANSWERS:
         cells = [
-            attrs.evolve(cell, expected=HOST_ANSWERS[row.operation]) if cell.persona in PEOPLE[1:] else cell
+            attrs.evolve(cell, expected=HOST_ANSWERS[row.operation]) if cell.persona in USERS else cell
             for cell in cells
         ]
     wrong = find_wrong_cells(permission_world, cells, shell.call)
