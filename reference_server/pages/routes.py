@@ -31,6 +31,7 @@ from stellary.contract.refs import (
     InvitationTokenRef,
     ProjectRef,
     Ref,
+    SavedFilterRef,
     WorkspaceRef,
 )
 from stellary.contract.router import AnyEndpoint
@@ -82,6 +83,7 @@ _PAGES: tuple[
     *((view, f"{_BOARD}/{view}", ProjectRef, work.BOARDS[view]) for view in work.OTHER_VIEWS),
     ("card", f"{_BOARD}/cards/:cardId", CardRef, work.CARD),
     ("card_file", f"{_BOARD}/cards/:cardId/files/:attachmentId", AttachmentRef, work.show_file),
+    ("filter", "/filters/:orgSlug/:wsSlug/:savedFilterId", SavedFilterRef, work.FILTER),
     ("documents", _DOCUMENTS, WorkspaceRef, work.DOCUMENTS),
     ("document", f"{_DOCUMENTS}/:documentId", DocumentRef, work.DOCUMENT),
     ("version", f"{_DOCUMENTS}/:documentId/versions/:versionId", DocumentVersionRef, work.VERSION),

@@ -15,7 +15,7 @@ from stellary.core.accounts.second_factors import find_pending_login, seal_pendi
 DEVICE = "Browser"
 """The name of the sessions of browsers."""
 _TARGETS = (
-    *("/boards/", "/documents/", "/approvals/", "/invitations/", "/oauth/authorize?"),
+    *("/boards/", "/documents/", "/filters/", "/approvals/", "/invitations/", "/oauth/authorize?"),
     *("/second-factor", "/my-tokens", "/my-notifications", "/account"),
 )
 """The beginnings of the paths to which a user may return after signing in."""

@@ -14,10 +14,11 @@ from reference_server.pages.operations import OperationPage, PageForm, Read, bui
 from reference_server.pages.rendering import VIEW_HEADERS, render_page
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT
-from stellary.contract.errors import Forbidden
+from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.notifications import NotificationKind
 from stellary.contract.port import RawResponse
 from stellary.contract.projects import Project
+from stellary.contract.saved_filters import SavedFilter
 
 if TYPE_CHECKING:
     from stellary import Stellary
@@ -56,11 +57,13 @@ class WorkspaceLink:
         name: Its name, after that of its organization.
         path: Its part of a path: ``acme/eng``.
         projects: Its projects, if the page shows them.
+        filters: The filters that the user has saved, and the shared ones, if the page shows them.
     """
 
     name: str
     path: str
-    projects: Sequence[Project]
+    projects: Sequence[Project] = ()
+    filters: Sequence[SavedFilter] = ()
 
 
 def list_places(
@@ -71,9 +74,14 @@ def list_places(
     Args:
         request: The request.
         api: The API.
-        has_projects: Whether to read their projects as well. Default: False.
+        has_projects: Whether to read their projects and saved filters as well. Default: False.
     """
     client = _open_client(api)
+
+    def list_contents(organization: str, workspace: str) -> tuple[Sequence[Project], Sequence[SavedFilter]]:
+        handle = client.workspace(organization, workspace)
+        return handle.projects.list(), handle.saved_filters.list()
+
     workspaces = (
         (organization, workspace)
         for organization in client.organizations.list(limit=WORKSPACES_MAX)
@@ -83,10 +91,23 @@ def list_places(
         workspace.id: WorkspaceLink(
             f"{organization.name} / {workspace.name}",
             f"{organization.slug}/{workspace.slug}",
-            client.workspace(organization.slug, workspace.slug).projects.list() if has_projects else [],
+            *(list_contents(organization.slug, workspace.slug) if has_projects else ()),
         )
         for organization, workspace in islice(workspaces, WORKSPACES_MAX)
     }
+
+
+def find_filter(request: PageRequest, api: PageApi) -> SavedFilter:
+    """Return the saved filter of the path.
+
+    Raises:
+        NotFound: The user has no such filter.
+    """
+    workspace = _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
+    for saved in workspace.saved_filters.iterate():
+        if saved.id == request.parameters["saved_filter_id"]:
+            return saved
+    raise NotFound("Saved filter not found")
 
 
 def list_people(request: PageRequest, api: PageApi) -> dict[str, str]:
@@ -182,6 +203,15 @@ CARD = OperationPage(
         "tick": PageForm("checklist.update", "The checklist is saved."),
         "add": PageForm("checklist.add", "The item is added."),
         "comment": PageForm("comments.create", "Your comment is posted."),
+    },
+)
+FILTER = OperationPage(
+    "filter",
+    {
+        "workspace": Read("workspaces.get"),
+        "saved": find_filter,
+        "cards": Read("cards.list_in_workspace", {"limit": 100, "saved": ":saved_filter_id"}),
+        "projects": Read("projects.list"),
     },
 )
 DOCUMENTS = OperationPage(

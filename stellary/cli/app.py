@@ -39,7 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "people": ("member",),
     },
     "Boards": {
-        "boards": ("board", "flow", "search"),
+        "boards": ("board", "flow", "search", "filter"),
         "cards": ("card", "work"),
         "time_entries": ("time",),
         "history": ("undo", "trash"),

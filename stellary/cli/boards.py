@@ -1,4 +1,4 @@
-"""Commands that show a board, and search a workspace."""
+"""Commands that show a board, search a workspace, and save filters of cards."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ from typing import get_args
 
 import click
 
-from stellary.cli.finding import find_scope
-from stellary.cli.options import DayParam
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json, show
-from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.cli.finding import find_project, find_scope, match_one
+from stellary.cli.options import DayParam, Group, confirm, fail_usage
+from stellary.cli.output import (
+    JsonCommand,
+    JsonOptions,
+    as_json,
+    print_handle,
+    print_json,
+    print_line,
+    show,
+)
+from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.flow import SEED_MAX, FlowUnit
+from stellary.contract.saved_filters import SavedFilter
 from stellary.contract.scopes import VIEW_TYPES, ViewType
 from stellary.contract.search import FoundKind
 from stellary.contract.unset import UNSET
+
+_FILTER = click.argument("query", metavar="NAME")
 
 
 @click.command(cls=JsonCommand)
@@ -119,4 +130,127 @@ def search(
     show(page, as_json, "No results.")
 
 
-COMMANDS = (board, flow, search)
+@click.group("filter", cls=Group)
+def saved_filter() -> None:
+    """Manage saved filters, which `stellary card list --saved` and the home page of the server use.
+
+    \b
+    Example:
+      stellary filter add "My week" "assignee = me and due < +7d order by due"
+      stellary card list --saved "My week"
+    """
+
+
+@saved_filter.command("list")
+@as_json
+@in_workspace
+def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
+    """List your saved filters, and the shared ones that you see.
+
+    \b
+    Example:
+      stellary filter list --workspace acme/eng
+    """
+    show(session.workspace().saved_filters.list(), as_json, "There are no saved filters.")
+
+
+@saved_filter.command("add")
+@click.argument("name")
+@click.argument("condition", metavar="FILTER")
+@PROJECT
+@click.option("--shared", is_flag=True, help="Let everyone use it who sees the project, or the workspace.")
+@as_json
+@in_workspace
+def add_filter(
+    session: CommandContext,
+    name: str,
+    condition: str,
+    project: str | None,
+    shared: bool,
+    as_json: JsonOptions,
+) -> None:
+    """Save a filter for the cards of a workspace, or with --project of one project.
+
+    \b
+    Example:
+      stellary filter add Bugs "label = Bug and status != done" --project LAUNCH --shared
+    """
+    workspace = session.workspace()
+    project_id = find_project(workspace, project).id if project else UNSET
+    created = workspace.saved_filters.create(
+        name=name, filter=condition, project_id=project_id, shared=shared
+    )
+    _report(created, "Saved", as_json)
+
+
+@saved_filter.command("edit")
+@_FILTER
+@click.option("--name", metavar="TEXT", help="The new name.")
+@click.option("--filter", "condition", metavar="FILTER", help="The new filter.")
+@click.option("--shared/--own", default=None, help="Let others use it, or only you.")
+@click.option("--order", type=click.IntRange(0), help="The new position in its list, from 0.")
+@as_json
+@in_workspace
+def edit_filter(
+    session: CommandContext,
+    query: str,
+    name: str | None,
+    condition: str | None,
+    shared: bool | None,
+    order: int | None,
+    as_json: JsonOptions,
+) -> None:
+    """Change a saved filter.
+
+    \b
+    Example:
+      stellary filter edit "My week" --filter "assignee = me and due < +14d" --order 0
+    """
+    if (name, condition, shared, order) == (None,) * 4:
+        fail_usage("name what to change, such as --filter")
+    filters = session.workspace().saved_filters
+    changed = filters.update(
+        _find_filter(session, query),
+        name=name or UNSET,
+        filter=condition or UNSET,
+        shared=UNSET if shared is None else shared,
+        order=UNSET if order is None else order,
+    )
+    _report(changed, "Changed", as_json)
+
+
+@saved_filter.command("delete")
+@_FILTER
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@in_workspace
+def delete_filter(session: CommandContext, query: str, yes: bool) -> None:
+    """Delete a saved filter for good.
+
+    \b
+    Example:
+      stellary filter delete "My week" --yes
+    """
+    saved = _find_filter(session, query)
+    confirm(f'Delete the saved filter "{saved.name}"', is_confirmed=yes)
+    session.workspace().saved_filters.delete(saved)
+    print_line(f'Deleted "{saved.name}".')
+
+
+def _find_filter(session: CommandContext, query: str) -> SavedFilter:
+    return match_one(
+        "saved filter",
+        query,
+        session.workspace().saved_filters.list(),
+        lambda saved: (saved.name, saved.id),
+        lambda saved: f'"{saved.name}" ({saved.id})',
+    )
+
+
+def _report(saved: SavedFilter, verb: str, as_json: JsonOptions) -> None:
+    if as_json:
+        print_json(saved, as_json)
+    else:
+        print_line(f'{verb} "{saved.name}": {saved.filter}')
+
+
+COMMANDS = (board, flow, search, saved_filter)

@@ -57,14 +57,29 @@ def test_filter_in_words_selects_cards_of_one_or_all_projects(shell):
     shell("card", "add", "Call the plumber", "--assignee", "me", "--due", "tomorrow")
     shell("card", "add", "Thank the plumber", "--assignee", "me")
     words = ("--filter", 'assignee = me and due <= tomorrow and text = "the plumber" order by due desc')
-    saved = ("-f", "name=Plumber", "-f", f"filter={words[1]}")
-    shell("api", "POST", "/orgs/{org}/workspaces/{workspace}/saved-filters", *saved)
+    shell("filter", "add", "Plumber", words[1])
     for everywhere, chosen in product(((), ("--everywhere",)), (words, ("--saved", "plumber"))):
         selected = [card["title"] for card in shell.json("card", "list", *everywhere, *chosen)]
         assert selected in (["Call the plumber"], ["Call the plumber", "Pay the plumber"])
     refused = shell.error("card", "list", "--everywhere", "--status", "open", code=2)
     assert "--everywhere takes --filter and --saved only, not --status" in refused
     assert "at position 11, not the end" in shell.error("card", "list", "--filter", "assignee =")
+
+
+def test_saved_filters_are_listed_changed_and_deleted(shell):
+    before = shell.json("filter", "list")
+    added = shell.json("filter", "add", "Mine", "assignee = me", "--project", "LAUNCH", "--shared")
+    assert (added["shared"], added["filter"], added["projectId"] is None) == (True, "assignee = me", False)
+    assert shell("filter", "edit", "mine", "--name", "All mine", "--own", "--filter", "due = any") == (
+        'Changed "All mine": due = any\n'
+    )
+    changed = next(row for row in shell.json("filter", "list") if row["id"] == added["id"])
+    assert (changed["name"], changed["shared"]) == ("All mine", False)
+    assert "name what to change" in shell.error("filter", "edit", "All mine", code=2)
+    assert "at position 7" in shell.error("filter", "add", "Wrong", "due = ")
+    assert 'there is no saved filter "All min"' in shell.error("filter", "delete", "All min", "--yes")
+    assert shell("filter", "delete", "All mine", "--yes") == 'Deleted "All mine".\n'
+    assert shell.json("filter", "list") == before
 
 
 def test_work_has_what_is_due_in_all_workspaces(shell):

@@ -102,6 +102,27 @@ def test_home_shows_the_work_of_the_user(site):
     assert "It is done." in text_of(site.open(site.scene.ann, "home"))
 
 
+def test_saved_filters_lead_to_their_cards(site):
+    scene = site.scene
+    links = read(site.open(scene.vic, "home")).links
+    assert links["Bob's <i>"] == scene.paths["filter"]
+    page = site.open(scene.vic, "filter")
+    assert read(page).links[f"Release notes {HOSTILE}"] == scene.paths["card"]
+    assert ("assignee = bob" in text_of(page), "Q1 <Launch>" in text_of(page)) == (True, True)
+    at = scene.open_client(scene.ann).workspace("acme", "eng")
+    own = at.saved_filters.create(name="Bugs", filter='label = "Bug <b>" and priority = low')
+    path = f"/filters/acme/eng/{own.id}"
+    assert "No cards match." in text_of(site.open(scene.ann, path))
+    assert (site.open(scene.vic, path).status, "Bugs" in text_of(site.open(scene.vic, "home"))) == (
+        404,
+        False,
+    )
+    labels = at.project(scene.card.get().project_id).labels
+    labels.delete(next(label for label in labels.list() if label.name == "Bug <b>"))
+    broken = site.open(scene.ann, path)
+    assert (broken.status, "Bug <b>" in text_of(broken)) == (400, True)
+
+
 def test_home_reads_no_more_organizations_than_it_shows(sqlite_site, monkeypatch):
     # The user has an organization of their own.
     monkeypatch.setattr(work, "WORKSPACES_MAX", 2)

@@ -81,6 +81,9 @@ class PageScene:
             explanation=f"It is done. {HOSTILE}",
             payload={"cardId": card.id, "targetColumn": "Done"},
         )
+        saved = at.saved_filters.create(
+            name="Bob's <i>", filter="assignee = bob", project_id=project.id, shared=True
+        )
         board = f"/boards/acme/eng/{project.id}"
         version = self.document.versions()[0]
         self.paths = {
@@ -88,6 +91,7 @@ class PageScene:
             "board": board,
             **{view: f"{board}/{view}" for view in ("list", "calendar", "roadmap", "stats", "flow")},
             "card": f"{board}/cards/{card.key}",
+            "filter": f"/filters/acme/eng/{saved.id}",
             "documents": "/documents/acme/eng",
             "document": f"/documents/acme/eng/{document.id}",
             "version": f"/documents/acme/eng/{document.id}/versions/{version.id}",

@@ -53,6 +53,7 @@ SHOWN: dict[str, str] = {
     "Proposal": "created_at action summary status",
     "ProposedAction": "id action_type explanation status",
     "Relation": "type card",
+    "SavedFilter": "name filter shared project_id",
     "Scope": "order name is_default start_date due_date columns",
     "Todo": "id label mission_id priority_id status",
     "TrashedItem": "kind key name deleted_by_name deleted_at expires_at size",
