@@ -303,7 +303,7 @@ class PermissionWorld:
         self.ask(owner, "POST", f"{drafts}/{params['plannedDraftId']}/generate-roadmap")
         saved = {"name": "Mine", "filter": "assignee = me", "projectId": project["id"], "shared": True}
         params["savedFilterId"] = self.ask(owner, "POST", f"{workspace.path}/saved-filters", saved)["id"]
-        template = self.ask(owner, "POST", f"{base}/template", {"name": f"Like {project['key']}"})
+        template = self.ask(owner, "POST", f"{base}/template", {"name": f"Like {params['plannedDraftId']}"})
         params["templateId"] = template["id"]
         params |= self._create_webhook(owner, workspace, base)
         # What only its creator reaches belongs to a persona.

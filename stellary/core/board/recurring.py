@@ -34,23 +34,28 @@ _log = logging.getLogger("stellary.core")
 
 CHECK = "board.recurrences"
 PAUSE = timedelta(minutes=1)
+TRASH_PAUSE = timedelta(hours=1)
+"""The time after which a series of a deleted workspace, which may be restored, is looked at again."""
 
+_IS_REACHABLE = is_reachable(projects.c.workspace_id)
 _SERIES = (
     select(
         PROJECT_WORKSPACE_ID,
         projects.c.key,
         projects.c.archived.label("project_archived"),
+        _IS_REACHABLE.label("reachable"),
         *card_rows.STORED,
     )
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.recurs_at.is_not(None), is_reachable(projects.c.workspace_id))
+    .where(cards.c.recurs_at.is_not(None))
     .order_by(cards.c.recurs_at, cards.c.id)
     .limit(1)
 )
 _DUE = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_at <= bindparam("_now")))
 # A series whose last time is later than now was advanced by a clock that was ahead.
-_AHEAD = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_after > bindparam("_now")))
+_AHEAD = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_after > bindparam("_now"), _IS_REACHABLE))
 _NEXT = select(func.min(cards.c.recurs_at)).where(cards.c.recurs_at > bindparam("_now"))
+_POSTPONE = update(cards).where(cards.c.id == bindparam("_id"))
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
 
 
@@ -59,12 +64,15 @@ def check(uow: UnitOfWork, _: object) -> None:
     now = {"_now": uow.now}
     row = _DUE.first(uow.connection, now) or _AHEAD.first(uow.connection, now)
     if row is not None:
-        card = card_rows.card(row[3:], row.key, None)
+        card = card_rows.card(row[4:], row.key, None)
         assert card.recurrence is not None
         owner_id = card.recurrence.owner_id
         via = {"recurrence": {"id": card.id, "name": card.key}}
         with uow.caused_by(Cause(Chain(uow.new_id()), owner_id, 0, via), Actor(owner_id)):
-            _continue_series(uow, row, card, card.recurrence)
+            if row.reachable:
+                _continue_series(uow, row, card, card.recurrence)
+            else:
+                uow.connection.execute(_POSTPONE, {"_id": card.id, "recurs_at": uow.now + TRASH_PAUSE})
     next_at = uow.connection.execute(_NEXT, now).scalar()
     latest = uow.now + PAUSE
     pause_end = latest if next_at is None else min(next_at, latest)

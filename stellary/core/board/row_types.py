@@ -415,11 +415,12 @@ class DatedCardRow(RowType):
 
 
 class RecurringCardRow(RowType):
-    """A card that recurs. The columns from the fourth on are those of ``card_rows.STORED``."""
+    """A card that recurs. The columns from the fifth on are those of ``card_rows.STORED``."""
 
     workspace_id: str
     key: str
     project_archived: bool
+    reachable: bool
 
 
 class ImportRow(RowType):

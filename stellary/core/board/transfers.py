@@ -207,6 +207,9 @@ class _Transfer:
         if entered_column is None:
             raise unknown("columnId")
         change = restored or UpdateCard()
+        series_column_id = change.recurrence.column_id if change.recurrence else entered_column.id
+        # The series goes on; only its column is another one.
+        change = convert(UpdateCard, change, recurrence=UNSET)
         target = rules.find_target_position(cards[0], change) or rules.EndPosition()
         point = ordering.find_insertion_point(uow, entered_column, target, self.project.project_id)
         order, key = point.order, self.loaded.row.project_key
@@ -228,7 +231,7 @@ class _Transfer:
                 "key": f"{key}-{number}",
             }
             if after.recurrence is not None:
-                moved["recurrence"] = replace_fields(after.recurrence, column_id=after.column_id)
+                moved["recurrence"] = replace_fields(after.recurrence, column_id=series_column_id)
             after = replace_fields(after, **moved, version=before.version + 1, updated_at=uow.now)
             afters.append(replace_fields(after, order=None if before.archived else order))
             order += not before.archived

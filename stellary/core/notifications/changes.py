@@ -67,7 +67,8 @@ NOT_RECORDED: Final = frozenset(
 """Fields that never change, that follow from other changes, or that the activity names elsewhere."""
 
 _MOVED: Final = ("column_id", "scope_id", "order", "status", "completed_at")
-_TRANSFERRED: Final = ("project_id", "key", *_MOVED, "label_ids", "custom_fields", "estimate", "assignee_id")
+_LOST: Final = ("label_ids", "custom_fields", "estimate", "assignee_id")
+_TRANSFERRED: Final = ("project_id", "key", *_MOVED, *_LOST, "recurrence")
 _ARCHIVED: Final = ("archived", "order")
 _CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NOT_RECORDED)
 # A new card is at the end of its column, and in the column's scope.

@@ -42,6 +42,9 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
     uow.require_version(card.version)
     changes = read_changes(activity.changes)
     reversal = Reversal(card, changes, activity.meta.get("toOrder"))
+    if activity.type == "card_transferred":
+        # The series may have gone on with another card.
+        reversal.problems.pop("recurrence", None)
     if reversal.problems:
         raise _changed_since_error(reversal.problems, _load_names(uow, card, changes))
     via = find_means(uow.actor)

@@ -7,6 +7,7 @@ import pytest
 from stellary.contract.errors import Forbidden
 from tests.support.core_parts import HANDLERS, JobRunner
 from tests.support.each_case import for_each
+from tests.support.tables import read_rows
 from tests.support.world import at_once
 
 WEEKLY = {"rule": "FREQ=WEEKLY;BYDAY=MO", "timeZone": "Europe/Berlin"}
@@ -181,6 +182,19 @@ def test_deletion_ends_the_series_and_restoration_resumes_it(card_api, clock, wo
     (entry,) = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/trash")
     card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/trash/{entry['id']}/restore", {})
     pass_time(clock, work, minutes=2)
+    assert len(read_series(card_api)) == 2
+
+
+def test_series_of_a_deleted_workspace_is_looked_at_once_an_hour(card_api, clock, work, todo_column):
+    card_api.card(todo_column, recurrence=WEEKLY)
+    world, path = card_api.world, card_api.workspace.path
+    world.ask(card_api.person, "DELETE", path)
+    pass_time(clock, work, days=7)
+    (due,) = {row.recurs_at for row in read_rows(world.core)["stellary_cards"]}
+    assert due == clock.now + timedelta(hours=1)
+    (entry,) = world.ask(card_api.person, "GET", "/trash")
+    world.ask(card_api.person, "POST", f"/trash/{entry['id']}/restore", {})
+    pass_time(clock, work, minutes=61)
     assert len(read_series(card_api)) == 2
 
 

@@ -179,6 +179,13 @@ def test_estimate_in_another_unit_is_refused_or_dropped(desk: Desk):
     assert desk.ask("POST", f"{desk.ops.path}/activity/{activity['id']}/undo")["estimate"] == 8
 
 
+def test_required_field_of_the_other_project_may_stay_empty(desk: Desk):
+    card = desk.world.card(desk.ann, desk.app)
+    field = {"name": "Size", "type": "number", "required": True}
+    desk.ask("POST", f"{desk.ops.path}/custom-fields", field)
+    assert desk.transfer(card)["customFields"] == {}
+
+
 def test_options_are_added_to_an_existing_field(desk: Desk):
     card = desk.full_card()
     desk.ask(
@@ -199,6 +206,16 @@ def test_undo_returns_labels_values_key_and_place(desk: Desk):
     assert {name for name in card if card[name] != back[name]} == {"version", "updatedAt"}
     assert moved["dropped"]
     assert [card["key"] for card in desk.ask("GET", f"{desk.app.path}/cards")] == ["APP-1", "APP-2"]
+
+
+def test_undo_returns_the_column_of_the_series(desk: Desk):
+    series = {"rule": "FREQ=WEEKLY;BYDAY=MO", "columnId": desk.app.column_ids[2]}
+    card = desk.world.card(desk.ann, desk.app, recurrence=series)
+    moved = desk.transfer(card)
+    assert moved["recurrence"] == card["recurrence"] | {"columnId": moved["columnId"]}
+    (activity, *_) = desk.ask("GET", f"{desk.ops.path}/activity?cardId={card['id']}")
+    back = desk.ask("POST", f"{desk.ops.path}/activity/{activity['id']}/undo")
+    assert back["recurrence"] == card["recurrence"]
 
 
 def test_former_keys_lead_to_the_card(desk: Desk):
