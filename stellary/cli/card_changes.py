@@ -188,11 +188,17 @@ def transfer(
 @CARD
 @click.option("-t", "--title", metavar="TEXT", help="The title of the copy. Default: that of the card.")
 @click.option("--comments", is_flag=True, help="Copy the comments too.")
+@click.option("--files", is_flag=True, help="Copy the files too.")
 @as_json
 @in_project
 @dry_run
 def duplicate(
-    session: CommandContext, query: str, title: str | None, comments: bool, as_json: JsonOptions
+    session: CommandContext,
+    query: str,
+    title: str | None,
+    comments: bool,
+    files: bool,
+    as_json: JsonOptions,
 ) -> None:
     """Copy a card to the end of its column.
 
@@ -202,7 +208,10 @@ def duplicate(
     """
     cards = session.project_handle().cards
     copy = cards.duplicate(
-        find_card(session.project_handle(), query), title=title or UNSET, comments=comments
+        find_card(session.project_handle(), query),
+        title=title or UNSET,
+        comments=comments,
+        attachments=files,
     )
     report(copy, "Copied", as_json)
 

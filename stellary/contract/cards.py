@@ -243,17 +243,19 @@ class CreateCard(CardFields):
 
 @request
 class DuplicateCard(Request):
-    """The differences of a copy of a card, which has no files, no relations and no recurrence.
+    """The differences of a copy of a card, which has no relations and no recurrence.
 
     Attributes:
         title: Default: that of the card.
         column_id: The column in which the copy is created, at the end. Default: that of the card.
         comments: Whether the comments are copied too.
+        attachments: Whether the files are copied too.
     """
 
     title: Title | Unset = UNSET
     column_id: Id | Unset = UNSET
     comments: bool = False
+    attachments: bool = False
 
 
 @request

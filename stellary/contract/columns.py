@@ -85,9 +85,15 @@ class CreateColumn(Request):
 
 @request
 class DuplicateColumn(Request):
-    """The name of a copy of a column. Default: that of the column."""
+    """The differences of a copy of a column.
+
+    Attributes:
+        name: Default: that of the column.
+        attachments: Whether the files of its cards are copied too.
+    """
 
     name: Name | Unset = UNSET
+    attachments: bool = False
 
 
 @request

@@ -447,7 +447,7 @@ class DuplicateProject(Request):
 
     Attributes:
         name: 1-100 characters.
-        content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+        content: ``all`` copies everything, ``skeleton`` everything except cards and documents.
     """
 
     name: Name

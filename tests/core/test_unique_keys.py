@@ -217,7 +217,6 @@ RACES: dict[str, Callable[[AgentApi], None]] = {
 RANDOM = {
     "stellary_agent_tokens token_digest",
     "stellary_api_tokens token_digest",
-    "stellary_attachments blob_key",
     "stellary_email_tokens token_digest",
     "stellary_imports project_id",
     "stellary_invitations token_digest",

@@ -379,12 +379,12 @@ class CardsMethods(ListHandle[C]):
 
     @overload
     def duplicate(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False) -> Card: ...
+            comments: bool = False, attachments: bool = False) -> Card: ...
     @overload
     async def duplicate(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False) -> Card: ...
-    def duplicate(self, card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False) -> Card | Awaitable[Card]:
+            comments: bool = False, attachments: bool = False) -> Card: ...
+    def duplicate(self, card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
+            attachments: bool = False) -> Card | Awaitable[Card]:
         """Copy a card to the end of a column of its project.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -394,6 +394,7 @@ class CardsMethods(ListHandle[C]):
             title: Default: that of the card. 1-500 characters.
             column_id: The column in which the copy is created, at the end. Default: that of the card.
             comments: Whether the comments are copied too.
+            attachments: Whether the files are copied too.
 
         Returns:
             A work item.
@@ -404,7 +405,7 @@ class CardsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments)
+        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments, attachments=attachments)
         return self._caller.one(_DUPLICATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
@@ -858,12 +859,13 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_CARD, self._path_params)
 
     @overload
-    def duplicate(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False) -> Card: ...
+    def duplicate(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
+            attachments: bool = False) -> Card: ...
     @overload
     async def duplicate(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False) -> Card: ...
-    def duplicate(self, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False) -> Card | Awaitable[Card]:
+            comments: bool = False, attachments: bool = False) -> Card: ...
+    def duplicate(self, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
+            attachments: bool = False) -> Card | Awaitable[Card]:
         """Copy a card to the end of a column of its project.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
@@ -872,6 +874,7 @@ class CardHandleMethods(ItemHandle[C]):
             title: Default: that of the card. 1-500 characters.
             column_id: The column in which the copy is created, at the end. Default: that of the card.
             comments: Whether the comments are copied too.
+            attachments: Whether the files are copied too.
 
         Returns:
             A work item.
@@ -882,7 +885,7 @@ class CardHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments)
+        payload = _DUPLICATE_CARD.build_payload(title=title, column_id=column_id, comments=comments, attachments=attachments)
         return self._caller.one(_DUPLICATE_CARD, self._path_params, payload)
 
     @overload

@@ -178,17 +178,19 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_COLUMN, self._extend_path(column_id=column), payload)
 
     @overload
-    def duplicate(self: ColumnsMethods[Sync], column: IdLike, /, *, name: str | Unset = UNSET) -> Column: ...
+    def duplicate(self: ColumnsMethods[Sync], column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     @overload
-    async def duplicate(self: ColumnsMethods[Async], column: IdLike, /, *, name: str | Unset = UNSET) -> Column: ...
-    def duplicate(self, column: IdLike, /, *, name: str | Unset = UNSET) -> Column | Awaitable[Column]:
+    async def duplicate(self: ColumnsMethods[Async], column: IdLike, /, *, name: str | Unset = UNSET,
+            attachments: bool = False) -> Column: ...
+    def duplicate(self, column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column | Awaitable[Column]:
         """Copy a column, with up to 500 cards that are not archived, to the place after it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
-            name: 1-100 characters.
+            name: Default: that of the column. 1-100 characters.
+            attachments: Whether the files of its cards are copied too.
 
         Returns:
             A workflow stage of a scope's board.
@@ -199,7 +201,8 @@ class ColumnsMethods(ListHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        return self._caller.one(_DUPLICATE_COLUMN, self._extend_path(column_id=column), _DUPLICATE_COLUMN.build_payload(name=name))
+        payload = _DUPLICATE_COLUMN.build_payload(name=name, attachments=attachments)
+        return self._caller.one(_DUPLICATE_COLUMN, self._extend_path(column_id=column), payload)
 
 
 class ColumnHandleMethods(ItemHandle[C]):
@@ -262,16 +265,17 @@ class ColumnHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_COLUMN, self._path_params, _DELETE_COLUMN.build_payload(move_cards_to=move_cards_to))
 
     @overload
-    def duplicate(self: ColumnHandleMethods[Sync], *, name: str | Unset = UNSET) -> Column: ...
+    def duplicate(self: ColumnHandleMethods[Sync], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     @overload
-    async def duplicate(self: ColumnHandleMethods[Async], *, name: str | Unset = UNSET) -> Column: ...
-    def duplicate(self, *, name: str | Unset = UNSET) -> Column | Awaitable[Column]:
+    async def duplicate(self: ColumnHandleMethods[Async], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
+    def duplicate(self, *, name: str | Unset = UNSET, attachments: bool = False) -> Column | Awaitable[Column]:
         """Copy a column, with up to 500 cards that are not archived, to the place after it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/duplicate``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
 
         Args:
-            name: 1-100 characters.
+            name: Default: that of the column. 1-100 characters.
+            attachments: Whether the files of its cards are copied too.
 
         Returns:
             A workflow stage of a scope's board.
@@ -282,4 +286,4 @@ class ColumnHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-        return self._caller.one(_DUPLICATE_COLUMN, self._path_params, _DUPLICATE_COLUMN.build_payload(name=name))
+        return self._caller.one(_DUPLICATE_COLUMN, self._path_params, _DUPLICATE_COLUMN.build_payload(name=name, attachments=attachments))

@@ -355,7 +355,7 @@ class ProjectsMethods(ListHandle[C]):
         Args:
             project: The id of the project, or a value or a handle of one.
             name: 1-100 characters.
-            content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+            content: ``all`` copies everything, ``skeleton`` everything except cards and documents.
 
         Returns:
             The created project, and a report on the import.
@@ -550,7 +550,7 @@ class ProjectHandleMethods(ItemHandle[C]):
 
         Args:
             name: 1-100 characters.
-            content: ``all`` copies everything except files, ``skeleton`` everything except files, cards and documents.
+            content: ``all`` copies everything, ``skeleton`` everything except cards and documents.
 
         Returns:
             The created project, and a report on the import.

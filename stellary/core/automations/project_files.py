@@ -71,6 +71,7 @@ from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
 from stellary.core.board import access as board_access
 from stellary.core.board import resolve_names
+from stellary.core.board.attachments import attach_copies, load_files
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
 from stellary.core.board.multipart_imports import add_import_part, import_value
@@ -182,7 +183,14 @@ def duplicate_project(uow: UnitOfWork, ref: ProjectRef, request: DuplicateProjec
     for part, start in enumerate(range(0, len(cards), CARDS_MAX)):
         body = {"part": part, "cards": cards[start : start + CARDS_MAX]}
         add_import_part(uow, import_ref, load(AddImportPart, orjson.loads(dump(body))))
-    return complete_import(uow, import_ref)
+    answer = complete_import(uow, import_ref)
+    new_ids = {card.id: id for card, id in zip(cards, answer.card_ids, strict=True) if card.attachments}
+    old_ids = [*new_ids]
+    for start in range(0, len(old_ids), CARDS_MAX):
+        attach_copies(uow, load_files(uow, old_ids[start : start + CARDS_MAX]), new_ids)
+    return replace_fields(
+        answer, not_carried=[item for item in answer.not_carried if item.kind != "attachment"]
+    )
 
 
 @serves(SAVE_TEMPLATE)

@@ -6,12 +6,13 @@ therefore always has its file; after a crash there may be a file without a row, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any, TypedDict
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -30,6 +31,7 @@ from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
@@ -56,7 +58,17 @@ _ATTACHMENTS = StoredItems(
 _LIST = Pages(
     AttachmentRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
 )
-_NAMED: Select[Any] = select(attachments.c.blob_key).where(
+# The lock keeps a file from being deleted, and then purged, before its copy can be seen.
+_OF_CARDS = Query(
+    AttachmentRow,
+    select(attachments)
+    .where(attachments.c.card_id.in_(bindparam("_card_ids", expanding=True)))
+    .order_by(attachments.c.id)
+    .with_for_update(read=True, key_share=True),
+)
+_INSERT = insert(attachments)
+_SET_COUNT = update(cards).where(cards.c.id == bindparam("_id"))
+USED_BLOBS: Select[Any] = select(attachments.c.blob_key).where(
     attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
 )
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
@@ -138,6 +150,30 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     return Ok()
 
 
+def load_files(uow: UnitOfWork, card_ids: Collection[str]) -> list[AttachmentRow]:
+    """Return the files of cards, which are locked against deletion.
+
+    Args:
+        card_ids: The ids of the cards.
+    """
+    return _OF_CARDS.all(uow.connection, {"_card_ids": list(card_ids)}) if card_ids else []
+
+
+def attach_copies(uow: UnitOfWork, files: Sequence[AttachmentRow], new_ids: Mapping[str, str]) -> None:
+    """Attach files to copies of their cards. A file and its copy share the bytes in the store, which are never changed.
+
+    Args:
+        files: The files.
+        new_ids: The ids of the copies by those of the cards.
+    """
+    rows = [{**file._mapping, "id": uow.new_id(), "card_id": new_ids[file.card_id]} for file in files]
+    if rows:
+        uow.connection.execute(_INSERT, rows)
+        counts = Counter(row["card_id"] for row in rows)
+        changes = [{"_id": id, "attachment_count": count} for id, count in counts.items()]
+        uow.connection.execute(_SET_COUNT, changes)
+
+
 def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     """Return the size and the SHA-256 of each attached file of the whole database, by key."""
     return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
@@ -149,7 +185,7 @@ def find_used_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
     Args:
         keys: The keys of blobs.
     """
-    return set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+    return set(uow.connection.execute(USED_BLOBS, {"_keys": keys}).scalars())
 
 
 def sweep(units: Units, find_used_keys: Callable[[list[str]], set[str]]) -> int:

@@ -19,6 +19,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.core.board import access
+from stellary.core.board.attachments import attach_copies, load_files
 from stellary.core.board.bulk import create_cards
 from stellary.core.board.cards import add_card
 from stellary.core.board.changes.card_references import drop_missing
@@ -41,6 +42,7 @@ def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Car
     if request.column_id is not UNSET:
         check_in_project(uow, workspace_id, source.project_id, "columnId", column_id)
     comments = ROWS.fetch(uow, Paged(), source.id).items if request.comments else []
+    files = load_files(uow, [source.id]) if request.attachments else []
     (body,) = drop_missing(uow, workspace_id, source.project_id, [_copy_card(source)])
     body = convert(
         CreateCard,
@@ -49,7 +51,8 @@ def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Car
         status=source.status if column_id == source.column_id else UNSET,
     )
     column = ref.parent(ProjectRef).child(ColumnRef, column_id)
-    copy = add_card(uow, column, body, comment_count=len(comments))
+    copy = add_card(uow, column, body, comment_count=len(comments), attachment_count=len(files))
+    attach_copies(uow, files, {source.id: copy.id})
     if comments:
         uow.emit(
             CardsImported(
@@ -81,8 +84,10 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
         convert(CardInColumn, body, status=card.status, column_id=column.id)
         for card, body in zip(cards, bodies, strict=True)
     ]
-    if copies:
-        create_cards(uow, project, CreateCards(cards=copies))
+    new_cards = create_cards(uow, project, CreateCards(cards=copies)) if copies else []
+    if request.attachments:
+        new_ids = {card.id: copy.id for card, copy in zip(cards, new_cards, strict=True)}
+        attach_copies(uow, load_files(uow, new_ids), new_ids)
     return read_column(uow, project.child(ColumnRef, column.id))
 
 

@@ -397,7 +397,8 @@ attachments = Table(
     # The SHA-256 of the bytes in hex, used as the ETag.
     Column("sha256", String(64), nullable=False),
     # The key of the bytes in the store. Files without a row are swept.
-    Column("blob_key", String(40), nullable=False, unique=True),
+    # Copies of a file share its bytes.
+    Column("blob_key", String(40), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
 )

@@ -153,7 +153,7 @@ _FILES = Query(
         rows.c.blob_key.is_not(None), rows.c.table_name == bindparam("_table")
     ),
 )
-_USED = select(rows.c.blob_key).where(rows.c.blob_key.in_(bindparam("_keys", expanding=True)))
+USED_BLOBS = select(rows.c.blob_key).where(rows.c.blob_key.in_(bindparam("_keys", expanding=True)))
 _REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
 _IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
     rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
@@ -579,7 +579,7 @@ def find_used_blobs(uow: UnitOfWork, keys: Sequence[str]) -> set[str]:
     Args:
         keys: The keys of the files.
     """
-    return set(uow.connection.execute(_USED, {"_keys": list(keys)}).scalars())
+    return set(uow.connection.execute(USED_BLOBS, {"_keys": list(keys)}).scalars())
 
 
 def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:

@@ -11,9 +11,10 @@ from typing import Final, NotRequired, TypedDict
 from sqlalchemy import bindparam, delete, select, tuple_
 
 from stellary.core.accounts import container_purge
+from stellary.core.board import attachments
 from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
-from stellary.core.kernel.trash import TrashRow, rows, trash
+from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.purged_texts import erase_texts
 from stellary.core.ports.blobs import discard
@@ -43,6 +44,8 @@ _DELETE_ROWS = (
     .where(rows.c.trash_id == bindparam("_trash_id"), tuple_(rows.c.table_name, rows.c.key).in_(_NEXT_ROWS))
     .returning(rows.c.blob_key)
 )
+# One statement, which sees a file that is being restored in one of both places.
+_SHARED = attachments.USED_BLOBS.union(USED_BLOBS)
 
 
 def purge(uow: UnitOfWork, _: object) -> None:
@@ -106,9 +109,10 @@ def _delete_rows(
     if not erase_texts(uow, workspace_id, project_id, keys_by_table):
         return limit
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
-    for blob_key in blob_keys:
-        if blob_key is not None:
-            uow.after_commit.append(partial(discard, uow.env.blobs, blob_key))
+    keys = {key for key in blob_keys if key is not None}
+    shared_keys = uow.connection.execute(_SHARED, {"_keys": list(keys)}).scalars() if keys else ()
+    for key in keys.difference(shared_keys):
+        uow.after_commit.append(partial(discard, uow.env.blobs, key))
     return len(blob_keys)
 
 

@@ -14,7 +14,7 @@ from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form
 from tests.support.tables import attachments as table
 from tests.support.tables import cards
-from tests.support.world import World
+from tests.support.world import World, at_once
 
 
 class Files:
@@ -46,6 +46,14 @@ class Files:
 
     def count(self) -> int:
         return self.world.ask(self.ann, "GET", self.card)["attachmentCount"]
+
+    def purge(self, path: str) -> None:
+        """Delete a file, also from the trash."""
+        self.world.ask(self.ann, "DELETE", path)
+        trash = f"{self.workspace.path}/trash"
+        for item in self.world.ask(self.ann, "GET", trash):
+            self.world.ask(self.ann, "DELETE", f"{trash}/{item['id']}")
+        self.core.work.run_due()
 
     def sweep_later(self) -> int:
         """Sweep as if an hour had passed. Files have the machine's date, not that of the core's clock."""
@@ -246,3 +254,51 @@ def test_port_reports_an_interrupted_download(files, monkeypatch):
     path = files.create()
     monkeypatch.setattr(files.core.env.blobs, "read", broken)
     assert files.world.status(files.ann, "GET", path) == 503
+
+
+@pytest.mark.parametrize("kind", ["card", "column", "project"])
+def test_copies_share_the_bytes_of_files(files: Files, kind: str):
+    """The bytes stay until the last of the files is purged, whichever was the first."""
+    world, ann, flat = files.world, files.ann, files.workspace.path
+    before = set(files.blobs())
+    file = files.create()
+    column = f"{files.project.path}/columns/{files.project.column_ids[0]}"
+    source = {"card": files.card, "column": column, "project": files.project.path}[kind]
+    assert world.ask(ann, "GET", files.card)["attachmentCount"] == 1
+    body = {"name": "Copy"} if kind == "project" else {"attachments": True}
+    copy = world.ask(ann, "POST", f"{source}/duplicate", body)
+    project = f"{flat}/projects/{copy['id'] if kind == 'project' else files.project.id}"
+    if kind == "column":
+        (card,) = world.ask(ann, "GET", f"{project}/cards?columnId={copy['id']}")
+    else:
+        card = copy if kind == "card" else world.ask(ann, "GET", f"{project}/cards")[0]
+    assert (card["attachmentCount"], copy.get("notCarried", [])) == (1, [])
+    copied = f"{project}/cards/{card['id']}"
+    (listed,) = world.ask(ann, "GET", f"{copied}/attachments")
+    original = world.ask(ann, "GET", f"{files.card}/attachments")[0]
+    assert listed == original | {"id": listed["id"], "cardId": card["id"]}
+    for path in (file, f"{copied}/attachments/{listed['id']}"):
+        assert len(set(files.blobs()) - before) == 1
+        response = world.call(ann, "GET", path)
+        assert b"".join(response.blocks or [response.body]) == b"Hello."
+        files.purge(path)
+    assert set(files.blobs()) == before
+
+
+def test_files_are_copied_only_if_asked_for(files: Files):
+    files.create()
+    copy = files.world.ask(files.ann, "POST", f"{files.card}/duplicate", {})
+    assert (copy["attachmentCount"], len(files.rows())) == (0, 1)
+
+
+@pytest.mark.race
+def test_file_that_is_purged_while_it_is_copied_stays_or_is_not_copied(files: Files, rounds: int):
+    world, ann = files.world, files.ann
+    for _ in range(rounds):
+        file = files.create()
+
+        at_once(
+            lambda file=file: files.purge(file),
+            lambda: world.ask(ann, "POST", f"{files.card}/duplicate", {"attachments": True}),
+        )
+        assert set(files.rows()) <= set(files.blobs())
