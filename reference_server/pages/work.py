@@ -42,6 +42,7 @@ KINDS: Final[Mapping[NotificationKind, str]] = {
     "notice": "Something needs your attention",
     "automation": "A rule of yours fails or is switched off",
     "webhook": "A webhook is given up",
+    "reminder": "You are reminded",
     "card": "A card that you follow changes",
     "document": "A document that you follow changes",
     "project": "A project that you follow changes",

@@ -58,6 +58,7 @@ NotificationKind = Literal[
     "notice",
     "automation",
     "webhook",
+    "reminder",
     "card",
     "document",
     "project",

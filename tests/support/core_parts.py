@@ -110,3 +110,4 @@ from stellary.core.webhooks.queue import LOAD_MAX
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
+from stellary.core.work import reminders

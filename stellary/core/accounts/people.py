@@ -78,6 +78,12 @@ _IN_ORGANIZATION = select(organization_members.c.user_id).where(
 )
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _ADMINS = _AUDIENCE.where(leads(users.c.id, bindparam("_workspace_id")))
+_NEXT_PEOPLE = (
+    select(users.c.id)
+    .where(users.c.id > bindparam("_after"), ACTIVE, users.c.agent_of_id.is_(None))
+    .order_by(users.c.id)
+    .limit(bindparam("_limit"))
+)
 _OTHERS = _AUDIENCE.where(users.c.id != bindparam("_user_id")).limit(1)
 KNOWN_AUDIENCE: Select[Any] = _AUDIENCE.where(_CALLER_KNOWS)
 """The users with access to a workspace, as far as the user ``_user_id`` knows them: ``id``, ``name``, ``email``."""
@@ -236,6 +242,16 @@ def list_admins(uow: UnitOfWork, workspace_id: str) -> list[str]:
     """
     rows = uow.connection.execute(_ADMINS, {"_workspace_id": workspace_id})
     return sorted(row.id for row in rows)
+
+
+def list_next_people(uow: UnitOfWork, after: str, limit: int) -> list[str]:
+    """Return the ids of the next active people, without agents, in the order of their ids.
+
+    Args:
+        after: The id after which they come.
+        limit: The maximum number of people.
+    """
+    return list(uow.connection.execute(_NEXT_PEOPLE, {"_after": after, "_limit": limit}).scalars())
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:

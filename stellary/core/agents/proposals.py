@@ -317,7 +317,7 @@ def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
 
 
 def select_pending_proposals(user_id: ColumnElement[str]) -> Select[str]:
-    """Return a statement for the pending proposals of a user's missions, with their kind, summary and time.
+    """Return a statement for the pending proposals of a user's missions, with their kind, summary, place and time.
 
     Args:
         user_id: The parameter with the id of the user.
@@ -328,6 +328,7 @@ def select_pending_proposals(user_id: ColumnElement[str]) -> Select[str]:
             proposals.c.id,
             proposals.c.summary.label("title"),
             proposals.c.workspace_id,
+            missions_table.c.project_id,
             proposals.c.created_at,
         )
         .join_from(proposals, missions_table, missions_table.c.id == proposals.c.mission_id)

@@ -31,6 +31,7 @@ from stellary.core.search import indexing
 from stellary.core.trash import purging
 from stellary.core.webhooks import erased_messages
 from stellary.core.wizard import planning
+from stellary.core.work import reminders
 
 _log = logging.getLogger("stellary.core")
 
@@ -107,6 +108,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     email_links.SEND_ADDRESS_LINK: JobHandler(email_links.send_address_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
     erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
+    reminders.CHECK: JobHandler(reminders.check, attempts=None, first={}),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }
 """The handler of each kind of job."""

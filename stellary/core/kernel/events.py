@@ -155,7 +155,6 @@ class OrganizationItemChanged(BaseEvent):
     """An organization, one of its members or one of its workspaces was created, updated or deleted.
 
     Attributes:
-        organization_id: The organization.
         type, kind, item_id, name, before, after, meta: As in ``ItemChanged``.
     """
 
@@ -293,15 +292,16 @@ class CommentDeleted(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class NoticeGiven(CardEvent):
-    """The users ``user_ids`` were notified about a card."""
+    """The users ``user_ids`` were notified about a card, maybe by a reminder."""
 
     message: str
     user_ids: tuple[str, ...]
+    is_reminder: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class ItemNoticeGiven(Event):
-    """The users ``user_ids`` were notified about an item that is not a card, and that may belong to a project."""
+    """The users ``user_ids`` were notified about an item that is not a card, and belongs to the project or to none."""
 
     kind: EntityKind
     item_id: str
@@ -376,7 +376,6 @@ class ProjectImported(ProjectEvent):
     """A project was imported, with one event for all its contents.
 
     Attributes:
-        name: The name of the project.
         user_ids: The ids of its members and assignees.
         column_cards: The columns: ``id``, ``name``, and the number of unarchived cards, ``cards``.
         key: The key of the project.

@@ -24,7 +24,7 @@ from stellary.contract.webhooks import Webhook
 from stellary.contract.wire import Value
 from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
 from stellary.core.kernel.causes import Cause, Chain
-from stellary.core.kernel.events import ItemChanged, ItemNoticeGiven, OrganizationItemChanged
+from stellary.core.kernel.events import ItemChanged, ItemNoticeGiven, NoticeGiven, OrganizationItemChanged
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 
@@ -124,7 +124,7 @@ def emit_change(
 
 
 def emit_notice(
-    uow: UnitOfWork, user_id: str, notice: ItemNoticeGiven, **via: Mapping[str, str | None]
+    uow: UnitOfWork, user_id: str, notice: ItemNoticeGiven | NoticeGiven, **via: Mapping[str, str | None]
 ) -> None:
     """Emit a notice that no request has asked for.
 

@@ -97,7 +97,7 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
 
 
 def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
-    """Return a statement for the documents that a user may review, with their kind, title and time.
+    """Return a statement for the documents that a user may review, with their kind, title, place and time.
 
     Args:
         user_id: The parameter with the id of the user.
@@ -107,6 +107,7 @@ def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
         documents.c.id,
         documents.c.title,
         documents.c.workspace_id,
+        documents.c.project_id,
         documents.c.submitted_at.label("created_at"),
     ).where(
         documents.c.status == literal_column("'pending_review'"),

@@ -25,7 +25,15 @@ _PHRASES: Final[Mapping[NotificationKind, str]] = {
     "invitation": "added you",
     "review": "asked for a review",
 }
-_KINDS_OF_ITEMS: Final[Mapping[str, NotificationKind]] = {"automation": "automation", "webhook": "webhook"}
+_KINDS_OF_ITEMS: Final[Mapping[str, NotificationKind]] = {
+    "automation": "automation",
+    "webhook": "webhook",
+    # An import that was not completed.
+    "project": "notice",
+    # What waits for a person.
+    **dict.fromkeys(("document", "action", "proposal"), "reminder"),
+}
+"""The kinds of notifications about items, by the kind of the item; others are about members."""
 _FOOTER: Final = "Nobody reads replies to this message."
 
 
@@ -43,7 +51,7 @@ def find_kind(event: events.Event, user_id: str, mentioned: Collection[str]) -> 
         case events.CardAssigned() | events.CardCreated() if event.card.assignee_id == user_id:
             return "assignment"
         case events.NoticeGiven():
-            return "notice"
+            return "reminder" if event.is_reminder else "notice"
         case events.CardEvent():
             return "card"
         case events.DocumentSubmitted():
@@ -53,8 +61,7 @@ def find_kind(event: events.Event, user_id: str, mentioned: Collection[str]) -> 
         case events.PilotageChanged():
             return "approval" if user_id == event.concerned_id else "review"
         case events.ItemChanged() | events.ItemNoticeGiven():
-            is_notice = isinstance(event, events.ItemNoticeGiven)
-            return _KINDS_OF_ITEMS.get(event.kind, "notice" if is_notice else "invitation")
+            return _KINDS_OF_ITEMS.get(event.kind, "invitation")
         case events.ProjectMemberAdded() if event.user_id == user_id:
             return "invitation"
         case _:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, cast, get_args
 
+import attrs
 import orjson
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stellary.contract.errors import NotFound
+from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.notifications import (
     GET_PREFERENCES,
     UPDATE_PREFERENCES,
@@ -49,6 +50,13 @@ _LOCK = {
     .returning(preferences.c.choices)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
+_RECORD_REMINDERS = {
+    name: dialect.insert(preferences).on_conflict_do_update(
+        index_elements=[preferences.c.user_id],
+        set_={column: literal_column(f"excluded.{column}") for column in ("reminded_on", "reminded_at")},
+    )
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _UPDATE = update(preferences).where(preferences.c.user_id == bindparam("_user_id"))
 _RESCHEDULE = (
     update(deliveries)
@@ -66,6 +74,56 @@ def load_preferences(uow: UnitOfWork, user_ids: Collection[str]) -> dict[str, No
     rows = _OF_USERS.all(uow.connection, {"_user_ids": list(user_ids)})
     choices = {row.user_id: row.choices for row in rows}
     return {user_id: _build_preferences(uow.env, choices.get(user_id, {})) for user_id in user_ids}
+
+
+@attrs.frozen
+class LastReminders:
+    """The last reminders of a user.
+
+    Attributes:
+        zone: The current time zone of the user.
+        day: Their local day; None if there were none.
+        at: Their time; None if there were none.
+    """
+
+    zone: tzinfo
+    day: date | None
+    at: datetime | None
+
+
+def load_last_reminders(uow: UnitOfWork, user_ids: Collection[str]) -> dict[str, LastReminders]:
+    """Return the last reminders of users, by id.
+
+    Args:
+        user_ids: The users.
+    """
+    last = dict.fromkeys(user_ids, LastReminders(_read_zone(uow.env.time_zone), None, None))
+    for row in _OF_USERS.all(uow.connection, {"_user_ids": list(user_ids)}):
+        zone = _read_zone(str(row.choices.get("timeZone", uow.env.time_zone)))
+        day = None if row.reminded_on is None else date.fromisoformat(row.reminded_on)
+        last[row.user_id] = LastReminders(zone, day, row.reminded_at)
+    return last
+
+
+def record_reminders(uow: UnitOfWork, days: Mapping[str, date]) -> None:
+    """Record that users were reminded now.
+
+    Args:
+        days: The local day of each user, by id; at least one.
+    """
+    rows = [
+        {"user_id": user_id, "choices": {}, "reminded_on": day.isoformat(), "reminded_at": uow.now}
+        for user_id, day in days.items()
+    ]
+    uow.connection.execute(_RECORD_REMINDERS[uow.connection.dialect.name], rows)
+
+
+def _read_zone(name: str) -> tzinfo:
+    """Return the time zone of a user; UTC if the server no longer knows it."""
+    try:
+        return find_zone(name, "timeZone")
+    except Invalid:
+        return UTC
 
 
 def _build_preferences(env: Environment, choices: Mapping[str, object]) -> NotificationPreferences:
@@ -135,7 +193,7 @@ def find_next_digest(preferences: NotificationPreferences, now: datetime) -> dat
     """
     if preferences.digest == "hour":
         return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    zone = find_zone(preferences.time_zone, "timeZone")
+    zone = _read_zone(preferences.time_zone)
     hour = preferences.digest_hour
     start = now.astimezone(zone).replace(tzinfo=None, hour=hour, minute=0, second=0, microsecond=0)
     days = [start + timedelta(days=count) for count in range(9)]

@@ -81,10 +81,12 @@ class WatchRow(RowType):
 
 
 class PreferencesRow(RowType):
-    """The preferences of a user that differ from the defaults, with wire names."""
+    """The preferences of a user that differ from the defaults, with wire names, and the last reminders."""
 
     user_id: str
     choices: dict[str, object]
+    reminded_on: str | None
+    reminded_at: datetime | None
 
 
 class UndoableActivityRow(RowType):

@@ -170,6 +170,9 @@ preferences = Table(
     Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
     # The choices that differ from the defaults, as requests contain them.
     Column("choices", Json, nullable=False),
+    # The local day of the user's last reminders, as YYYY-MM-DD, and their time.
+    Column("reminded_on", String(10)),
+    Column("reminded_at", UtcDateTime),
 )
 
 watches = Table(

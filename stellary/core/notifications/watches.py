@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from types import ModuleType
 
-from sqlalchemy import Executable, bindparam, delete, select
+from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.endpoint import Ok
@@ -86,6 +86,32 @@ def watch_project(uow: UnitOfWork, ref: ProjectRef, request: SetWatch) -> WatchS
 def unwatch_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     """Restore the default of a project for the caller."""
     return _reset(uow, access.project(uow, ref).row.id, WHOLE_PROJECT)
+
+
+def select_watched_cards(user_id: ColumnElement[str]) -> Select[str]:
+    """Return a statement for the ids of the cards that a user has chosen to watch."""
+    return select(watches.c.card_id).where(
+        watches.c.user_id == user_id, watches.c.card_id != WHOLE_PROJECT, watches.c.level == "watch"
+    )
+
+
+def is_muted(
+    user_id: ColumnElement[str], project_id: ColumnElement[str], card_id: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a user has muted a card, or its project without watching the card.
+
+    Args:
+        user_id: The parameter with the id of the user.
+        project_id: The column with the id of the project.
+        card_id: The column with the id of the card.
+    """
+
+    def has_level(id: ColumnElement[str] | str, level: str) -> ColumnElement[bool]:
+        this_row = (watches.c.project_id == project_id, watches.c.card_id == id, watches.c.user_id == user_id)
+        return exists().where(*this_row, watches.c.level == level)
+
+    of_project = and_(has_level(WHOLE_PROJECT, "mute"), ~has_level(card_id, "watch"))
+    return or_(has_level(card_id, "mute"), of_project)
 
 
 def _set(uow: UnitOfWork, workspace_id: str, project_id: str, card_id: str, request: SetWatch) -> WatchState:

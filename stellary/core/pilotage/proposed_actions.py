@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, cast, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, func, literal, null, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
 from stellary.contract.fields import get_set_fields, replace_fields
@@ -34,6 +34,7 @@ from stellary.core.accounts.audience import reviewed_by
 from stellary.core.accounts.project_sight import sees_all_projects
 from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
+from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.causes import Cause, Chain
@@ -267,7 +268,7 @@ def _failed_error(why: str) -> Conflict:
 
 
 def select_suggested_actions(user_id: ColumnElement[str]) -> Select[str]:
-    """Return a statement for the suggested actions that a user may review: kind, number as text, explanation, time.
+    """Return a statement for the suggested actions that a user may review: kind, number as text, explanation, place, time.
 
     Args:
         user_id: The parameter with the id of the user.
@@ -277,6 +278,7 @@ def select_suggested_actions(user_id: ColumnElement[str]) -> Select[str]:
         cast(table.c.number, String).label("id"),
         table.c.explanation.label("title"),
         table.c.workspace_id,
+        cast(null(), IdType).label("project_id"),
         table.c.created_at,
     ).where(
         table.c.status == "suggested",

@@ -19,13 +19,14 @@ from stellary.core.pilotage.proposed_actions import select_suggested_actions
 from stellary.core.pilotage.rules import short_id
 
 _ME = bindparam("_user_id", type_=IdType)
-_ITEMS = union_all(
+ITEMS = union_all(
     select_pending_documents(_ME), select_suggested_actions(_ME), select_pending_proposals(_ME)
 ).subquery("items")
+"""What waits for the user ``_user_id``."""
 _WAITING = (
-    select(*_ITEMS.c)
-    .where(is_reachable(_ITEMS.c.workspace_id))
-    .order_by(_ITEMS.c.created_at, _ITEMS.c.id)
+    select(*ITEMS.c)
+    .where(is_reachable(ITEMS.c.workspace_id))
+    .order_by(ITEMS.c.created_at, ITEMS.c.id)
     .limit(ITEMS_MAX + 1)
 )
 

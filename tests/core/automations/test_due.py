@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from stellary.core import NOBODY
 from stellary.core.automations import due, scheduling
 from tests.support.boards import ask
-from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs, recurring
+from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs, recurring, reminders
 from tests.support.world import at_once
 
 
@@ -176,7 +176,9 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     work.run_due()
     with automation_api.world.core.begin(NOBODY) as uow:
         uow.connection.execute(
-            delete(jobs.jobs).where(jobs.jobs.c.kind.in_([indexing.INDEX, scheduling.CHECK, recurring.CHECK]))
+            delete(jobs.jobs).where(
+                jobs.jobs.c.kind.in_([indexing.INDEX, scheduling.CHECK, recurring.CHECK, reminders.CHECK])
+            )
         )
     clock.advance(timedelta(minutes=20))
     with statements() as statements_sent:

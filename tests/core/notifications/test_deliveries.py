@@ -328,6 +328,7 @@ def test_unknown_preference_is_refused_by_name(board, body, problem):
                     "notice",
                     "automation",
                     "webhook",
+                    "reminder",
                     "card",
                     "document",
                     "project",

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, and_, bindparam, or_, select, union
 
 from stellary.contract.cards import Card
+from stellary.core.accounts.audience import is_reachable, sees
+from stellary.core.accounts.project_sight import sees_project
 from stellary.core.board.row_types import DatedCardRow
 from stellary.core.board.rows import card_rows
-from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, comments, project_members, projects
+from stellary.core.board.tables import (
+    IS_DUE,
+    IS_TO_START,
+    PROJECT_WORKSPACE_ID,
+    cards,
+    comments,
+    project_members,
+    projects,
+)
 from stellary.core.kernel.unit import UnitOfWork
 
 _LAST_NUMBER = select(projects.c.last_number).where(projects.c.id == bindparam("_project_id"))
+_DATED_CARDS: Select[Any] = select(PROJECT_WORKSPACE_ID, projects.c.key, *card_rows.STORED).join_from(
+    cards, projects, projects.c.id == cards.c.project_id
+)
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
 
 
@@ -83,14 +96,44 @@ def select_dated_cards(armed: FromClause) -> Select[Any]:
     Args:
         armed: A subquery with the projects (``project_id``), each with a time (``since``).
     """
-    return (
-        select(PROJECT_WORKSPACE_ID, projects.c.key, *card_rows.STORED)
-        .join_from(cards, armed, armed.c.project_id == cards.c.project_id)
-        .join(projects, projects.c.id == cards.c.project_id)
-        .where(~cards.c.archived, cards.c.due_date > armed.c.since)
+    is_armed = armed.c.project_id == cards.c.project_id
+    return _DATED_CARDS.join(armed, is_armed).where(~cards.c.archived, cards.c.due_date > armed.c.since)
+
+
+def select_reminded_cards(
+    user_id: ColumnElement[str],
+    watched: Select[str],
+    is_muted: Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]],
+) -> Select[Any]:
+    """Return a statement for the open cards that a user is assigned to or watches, sees, and has not muted.
+
+    Cards of archived projects are left out. Their start date or their due date is from ``_from`` to ``_until``, exclusively. ``build_dated_card`` reads its rows.
+
+    Args:
+        user_id: The parameter with the id of the user.
+        watched: A statement for the ids of the cards that the user watches.
+        is_muted: Returns the condition that the user has muted the card of a project.
+    """
+    is_due, starts = (
+        and_(condition, column >= bindparam("_from"), column < bindparam("_until"))
+        for condition, column in ((IS_DUE, cards.c.due_date), (IS_TO_START, cards.c.start_date))
     )
+    is_assigned = cards.c.assignee_id == user_id
+    ids = union(
+        select(cards.c.id).where(is_assigned, is_due),
+        select(cards.c.id).where(is_assigned, starts),
+        select(cards.c.id).where(cards.c.id.in_(watched), or_(is_due, starts)),
+    )
+    return _DATED_CARDS.where(
+        cards.c.id.in_(ids),
+        ~projects.c.archived,
+        is_reachable(projects.c.workspace_id),
+        sees(user_id, projects.c.workspace_id),
+        sees_project(user_id, cards.c.project_id, projects.c.workspace_id),
+        ~is_muted(cards.c.project_id, cards.c.id),
+    ).order_by(cards.c.id)
 
 
 def build_dated_card(row: DatedCardRow) -> Card:
-    """Return the card in a row of ``select_dated_cards``; its order is None."""
+    """Return the card in a row of ``select_dated_cards`` or ``select_reminded_cards``; its order is None."""
     return card_rows.card(row[2:], row.key, None)
