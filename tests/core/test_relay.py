@@ -10,7 +10,7 @@ from sqlalchemy import text
 from stellary.core import NOBODY, Core
 from stellary.core.kernel.signals import EVERYTHING
 from stellary.core.streaming import relay
-from tests.support.waiting import wait_until
+from tests.support.waiting import knows_peers, wait_until
 
 SOON = 10.0
 
@@ -42,6 +42,7 @@ def two(postgres_url: str) -> Iterator[tuple[Core, Core]]:
         core.relay.start()
     # They listen once they have told that something may have been missed before.
     assert all(ear.hears(EVERYTHING) for ear in ears)
+    wait_until(lambda: all(knows_peers(core) for core in cores))
     yield cores
     for core in cores:
         core.relay.stop(SOON)
@@ -65,20 +66,21 @@ def test_what_one_tells_the_other_hears_once(two):
     assert [[topic for topic in ear.heard if topic in topics] for ear in ears] == [topics] * 2
 
 
-def test_a_core_knows_of_others_that_listen(two):
-    here, there = two
-    wait_until(lambda: here.relay.has_peers and there.relay.has_peers)
-
-
-def test_a_core_that_is_alone_knows_of_no_others(postgres_url):
-    core = Core(postgres_url)
-    ear = Ear(core)
-    core.relay.start()
-    assert ear.hears(EVERYTHING)
-    core.env.signals.send("workspace:1")
-    core.relay.stop(SOON)
-    core.close()
-    assert not core.relay.has_peers
+def test_a_core_that_is_alone_sends_nothing_until_another_listens(postgres_url, monkeypatch):
+    here, there = Core(postgres_url), Core(postgres_url)
+    here.relay.start()
+    wait_until(lambda: not here.relay.has_peers)
+    with monkeypatch.context() as patched:
+        patched.setattr(here.database, "writing", None)
+        here.env.signals.send("workspace:1")
+        wait_until(lambda: not here.relay._topics)
+    ear = Ear(there)
+    there.relay.start()
+    # The other one may have missed something.
+    wait_until(lambda: here.relay.has_peers and ear.heard.count(EVERYTHING) >= 2)
+    for core in (here, there):
+        core.relay.stop(SOON)
+        core.close()
 
 
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):

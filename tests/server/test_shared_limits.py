@@ -22,7 +22,7 @@ from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
 from tests.support.redis import find_port, needs_redis, running_redis
 from tests.support.server_parts import Settings
 from tests.support.tables import login_attempts
-from tests.support.waiting import wait_until
+from tests.support.waiting import knows_peers, wait_until
 from tests.support.world import at_once
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
@@ -50,7 +50,7 @@ class Servers:
             self._stack.callback(core.close)
             settings = Settings(limits=limits, limits_url=self._limits_url, jobs=False)
             servers.append(self._stack.enter_context(running(core, settings)))
-        wait_until(lambda: all(server.core.relay.has_peers for server in servers))
+        wait_until(lambda: all(knows_peers(server.core) for server in servers))
         return servers
 
     def stop(self) -> None:
@@ -122,6 +122,7 @@ def test_streams_of_a_caller_count_on_all_servers(servers: Servers, monkeypatch)
 def test_a_server_that_is_alone_counts_by_itself(postgres_url: str):
     core = Core(postgres_url, jwt_secret=SECRET, bcrypt_rounds=4)
     with running(core, Settings(limits=REQUESTS, jobs=False)) as server:
+        wait_until(lambda: not core.relay.has_peers)
         statuses = [server.ask("GET", "/auth/me", token="x").status for _ in range(21)]
         assert statuses == [401] * 20 + [429]
         assert (core.relay.has_peers, count_rows(core)) == (False, 0)

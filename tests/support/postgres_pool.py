@@ -121,6 +121,8 @@ def _close(dialect: Any, connection: Any) -> None:
         return
     connection.isolation_level = connection.read_only = None
     connection._notice_handlers.clear()
+    # Signals of the test.
+    connection._notifies_backlog.clear()
     idle_connections.append(connection)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 SECONDS = 30.0
 
@@ -13,6 +14,11 @@ def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> Non
     while not condition():
         assert time.monotonic() < deadline, "the condition was never true"
         time.sleep(0.01)
+
+
+def knows_peers(core: Any) -> bool:
+    """Return whether a core has found out that there are others on its database."""
+    return core.relay._has_listened and core.relay.has_peers
 
 
 async def wait_for(condition: Callable[[], object]) -> None:

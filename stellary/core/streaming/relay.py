@@ -44,12 +44,13 @@ class Relay:
         units: The units whose signals are carried; on SQLite the relay does nothing.
 
     Attributes:
-        has_peers: Whether there are, or were, other servers or workers on the database; true if it cannot be known.
+        has_peers: Whether there are, or were, other servers or workers on the database; true while it is not known.
     """
 
     def __init__(self, units: Units) -> None:
         self._units = units
-        self.has_peers = False
+        self.has_peers = True
+        self._has_listened = False
         self._sender_id = secrets.token_hex(4)
         self._topics: set[str] = set()
         self._condition = threading.Condition()
@@ -132,7 +133,17 @@ class Relay:
             elif self._stopping.is_set():
                 return
 
+    def _note_peers(self) -> None:
+        """Note that there are other processes. They may have missed what this one has not sent until now."""
+        if not self.has_peers:
+            self.has_peers = True
+            with self._condition:
+                self._topics.add(EVERYTHING)
+                self._condition.notify()
+
     def _send(self, topics: set[str]) -> None:
+        if not self.has_peers:
+            return
         payload = " ".join((self._sender_id, *sorted(topics)))
         if len(payload) > PAYLOAD_MAX:
             payload = f"{self._sender_id} {EVERYTHING}"
@@ -150,7 +161,6 @@ class Relay:
             try:
                 with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
-                        self.has_peers = True
                         _log.warning(
                             "signals of other processes are polled for, since a pooler does not pass on notifications; "
                             "set the direct URL of the database"
@@ -172,7 +182,11 @@ class Relay:
             driver.execute(f"SELECT pg_advisory_unlock({PRESENCE})")
         # The others listen already, or will see the lock.
         driver.execute(f"SELECT pg_notify('{CHANNEL}', '{self._sender_id}')")
-        self.has_peers |= not is_first
+        if not is_first:
+            self._note_peers()
+        elif not self._has_listened:
+            self.has_peers = False
+        self._has_listened = True
         # Signals may have been missed before LISTEN.
         self._units.env.signals.send(EVERYTHING)
         with selectors.DefaultSelector() as selector:
@@ -182,7 +196,7 @@ class Relay:
                 for notification in driver.notifies(timeout=0):
                     sender, *topics = notification.payload.split(" ")
                     if sender != self._sender_id:
-                        self.has_peers = True
+                        self._note_peers()
                         for topic in topics:
                             self._units.env.signals.send(topic)
                 # Unlike the driver's own wait, this one ends when another thread closes the socket.
