@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 from sqlalchemy import Connection, Engine
 
-from stellary.contract.refs import CardRef, Ref
 from stellary.contract.roles import Registration
-from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
 from stellary.core.accounts.login_attempts import LoginAttempts
@@ -24,32 +24,26 @@ from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.embedded_port import EmbeddedPort
 from stellary.core.api.host_accounts import HostAccounts
-from stellary.core.api.host_jobs import (
-    add_channels,
-    build_delivery_job,
-    build_enqueuer,
-    build_kind,
-    list_delays,
-)
-from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
+from stellary.core.api.host_jobs import HostHandlers, add_channels, list_delays
+from stellary.core.api.job_runner import HANDLERS, JobHandler, JobRunner, LongRunningJob
 from stellary.core.api.measures import Measure, measure
 from stellary.core.api.retention import CONTENT_RULES, RULES
-from stellary.core.automations.triggers import Trigger, build_triggers, fire
+from stellary.core.automations.triggers import Trigger, build_triggers
 from stellary.core.board import attachments
 from stellary.core.board.rules.schedules import find_zone
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.host_connection import Borrowing, OnCommit
-from stellary.core.kernel import jobs, trash
+from stellary.core.kernel import trash
 from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
-from stellary.core.kernel.event_handlers import E, EventDelivery
-from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.owned_blobs import OwnedBlobs
 from stellary.core.kernel.retention import apply_rules
 from stellary.core.kernel.retention_days import Retention
+from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import UnitObserver
@@ -70,9 +64,11 @@ if TYPE_CHECKING:
     from stellary.core.api.backups import Backup, FileIndex
 
 T = TypeVar("T")
+_LISTED_CARDS_OF_SCHEMA = 4 << 20
+"""The size of the cards that a core of a schema remembers for lists, in bytes."""
 
 
-class Core(HostAccounts):
+class Core(HostAccounts, HostHandlers):
     """The domain of Stellary over one database: the object that a host application embeds.
 
     Create one per process, and call ``close`` at the end. All methods may be called from any thread. A core that was
@@ -187,7 +183,7 @@ class Core(HostAccounts):
             webhook_sender=webhook_sender,
             private_webhooks=private_webhooks,
             webhook_ports=frozenset(webhook_ports),
-            blobs=open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs,
+            blobs=_open_blobs(blobs),
             watermark=stream.commit_watermark(),
             brains=add_fallback(
                 {"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})}
@@ -199,21 +195,66 @@ class Core(HostAccounts):
             time_zone=time_zone,
             services=dispatch.SERVICES,
         )
-        self.units = Units(
+        units = Units(
             Database(database, direct_database, readers, writers),
             self.env,
             reactions.settle,
             seeds_ids=ids is None,
         )
-        if blobs != MEMORY:
-            self.env.blobs = OwnedBlobs(self.env.blobs, self.units, self._find_used_keys)
-        self._borrowing: Borrowing | None = None
-        self.login_attempts = LoginAttempts(self.units)
-        self.relay = Relay(self.units)
-        self.claims = ClaimOwner(self.units)
-        self.work = JobRunner(self.units, self.claims, HANDLERS)
-        self.webhook_worker = WebhookWorker(self.units, self.claims)
+        self._is_base = True
+        self._use_units(units, HANDLERS, owns_blobs=blobs != MEMORY)
         add_channels(self.work, channels)
+
+    def _use_units(
+        self, units: Units, handlers: Mapping[str, JobHandler | LongRunningJob], *, owns_blobs: bool
+    ) -> None:
+        """Create the parts of the core that work on one schema."""
+        self.units = units
+        if owns_blobs:
+            self.env.blobs = OwnedBlobs(self.env.blobs, units, self._find_used_keys)
+        self._borrowing: Borrowing | None = None
+        self.login_attempts = LoginAttempts(units)
+        self.relay = Relay(units)
+        self.claims = ClaimOwner(units)
+        self.work = JobRunner(units, self.claims, handlers)
+        self.webhook_worker = WebhookWorker(units, self.claims)
+
+    def in_schema(self, name: str, blobs: Blobs | str | PathLike[str] = MEMORY) -> Core:
+        """Return the same core for another schema of the database, such as that of a tenant, over the same connections.
+
+        It has the settings, handlers, restrictions, jobs and observers of this one; register them before. The schema must exist, and
+        ``migrate`` creates its tables. Units prefer a connection that has used the schema last, so raise ``readers`` and
+        ``writers`` with the number of tenants that are active at the same time.
+
+        Args:
+            name: The name of the schema.
+            blobs: The store of its attachments, which no other schema uses. By default, they are kept in memory, if those of
+                this core are.
+
+        Returns:
+            The core, which costs little to create, and remembers lists while it exists. Closing it leaves the connections open.
+
+        Raises:
+            ValueError: The core was not created with the URL of a PostgreSQL database, the name is empty or too long, or
+                the files need a store.
+        """
+        if blobs == MEMORY and isinstance(self.env.blobs, OwnedBlobs):
+            raise ValueError("each schema needs a store of its own for its files: pass blobs")
+        database = self.database.in_schema(name)
+        core = copy.copy(self)
+        core._is_base = False  # noqa: SLF001 - of this class
+        core.env = attrs.evolve(
+            self.env,
+            blobs=_open_blobs(blobs),
+            watermark=stream.commit_watermark(),
+            signals=Signals(),
+            stored_rounds=None,
+            listed_cards=ItemMemory(_LISTED_CARDS_OF_SCHEMA),
+        )
+        core._use_units(  # noqa: SLF001
+            self.units.in_schema(database, core.env), self.work.handlers, owns_blobs=blobs != MEMORY
+        )
+        return core
 
     @property
     def database(self) -> Database:
@@ -318,135 +359,12 @@ class Core(HostAccounts):
 
     def close(self) -> None:
         """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay first."""
-        for part in (*self.env.brains.values(), self.env.planner):
+        for part in (*self.env.brains.values(), self.env.planner) if self._is_base else ():
             close = getattr(part, "close", None)
             if close is not None:
                 close()
         self.claims.close()
         self.database.close()
-
-    def on(self, event_type: type[E], handler: Callable[[UnitOfWork, E], object]) -> None:
-        """Call a function for each event of a type, in the transaction of the change.
-
-        The handler runs before the change is committed, as the actor of the change. What it writes through the unit
-        is committed with the change. If it raises an ``ApiError`` such as ``Conflict``, the change is undone and the caller
-        gets the error; a handler can thus veto a change. Within an automation rule, only the rule is undone. Any other
-        exception undoes the change, and is a server error.
-
-        Register handlers after creating the core, in each process, before it is used.
-
-        Args:
-            event_type: A class of ``stellary.core.kernel.events``, such as ``CardMoved``. The handler also receives events
-                of its subclasses: ``CardEvent`` stands for everything that happens to a card.
-            handler: Called with the unit and the event, for each event in the order of the changes. It may emit further
-                events by calling services, up to ten deep.
-
-        Raises:
-            TypeError: The events of this type are internal.
-        """
-        self.env.event_handlers.add(event_type, handler)
-
-    def restrict(self, check: Callable[[UnitOfWork, AnyEndpoint, Ref], object]) -> None:
-        """Call a function before each service, which may refuse the call: for roles of your own.
-
-        A check only restricts: the access checks of the core still apply. Automation rules, agents, tools and the SDK go
-        through the same services. ``auth.register``, ``auth.login``, ``auth.change_password``, ``auth.delete_account`` and ``auth.reset_password``
-        are not checked.
-
-        Args:
-            check: Called with the unit, the endpoint and the address of the resource. To refuse the call, raise
-                ``Forbidden``. ``endpoint.operation`` is the name of the call, such as ``cards.delete``; ``uow.actor`` the
-                caller. An action that is run by its name is checked with the address of its workspace first, and then
-                with those of the resources that it uses. Return quickly, since each request waits.
-        """
-        self.env.restrictions.append(check)
-
-    def after(self, event_type: type[E], handler: Callable[[EventDelivery[E]], object], *, name: str) -> None:
-        """Call a function for each event of a type after the commit, as a background job.
-
-        The job is stored in the transaction of the change, so that no event is lost, and none is delivered for
-        a change that was rolled back. A handler that raises is called again, ten times in all, after pauses
-        from 5 seconds to an hour; then the job is listed by ``work.jobs(given_up=True)``. Events may arrive
-        in any order, and more than once: compare ``EventDelivery.id``. Each process runs two deliveries at a
-        time. One that takes longer than a minute may be called in another process as well.
-
-        Register handlers after creating the core, in each process, before ``work.start``. A process without the handler
-        leaves its jobs to others; events are stored only by processes that have it.
-
-        Args:
-            event_type: A class of ``stellary.core.kernel.events``, as with ``on``.
-            handler: Called with the delivery, outside of any transaction. Open a unit with ``run`` to write.
-            name: The name of the handler in stored jobs, 1-54 characters. Keep it when you rename the function.
-
-        Raises:
-            RuntimeError: The job runner has been started.
-            TypeError: The events of this type are internal.
-            ValueError: The name is empty, too long or taken.
-        """
-        kind = build_kind("after", name)
-        self.work.add_handler(kind, build_delivery_job(event_type, handler))
-        self.env.event_handlers.add(event_type, build_enqueuer(kind))
-
-    def add_job(self, name: str, handler: Callable[..., object], *, attempts: int = ATTEMPTS_MAX) -> None:
-        """Add a kind of background job, for ``enqueue``.
-
-        Args:
-            name: The name of the kind, 1-55 characters.
-            handler: Called with a unit without an actor, and the payload. The job is deleted in the unit, so its changes take
-                effect once. To act on behalf of a user, pass the actor to ``uow.caused_by(None, actor)``.
-            attempts: The number of attempts after which a job is given up. Default: 10.
-
-        Raises:
-            RuntimeError: The job runner has been started.
-            ValueError: The name is empty, too long or taken.
-        """
-        self.work.add_handler(build_kind("host", name), JobHandler(handler, attempts))
-
-    def enqueue(
-        self,
-        uow: UnitOfWork,
-        name: str,
-        payload: object,
-        *,
-        due_at: datetime | None = None,
-        key: str | None = None,
-    ) -> None:
-        """Add a job, which runs after the unit has committed.
-
-        Args:
-            uow: The unit.
-            name: The name of a kind that ``add_job`` has added, here or in the process that runs the job.
-            payload: The argument of the handler, which must be JSON other than null.
-            due_at: The earliest time to run it. By default, right away.
-            key: The key of the job, 1-39 characters: nothing is added while a job of this kind with the same key is
-                waiting. By default, the job has no key.
-        """
-        kind = build_kind("host", name)
-        jobs.enqueue(uow, kind, payload, due_at=due_at, key=None if key is None else f"{kind} {key}")
-
-    def fire(
-        self,
-        uow: UnitOfWork,
-        trigger: str,
-        card: CardRef | CardEvent,
-        data: Mapping[str, object] | None = None,
-    ) -> None:
-        """Fire a trigger of your application: the rules that wait for it run before the unit commits.
-
-        The rules are those of the card's project. They run with the rights of their owners, and each leaves a trace.
-
-        Args:
-            uow: A unit that may write. In a handler of ``on``, the unit of the handler: rules then belong to the chain of
-                rules that caused the event, and are stopped with it.
-            trigger: The name of a trigger that was passed as ``Core(triggers=…)``.
-            card: The card, to which the actor of the unit must have access; or an event about it, in a handler.
-            data: The values of the trigger's fields. A missing one is null. By default, none.
-
-        Raises:
-            ValueError: There is no such trigger of yours, or a value does not have the type of its field.
-            NotFound: The actor has no access to the card, or there is no such card.
-        """
-        fire(uow, trigger, card, data or {})
 
     @contextmanager
     def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
@@ -592,6 +510,10 @@ class Core(HostAccounts):
         if actor is None:
             raise TypeError("a port that joins a transaction needs an actor")
         return EmbeddedPort(self.units.join(connection), actor)
+
+
+def _open_blobs(blobs: Blobs | str | PathLike[str]) -> Blobs:
+    return open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs
 
 
 class _RolledBack(Exception):

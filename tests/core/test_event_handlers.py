@@ -249,10 +249,10 @@ def test_handler_opens_units_of_its_own(core, board):
 def test_delivery_waits_in_a_process_without_its_handler(core, board):
     core.after(CardCreated, print, name="mirror")
     board.card()
-    handlers, core.work._handlers = core.work._handlers, {}
-    core.work._kinds = core.work._handlers
+    handlers, core.work.handlers = core.work.handlers, {}
+    core.work._kinds = core.work.handlers
     assert core.work.run_due() == 0
-    core.work._handlers = core.work._kinds = handlers
+    core.work.handlers = core.work._kinds = handlers
     assert core.work.run_due() == 1
 
 
@@ -387,4 +387,4 @@ def test_job_of_the_host_waits_until_it_is_due(core, clock):
 
 def test_job_of_the_host_cannot_replace_one_of_the_core(core):
     core.add_job("agents.run", lambda uow, payload: None)
-    assert {"host:agents.run", "agents.run"} & set(core.work._handlers) >= {"host:agents.run"}
+    assert {"host:agents.run", "agents.run"} & set(core.work.handlers) >= {"host:agents.run"}

@@ -15,7 +15,7 @@ from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear
 from tests.support import pgbouncer
 from tests.support.databases import Postgres, statement, url_of
-from tests.support.migrations import NEXT
+from tests.support.migrations import NEXT, run_sql
 from tests.support.world import World, at_once
 
 VERSION = text("SELECT version_num FROM stellary_alembic_version")
@@ -75,6 +75,23 @@ def test_settings_apply_to_each_transaction_of_the_core_only(pooled_url, unit):
                 values = [uow.connection.execute(text(f"SHOW {name}")).scalar() for name in names]
                 assert values == ["UTC", "30s", "2s", "1min"]
             assert [other.execute(f"SHOW {name}").fetchone() for name in names] == before
+
+
+def test_schema_applies_to_each_transaction_of_its_core_only(postgres_url, pooled_url):
+    run_sql(postgres_url, "CREATE SCHEMA shop")
+    with closing(Core(pooled_url, direct_database=postgres_url, bcrypt_rounds=4)) as core:
+        cores = [core, core.in_schema("shop")]
+        cores[1].migrate()
+        worlds = [World(each) for each in cores]
+        owners = [world.person("ann") for world in worlds]
+        assert owners[0].id != owners[1].id
+
+        def read():
+            for turn in range(12):
+                world, owner = worlds[turn % 2], owners[turn % 2]
+                assert world.ask(owner, "GET", "/auth/me")["user"]["id"] == owner.id
+
+        at_once(*[read] * 4)
 
 
 def test_news_are_heard_past_the_pooler_by_the_direct_url(postgres_url, pooled_url):

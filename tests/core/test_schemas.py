@@ -1,6 +1,8 @@
 """Two cores in two PostgreSQL schemas of one database, which has the tables of a third one in ``public``."""
 
 import itertools
+import os
+import subprocess
 import threading
 from contextlib import ExitStack, closing
 
@@ -8,11 +10,17 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from stellary import Stellary
-from stellary.core import Core, Membership
+from stellary.contract.errors import ApiError
+from stellary.core import NOBODY, Core, Membership
 from stellary.core.__main__ import main
+from stellary.core.kernel.events import ProjectCreated
 from tests.server.listening import SOON, listening
 from tests.support.boards import Board
+from tests.support.card_terms import find_wrong_terms
+from tests.support.each_case import for_each
 from tests.support.migrations import NEXT, read_version, run_sql
+from tests.support.postgres import prepend_programs
+from tests.support.search_prefixes import find_wrong_prefixes
 from tests.support.shells import running_asgi
 from tests.support.world import World
 
@@ -128,3 +136,146 @@ def test_printed_sql_creates_the_tables_in_the_schema_of_the_connection(postgres
     main(["sql", "postgresql"])
     run_sql(url, *capsys.readouterr().out.split(";\n")[:-1])
     assert main(["check", "--database", url]) == 0
+
+
+# -------------------------------------------------------------------------------------------- one core for all
+
+
+@pytest.fixture(params=[{}, {"readers": 1, "writers": 1}], ids=["idle connections", "few connections"])
+def base(request, urls, postgres_url):
+    """A core in ``public`` beside migrated schemas, with a connection for each schema, or one for all."""
+    with closing(Core(postgres_url, bcrypt_rounds=4, **request.param)) as core:
+        yield core
+
+
+def find_search_path(core):
+    with core.database.reading() as reading, core.database.writing() as writing:
+        return {
+            connection.execute(text("SHOW search_path")).scalar_one() for connection in (reading, writing)
+        }
+
+
+def test_core_serves_schemas_that_share_nothing(base):
+    cores = [base, *map(base.in_schema, SCHEMAS)]
+    actors = [core.provision("42", Membership("acme", "eng"), email="jane@example.com") for core in cores]
+    workspaces = [
+        Stellary.embedded(core.port(actor)).workspace("acme", "eng")
+        for core, actor in zip(cores, actors, strict=True)
+    ]
+    for number, workspace in enumerate(workspaces):
+        project = workspace.project(workspace.projects.create(name=f"Launch {number}"))
+        project.cards.create(project.columns.list()[0].id, title=f"Card {number}")
+    errors = []
+
+    def use(number):
+        try:
+            for turn in range(10):
+                # In turn with other threads, and with the schemas of each.
+                ws, expected = workspaces[(number + turn) % 3], (number + turn) % 3
+                (project,) = ws.projects.list()
+                assert project.name == f"Launch {expected}"
+                assert [card.title for card in ws.project(project).cards.list()] == [f"Card {expected}"]
+                assert [hit.title for hit in ws.search(q="launch")] == [f"Launch {expected}"]
+        except BaseException as error:  # noqa: BLE001 - reported below
+            errors.append(error)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [find_search_path(core) for core in cores] == [{'"$user", public'}, {'"shop"'}, {'"forum"'}]
+
+
+def test_connection_of_a_schema_is_not_passed_on_after_a_fault(base):
+    shop = base.in_schema("shop")
+    with pytest.raises(ApiError):
+        shop.run(
+            NOBODY, lambda uow: uow.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        )
+    assert find_search_path(shop) == {'"shop"'}
+    assert find_search_path(base) == {'"$user", public'}
+
+
+def test_handlers_and_jobs_of_a_core_belong_to_its_schemas(base):
+    received, events = [], []
+    base.add_job("report", lambda uow, payload: received.append(payload))
+    base.on(ProjectCreated, lambda uow, event: events.append(event.project.name))
+    shop = base.in_schema("shop")
+    actor = shop.provision("42", Membership("acme", "eng"))
+    shop.run(actor, lambda uow: shop.enqueue(uow, "report", {"team": "eng"}))
+    Stellary.embedded(shop.port(actor)).workspace("acme", "eng").projects.create(name="Launch")
+    base.work.run_due()
+    assert received == []
+    shop.work.run_due()
+    shop.close()
+    assert (received, events) == ([{"team": "eng"}], ["Launch"])
+    assert find_search_path(base) == {'"$user", public'}
+
+
+@pytest.mark.slow("migrates a schema")
+def test_schema_is_migrated_over_the_connections_of_the_core(base, next_version, urls, postgres_url):
+    next_version.use_all_operations()
+    run_sql(urls[0], f"UPDATE stellary_alembic_version SET version_num = '{NEXT}'")
+    assert main(["downgrade", "--database", urls[0], "--yes"]) == 0
+    run_sql(postgres_url, 'CREATE SCHEMA "new"')
+    for name, url in (("shop", urls[0]), ("new", build_url(postgres_url, "new"))):
+        base.in_schema(name).migrate()
+        assert read_version(url) == NEXT
+    assert [read_version(url) for url in (urls[1], postgres_url)] == [next_version.newest] * 2
+
+
+@pytest.mark.slow("runs pg_dump")
+def test_backup_of_a_schema_contains_no_other(base, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
+    base.in_schema("shop").back_up(tmp_path / "backup")
+    command = ["pg_restore", "--list", tmp_path / "backup" / "stellary.dump"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [f" {schema} " in listed for schema in SCHEMAS] == [True, False]
+
+
+@for_each(
+    "database, arguments",
+    [
+        ("sqlite://", ("shop",)),
+        ("postgresql://localhost/none", ("",)),
+        ("postgresql://localhost/none", ("x" * 64,)),
+        (create_engine("postgresql+psycopg://localhost/none"), ("shop",)),
+    ],
+)
+def test_core_without_schemas_refuses_them(database, arguments):
+    with closing(Core(database)) as core, pytest.raises(ValueError, match=r"schema"):
+        core.in_schema(*arguments)
+
+
+def test_schema_needs_a_store_of_its_own(postgres_url, tmp_path):
+    with closing(Core(postgres_url, blobs=tmp_path)) as core:
+        with pytest.raises(ValueError, match="store of its own"):
+            core.in_schema("shop")
+        core.in_schema("shop", tmp_path / "shop")
+
+
+@pytest.mark.postgres
+def test_triggers_find_their_tables_under_another_search_path(postgres_url):
+    """On a shard of Citus, the session has another search path than the core."""
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core:
+        board = Board(World(core), World(core).person())
+        card, label = board.card("Launch"), board.label("bug")
+        with core.database.writing() as connection:
+            for statement in (
+                "SET LOCAL search_path = pg_catalog",
+                f"UPDATE public.stellary_cards SET label_ids = '[\"{label['id']}\"]' WHERE id = '{card['id']}'",
+                "UPDATE public.stellary_search_entries SET prefixes = '1,2', is_indexed = false",
+            ):
+                connection.execute(text(statement))
+            assert connection.execute(text("SHOW search_path")).scalar_one() == "pg_catalog"
+        assert find_wrong_terms(core) == set()
+        assert find_wrong_prefixes(core) == set()
+        with core.database.reading() as connection:
+            triggers = connection.execute(
+                text(
+                    "SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
+                )
+            )
+            assert all("TG_TABLE_SCHEMA" in source for source in triggers.scalars())

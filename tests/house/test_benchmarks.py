@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from benchmarks.figures import TARGETS, Target, at_least, format_number, is_worse, table
+from benchmarks.shards import Sample, describe
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {
@@ -85,3 +86,13 @@ def test_a_number_shows_what_can_be_compared():
 
 def test_the_columns_of_a_table_line_up():
     assert table(["a", "b"], [["one", "2"]]) == "| a   | b |\n|-----|---|\n| one | 2 |"
+
+
+def test_shards_are_computed_from_the_bytes_of_a_card():
+    sample = Sample({"stellary_cards": (2.0, 600.0, 400.0)}, 1024.0**2, 300, 1024.0**2)
+    lines = describe(sample, organizations=1_000, cards=2**30, shards=4)
+    assert lines[2].split() == ["stellary_cards", "2.00", "600", "400", "536.9", "250.0"]
+    assert lines[4:6] == [
+        "one schema: 300 tables and indexes, catalogue 0.001 GB, empty pages 0.001 GB",
+        "a schema for each organization: 75,000 tables and indexes, catalogue 0.244 GB, empty pages 0.244 GB",
+    ]

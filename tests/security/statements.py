@@ -94,12 +94,14 @@ class Reader:
 
     Attributes:
         bare: The statements without an anchor.
+        inserts: The INSERTs, as SQL.
         read: The number of statements so far.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.bare: set[Bare] = set()
+        self.inserts: set[str] = set()
         self.read = 0
         self._operation = ""
         self._actors: set[str | None] = set()
@@ -131,6 +133,8 @@ class Reader:
         if not self._operation or sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
             return
         self.read += 1
+        if sql.startswith("INSERT"):
+            self.inserts.add(sql)
         if self._unit != self.sandbox.units:
             # Rows that an earlier unit has read may be deleted. An accepted token stays accepted.
             self._found_ids = {pair for pair in self._found_ids if pair[0].name == "stellary_api_tokens"}

@@ -1,10 +1,23 @@
 """No statement of an endpoint reaches a row of a tenant by its bare id."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, column, delete, insert, or_, select, table, text, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    column,
+    create_engine,
+    delete,
+    insert,
+    or_,
+    select,
+    table,
+    text,
+    update,
+)
 
 from stellary.contract.scopes import VIEW_TYPES
 from tests.security.each_row import each_row
@@ -93,6 +106,20 @@ EXCEPTIONS = {
 }
 """Statements without an anchor, by operation and tables, with what they read."""
 
+_MUTABLE = text(
+    "SELECT proname FROM pg_proc WHERE proname = ANY(:names) GROUP BY proname HAVING bool_and(provolatile <> 'i') ORDER BY 1"
+)
+_INTO = "INSERT INTO stellary_trash_rows (data)"
+REFUSED = {
+    f"{_INTO} VALUES (%(a)s) RETURNING (SELECT name FROM stellary_users)": "a sub-select in RETURNING",
+    f"{_INTO} VALUES ((SELECT name FROM stellary_users))": "a sub-select in VALUES",
+    f"{_INTO} SELECT row_to_json(stellary_cards)::text FROM stellary_cards": "functions that are not immutable",
+    f"{_INTO} SELECT now()": "functions that are not immutable",
+    f"{_INTO} SELECT title::TIMESTAMP WITH TIME ZONE FROM stellary_cards": "a conversion to a time, which depends on the time zone",
+    f"{_INTO} SELECT stellary_store_row(stellary_cards), %(at)s::TIMESTAMP WITH TIME ZONE FROM stellary_cards": "",
+}
+"""INSERTs, with what Citus refuses in them."""
+
 
 @pytest.mark.slow("sends a request for each row of each kind")
 @each_row(SERVED)
@@ -110,6 +137,35 @@ def test_no_row_is_reached_by_its_bare_id(permission_world: PermissionWorld, row
         if (statement.operation, statement.tables) not in EXCEPTIONS
     ] == []
     assert reader.read or row.role == "public"
+    if permission_world.sandbox.engine.dialect.name == "postgresql":
+        refused = {sql: find_refused(permission_world.sandbox.connection, sql) for sql in reader.inserts}
+        assert {sql: reason for sql, reason in refused.items() if reason} == {}
+
+
+def find_refused(connection: Connection, sql: str) -> str | None:
+    """Return what Citus refuses in an INSERT into a table of a distributed schema; None if it executes it."""
+    head, _, returned = sql.partition(" RETURNING ")
+    if "(SELECT" in returned:
+        return "a sub-select in RETURNING"
+    values = head.partition(") VALUES ")[2]
+    if "(SELECT" in values:
+        return "a sub-select in VALUES"
+    if values:
+        return None
+    if re.search(r"\w::TIMESTAMP|\w AS TIMESTAMP", re.sub(r"%\(\w+\)s::[A-Z ]+", "", head)):
+        return "a conversion to a time, which depends on the time zone"
+    names = {name.lower() for name in re.findall(r"(\w+)\(", head)}
+    mutable = connection.execute(_MUTABLE, {"names": [*names]}).scalars().all()
+    return f"functions that are not immutable: {', '.join(mutable)}" if mutable else None
+
+
+@pytest.mark.postgres
+def test_inserts_that_citus_refuses_are_found(postgres_url: str):
+    engine = create_engine(postgres_url)
+    with engine.connect() as connection:
+        reasons = [(find_refused(connection, sql) or "").partition(":")[0] for sql in REFUSED]
+    engine.dispose()
+    assert reasons == [*REFUSED.values()]
 
 
 @for_each("kind", VIEW_TYPES)

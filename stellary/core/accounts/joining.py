@@ -6,10 +6,11 @@ from sqlalchemy import and_, bindparam, exists, insert, literal, or_, select, up
 
 from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
-from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
+from stellary.core.accounts.member_rows import OF_USER, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
 from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
-from stellary.core.accounts.tables import organization_members, workspace_members, workspaces
+from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
@@ -21,9 +22,11 @@ _IS_SEAT = and_(
     organization_members.c.organization_id == bindparam("_organization_id"),
     organization_members.c.user_id == _USER_ID,
 )
-_ROW = (*organization_members.c, *select_user(_USER_ID))
-_JOIN_ORGANIZATION = Query(
+_ORGANIZATION_SEAT = Query(
     OrganizationMemberRow,
+    select(*organization_members.c, *OF_USER.values()).join_from(organization_members, users).where(_IS_SEAT),
+)
+_JOIN_ORGANIZATION = (
     insert(organization_members)
     .from_select(
         ["organization_id", "user_id", "role", "created_at"],
@@ -34,7 +37,7 @@ _JOIN_ORGANIZATION = Query(
             _NOW,
         ).where(~exists().where(_IS_SEAT)),
     )
-    .returning(*_ROW),
+    .returning(organization_members.c.user_id)
 )
 HAS_SEATS = exists().where(
     workspace_members.c.user_id == _USER_ID,
@@ -49,15 +52,23 @@ _ADAPT = Query(
     update(organization_members)
     .where(_IS_SEAT, organization_members.c.role == _FORMER, or_(_FORMER == "guest", _IS_ONLY_GUEST))
     .values(role=bindparam("_role"))
-    .returning(*_ROW),
+    .returning(*organization_members.c, *select_user(_USER_ID)),
 )
 _MARK_GUESTS = (
     update(workspaces)
     .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_guests)
     .values(has_guests=True)
 )
-_JOIN_WORKSPACE = Query(
+_IS_WORKSPACE_SEAT = and_(
+    workspace_members.c.workspace_id == bindparam("_workspace_id"), workspace_members.c.user_id == _USER_ID
+)
+_WORKSPACE_SEAT = Query(
     WorkspaceMemberRow,
+    select(*workspace_members.c, *OF_USER.values())
+    .join_from(workspace_members, users)
+    .where(_IS_WORKSPACE_SEAT),
+)
+_JOIN_WORKSPACE = (
     insert(workspace_members)
     .from_select(
         ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
@@ -67,14 +78,9 @@ _JOIN_WORKSPACE = Query(
             bindparam("_role", type_=workspace_members.c.role.type),
             literal("viewer"),
             _NOW,
-        ).where(
-            ~exists().where(
-                workspace_members.c.workspace_id == bindparam("_workspace_id"),
-                workspace_members.c.user_id == bindparam("_user_id"),
-            )
-        ),
+        ).where(~exists().where(_IS_WORKSPACE_SEAT)),
     )
-    .returning(*workspace_members.c, *select_user(_USER_ID)),
+    .returning(workspace_members.c.user_id)
 )
 
 
@@ -111,9 +117,10 @@ def join_organization(uow: UnitOfWork, organization_id: str, user_id: str, role:
     """
     parameters: dict[str, object] = {"_organization_id": organization_id, "_user_id": user_id}
     parameters |= {"_role": "guest" if role == "guest" else "member", "_now": uow.now}
-    row = _JOIN_ORGANIZATION.first(uow.connection, parameters)
-    if row is not None:
-        emit_organization_change(uow, organization_id, None, ORGANIZATION_MEMBER.to_value(row))
+    joined = queue_statement(uow.connection, _JOIN_ORGANIZATION, parameters)
+    seat = _ORGANIZATION_SEAT.queue(uow.connection, parameters)
+    if joined.fetch_rows():
+        emit_organization_change(uow, organization_id, None, ORGANIZATION_MEMBER.to_value(seat.all()[0]))
 
 
 def join_workspace(
@@ -129,11 +136,12 @@ def join_workspace(
         **meta: Further details of the activity.
     """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_role": role, "_now": uow.now}
-    row = _JOIN_WORKSPACE.first(uow.connection, parameters)
-    if row is not None:
+    joined = queue_statement(uow.connection, _JOIN_WORKSPACE, parameters)
+    seat = _WORKSPACE_SEAT.queue(uow.connection, parameters)
+    if joined.fetch_rows():
         if role == "guest":
             mark_guests(uow, workspace_id)
-        emit_change(uow, workspace_id, None, WORKSPACE_MEMBER.to_value(row), **meta)
+        emit_change(uow, workspace_id, None, WORKSPACE_MEMBER.to_value(seat.all()[0]), **meta)
 
 
 def mark_guests(uow: UnitOfWork, workspace_id: str) -> None:

@@ -26,6 +26,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
@@ -52,26 +53,21 @@ _SEATS = (
     .with_for_update(key_share=True, of=workspaces)
 )
 _HEIR_ID = bindparam("_heir_id", type_=IdType)
-_SEAT_THE_HEIR = Query(
-    SeatRow,
-    insert(workspace_members)
-    .from_select(
-        ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-        select(
-            workspaces.c.id,
-            _HEIR_ID,
-            literal("admin"),
-            literal("owner"),
-            bindparam("_now", type_=UtcDateTime),
-        ).where(
-            _OWNED,
-            ~exists().where(
-                workspace_members.c.workspace_id == workspaces.c.id,
-                workspace_members.c.user_id == _HEIR_ID,
-            ),
+_SEAT_THE_HEIR = insert(workspace_members).from_select(
+    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+    select(
+        workspaces.c.id,
+        _HEIR_ID,
+        literal("admin"),
+        literal("owner"),
+        bindparam("_now", type_=UtcDateTime),
+    ).where(
+        _OWNED,
+        ~exists().where(
+            workspace_members.c.workspace_id == workspaces.c.id,
+            workspace_members.c.user_id == _HEIR_ID,
         ),
-    )
-    .returning(*workspace_members.c, *select_user(_HEIR_ID)),
+    ),
 )
 _HEIRS_SEATS = and_(
     workspace_members.c.user_id == _HEIR_ID,
@@ -169,15 +165,14 @@ def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> N
     Args:
         parameters: The organization, the leaving user, the organization's owner and the time.
     """
-    heirs_seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
-    for seat in heirs_seats:
-        before = WORKSPACE_MEMBER.to_value(seat)
-        after = replace_fields(before, role="admin", pilotage_role="owner")
-        emit_change(uow, seat.workspace_id, before, after)
-    uow.connection.execute(_RAISE_THE_HEIR, parameters)
-    new_seats = _SEAT_THE_HEIR.all(uow.connection, parameters)
-    for seat in new_seats:
-        emit_change(uow, seat.workspace_id, None, WORKSPACE_MEMBER.to_value(seat))
+    former_seats = {seat.workspace_id: seat for seat in _LOAD_HEIRS_SEATS.all(uow.connection, parameters)}
+    queue_statement(uow.connection, _RAISE_THE_HEIR, parameters)
+    queue_statement(uow.connection, _SEAT_THE_HEIR, parameters)
+    seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
+    for seat in seats:
+        former_seat = former_seats.get(seat.workspace_id)
+        before = None if former_seat is None else WORKSPACE_MEMBER.to_value(former_seat)
+        emit_change(uow, seat.workspace_id, before, WORKSPACE_MEMBER.to_value(seat))
     for row in _TRANSFER_WORKSPACES.all(uow.connection, parameters):
         roles = rules.CallerRoles(
             user_id=row.owner_id, organization_id=row.organization_id, org_role="owner", workspace_id=row.id
@@ -185,7 +180,7 @@ def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> N
         workspace = workspace_value(row, roles)
         former = replace_fields(workspace, owner_id=parameters["_user_id"])
         # The heir has a seat in each of the workspaces now.
-        emit_change(uow, workspace.id, former, workspace, owner=[*heirs_seats, *new_seats][0].name)
+        emit_change(uow, workspace.id, former, workspace, owner=seats[0].name)
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:

@@ -18,9 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from stellary.core.db.database import Database
+from stellary.core.db.postgres import SCHEMA
 from stellary.core.db.private_files import create_private_file
 from stellary.core.ports.blob_stores import FolderBlobs
 from stellary.core.ports.blobs import Blobs
@@ -182,11 +183,12 @@ def _dump_postgresql(
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         files = list_files(connection)
-        _pg_dump(database.direct_engine.url, part / DUMP, snapshot)
+        _pg_dump(database.direct_engine, part / DUMP, snapshot)
         return files
 
 
-def _pg_dump(url: URL, path: Path, snapshot: str) -> None:
+def _pg_dump(engine: Engine, path: Path, snapshot: str) -> None:
+    url, schema = engine.url, engine.get_execution_options().get(SCHEMA)
     plain = url.set(drivername="postgresql")._replace(password=None).render_as_string()
     # The password is neither visible in the list of processes nor prompted for.
     environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
@@ -196,6 +198,7 @@ def _pg_dump(url: URL, path: Path, snapshot: str) -> None:
         "--no-password",
         f"--snapshot={snapshot}",
         f"--file={path}",
+        *([] if schema is None else [f'--schema="{schema}"']),
         plain,
     ]
     create_private_file(path)

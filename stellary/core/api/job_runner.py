@@ -130,6 +130,9 @@ class JobRunner:
         claims: The owner of the claims of this process.
         handlers: The handlers by kind of job. Jobs of other kinds are left alone.
         chance: Returns a random number from 0 to 1, which spreads the retries of jobs that failed together.
+
+    Attributes:
+        handlers: The handlers by kind of job, with those that were added.
     """
 
     def __init__(
@@ -141,14 +144,14 @@ class JobRunner:
     ) -> None:
         self._units = units
         self._claims = claims
-        self._handlers = dict(handlers)
+        self.handlers = dict(handlers)
         self._chance = chance
         self._alarm = threading.Event()
         self._started = False
         self._stopping = False
         self._threads: list[threading.Thread] = []
         units.env.signals.listen(self._receive)
-        self._kinds: Collection[str] = self._handlers
+        self._kinds: Collection[str] = self.handlers
         self._long_runners: list[JobRunner] = []
         forks.follow(self)
 
@@ -156,7 +159,7 @@ class JobRunner:
         """Run no jobs in the child until ``start`` is called there: the threads belong to the parent."""
         self._alarm = threading.Event()
         self._started = False
-        self._threads, self._kinds, self._long_runners = [], self._handlers, []
+        self._threads, self._kinds, self._long_runners = [], self.handlers, []
 
     def add_handler(self, kind: str, handler: JobHandler | LongRunningJob) -> None:
         """Add the handler of a kind of job.
@@ -173,9 +176,9 @@ class JobRunner:
             raise RuntimeError("register handlers before jobs are started")
         if not 0 < len(kind) <= KIND_MAX:
             raise ValueError(f"the kind of a job has 1 to {KIND_MAX} characters: {kind!r}")
-        if kind in self._handlers:
+        if kind in self.handlers:
             raise ValueError(f"the kind {kind!r} has a handler already")
-        self._handlers[kind] = handler
+        self.handlers[kind] = handler
 
     # ------------------------------------------------------------------------------------------ the list
 
@@ -216,7 +219,7 @@ class JobRunner:
     def begin(self) -> None:
         """Create missing recurring jobs, and make jobs due that a wrong clock has scheduled too late."""
         latest = self._units.env.clock() + FURTHEST
-        for kind, handler in self._handlers.items():
+        for kind, handler in self.handlers.items():
             if handler.first is not None:
                 with self._units.transaction(NOBODY) as uow:
                     jobs.enqueue(uow, kind, handler.first, key=kind)
@@ -237,14 +240,14 @@ class JobRunner:
 
     @property
     def _in_turn(self) -> set[str]:
-        return {kind for kind, handler in self._handlers.items() if getattr(handler, "takes_turns", False)}
+        return {kind for kind, handler in self.handlers.items() if getattr(handler, "takes_turns", False)}
 
     def _next_due(self) -> datetime | None:
         with self._units.database.reading() as connection:
             return jobs.next_due(connection, self._kinds)
 
     def _do(self, job: Job) -> None:
-        handler = self._handlers[job.kind]
+        handler = self.handlers[job.kind]
         if isinstance(handler, LongRunningJob):
             self._do_long(job, handler)
             return
@@ -373,10 +376,10 @@ class JobRunner:
         """Run due jobs in this thread until another thread calls ``stop``. Long jobs get threads of their own."""
         self._started = True
         long = {
-            kind: handler for kind, handler in self._handlers.items() if isinstance(handler, LongRunningJob)
+            kind: handler for kind, handler in self.handlers.items() if isinstance(handler, LongRunningJob)
         }
-        if long and len(long) < len(self._handlers):
-            self._kinds = self._handlers.keys() - long.keys()
+        if long and len(long) < len(self.handlers):
+            self._kinds = self.handlers.keys() - long.keys()
             for pool in sorted({handler.pool for handler in long.values()}):
                 shared = {kind: handler for kind, handler in long.items() if handler.pool == pool}
                 self._long_runners += [
@@ -393,7 +396,7 @@ class JobRunner:
             for other in self._long_runners:
                 other.stop()
                 self._units.env.signals.stop_listening(other._receive)  # noqa: SLF001 - of this class
-            self._kinds, self._long_runners = self._handlers, []
+            self._kinds, self._long_runners = self.handlers, []
 
     def _run(self) -> None:
         clock_offset: float | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from stellary.core.db.base import build_trigger_function
+
 TERM_VALUE_MAX: Final = 64
 """The number of characters of a value that are part of its term. Numbers have no terms."""
 
@@ -67,10 +69,10 @@ def _build_for_postgresql() -> tuple[str, ...]:
             ("custom_fields", "{}", _POSTGRESQL_VALUES),
         )
     ]
-    function = (
-        "CREATE OR REPLACE FUNCTION stellary_keep_card_terms() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    function = build_trigger_function(
+        "stellary_keep_card_terms",
         f"IF TG_OP <> 'INSERT' THEN {' '.join(steps[:2])} END IF; "
-        f"IF TG_OP <> 'DELETE' THEN {' '.join(steps[2:])} END IF; RETURN NULL; END $$"
+        f"IF TG_OP <> 'DELETE' THEN {' '.join(steps[2:])} END IF;",
     )
     body = "EXECUTE FUNCTION stellary_keep_card_terms()"
     return (function, *_build_triggers("FOR EACH ROW ", dict.fromkeys(_EVENTS, body)))

@@ -230,3 +230,20 @@ def check_ids(ids: IdSource) -> IdSource:
     if samples[0] == samples[1]:
         raise ValueError(f"ids must return a new id at each call; it returned {samples[0]!r} twice")
     return ids
+
+
+def build_trigger_function(name: str, body: str) -> str:
+    """Return the statement that creates a trigger function of PostgreSQL that finds the tables beside that of the trigger.
+
+    On a shard of Citus, the search path of the session does not contain the schema of the table.
+
+    Args:
+        name: The name of the function.
+        body: Its statements.
+    """
+    return (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE former text; BEGIN "
+        "IF current_schema() IS DISTINCT FROM TG_TABLE_SCHEMA THEN former := current_setting('search_path'); "
+        "PERFORM set_config('search_path', quote_ident(TG_TABLE_SCHEMA), true); END IF; "
+        f"{body} IF former IS NOT NULL THEN PERFORM set_config('search_path', former, true); END IF; RETURN NULL; END $$"
+    )

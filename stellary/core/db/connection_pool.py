@@ -14,6 +14,7 @@ from stellary.core.db import forks, internals, watchdog
 from stellary.core.db.direct_connection import CoreConnection, DirectConnection
 from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
+from stellary.core.db.postgres import use_schema
 from stellary.core.db.statement_plans import Plans
 
 ConnectionOptions = Mapping[str, str | bool]
@@ -49,9 +50,13 @@ class ConnectionPool:
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
         self._idle: list[tuple[ConnectionOptions, CoreConnection]] = []
+        self._in_use = 0
 
     def connect(
-        self, options: ConnectionOptions = NO_OPTIONS, statements: int | None = None
+        self,
+        options: ConnectionOptions = NO_OPTIONS,
+        statements: int | None = None,
+        schema: str | None = None,
     ) -> PooledConnection:
         """Return a context manager that provides a connection for the block.
 
@@ -59,29 +64,30 @@ class ConnectionPool:
             options: The execution options of the connection, always the same object for the same options.
             statements: The number of SELECTs that may be executed without a transaction. By default, the block begins a
                 transaction.
+            schema: The schema of PostgreSQL whose tables are used. By default, that of the engine.
 
         Raises:
             Unavailable: No connection was free for too long.
         """
-        return PooledConnection(self, options, statements)
+        return PooledConnection(self, options, statements, schema)
 
-    def take(self, options: ConnectionOptions) -> CoreConnection:
+    def take(self, options: ConnectionOptions, schema: str | None) -> CoreConnection:
         """Take a connection from the pool, for ``PooledConnection``.
 
         Args:
             options: The execution options of the connection.
+            schema: The schema that it uses; None for that of the engine.
 
         Raises:
             Unavailable: No connection was free for too long.
         """
         if not self._turns.acquire(timeout=self._wait):
             raise Unavailable("the database is busy; try again", retry_after=1)
+        connection: CoreConnection | None = None
         try:
             with self._mutex:
-                # Setting options takes as long as a statement, so a connection that has them already is preferred.
-                positions = [index for index, (present, _) in enumerate(self._idle) if present is options]
-                position = positions[0] if positions else -1
-                present, connection = self._idle.pop(position) if self._idle else (NO_OPTIONS, None)
+                present, connection = self._find_idle(options, schema)
+                self._in_use += 1
             if connection is None:
                 connection = (
                     DirectConnection(self._engine, self._plans)
@@ -92,10 +98,30 @@ class ConnectionPool:
                 connection.execution_options(**options)
             if self._is_watched:
                 connection.watchdog_ticket = watchdog.watch(connection.connection.dbapi_connection)
+            if connection.schema != schema:
+                connection.has_schema_alone = use_schema(connection, schema) or schema is None
+                connection.schema = schema
         except BaseException:
-            self._turns.release()
+            self._release_use()
+            if connection is not None and not connection.invalidated:
+                # It may use either schema.
+                connection.invalidate()
             raise
         return connection
+
+    def _find_idle(
+        self, options: ConnectionOptions, schema: str | None
+    ) -> tuple[ConnectionOptions, CoreConnection | None]:
+        """Remove an idle connection, best one with the same schema, since PostgreSQL plans all statements again for another one."""
+        positions = [index for index, (_, idle) in enumerate(self._idle) if idle.schema == schema]
+        # Setting options takes as long as a statement, so a connection that has them already is preferred.
+        equal = [index for index in positions if self._idle[index][0] is options]
+        if positions:
+            return self._idle.pop(equal[0] if equal else positions[-1])
+        if self._idle and len(self._idle) + self._in_use >= self._size:
+            # The one that was used the longest time ago.
+            return self._idle.pop(0)
+        return NO_OPTIONS, None
 
     def put_back(self, connection: CoreConnection, options: ConnectionOptions) -> None:
         """Return a connection to the pool.
@@ -110,12 +136,17 @@ class ConnectionPool:
                 connection.watchdog_ticket = None
             self._put_back(connection, options)
         finally:
-            self._turns.release()
+            self._release_use()
+
+    def _release_use(self) -> None:
+        with self._mutex:
+            self._in_use -= 1
+        self._turns.release()
 
     def _put_back(self, connection: CoreConnection, options: ConnectionOptions) -> None:
         if connection.invalidated:
             # The server has restarted or is down: the other connections are lost, too.
-            connection.close()
+            _discard(connection)
             for pool in (self, *self._same_server):
                 pool.close()
             return
@@ -148,7 +179,7 @@ class ConnectionPool:
     def abandon(self) -> None:
         """Leave all connections to the parent of this process."""
         forks.abandon(self._idle)
-        self._idle = []
+        self._idle, self._in_use = [], 0
         self.renew_locks()
 
     def renew_locks(self) -> None:
@@ -160,7 +191,14 @@ class ConnectionPool:
         with self._mutex:
             idle, self._idle = self._idle, []
         for _, connection in idle:
-            connection.close()
+            _discard(connection)
+
+
+def _discard(connection: CoreConnection) -> None:
+    """Close a connection. The engine must not keep one that uses a schema of its own."""
+    if connection.schema is not None and not connection.invalidated:
+        connection.invalidate()
+    connection.close()
 
 
 class PooledConnection:
@@ -170,17 +208,25 @@ class PooledConnection:
         pool: The pool.
         options: The execution options of the connection.
         statements: The number of SELECTs that may be executed without a transaction; None if the block begins one.
+        schema: The schema whose tables are used; None for that of the engine.
     """
 
-    __slots__ = ("_connection", "_options", "_pool", "_statements")
+    __slots__ = ("_connection", "_options", "_pool", "_schema", "_statements")
 
-    def __init__(self, pool: ConnectionPool, options: ConnectionOptions, statements: int | None) -> None:
-        self._pool, self._options, self._statements = pool, options, statements
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        options: ConnectionOptions,
+        statements: int | None,
+        schema: str | None,
+    ) -> None:
+        self._pool, self._options, self._statements, self._schema = pool, options, statements, schema
         self._connection: CoreConnection | None = None
 
     def __enter__(self) -> CoreConnection:
-        self._connection = connection = self._pool.take(self._options)
-        connection.statements_left = self._statements
+        self._connection = connection = self._pool.take(self._options, self._schema)
+        # Without any, the unit runs again in a transaction.
+        connection.statements_left = self._statements and self._statements * connection.has_schema_alone
         return connection
 
     def __exit__(

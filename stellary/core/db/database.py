@@ -7,6 +7,7 @@ one snapshot. PostgreSQL: readers and writers have separate connections; readers
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import sqlite3
 import threading
@@ -68,7 +69,7 @@ class Database:
         readers: int | None = None,
         writers: int | None = None,
     ) -> None:
-        _check_kind(database)
+        host_engine.check_kind(database)
         _check_counts(database, readers, writers)
         name = database.dialect.name if isinstance(database, Engine) else database
         self.reader_count = readers or (READERS if name.startswith("sqlite") else postgres.READERS)
@@ -82,10 +83,10 @@ class Database:
         self._paused: list[ConnectionPool] = []
         forks.follow(self)
         # Opens a connection for a reader; None if readers use the connection of the writer.
-        self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
-        self._writer: Callable[[], AbstractContextManager[Connection]]
+        self._reader: Callable[..., AbstractContextManager[Connection]] | None = None
+        self._writer: Callable[..., AbstractContextManager[Connection]]
         # Opens a connection for single statements without a transaction; None if that is not faster, or not counted.
-        self._single_reader: Callable[[], AbstractContextManager[Connection]] | None = None
+        self._single_reader: Callable[..., AbstractContextManager[Connection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
             self._writer = partial(_connect, database)
@@ -126,6 +127,27 @@ class Database:
         self._own.append(engine)
         self._pools.append(pool)
         return pool
+
+    def in_schema(self, name: str) -> Database:
+        """Return this database with another schema of PostgreSQL, over the same connections. Closing it does nothing.
+
+        Args:
+            name: The name of the schema.
+
+        Raises:
+            ValueError: The database is SQLite or an engine of the host, or PostgreSQL allows no schema of that name.
+        """
+        if self.is_sqlite or not self._pools:
+            raise ValueError("only a core that was created with the URL of a PostgreSQL database has schemas")
+        postgres.check_schema(name)
+        other = copy.copy(self)
+        other._writer = partial(self._writer, schema=name)  # noqa: SLF001 - of this class
+        other._reader = self._reader and partial(self._reader, schema=name)  # noqa: SLF001
+        other._single_reader = self._single_reader and partial(self._single_reader, schema=name)  # noqa: SLF001
+        other._direct = self._direct.execution_options(**{postgres.SCHEMA: name})  # noqa: SLF001
+        other._gathered, other._own = _Gathered(), []  # noqa: SLF001
+        forks.follow(other)
+        return other
 
     @property
     def engine(self) -> Engine:
@@ -344,27 +366,10 @@ class Database:
 
     def close(self) -> None:
         """Close all connections, except those of a host's engine."""
-        for pool in self._pools:
+        for pool in self._pools if self._own else ():
             pool.close()
         for engine in self._own:
             engine.dispose()
-
-
-def _check_kind(database: object) -> None:
-    """Check that a host passes something that synchronous code can use.
-
-    Raises:
-        ValueError: The URL names a driver of SQLite other than sqlite3.
-        TypeError: It is neither a URL nor an engine, or an asynchronous engine.
-    """
-    if isinstance(database, str):
-        if database.startswith("sqlite+"):
-            raise ValueError("must look like sqlite:///file.db, without the name of a driver")
-    elif not isinstance(database, Engine) or database.dialect.is_async:
-        raise TypeError(
-            "the database must be a URL or an Engine of SQLAlchemy; for an asynchronous engine pass the URL of its "
-            "database, without the name of the driver: the core has connections of its own"
-        )
 
 
 def _is_in_memory(url: URL) -> bool:

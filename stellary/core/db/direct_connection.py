@@ -167,12 +167,16 @@ class CoreConnection(Connection):
     Attributes:
         statements_left: The number of SELECTs that may still be executed without a transaction; None in a transaction.
         watchdog_ticket: The ticket by which the watchdog knows the connection; None while it is not watched.
+        schema: The schema of PostgreSQL that it uses; None for that of the engine.
+        has_schema_alone: Whether it uses the schema outside of transactions, too.
         statement_count: The number of statements that it has executed; 0 if SQLAlchemy executes all of them.
         row_count: The number of rows that they returned, apart from those that SQLAlchemy has read.
     """
 
     statements_left: int | None = None
     watchdog_ticket: int | None = None
+    schema: str | None = None
+    has_schema_alone = True
     statement_count = row_count = 0
 
     def end_statements(self) -> None:

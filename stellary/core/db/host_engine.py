@@ -62,3 +62,20 @@ def limit_locks(connection: Connection, timeout: str) -> None:
         )
     finally:
         cursor.close()
+
+
+def check_kind(database: object) -> None:
+    """Check that a host passes something that synchronous code can use.
+
+    Raises:
+        ValueError: The URL names a driver of SQLite other than sqlite3.
+        TypeError: It is neither a URL nor an engine, or an asynchronous engine.
+    """
+    if isinstance(database, str):
+        if database.startswith("sqlite+"):
+            raise ValueError("must look like sqlite:///file.db, without the name of a driver")
+    elif not isinstance(database, Engine) or database.dialect.is_async:
+        raise TypeError(
+            "the database must be a URL or an Engine of SQLAlchemy; for an asynchronous engine pass the URL of its "
+            "database, without the name of the driver: the core has connections of its own"
+        )

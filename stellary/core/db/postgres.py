@@ -52,6 +52,8 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(?P<port>[0-9]{1,
 _OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_.]+)\s*=")
 _WRONG = "must look like postgresql://user:password@host:5432/database"
 _PREPARE = "prepare_threshold"
+SCHEMA = "stellary_schema"
+"""The execution option of an engine that names the schema of its dedicated connections."""
 
 
 def parse_url(text: str) -> URL:
@@ -125,7 +127,50 @@ def open_dedicated(engine: Engine, isolation_level: str | None = None) -> Iterat
             # Not an execution option, which the pool would reset on another connection than this one.
             dialect: Any = engine.dialect
             dialect.set_isolation_level(connection.connection.dbapi_connection, isolation_level)
+        schema = engine.get_execution_options().get(SCHEMA)
+        if schema is not None:
+            use_schema(connection, schema)
         yield connection
+
+
+def use_schema(connection: Connection, schema: str | None) -> bool:
+    """Make a connection that is in no transaction use the tables of a schema. Behind a pooler, each transaction sets it.
+
+    Args:
+        connection: The connection, of an engine that ``create_postgres_engine`` has created.
+        schema: The schema; None for the one that the URL or the account sets.
+
+    Returns:
+        Whether statements outside of a transaction use the schema, too.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    driver.stellary_schema = schema
+    if driver.is_behind_pooler:
+        return False
+    driver.execute(
+        "RESET search_path"
+        if schema is None
+        else f"SELECT set_config('search_path', {_quote(schema)}, false)"
+    )
+    if not driver.autocommit:
+        driver.commit()
+    return True
+
+
+def check_schema(name: str) -> None:
+    """Check the name of a schema.
+
+    Raises:
+        ValueError: PostgreSQL allows no schema of that name.
+    """
+    if not 0 < len(name.encode()) < 64 or "\0" in name:
+        raise ValueError("the name of a schema has 1 to 63 bytes, and no zero byte")
+
+
+def _quote(schema: str) -> str:
+    """Return the name of a schema for ``search_path``, as a literal."""
+    name = schema.replace('"', '""').replace("'", "''")
+    return f"'\"{name}\"'"
 
 
 def is_pooled(connection: Connection) -> bool:
@@ -150,12 +195,13 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(driver: Any, _: Any) -> None:
+    def prepare(driver: Any, _: object) -> None:
         nonlocal pooled
         watched = watchdog.watch(driver)
         try:
             driver.autocommit = True
-            pooled = _is_pooled(driver)
+            driver.is_behind_pooler = pooled = _is_pooled(driver)
+            driver.stellary_schema = None
             if not pooled:
                 driver.execute(for_session)
             driver.autocommit = False
@@ -171,8 +217,12 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
         if pooled:
             # These settings are made within the transaction. A migration outside of a transaction has none.
             begins_reading = driver.autocommit and driver.read_only
+            schema = driver.stellary_schema
+            path = "" if schema is None else f", set_config('search_path', {_quote(schema)}, true)"
             # Several statements at once cannot be prepared.
-            driver.execute(f"{_BEGIN_READING if begins_reading else ''} {for_transaction}", prepare=False)
+            driver.execute(
+                f"{_BEGIN_READING if begins_reading else ''} {for_transaction}{path}", prepare=False
+            )
 
     # Not the event "begin": with a listener on it, the engine looks for listeners at every statement.
     engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]

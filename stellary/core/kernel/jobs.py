@@ -154,7 +154,12 @@ _TURNS = union_all(
         )
     ),
 ).subquery()
-_INSERT_IN_TURN = insert(jobs).values(turn=select(func.max(_TURNS.c.turn)).scalar_subquery())
+_INSERT_IN_TURN = insert(jobs).from_select(
+    jobs.c.keys(),
+    select(
+        *(bindparam(name, type_=jobs.c[name].type) for name in jobs.c.keys()[:-1]), func.max(_TURNS.c.turn)
+    ),
+)
 _CLAIM = update(jobs).where(_BY_ID)
 _DELETE = delete(jobs).where(_BY_ID)
 _DEFER = update(jobs).where(_BY_ID)

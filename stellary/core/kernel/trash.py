@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import attrs
 import orjson
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     ColumnElement,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    event,
     insert,
     literal,
     select,
@@ -38,6 +40,7 @@ from stellary.contract.trash import TrashKind
 from stellary.core.db.base import IdType, UtcDateTime, metadata
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.trash_statements import (
+    FUNCTIONS,
     build_copy,
     build_entry,
     build_insertion,
@@ -96,6 +99,8 @@ rows = Table(
     Index("ix_stellary_trash_rows_table_name_key", "table_name", "key"),
 )
 
+for _function in FUNCTIONS:
+    event.listen(rows, "after_create", DDL(_function).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 JsonRow: TypeAlias = dict[str, Any]
 """A stored row: its values by column, in the form of the database. Or values of a column, by the id of the row."""

@@ -37,7 +37,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import JSON
 
 from stellary.core.db.base import IdType, metadata
 
@@ -51,6 +50,22 @@ UNLOCKED: Final[Mapping[str, str]] = {
     "stellary_agent_missions": "a mission is cancelled when it is restored, so the end of its log does not matter",
 }
 """Parent tables whose rows are not locked before they are copied, with the reason."""
+
+FUNCTIONS: Final = (
+    (
+        "CREATE OR REPLACE FUNCTION stellary_store_row(anyelement) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+        " AS $$ SELECT to_json($1)::text $$"
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION stellary_load_row(anyelement, text) RETURNS anyelement LANGUAGE sql IMMUTABLE"
+        " PARALLEL SAFE AS $$ SELECT json_populate_record($1, $2::json) $$"
+    ),
+)
+"""The statements that create the functions of PostgreSQL by which rows are stored and loaded.
+
+Those of PostgreSQL depend on the time zone of the session, so Citus does not execute them in an INSERT … SELECT. Stored times have
+their offset, so the results do not depend on it. A change of them needs a migration that creates them again.
+"""
 
 _LOCK: Select[Any] = select().with_for_update()
 _ITEM_ID = bindparam("_item_id", type_=IdType)
@@ -281,10 +296,11 @@ def _from_json(
             .subquery("stored")
         )
         return parsed, {item.name: parsed.c[item.name] for item in columns}
+    empty: ColumnElement[Any] = literal_column(f"CAST(NULL AS {columns[0].table.name})")
     record = (
-        func.json_to_record(cast(rows.c.data, JSON))
+        func.stellary_load_row(empty, rows.c.data)
         .table_valued(*(column(item.name, item.type) for item in columns))
-        .render_derived(name="stored", with_types=True)
+        .alias("stored")
     )
     source = select(*record.c).select_from(rows.join(record, true())).where(*here).subquery("stored_rows")
     return source, {item.name: source.c[item.name] for item in columns}
@@ -299,7 +315,7 @@ def _key(table: Table) -> ColumnElement[str]:
 def _to_json(table: Table, dialect: str) -> ColumnElement[str]:
     """Return a row as JSON, with values in the form of the database."""
     if dialect != "sqlite":
-        return cast(func.row_to_json(table.table_valued()), Text)
+        return func.stellary_store_row(table.table_valued(), type_=Text)
     parts: list[ColumnElement[Any]] = []
     for item in table.c:
         parts += [literal_column(f"'{item.name}'"), item]

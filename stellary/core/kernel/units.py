@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from stellary.core.db.after_commit import after_commit
-from stellary.core.db.base import continue_after_stored
+from stellary.core.db.base import Ids, continue_after_stored
 from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import SnapshotNeeded
 from stellary.core.db.host_connection import check_host_connection, check_is_connection
@@ -70,6 +70,17 @@ class Units:
         joined = copy.copy(self)
         joined._host_connection = connection  # noqa: SLF001 - of this class
         return joined
+
+    def in_schema(self, database: Database, env: Environment) -> Units:
+        """Return a copy for another schema, with the same observers.
+
+        Args:
+            database: The database with the schema.
+            env: The environment of its units.
+        """
+        other = copy.copy(self)
+        other.database, other.env, other._seeds_ids = database, env, isinstance(env.new_id, Ids)  # noqa: SLF001
+        return other
 
     @property
     def is_joined(self) -> bool:

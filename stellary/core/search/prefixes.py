@@ -12,6 +12,8 @@ from zlib import crc32
 
 import attrs
 
+from stellary.core.db.base import build_trigger_function
+
 SHORT, LONG = 4, 7
 """The numbers of characters of the prefixes."""
 STREAMS_MAX = 12
@@ -136,10 +138,7 @@ def _build_for_postgresql() -> tuple[str, ...]:
         f"IF TG_OP = '{operation}' THEN {'; '.join(statements)}; END IF;"
         for operation, statements in steps.items()
     )
-    function = (
-        "CREATE OR REPLACE FUNCTION stellary_keep_search_prefixes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"{branches} RETURN NULL; END $$"
-    )
+    function = build_trigger_function("stellary_keep_search_prefixes", branches)
     body = "EXECUTE FUNCTION stellary_keep_search_prefixes()"
     return (function, *_build_triggers("FOR EACH ROW ", dict.fromkeys(_EVENTS, body)))
 

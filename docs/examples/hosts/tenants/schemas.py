@@ -8,11 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections import OrderedDict
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Lock
+from functools import lru_cache
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
@@ -25,84 +21,45 @@ _SLUG = re.compile("[a-z][a-z0-9]{0,30}")
 
 
 # --8<-- [start:schemas]
-@dataclass
-class OpenCore:
-    """A core that is open, with the number of blocks that use it."""
-
-    core: Core
-    engine: Engine
-    users: int = 0
-
-    def close(self) -> None:
-        """Close the core and its connections."""
-        self.core.close()
-        self.engine.dispose()
-
-
 class TenantCores:
-    """The cores of the tenants, each in a schema of its own.
-
-    The least recently used ones are closed when nothing uses them, since each keeps connections.
+    """The cores of the tenants, each in a schema of its own, over the connections of one core.
 
     Args:
         database_url: The URL of the database.
-        cores_max: How many cores stay open, beside those that are in use.
+        cores_max: How many cores are remembered, each with the lists that were read last.
+        **options: Further arguments of ``Core``.
     """
 
-    def __init__(self, database_url: str, cores_max: int = CORES_MAX) -> None:
-        self._url = database_url
-        self._cores_max = cores_max
-        self._lock = Lock()
-        self._open: OrderedDict[str, OpenCore] = OrderedDict()
+    def __init__(self, database_url: str, cores_max: int = CORES_MAX, **options: int) -> None:
+        self._core = Core(database_url, **options)
+        self._engine = create_engine(self._core.database.engine.url, poolclass=NullPool)
+        self._of_schema = lru_cache(cores_max)(self._core.in_schema)
 
     def create(self, tenant: str) -> None:
         """Create the schema and the tables of a tenant."""
-        with create_engine(self._url, poolclass=NullPool).begin() as connection:
+        with self._engine.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {_schema_of(tenant)}"))
-        with self.use(tenant) as core:
-            core.migrate()
+        self.find(tenant).migrate()
 
-    @contextmanager
-    def use(self, tenant: str) -> Generator[Core, None, None]:
-        """Yield the core of a tenant, which stays open during the block."""
-        with self._lock:
-            entry = self._open.get(tenant) or self._connect(tenant)
-            self._open[tenant] = entry
-            self._open.move_to_end(tenant)
-            entry.users += 1
-        try:
-            yield entry.core
-        finally:
-            with self._lock:
-                entry.users -= 1
-                idle = [tenant for tenant, entry in self._open.items() if not entry.users]
-                excess = max(0, len(self._open) - self._cores_max)
-                closed = [self._open.pop(tenant) for tenant in idle[:excess]]
-            for entry in closed:
-                entry.close()
+    def find(self, tenant: str) -> Core:
+        """Return the core of a tenant."""
+        return self._of_schema(_schema_of(tenant))
+
+    def work(self, tenants: list[str]) -> None:
+        """Run the jobs that are due, and send the messages of webhooks, for one tenant after the other."""
+        for tenant in tenants:
+            core = self.find(tenant)
+            core.work.run_due()
+            core.webhook_worker.run_due()
 
     def drop(self, tenant: str) -> None:
         """Delete the schema of a tenant with all its data, which nothing may use any more."""
-        with self._lock:
-            entry = self._open.pop(tenant, None)
-        if entry is not None:
-            entry.close()
-        with create_engine(self._url, poolclass=NullPool).begin() as connection:
+        with self._engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA {_schema_of(tenant)} CASCADE"))
 
     def close(self) -> None:
-        """Close all cores."""
-        with self._lock:
-            entries = [*self._open.values()]
-            self._open.clear()
-        for entry in entries:
-            entry.close()
-
-    def _connect(self, tenant: str) -> OpenCore:
-        options = {"options": f"-c search_path={_schema_of(tenant)}"}
-        # Few connections for each tenant: PostgreSQL allows about a hundred in all.
-        engine = create_engine(self._url, connect_args=options, pool_size=1, max_overflow=2)
-        return OpenCore(Core(engine), engine)
+        """Close all connections."""
+        self._core.close()
 
 
 def _schema_of(tenant: str) -> str:
@@ -125,18 +82,15 @@ def measure(database_url: str, count: int) -> list[str]:
         started_at = time.perf_counter()
         for tenant in tenants:
             cores.create(tenant)
-            with cores.use(tenant) as core:
-                actor = core.provision("42", Membership("shop", "orders", role="admin"))
-                with Stellary.embedded(core.port(actor)) as stellary:
-                    stellary.workspace("shop", "orders").projects.create(name="Deliveries")
+            core = cores.find(tenant)
+            actor = core.provision("42", Membership("shop", "orders", role="admin"))
+            with Stellary.embedded(core.port(actor)) as stellary:
+                stellary.workspace("shop", "orders").projects.create(name="Deliveries")
         creation_ms = (time.perf_counter() - started_at) / count * 1000
         size_kb = (_measure_size(engine) - size_before) / count / 1024
         cores.close()
-        started_at = time.perf_counter()
-        for tenant in tenants:
-            with cores.use(tenant) as core:
-                core.user(external_id="42")
-        opening_ms = (time.perf_counter() - started_at) / count * 1000
+        opening_ms = _measure_requests(TenantCores(database_url), tenants)
+        switching_ms = _measure_requests(TenantCores(database_url, writers=1), 5 * tenants)
         for tenant in tenants:
             cores.drop(tenant)
     finally:
@@ -145,7 +99,17 @@ def measure(database_url: str, count: int) -> list[str]:
     return [
         f"creation: {creation_ms:.0f} ms and {size_kb:.0f} kB per tenant",
         f"first request after a start: {opening_ms:.1f} ms per tenant",
+        f"request that takes the connection of another tenant: {switching_ms:.1f} ms",
     ]
+
+
+def _measure_requests(cores: TenantCores, tenants: list[str]) -> float:
+    """Return the milliseconds of a small request, with tenants in turn, and close the cores."""
+    started_at = time.perf_counter()
+    for tenant in tenants:
+        cores.find(tenant).user(external_id="42")
+    cores.close()
+    return (time.perf_counter() - started_at) / len(tenants) * 1000
 
 
 def _measure_size(engine: Engine) -> int:
