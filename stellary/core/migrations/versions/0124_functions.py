@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0124"
-down_revision = "0120"
+down_revision = "0122"
 
 _BEFORE = (
     " DECLARE former text; BEGIN IF current_schema() IS DISTINCT FROM TG_TABLE_SCHEMA THEN "

@@ -6,7 +6,7 @@ from alembic import op
 from stellary.core.migrations.operations import add_column, refuse_if_any, update_in_batches
 
 revision = "0125"
-down_revision = "0122"
+down_revision = "0124"
 
 _DRAFTS = "stellary_project_drafts"
 
