@@ -150,7 +150,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     return Ok()
 
 
-def load_files(uow: UnitOfWork, card_ids: Collection[str]) -> list[AttachmentRow]:
+def load_files(uow: UnitOfWork, card_ids: Collection[str]) -> Sequence[AttachmentRow]:
     """Return the files of cards, which are locked against deletion.
 
     Args:

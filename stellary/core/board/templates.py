@@ -119,10 +119,9 @@ _FILE = select(project_templates.c.file).where(_IN_WORKSPACE, project_templates.
 def list_templates(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[ProjectTemplate]:
     """Return the templates: the simplest one first, those of the workspace last, in the order in which they were saved."""
     roles = accounts_access.workspace(uow, ref).roles
-    rows = []
+    templates = list(TEMPLATES.values())
     if roles.sight.sees_outside:
-        rows = _OWN.all(uow.connection, {"_workspace_id": roles.workspace_id})
-    templates = [*TEMPLATES.values(), *map(_to_template, rows)]
+        templates += map(_to_template, _OWN.all(uow.connection, {"_workspace_id": roles.workspace_id}))
     return page_of(templates, request, lambda template: template.id)
 
 
@@ -194,7 +193,7 @@ def load_file(uow: UnitOfWork, workspace_id: str, id: str) -> JsonObject | None:
         id: The id of the template.
     """
     row = uow.connection.execute(_FILE, {"_workspace_id": workspace_id, "_id": id}).first()
-    return row and orjson.loads(row.file)
+    return None if row is None else orjson.loads(row.file)
 
 
 def _to_template(row: TemplateRow) -> ProjectTemplate:
