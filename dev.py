@@ -70,6 +70,27 @@ WIDE: dict[str, tuple[str, ...]] = {
         *("stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "stellary/core/http/"),
         *("stellary/core/app.py", "stellary/core/db/", "docs/examples/hosts/", "tests/shells/"),
     ),
+    "costs": (
+        *(
+            "stellary/contract/",
+            "stellary/core/http/",
+            "stellary/core/search/",
+            "stellary/core/knowledge/rules/",
+        ),
+        *("stellary/core/wizard/rules/", "stellary/core/agents/rules/", "stellary/core/board/rules/"),
+        *("stellary/core/automations/rules/", "tests/security/test_costs.py", "tests/security/hostile.py"),
+    ),
+    "faults": (
+        *(
+            "stellary/core/db/",
+            "stellary/core/kernel/",
+            "stellary/core/webhooks/",
+            "reference_server/serve.py",
+        ),
+        *("docs/guides/two-machines.md", "tests/faults/"),
+    ),
+    "site": ("docs/", "mkdocs.yml", "tests/site/"),
+    "typing": ("stellary/client/", "stellary/contract/", "docs/examples/ten_tasks.py", "tests/typing/"),
     "patterns": ("tests/security/regular_expressions.py", "tests/security/test_regular_expressions.py"),
     "benchmarks": ("benchmarks/", "stellary/core/app.py", "tests/house/test_benchmarks.py"),
     "packaging": ("README.md", "reference_server/pages/", "stellary/core/app.py", "tests/packaging/"),

@@ -21,6 +21,7 @@ MISSING = find_missing_programs()
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow("runs a cluster, whose machines are lost"),
+    pytest.mark.wide(when="faults"),
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} are not installed: dev.py services"),
 ]
 CONTINUES_IN = 10.0

@@ -30,6 +30,7 @@ URL = "https://hooks.example.com/"
 
 
 @pytest.mark.slow("kills a process again and again")
+@pytest.mark.wide(when="faults")
 def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int):
     kind = "sqlite" if database_url.startswith("sqlite") else "postgresql"
     settings = Settings(
@@ -57,6 +58,7 @@ def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int)
 
 
 @pytest.mark.slow("kills a process again and again")
+@pytest.mark.wide(when="faults")
 @pytest.mark.postgres
 def test_no_acknowledged_card_of_a_common_commit_is_lost(tmp_path, postgres_url: str, rounds: int):
     settings = Settings(
@@ -148,6 +150,7 @@ def send_webhooks(url: str, log: str) -> None:
 
 
 @pytest.mark.slow("kills a process again and again")
+@pytest.mark.wide(when="faults")
 def test_no_webhook_message_is_lost_and_few_are_repeated(
     tmp_path, core: Core, database_url: str, rounds: int, monkeypatch
 ):

@@ -21,7 +21,7 @@ from tests.faults.postgres_server import PostgresServer, Proxy, running_server
 from tests.support.boards import Board
 from tests.support.world import World
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.wide(when="faults")]
 
 CLIENTS = 4
 PATIENCE = 60.0

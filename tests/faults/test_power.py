@@ -110,6 +110,7 @@ def write_cards(core: Core, disk: RecordingDisk, count: int) -> None:
 
 
 @pytest.mark.slow("reads thousands of states of a disk")
+@pytest.mark.wide(when="faults")
 def test_nothing_acknowledged_is_lost(run, tmp_path):
     crashed_run = run("FULL")
     written = {entry.name for entry in crashed_run.disk.log if entry.kind == "write"}
@@ -121,6 +122,7 @@ def test_nothing_acknowledged_is_lost(run, tmp_path):
 
 
 @pytest.mark.slow("reads thousands of states of a disk")
+@pytest.mark.wide(when="faults")
 def test_unsafe_setting_is_detected(run, tmp_path):
     lost = run("NORMAL").find_lost(tmp_path)
     assert [titles for titles in lost if titles] != []

