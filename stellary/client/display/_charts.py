@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from itertools import cycle
 
 from stellary.client.display import _parts as p
 from stellary.client.display._markup import HEADING_CLASSES, Markup, el, parse_color, percent
@@ -106,27 +108,48 @@ def draw_counts(part: p.Counts) -> list[Markup]:
                 style=f"fill:{_fill('good') if count else 'var(--sty-track)'}",
             )
         )
+    return _draw_days(part, bars, number, [day for day, _ in part.days])
+
+
+def draw_areas(part: p.Areas) -> list[Markup]:
+    """Draw the amounts of each day one above the other, and name the areas from the top."""
+    # A single day is as wide as the picture.
+    days = max(len(part.days), 2)
+    stacked, most = part.stack()
+    edges = [(tops * days)[:days] for tops in [(0.0,) * len(part.days), *stacked]]
+    areas, names = [], []
+    for (name, amounts), lower, upper, tone in zip(part.series, edges, edges[1:], cycle(p.AREA_TONES)):
+        corners = [*enumerate(upper), *reversed([*enumerate(lower)])]
+        points = " ".join(f"{at * 10},{96 - 92 * top / most:.1f}" for at, top in corners)
+        hint = el("title", f"{name}: {amounts[-1]:,.10g}")
+        areas.append(el("polygon", hint, points=points, style=f"fill:{_fill(tone)}"))
+        mark = el("i", style=f"background:{_fill(tone)}", aria_hidden="true")
+        names.append([el("span", mark, el("bdi", name), class_="sty-chip"), Markup(" ")])
+    picture = _draw_days(part, areas, days - 1, part.days)
+    return [*picture, el("p", names[::-1], class_="sty-more")]
+
+
+def _draw_days(
+    part: p.Counts | p.Areas, shapes: list[Markup], number: int, days: Sequence[date]
+) -> list[Markup]:
+    """Return a picture of shapes that are 10 wide for each day, with the first and the last day below."""
     drawing = el(
         "svg",
-        bars,
+        shapes,
         class_="sty-svg",
         viewBox=f"0 0 {number * 10} 96",
         preserveAspectRatio="none",
         role="img",
         aria_label=f"{part.title}. {part.summary}",
     )
-    ends = [_short(part.days[0][0]), _short(part.days[-1][0])] if part.days else []
+    ends = [_short(day) for day in (days[0], days[-1])] if days else []
+    labels = [[el("span", label), Markup(" ")] for label in ends]
     return [
         _title(part.title),
         el(
             "figure",
             drawing,
-            el(
-                "div",
-                [[el("span", label), Markup(" ")] for label in ends],
-                class_="sty-ends",
-                aria_hidden="true",
-            ),
+            el("div", labels, class_="sty-ends", aria_hidden="true"),
             el("figcaption", part.summary, class_="sty-cap"),
         ),
     ]

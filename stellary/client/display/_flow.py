@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from stellary.client.display import _words as w
 from stellary.client.display._board import ROWS
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Figure, Figures, Grid, Span, Table
+from stellary.client.display._parts import Areas, Figure, Figures, Grid, Span, Table
 from stellary.client.display._sheet import View
 from stellary.client.display._stats import completed_per_day, time_figure
 
@@ -52,12 +53,25 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
             ),
         )
     )
+    # The last column is the lowest area, so that cards come in at the top, and are done at the bottom.
+    areas = (
+        [
+            Areas(
+                "Cards by column" if flow.unit == "count" else "Estimates by column",
+                tuple(map(date.fromisoformat, flow.days)),
+                tuple((line(column.name, NAME_MAX), tuple(column.counts)) for column in flow.columns[::-1]),
+                f"{flow.total[-1]:,.10g} in all on the last day, of them {flow.done[-1]:,.10g} done.",
+            )
+        ]
+        if flow.days and flow.columns
+        else []
+    )
     facts = [Span(w.format_count(len(flow.days), "day"), "quiet")]
     if flow.days and (flow.complete_since is None or flow.complete_since > flow.days[0]):
         facts.append(Span(f"on record since {flow.complete_since or 'today'}", "warn"))
     return View(
         kind="Flow",
         title="Flow",
-        parts=(figures, Grid((completed_per_day(flow.completed_per_day),)), table),
+        parts=(figures, *areas, Grid((completed_per_day(flow.completed_per_day),)), table),
         facts=tuple(facts),
     )

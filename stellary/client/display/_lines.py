@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable
+from itertools import cycle, islice
 from typing import Any
 
 from stellary.client.display import _parts as p
@@ -24,6 +25,8 @@ RICH: dict[str, str] = {
 LANE_MIN = 18
 BAR = 24
 _SPARKS = "▁▂▃▄▅▆▇█"
+AREA_HEIGHT = 8
+_AREAS = "█▓▒░#+·"
 
 
 def render_lines(content: p.ViewContent, width: int) -> list[StyledLine]:
@@ -230,6 +233,22 @@ def _counts(part: p.Counts, width: int) -> list[StyledLine]:
     return [[(part.title, "strong")], *chart, *summary]
 
 
+def _areas(part: p.Areas, width: int) -> list[StyledLine]:
+    """Draw a column for each day, or for as many as there is room for; the last one is that of the last day."""
+    number = min(len(part.days), width)
+    places = [(index + 1) * len(part.days) // number - 1 for index in range(number)]
+    stacked, most = part.stack()
+    marks: list[tuple[str, p.Tone]] = [*zip(cycle(_AREAS), islice(cycle(p.AREA_TONES), len(stacked)))]
+    lines: list[StyledLine] = [[(part.title, "strong")]]
+    for level in range(AREA_HEIGHT, 0, -1):
+        height = (level - 0.5) * most / AREA_HEIGHT
+        areas = [sum(tops[place] < height for tops in stacked) for place in places]
+        lines.append([[*marks, (" ", "plain")][area] for area in areas])
+    for mark, (name, _) in [*zip(marks, part.series, strict=True)][::-1]:
+        lines.append(_fit([mark, (f" {_collapse(name)}", "plain")], width))
+    return [*lines, *([(line, "quiet")] for line in _wrap(part.summary, width))]
+
+
 def _figures(part: p.Figures, width: int) -> list[StyledLine]:
     lines: list[StyledLine] = []
     room = max((cell_width(figure.name) for figure in part.figures), default=0)
@@ -298,6 +317,7 @@ _DRAWERS: dict[type, Callable[[Any, int], list[StyledLine]]] = {
     p.Timeline: _timeline,
     p.Distribution: _distribution,
     p.Counts: _counts,
+    p.Areas: _areas,
     p.Figures: _figures,
     p.LogPart: _log,
     p.FactList: _facts,

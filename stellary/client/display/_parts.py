@@ -7,6 +7,7 @@ text, which the drawing functions escape.
 from __future__ import annotations
 
 from datetime import date, datetime
+from operator import add
 from typing import Literal
 
 import attrs
@@ -228,6 +229,32 @@ class Counts:
 
 
 @attrs.frozen
+class Areas:
+    """Amounts per day, as areas one above the other.
+
+    Attributes:
+        series: The name and the amounts of each area, the lowest one first.
+        summary: The same information in words.
+    """
+
+    title: str
+    days: tuple[date, ...]
+    series: tuple[tuple[str, tuple[float, ...]], ...]
+    summary: str
+
+    def stack(self) -> tuple[list[tuple[float, ...]], float]:
+        """Return the upper edge of each area, and the highest amount of a day; 1 without any."""
+        tops = [(0.0,) * len(self.days)]
+        for _, amounts in self.series:
+            tops.append(tuple(map(add, tops[-1], amounts)))
+        return tops[1:], max(tops[-1], default=0) or 1
+
+
+AREA_TONES: tuple[Tone, ...] = ("good", "info", "warn", "accent", "bad", "quiet")
+"""The tones of areas, in turn."""
+
+
+@attrs.frozen
 class Figure:
     """A number with its name."""
 
@@ -319,6 +346,7 @@ Part = (
     | Timeline
     | Distribution
     | Counts
+    | Areas
     | Figures
     | LogPart
     | FactList

@@ -173,6 +173,7 @@ font-weight:650;text-align:center}
 .sty-share>i>i{display:block;height:100%;min-width:2px;border-radius:3px}
 .sty-share>b{font-weight:550;text-align:end}
 .sty-svg{display:block;width:100%;height:96px;overflow:visible}
+.sty-svg polygon{stroke:var(--sty-bg);vector-effect:non-scaling-stroke}
 .sty-ends{display:flex;justify-content:space-between;margin-top:4px;font-size:11px;color:var(--sty-quiet)}
 .sty .sty-cap{margin-top:4px;font-size:12px;color:var(--sty-quiet)}
 .sty-figures{display:flex;flex-wrap:wrap;gap:10px}

@@ -27,7 +27,7 @@ ALLOWED = {
         "bdi",
         "small",
     ),
-    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "title"),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "polygon", "title"),
 }
 ATTRIBUTES = {
     *(
@@ -43,7 +43,7 @@ ATTRIBUTES = {
         "data-initials",
         "tabindex",
     ),
-    *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx"),
+    *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx", "points"),
 }
 STYLE = re.compile(
     r"((width|min-width|inset-inline-start|background|fill):(\d+(\.\d+)?%|0|#[0-9a-f]{6}|var\(--sty-[a-z-]+\));?)+"

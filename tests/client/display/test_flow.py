@@ -44,6 +44,41 @@ def test_flow_is_a_table_of_days_with_the_newest_first():
     assert "on record since" not in text
 
 
+def test_columns_are_areas_with_the_last_one_at_the_bottom():
+    columns = [
+        attrs.evolve(FLOW.columns[0], counts=[1, 3, 2]),
+        attrs.evolve(FLOW.columns[1], counts=[0, 1, 2]),
+    ]
+    flow = attrs.evolve(FLOW, columns=columns, total=[1, 4, 4], done=[0, 1, 2])
+    root = parse_view(view(flow, now=NOW).html())
+    done, planned = root.all("polygon")
+    assert done.attributes["points"] == "0,96.0 10,73.0 20,50.0 20,96.0 10,96.0 0,96.0"
+    assert planned.attributes["points"] == "0,73.0 10,4.0 20,4.0 20,50.0 10,73.0 0,96.0"
+    assert [done.one("title").text, planned.one("title").text] == ["Done: 2", "To <do>: 2"]
+    assert root.texts(cls="chip") == ["To <do>", "Done"]
+    lines = view(flow, now=NOW).text(80).splitlines()
+    start = lines.index("Cards by column") + 1
+    areas = [" ▓▓", " ▓▓", " ▓▓", " ▓▓", " ▓█", " ▓█", "▓██", "▓██"]
+    assert lines[start : start + 8] == areas
+    assert lines[start + 8 : start + 11] == [
+        "▓ To <do>",
+        "█ Done",
+        "4 in all on the last day, of them 2 done.",
+    ]
+
+
+def test_areas_of_one_day_and_of_more_days_than_fit():
+    def draw(*counts):
+        days = [(date(2026, 4, 1) + timedelta(number)).isoformat() for number in range(len(counts))]
+        column = attrs.evolve(FLOW.columns[0], counts=list(counts))
+        sums = dict.fromkeys(("total", "done", "remaining"), [1] * len(counts))
+        return view(attrs.evolve(FLOW, days=days, columns=[column], **sums), now=NOW)
+
+    points = parse_view(draw(5).html()).one("polygon").attributes["points"]
+    assert points == "0,4.0 10,4.0 10,96.0 0,96.0"
+    assert f"\n{' ' * 39}█\n" in draw(*[0] * 99, 8).text(40)
+
+
 def test_flow_without_a_record_says_so():
     flow = attrs.evolve(FLOW, complete_since=None, forecast=attrs.evolve(FLOW.forecast, p85=None))
     text = view(flow, now=NOW).text(80)
