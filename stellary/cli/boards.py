@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -16,6 +16,7 @@ from stellary.cli.output import (
     print_handle,
     print_json,
     print_line,
+    print_result,
     show,
 )
 from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
@@ -156,19 +157,12 @@ def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
 
 @saved_filter.command("add")
 @click.argument("name")
-@click.argument("condition", metavar="FILTER")
+@click.argument("filter")
 @PROJECT
 @click.option("--shared", is_flag=True, help="Let everyone use it who sees the project, or the workspace.")
 @as_json
 @in_workspace
-def add_filter(
-    session: CommandContext,
-    name: str,
-    condition: str,
-    project: str | None,
-    shared: bool,
-    as_json: JsonOptions,
-) -> None:
+def add_filter(session: CommandContext, project: str | None, as_json: JsonOptions, **fields: Any) -> None:
     """Save a filter for the cards of a workspace, or with --project of one project.
 
     \b
@@ -177,46 +171,30 @@ def add_filter(
     """
     workspace = session.workspace()
     project_id = find_project(workspace, project).id if project else UNSET
-    created = workspace.saved_filters.create(
-        name=name, filter=condition, project_id=project_id, shared=shared
-    )
-    _report(created, "Saved", as_json)
+    saved = workspace.saved_filters.create(project_id=project_id, **fields)
+    print_result(saved, f'Saved "{saved.name}": {saved.filter}', as_json)
 
 
 @saved_filter.command("edit")
 @_FILTER
 @click.option("--name", metavar="TEXT", help="The new name.")
-@click.option("--filter", "condition", metavar="FILTER", help="The new filter.")
+@click.option("--filter", metavar="FILTER", help="The new filter.")
 @click.option("--shared/--own", default=None, help="Let others use it, or only you.")
 @click.option("--order", type=click.IntRange(0), help="The new position in its list, from 0.")
 @as_json
 @in_workspace
-def edit_filter(
-    session: CommandContext,
-    query: str,
-    name: str | None,
-    condition: str | None,
-    shared: bool | None,
-    order: int | None,
-    as_json: JsonOptions,
-) -> None:
+def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
     """Change a saved filter.
 
     \b
     Example:
       stellary filter edit "My week" --filter "assignee = me and due < +14d" --order 0
     """
-    if (name, condition, shared, order) == (None,) * 4:
+    changes = {name: value for name, value in options.items() if value is not None}
+    if not changes:
         fail_usage("name what to change, such as --filter")
-    filters = session.workspace().saved_filters
-    changed = filters.update(
-        _find_filter(session, query),
-        name=name or UNSET,
-        filter=condition or UNSET,
-        shared=UNSET if shared is None else shared,
-        order=UNSET if order is None else order,
-    )
-    _report(changed, "Changed", as_json)
+    saved = session.workspace().saved_filters.update(_find_filter(session, query), **changes)
+    print_result(saved, f'Changed "{saved.name}": {saved.filter}', as_json)
 
 
 @saved_filter.command("delete")
@@ -244,13 +222,6 @@ def _find_filter(session: CommandContext, query: str) -> SavedFilter:
         lambda saved: (saved.name, saved.id),
         lambda saved: f'"{saved.name}" ({saved.id})',
     )
-
-
-def _report(saved: SavedFilter, verb: str, as_json: JsonOptions) -> None:
-    if as_json:
-        print_json(saved, as_json)
-    else:
-        print_line(f'{verb} "{saved.name}": {saved.filter}')
 
 
 COMMANDS = (board, flow, search, saved_filter)

@@ -9,7 +9,7 @@ import click
 from stellary.cli.completing import complete_cards, complete_labels, complete_people
 from stellary.cli.finding import find_card, find_column, find_label, find_person, find_project
 from stellary.cli.options import NONE, DayParam, OrNone, confirm, dry_run, fail_usage
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.cards import Card, Missing
 from stellary.contract.projects import Board
@@ -29,10 +29,7 @@ def report(card: Card, verb: str, as_json: JsonOptions) -> None:
         verb: What has been done, such as ``Added``.
         as_json: Whether to print JSON.
     """
-    if as_json:
-        print_json(card, as_json)
-    else:
-        print_line(f'{verb} {card.key} "{card.title}".')
+    print_result(card, f'{verb} {card.key} "{card.title}".', as_json)
 
 
 def find_person_id(session: CommandContext, query: str | None) -> str | None:

@@ -25,6 +25,7 @@ from stellary.cli.output import (
     print_handle,
     print_json,
     print_line,
+    print_result,
     show,
 )
 from stellary.cli.session import CommandContext, in_project, pass_session
@@ -330,10 +331,7 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
     project = session.project_handle()
     card = find_card(project, query)
     created = project.card(card).comments.create(content=content)
-    if as_json:
-        print_json(created, as_json)
-    else:
-        print_line(f'Commented on {card.key} "{card.title}".')
+    print_result(created, f'Commented on {card.key} "{card.title}".', as_json)
 
 
 @card.command("watch")

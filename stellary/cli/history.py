@@ -15,8 +15,8 @@ from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
     as_json,
-    print_json,
     print_line,
+    print_result,
     show,
 )
 from stellary.cli.session import CommandContext, in_project, in_workspace
@@ -109,11 +109,8 @@ def restore(
             fail_usage("--slug needs --workspaces")
         items = session.workspace().trash
         entry = items.restore(find_item(session, query), name=name or UNSET, key=key or UNSET)
-    if as_json:
-        print_json(entry, as_json)
-    else:
-        place = getattr(entry, "place", None)
-        print_line(f"Restored {describe(entry)}{f' to {place}' if place else ''}.")
+    place = getattr(entry, "place", None)
+    print_result(entry, f"Restored {describe(entry)}{f' to {place}' if place else ''}.", as_json)
 
 
 @trash.command("purge")

@@ -128,6 +128,20 @@ def show(value: object, as_json: JsonOptions, empty_message: str = "", names: Na
         draw(view(value))
 
 
+def print_result(value: object, sentence: str, as_json: JsonOptions) -> None:
+    """Print what has been done in a sentence, or its result as JSON.
+
+    Args:
+        value: The result.
+        sentence: The sentence.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        print_json(value, as_json)
+    else:
+        print_line(sentence)
+
+
 # What scripts need of a card; other values have the columns of their tables.
 _CARD_COLUMNS = ("key", "title", "status", "priority", "due_date", "assignee_id", "column_id", "label_ids")
 

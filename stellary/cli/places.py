@@ -8,7 +8,7 @@ import click
 
 from stellary.cli.finding import find_project
 from stellary.cli.options import Group, dry_run, fail_usage
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import (
     PROJECT,
     CommandContext,
@@ -114,7 +114,8 @@ def add(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
       stellary project add "Q1 Launch" --key LAUNCH --template development --visibility private
     """
     fields = {name: value for name, value in settings.items() if value is not None}
-    _report("Added", session.workspace().projects.create(**fields), as_json)
+    created = session.workspace().projects.create(**fields)
+    print_result(created, f"Added {_describe(created)}", as_json)
 
 
 @project.command("edit")
@@ -137,14 +138,12 @@ def edit(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None
     changes = {name: value for name, value in settings.items() if value is not None}
     if not changes:
         fail_usage("name a setting to change, such as --visibility")
-    _report("Changed", session.project_handle().update(**changes), as_json)
+    changed = session.project_handle().update(**changes)
+    print_result(changed, f"Changed {_describe(changed)}", as_json)
 
 
-def _report(verb: str, project: Project, as_json: JsonOptions) -> None:
-    if as_json:
-        print_json(project, as_json)
-    else:
-        print_line(f'{verb} {project.key} "{project.name}", visibility: {project.visibility}.')
+def _describe(project: Project) -> str:
+    return f'{project.key} "{project.name}", visibility: {project.visibility}.'
 
 
 @click.command(cls=JsonCommand)

@@ -11,6 +11,7 @@ from stellary.cli.options import Group, confirm
 from stellary.cli.output import JsonOptions, as_json, print_json, print_line, show_progress
 from stellary.cli.session import CommandContext, in_project
 from stellary.client import project_setup
+from stellary.client.calling.method import Sync
 from stellary.client.display._markup import readable
 from stellary.client.project_setup.changes import SIGNS
 from stellary.client.project_setup.declaration import as_dict, format_date
@@ -37,13 +38,14 @@ def setup() -> None:
     """
 
 
-def _make_plan(session: CommandContext, path: str, prune: bool) -> Any:
+def _make_plan(session: CommandContext, path: str, prune: bool) -> project_setup.Plan[Sync]:
     """Plan the project that the file names, or the one of the --project option; the saved selection is ignored."""
-    at: Any = session.project_handle() if session.project_name else session.workspace()
-    return project_setup.plan(at, path, prune=prune)
+    if session.project_name:
+        return project_setup.plan(session.project_handle(), path, prune=prune)
+    return project_setup.plan(session.workspace(), path, prune=prune)
 
 
-def _print_plan(plan: Any) -> None:
+def _print_plan(plan: project_setup.Plan[Sync]) -> None:
     print_line(plan.summary, bold=True)
     for change in plan.changes:
         heading, *details = change.lines()
@@ -52,7 +54,7 @@ def _print_plan(plan: Any) -> None:
             print_line(f"  {line}")
 
 
-def _to_json(plan: Any) -> dict[str, Any]:
+def _to_json(plan: project_setup.Plan[Sync]) -> dict[str, object]:
     return {
         "project": plan.declaration.project.name,
         "key": plan.key,

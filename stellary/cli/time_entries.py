@@ -9,7 +9,7 @@ import click
 from stellary.cli.completing import complete_cards
 from stellary.cli.finding import find_card
 from stellary.cli.options import DayParam, Group, dry_run
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
 from stellary.contract.unset import UNSET
@@ -120,10 +120,8 @@ def export(session: CommandContext, since: date | None, until: date | None) -> N
 
 
 def _report(entry: TimeEntry, as_json: JsonOptions) -> None:
-    if as_json:
-        print_json(entry, as_json)
-    else:
-        print_line(f'Recorded {entry.minutes} min on {entry.card_key} "{entry.card_title}", {entry.day}.')
+    sentence = f'Recorded {entry.minutes} min on {entry.card_key} "{entry.card_title}", {entry.day}.'
+    print_result(entry, sentence, as_json)
 
 
 COMMANDS = (time,)

@@ -228,9 +228,12 @@ def _distribution(part: p.Distribution, width: int) -> list[StyledLine]:
 def _counts(part: p.Counts, width: int) -> list[StyledLine]:
     most = max((count for _, count in part.days), default=0)
     spark = "".join(_SPARKS[min(7, round(7 * count / most))] if count else " " for _, count in part.days)
-    summary: list[StyledLine] = [[(line, "quiet")] for line in _wrap(part.summary, width)]
     chart: list[StyledLine] = [[(spark, "good")]] if most else []
-    return [[(part.title, "strong")], *chart, *summary]
+    return [[(part.title, "strong")], *chart, *_summary(part.summary, width)]
+
+
+def _summary(text: str, width: int) -> list[StyledLine]:
+    return [[(line, "quiet")] for line in _wrap(text, width)]
 
 
 def _areas(part: p.Areas, width: int) -> list[StyledLine]:
@@ -246,7 +249,7 @@ def _areas(part: p.Areas, width: int) -> list[StyledLine]:
         lines.append([[*marks, (" ", "plain")][area] for area in areas])
     for mark, (name, _) in [*zip(marks, part.series, strict=True)][::-1]:
         lines.append(_fit([mark, (f" {_collapse(name)}", "plain")], width))
-    return [*lines, *([(line, "quiet")] for line in _wrap(part.summary, width))]
+    return [*lines, *_summary(part.summary, width)]
 
 
 def _figures(part: p.Figures, width: int) -> list[StyledLine]:

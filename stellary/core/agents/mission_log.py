@@ -73,26 +73,6 @@ def write(uow: UnitOfWork, mission_id: str, *entries: NewEntry) -> None:
     )
 
 
-def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[MissionEntry]:
-    """Return the entries of a mission after a given number, oldest first.
-
-    Call it within a service, or within ``uow.checking`` of its policy row: access is checked each time.
-
-    Args:
-        ref: The mission.
-        after: The number of the last entry that the caller has; 0 for all.
-
-    Returns:
-        At most 1,000 entries.
-
-    Raises:
-        NotFound: The caller has no access to the workspace, or it has no such mission.
-    """
-    mission = access.mission(uow, ref).row
-    entry_rows = _AFTER.all(uow.connection, {"_id": mission.id, "_after": after, "_limit": READ_MAX})
-    return [rows.mission_entry(row) for row in entry_rows]
-
-
 @serves(FOLLOW_MISSION)
 def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission) -> Stream[MissionEntry]:
     """Stream the entries of a mission, from its beginning or after ``last_event_id``, until it is over."""

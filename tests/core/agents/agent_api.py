@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import bindparam, select
+
 from stellary.contract.agent_missions import MissionEntry
-from stellary.contract.policies import AGENTS_READ
 from stellary.contract.port import RawResponse
-from stellary.contract.refs import AgentMissionRef
-from stellary.core.agents.mission_log import read_log
+from stellary.core import NOBODY
+from stellary.core.agents import rows
+from stellary.core.agents.tables import mission_log
 from tests.support.boards import Board, Json
 
 OFTEN = {"maxActions": 10_000, "windowSeconds": 60}
+_LOG = (
+    select(mission_log)
+    .where(mission_log.c.mission_id == bindparam("_id"), mission_log.c.number > bindparam("_after"))
+    .order_by(mission_log.c.number)
+)
 
 
 class AgentApi(Board):
@@ -84,10 +91,9 @@ class AgentApi(Board):
 
     def entries(self, mission: Json, after: int = 0) -> list[MissionEntry]:
         """Return the entries of a mission's log."""
-        core = self.world.core
-        ref = self.workspace.ref.child(AgentMissionRef, mission["id"])
-        with core.view(self.owner.actor) as uow, uow.checking(AGENTS_READ):
-            return read_log(uow, ref, after)
+        with self.world.core.view(NOBODY) as uow:
+            entries = uow.connection.execute(_LOG, {"_id": mission["id"], "_after": after})
+            return [rows.mission_entry(entry) for entry in entries]
 
     def log(self, mission: Json, after: int = 0) -> list[tuple[str, Any]]:
         """Return kind and main value of each entry in the log of a mission."""
