@@ -134,6 +134,13 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert board.cards.get(screens.key).key == moved.key  # the former key still leads to the card
     # --8<-- [end:transfer]
 
+    # --8<-- [start:column]
+    someday = board.columns.create(name="Someday")
+    board.column(someday).cards.create(title="Write a book")
+    there = board.column(someday).transfer(scope_id=backlog.scope_id)
+    print(there.name, there.card_count)  # Someday 1
+    # --8<-- [end:column]
+
     # --8<-- [start:idempotency]
     once = board.column(done).cards.with_options(idempotency_key="row-7")
     first = once.create(title="Row 7")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.cards import CardStatus
-from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
+from stellary.contract.cards import CardStatus, DroppedReference, Missing
+from stellary.contract.endpoint import BrokenAutomation, Deleted, acts, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place, Range
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -96,6 +96,32 @@ class DuplicateColumn(Request):
     attachments: bool = False
 
 
+@value
+class TransferredColumn(Column):
+    """A new column of another project, with the cards of the former one, which is in the trash.
+
+    Attributes:
+        dropped: What the cards have lost, each once.
+        broken_automations: The rules that no longer run, since they need the former column.
+    """
+
+    dropped: list[DroppedReference]
+    broken_automations: list[BrokenAutomation]
+
+
+@request
+class TransferColumn(Request):
+    """The scope of another project that a column and its cards are moved to.
+
+    Attributes:
+        scope_id: A scope of another project of the organization, in which you may change columns and cards as well.
+        missing: What happens to labels, custom fields and options that the other project does not have, as for single cards.
+    """
+
+    scope_id: Id
+    missing: Missing = "refuse"
+
+
 @request
 class UpdateColumn(Request):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
@@ -167,5 +193,14 @@ DUPLICATE_COLUMN = creates(
     returns=Column,
     policy=BOARD_WRITE,
 )
+TRANSFER_COLUMN = acts(
+    "columns.transfer",
+    ColumnRef,
+    "transfer",
+    summary="Move a column with up to 500 cards to the end of a scope of another project, in one transaction.",
+    takes=TransferColumn,
+    returns=TransferredColumn,
+    policy=BOARD_DELETE,
+)
 
-ENDPOINTS = (CREATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN)
+ENDPOINTS = (CREATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN, TRANSFER_COLUMN)

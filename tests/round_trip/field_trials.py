@@ -391,6 +391,9 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=lambda c: c.ask("cards.get", cardId=c.params["otherCardId"])["title"],
         expected=TEXT,
     ),
+    "columns.transfer.scopeId": FieldTrial(
+        lambda permission_world: permission_world.beside["scopeId"], read=lambda c: c.answer["scopeId"]
+    ),
     "cards.transfer.columnId": FieldTrial(lambda permission_world: permission_world.beside["columnId"]),
     "cards.transfer.missing": FieldTrial("create", read=lambda c: c.answer["dropped"], expected=[]),
     "cards.transfer_many.cardIds": FieldTrial(
@@ -537,6 +540,7 @@ NOT_READ_BACK: Mapping[str, str] = {
     "projects.create.startDate": "only for a template of a workspace, as in test_templates.py",
     "cards.transfer_many.columnId": "as in cards.transfer",
     "cards.transfer_many.missing": "as in cards.transfer",
+    "columns.transfer.missing": "as in cards.transfer",
     "automations.test.cardId": "changes nothing; tests/core/automations/test_trials.py reads what is answered",
     "auth.send_confirmation.action": "is what the link is for; tests/core/accounts/test_confirmations.py uses the link",
     "auth.delete_account.confirmation": "proves who asks; tests/core/accounts/test_confirmations.py tries wrong ones",

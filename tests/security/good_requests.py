@@ -181,6 +181,10 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.update_many": GoodRequest(
         lambda permission_world: {"cards": [{"id": permission_world.here["cardId"], "title": "Renamed"}]}
     ),
+    "columns.transfer": GoodRequest(
+        lambda permission_world: {"scopeId": permission_world.beside["scopeId"], "missing": "drop"},
+        path_items={"columnId": "fullColumnId"},
+    ),
     "cards.transfer": GoodRequest(
         lambda permission_world: {"columnId": permission_world.beside["columnId"], "missing": "drop"}
     ),

@@ -185,7 +185,8 @@ class PermissionWorld:
         if persona not in SEATS:
             return self
         world = copy(self)
-        world.here, world.beside = self.vault, {"columnId": self.vault["otherColumnId"]}
+        world.here = self.vault
+        world.beside = {name: self.vault[f"other {name}"] for name in ("columnId", "scopeId")}
         return world
 
     def person_of(self, persona: str) -> str:
@@ -254,8 +255,9 @@ class PermissionWorld:
                 self.ask("BOSS", "POST", f"{_project(items)}/members", member)
         self.ask("BOSS", "PATCH", _project(items), {"visibility": "private"})
         other = self.ask("BOSS", "POST", f"{vault.path}/projects", {"name": "Second"})["id"]
-        columns = self.ask("BOSS", "GET", f"{vault.path}/projects/{other}/columns")
-        return items | {"newcomer": self.people["SN"].email, "otherColumnId": columns[0]["id"]}
+        scope = self.ask("BOSS", "POST", f"{vault.path}/projects/{other}/scopes", {"name": "Next"})
+        beside = {"other columnId": scope["columns"][0]["id"], "other scopeId": scope["id"]}
+        return items | beside | {"newcomer": self.people["SN"].email}
 
     def _create_agent_token(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:
         """Create an agent, and return a token of it."""

@@ -49,6 +49,7 @@ REFERENCES = {
         f"cards[].{field}": kind for field, kind in (_CARD | {"columnId": "columnId"}).items()
     },
     "cards.update_many": {f"cards[].{field}": kind for field, kind in (_CHANGE | {"id": "cardId"}).items()},
+    "columns.transfer": {"scopeId": "scopeId"},
     "cards.transfer": {"columnId": "columnId"},
     "cards.transfer_many": {"cardIds[]": "cardId", "columnId": "columnId"},
     "scopes.delete": {"moveCardsTo": "fullColumnId"},
@@ -96,7 +97,8 @@ WORKSPACE_WIDE = {
     "workspaces.invite",
 }
 # Operations that also accept items of another workspace that the caller sees.
-EVERYWHERE = {"api_tokens.create", "cards.list_all", "cards.transfer", "cards.transfer_many"}
+TRANSFERS = {"columns.transfer", "cards.transfer", "cards.transfer_many"}
+EVERYWHERE = {"api_tokens.create", "cards.list_all", *TRANSFERS}
 
 
 def choose_personas(row: Row) -> tuple[str, str]:
@@ -210,7 +212,7 @@ def test_id_without_an_item_gets_one_fixed_answer(permission_world: PermissionWo
 
 @each_reference
 def test_id_of_an_item_is_accepted(permission_world: PermissionWorld, row: Row, field: str):
-    enters_other_project = row.operation.startswith("cards.transfer") and field == "columnId"
+    enters_other_project = row.operation in TRANSFERS and field != "cardIds[]"
     place = permission_world.beside if enters_other_project else permission_world.here
     id = place[REFERENCES[row.operation][field]]
     for persona in choose_personas(row):

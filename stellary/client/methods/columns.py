@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
+from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN, LIST_COLUMNS, TRANSFER_COLUMN, UPDATE_COLUMN
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.contract.columns import Column
+    from stellary.contract.columns import Column, TransferredColumn
     from stellary.contract.endpoint import Deleted
     from stellary.contract.unset import Unset
 
@@ -22,6 +22,7 @@ _CREATE_COLUMN = CallPlan(CREATE_COLUMN)
 _DELETE_COLUMN = CallPlan(DELETE_COLUMN)
 _DUPLICATE_COLUMN = CallPlan(DUPLICATE_COLUMN)
 _LIST_COLUMNS = CallPlan(LIST_COLUMNS)
+_TRANSFER_COLUMN = CallPlan(TRANSFER_COLUMN)
 _UPDATE_COLUMN = CallPlan(UPDATE_COLUMN)
 
 
@@ -204,6 +205,35 @@ class ColumnsMethods(ListHandle[C]):
         payload = _DUPLICATE_COLUMN.build_payload(name=name, attachments=attachments)
         return self._caller.one(_DUPLICATE_COLUMN, self._extend_path(column_id=column), payload)
 
+    @overload
+    def transfer(self: ColumnsMethods[Sync], column: IdLike, /, *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
+    @overload
+    async def transfer(self: ColumnsMethods[Async], column: IdLike, /, *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
+    def transfer(self, column: IdLike, /, *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn | Awaitable[TransferredColumn]:
+        """Move a column with up to 500 cards to the end of a scope of another project, in one transaction.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            column: The id of the column, or a value or a handle of one.
+            scope_id: A scope of another project of the organization, in which you may change columns and cards as well.
+            missing: What happens to labels, custom fields and options that the other project does not have, as for single cards.
+
+        Returns:
+            A new column of another project, with the cards of the former one, which is in the trash.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRANSFER_COLUMN.build_payload(scope_id=scope_id, missing=missing)
+        return self._caller.one(_TRANSFER_COLUMN, self._extend_path(column_id=column), payload)
+
 
 class ColumnHandleMethods(ItemHandle[C]):
     """The endpoints of ``ColumnHandle``."""
@@ -287,3 +317,30 @@ class ColumnHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DUPLICATE_COLUMN, self._path_params, _DUPLICATE_COLUMN.build_payload(name=name, attachments=attachments))
+
+    @overload
+    def transfer(self: ColumnHandleMethods[Sync], *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
+    @overload
+    async def transfer(self: ColumnHandleMethods[Async], *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
+    def transfer(self, *, scope_id: IdLike,
+            missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn | Awaitable[TransferredColumn]:
+        """Move a column with up to 500 cards to the end of a scope of another project, in one transaction.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            scope_id: A scope of another project of the organization, in which you may change columns and cards as well.
+            missing: What happens to labels, custom fields and options that the other project does not have, as for single cards.
+
+        Returns:
+            A new column of another project, with the cards of the former one, which is in the trash.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        return self._caller.one(_TRANSFER_COLUMN, self._path_params, _TRANSFER_COLUMN.build_payload(scope_id=scope_id, missing=missing))

@@ -192,8 +192,8 @@ def load_file(uow: UnitOfWork, workspace_id: str, id: str) -> JsonObject | None:
         workspace_id: The workspace.
         id: The id of the template.
     """
-    row = uow.connection.execute(_FILE, {"_workspace_id": workspace_id, "_id": id}).first()
-    return None if row is None else orjson.loads(row.file)
+    file = uow.connection.execute(_FILE, {"_workspace_id": workspace_id, "_id": id}).scalar()
+    return None if file is None else orjson.loads(file)
 
 
 def _to_template(row: TemplateRow) -> ProjectTemplate:

@@ -7,10 +7,17 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import attrs
-from sqlalchemy import BindParameter, Update, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import BindParameter, Select, Update, and_, bindparam, delete, insert, or_, select, update
 
 from stellary.contract import cards as contract
-from stellary.contract.cards import Card, DroppedReference, Missing, TransferredCard, UpdateCard
+from stellary.contract.cards import BULK_MAX, Card, DroppedReference, Missing, TransferredCard, UpdateCard
+from stellary.contract.columns import (
+    TRANSFER_COLUMN,
+    CreateColumn,
+    DeleteColumn,
+    TransferColumn,
+    TransferredColumn,
+)
 from stellary.contract.custom_fields import CreateCustomField, CustomField, UpdateCustomField
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.fields import convert, replace_fields
@@ -28,6 +35,7 @@ from stellary.core.board import access
 from stellary.core.board.cards import queue_numbers
 from stellary.core.board.changes import card_moves
 from stellary.core.board.changes.card_references import check_references, share_lock_labels
+from stellary.core.board.columns import create_column, delete_column, read_column
 from stellary.core.board.custom_fields import create_custom_field, update_custom_field
 from stellary.core.board.labels import create_label, load_labels
 from stellary.core.board.order import ordering
@@ -39,7 +47,7 @@ from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules import transfers as mapping
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import columns, former_keys, projects, relations
+from stellary.core.board.tables import cards, columns, former_keys, projects, relations, scopes
 from stellary.core.board.visibility import sees_project
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel import trash
@@ -48,10 +56,17 @@ from stellary.core.kernel.unit import UnitOfWork, check_restrictions, serves
 
 _IMMUTABLE = tuple(name for name in card_moves.IMMUTABLE if name not in ("project_id", "number"))
 _IDS: BindParameter[str] = bindparam("_ids", expanding=True)
-_PLACE = (
-    select(columns.c.project_id, projects.c.workspace_id)
-    .join_from(columns, projects, projects.c.id == columns.c.project_id)
-    .where(columns.c.id == bindparam("_column_id"), sees_project(bindparam("_user_id", type_=IdType)))
+_COLUMN_PLACE, _SCOPE_PLACE = (
+    select(table.c.project_id, projects.c.workspace_id)
+    .join_from(table, projects, projects.c.id == table.c.project_id)
+    .where(table.c.id == bindparam("_id"), sees_project(bindparam("_user_id", type_=IdType)))
+    for table in (columns, scopes)
+)
+_CARDS = (
+    select(cards.c.id)
+    .where(cards.c.column_id == bindparam("_column_id"))
+    .order_by(cards.c.archived, cards.c.position, cards.c.id)
+    .limit(BULK_MAX + 1)
 )
 _ENDS = [end.in_(_IDS) for end in (relations.c.source_id, relations.c.target_id)]
 _OUTER_RELATIONS = select(relations.c.id).where(or_(*_ENDS), _ENDS[0] != _ENDS[1])
@@ -148,27 +163,59 @@ def move_cards(
         Forbidden: The caller's role in the other project is not enough.
         Conflict: The other project lacks a label, a field or an option, or the column is full.
     """
-    parameters = {"_column_id": request.column_id, "_user_id": uow.principal_id}
-    place = uow.connection.execute(_PLACE, parameters).first()
-    if place is None:
-        raise unknown("columnId")
-    if place.project_id == ref.project_id:
-        raise invalid(("columnId", "must be a column of another project"))
-    is_here = place.workspace_id == roles.workspace_id
-    workspace = ref.parent(WorkspaceRef) if is_here else workspace_ref(uow, place.workspace_id)
-    project = workspace.child(ProjectRef, place.project_id)
+    project, workspace_id = _find_project(uow, ref, roles, "columnId", _COLUMN_PLACE, request.column_id)
     column = project.child(ColumnRef, request.column_id)
     try:
-        if project.org_slug != ref.org_slug:
-            raise NotFound("Column not found")
         loaded = access.column(uow, column)
     except NotFound:
         raise unknown("columnId") from None
     # A host that does not allow new cards in a project does not allow these either.
     check_restrictions(uow, contract.CREATE_CARD, column)
-    transfer = _Transfer(uow, ref, roles.workspace_id or "", project, place.workspace_id, loaded)
+    transfer = _Transfer(uow, ref, roles.workspace_id or "", project, workspace_id, loaded)
     transfer.check_relations([card.id for card in cards])
     return transfer.apply(cards, request.missing, restored)
+
+
+@serves(TRANSFER_COLUMN)
+def transfer_column(uow: UnitOfWork, ref: ColumnRef, request: TransferColumn) -> TransferredColumn:
+    """Move a column with its cards: into a new column of the other project. The former one goes to the trash."""
+    loaded = access.column(uow, ref)
+    former_project, source = ref.parent(ProjectRef), read_column(uow, ref)
+    card_ids = list(uow.connection.execute(_CARDS, {"_column_id": source.id}).scalars())
+    if len(card_ids) > BULK_MAX:
+        raise Conflict(f"the column has more than {BULK_MAX} cards", code="too_many_cards")
+    project, _ = _find_project(uow, former_project, loaded.roles, "scopeId", _SCOPE_PLACE, request.scope_id)
+    column = create_column(
+        uow, project, convert(CreateColumn, source, scope_id=request.scope_id, order=UNSET)
+    )
+    dropped: list[DroppedReference] = []
+    if card_ids:
+        move = contract.TransferCards(column_id=column.id, missing=request.missing, card_ids=card_ids)
+        for card in transfer_cards(uow, former_project, move):
+            dropped += [item for item in card.dropped if item not in dropped]
+    delete_column(uow, ref, DeleteColumn())
+    after = read_column(uow, project.child(ColumnRef, column.id))
+    return convert(TransferredColumn, after, dropped=dropped, broken_automations=[])
+
+
+def _find_project(
+    uow: UnitOfWork, ref: ProjectRef, roles: CallerRoles, field: str, query: Select[str, str], id: str
+) -> tuple[ProjectRef, str]:
+    """Return the other project in which an item is, and the id of its workspace.
+
+    Raises:
+        Invalid: The caller sees no such item in another project of the organization.
+    """
+    place = uow.connection.execute(query, {"_id": id, "_user_id": uow.principal_id}).first()
+    if place is None:
+        raise unknown(field)
+    if place.project_id == ref.project_id:
+        raise invalid((field, "must be in another project"))
+    is_here = place.workspace_id == roles.workspace_id
+    workspace = ref.parent(WorkspaceRef) if is_here else workspace_ref(uow, place.workspace_id)
+    if workspace.org_slug != ref.org_slug:
+        raise unknown(field)
+    return workspace.child(ProjectRef, place.project_id), place.workspace_id
 
 
 @attrs.frozen

@@ -427,3 +427,58 @@ def test_rules_and_webhooks_of_the_entered_project_react(desk: Desk):
     desk.ask("PATCH", f"{desk.app.path}/cards/{card['id']}", {"priority": None})
     moved = desk.transfer({**card, "version": 0})
     assert (moved["priority"], moved["dropped"]) == ("high", [])
+
+
+def test_column_moves_with_its_cards(desk: Desk):
+    card = desk.full_card()
+    done = desk.world.card(desk.ann, desk.app, "Old")
+    desk.ask("PATCH", f"{desk.app.path}/cards/{done['id']}", {"archived": True})
+    column = desk.app.column_ids[0]
+    rule = {"trigger": "task_moved", "action": {"type": "move_card", "params": {"targetColumn": column}}}
+    desk.ask("POST", f"{desk.app.path}/automations", rule)
+    former = desk.ask("PATCH", f"{desk.app.path}/columns/{column}", {"name": "Inbox", "cardStatus": None})
+    scope = desk.ask("GET", f"{desk.ops.path}/scopes")[0]["id"]
+    path, body = f"{desk.app.path}/columns/{column}/transfer", {"scopeId": scope}
+    assert desk.world.status(desk.ann, "POST", path, body) == 409
+    assert len(desk.ask("GET", f"{desk.ops.path}/columns")) == 3
+    moved = desk.ask("POST", path, body | {"missing": "create"})
+    fields = ("name", "cardStatus", "wipLimit", "cardCount")
+    assert {name: moved[name] for name in fields} == {name: former[name] for name in fields}
+    assert (moved["order"], moved["dropped"], len(moved["brokenAutomations"])) == (3, [], 1)
+    cards = desk.ask("GET", f"{desk.ops.path}/cards?columnId={moved['id']}")
+    assert [(item["title"], item["archived"]) for item in cards] == [
+        ("Fix it", False),
+        ("Other", False),
+        ("Old", True),
+    ]
+    (trashed,) = desk.ask("GET", f"{desk.app.workspace.path}/trash")
+    assert (trashed["kind"], trashed["itemId"]) == ("column", column)
+    # Each card can return once its column is restored.
+    desk.ask("POST", f"{desk.app.workspace.path}/trash/{trashed['id']}/restore", {})
+    (activity, *_) = desk.ask("GET", f"{desk.ops.path}/activity?cardId={card['id']}")
+    back = desk.ask("POST", f"{desk.ops.path}/activity/{activity['id']}/undo")
+    assert {name for name in card if card[name] != back[name]} == {"version", "updatedAt"}
+
+
+def test_scope_of_the_same_project_is_refused(desk: Desk):
+    column = f"{desk.app.path}/columns/{desk.app.column_ids[0]}"
+    (scope,) = desk.ask("GET", f"{desk.app.path}/scopes")
+    status = desk.world.status(desk.ann, "POST", f"{column}/transfer", {"scopeId": scope["id"]})
+    assert status == 400
+    assert desk.ask("GET", f"{desk.app.path}/columns")[0]["id"] == desk.app.column_ids[0]
+
+
+@pytest.mark.race
+def test_columns_that_cross_wait_for_each_other(desk: Desk, rounds: int):
+    scopes = [desk.ask("GET", f"{project.path}/scopes")[0]["id"] for project in (desk.ops, desk.app)]
+    for _ in range(rounds):
+        paths = []
+        for project in (desk.app, desk.ops):
+            column = desk.ask("POST", f"{project.path}/columns", {"name": "Moving"})["id"]
+            desk.ask("POST", f"{project.path}/columns/{column}/cards", {"title": "Card"})
+            paths.append(f"{project.path}/columns/{column}/transfer")
+        calls = [
+            lambda path=path, scope=scope: desk.world.status(desk.ann, "POST", path, {"scopeId": scope})
+            for path, scope in zip(paths, scopes, strict=True)
+        ]
+        assert at_once(*calls) == [200, 200]

@@ -9,6 +9,7 @@ import orjson
 
 from stellary.contract.cards import Card, TransferredCard
 from stellary.contract.checklists import ChecklistItem
+from stellary.contract.columns import TransferredColumn
 from stellary.contract.endpoint import BrokenAutomation, Deleted
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.paging import Listing
@@ -33,11 +34,11 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
 
     Returns:
         The same result, with the current state of its cards and checklist items; deleted ones are unchanged. That of a
-        deletion has the rules that it broke.
+        deletion, or of the transfer of a column, has the rules that it broke.
     """
     count = len(uow.events)
     uow.settle()
-    if isinstance(answer, Deleted):
+    if isinstance(answer, Deleted | TransferredColumn):
         broken_rules = [BrokenAutomation(id=id, name=name) for id, name in uow.broken_rules.items()]
         return replace_fields(answer, broken_automations=broken_rules)
     if len(uow.events) == count or not any(isinstance(event, CardEvent) for event in uow.events[count:]):
