@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import delete, insert, make_url, text, update
 
 import stellary.core
-from stellary.contract.cards import UpdateCard
+from stellary.contract.cards import DuplicateCard, UpdateCard
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef
@@ -31,6 +31,7 @@ from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.retention import RetentionRule, restrict
 from tests.core.agents.agent_api import AgentApi
 from tests.support import tables
+from tests.support.blobs import list_blob_keys
 from tests.support.concurrency import wait_until_blocked
 from tests.support.core_parts import (
     MISSIONS,
@@ -47,6 +48,7 @@ from tests.support.core_parts import (
     running,
     update_card,
 )
+from tests.support.forms import FORM, form
 from tests.support.search_prefixes import find_wrong_prefixes
 from tests.support.tables import search_entries as entries
 from tests.support.world import Person, World
@@ -659,6 +661,27 @@ def join_deleted_project(agent_api: AgentApi) -> None:
     assert race(agent_api, (owner, "DELETE", agent_api.path), accept) == 200
 
 
+def copy_purged_file(agent_api: AgentApi) -> None:
+    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
+    path, trash_path = f"{agent_api.of(card)}/attachments", f"{agent_api.flat}/trash"
+    file = world.ask(owner, "POST", path, form(b"Hello."), content_type=FORM)
+    ref = agent_api.workspace.ref.child(CardRef, agent_api.project["id"], card["id"])
+
+    def copy(uow: Any) -> None:
+        uow.actor = owner.actor
+        dispatch.SERVICES["cards.duplicate"].function(uow, ref, DuplicateCard(attachments=True))
+
+    def purge() -> None:
+        world.ask(owner, "DELETE", f"{path}/{file['id']}")
+        (item,) = world.ask(owner, "GET", trash_path)
+        world.ask(owner, "DELETE", f"{trash_path}/{item['id']}")
+        world.core.work.run_due()
+
+    run_beside(world.core, copy, purge)
+    (key,) = {row.blob_key for row in tables.read_rows(world.core)["stellary_attachments"]}
+    assert key in list_blob_keys(world.core)
+
+
 LOCKS = [
     Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
@@ -673,13 +696,14 @@ LOCKS = [
     Lock("agents.missions", "_LOCK", decide_last_two_of_batch),
     Lock("board.access", "_LOCK", change_card),
     Lock("board.access", "_LOCK_POSITION", change_moved_card),
+    Lock("board.attachments", "_OF_CARDS", copy_purged_file),
     Lock("board.changes.card_moves", "_CARDS", change_cards_in_bulk, ("_CARDS_BY_ID", "_OF_COLUMNS")),
     Lock("board.changes.card_references", "_CARD", give_deleted_card_to_agent),
     Lock("board.changes.card_references", "_LABELS", bear_deleted_label),
     Lock("board.changes.card_references", "_LABELS", restore_card_with_deleted_label),
     Lock("board.custom_fields", "_WITH_VALUE", delete_field),
-    Lock("board.field_access", "_LOCK", narrow_field),
-    Lock("board.import_access", "_LOCK", add_same_part_of_import),
+    Lock("board.access", "_LOCK_FIELD", narrow_field),
+    Lock("board.multipart_imports", "_LOCK", add_same_part_of_import),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", restore_card_with_deleted_field),
     Lock("board.order.locks", "_PROJECT", add_columns),

@@ -11,16 +11,20 @@ from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, se
 from stellary.contract.cards import Card
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import (
+    AttachmentRef,
     CardLabelRef,
     CardRef,
     ChecklistItemRef,
     ColumnRef,
     CommentRef,
+    CustomFieldRef,
     FlatCardRef,
     LabelRef,
     ProjectMemberRef,
     ProjectRef,
+    RelationRef,
     SavedFilterRef,
+    ScopeRef,
     TemplateRef,
     TimeEntryRef,
 )
@@ -35,10 +39,14 @@ from stellary.core.board.order.ordering import ORDER, load_order
 from stellary.core.board.row_types import (
     CardRow,
     CommentOnCardRow,
+    CustomFieldRow,
+    EdgeRow,
     LabelledCardRow,
     LabelRow,
+    LoadedAttachmentRow,
     LoadedColumnRow,
     LoadedMemberRow,
+    LoadedScopeRow,
     LoadedTimeEntryRow,
     LockedPositionRow,
     ProjectRow,
@@ -50,14 +58,18 @@ from stellary.core.board.rules import checklists
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.tables import (
     PROJECT_WORKSPACE_ID,
+    attachments,
     cards,
     columns,
     comments,
+    custom_fields,
     labels,
     project_members,
     project_templates,
     projects,
+    relations,
     saved_filters,
+    scopes,
     time_entries,
 )
 from stellary.core.db.row_types import Query
@@ -446,8 +458,107 @@ def _load_card(uow: UnitOfWork, loaded: Loaded[CardRow]) -> LoadedCard:
     return LoadedCard(row, loaded.roles, card, row.position)
 
 
+attachment = AccessCheck(
+    AttachmentRef,
+    LoadedAttachmentRow,
+    PROJECT,
+    CARD,
+    Link("Attachment", attachments, "attachment_id", attachments.c.card_id == cards.c.id),
+    columns=attachments.c,
+    author="uploaded_by_id",
+)
+"""The access check for a file on a card."""
+
+
+_target = cards.alias("target")
+
+relation = AccessCheck(
+    RelationRef,
+    EdgeRow,
+    Link(None, relations, "relation_id"),
+    Link(None, cards, within=cards.c.id == relations.c.source_id),
+    Link(None, _target, within=_target.c.id == relations.c.target_id),
+    Link(
+        "Relation",
+        projects,
+        within=and_(projects.c.id == cards.c.project_id, projects.c.workspace_id == WORKSPACE_ID),
+        is_project=True,
+    ),
+    columns=(
+        _target.c.project_id.label("of_other_project"),
+        relations.c.id,
+        relations.c.source_id,
+        relations.c.target_id,
+        relations.c.type,
+    ),
+    path_project=("of_project", "of_other_project"),
+    reads_sight=True,
+)
+"""The access check for a relation, by its flat path or below the project of one of its cards."""
+
+
+scope = AccessCheck(
+    ScopeRef,
+    LoadedScopeRow,
+    *in_any_project("Scope", scopes, "scope_id"),
+    columns=(projects.c.key.label("project_key"), *scopes.c),
+    path_project=("of_project",),
+    dependency="scope",
+)
+"""The access check for a scope, by its flat path or below its project."""
+
+
+def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[LoadedScopeRow]:
+    """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
+
+    Args:
+        ref: The scope.
+
+    Raises:
+        NotFound: The caller has no access to the workspace, or it has no such scope (in that project).
+    """
+    loaded = scope(uow, ref)
+    if not uses_row_locks(uow):
+        return loaded
+    lock_project(uow, loaded.row.project_id)
+    return scope(uow, ref)
+
+
+custom_field = AccessCheck(
+    CustomFieldRef,
+    CustomFieldRow,
+    *in_any_project("Custom field", custom_fields, "field_id"),
+    columns=custom_fields.c,
+    path_project=("of_project",),
+    dependency="custom field",
+)
+"""The access check for a custom field, by its flat path or below its project."""
+
+_LOCK_FIELD = Query(
+    CustomFieldRow,
+    select(custom_fields).where(custom_fields.c.id == bindparam("_field_id")).with_for_update(key_share=True),
+)
+
+
+def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[CustomFieldRow]:
+    """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
+
+    Args:
+        ref: The custom field.
+
+    Raises:
+        NotFound: The caller has no access to the workspace, or it has no such field (in that project).
+    """
+    loaded = custom_field(uow, ref)
+    if not uses_row_locks(uow):
+        return loaded
+    row = require_row(_LOCK_FIELD.first(uow.connection, {"_field_id": loaded.row.id}), "Custom field")
+    return attrs.evolve(loaded, row=row)
+
+
 ACCESS_BY_REF: AccessByRef = {
     **by_ref(project, project_member, column, label, time_entry, saved_filter, template),
+    **by_ref(attachment, relation, scope, custom_field),
     CardRef: card,
     FlatCardRef: flat_card,
     ChecklistItemRef: checklist_item,

@@ -25,7 +25,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
-from stellary.core.board import access, attachment_access
+from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import AttachmentRow
@@ -121,14 +121,14 @@ def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
     Args:
         ref: The attachment.
     """
-    row = attachment_access.attachment(uow, ref).row
+    row = access.attachment(uow, ref).row
     return StoredFile(row.blob_key, row.original_name, row.mime_type, row.size, row.sha256)
 
 
 @serves(DELETE_ATTACHMENT)
 def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     """Move an attachment of a card to the trash, which keeps its file."""
-    loaded = attachment_access.attachment(uow, ref)
+    loaded = access.attachment(uow, ref)
     row = loaded.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     change_count(uow, cards.c.attachment_count, row.card_id, row.of_project, -1)

@@ -25,7 +25,7 @@ from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
-from stellary.core.board import access, field_access
+from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import ChangedValue, describe_values
 from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
@@ -88,7 +88,7 @@ def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> List
 @serves(UPDATE_CUSTOM_FIELD)
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
     """Update a field, and convert the values that cards have if the type or the options change."""
-    loaded = field_access.load_locked_custom_field(uow, ref)
+    loaded = access.load_locked_custom_field(uow, ref)
     before = field_rows.field(loaded.row)
     after = rules.apply_update(before, request, uow.now, uow.new_id)
     if after is before:
@@ -112,7 +112,7 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
 @serves(DELETE_CUSTOM_FIELD)
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     """Move a field to the trash, with the values that cards have of it."""
-    loaded = field_access.custom_field(uow, ref)
+    loaded = access.custom_field(uow, ref)
     before = field_rows.field(loaded.row)
     # This locks the field. A unit that sets a value holds a share lock on it, so its value is visible afterwards.
     item = trash.Item(before.id, before.name, before.project_id)

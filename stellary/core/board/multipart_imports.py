@@ -42,12 +42,14 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import as_dict, dump, invalid, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, Loaded, by_ref
 from stellary.core.accounts.people import Person
 from stellary.core.board import imports as single_imports
+from stellary.core.board.access import require_row
 from stellary.core.board.columns import column_values
-from stellary.core.board.import_access import load_locked_import, multipart_import
 from stellary.core.board.imports import Imported
 from stellary.core.board.order import ordering
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_hidden_project, reveal_project, taken_keys
 from stellary.core.board.row_types import AssigneeCountRow, ImportPartRow, ImportRow
@@ -107,6 +109,38 @@ _HIDDEN = select(projects.c.id).where(projects.c.id == bindparam("_project_id"),
 _SOME_CARDS = select(cards.c.id).where(_OF_PROJECT).order_by(cards.c.id).limit(BATCH)
 _DELETE_CARDS = delete(cards).where(cards.c.id.in_(bindparam("_ids", expanding=True)))
 _DELETE_PROJECT = delete(projects).where(projects.c.id == bindparam("_project_id"), _IS_HIDDEN)
+
+multipart_import = AccessCheck(
+    ImportRef,
+    ImportRow,
+    Link("Import", imports, "import_id", imports.c.workspace_id == WORKSPACE_ID),
+    columns=imports.c,
+    author="created_by_id",
+)
+"""The access check for an import. The role ``creator`` admits only the user who has started it."""
+
+_LOCK = Query(ImportRow, select(imports).where(imports.c.id == bindparam("_import_id")).with_for_update())
+ACCESS_BY_REF = by_ref(multipart_import)
+
+
+def load_locked_import(uow: UnitOfWork, ref: ImportRef) -> Loaded[ImportRow]:
+    """Check access to an import, and lock it until the unit ends.
+
+    The workspace is locked first, in the same order as when it is deleted with its imports.
+
+    Args:
+        ref: The import.
+
+    Raises:
+        NotFound: The caller has no access to the workspace, or it has no such import.
+        Forbidden: The caller has not started the import.
+    """
+    loaded = multipart_import(uow, ref)
+    if not uses_row_locks(uow):
+        return loaded
+    people.reaching(uow, loaded.row.workspace_id, [uow.user_id])
+    row = require_row(_LOCK.first(uow.connection, {"_import_id": loaded.row.id}), "Import")
+    return Loaded(row, loaded.roles)
 
 
 def create_hidden_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImport) -> ImportRow:

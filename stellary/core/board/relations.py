@@ -35,7 +35,7 @@ from stellary.contract.relations import (
 from stellary.contract.wire import invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
-from stellary.core.board import access, relation_access
+from stellary.core.board import access
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import OtherCardRow, RelationRow
 from stellary.core.board.rules import relations as rules
@@ -194,7 +194,7 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
 @serves(DELETE_RELATION)
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     """Delete a relation of both cards."""
-    loaded = relation_access.relation(uow, ref)
+    loaded = access.relation(uow, ref)
     if not loaded.roles.sight.sees(loaded.row.of_other_project):
         raise NotFound("Relation not found")
     delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Relation")

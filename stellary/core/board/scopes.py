@@ -27,7 +27,7 @@ from stellary.contract.scopes import (
 )
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
-from stellary.core.board import access, scope_access
+from stellary.core.board import access
 from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import COLUMNS, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
@@ -126,13 +126,13 @@ def list_scopes(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Sco
 @serves(GET_SCOPE)
 def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
     """Return a scope with its columns."""
-    return _value(uow, scope_access.scope(uow, ref).row)
+    return _value(uow, access.scope(uow, ref).row)
 
 
 @serves(UPDATE_SCOPE)
 def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     """Update a scope; another ``order`` moves it within its project."""
-    loaded = scope_access.load_locked_scope(uow, ref)
+    loaded = access.load_locked_scope(uow, ref)
     row = loaded.row
     before = _value(uow, row)
     # Checked before anything is moved, so that nothing has changed if a host continues the unit after an error.
@@ -152,7 +152,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 @serves(DELETE_SCOPE)
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Deleted:
     """Move a scope to the trash with its columns; its cards move to the column of ``moveCardsTo``, or go with it."""
-    loaded = scope_access.load_locked_scope(uow, ref)
+    loaded = access.load_locked_scope(uow, ref)
     row, workspace_id = loaded.row, loaded.roles.workspace_id or ""
     columns = lock_columns(uow, row.project_id)
     target = _target(columns, row.id, request)
@@ -187,7 +187,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Delete
 @serves(SET_VIEW)
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the active view of a scope for everyone, or save settings of a view."""
-    loaded = scope_access.load_locked_scope(uow, ref)
+    loaded = access.load_locked_scope(uow, ref)
     row = loaded.row
     if request.type is not UNSET and request.settings is UNSET:
         raise invalid(("type", "must be given together with settings; activeView switches the view"))

@@ -22,7 +22,7 @@ from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import DAYS_SHOWN, DayCount
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
-from stellary.core.board import access, scope_access
+from stellary.core.board import access
 from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import flow as rules
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -46,7 +46,7 @@ def get_project_flow(uow: UnitOfWork, ref: ProjectRef, request: GetFlow) -> Boar
 @serves(GET_SCOPE_FLOW)
 def get_scope_flow(uow: UnitOfWork, ref: ScopeRef, request: GetFlow) -> BoardFlow:
     """Return the flow of the columns of a scope, also of those that were deleted."""
-    scope = scope_access.scope(uow, ref).row
+    scope = access.scope(uow, ref).row
     return _load_flow(uow, request, scope.project_id, scope.project_key, scope.id)
 
 

@@ -22,7 +22,7 @@ from stellary.contract.scope_views import (
 from stellary.contract.scopes import ViewType
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import people
-from stellary.core.board import scope_access
+from stellary.core.board import access
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import scope_cards
@@ -42,7 +42,7 @@ _BEGAN = first_in_progress(card_counts.COMPLETED_IDS)
 @serves(GET_VIEWS)
 def get_views(uow: UnitOfWork, ref: ScopeRef, request: GetViews) -> ScopeViews:
     """Return the views of a scope, with the content of the requested one."""
-    loaded = scope_access.scope(uow, ref)
+    loaded = access.scope(uow, ref)
     if request.type is UNSET:
         return views_of(loaded.row, None)
     view = _BUILDERS[request.type](uow, loaded.row)

@@ -16,7 +16,6 @@ from stellary.core.accounts.access_checks import Loaded, check_role
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access as board_access
-from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
@@ -166,7 +165,7 @@ def context(
         if kind == "project":
             board_access.load_locked_project(uow, _child_ref(ref, ProjectRef, context_id))
             return DocumentContext(kind, context_id, context_id)
-        scope = scope_access.load_locked_scope(uow, _child_ref(ref, ScopeRef, context_id)).row
+        scope = board_access.load_locked_scope(uow, _child_ref(ref, ScopeRef, context_id)).row
     except NotFound:
         raise unknown("contextId") from None
     return DocumentContext(kind, context_id, scope.project_id, context_id)

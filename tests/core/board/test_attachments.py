@@ -14,7 +14,7 @@ from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form
 from tests.support.tables import attachments as table
 from tests.support.tables import cards
-from tests.support.world import World, at_once
+from tests.support.world import World
 
 
 class Files:
@@ -178,14 +178,14 @@ def test_upload_to_a_concurrently_deleted_card_stores_no_file(files, monkeypatch
 
 
 def test_concurrently_deleted_file_is_not_counted_twice(files, monkeypatch):
-    path, check_access = files.create(), attachments.attachment_access.attachment
+    path, check_access = files.create(), attachments.access.attachment
 
     def slow(uow, ref):
         loaded = check_access(uow, ref)
         uow.connection.execute(delete(table).where(table.c.id == loaded.row.id))
         return loaded
 
-    monkeypatch.setattr(attachments.attachment_access, "attachment", slow)
+    monkeypatch.setattr(attachments.access, "attachment", slow)
     assert files.world.status(files.ann, "DELETE", path) == 404
     assert (files.count(), len(files.rows())) == (1, 1)
 
@@ -289,16 +289,3 @@ def test_files_are_copied_only_if_asked_for(files: Files):
     files.create()
     copy = files.world.ask(files.ann, "POST", f"{files.card}/duplicate", {})
     assert (copy["attachmentCount"], len(files.rows())) == (0, 1)
-
-
-@pytest.mark.race
-def test_file_that_is_purged_while_it_is_copied_stays_or_is_not_copied(files: Files, rounds: int):
-    world, ann = files.world, files.ann
-    for _ in range(rounds):
-        file = files.create()
-
-        at_once(
-            lambda file=file: files.purge(file),
-            lambda: world.ask(ann, "POST", f"{files.card}/duplicate", {"attachments": True}),
-        )
-        assert set(files.rows()) <= set(files.blobs())
