@@ -157,6 +157,10 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "primaries under Patroni are lost, machines and servers: writes continue, and none is lost or repeated",
         ("tests/faults/test_failover.py",),
     ),
+    "replicas": (
+        "read replicas are late, paused and lost: callers miss nothing that they have written or seen",
+        ("tests/faults/test_replicas.py",),
+    ),
 }
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.

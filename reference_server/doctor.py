@@ -30,6 +30,13 @@ def report(settings: Settings) -> int:
     if not settings.production:
         risks.append("STELLARY_ENV is not production, so settings are accepted that production would refuse.")
     sys.stdout.write(f"limits: {_describe_limits(settings)}.\n")
+    if settings.read_database_urls:
+        servers = (
+            "all servers"
+            if settings.limits_url
+            else "a server that is alone, since STELLARY_LIMITS_URL is not set"
+        )
+        sys.stdout.write(f"replicas: {len(settings.read_database_urls)}, used by {servers}.\n")
     for sentence in refusals:
         sys.stdout.write(f"refused: {sentence}.\n")
     for sentence in risks:
@@ -100,11 +107,14 @@ def _risks_of_transport(settings: Settings) -> Iterator[str]:
         yield "STELLARY_PUBLIC_URL is not set: emails lead to the address on which the server listens."
     elif not settings.public_url.startswith("https://"):
         yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read in transit."
-    if settings.sqlite_file is None and not _is_private_connection(settings.database):
-        yield (
-            "STELLARY_DATABASE_URL leads to another machine without sslmode=require or better: data can be read in"
-            " transit."
-        )
+    urls = {"STELLARY_READ_DATABASE_URL": settings.read_database_urls}
+    if settings.sqlite_file is None:
+        urls["STELLARY_DATABASE_URL"] = (settings.database,)
+    for variable, databases in urls.items():
+        if not all(map(_is_private_connection, databases)):
+            yield (
+                f"{variable} leads to another machine without sslmode=require or better: data can be read in transit."
+            )
 
 
 def _is_private_connection(url: str) -> bool:

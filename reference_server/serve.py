@@ -91,6 +91,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             planner=create_planner(settings),
             agent_models=settings.agent_models,
             model_budgets=settings.model_budgets,
+            read_databases=settings.read_database_urls,
         )
         with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)

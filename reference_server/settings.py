@@ -80,6 +80,7 @@ class Settings:
 
     database_url: str | None = attrs.field(default=None, repr=False)
     direct_database_url: str | None = attrs.field(default=None, repr=False)
+    read_database_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     data_dir: Path = Path("stellary-data")
     blobs_url: str | None = None
     jwt_secret: str | None = attrs.field(default=None, repr=False)
@@ -196,6 +197,10 @@ def find_refusals(settings: Settings) -> list[str]:
     if settings.user_header is not None and not settings.trusted_proxies:
         refusals.append(
             "STELLARY_USER_HEADER needs STELLARY_TRUSTED_PROXIES; otherwise any client could claim to be any user"
+        )
+    if settings.read_database_urls and settings.sqlite_file is not None:
+        refusals.append(
+            "STELLARY_READ_DATABASE_URL needs PostgreSQL in STELLARY_DATABASE_URL; SQLite has no replicas"
         )
     if settings.production and settings.oidc is not None and settings.oidc.issuer.startswith("http:"):
         refusals.append("STELLARY_OIDC_ISSUER must be an https URL in production")
@@ -414,6 +419,12 @@ def _unquote(text: str | None) -> str | None:
 _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_DATABASE_URL": ("database_url", database_url),
     "STELLARY_DIRECT_DATABASE_URL": ("direct_database_url", direct_database_url),
+    "STELLARY_READ_DATABASE_URL": (
+        "read_database_urls",
+        lambda text: tuple(
+            direct_database_url(part) for part in re.split(r",\s*(?=postgres[a-z+]*://)", text)
+        ),
+    ),
     "STELLARY_DATA_DIR": ("data_dir", Path),
     "STELLARY_BLOBS_URL": ("blobs_url", blobs_url),
     "JWT_SECRET": ("jwt_secret", str),

@@ -35,6 +35,7 @@ from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.host_connection import Borrowing, OnCommit
+from stellary.core.db.replicas import open_replicas
 from stellary.core.kernel import trash
 from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
@@ -118,6 +119,7 @@ class Core(HostAccounts, HostHandlers):
         readers: The number of units that may read at the same time, each with a connection. Default: 4 on PostgreSQL, 3 on
             SQLite in a file. An engine of yours has a pool of its own.
         writers: The number of units that may write at the same time on PostgreSQL, each with a connection. Default: 8.
+        read_databases: The URLs of read replicas of the PostgreSQL database, which the API over HTTP uses. Default: none.
 
     Attributes:
         env: The environment: the clock, settings and ports that were passed in.
@@ -163,6 +165,7 @@ class Core(HostAccounts, HostHandlers):
         direct_database: str | None = None,
         readers: int | None = None,
         writers: int | None = None,
+        read_databases: Sequence[str] = (),
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
         find_zone(time_zone, "time_zone")
@@ -195,12 +198,9 @@ class Core(HostAccounts, HostHandlers):
             time_zone=time_zone,
             services=dispatch.SERVICES,
         )
-        units = Units(
-            Database(database, direct_database, readers, writers),
-            self.env,
-            reactions.settle,
-            seeds_ids=ids is None,
-        )
+        primary = Database(database, direct_database, readers, writers)
+        replicas = open_replicas(database, primary, read_databases)
+        units = Units(primary, self.env, reactions.settle, seeds_ids=ids is None, replicas=replicas)
         self._is_base = True
         self._use_units(units, HANDLERS, owns_blobs=blobs != MEMORY)
         add_channels(self.work, channels)
@@ -359,7 +359,8 @@ class Core(HostAccounts, HostHandlers):
 
     def close(self) -> None:
         """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay first."""
-        for part in (*self.env.brains.values(), self.env.planner) if self._is_base else ():
+        parts = (*self.env.brains.values(), self.env.planner, self.units.replicas) if self._is_base else ()
+        for part in parts:
             close = getattr(part, "close", None)
             if close is not None:
                 close()
@@ -475,7 +476,7 @@ class Core(HostAccounts, HostHandlers):
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors(), self.database.reading() as connection:
-            return list(measure(self.database, connection, self.env.clock()))
+            return list(measure(self.database, connection, self.env.clock(), self.units.replicas))
 
     def observe(self, observer: UnitObserver) -> None:
         """Report the times of each unit of work to an observer, such as the metrics of your application.

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -26,21 +26,56 @@ Fate = Literal["pass", "lose request", "lose answer", "freeze"]
 
 
 class PostgresServer:
-    """A server with one database, ``faults``."""
+    """A server with one database, ``faults``.
 
-    def __init__(self, programs: Path, data: Path) -> None:
+    Args:
+        programs: The folder of PostgreSQL's programs.
+        data: The folder of the data, which is created.
+        settings: The settings of the server.
+        primary: The server of which this one is a streaming replica. By default, it is none.
+    """
+
+    def __init__(
+        self,
+        programs: Path,
+        data: Path,
+        settings: Mapping[str, str] = SETTINGS,
+        primary: "PostgresServer | None" = None,
+    ) -> None:
         self._account = postgres.find_unprivileged_account()
-        self._programs = programs
+        self._programs, self._settings = programs, settings
         self.data = data
-        postgres.make_cluster(programs, data, self._account)
         self._process: subprocess.Popen[bytes] | None = None
+        if primary is not None:
+            source = [
+                "-h",
+                primary.data,
+                "-U",
+                postgres.SUPERUSER,
+                "-D",
+                data,
+                "--checkpoint=fast",
+                "-R",
+                "-N",
+            ]
+            options = postgres.process_options(self._account, data.parent)
+            subprocess.run([programs / "pg_basebackup", *source], check=True, **options)
+            (data / f"{SOCKET}.lock").unlink()
+            self.start()
+            return
+        postgres.make_cluster(programs, data, self._account)
         self.start()
         with self.connect("postgres") as connection:
             connection.execute("CREATE DATABASE faults")
 
+    @property
+    def url(self) -> str:
+        """The URL of the database, past the proxy."""
+        return f"postgresql://{postgres.SUPERUSER}@/faults?host={self.data}"
+
     def start(self) -> None:
         """Start the server, and wait until it accepts connections."""
-        self._process = postgres.run_server(self._programs, self.data, self._account, SETTINGS)
+        self._process = postgres.run_server(self._programs, self.data, self._account, self._settings)
 
     def crash(self) -> None:
         """Kill the server: nothing that is only in its memory is written."""
@@ -50,8 +85,7 @@ class PostgresServer:
 
     def connect(self, database: str = "faults") -> psycopg.Connection:
         """Return a connection past the proxy."""
-        url = f"postgresql://{postgres.SUPERUSER}@/{database}?host={self.data}"
-        return psycopg.connect(url, autocommit=True)
+        return psycopg.connect(self.url.replace("/faults", f"/{database}"), autocommit=True)
 
     def terminate_backends(self) -> int:
         """Terminate all connections on the server, and return their number."""
@@ -154,22 +188,42 @@ class Proxy:
             end.close()
 
 
+def prepare_programs(stack: ExitStack) -> tuple[Path, Path]:
+    """Return the folder of PostgreSQL's programs, and an empty folder for data, until the end of a block."""
+    folders = []
+    account = postgres.find_unprivileged_account()
+    for name in ("data", "programs"):
+        folder = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
+        folders.append(Path(stack.enter_context(folder)))
+        # Another account may have to run PostgreSQL in there.
+        folders[-1].chmod(0o755 if account is None else 0o777)
+    programs = postgres.copy_installation(folders[1]) if account else postgres.find_installation()
+    return programs / "bin", folders[0]
+
+
+@contextmanager
+def running_replicas(count: int) -> Iterator[list[PostgresServer]]:
+    """Run a primary and streaming replicas of it until the block ends."""
+    with ExitStack() as stack:
+        programs, folder = prepare_programs(stack)
+        replicating = {"wal_level": "replica", "max_wal_senders": "10", "hot_standby_feedback": "on"}
+        settings = {**SETTINGS, **replicating, "shared_preload_libraries": "pg_stat_statements"}
+        servers: list[PostgresServer] = []
+        for number in range(count + 1):
+            server = PostgresServer(
+                programs, folder / f"data{number}", settings, servers[0] if servers else None
+            )
+            stack.callback(server.crash)
+            servers.append(server)
+        yield servers
+
+
 @contextmanager
 def running_server() -> Iterator[tuple[PostgresServer, Proxy]]:
     """Run a server and a proxy before it until the block ends."""
     with ExitStack() as stack:
-        # Another account may have to run PostgreSQL in there.
-        folders = []
-        for name in ("data", "programs"):
-            folder = tempfile.TemporaryDirectory(prefix=f"stellary-{name}-", ignore_cleanup_errors=True)
-            folders.append(Path(stack.enter_context(folder)))
-            folders[-1].chmod(0o755)
-        programs = (
-            postgres.copy_installation(folders[1])
-            if postgres.find_unprivileged_account()
-            else postgres.find_installation()
-        )
-        server = PostgresServer(programs / "bin", folders[0] / "data")
+        programs, folder = prepare_programs(stack)
+        server = PostgresServer(programs, folder / "data")
         stack.callback(server.crash)
         proxy = Proxy(server.data / SOCKET)
         stack.callback(proxy.close)

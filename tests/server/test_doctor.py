@@ -94,10 +94,10 @@ def test_random_secret_with_a_name_before_it_is_accepted():
 
 
 def run_doctor(capsys):
-    """Return the exit code, and the lines after the one about limits."""
+    """Return the exit code, and the lines after those about limits and replicas."""
     code, (limits, *lines) = main(["doctor"]), capsys.readouterr().out.splitlines()
     assert limits.startswith("limits: ")
-    return code, lines
+    return code, [line for line in lines if not line.startswith("replicas: ")]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,19 @@ def test_doctor_says_where_limits_are_counted(environment, capsys, variables, li
     environment(**variables)
     main(["doctor"])
     assert capsys.readouterr().out.startswith(f"limits: {line}.\n")
+
+
+@pytest.mark.parametrize(
+    ("limits_url", "users"),
+    [("", "a server that is alone, since STELLARY_LIMITS_URL is not set"), ("redis://h", "all servers")],
+)
+def test_doctor_says_who_uses_replicas(environment, capsys, limits_url, users):
+    database = "postgresql://localhost/d"
+    environment(
+        STELLARY_DATABASE_URL=database, STELLARY_READ_DATABASE_URL=database, STELLARY_LIMITS_URL=limits_url
+    )
+    main(["doctor"])
+    assert f"replicas: 1, used by {users}.\n" in capsys.readouterr().out
 
 
 def test_doctor_finds_nothing_in_safe_settings(environment, capsys):
@@ -146,6 +159,13 @@ def test_doctor_finds_nothing_in_safe_settings(environment, capsys):
         ({"JWT_EXPIRES_IN": "365d"}, "JWT_EXPIRES_IN is more than 31 days"),
         ({"STELLARY_LOG": "off"}, "STELLARY_LOG is off"),
         ({"STELLARY_DATABASE_URL": "postgresql://u:s3cret@db.example.com/d"}, "STELLARY_DATABASE_URL leads"),
+        (
+            {
+                "STELLARY_DATABASE_URL": "postgresql://localhost/d",
+                "STELLARY_READ_DATABASE_URL": "postgresql://localhost/d,postgresql://u:s3cret@db.example.com/d",
+            },
+            "STELLARY_READ_DATABASE_URL leads",
+        ),
         ({"STELLARY_DATABASE_URL": "postgresql://localhost/d", "JWT_SECRET": ""}, "JWT_SECRET is not set"),
     ],
 )

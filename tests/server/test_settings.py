@@ -145,6 +145,7 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
         ("PORT", "http", "must be a number from 0 to 65535, not 'http'"),
         ("PORT", "٣", "must be a number from 0 to 65535, not '٣'"),
         ("STELLARY_ENV", "prod", "must be one of development, production, not 'prod'"),
+        ("STELLARY_READ_DATABASE_URL", "sqlite:///a.db", "must start with postgresql://"),
         ("STELLARY_LIMITS_URL", "memcached://h", "must look like redis://host:6379, or rediss:// with TLS"),
         ("STELLARY_LIMITS_URL", "redis:///", "must look like redis://host:6379, or rediss:// with TLS"),
         (
@@ -246,6 +247,14 @@ def test_invalid_value_is_one_sentence_that_names_the_variable(variable: str, te
 )
 def test_empty_variable_counts_as_not_set(variable: str):
     assert from_environment({variable: " "}) == Settings()
+
+
+def test_replicas_need_postgresql():
+    replicas = {"STELLARY_READ_DATABASE_URL": "postgresql://a,b/d, postgres://c/d"}
+    settings = from_environment({"STELLARY_DATABASE_URL": "postgresql://e/d", **replicas})
+    assert settings.read_database_urls == ("postgresql://a,b/d", "postgres://c/d")
+    with pytest.raises(SettingsError, match="SQLite has no replicas"):
+        from_environment(replicas)
 
 
 def test_production_rejects_few_bcrypt_rounds():

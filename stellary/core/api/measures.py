@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -10,6 +11,7 @@ import attrs
 from sqlalchemy import ColumnElement, Connection, case, func, select, text
 
 from stellary.core.db.database import Database
+from stellary.core.db.replicas import Replicas
 from stellary.core.kernel.jobs import jobs
 from stellary.core.kernel.model_usage import usage
 from stellary.core.webhooks.queue import read_backlog
@@ -23,6 +25,8 @@ _JOBS = select(jobs.c.kind, _STATE, func.count(), func.min(jobs.c.due_at)).group
 _TOKENS = select(
     func.coalesce(func.sum(usage.c.input_tokens), 0), func.coalesce(func.sum(usage.c.output_tokens), 0)
 )
+BEHIND_LONGEST = 3600.0
+"""The number of seconds that stands for a replica that is left out."""
 _LOCK_WAITS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -45,13 +49,16 @@ class Measure:
     labels: dict[str, str] = attrs.field(factory=dict)
 
 
-def measure(database: Database, connection: Connection, now: datetime) -> Iterator[Measure]:
+def measure(
+    database: Database, connection: Connection, now: datetime, replicas: Replicas | None
+) -> Iterator[Measure]:
     """Yield the measures of an installation.
 
     Args:
         database: The database.
         connection: A connection to read from.
         now: The current time.
+        replicas: The read replicas; None for none.
     """
     for kind, state, count, due_at in connection.execute(_JOBS):
         labels = {"kind": kind, "state": state}
@@ -72,6 +79,14 @@ def measure(database: Database, connection: Connection, now: datetime) -> Iterat
             "Tokens of language models, all in all.",
             tokens,
             {"direction": direction},
+        )
+    for number, replica in enumerate([] if replicas is None else replicas.all, 1):
+        behind = min(BEHIND_LONGEST, time.monotonic() - replica.current_at)
+        yield Measure(
+            "stellary_replica_delay_seconds",
+            "How far a read replica is behind, at most an hour.",
+            behind,
+            {"replica": str(number)},
         )
     if not database.is_sqlite:
         waits = connection.execute(_LOCK_WAITS).scalar_one()

@@ -29,9 +29,14 @@ TURN_SECONDS = 10.0
 
 
 class Retries:
-    """Retries the units of one core. Those that were aborted twice run one at a time from then on."""
+    """Retries the units of one core. Those that were aborted twice run one at a time from then on.
 
-    def __init__(self) -> None:
+    Args:
+        tries: The maximum number of attempts of a unit. Default: ``TRIES``.
+    """
+
+    def __init__(self, tries: int = TRIES) -> None:
+        self._tries = tries
         self._turn = threading.Lock()
         forks.follow(self)
 
@@ -40,7 +45,7 @@ class Retries:
         self._turn = threading.Lock()
 
     def run(self, try_once: Callable[[], T], *, waits_for_locks: bool = False) -> T:
-        """Call a function, and repeat it while the database aborts its unit, at most ``TRIES`` times.
+        """Call a function, and repeat it while the database aborts its unit, up to the maximum number of attempts.
 
         Args:
             try_once: Opens a unit, works in it, and commits it.
@@ -58,7 +63,7 @@ class Retries:
                 except DBAPIError as error:
                     has_time = waits_for_locks and time.monotonic() < began + LOCK_SECONDS
                     is_locked = has_time and is_lock_timeout(error)
-                    if tried == TRIES or not (is_locked or can_retry(error)):
+                    if tried == self._tries or not (is_locked or can_retry(error)):
                         raise
                 if is_locked:
                     time.sleep(random.uniform(0, min(LONGEST_LOCK_PAUSE, FIRST_PAUSE * 2**tried)))  # noqa: S311

@@ -36,7 +36,7 @@ from stellary.core.http.addresses import Network
 from stellary.core.http.body import RequestBody, body_limits
 from stellary.core.http.compression import Compression, find_encodings
 from stellary.core.http.conditional import answer_conditionally
-from stellary.core.http.context import OperationHandler, RequestContext, build_headers
+from stellary.core.http.context import OperationHandler, RequestContext, add_prefix, build_headers
 from stellary.core.http.cors import Cors, check_same_site
 from stellary.core.http.files import Files
 from stellary.core.http.large_reads import ReadKey
@@ -53,6 +53,7 @@ from stellary.core.http.system import SystemOperations
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller, Throttle
 from stellary.core.kernel.unit import Actor
+from stellary.core.kernel.units import Units
 from stellary.core.ports.llm import caller_is_gone, may_finish_later
 from stellary.core.ports.redis_store import RedisStore
 
@@ -153,6 +154,8 @@ class Api:
     async def running(self) -> AsyncIterator[None]:
         """Relay signals, run jobs, sweep files and rows, and serve streams while the context is open; then finish what has begun."""
         self._core.relay.start()
+        if (replicas := self._core.units.replicas) is not None:
+            replicas.start(self._store, lambda: self._core.relay.has_peers)
         if self._jobs:
             self._core.work.start()
             self._core.webhook_worker.start()
@@ -174,6 +177,8 @@ class Api:
             await asyncio.to_thread(self._core.work.stop, UNITS_SECONDS)
             await asyncio.to_thread(self._core.webhook_worker.stop, UNITS_SECONDS)
         await asyncio.to_thread(self._core.relay.stop, UNITS_SECONDS)
+        if (replicas := self._core.units.replicas) is not None:
+            await asyncio.to_thread(replicas.stop, UNITS_SECONDS)
         await self._threads.close(UNITS_SECONDS)
         if self._store is not None:
             self._store.close()
@@ -307,7 +312,7 @@ class Api:
             context.stream_start = await self.streams.open(answer.record, reader, allowed)
             if self._metrics is not None:
                 self._metrics.count_stream(1)
-        return _add_prefix(answer, context.prefix)
+        return add_prefix(answer, context.prefix)
 
     async def _wait_for_job(
         self, context: RequestContext, accepted: ServiceResponse, cancel: Callable[[], None]
@@ -433,6 +438,20 @@ class Api:
         )
         return owner_of(context.match.ref, user)
 
+    def _find_units(self, context: RequestContext, owner: Owner) -> Units:
+        """Return the units for a read, which may use a replica if it is known whose read it is.
+
+        The beginning of a stream is read from the primary, like the stream.
+        """
+        assert context.match is not None
+        is_known = (
+            context.host_actor is not None
+            or self._users.find(context.headers.get("authorization")) is not None
+        )
+        if owner.user is None or not is_known or context.match.endpoint.is_stream:
+            return self._core.units
+        return self._core.units.read_as(owner.user)
+
     def _run_service(
         self,
         context: RequestContext,
@@ -444,8 +463,8 @@ class Api:
         match, operation, actor = context.match, context.match.endpoint.operation, context.host_actor
         owner = self._find_owner(context)
 
-        def answer() -> ServiceResponse:
-            return dispatch.answer(self._core.units, raw, actor, match=match, payload=payload)
+        def answer(units: Units = self._core.units) -> ServiceResponse:
+            return dispatch.answer(units, raw, actor, match=match, payload=payload)
 
         if match.endpoint.returns_file or match.endpoint.thinks:
             pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
@@ -462,12 +481,14 @@ class Api:
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
-                headers = context.headers
+                headers, units = context.headers, self._core.units
+                if units.replicas is not None:
+                    units = self._find_units(context, owner)
 
                 def read() -> ServiceResponse:
                     before = caller_is_gone.set(context.body.is_gone)
                     try:
-                        response = answer()
+                        response = answer(units)
                     finally:
                         caller_is_gone.reset(before)
                     compressed = self._compression.compress(response, headers.get("accept-encoding"))
@@ -489,16 +510,6 @@ class Api:
 
         attempt.refuse_early()
         return self._threads.run(mode, answer_guarded, owner)
-
-
-def _add_prefix(answer: ServiceResponse, prefix: str) -> RawResponse:
-    """Return a response whose paths have the prefix of a mounted application."""
-    headers = dict(answer.headers)
-    if prefix and "link" in headers:
-        headers["link"] = headers["link"].replace("<", f"<{prefix}", 1)
-    if prefix and "location" in headers:
-        headers["location"] = prefix + headers["location"]
-    return attrs.evolve(answer, headers=headers) if prefix else answer
 
 
 def _find_group_order(context: RequestContext) -> str | None:

@@ -198,6 +198,21 @@ def remove_prefix(path: str, prefix: str) -> str:
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
 
 
+def add_prefix(answer: RawResponse, prefix: str) -> RawResponse:
+    """Return a response whose paths have the prefix of a mounted application.
+
+    Args:
+        answer: The response.
+        prefix: The prefix, without a slash at its end; empty for none.
+    """
+    headers = dict(answer.headers)
+    if prefix and "link" in headers:
+        headers["link"] = headers["link"].replace("<", f"<{prefix}", 1)
+    if prefix and "location" in headers:
+        headers["location"] = prefix + headers["location"]
+    return attrs.evolve(answer, headers=headers) if prefix else answer
+
+
 def build_headers(
     raw: RawResponse, request_id: str, extra_headers: Mapping[str, str] | None = None
 ) -> dict[str, str]:

@@ -60,7 +60,15 @@ class KnownUsers:
             authorization: The header of the request.
             client: The address of the client.
         """
-        return client if authorization is None else self._ids.get(authorization, authorization)
+        return self.find(authorization) or authorization or client
+
+    def find(self, authorization: str | None) -> str | None:
+        """Return the id of the user whose token a request has; None if it is not known.
+
+        Args:
+            authorization: The header of the request.
+        """
+        return None if authorization is None else self._ids.get(authorization)
 
     def record(self, authorization: str, user_id: str) -> None:
         """Remember whose token a request had.

@@ -89,7 +89,9 @@ class Follower:
         on_end: Called once, at the end of the stream.
     """
 
-    __slots__ = ("_connection", "_on_end", "_streams", "allowed", "checked", "is_over", "position", "record")
+    __slots__ = (
+        "_connection", "_on_end", "_streams", "allowed", "checked", "is_over", "position", "reader", "record",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class Follower:
         start: StreamStart,
         on_end: Callable[[], object],
     ) -> None:
-        self.record = start.record
+        self.record, self.reader = start.record, start.reader
         self.position = start.position
         self.allowed = start.allowed
         self.checked = asyncio.get_running_loop().time()
@@ -213,6 +215,7 @@ class Streams:
             position = record.after
             if position is None:
                 position = (await self._read(record, None)).position
+            await self._note_readers({reader})
         except BaseException:
             self.release(reader)
             raise
@@ -399,6 +402,8 @@ class Streams:
             groups[follower.position, follower.record.view].append(follower)
         for (position, _), group in sorted(groups.items(), key=lambda item: item[0][0]):
             batch = await self._read(group[0].record, position)
+            if batch.frames:
+                await self._note_readers({follower.reader for follower in group})
             for follower in group:
                 follower.take(batch)
             if batch.more and not batch.over:
@@ -406,6 +411,12 @@ class Streams:
             elif batch.pending and pause is None:
                 pause = streams.PENDING_SECONDS
         return pause
+
+    async def _note_readers(self, readers: set[str | None]) -> None:
+        """Let readers of events see at least the state of these events in what they read next, also from a replica."""
+        replicas = self._core.units.replicas
+        if replicas is not None:
+            await self._threads.run("read", partial(replicas.note, [*filter(None, readers)]))
 
     async def _read(self, record: Record[Any], position: int | None) -> Batch:
         return await self._threads.run("read", lambda: record.read(self._core.units, position))

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -16,9 +17,11 @@ from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import SnapshotNeeded
 from stellary.core.db.host_connection import check_host_connection, check_is_connection
 from stellary.core.db.joined import check_not_joined
+from stellary.core.db.replicas import EVERYONE, Replica, Replicas
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.lock_plan import LockPlan
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import SLOW_SECONDS, SlowUnitLog, UnitObserver, UnitTimes
 from stellary.core.kernel.writes import check_references
@@ -38,8 +41,10 @@ class Units:
         react: Called with a unit that has emitted events, before it commits.
         seeds_ids: Whether new ids must sort after the newest stored id, even if an earlier process had a
             clock that was ahead. Default: False.
+        replicas: The read replicas of the database. Default: none.
 
     Attributes:
+        replicas: As above.
         observers: The receivers of the times of each unit on a connection of the core.
     """
 
@@ -50,6 +55,7 @@ class Units:
         react: Callable[[UnitOfWork], None],
         *,
         seeds_ids: bool = False,
+        replicas: Replicas | None = None,
     ) -> None:
         self.database = database
         self.env = env
@@ -59,6 +65,25 @@ class Units:
         self._host_connection: Connection | None = None
         self.observers: list[UnitObserver] = []
         self._slow_units = SlowUnitLog()
+        self.replicas = replicas
+        self._reader_id: str | None = None
+        self._by_replica = {replica: self._copy_for(replica) for replica in replicas.all} if replicas else {}
+
+    def _copy_for(self, replica: Replica) -> Units:
+        """Return a copy for units that only read from a replica, with one attempt each."""
+        units = copy.copy(self)
+        units.database, units.replicas, units._retries = replica.database, None, Retries(1)  # noqa: SLF001 - of this class
+        return units
+
+    def read_as(self, user_id: str) -> Units:
+        """Return a copy whose units that only read may use a replica on which a user misses nothing.
+
+        Args:
+            user_id: The id of the user.
+        """
+        units = copy.copy(self)
+        units._reader_id = user_id  # noqa: SLF001 - of this class
+        return units
 
     def join(self, connection: Connection) -> Units:
         """Return a copy whose units join the transaction of a host's connection, unless they are given another connection.
@@ -72,7 +97,7 @@ class Units:
         return joined
 
     def in_schema(self, database: Database, env: Environment) -> Units:
-        """Return a copy for another schema, with the same observers.
+        """Return a copy for another schema, with the same observers and without replicas.
 
         Args:
             database: The database with the schema.
@@ -80,6 +105,7 @@ class Units:
         """
         other = copy.copy(self)
         other.database, other.env, other._seeds_ids = database, env, isinstance(env.new_id, Ids)  # noqa: SLF001
+        other.replicas = None
         return other
 
     @property
@@ -199,6 +225,14 @@ class Units:
 
         if connection is not None or self.is_joined:
             return try_once()
+        if read_only and self._reader_id is not None and self.replicas is not None:
+            replica = self.replicas.find(self._reader_id)
+            if replica is not None:
+                try:
+                    return self._by_replica[replica].run(work, actor, read_only=True, snapshot=snapshot)
+                except Exception as error:  # noqa: BLE001 - what a replica refuses, the primary may know
+                    if getattr(error, "connection_invalidated", False):
+                        replica.leave_out()
         lock_plan = None if read_only else LockPlan()
         return self._retries.run(try_once, waits_for_locks=waits_for_locks)
 
@@ -218,7 +252,19 @@ class Units:
         if self._seeds_ids:
             continue_after_stored(self.env.new_id, connection)
             self._seeds_ids = False
-        return self._unit(connection, actor)
+        uow = self._unit(connection, actor)
+        if self.replicas is not None:
+            uow.after_commit.append(partial(self._note_commit, self.replicas, uow))
+        return uow
+
+    def _note_commit(self, replicas: Replicas, uow: UnitOfWork) -> None:
+        """Note who has to see what a unit has committed: its actor, or everyone, unless it was a job."""
+        is_job = uow.operation != "other" and uow.operation not in uow.env.services
+        changes_access = any(getattr(effect, "topic", None) == ACCESS for effect in uow.after_commit)
+        if uow.actor.user_id is not None and not changes_access:
+            replicas.note((uow.actor.user_id,))
+        elif changes_access or not is_job:
+            replicas.note((EVERYONE,))
 
     def _unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         return UnitOfWork(self.env, connection, actor, self._react)

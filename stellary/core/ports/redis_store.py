@@ -1,15 +1,16 @@
-"""The store in which several servers keep the counts of their limits: Redis or Valkey."""
+"""The store in which several servers keep the counts of their limits, and who has to see which commit: Redis or Valkey."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 Count = tuple[int, float]
 """A count, or an amount to add to it, and its end in seconds since 1970."""
 
 _TIMEOUT = 0.25
 _PREFIX = "stellary:"
+_POSITIONS = "stellary:positions"
 _ADD = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -51,6 +52,15 @@ class RedisStore:
             key: (count, now + remaining / 1000)
             for key, (count, remaining) in zip(amounts, pipeline.execute(), strict=True)
         }
+
+    def raise_positions(self, positions: dict[str, int]) -> None:
+        """Store positions in the log of PostgreSQL by name, unless a later one is stored."""
+        self._client.zadd(_POSITIONS, positions, gt=True)
+
+    def read_positions(self, names: Sequence[str]) -> list[int | None]:
+        """Return the positions of some names; None for a name without one."""
+        scores = self._client.zmscore(_POSITIONS, [*names])
+        return [None if score is None else int(score) for score in scores]
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,298 @@
+"""Read replicas that are late, lost or paused: a caller misses nothing there that they have written or seen."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import attrs
+import pytest
+
+from stellary.core import Core
+from tests.faults.postgres_server import PostgresServer, running_replicas
+from tests.server.listening import listening
+from tests.server.running import Running, running
+from tests.support.boards import Board
+from tests.support.core_parts import NO_LIMITS
+from tests.support.redis import find_port, needs_redis, running_redis
+from tests.support.server_parts import Settings
+from tests.support.waiting import knows_peers, wait_until
+from tests.support.world import Person, World, at_once
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow("runs a primary with two replicas")]
+SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
+DELAYS = ("0", "20ms", "300ms")
+PAIRS = 400
+"""The number of writes and reads of a round; 25 rounds have 10,000."""
+STATEMENTS = (
+    "SELECT sum(calls) FROM pg_stat_statements WHERE toplevel AND query NOT LIKE '%pg_stat_statements%'"
+)
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[list[PostgresServer]]:
+    with running_replicas(2) as servers:
+        yield servers
+
+
+@attrs.define
+class Scene:
+    """Servers with a board, of which ann is the owner and bob a member."""
+
+    servers: list[Running]
+    replicas: list[PostgresServer]
+    board: Board
+    ann: Person
+    bob: Person
+    tokens: dict[str, str]
+
+    def ask(self, person: Person, method: str, path: str, body: Any = None, server: int = 0) -> Any:
+        return self.servers[server].ask(method, path, body, self.tokens[person.id])
+
+    def wait_for_use(self, person: Person) -> None:
+        """Wait until the reads of a person use a replica on each server."""
+        for server, running_server in enumerate(self.servers):
+            assert self.ask(person, "GET", self.board.path, server=server).status == 200
+            replicas = running_server.core.units.replicas
+            wait_until(lambda replicas=replicas: replicas.find(person.id) is not None)
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Let the replicas replay nothing, once they are used."""
+        for person in (self.ann, self.bob):
+            self.wait_for_use(person)
+        execute(self.replicas, "SELECT pg_wal_replay_pause()")
+        try:
+            yield
+        finally:
+            execute(self.replicas, "SELECT pg_wal_replay_resume()")
+
+
+def execute(servers: list[PostgresServer], statement: str) -> list[Any]:
+    """Execute a statement on each server, and return the first row of each if there are any."""
+    rows = []
+    for server in servers:
+        with server.connect() as connection:
+            cursor = connection.execute(statement)
+            rows.append(cursor.fetchone() if cursor.description else None)
+    return rows
+
+
+def delay(replicas: list[PostgresServer], text: str) -> None:
+    execute(replicas, f"ALTER SYSTEM SET recovery_min_apply_delay = '{text}'")
+    execute(replicas, "SELECT pg_reload_conf()")
+
+
+@contextmanager
+def running_scene(
+    databases: list[PostgresServer], count: int, limits_url: str | None = None
+) -> Iterator[Scene]:
+    primary, *replicas = databases
+    with primary.connect("postgres") as connection:
+        connection.execute("DROP DATABASE faults WITH (FORCE)")
+        connection.execute("CREATE DATABASE faults")
+    with primary.connect() as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+    with ExitStack() as stack:
+        servers = []
+        for _ in range(count):
+            urls = [replica.url for replica in replicas]
+            core = Core(primary.url, read_databases=urls, jwt_secret=SECRET, bcrypt_rounds=4)
+            stack.callback(core.close)
+            core.migrate()
+            settings = Settings(limits=NO_LIMITS, limits_url=limits_url)
+            servers.append(stack.enter_context(running(core, settings)))
+        world = World(servers[0].core)
+        ann, bob = world.person("ann"), world.person("bob")
+        board = Board(world, ann)
+        board.join(bob)
+        tokens = {person.id: world.bearer(person) for person in (ann, bob)}
+        yield Scene(servers, replicas, board, ann, bob, tokens)
+
+
+@pytest.fixture
+def scene(databases: list[PostgresServer]) -> Iterator[Scene]:
+    with running_scene(databases, 1) as scene:
+        yield scene
+
+
+@pytest.fixture(params=[1, pytest.param(2, marks=needs_redis)])
+def late_scene(request: pytest.FixtureRequest, databases: list[PostgresServer]) -> Iterator[Scene]:
+    """Yield a server, or two that share Redis."""
+    with ExitStack() as stack:
+        url = stack.enter_context(running_redis(find_port())) if request.param == 2 else None
+        yield stack.enter_context(running_scene(databases, request.param, url))
+        delay(databases[1:], "0")
+
+
+def test_a_caller_reads_its_own_writes(late_scene: Scene, rounds: int):
+    scene, board = late_scene, late_scene.board
+    people = [scene.ann, scene.bob]
+    cards = [board.card(by=person) for person in people]
+    stale: list[object] = []
+
+    def write_and_read(person: Person, card: Any, number: int) -> None:
+        # On two servers, the one that reads is never the one that has written.
+        writer = number % len(scene.servers)
+        reader = (number + 1) % len(scene.servers)
+        title = f"{number}"
+        assert scene.ask(person, "PATCH", board.of(card), {"title": title}, writer).status == 200
+        if number % 2:
+            found = scene.ask(person, "GET", board.of(card), server=reader).json["title"]
+        else:
+            listed = scene.ask(person, "GET", f"{board.path}/cards", server=reader).json
+            found = next(item["title"] for item in listed if item["id"] == card["id"])
+        if found != title:
+            stale.append((number, found))
+
+    def repeat(person: Person, card: Any) -> None:
+        for number in range(PAIRS // len(people)):
+            write_and_read(person, card, number)
+
+    for round_number in range(rounds):
+        delay(scene.replicas, DELAYS[round_number % len(DELAYS)])
+        at_once(*(partial(repeat, person, card) for person, card in zip(people, cards, strict=True)))
+    assert stale == []
+    calls = [result[0] for result in execute(scene.replicas, STATEMENTS)]
+    print(f"{rounds * PAIRS} pairs, {len(stale)} stale; statements of the replicas: {calls}")  # noqa: T201
+
+
+def test_most_statements_reach_the_replicas(scene: Scene, databases: list[PostgresServer], rounds: int):
+    board = scene.board
+    card = board.card()
+    paths = [f"{board.path}/board", f"{board.path}/cards", f"{board.flat}/cards", f"{board.flat}/activity"]
+    paths += [
+        f"{board.path}/flow",
+        f"{board.flat}/projects/portfolio",
+        f"{board.flat}/search?q=launch",
+        "/me/work",
+    ]
+    paths.append(f"{board.path}/board")
+    people = [scene.ann, scene.bob]
+    for person in people:
+        scene.wait_for_use(person)
+    before = execute(databases, STATEMENTS)
+    for number in range(rounds * 20):
+        person = people[number % 2]
+        assert scene.ask(person, "PATCH", board.of(card), {"title": str(number)}).status == 200
+        answers = {path: scene.ask(person, "GET", path).status for path in paths}
+        assert set(answers.values()) == {200}, answers
+    after = execute(databases, STATEMENTS)
+    counts = [int(now - then) for (now,), (then,) in zip(after, before, strict=True)]
+    print(f"statements of the primary and the replicas: {counts}, {counts[0] / sum(counts):.1%}")  # noqa: T201
+    assert counts[0] <= 0.15 * sum(counts)
+
+
+def test_a_caller_sees_what_a_stream_has_shown(scene: Scene):
+    board, card = scene.board, scene.board.card("Before")
+    with (
+        scene.pausing(),
+        listening(scene.servers[0], f"{board.flat}/events", scene.tokens[scene.bob.id]) as client,
+    ):
+        assert client.block() == {"retry": "1000"}
+        for number in range(3):
+            assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": str(number)}).status == 200
+            while client.event()["meta"].get("cardTitle") != str(number):
+                pass
+            assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == str(number)
+
+
+def test_a_stream_and_a_read_after_its_beginning_miss_nothing(scene: Scene):
+    board, card = scene.board, scene.board.card("Before")
+    with scene.pausing():
+        assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": "After"}).status == 200
+        assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == "Before"
+        with listening(scene.servers[0], f"{board.flat}/events", scene.tokens[scene.bob.id]) as client:
+            assert client.status == 200
+            assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == "After"
+
+
+def test_errors_and_lost_rights_come_from_the_primary(scene: Scene):
+    board = scene.board
+    with scene.pausing():
+        card = scene.ask(
+            scene.ann, "POST", f"{board.path}/columns/{board.columns[0]['id']}/cards", {"title": "New"}
+        ).json
+        assert scene.ask(scene.bob, "GET", board.of(card)).status == 200
+        assert scene.ask(scene.ann, "DELETE", f"{board.flat}/members/{scene.bob.id}").status == 200
+        assert scene.ask(scene.bob, "GET", board.path).status == 404
+
+
+def test_a_replica_that_is_late_is_left_out_and_comes_back(scene: Scene):
+    board, card = scene.board, scene.board.card("Before")
+    with scene.pausing():
+        assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": "After"}).status == 200
+        started_at = time.monotonic()
+        read: Callable[[], Any] = lambda: scene.ask(scene.bob, "GET", board.of(card)).json["title"]  # noqa: E731
+        assert read() == "Before"
+        wait_until(lambda: read() == "After")
+        assert time.monotonic() - started_at < 2.5
+        metrics = scene.servers[0].ask("GET", "/metrics").body.decode()
+        assert 'stellary_replica_delay_seconds{replica="2"}' in metrics
+    scene.wait_for_use(scene.bob)
+
+
+def test_a_replica_that_is_lost_costs_no_read(scene: Scene, databases: list[PostgresServer]):
+    board = scene.board
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            statuses.append(scene.ask(scene.bob, "GET", f"{board.path}/cards").status)
+
+    # Otherwise a replica that starts replays what all tests have written.
+    execute(databases[:1], "CHECKPOINT")
+    scene.wait_for_use(scene.bob)
+    execute(scene.replicas, "CHECKPOINT")
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        for lost in scene.replicas:
+            lost.crash()
+            count = len(statuses)
+            wait_until(lambda count=count: len(statuses) > count + 50)
+            starting = threading.Thread(target=lost.start)
+            starting.start()
+            while starting.is_alive():
+                # Without it, a replica accepts connections only after some seconds.
+                execute(databases[:1], "SELECT pg_log_standby_snapshot()")
+                starting.join(0.1)
+    finally:
+        over.set()
+        reading.join(20)
+    assert set(statuses) == {200}
+    scene.wait_for_use(scene.bob)
+
+
+def test_without_a_shared_store_several_servers_read_from_the_primary(databases: list[PostgresServer]):
+    with running_scene(databases, 2) as scene:
+        for server in scene.servers:
+            wait_until(lambda server=server: knows_peers(server.core))
+            replicas = server.core.units.replicas.all
+            wait_until(lambda replicas=replicas: all(replica.current_at > 0 for replica in replicas))
+            assert server.core.units.replicas.find(scene.ann.id) is None
+        assert scene.ask(scene.ann, "GET", scene.board.path).status == 200
+
+
+@needs_redis
+def test_a_store_that_has_lost_its_data_sends_reads_to_the_primary(databases: list[PostgresServer]):
+    port = find_port()
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        url = first.enter_context(running_redis(port))
+        scene = stack.enter_context(running_scene(databases, 2, url))
+        card = scene.board.card("Before")
+        with scene.pausing():
+            first.close()
+            assert scene.ask(scene.ann, "PATCH", scene.board.of(card), {"title": "After"}).status == 200
+            for server in range(2):
+                assert (
+                    scene.ask(scene.ann, "GET", scene.board.of(card), server=server).json["title"] == "After"
+                )
+            with running_redis(port):
+                for number in range(100):
+                    found = scene.ask(scene.ann, "GET", scene.board.of(card), server=number % 2).json["title"]
+                    assert found == "After"
