@@ -161,6 +161,10 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "read replicas are late, paused and lost: callers miss nothing that they have written or seen",
         ("tests/faults/test_replicas.py",),
     ),
+    "upgrade": (
+        "the schema is migrated under load: no request to the old and the new servers fails",
+        ("tests/faults/test_upgrade.py",),
+    ),
 }
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.

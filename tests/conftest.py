@@ -38,6 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="requests made at random for each operation; 25, or 5,000 in dev.py fuzz",
     )
+    parser.addoption(
+        "--previous-release",
+        help="the commit or tag that is upgraded; by default, the last one with another schema",
+    )
     parser.addoption("--fuzz-seed", type=int, default=1, help="seed of requests that are made at random")
 
 
@@ -99,6 +103,7 @@ ALLOWED_SKIPS = {
     "nginx is not installed: python3 dev.py services installs it",
     "PgBouncer is not installed: python3 dev.py services installs it",
     "Redis is not installed: python3 dev.py services installs it",
+    "the clone has no commit with an earlier schema: git fetch --unshallow",
 }
 """Reasons for which a test may be skipped; ``dev.py services`` installs what is missing."""
 

@@ -1,5 +1,6 @@
 """Migrations: all or nothing, one at a time, and only in tables of the core."""
 
+import logging
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from sqlalchemy import Engine, Table, create_engine, event, inspect, text
 from stellary.core import Core
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
-from stellary.core.migrations import build_schema_sql, downgrade, upgrade
+from stellary.core.migrations import build_schema_sql, downgrade, find_version_problem, history, upgrade
 from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisions
 from tests.support import databases
 from tests.support.forkserver import context
@@ -285,10 +286,33 @@ def test_one_of_several_concurrent_upgrades_migrates(empty_url, statements, next
     assert len([sql for sql in statements_sent if "CREATE TABLE stellary_store_tokens" in sql]) == 1
 
 
+def test_newer_version_is_accepted_if_it_supports_this_one(core, caplog):
+    """During an upgrade, servers of the previous release start beside the new schema."""
+    with core.database.writing() as connection:
+        connection.execute(
+            text(
+                f"UPDATE {VERSION_TABLE} SET version_num = '9999', supported_since = '{list_revisions()[-1]}'"
+            )
+        )
+    with caplog.at_level(logging.INFO, "stellary.core"):
+        core.migrate()
+    assert "a newer version has migrated the database to 9999, which supports this version" in caplog.text
+    with core.database.open_migrating() as connection:
+        assert find_version_problem(connection) is None
+
+
+def test_migrations_state_which_version_they_support(empty_url, next_version, monkeypatch):
+    next_version.use_all_operations()
+    upgrade_to(empty_url, next_version.newest)
+    monkeypatch.setattr(history, "SUPPORTED_SINCE", next_version.newest)
+    migrate(empty_url)
+    assert run_sql(empty_url, f"SELECT supported_since FROM {VERSION_TABLE}") == [(next_version.newest,)]
+
+
 def test_database_of_a_newer_version_is_rejected_unchanged(core):
     """A version that does not know a column would write rows that lack it."""
     with core.database.writing() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999', supported_since = '9998'"))
     with pytest.raises(
         RuntimeError,
         match=r"a newer version of Stellary has migrated it to 9999; this version supports up to \d+",

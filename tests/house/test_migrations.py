@@ -1,12 +1,129 @@
 """Migration files: they run while other processes read and write large tables."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+from stellary.core.migrations.history import SUPPORTED_SINCE
+from tests.support.each_case import for_each
 
 VERSIONS = Path(__file__).parents[2] / "stellary" / "core" / "migrations" / "versions"
 FIRST_RELEASE = "0.1.0"
+OPERATIONS = {
+    node.name
+    for node in ast.parse((VERSIONS.parent / "operations.py").read_text()).body
+    if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+}
 _CREATES_TABLE = re.compile(r"op\.create_table\(\s*\"(\w+)\"")
 _CREATES_INDEX = re.compile(r"op\.create_index\(\s*\"(\w+)\",\s*\"(\w+)\"")
+
+EXPANDING = {
+    "op.create_table": "the previous release does not know the table",
+    "op.create_index": "on a table that the same migration creates: see below",
+    "create_index": "concurrently",
+    "add_column": "null, or with a server default, since the previous release inserts rows without it",
+    "update_in_batches": "of columns that the same migration adds",
+    "read_in_batches": "reads",
+    "refuse_if_any": "reads",
+    "op.get_context": "reads",
+    "op.get_bind": "reads",
+    "op.f": "a name",
+}
+"""What a migration may do while servers of the previous release use the tables, with the reason."""
+REVIEWED = {
+    ("0101_reported_by.py", "op.drop_index"): "before the first release",
+    ("0101_reported_by.py", "op.execute"): "before the first release",
+    ("0112_estimates.py", "op.execute"): "a trigger of SQLite, which has one server at a time",
+    ("0114_recurrences.py", "op.execute"): "a trigger of SQLite, which has one server at a time",
+    (
+        "0124_shards.py",
+        "op.execute",
+    ): "functions that do the same for the previous release; a column that it does not know",
+}
+"""Other steps of migrations, with the reason why servers of the previous release go on. What a release drops, the one before must not use."""
+
+
+def find_breaking_steps(source: str) -> Iterator[str]:
+    """Yield the steps of a migration with which servers of the previous release might fail, without ``downgrade``."""
+    module = ast.parse(source)
+    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    remaining, followed = ["upgrade"], set()
+    while remaining:
+        name = remaining.pop()
+        followed.add(name)
+        for call in (node for node in ast.walk(functions[name]) if isinstance(node, ast.Call)):
+            step = ast.unparse(call.func)
+            if step in functions:
+                remaining += {step} - followed
+            elif step.startswith("op.") or step in OPERATIONS:
+                if step not in EXPANDING:
+                    yield step
+                elif step == "create_index" and any(keyword.arg == "unique" for keyword in call.keywords):
+                    yield "create_index(unique=True)"
+            elif step == "sa.Column":
+                options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+                if options.get("nullable") == "False" and not options.keys() & {"server_default"}:
+                    yield f"sa.Column({ast.unparse(call.args[0])}, nullable=False)"
+
+
+def _find_table_columns(source: str) -> set[str]:
+    """Return the columns of the tables that a migration creates, in which old releases insert nothing."""
+    tables = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "op.create_table"
+    ]
+    columns = (node for table in tables for node in ast.walk(table) if isinstance(node, ast.Call))
+    return {
+        f"sa.Column({ast.unparse(node.args[0])}, nullable=False)"
+        for node in columns
+        if ast.unparse(node.func) == "sa.Column"
+    }
+
+
+def list_breaking_steps(source: str) -> list[str]:
+    """Return the steps of a migration that need a reason in ``REVIEWED``."""
+    return sorted({*find_breaking_steps(source)} - _find_table_columns(source))
+
+
+def test_migrations_let_servers_of_the_previous_release_go_on():
+    unknown = [
+        f"{path.name}: {step}"
+        for path in sorted(VERSIONS.glob("[0-9]*.py"))[1:]
+        for step in list_breaking_steps(path.read_text())
+        if (path.name, step) not in REVIEWED
+    ]
+    assert unknown == []
+
+
+@for_each(
+    "step, expected",
+    [
+        ('add_column("t", sa.Column("a", sa.Text()))', []),
+        ('add_column("t", sa.Column("a", sa.Text(), nullable=False, server_default=""))', []),
+        ('add_column("t", sa.Column("a", sa.Text(), nullable=False))', ["sa.Column('a', nullable=False)"]),
+        ('op.create_table("t", sa.Column("a", sa.Text(), nullable=False))', []),
+        ('create_index("i", "t", ["a"])', []),
+        ('create_index("i", "t", ["a"], unique=True)', ["create_index(unique=True)"]),
+        ('op.drop_column("t", "a")', ["op.drop_column"]),
+        ('op.drop_table("t")', ["op.drop_table"]),
+        ('op.alter_column("t", "a", new_column_name="b")', ["op.alter_column"]),
+        ('allow_null("t", "a")', ["allow_null"]),
+        ('require_value("t", "a")', ["require_value"]),
+        ('drop_index("i")', ["drop_index"]),
+        ('op.execute("ALTER TABLE t RENAME TO u")', ["op.execute"]),
+    ],
+)
+def test_steps_that_break_the_previous_release_are_found(step, expected):
+    source = f"def upgrade():\n    _step()\n\ndef _step():\n    {step}\n\ndef downgrade():\n    op.drop_table('x')\n"
+    assert list_breaking_steps(source) == expected
+
+
+def test_release_that_is_supported_precedes_the_current_schema():
+    numbers = [path.name[:4] for path in VERSIONS.glob("[0-9]*.py")]
+    assert SUPPORTED_SINCE in numbers
+    assert max(numbers) > SUPPORTED_SINCE
 
 
 def test_indexes_of_tables_that_exist_are_created_concurrently():

@@ -38,6 +38,7 @@ from stellary.core.db.postgres import LOCK_TIMEOUT, open_dedicated
 from stellary.core.migrations.development import adopt_tables
 from stellary.core.migrations.history import (
     PREFIX,
+    SUPPORTED_SINCE,
     VERSION_TABLE,
     compare_tables,
     find_previous,
@@ -46,6 +47,7 @@ from stellary.core.migrations.history import (
     open_scripts,
     read_version,
     run_migrations,
+    supports_newer,
 )
 
 _log = logging.getLogger("stellary.core")
@@ -54,9 +56,10 @@ _version = Table(
     VERSION_TABLE,
     MetaData(),
     Column("version_num", String(32), nullable=False),
+    Column("supported_since", String(32)),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
-"""The version table as alembic creates it."""
+"""The version table as alembic creates it, with the oldest version whose package may use the schema."""
 
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _LOCK = 7_355_608_204_117
@@ -86,8 +89,8 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
         revision: The revision to reach; the newest by default.
 
     Raises:
-        RuntimeError: A newer version of this package has migrated the database, or a development version from before the
-            last one.
+        RuntimeError: A newer version of this package has migrated the database, and does not support this one; or a
+            development version from before the last one.
         DBAPIError: A step has failed. It is rolled back; the steps before it remain.
     """
     if revision == "head" and _is_current(connection):
@@ -168,14 +171,19 @@ def _hold_migration_lock(connection: Connection) -> Iterator[None]:
 
 
 def _is_current(connection: Connection) -> bool:
-    """Return whether the schema is up to date. Checked first, since loading alembic takes long and 10 MB.
+    """Return whether nothing is to be migrated. Checked first, since loading alembic takes long and 10 MB.
 
     Raises:
-        RuntimeError: A newer version of this package has migrated the database.
+        RuntimeError: A newer version of this package has migrated the database, and does not support this one.
     """
     with _begin(connection):
         current, newest = read_version(connection), _newest()
         if current is not None and current > newest:
+            if supports_newer(connection, newest):
+                _log.info(
+                    "a newer version has migrated the database to %s, which supports this version", current
+                )
+                return True
             raise RuntimeError(
                 f"a newer version of Stellary has migrated it to {current}; this version supports up to {newest}"
             )
@@ -216,7 +224,7 @@ def build_schema_sql(dialect: str) -> str:
     engine: MockConnection = create_mock_engine(f"{dialect}://", collect)
     metadata.create_all(engine, checkfirst=False)
     _version.create(engine, checkfirst=False)
-    statements.append(f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{_newest()}')")  # noqa: S608 - no input
+    statements.append(f"INSERT INTO {VERSION_TABLE} VALUES ('{_newest()}', '{SUPPORTED_SINCE}')")  # noqa: S608 - no input
     return "".join(f"{statement.strip()};\n" for statement in statements)
 
 
@@ -269,9 +277,14 @@ def find_version_problem(connection: Connection) -> str | None:
     """
     with connection.begin():
         current, newest = read_version(connection), _newest()
+        is_supported = current is not None and current > newest and supports_newer(connection, newest)
     if current is None:
         return "the tables do not exist"
-    return None if current == newest else f"the database has version {current}; this package needs {newest}"
+    return (
+        None
+        if current == newest or is_supported
+        else f"the database has version {current}; this package needs {newest}"
+    )
 
 
 def drop_all(connection: Connection) -> int:
@@ -424,4 +437,4 @@ def _create(connection: Connection) -> None:
 
     metadata.create_all(connection, checkfirst=False)
     _version.create(connection)
-    connection.execute(insert(_version), {"version_num": _newest()})
+    connection.execute(insert(_version), {"version_num": _newest(), "supported_since": SUPPORTED_SINCE})

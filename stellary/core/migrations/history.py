@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, MetaData, inspect, text
 
@@ -16,7 +17,16 @@ PREFIX = "stellary_"
 """The prefix of all tables of the core; other tables belong to the host application."""
 VERSION_TABLE = "stellary_alembic_version"
 
+SUPPORTED_SINCE: Final = "0120"
+"""The version of the previous release, whose servers may use the current schema during an upgrade. Raise it with each release."""
+_STATES_SUPPORT: Final = "0124"
+"""The first version that states which releases may use it."""
+
 _CURRENT = text("SELECT version_num FROM stellary_alembic_version")
+_SUPPORTS = text("SELECT supported_since <= :version FROM stellary_alembic_version")
+_STATE_SUPPORT = text(
+    "UPDATE stellary_alembic_version SET supported_since = :since WHERE supported_since < :since"
+)
 
 
 class _Alembic:
@@ -70,6 +80,16 @@ def read_version(connection: Connection) -> str | None:
     return version
 
 
+def supports_newer(connection: Connection, version: str) -> bool:
+    """Return whether the package of a version may use the newer schema of a database.
+
+    Args:
+        connection: The connection, with a transaction.
+        version: The newest version of the package.
+    """
+    return version >= _STATES_SUPPORT and bool(connection.scalar(_SUPPORTS, {"version": version}))
+
+
 def run_migrations(connection: Connection, revision: str, *, downgrades: bool = False) -> None:
     """Run migrations within the transaction of the connection.
 
@@ -86,6 +106,8 @@ def run_migrations(connection: Connection, revision: str, *, downgrades: bool = 
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
         (command.downgrade if downgrades else command.upgrade)(config, revision)
+    if not downgrades and (read_version(connection) or "") >= _STATES_SUPPORT:
+        connection.execute(_STATE_SUPPORT, {"since": SUPPORTED_SINCE})
 
 
 def is_ours(name: str | None, kind: str, parents: object) -> bool:

@@ -1,6 +1,9 @@
-"""Trigger functions that find their tables on a shard of Citus, and functions that store and load rows of the trash."""
+"""The versions whose servers may use the schema; functions for the rows of the trash; and triggers that find their tables on a shard."""
 
+import sqlalchemy as sa
 from alembic import op
+
+from stellary.core.migrations.operations import add_column
 
 revision = "0124"
 down_revision = "0122"
@@ -19,6 +22,8 @@ END LOOP; END $do$"""
 
 
 def upgrade() -> None:
+    add_column("stellary_alembic_version", sa.Column("supported_since", sa.String(32)))
+    op.execute("UPDATE stellary_alembic_version SET supported_since = '0120'")
     if op.get_context().dialect.name == "sqlite":
         return
     _replace_ends(_PLAIN, (_BEFORE, _AFTER))
@@ -33,6 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("stellary_alembic_version", "supported_since")
     if op.get_context().dialect.name == "sqlite":
         return
     op.execute("DROP FUNCTION IF EXISTS stellary_load_row(anyelement, text)")
