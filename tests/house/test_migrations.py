@@ -31,11 +31,16 @@ EXPANDING = {
     "op.f": "a name",
 }
 """What a migration may do while servers of the previous release use the tables, with the reason."""
+SQLITE = "SQLite has one server at a time"
 REVIEWED = {
     ("0101_reported_by.py", "op.drop_index"): "before the first release",
     ("0101_reported_by.py", "op.execute"): "before the first release",
-    ("0112_estimates.py", "op.execute"): "a trigger of SQLite, which has one server at a time",
-    ("0114_recurrences.py", "op.execute"): "a trigger of SQLite, which has one server at a time",
+    ("0112_estimates.py", "op.execute"): SQLITE,
+    ("0114_recurrences.py", "op.execute"): SQLITE,
+    ("0121_project_templates.py", "op.rename_table"): SQLITE,
+    ("0121_project_templates.py", "op.execute"): SQLITE,
+    ("0121_project_templates.py", "op.drop_table"): SQLITE,
+    ("0121_project_templates.py", "op.drop_constraint"): "before the first release, which knows shared files",
     (
         "0124_shards.py",
         "op.execute",
