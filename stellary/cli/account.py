@@ -15,7 +15,16 @@ from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.config import COMPLETIONS
 from stellary.cli.finding import match_one
 from stellary.cli.options import Group, has_terminal
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_fields, print_json, print_line, show
+from stellary.cli.output import (
+    JsonCommand,
+    JsonOptions,
+    as_json,
+    print_fields,
+    print_json,
+    print_line,
+    print_result,
+    show,
+)
 from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import ConfirmedAction, User
@@ -377,12 +386,8 @@ def show_second_factor(session: CommandContext, as_json: JsonOptions) -> None:
       stellary second-factor status
     """
     factor = session.client.auth.get_second_factor()
-    if as_json:
-        print_json(factor, as_json)
-    elif factor.enabled:
-        print_line(f"The second factor is enabled; {factor.recovery_codes} recovery codes are left.")
-    else:
-        print_line("The second factor is not enabled.")
+    state = f"enabled; {factor.recovery_codes} recovery codes are left" if factor.enabled else "not enabled"
+    print_result(factor, f"The second factor is {state}.", as_json)
 
 
 @second_factor.command("enroll")
@@ -483,10 +488,7 @@ def create_token(
     """
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else UNSET
     token = session.client.api_tokens.create(name=name, scopes=list(scopes) or UNSET, expires_at=expires_at)  # type: ignore[arg-type]
-    if as_json:
-        print_json(token, as_json)
-    else:
-        click.echo(token.token)
+    print_result(token, token.token, as_json)
 
 
 @tokens.command("revoke")

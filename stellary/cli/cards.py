@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from stellary.cli.card_changes import CHANGES, PRIORITY, STATUS, find_person_id, report
+from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
 from stellary.cli.completing import (
-    complete_cards,
     complete_columns,
     complete_labels,
     complete_people,
@@ -39,6 +38,13 @@ from stellary.contract.notifications import Notification
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
 
+_SCOPE = click.option(
+    "-s",
+    "--scope",
+    metavar="NAME",
+    shell_complete=complete_scopes,
+    help="The scope that the column belongs to.",
+)
 WORK_SECTIONS = ("overdue", "today", "this_week", "waiting", "mentioned")
 
 
@@ -62,13 +68,7 @@ def card() -> None:
     shell_complete=complete_columns,
     help="The column. Default: the first one of the default scope.",
 )
-@click.option(
-    "-s",
-    "--scope",
-    metavar="NAME",
-    shell_complete=complete_scopes,
-    help="The scope that the column belongs to.",
-)
+@_SCOPE
 @click.option("--description", metavar="TEXT", help="The description.")
 @click.option("--priority", type=PRIORITY)
 @click.option(
@@ -208,7 +208,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
 
 
 @card.command("show")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @as_json
 @in_project
 def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None:
@@ -227,7 +227,7 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
 
 
 @card.command("history")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @click.option(
     "--limit", type=click.IntRange(1, 500), default=50, help="The number of activities. Default: 50."
 )
@@ -254,15 +254,9 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
 
 
 @card.command("move")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @click.argument("column", shell_complete=complete_columns)
-@click.option(
-    "-s",
-    "--scope",
-    metavar="NAME",
-    shell_complete=complete_scopes,
-    help="The scope that the column belongs to.",
-)
+@_SCOPE
 @click.option("--top", is_flag=True, help="Move it to the top of the column. Default: the bottom.")
 @as_json
 @in_project
@@ -285,7 +279,7 @@ def move(
 
 
 @card.command("done")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @as_json
 @in_project
 @dry_run
@@ -314,7 +308,7 @@ def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
 
 
 @card.command("comment")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @click.argument("text")
 @as_json
 @in_project
@@ -335,7 +329,7 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
 
 
 @card.command("watch")
-@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@CARD
 @click.option("--mute", "level", flag_value="mute", help="Be notified of mentions and assignments only.")
 @click.option("--default", "level", flag_value="default", help="Follow the card as by default.")
 @in_project

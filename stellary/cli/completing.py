@@ -66,17 +66,21 @@ def _load_recent(
     return names
 
 
-def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """Return the projects whose keys start with the prefix; none if they cannot be loaded.
+def _complete_with(names: Callable[[CommandContext, str, bool], Iterable[tuple[str, str]]]) -> Complete:
+    """Return a completion of names; none if they cannot be loaded.
 
     Args:
-        ctx: The context of the command.
-        prefix: The beginning of the word.
+        names: Returns the names, each with a description, for the session, the beginning of the word, and whether the
+            command is ``use``.
     """
-    items: list[CompletionItem] = []
-    with _completion_session(ctx) as session:
-        items += _to_items(_load_recent(session, "projects", lambda: _list_projects(session)), prefix)
-    return items
+
+    def complete(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
+        items: list[CompletionItem] = []
+        with _completion_session(ctx) as session:
+            items += _to_items(names(session, prefix, ctx.info_name == "use"), prefix)
+        return items
+
+    return complete
 
 
 def _list_projects(session: CommandContext) -> Iterator[tuple[str, str]]:
@@ -84,23 +88,14 @@ def _list_projects(session: CommandContext) -> Iterator[tuple[str, str]]:
         yield project.key, project.name
 
 
-def complete_workspaces(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """Return the paths of workspaces that start with the prefix, and behind one of them its projects.
-
-    Args:
-        ctx: The context of the command.
-        prefix: The beginning of a path such as ``acme/eng`` or ``acme/eng/LAUNCH``.
-    """
-    items: list[CompletionItem] = []
+def _find_workspaces(session: CommandContext, prefix: str, is_use: bool) -> Iterable[tuple[str, str]]:
+    """Return the paths of workspaces; in ``use``, those of its projects behind one such as ``acme/eng``."""
     workspace = prefix.rpartition("/")[0]
-    with _completion_session(ctx) as session:
-        if "/" in workspace and ctx.info_name == "use":
-            select_workspace(session, workspace)
-            projects = _load_recent(session, "projects", lambda: _list_projects(session))
-            items += _to_items(((f"{workspace}/{key}", name) for key, name in projects), prefix)
-        else:
-            items += _to_items(_load_recent(session, "workspaces", lambda: _list_workspaces(session)), prefix)
-    return items
+    if "/" not in workspace or not is_use:
+        return _load_recent(session, "workspaces", lambda: _list_workspaces(session))
+    select_workspace(session, workspace)
+    projects = _load_recent(session, "projects", lambda: _list_projects(session))
+    return [(f"{workspace}/{key}", name) for key, name in projects]
 
 
 def _list_workspaces(session: CommandContext) -> Iterator[tuple[str, str]]:
@@ -109,21 +104,9 @@ def _list_workspaces(session: CommandContext) -> Iterator[tuple[str, str]]:
             yield f"{organization.slug}/{workspace.slug}", workspace.name
 
 
-def complete_organizations(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """Return the organizations whose slugs start with the prefix.
-
-    Args:
-        ctx: The context of the command.
-        prefix: The beginning of the word.
-    """
-    items: list[CompletionItem] = []
-    with _completion_session(ctx) as session:
-        organizations = session.client.organizations
-        names = _load_recent(
-            session, "organizations", lambda: ((item.slug, item.name) for item in organizations.iterate())
-        )
-        items += _to_items(names, prefix)
-    return items
+def _list_organizations(session: CommandContext) -> Iterator[tuple[str, str]]:
+    for organization in session.client.organizations.iterate():
+        yield organization.slug, organization.name
 
 
 def _complete_from_board(names: Callable[[Board], Iterable[tuple[str, str]]]) -> Complete:
@@ -132,14 +115,7 @@ def _complete_from_board(names: Callable[[Board], Iterable[tuple[str, str]]]) ->
     Args:
         names: Returns the names, each with a description.
     """
-
-    def complete(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-        items: list[CompletionItem] = []
-        with _completion_session(ctx) as session:
-            items += _to_items(names(session.project_handle().board()), prefix)
-        return items
-
-    return complete
+    return _complete_with(lambda session, *_: names(session.project_handle().board()))
 
 
 def _to_items(names: Iterable[tuple[str, str]], prefix: str) -> list[CompletionItem]:
@@ -147,6 +123,13 @@ def _to_items(names: Iterable[tuple[str, str]], prefix: str) -> list[CompletionI
     return [CompletionItem(name, help=text) for name, text in matches.items()]
 
 
+complete_projects = _complete_with(
+    lambda session, *_: _load_recent(session, "projects", lambda: _list_projects(session))
+)
+complete_workspaces = _complete_with(_find_workspaces)
+complete_organizations = _complete_with(
+    lambda session, *_: _load_recent(session, "organizations", lambda: _list_organizations(session))
+)
 complete_cards = _complete_from_board(lambda board: ((card.key, card.title) for card in board.cards))
 complete_columns = _complete_from_board(lambda board: ((column.name, "") for column in board.columns))
 complete_scopes = _complete_from_board(lambda board: ((scope.name, "") for scope in board.scopes))

@@ -18,7 +18,7 @@ from stellary.cli.session import (
     pass_session,
 )
 from stellary.contract.model_usage import DAYS_MAX
-from stellary.contract.projects import EstimateUnit, Project, TemplateId
+from stellary.contract.projects import Project, TemplateId
 from stellary.contract.roles import OthersRole, Visibility
 
 _DESCRIPTION = click.option("--description", metavar="TEXT", help="The description.")
@@ -31,9 +31,6 @@ _MEMBER_ROLE = click.option(
     "--member-role",
     type=click.Choice(get_args(OthersRole)),
     help="The role of the members of the workspace who are not members of the project.",
-)
-_ESTIMATE_UNIT = click.option(
-    "--estimate-unit", type=click.Choice(get_args(EstimateUnit)), help="The unit of estimates."
 )
 
 
@@ -102,7 +99,6 @@ def project() -> None:
 @_DESCRIPTION
 @_VISIBILITY
 @_MEMBER_ROLE
-@_ESTIMATE_UNIT
 @as_json
 @in_workspace
 @dry_run
@@ -123,7 +119,6 @@ def add(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
 @_DESCRIPTION
 @_VISIBILITY
 @_MEMBER_ROLE
-@_ESTIMATE_UNIT
 @click.option("--archived/--active", default=None, help="Archive the project, or restore it.")
 @as_json
 @in_project

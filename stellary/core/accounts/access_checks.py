@@ -72,16 +72,24 @@ _ROLES = (
 )
 _GENERATION = 2
 """The position of the confirmation of the login among these columns."""
-_TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
-    workspaces,
-    and_(workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug")),
-).outerjoin(
-    workspace_members,
-    and_(
-        workspace_members.c.workspace_id == workspaces.c.id,
-        workspace_members.c.user_id == bindparam("_user_id"),
-    ),
+
+
+def join_seat(source: FromClause) -> FromClause:
+    """Return a FROM clause with the membership of the user ``_user_id`` in the workspace of a clause.
+
+    Args:
+        source: The clause with the workspace.
+    """
+    is_here = workspace_members.c.workspace_id == workspaces.c.id
+    is_own = workspace_members.c.user_id == bindparam("_user_id")
+    return source.outerjoin(workspace_members, and_(is_here, is_own))
+
+
+IS_NAMED: ColumnElement[bool] = and_(
+    workspaces.c.organization_id == organizations.c.id, workspaces.c.slug == bindparam("_ws_slug")
 )
+"""The condition that a workspace has the slug ``_ws_slug`` in its organization."""
+_TO_WORKSPACE = join_seat(TO_ORGANIZATION.join(workspaces, IS_NAMED))
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ from stellary.contract.departures import EndedRights
 from stellary.contract.fields import replace_fields
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
+from stellary.core.accounts.access_checks import join_seat
 from stellary.core.accounts.joining import HAS_SEATS
 from stellary.core.accounts.member_rows import INVITATION, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
 from stellary.core.accounts.row_types import InvitationRow, OrganizationMemberRow, SeatRow, WorkspaceRow
@@ -38,15 +39,7 @@ _WORKSPACES = select(workspaces.c.id).where(_HERE)
 
 _SEATS = (
     select(workspaces.c.id, workspaces.c.is_personal, workspaces.c.owner_id, workspace_members.c.role)
-    .select_from(
-        workspaces.outerjoin(
-            workspace_members,
-            and_(
-                workspace_members.c.workspace_id == workspaces.c.id,
-                workspace_members.c.user_id == bindparam("_user_id"),
-            ),
-        )
-    )
+    .select_from(join_seat(workspaces))
     .where(_HERE)
     # The lock makes a concurrent request of an admin, who creates something in one of them, wait.
     .order_by(workspaces.c.id)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 import attrs
-from sqlalchemy import Connection, and_, bindparam, null, select, union_all
+from sqlalchemy import Connection, bindparam, null, select, union_all
 
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.organizations import CreateOrganization, UpdateOrganizationMember
@@ -22,6 +22,7 @@ from stellary.contract.refs import (
 from stellary.contract.roles import MemberRole, PilotageRole, WorkspaceRole
 from stellary.contract.wire import invalid
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
+from stellary.core.accounts.access_checks import IN_ORGANIZATION, IS_NAMED, TO_ORGANIZATION, join_seat
 from stellary.core.accounts.hosted import find_user_by_external_id, map_user
 from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
@@ -50,29 +51,8 @@ _MEMBERSHIP = Query(
         workspace_members.c.role,
         workspace_members.c.pilotage_role,
     )
-    .select_from(organizations)
-    .outerjoin(
-        organization_members,
-        and_(
-            organization_members.c.organization_id == organizations.c.id,
-            organization_members.c.user_id == bindparam("_user_id"),
-        ),
-    )
-    .outerjoin(
-        workspaces,
-        and_(
-            workspaces.c.organization_id == organizations.c.id,
-            workspaces.c.slug == bindparam("_workspace_slug"),
-        ),
-    )
-    .outerjoin(
-        workspace_members,
-        and_(
-            workspace_members.c.workspace_id == workspaces.c.id,
-            workspace_members.c.user_id == bindparam("_user_id"),
-        ),
-    )
-    .where(organizations.c.slug == bindparam("_organization_slug")),
+    .select_from(join_seat(TO_ORGANIZATION.outerjoin(workspaces, IS_NAMED)))
+    .where(IN_ORGANIZATION),
 )
 _ORGANIZATION_SEAT = (
     organizations.c.slug.label("organization"),
@@ -330,8 +310,8 @@ def _require(uow: UnitOfWork, membership: Membership, user_id: str) -> Provision
 
 def _load(uow: UnitOfWork, membership: Membership, user_id: str) -> ProvisionedRow | None:
     parameters = {
-        "_organization_slug": membership.organization,
-        "_workspace_slug": membership.workspace,
+        "_org_slug": membership.organization,
+        "_ws_slug": membership.workspace,
         "_user_id": user_id,
     }
     return _MEMBERSHIP.first(uow.connection, parameters)
