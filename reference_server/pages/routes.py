@@ -6,15 +6,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from reference_server.pages import (
-    account,
-    invitations,
-    oauth,
-    oidc,
-    sessions,
-    unsubscribe,
-    work,
-)
+from reference_server.pages import account, invitations, oauth, oidc, sessions, unsubscribe, work
 from reference_server.pages.operations import OperationPage
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.endpoint import acts, reads

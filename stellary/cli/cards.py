@@ -8,12 +8,7 @@ from typing import Any
 import click
 
 from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
-from stellary.cli.completing import (
-    complete_columns,
-    complete_labels,
-    complete_people,
-    complete_scopes,
-)
+from stellary.cli.completing import complete_columns, complete_labels, complete_people, complete_scopes
 from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import DayParam, Group, dry_run
 from stellary.cli.output import (

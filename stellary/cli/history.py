@@ -11,14 +11,7 @@ from stellary.cli.card_changes import report
 from stellary.cli.completing import complete_cards
 from stellary.cli.finding import find_card, match_one
 from stellary.cli.options import Group, confirm, dry_run, fail_usage
-from stellary.cli.output import (
-    JsonCommand,
-    JsonOptions,
-    as_json,
-    print_line,
-    print_result,
-    show,
-)
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind

@@ -23,8 +23,8 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
     """Render the last days of a flow, the newest first."""
     newest_days = list(enumerate(flow.days))[::-1][: options.limit(ROWS)]
     hidden = len(flow.days) - len(newest_days)
-    series = [(line(column.name, NAME_MAX), column.counts) for column in flow.columns]
-    series += [("Done in all", flow.done), ("Remaining", flow.remaining)]
+    columns = [(line(column.name, NAME_MAX), tuple(column.counts)) for column in flow.columns]
+    series = [*columns, ("Done in all", flow.done), ("Remaining", flow.remaining)]
     table = Table(
         heads=("Day", *(f"{name}#" for name, _ in series)),
         rows=tuple(
@@ -53,25 +53,21 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
             ),
         )
     )
-    # The last column is the lowest area, so that cards come in at the top, and are done at the bottom.
-    areas = (
-        [
-            Areas(
-                "Cards by column" if flow.unit == "count" else "Estimates by column",
-                tuple(map(date.fromisoformat, flow.days)),
-                tuple((line(column.name, NAME_MAX), tuple(column.counts)) for column in flow.columns[::-1]),
-                f"{flow.total[-1]:,.10g} in all on the last day, of them {flow.done[-1]:,.10g} done.",
-            )
-        ]
-        if flow.days and flow.columns
-        else []
+    total, done = ((counts or [0])[-1] for counts in (flow.total, flow.done))
+    areas = Areas(
+        "Cards by column" if flow.unit == "count" else "Estimates by column",
+        tuple(map(date.fromisoformat, flow.days)),
+        # The last column is the lowest area, so that cards come in at the top, and are done at the bottom.
+        tuple(columns[::-1]),
+        f"{total:,.10g} in all on the last day, of them {done:,.10g} done.",
     )
+    charts = [areas] if flow.days and columns else []
     facts = [Span(w.format_count(len(flow.days), "day"), "quiet")]
     if flow.days and (flow.complete_since is None or flow.complete_since > flow.days[0]):
         facts.append(Span(f"on record since {flow.complete_since or 'today'}", "warn"))
     return View(
         kind="Flow",
         title="Flow",
-        parts=(figures, *areas, Grid((completed_per_day(flow.completed_per_day),)), table),
+        parts=(figures, *charts, Grid((completed_per_day(flow.completed_per_day),)), table),
         facts=tuple(facts),
     )

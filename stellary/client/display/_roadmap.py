@@ -1,4 +1,4 @@
-"""Roadmap views: scopes and cards, or the phases of a project draft, as bars over time."""
+"""Views of roadmaps, scopes and cards or phases as bars over time, and of project drafts: questions, missing information, roadmap."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ import attrs
 from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Bar, Cell, Part, Points, Prose, Section, Span, Timeline, Tone
+from stellary.client.display._parts import (
+    Bar,
+    Cell,
+    Meter,
+    Part,
+    Points,
+    Prose,
+    Section,
+    Span,
+    Timeline,
+    Tone,
+)
+from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
     from stellary.contract.scope_views import CardBar, RoadmapView, ScopeBar
-    from stellary.contract.wizard import Roadmap
+    from stellary.contract.wizard import ProjectDraft, Question, Roadmap
 
 BARS = 40
 TITLE_MAX = 100
+DRAFT_TEXT_MAX = 300
 _BAR_TONES: dict[str, Tone] = {"done": "good", "in_progress": "info", "open": "quiet"}
 
 
@@ -210,3 +223,37 @@ def _draft_ticks(days_axis: Axis, start: date | None) -> tuple[tuple[float, str]
         return compute_ticks(Axis(start.toordinal(), start.toordinal() + days_axis.last))
     step = max(1, round(days_axis.days / 6 / 7)) * 7 if days_axis.days > 14 else 1
     return tuple((days_axis.begin(day), f"day {day}") for day in range(0, days_axis.last + 1, step))
+
+
+def build_draft(draft: ProjectDraft, options: RenderOptions) -> View:
+    """Render a project draft."""
+    score = draft.readiness_score or 0
+    stage = w.status_tag(draft.stage)
+    facts: list[Span | Meter] = [] if stage is None else [stage]
+    facts.append(Meter(score, 100, "ready", f"{score} of 100 ready"))
+    parts: list[Part] = []
+    if draft.questions:
+        questions = tuple(_question(question) for question in draft.questions)
+        parts.append(Section(f"Questions, round {draft.round}", (Points(questions),), len(questions)))
+    if draft.missing:
+        points = tuple((Span(line(topic, DRAFT_TEXT_MAX)),) for topic in draft.missing)
+        parts.append(Section("Missing", (Points(points),), len(points)))
+    if draft.roadmap is not None:
+        parts += build_draft_parts(draft.roadmap, options)
+    if draft.answers:
+        answers: list[Cell] = [
+            (
+                Span(line(answer.text, DRAFT_TEXT_MAX), "quiet"),
+                Span(line(summarize(answer.value), DRAFT_TEXT_MAX)),
+            )
+            for answer in draft.answers
+        ]
+        parts.append(Section("Answers", (Points(tuple(answers)),), len(answers)))
+    return View("Project draft", draft.name, tuple(parts), tuple(facts))
+
+
+def _question(question: Question) -> Cell:
+    choices = f": {', '.join(question.options)}" if question.options else ""
+    form = f"{w.humanize(str(question.format))}{choices}"
+    needed = (Span("required", "warn", "tag"),) if question.required else ()
+    return (Span(line(question.text, DRAFT_TEXT_MAX)), *needed, Span(line(form, DRAFT_TEXT_MAX), "quiet"))

@@ -11,12 +11,11 @@ import attrs
 from stellary.client.display import _board as board
 from stellary.client.display._card import build_card
 from stellary.client.display._cockpit import build_cockpit
-from stellary.client.display._draft import build_draft
 from stellary.client.display._flow import build_flow
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._missions import build_log, build_mission
 from stellary.client.display._plan import build_plan
-from stellary.client.display._roadmap import build_draft_roadmap, build_roadmap
+from stellary.client.display._roadmap import build_draft, build_draft_roadmap, build_roadmap
 from stellary.client.display._rows import build_facts, build_table
 from stellary.client.display._sheet import View
 from stellary.client.display._stats import build_stats

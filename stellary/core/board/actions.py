@@ -59,13 +59,7 @@ from stellary.contract.fields import convert
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.projects import (
-    GET_PROJECT,
-    LIST_PROJECTS,
-    ListProjectMembers,
-    ListProjects,
-    Project,
-)
+from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjectMembers, ListProjects, Project
 from stellary.contract.refs import (
     CardLabelRef,
     ChecklistItemRef,
