@@ -146,8 +146,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "UpdateCard.after": "people arrange the cards of a column",
     "UpdateCard.label_ids": "declared as labels, by name",
     "UpdateCard.custom_fields": "declared as fields, by name",
-    "UpdateCard.recurrence": "the next card of a series has the same title, by which a set-up finds a card",
-    "UpdateCard.apply_to": "a set-up declares no recurrences",
+    "UpdateCard.apply_to": "a set-up declares the last card of a series",
 }
 """Fields that have no field of the same name in the other class, with the reason."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from stellary.client.project_setup.changes import (
 )
 from stellary.client.project_setup.checking import fold_case
 from stellary.client.project_setup.circles import DeclaredRelation, note_cycles
-from stellary.client.project_setup.declaration import Automation, Card, Step
+from stellary.client.project_setup.declaration import Automation, Card, Step, format_date
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.references import references, replace_ids, resolve
 from stellary.client.project_setup.state import Edge, to_edge
@@ -26,12 +27,48 @@ from stellary.client.project_setup.structure import check_dates, column_path
 from stellary.contract import automations as wire_automations
 from stellary.contract import cards as wire
 from stellary.contract.custom_fields import CustomField
+from stellary.contract.errors import Invalid
+from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import load
 
-CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived"})
+CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived", "recurrence"})
 """The fields of a declared card that the API has in the same form."""
 
+_SERIES_FIELDS = ("rule", "timeZone", "create", "until")
+_ADDED_DAY = re.compile(r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?")
+
 RELATIONS = ("blocks", "related_to", "duplicates")
+
+
+class Series(dict[str, Any]):
+    """A declared or existing recurrence, compared without the day that the server adds to a rule that has none."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Series) or {**self, "rule": ""} != {**other, "rule": ""}:
+            return False
+        short, long = sorted((self["rule"].upper(), other["rule"].upper()), key=len)
+        if "DAY=" in short or not long.startswith(short):
+            return bool(short == long)
+        return _ADDED_DAY.fullmatch(long, len(short)) is not None
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+
+def to_series(recurrence: Recurrence | CardRecurrence | None) -> Series | None:
+    """Return a recurrence in the form in which it is compared and declared."""
+    if recurrence is None:
+        return None
+    until = recurrence.until or None
+    return Series(
+        rule=recurrence.rule,
+        timeZone=recurrence.time_zone,
+        create=recurrence.create,
+        until=until and format_date(until),
+    )
 
 
 class NamesById:
@@ -133,7 +170,27 @@ def _declared_values(
         **_declared_field_values(matched, card, existing, path),
         "checklist": _merge_checklist(card.checklist, existing, prune),
         "archived": card.archived,
+        "recurrence": _declared_series(matched, card, existing, path),
     }
+
+
+def _declared_series(matched: Matched, card: Card, existing: wire.Card | None, path: str) -> Any:
+    """Return the declared recurrence; UNSET if another card with the title continues that series."""
+    if not card.recurrence:
+        return card.recurrence
+    try:
+        series = to_series(load(Recurrence, dict(card.recurrence)))
+    except Invalid as error:
+        matched.problems.note(f"{path}.recurrence", error.message)
+        return UNSET
+    if left_out := card.recurrence.keys() - _SERIES_FIELDS:
+        matched.problems.note(f"{path}.recurrence", f"cannot have {', '.join(sorted(left_out))} in a set-up")
+    others = [other for other in matched.state.cards if other.title == card.title and other.recurrence]
+    if existing is None or existing.recurrence or not others:
+        return series
+    if to_series(others[0].recurrence) != series:
+        matched.problems.note(f"{path}.key", f"the series goes on with {others[0].key}; declare that card")
+    return UNSET
 
 
 class _LabelNames(list[str]):
@@ -160,6 +217,7 @@ def _current_values(card: wire.Card, names: NamesById, matched: Matched) -> dict
         **_current_field_values(card, matched),
         "checklist": [Step(item.title, item.done) for item in card.checklist],
         "archived": card.archived,
+        "recurrence": to_series(card.recurrence),
     }
 
 

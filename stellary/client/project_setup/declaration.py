@@ -183,6 +183,8 @@ class Card(Declared):
         fields: Values by custom field name; values that are not given stay as they are.
         checklist: The steps. Existing steps that are not listed are kept at the end unless you prune.
         archived: Whether it is archived, and so not on the board.
+        recurrence: ``rule``, ``timeZone``, ``create`` and ``until`` as the API takes them; None ends the series. Of several cards
+            with the title, the one that recurs is meant.
         parent: Its parent card, by title or key.
         blocks, related_to, duplicates: Other cards, by title or key.
     """
@@ -205,6 +207,7 @@ class Card(Declared):
     fields: dict[str, Any] | Unset = UNSET
     checklist: Annotated[list[Step], Items(0, CHECKLIST_MAX)] | Unset = UNSET
     archived: bool | Unset = UNSET
+    recurrence: dict[str, Any] | Unset | None = UNSET
     parent: CardReference | Unset | None = UNSET
     blocks: list[CardReference] | Unset = UNSET
     related_to: list[CardReference] | Unset = UNSET

@@ -9,7 +9,7 @@ from typing import Any
 
 from stellary.client.project_setup import declaration as declared
 from stellary.client.project_setup.changes import get_values
-from stellary.client.project_setup.contents import CARD_FIELDS, make_refer_to
+from stellary.client.project_setup.contents import CARD_FIELDS, make_refer_to, to_series
 from stellary.client.project_setup.references import replace_ids
 from stellary.client.project_setup.state import ProjectState
 from stellary.client.project_setup.structure import COLUMN_FIELDS, PROJECT_FIELDS, SCOPE_FIELDS
@@ -110,11 +110,16 @@ class _Describer:
             or UNSET,
             checklist=[declared.Step(item.title, item.done or UNSET) for item in card.checklist] or UNSET,
             archived=card.archived or UNSET,
+            recurrence=self._describe_series(card),
             parent=self.card_names[parent] if parent else UNSET,
             blocks=self._related_names(card, "blocks") or UNSET,
             related_to=self._related_names(card, "related_to") or UNSET,
             duplicates=self._related_names(card, "duplicates") or UNSET,
         )
+
+    def _describe_series(self, card: wire.Card) -> dict[str, Any] | Unset:
+        series = to_series(card.recurrence) or {}
+        return {name: value for name, value in series.items() if value not in (None, "on_schedule")} or UNSET
 
     def _related_names(self, card: wire.Card, type: str) -> list[str]:
         return [self.card_names[target] for target in self.targets.get((type, card.id), ())]

@@ -22,6 +22,7 @@ from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.errors import PreconditionFailed
 from stellary.contract.fields import convert
 from stellary.contract.project_imports import ImportedColumn, ImportedProject, ImportedScope
+from stellary.contract.recurrences import Recurrence
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import load
@@ -202,6 +203,8 @@ class ChangeRequests:
             elif difference.name.startswith("fields."):
                 id = self.matched.find_field(difference.name.removeprefix("fields."), "")
                 values.setdefault("custom_fields", {})[id] = difference.new
+            elif difference.name == "recurrence":
+                values["recurrence"] = difference.new and load(Recurrence, dict(difference.new))
             elif difference.name == "checklist" and existing is not None:
                 values["checklist"] = list(_checklist_entries(difference.new, existing))
             else:

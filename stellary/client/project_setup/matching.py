@@ -100,9 +100,10 @@ def _scope_rank(_: Scope, existing: wire.Scope) -> tuple[bool, str]:
     return not existing.is_default, existing.id
 
 
-def _card_rank(declared: Card, existing: wire_cards.Card) -> tuple[bool, int]:
-    """Prefer an unarchived card among cards with the same title; an archived one if that is declared."""
-    return existing.archived != bool(declared.archived), existing.number
+def _card_rank(declared: Card, existing: wire_cards.Card) -> tuple[bool, bool, int]:
+    """Prefer the card that recurs among cards with the same title, if that is declared; then an unarchived one, or else an archived one."""
+    is_other = bool(declared.recurrence) and existing.recurrence is None
+    return is_other, existing.archived != bool(declared.archived), existing.number
 
 
 @attrs.frozen

@@ -328,6 +328,37 @@ def test_a_required_value_is_not_cleared(ws):
     assert ps.plan(at, declare(cards=new))
 
 
+def test_recurrences_are_declared_and_described(ws):
+    series = {"rule": "FREQ=WEEKLY", "timeZone": "Europe/Berlin", "until": "2099-12-24"}
+    declaration = declare(columns=[ps.Column("To do")], cards=[ps.Card("Report", recurrence=series)])
+    at = create_project(ws, declaration)
+    (card,) = at.cards.list()
+    assert card.recurrence.rule.startswith("FREQ=WEEKLY;BYDAY=")
+    assert not ps.plan(at, declaration)
+    described = ps.describe(at)
+    assert described.cards[0].recurrence == series | {"rule": card.recurrence.rule}
+    assert not ps.plan(at, ps.files.loads(ps.dumps(described).encode(), ".yaml"))
+    # An earlier card of the series has the same title.
+    column = card.column_id
+    at.column(column).cards.create(title="Report", status="done")
+    at.cards.update(card, order=1)
+    daily = declare(cards=[ps.Card("Report", recurrence={"rule": "FREQ=DAILY"})])
+    ps.apply(ps.plan(at, daily))
+    assert {item.key: item.recurrence and item.recurrence.rule for item in at.cards.list()} == {
+        "LAU-1": "FREQ=DAILY",
+        "LAU-2": None,
+    }
+    assert not ps.plan(at, daily)
+    earlier = [ps.Card("Report", key="LAU-2", recurrence={"rule": "FREQ=WEEKLY"})]
+    assert plan_problems(at, declare(cards=earlier)) == [
+        "cards[0].key: the series goes on with LAU-1; declare that card"
+    ]
+    wrong = [ps.Card("Other", recurrence={"rule": "FREQ=DAILY", "count": 3})]
+    assert plan_problems(at, declare(cards=wrong)) == ["cards[0].recurrence: cannot have count in a set-up"]
+    ps.apply(ps.plan(at, declare(cards=[ps.Card("Report", key="LAU-1", recurrence=None)])))
+    assert at.card("LAU-1").get().recurrence is None
+
+
 def test_new_project_starts_with_its_template(ws):
     create_project(ws).save_template(name="Client")
     project = ps.Project("Next", key="NEXT", template="Client")
