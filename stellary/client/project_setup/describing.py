@@ -118,7 +118,7 @@ class _Describer:
         )
 
     def _describe_series(self, card: wire.Card) -> dict[str, Any] | Unset:
-        series = to_series(card.recurrence) or {}
+        series: dict[str, Any] = to_series(card.recurrence) or {}
         return {name: value for name, value in series.items() if value not in (None, "on_schedule")} or UNSET
 
     def _related_names(self, card: wire.Card, type: str) -> list[str]:

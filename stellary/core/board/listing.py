@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+import orjson
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, literal, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 
 from stellary.contract.cards import LIST_CARDS, Card, ListCards
+from stellary.contract.custom_fields import CustomField
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.core.board import access
+from stellary.core.board.card_terms import TERM_VALUE_MAX
 from stellary.core.board.finding import FilterNames, find_saved, load_page, select_fields, with_orders
-from stellary.core.board.queries import card_pages, field_filters, searching
+from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.queries import card_pages, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES, label_pattern
 from stellary.core.board.queries.card_lists import (
     CardList,
@@ -23,9 +29,10 @@ from stellary.core.board.queries.card_lists import (
 )
 from stellary.core.board.queries.card_tests import build_condition, sort_parts
 from stellary.core.board.queries.card_windows import CardQuery
-from stellary.core.board.queries.field_filters import FieldValue
 from stellary.core.board.row_types import ProjectRow
+from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
+from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards, columns, projects, scopes
 from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -44,6 +51,69 @@ _BOARD_ORDER = (
     cards.c.position,
     cards.c.id,
 )
+
+
+FieldValue = tuple[CustomField, object]
+
+_text = type_coerce(cards.c.custom_fields, Text)
+_json = cast(_text, JSONB)
+
+
+def read_values(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> list[FieldValue]:
+    """Return the fields and values of filters; the value None is for cards without one.
+
+    Args:
+        project_id: The project of the cards and the fields.
+        filters: The filters, each as ``<fieldId>:<value>``.
+
+    Raises:
+        Invalid: A field does not exist, or a value does not match its type.
+    """
+    fields = load_fields(uow, project_id, {text.partition(":")[0] for text in filters})
+    return [parse_filter(fields, text, f"customField[{index}]") for index, text in enumerate(filters)]
+
+
+def build_conditions(uow: UnitOfWork, field_values: Sequence[FieldValue]) -> list[ColumnElement[bool]]:
+    """Return the SQL conditions for cards that have all values.
+
+    Args:
+        field_values: The fields and their values.
+    """
+    condition = _in_jsonb if uses_row_locks(uow) else _in_text
+    return [condition(field, value) for field, value in field_values]
+
+
+def find_term(field_values: Sequence[FieldValue]) -> str | None:
+    """Return a term that all cards with the values have; None if the values are numbers, or none.
+
+    Args:
+        field_values: The fields and their values.
+    """
+    for field, value in field_values:
+        element = value[0] if isinstance(value, list) else value
+        if isinstance(element, bool):
+            return f"{field.id}:{str(element).lower()}"
+        if isinstance(element, str):
+            return f"{field.id}:{element[:TERM_VALUE_MAX]}"
+    return None
+
+
+def _in_jsonb(field: CustomField, value: object) -> ColumnElement[bool]:
+    if value is None:
+        return _json[field.id].is_(None)
+    # The operator compares lists as sets: a list contains each of its subsets.
+    part = orjson.dumps({field.id: value}).decode()
+    return _json.contains(cast(literal(part, Text), JSONB))
+
+
+def _in_text(field: CustomField, value: object) -> ColumnElement[bool]:
+    path = literal(f"$.{orjson.dumps(field.id).decode()}", Text)
+    if value is None:
+        return func.json_type(_text, path).is_(None)
+    # One row for a single value, and one for each element of a list.
+    elements = func.json_each(_text, path).table_valued("value")
+    element = value[0] if isinstance(value, list) else value
+    return select(elements.c.value).where(elements.c.value == bindparam(None, element)).exists()
 
 
 def in_board_order(statement: Select[str], *parts: ColumnElement[object]) -> Select[str]:
@@ -78,8 +148,8 @@ def find_matching(
     """
     project = access.project(uow, ref).row
     fields = read_fields(request.fields or "")
-    field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
-    value_conditions = field_filters.build_conditions(uow, field_values)
+    field_values = read_values(uow, project.id, request.custom_field or ())
+    value_conditions = build_conditions(uow, field_values)
     is_plain = _has_plain_filters(request)
     if is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
@@ -156,7 +226,7 @@ def _list_by_filters(
     parameters |= {**filters, "_after": read_cursor(request.cursor) if request.cursor else ""}
     if isinstance(request.label_id, str):
         parameters["_label"] = request.label_id
-    if (term := field_filters.find_term(field_values)) is not None:
+    if (term := find_term(field_values)) is not None:
         names |= {card_pages.TERM}
         parameters["_term"] = term
     page, cursor = card_pages.fetch_page(
