@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stellary import UnsuitableFile
-from stellary.cli.finding import match_one
-from stellary.cli.options import DayParam, Group, confirm
+from stellary.cli.finding import find_template
+from stellary.cli.options import Group, confirm
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show, show_progress
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
-from stellary.contract.projects import CopiedContent, ProjectTemplate
-from stellary.contract.unset import UNSET
+from stellary.contract.projects import CopiedContent
 from stellary.contract.wire import dump
 
 KINDS = ("stellary", "archive", "trello", "github")
@@ -157,13 +155,8 @@ def template() -> None:
     \b
     Example:
       stellary template save "Client project" --project ACME
-      stellary template use "Client project" "Next client" --start monday
+      stellary project add "Next client" --template "Client project" --start monday
     """
-
-
-def _find_template(session: CommandContext, query: str) -> ProjectTemplate:
-    templates: list[ProjectTemplate] = session.workspace().projects.templates()
-    return match_one("template", query, templates, lambda item: (item.name, item.id), lambda item: item.name)
 
 
 @template.command("list", cls=JsonCommand)
@@ -196,24 +189,6 @@ def save_template(session: CommandContext, name: str, description: str, skeleton
     print_line(f'Saved "{saved.name}" with {len(saved.columns)} columns and {saved.card_count} cards.')
 
 
-@template.command("use")
-@click.argument("query", metavar="TEMPLATE")
-@click.argument("name")
-@click.option("--key", help="The key of the project. Default: made of its name.")
-@click.option("--start", type=DayParam(), help="The day to which the earliest date moves. Default: today.")
-@in_workspace
-def use_template(session: CommandContext, query: str, name: str, key: str | None, start: date | None) -> None:
-    """Create a project from a template.
-
-    \b
-    Example:
-      stellary template use "Client project" "Next client" --start monday
-    """
-    projects, match = session.workspace().projects, _find_template(session, query)
-    project = projects.create(name=name, template_id=match.id, key=key or UNSET, start_date=start or UNSET)
-    print_line(f'Created "{project.name}" ({project.key}).')
-
-
 @template.command("rename")
 @click.argument("query", metavar="TEMPLATE")
 @click.argument("name")
@@ -225,7 +200,9 @@ def rename_template(session: CommandContext, query: str, name: str) -> None:
     Example:
       stellary template rename "Client project" Client
     """
-    renamed = session.workspace().projects.update_template(_find_template(session, query), name=name)
+    renamed = session.workspace().projects.update_template(
+        find_template(session.workspace(), query), name=name
+    )
     print_line(f'Renamed to "{renamed.name}".')
 
 
@@ -240,7 +217,7 @@ def delete_template(session: CommandContext, query: str, yes: bool) -> None:
     Example:
       stellary template delete "Client project" --yes
     """
-    match = _find_template(session, query)
+    match = find_template(session.workspace(), query)
     confirm(f'Delete the template "{match.name}"', is_confirmed=yes)
     session.workspace().projects.delete_template(match)
     print_line(f'Deleted "{match.name}".')

@@ -16,7 +16,7 @@ from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
-from stellary.contract.projects import Board, BoardMember, Project
+from stellary.contract.projects import Board, BoardMember, Project, ProjectTemplate
 from stellary.contract.scopes import Scope
 from stellary.contract.spellings import find_named
 
@@ -53,6 +53,12 @@ def match_one(
     # For numbers and keys, no similar one is suggested, since it is probably not meant.
     hint = "" if _NUMBER.fullmatch(query) else nearest(query, all_names)
     raise click.ClickException(f'there is no {kind} "{query}"{hint}')
+
+
+def find_template(workspace: Any, query: str) -> ProjectTemplate:
+    """Return a template of projects by name or id."""
+    templates: Iterable[ProjectTemplate] = workspace.projects.templates()
+    return match_one("template", query, templates, lambda item: (item.name, item.id), lambda item: item.name)
 
 
 def find_project(workspace: WorkspaceHandle[Sync], query: str) -> Project:

@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import click
 
-from stellary.cli.finding import find_project
-from stellary.cli.options import Group, dry_run, fail_usage
+from stellary.cli.finding import find_project, find_template
+from stellary.cli.options import DayParam, Group, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import (
     PROJECT,
@@ -18,7 +18,7 @@ from stellary.cli.session import (
     pass_session,
 )
 from stellary.contract.model_usage import DAYS_MAX
-from stellary.contract.projects import Project, TemplateId
+from stellary.contract.projects import Project
 from stellary.contract.roles import OthersRole, Visibility
 
 _DESCRIPTION = click.option("--description", metavar="TEXT", help="The description.")
@@ -94,15 +94,16 @@ def project() -> None:
 @click.argument("name")
 @click.option("--key", metavar="KEY", help="2 to 6 capital letters. Default: derived from the name.")
 @click.option(
-    "--template", "template_id", type=click.Choice(get_args(TemplateId)), help="Its columns and labels."
+    "--template", metavar="NAME", help="Simple, Development, Agency, or a template of the workspace."
 )
+@click.option("--start", "start_date", type=DayParam(), help="When a template of the workspace starts.")
 @_DESCRIPTION
 @_VISIBILITY
 @_MEMBER_ROLE
 @as_json
 @in_workspace
 @dry_run
-def add(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
+def add(session: CommandContext, template: str | None, as_json: JsonOptions, **settings: Any) -> None:
     """Create a project.
 
     \b
@@ -110,6 +111,8 @@ def add(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
       stellary project add "Q1 Launch" --key LAUNCH --template development --visibility private
     """
     fields = {name: value for name, value in settings.items() if value is not None}
+    if template is not None:
+        fields["template_id"] = find_template(session.workspace(), template).id
     created = session.workspace().projects.create(**fields)
     print_result(created, f"Added {_describe(created)}", as_json)
 

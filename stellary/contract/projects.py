@@ -19,7 +19,7 @@ from stellary.contract.policies import (
     PROJECT_DELETE,
     PROJECT_DUPLICATE,
     PROJECT_MANAGE,
-    TEMPLATE_AUTHOR,
+    WORKSPACE_AUTHOR,
 )
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, TemplateRef, WorkspaceRef
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
@@ -309,14 +309,14 @@ UPDATE_TEMPLATE = updates(
     summary="Rename or describe a template of the workspace.",
     takes=UpdateTemplate,
     returns=ProjectTemplate,
-    policy=TEMPLATE_AUTHOR,
+    policy=WORKSPACE_AUTHOR,
 )
 DELETE_TEMPLATE = deletes(
     "projects.delete_template",
     TemplateRef,
     summary="Delete a template of the workspace for good. Projects that were created from it stay.",
     returns=Ok,
-    policy=TEMPLATE_AUTHOR,
+    policy=WORKSPACE_AUTHOR,
 )
 GET_PROJECT = reads(
     "projects.get", ProjectRef, summary="Get a project by its id.", returns=Project, policy=BOARD_READ

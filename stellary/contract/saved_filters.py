@@ -8,7 +8,7 @@ from stellary.contract.cards import Filter
 from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place
 from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_READ, FILTER_AUTHOR, FILTER_CREATE
+from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -102,14 +102,14 @@ UPDATE_SAVED_FILTER = updates(
     summary="Rename, change, move or share a saved filter.",
     takes=UpdateSavedFilter,
     returns=SavedFilter,
-    policy=FILTER_AUTHOR,
+    policy=WORKSPACE_AUTHOR,
 )
 DELETE_SAVED_FILTER = deletes(
     "saved_filters.delete",
     SavedFilterRef,
     summary="Delete a saved filter for good. Rules that use it fail from then on.",
     returns=Ok,
-    policy=FILTER_AUTHOR,
+    policy=WORKSPACE_AUTHOR,
 )
 
 ENDPOINTS = (LIST_SAVED_FILTERS, CREATE_SAVED_FILTER, UPDATE_SAVED_FILTER, DELETE_SAVED_FILTER)

@@ -42,12 +42,12 @@ def test_project_is_saved_as_a_template_and_created_from_it(shell):
     )
     assert shell("template", "save", "Empty", "--skeleton").endswith("0 cards.\n")
     assert shell("template", "list").count("\n") == 5
-    created = shell("template", "use", "client project", "Next", "--key", "NEXT", "--start", "2026-05-04")
-    assert created == 'Created "Next" (NEXT).\n'
+    options = ("--template", "client project", "--key", "NEXT", "--start", "2026-05-04")
+    assert shell("project", "add", "Next", *options).startswith('Added NEXT "Next"')
     assert len(shell.json("card", "list", "--project", "NEXT")) == 3
     assert shell("template", "rename", "empty", "Bare") == 'Renamed to "Bare".\n'
     assert shell("template", "delete", "Bare", "--yes") == 'Deleted "Bare".\n'
-    unknown = shell.run("template", "use", "Bare", "Next", code=1)
+    unknown = shell.run("project", "add", "Next", "--template", "Bare", code=1)
     assert unknown.stderr.startswith('stellary: there is no template "Bare"')
 
 

@@ -10,14 +10,8 @@ import attrs
 from sqlalchemy import BindParameter, Select, Update, and_, bindparam, delete, insert, or_, select, update
 
 from stellary.contract import cards as contract
+from stellary.contract import columns as column_contract
 from stellary.contract.cards import BULK_MAX, Card, DroppedReference, Missing, TransferredCard, UpdateCard
-from stellary.contract.columns import (
-    TRANSFER_COLUMN,
-    CreateColumn,
-    DeleteColumn,
-    TransferColumn,
-    TransferredColumn,
-)
 from stellary.contract.custom_fields import CreateCustomField, CustomField, UpdateCustomField
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.fields import convert, replace_fields
@@ -176,8 +170,10 @@ def move_cards(
     return transfer.apply(cards, request.missing, restored)
 
 
-@serves(TRANSFER_COLUMN)
-def transfer_column(uow: UnitOfWork, ref: ColumnRef, request: TransferColumn) -> TransferredColumn:
+@serves(column_contract.TRANSFER_COLUMN)
+def transfer_column(
+    uow: UnitOfWork, ref: ColumnRef, request: column_contract.TransferColumn
+) -> column_contract.TransferredColumn:
     """Move a column with its cards: into a new column of the other project. The former one goes to the trash."""
     loaded = access.column(uow, ref)
     former_project, source = ref.parent(ProjectRef), read_column(uow, ref)
@@ -186,16 +182,16 @@ def transfer_column(uow: UnitOfWork, ref: ColumnRef, request: TransferColumn) ->
         raise Conflict(f"the column has more than {BULK_MAX} cards", code="too_many_cards")
     project, _ = _find_project(uow, former_project, loaded.roles, "scopeId", _SCOPE_PLACE, request.scope_id)
     column = create_column(
-        uow, project, convert(CreateColumn, source, scope_id=request.scope_id, order=UNSET)
+        uow, project, convert(column_contract.CreateColumn, source, scope_id=request.scope_id, order=UNSET)
     )
     dropped: list[DroppedReference] = []
     if card_ids:
         move = contract.TransferCards(column_id=column.id, missing=request.missing, card_ids=card_ids)
         for card in transfer_cards(uow, former_project, move):
             dropped += [item for item in card.dropped if item not in dropped]
-    delete_column(uow, ref, DeleteColumn())
+    delete_column(uow, ref, column_contract.DeleteColumn())
     after = read_column(uow, project.child(ColumnRef, column.id))
-    return convert(TransferredColumn, after, dropped=dropped, broken_automations=[])
+    return convert(column_contract.TransferredColumn, after, dropped=dropped, broken_automations=[])
 
 
 def _find_project(

@@ -9,11 +9,8 @@ from typing import Final
 from stellary.contract.recurrences import JsonObject
 from stellary.contract.wire import invalid
 
+_STRUCTURE: Final = ("scopes", "columns", "labels", "customFields")
 _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
-    "scopes": (*("id", "name", "description", "isDefault", "startDate", "dueDate", "activeView", "views"),),
-    "columns": ("id", "scopeId", "name", "cardStatus", "wipLimit"),
-    "labels": ("id", "name", "color"),
-    "customFields": ("id", "name", "type", "options", "required"),
     "cards": (
         *("id", "title", "description", "columnId", "priority", "startDate", "dueDate", "estimate"),
         *("labelIds", "customFields", "checklist", "relations", "recurrence"),
@@ -21,7 +18,7 @@ _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "documents": ("id", "title", "docType", "scopeId", "parentId", "tags", "content"),
     "automations": ("name", "trigger", "conditions", "actions", "schedule", "enabled"),
 }
-"""What is kept of the entries of each part of a project file: nothing about the people who have worked on them."""
+"""What is kept of the entries of the other parts of a project file: nothing about the people who have worked on them."""
 
 
 def build_file(file: JsonObject) -> JsonObject:
@@ -44,7 +41,8 @@ def build_file(file: JsonObject) -> JsonObject:
         if card["recurrence"]:
             del card["recurrence"]["later"]
     names = ("name", "description", "estimateUnit")
-    return {"project": {name: file["project"][name] for name in names}, **contents}
+    structure = {part: file[part] for part in _STRUCTURE}
+    return {"project": {name: file["project"][name] for name in names}, **structure, **contents}
 
 
 def move_dates(file: JsonObject, start: date) -> None:
