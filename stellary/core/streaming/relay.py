@@ -69,6 +69,7 @@ class Relay:
         self._stop_socket.close()
         self._units.env.signals.stop_listening(self._collect)
         self._sender_id = secrets.token_hex(4)
+        self.has_peers, self._has_listened = True, False
         self._topics, self._threads, self._stop_socket = set(), [], None
         self._condition, self._stopping, self._thread_state = (
             threading.Condition(),
