@@ -119,10 +119,10 @@ def _load_libraries() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import backup, copying, jobs, operator_resets, usage
+    from reference_server import copying, jobs, operator_resets, usage
 
     if options.command == "backup":
-        return backup.back_up(settings, options.folder)
+        return copying.back_up(settings, options.folder)
     if options.command == "copy":
         return copying.copy(settings, options.to, options.to_data_dir, options.to_files)
     if options.command == "migrate":

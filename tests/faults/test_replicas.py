@@ -13,10 +13,11 @@ import pytest
 from stellary.core import Core
 from tests.faults.postgres_server import PostgresServer, running_replicas
 from tests.server.listening import listening
+from tests.server.mailbox import free_port
 from tests.server.running import Running, running
 from tests.support.boards import Board
 from tests.support.core_parts import NO_LIMITS
-from tests.support.redis import find_port, needs_redis, running_redis
+from tests.support.redis import needs_redis, running_redis
 from tests.support.server_parts import Settings
 from tests.support.waiting import knows_peers, wait_until
 from tests.support.world import Person, World, at_once
@@ -122,7 +123,7 @@ def scene(databases: list[PostgresServer]) -> Iterator[Scene]:
 def late_scene(request: pytest.FixtureRequest, databases: list[PostgresServer]) -> Iterator[Scene]:
     """Yield a server, or two that share Redis."""
     with ExitStack() as stack:
-        url = stack.enter_context(running_redis(find_port())) if request.param == 2 else None
+        url = stack.enter_context(running_redis(free_port())) if request.param == 2 else None
         yield stack.enter_context(running_scene(databases, request.param, url))
         delay(databases[1:], "0")
 
@@ -279,7 +280,7 @@ def test_without_a_shared_store_several_servers_read_from_the_primary(databases:
 
 @needs_redis
 def test_a_store_that_has_lost_its_data_sends_reads_to_the_primary(databases: list[PostgresServer]):
-    port = find_port()
+    port = free_port()
     with ExitStack() as stack:
         first = stack.enter_context(ExitStack())
         url = first.enter_context(running_redis(port))

@@ -3,23 +3,24 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 
 import attrs
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stellary.core import Core
 from stellary.core.http import shared_counts
 from stellary.core.http import streams as server_streams
 from stellary.core.http.shared_counts import SharedCounts
 from tests.server.listening import listening
+from tests.server.mailbox import free_port
 from tests.server.running import Running, running
 from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
-from tests.support.redis import find_port, needs_redis, running_redis
+from tests.support.redis import needs_redis, running_redis
 from tests.support.server_parts import Settings
 from tests.support.tables import login_attempts
 from tests.support.waiting import knows_peers, wait_until
@@ -31,49 +32,27 @@ WINDOWS = (("REPORT_SECONDS", 1.0), ("EARLY_SECONDS", 0.8))
 BAD_TOKENS = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("4/hour"))
 
 
-class Servers:
-    """Two servers on one PostgreSQL.
-
-    Args:
-        database_url: The URL of the database.
-        limits_url: The URL of Redis; None to count in PostgreSQL.
-    """
-
-    def __init__(self, database_url: str, limits_url: str | None) -> None:
-        self._database_url, self._limits_url = database_url, limits_url
-        self._stack = ExitStack()
-
-    def start(self, limits: Limits) -> list[Running]:
-        servers = []
-        for _ in range(2):
-            core = Core(self._database_url, jwt_secret=SECRET, bcrypt_rounds=4)
-            self._stack.callback(core.close)
-            settings = Settings(limits=limits, limits_url=self._limits_url, jobs=False)
-            servers.append(self._stack.enter_context(running(core, settings)))
-        wait_until(lambda: all(knows_peers(server.core) for server in servers))
-        return servers
-
-    def stop(self) -> None:
-        self._stack.close()
-
-
 @pytest.fixture(params=["postgresql", pytest.param("redis", marks=needs_redis)])
-def servers(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Servers]:
+def start(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Callable[[Limits], list[Running]]]:
+    """Yield a function that starts two servers on one database, which count there or in Redis."""
     with ExitStack() as stack:
-        url = stack.enter_context(running_redis(find_port())) if request.param == "redis" else None
-        pair = Servers(postgres_url, url)
-        stack.callback(pair.stop)
-        yield pair
+        url = stack.enter_context(running_redis(free_port())) if request.param == "redis" else None
 
+        def start_servers(limits: Limits) -> list[Running]:
+            servers = []
+            for _ in range(2):
+                core = stack.enter_context(closing(Core(postgres_url, jwt_secret=SECRET, bcrypt_rounds=4)))
+                settings = Settings(limits=limits, limits_url=url, jobs=False)
+                servers.append(stack.enter_context(running(core, settings)))
+            wait_until(lambda: all(knows_peers(server.core) for server in servers))
+            return servers
 
-def count_rows(core: Core) -> int:
-    with core.database.reading() as connection:
-        return connection.execute(select(func.count()).select_from(login_attempts)).scalar_one()
+        yield start_servers
 
 
 @pytest.mark.slow("runs two servers")
-def test_requests_to_all_servers_count_against_one_limit(servers: Servers):
-    pair = servers.start(REQUESTS)
+def test_requests_to_all_servers_count_against_one_limit(start):
+    pair = start(REQUESTS)
     asks = [partial(pair[number % 2].ask, "GET", "/auth/me", token="x") for number in range(30)]
     answers = at_once(*asks)
     assert sorted(answer.status for answer in answers) == [401] * 20 + [429] * 10
@@ -84,8 +63,8 @@ def test_requests_to_all_servers_count_against_one_limit(servers: Servers):
 
 
 @pytest.mark.slow("runs two servers")
-def test_invalid_tokens_count_on_all_servers(servers: Servers):
-    here, there = servers.start(BAD_TOKENS)
+def test_invalid_tokens_count_on_all_servers(start):
+    here, there = start(BAD_TOKENS)
     assert [here.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(5)] == [401] * 4 + [
         429
     ]
@@ -94,10 +73,10 @@ def test_invalid_tokens_count_on_all_servers(servers: Servers):
 
 
 @pytest.mark.slow("runs two servers")
-def test_streams_of_a_caller_count_on_all_servers(servers: Servers, monkeypatch):
+def test_streams_of_a_caller_count_on_all_servers(start, monkeypatch):
     for name, value in (("STREAMS_PER_CALLER_MAX", 4), ("SHARED_MIN", 1), *WINDOWS):
         monkeypatch.setattr(server_streams, name, value)
-    here, there = servers.start(NO_LIMITS)
+    here, there = start(NO_LIMITS)
     board = create_board(here.core)
     path, bearer = f"{board.flat}/events", board.bearer
 
@@ -120,20 +99,19 @@ def test_streams_of_a_caller_count_on_all_servers(servers: Servers, monkeypatch)
 
 
 def test_a_server_that_is_alone_counts_by_itself(postgres_url: str):
-    core = Core(postgres_url, jwt_secret=SECRET, bcrypt_rounds=4)
-    with running(core, Settings(limits=REQUESTS, jobs=False)) as server:
+    with closing(Core(postgres_url)) as core, running(core, Settings(limits=REQUESTS, jobs=False)) as server:
         wait_until(lambda: not core.relay.has_peers)
         statuses = [server.ask("GET", "/auth/me", token="x").status for _ in range(21)]
         assert statuses == [401] * 20 + [429]
-        assert (core.relay.has_peers, count_rows(core)) == (False, 0)
-    core.close()
+        with core.database.reading() as connection:
+            assert connection.execute(select(login_attempts)).all() == []
 
 
 @needs_redis
 @pytest.mark.slow("runs Redis twice")
 def test_servers_count_alone_while_redis_is_away(sqlite_core: Core, monkeypatch, caplog):
     monkeypatch.setattr(shared_counts, "AWAY_SECONDS", 0.5)
-    port = find_port()
+    port = free_port()
     tokens = map(str, itertools.count())
 
     def count_alternately(servers: list[Running]) -> list[str]:

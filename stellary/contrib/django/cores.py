@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -26,15 +25,10 @@ class _Current:
     """The core of this process, and the parts that end before it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = forks.create_lock(self, "lock")
         self.core: Core | None = None
         self.url = ""
         self.closing: list[Callable[[], object]] = []
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold. The core itself continues in the child."""
-        self.lock = threading.Lock()
 
 
 _current = _Current()

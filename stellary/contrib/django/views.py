@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -28,14 +27,9 @@ class _Wsgi:
     """The WSGI application of this process, and the core that it serves."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = forks.create_lock(self, "lock")
         self.core: Core | None = None
         self.app: WsgiApp | None = None
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self.lock = threading.Lock()
 
 
 _wsgi = _Wsgi()

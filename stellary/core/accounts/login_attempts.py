@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -98,6 +99,10 @@ _DELETE = delete(login_attempts).where(login_attempts.c.key == bindparam("_key")
 _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postgresql, counts=False)}
 
 
+def _build_row(key: str, amount: int, ends_at: datetime, now: datetime) -> dict[str, object]:
+    return {"key": key, "account": None, "failures": amount, "window_ends_at": ends_at, "_now": now}
+
+
 def attempts_key(*parts: str) -> str:
     """Return the key of a counter: a digest of the names that identify it."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -116,7 +121,7 @@ def count_attempt(
         reason: The beginning of the message, before the time to wait.
         code: The code of the error. Default: ``rate_limited``.
     """
-    row = {"key": key, "account": None, "failures": 1, "window_ends_at": uow.now + window, "_now": uow.now}
+    row = _build_row(key, 1, uow.now + window, uow.now)
     counted = uow.connection.execute(_COUNT_AND_READ[uow.connection.dialect.name], row).one()
     if counted.failures <= amount:
         return None
@@ -185,10 +190,7 @@ class LoginAttempts:
             Unavailable: The database does not answer.
         """
         now = self._units.env.clock()
-        rows = [
-            {"key": key, "account": None, "failures": 1, "window_ends_at": now + window, "_now": now}
-            for key, window in windows
-        ]
+        rows = [_build_row(key, 1, now + window, now) for key, window in windows]
         with _available(), self._units.database.writing() as connection:
             # One after the other, in a fixed order, so that two transactions that count the same keys cannot
             # deadlock.
@@ -208,18 +210,9 @@ class LoginAttempts:
         with _available(), self._units.database.writing() as connection:
             if isinstance(connection, DirectConnection):
                 connection.queue_command("SET LOCAL synchronous_commit TO off")
+            counting = partial(queue_statement, connection, _COUNT_AND_READ["postgresql"])
             queued = {
-                key: queue_statement(
-                    connection,
-                    _COUNT_AND_READ["postgresql"],
-                    {
-                        "key": key,
-                        "account": None,
-                        "failures": amount,
-                        "window_ends_at": datetime.fromtimestamp(ends_at, UTC),
-                        "_now": now,
-                    },
-                )
+                key: counting(_build_row(key, amount, datetime.fromtimestamp(ends_at, UTC), now))
                 # Always in the same order, so that two servers that count the same keys cannot deadlock.
                 for key, (amount, ends_at) in sorted(amounts.items())
             }

@@ -7,12 +7,14 @@ number generators. Objects that must renew them register here, and are called be
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Any
 
 from sqlalchemy import Engine
 
 _owners: weakref.WeakSet[Any] = weakref.WeakSet()
+_locks: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 _abandoned: list[object] = []
 
 
@@ -23,6 +25,17 @@ def follow(owner: object) -> None:
     ``after_fork_in_child`` in the child.
     """
     _owners.add(owner)
+
+
+def create_lock(owner: object, name: str = "_lock") -> threading.Lock:
+    """Return a lock for an attribute of an object, which a child replaces, since a thread of the parent may hold it.
+
+    Args:
+        owner: The object.
+        name: The name of the attribute. Default: ``_lock``.
+    """
+    _locks[owner] = name
+    return threading.Lock()
 
 
 def abandon(*things: object) -> None:
@@ -43,9 +56,15 @@ def _tell(method: str) -> None:
             call()
 
 
+def _renew() -> None:
+    for owner, name in list(_locks.items()):
+        setattr(owner, name, threading.Lock())
+    _tell("after_fork_in_child")
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=lambda: _tell("before_fork"),
         after_in_parent=lambda: _tell("after_fork_in_parent"),
-        after_in_child=lambda: _tell("after_fork_in_child"),
+        after_in_child=_renew,
     )

@@ -132,14 +132,14 @@ class Replicas:
         self._has_others: Callable[[], bool] = lambda: True
         self._positions: dict[str, int] = {}
         self._has_unshared = False
-        self._lock = threading.Lock()
+        self._lock = forks.create_lock(self)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold. The replicas are left out, since nothing checks them."""
-        self._lock, self._threads = threading.Lock(), []
+        """Leave the replicas out, since nothing checks them."""
+        self._threads = []
 
     def start(self, store: PositionStore | None, has_others: Callable[[], bool]) -> None:
         """Start to check the replicas.

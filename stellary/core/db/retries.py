@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -37,12 +36,7 @@ class Retries:
 
     def __init__(self, tries: int = TRIES) -> None:
         self._tries = tries
-        self._turn = threading.Lock()
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._turn = threading.Lock()
+        self._turn = forks.create_lock(self, "_turn")
 
     def run(self, try_once: Callable[[], T], *, waits_for_locks: bool = False) -> T:
         """Call a function, and repeat it while the database aborts its unit, up to the maximum number of attempts.

@@ -443,14 +443,10 @@ class Api:
 
         The beginning of a stream is read from the primary, like the stream.
         """
-        assert context.match is not None
-        is_known = (
-            context.host_actor is not None
-            or self._users.find(context.headers.get("authorization")) is not None
-        )
-        if owner.user is None or not is_known or context.match.endpoint.is_stream:
-            return self._core.units
-        return self._core.units.read_as(owner.user)
+        user = self._users.find(context.headers.get("authorization"))
+        user = user if context.host_actor is None else owner.user
+        is_stream = context.match is not None and context.match.endpoint.is_stream
+        return self._core.units if user is None or is_stream else self._core.units.read_as(user)
 
     def _run_service(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 from stellary.contract.flow import GET_PROJECT_FLOW, GET_SCOPE_FLOW
@@ -42,12 +41,7 @@ class LargeReads:
 
     def __init__(self) -> None:
         self._keys: dict[ReadKey, None] = {}
-        self._lock = threading.Lock()
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
+        self._lock = forks.create_lock(self)
 
     def __contains__(self, key: ReadKey) -> bool:
         # Hashing a key takes longer than finding out that nothing is large.

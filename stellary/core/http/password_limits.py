@@ -8,7 +8,6 @@ does not lock a user out of an address from which they have logged in before.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -61,14 +60,9 @@ class PasswordLimits:
     def __init__(self, limits: Limits, attempts: LoginAttempts) -> None:
         self.limits = limits
         self.attempts = attempts
-        self._lock = threading.Lock()
+        self._lock = forks.create_lock(self)
         # Recent refusals in order, so that a flood of requests does not query the database.
         self._refusals: dict[str, Refusal] = {}
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
 
     def attempt(self, operation: str, caller: Caller, body: bytes) -> PasswordAttempt:
         """Return the attempt that a request makes.

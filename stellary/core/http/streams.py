@@ -231,12 +231,9 @@ class Streams:
         """Report to the other servers how many streams of a caller are open here, and return the number on all servers."""
         count, reported, windows = self._readers[reader], self._reported.get(reader, {}), _list_windows()
         self._reported[reader] = dict.fromkeys(windows, count)
+        key = partial(attempts_key, "streams", reader)
         additions = (
-            shared.add(
-                attempts_key("streams", reader, str(window)),
-                count - reported.get(window, 0),
-                (window + 1) * REPORT_SECONDS,
-            )
+            shared.add(key(str(window)), count - reported.get(window, 0), (window + 1) * REPORT_SECONDS)
             for window in windows
         )
         total, *_ = await asyncio.gather(*additions)

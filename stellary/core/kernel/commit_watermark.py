@@ -8,8 +8,6 @@ that do not write to the table delay no reader.
 
 from __future__ import annotations
 
-import threading
-
 from sqlalchemy import Connection, Table, text
 
 from stellary.core.db import forks
@@ -31,16 +29,11 @@ class CommitWatermark:
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
             "AND relation = CAST(:name AS regclass)"
         ).bindparams(name=table.name)
-        self._lock = threading.Lock()
-        forks.follow(self)
+        self._lock = forks.create_lock(self)
         self._watermark = 0
         # A sequence number, and the transactions that were writing when it was read: it is safe once they all
         # have ended.
         self._pending: tuple[int, set[str]] | None = None
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
 
     def read(self, connection: Connection) -> tuple[int, bool]:
         """Return the watermark, and whether numbers above it have been handed out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -33,12 +32,7 @@ class ItemMemory(Generic[S]):
         self._size_max = size_max
         self._size = 0
         self._items: dict[Hashable, S] = {}
-        self._lock = threading.Lock()
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
+        self._lock = forks.create_lock(self)
 
     def find(self, keys: Iterable[Hashable]) -> list[S | None]:
         """Return the items with some keys, in the same order; None for one that is not remembered."""

@@ -6,7 +6,6 @@ other processes.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,14 +33,9 @@ class Signals:
     """The signals of one process and their listeners."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forks.create_lock(self)
         self._listeners: tuple[Listener, ...] = ()
         self._on_next_use: Callable[[], None] | None = None
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
 
     def on_next_use(self, do: Callable[[], None]) -> None:
         """Call a function once, at the next call of ``listen`` or ``send``."""

@@ -17,7 +17,7 @@ from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import SnapshotNeeded
 from stellary.core.db.host_connection import check_host_connection, check_is_connection
 from stellary.core.db.joined import check_not_joined
-from stellary.core.db.replicas import EVERYONE, Replica, Replicas
+from stellary.core.db.replicas import EVERYONE, Replicas
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.lock_plan import LockPlan
@@ -67,12 +67,15 @@ class Units:
         self._slow_units = SlowUnitLog()
         self.replicas = replicas
         self._reader_id: str | None = None
-        self._by_replica = {replica: self._copy_for(replica) for replica in replicas.all} if replicas else {}
+        # The primary answers what fails on a replica, without another attempt there.
+        self._by_replica = {
+            replica: self._copy(database=replica.database, replicas=None, _retries=Retries(1))
+            for replica in (replicas.all if replicas else ())
+        }
 
-    def _copy_for(self, replica: Replica) -> Units:
-        """Return a copy for units that only read from a replica, with one attempt each."""
+    def _copy(self, **changes: object) -> Units:
         units = copy.copy(self)
-        units.database, units.replicas, units._retries = replica.database, None, Retries(1)  # noqa: SLF001 - of this class
+        vars(units).update(changes)
         return units
 
     def read_as(self, user_id: str) -> Units:
@@ -81,9 +84,7 @@ class Units:
         Args:
             user_id: The id of the user.
         """
-        units = copy.copy(self)
-        units._reader_id = user_id  # noqa: SLF001 - of this class
-        return units
+        return self._copy(_reader_id=user_id)
 
     def join(self, connection: Connection) -> Units:
         """Return a copy whose units join the transaction of a host's connection, unless they are given another connection.
@@ -92,9 +93,7 @@ class Units:
             TypeError: It is a session, or the asynchronous wrapper of a connection.
         """
         check_is_connection(connection)
-        joined = copy.copy(self)
-        joined._host_connection = connection  # noqa: SLF001 - of this class
-        return joined
+        return self._copy(_host_connection=connection)
 
     def in_schema(self, database: Database, env: Environment) -> Units:
         """Return a copy for another schema, with the same observers and without replicas.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -33,11 +32,7 @@ class _Alembic:
     """A lock for the state that alembic keeps in its modules."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = forks.create_lock(self, "lock")
 
 
 _alembic = _Alembic()
