@@ -49,12 +49,12 @@ class Receiver(BaseHTTPRequestHandler):
         """Do not log requests to the terminal."""
 
 
-def main(port: str = "8080", database: str = "received.db") -> None:
+def main(port: str = "8080", database: str = "received.db", *, receiver: type[Receiver] = Receiver) -> None:
     """Receive messages until Ctrl-C is pressed."""
     Receiver.secret = os.environ["STELLARY_WEBHOOK_SECRET"]
     Receiver.database = sqlite3.connect(database)
     Receiver.database.execute("CREATE TABLE IF NOT EXISTS received (id TEXT PRIMARY KEY)")
-    with HTTPServer(("127.0.0.1", int(port)), Receiver) as server:
+    with HTTPServer(("127.0.0.1", int(port)), receiver) as server:
         print(f"receiving on port {server.server_port}", flush=True)
         server.serve_forever()
 

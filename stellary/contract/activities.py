@@ -273,12 +273,16 @@ class WorkspaceEvent(Activity):
             in a stream: the position follows from ``changes`` and ``meta``.
         assignee: The assignee of ``card``; None if there is none.
         item: The changed item, unless it is a card or belongs to one, after the change, or its last state before a
-            deletion, in the form in which responses contain it; for a comment on a document, the document; otherwise None.
+            deletion, in the form in which responses contain it; for a file of a card, the file; for a comment on a document,
+            the document; otherwise None.
+        comment: The comment of the activity as it is when the event is sent, in the form in which responses contain it;
+            None if the activity is not about one, or it has been deleted.
     """
 
     card: Card | None
     assignee: Assignee | None
     item: dict[str, Any] | None
+    comment: dict[str, Any] | None = None
 
 
 @request

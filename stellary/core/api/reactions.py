@@ -18,7 +18,7 @@ from stellary.core.automations import on_member_removed as automations_on_member
 from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity, erasure, organization_activity, revisions
+from stellary.core.notifications import activity, erasure
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
@@ -81,7 +81,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.CardDeleted: (activity.record, rules_on_items_changed.mark_references),
     events.CommentCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
     events.CommentUpdated: (activity.record, index.update_index),
-    events.CommentDeleted: (activity.record, index.update_index),
+    events.CommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
     events.NoticeGiven: (activity.record,),
     events.ItemNoticeGiven: (activity.record,),
     events.AttachmentAdded: (activity.record,),
@@ -101,7 +101,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         rules_on_items_changed.follow_options,
     ),
     events.ItemPurged: (activity.record,),
-    events.OrganizationItemChanged: (organization_activity.record,),
+    events.OrganizationItemChanged: (activity.record_organization,),
     events.WorkspacesRestored: (queue.resume_restored,),
     events.ProjectImported: (activity.record, index.update_index, *_SIGHT),
     events.CardsImported: (index.update_index,),
@@ -111,10 +111,10 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.ProjectMemberLeft: (activity.record,),
     events.DocumentCreated: (activity.record,),
     events.DocumentUpdated: (activity.record,),
-    events.DocumentRevised: (revisions.merge_revisions,),
+    events.DocumentRevised: (activity.merge_revisions,),
     events.DocumentCommentCreated: (activity.record, index.update_index),
     events.DocumentCommentUpdated: (activity.record, index.update_index),
-    events.DocumentCommentDeleted: (activity.record, index.update_index),
+    events.DocumentCommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
     events.DocumentDeleted: (activity.record, rules_on_items_changed.mark_references),
     events.DocumentSubmitted: (activity.record,),
     events.DocumentApproved: (activity.record,),
@@ -151,7 +151,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         *_RIGHTS,
     ),
     events.AddressReleased: (erasure.enqueue_erasures,),
-    events.AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
+    events.AccountTakenOver: (automations_on_member_removed.turn_off, webhooks_on_member_removed.disable),
     events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     events.AdminRightsLost: (
         end_streams,

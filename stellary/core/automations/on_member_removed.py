@@ -21,32 +21,22 @@ _TURN_OFF_ALL = (
 _TURN_OFF = _TURN_OFF_ALL.where(automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id"))))
 
 
-def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Turn off the rules that act on behalf of users who left, and record a trace for each.
+def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AccountTakenOver]) -> None:
+    """Turn off the rules of users who left, and of accounts that were given to others, and record a trace for each.
 
     Args:
-        events: The users who have left a workspace.
-    """
-    trace_rows: list[dict[str, object]] = []
-    for event in events:
-        parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
-        rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
-        uow.ended_counts["automations"] += len(rule_ids)
-        trace_rows += [_trace_row(uow, rule_id, event.user_id, traces.OWNER_LEFT) for rule_id in rule_ids]
-    traces.record(uow, trace_rows)
-
-
-def turn_off_all(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
-    """Turn off the rules of accounts that were given to the owners of their addresses, and record a trace for each.
-
-    Args:
-        events: The accounts.
+        events: The users who have left a workspace, and the accounts.
     """
     trace_rows: list[dict[str, object]] = []
     for event in events:
         parameters = {"_user_id": event.user_id, "_now": uow.now}
-        rule_ids = uow.connection.execute(_TURN_OFF_ALL, parameters).scalars().all()
-        trace_rows += [_trace_row(uow, rule_id, event.user_id, traces.TAKEN_OVER) for rule_id in rule_ids]
+        statement, error = _TURN_OFF_ALL, traces.TAKEN_OVER
+        if isinstance(event, WorkspaceLeft):
+            parameters["_workspace_id"] = event.workspace_id
+            statement, error = _TURN_OFF, traces.OWNER_LEFT
+        rule_ids = uow.connection.execute(statement, parameters).scalars().all()
+        uow.ended_counts["automations"] += len(rule_ids)
+        trace_rows += [_trace_row(uow, rule_id, event.user_id, error) for rule_id in rule_ids]
     traces.record(uow, trace_rows)
 
 

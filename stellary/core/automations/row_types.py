@@ -45,16 +45,6 @@ class AutomationRow(RowType):
     updated_at: datetime
 
 
-class FailingRuleRow(RowType):
-    """A rule that fails, and its workspace."""
-
-    id: str
-    name: str
-    project_id: str
-    owner_id: str
-    workspace_id: str
-
-
 class EnabledRow(AutomationRow):
     """An enabled rule, and whether it lacks an item that it needs."""
 

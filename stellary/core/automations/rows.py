@@ -37,14 +37,6 @@ class RuleColumns(TypedDict):
     armed_at: datetime
 
 
-def _list_further(rule: Automation) -> list[StoredAction]:
-    return [StoredAction(type=action.type, params=action.params) for action in rule.actions[1:]]
-
-
-def _store_schedule(rule: Automation) -> dict[str, object] | None:
-    return None if rule.schedule is None else dict(rule.schedule)
-
-
 FIELDS = StoredItems(
     Automation,
     automations,
@@ -52,7 +44,12 @@ FIELDS = StoredItems(
     RuleColumns,
     nested={"action": _ACTION_FIELDS},
     computed=("actions", "schedule", "references", "broken", "problem"),
-    derived={"further_actions": _list_further, "schedule": _store_schedule},
+    derived={
+        "further_actions": lambda rule: [
+            StoredAction(type=a.type, params=a.params) for a in rule.actions[1:]
+        ],
+        "schedule": lambda rule: rule.schedule and dict(rule.schedule),
+    },
     internal=("noticed_at",),
 )
 _OF_CARD = ("card_id", "card_key", "card_title")

@@ -13,10 +13,9 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef
 from stellary.core.accounts.people import list_admins
 from stellary.core.automations import access, rows
-from stellary.core.automations.row_types import FailingRuleRow, TraceRow
+from stellary.core.automations.row_types import TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.board.queries.recipient_queries import select_workspace_id
-from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ItemNoticeGiven
 from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.paging import Pages
@@ -33,8 +32,7 @@ _OF_RULE = traces.c.automation_id == bindparam("_rule_id")
 _LIST = Pages(TraceRow, select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
 _INSERT = insert(traces)
 # One process notifies the owner, even if the rule fails in several at the same time.
-_NOTE_NOTICES = Query(
-    FailingRuleRow,
+_NOTE_NOTICES = (
     update(automations)
     .where(
         automations.c.id.in_(bindparam("_ids", expanding=True)),
@@ -51,7 +49,7 @@ _NOTE_NOTICES = Query(
         automations.c.project_id,
         automations.c.owner_id,
         select_workspace_id(automations.c.project_id).label("workspace_id"),
-    ),
+    )
 )
 LIMIT = CountLimit(traces, "automation_id", TRACES_MAX)
 """The limit of the traces of a rule."""
@@ -96,7 +94,7 @@ def _notify_owners(uow: UnitOfWork, errors: Mapping[str, str]) -> None:
         "_now": uow.now,
         "_before": uow.now - NOTICE_PAUSE,
     }
-    for row in _NOTE_NOTICES.all(uow.connection, parameters):
+    for row in uow.connection.execute(_NOTE_NOTICES, parameters).fetchall():
         admin_ids = list_admins(uow, row.workspace_id) if row.id in switched_off else []
         notice = ItemNoticeGiven(
             workspace_id=row.workspace_id,

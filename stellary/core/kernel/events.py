@@ -566,7 +566,6 @@ class ItemRestored(TrashEvent):
         new_name: Its new name, or the new key of a project; None if it has the former one.
         card: The card that it is, or belongs to; None if there is none.
         item: Its state, unless it is a card or belongs to one; otherwise None.
-        meta: Further details of the activity.
     """
 
     new_name: str | None = None
@@ -582,10 +581,11 @@ class ContentRestored(ItemRestored):
 
 @attrs.frozen(kw_only=True)
 class ActivitiesRecorded(Event):
-    """Activities were recorded: ``rows`` are their columns by name, and ``cards`` their cards by id, after the changes."""
+    """Activities were recorded: ``rows`` are their columns by name; their cards and comments are those after the changes."""
 
     rows: tuple[Mapping[str, Any], ...]
     cards: Mapping[str, Card] = attrs.field(factory=dict, repr=False)
+    comments: Mapping[str, Comment | DocumentComment] = attrs.field(factory=dict, repr=False)
 
 
 def __getattr__(name: str) -> type[BaseEvent]:

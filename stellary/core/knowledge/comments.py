@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from stellary.contract.comments import (
     CREATE_DOCUMENT_COMMENT,
@@ -23,10 +24,29 @@ from stellary.core.kernel.events import DocumentCommentCreated, DocumentCommentD
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.documents import event_location
-from stellary.core.knowledge.tables import comments
+from stellary.core.knowledge.tables import comments, documents
 
 ROWS = CommentRows(DocumentComment, comments, comments.c.document_id, "document_comment")
 """The rows of comments on documents."""
+
+
+_PLACES = select(comments.c.id, documents.c.workspace_id, documents.c.project_id).join_from(
+    comments, documents, documents.c.id == comments.c.document_id
+)
+_PLACES_OF = _PLACES.where(comments.c.id.in_(bindparam("_ids", expanding=True)))
+
+
+def read_current_comments(
+    connection: Connection, places: Mapping[str, tuple[str, str | None]]
+) -> dict[str, DocumentComment]:
+    """Return comments as they are now, by id, unless their document has another place.
+
+    Args:
+        connection: A connection to the database.
+        places: The workspace and the project in which the reader sees the document of each comment.
+    """
+    rows = connection.execute(_PLACES_OF, {"_ids": list(places)}) if places else ()
+    return ROWS.read_current(connection, [id for id, *place in rows if places[id] == tuple(place)])
 
 
 def select_document_commenters(document_id: ColumnElement[str]) -> Select[Any]:

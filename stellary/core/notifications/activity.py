@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
-from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
+from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, select, union, update
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
@@ -28,17 +28,23 @@ from stellary.core.board.queries.recipient_queries import (
 )
 from stellary.core.db.base import IdType
 from stellary.core.db.direct_connection import queue_rows
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     CardEvent,
     CardTransferred,
     CardTransferredOut,
+    CommentCreated,
+    CommentUpdated,
     DocumentCommentCreated,
+    DocumentCommentUpdated,
     DocumentEvent,
+    DocumentRevised,
     DocumentSubmitted,
     ItemChanged,
     ItemNoticeGiven,
     ItemRestored,
+    OrganizationItemChanged,
     PilotageChanged,
     ProjectEvent,
     ProjectImported,
@@ -60,10 +66,17 @@ from stellary.core.notifications.changes import (
     find_referenced_ids,
     list_card_changes,
     list_item_changes,
+    merge_changes,
     to_json,
 )
+from stellary.core.notifications.row_types import RevisedActivityRow
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
-from stellary.core.notifications.tables import activities, notifications
+from stellary.core.notifications.tables import (
+    APART_FROM_CARDS,
+    activities,
+    notifications,
+    organization_activities,
+)
 from stellary.core.notifications.via import find_agent_id, find_via
 
 IDS_MAX = 5_000
@@ -91,9 +104,28 @@ _REVIEWERS = reviewers(_WORKSPACE_ID)
 _ACTION_REVIEWERS = select_action_reviewers(_WORKSPACE_ID)
 _INSERT_ACTIVITIES = insert(activities)
 _INSERT_NOTIFICATIONS = insert(notifications)
+_INSERT_ORGANIZATION = insert(organization_activities)
+# The record is among the last few minutes of the workspace, so the index is read from its end.
+_LAST_SAVE = Query(
+    RevisedActivityRow,
+    select(activities.c.seq, activities.c.changes, activities.c.meta)
+    .where(
+        activities.c.workspace_id == bindparam("_workspace_id"),
+        APART_FROM_CARDS,
+        activities.c.entity_id == bindparam("_document_id"),
+        activities.c.type.in_(("document_created", "document_updated")),
+        activities.c.actor_id == bindparam("_actor_id"),
+    )
+    .order_by(activities.c.id.desc())
+    .limit(1),
+)
+_UPDATE_SAVE = update(activities).where(activities.c.seq == bindparam("_seq"))
 _DELETE = delete(notifications).where(
     notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
 )
+
+
+_WITH_COMMENT = (CommentCreated, CommentUpdated, DocumentCommentCreated, DocumentCommentUpdated)
 
 
 @attrs.frozen
@@ -204,11 +236,16 @@ def record(
         queue_rows(uow.connection, _INSERT_NOTIFICATIONS, notification_rows)
         channels.enqueue_deliveries(uow, notification_rows)
     cards = {card.id: card for entry in entries if (card := entry.card) is not None}
+    comments = {event.comment.id: event.comment for event in events if isinstance(event, _WITH_COMMENT)}
     for workspace_id in dict.fromkeys(event.workspace_id for event in events):
         uow.send_on_commit(of_workspace(workspace_id))
         if workspace_id not in uow.workspaces_without_subscribers:
             workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
-            uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
+            uow.emit(
+                ActivitiesRecorded(
+                    workspace_id=workspace_id, rows=workspace_rows, cards=cards, comments=comments
+                )
+            )
 
 
 def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
@@ -383,7 +420,8 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
                 "user_id": user_id,
             }
         changes = list_card_changes(event, names)
-        yield _Entry(event, meta, sorted(recipients), changes, mentioned_ids=mentioned_ids)
+        item = getattr(event, "attachment", None)
+        yield _Entry(event, meta, sorted(recipients), changes, item, mentioned_ids)
     watches.add_mentioned(uow, workspace_id, [row for _, row in sorted(mentions.items())])
 
 
@@ -439,14 +477,14 @@ def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
             else:
                 rows = uow.connection.execute(_CARD_PEOPLE, {**parameters, "_card_ids": []})
             candidates = {row.id for row in rows if row.sees}
-    mentioned = find_mentioned(uow, event)
+    mentioned = _find_mentioned(uow, event)
     changes = list_item_changes(event.old, event.new)
     recipients = rules.recipients(candidates | mentioned.keys(), uow.user_id)
     meta = rules.document_meta(event) | ({"mentioned": sorted(mentioned.values())} if mentioned else {})
     return _Entry(event, meta, recipients, changes, event.document, mentioned)
 
 
-def find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
+def _find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
     """Return the names of the users that a document or a comment on it newly mentions, by id.
 
     Args:
@@ -488,3 +526,53 @@ def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Ent
         change = build_change("userId", None, event.user_id, own_name)
         return _Entry(event, meta, recipients, [change], event.member)
     return _Entry(event, meta, recipients, [build_change("userId", event.user_id, None, own_name)])
+
+
+def record_organization(uow: UnitOfWork, events: Sequence[OrganizationItemChanged]) -> None:
+    """Record the activities of organizations, which have no streams, webhooks and notifications.
+
+    Args:
+        events: The changes.
+    """
+    rows = [
+        {
+            "id": uow.new_id(),
+            "organization_id": event.organization_id,
+            "actor_id": uow.user_id,
+            "type": event.type,
+            "entity": event.kind,
+            "entity_id": event.item_id,
+            "changes": list_item_changes(event.before, event.after) or None,
+            "via": find_via(uow.actor, event, {}),
+            "meta": rules.item_meta(event),
+            "created_at": uow.now,
+        }
+        for event in events
+    ]
+    uow.connection.execute(_INSERT_ORGANIZATION, rows)
+
+
+def merge_revisions(uow: UnitOfWork, events: Sequence[DocumentRevised]) -> None:
+    """Add further changes of documents, which one person saves repeatedly, to the last records of their changes.
+
+    A document without such a record, such as one that was just imported, gets one, and so does a change that mentions
+    users.
+
+    Args:
+        events: The changes.
+    """
+    for event in events:
+        parameters = {"_workspace_id": event.workspace_id, "_document_id": event.document.id}
+        row = _LAST_SAVE.first(uow.connection, {**parameters, "_actor_id": uow.user_id})
+        if row is None or event.old is None or event.new is None or _find_mentioned(uow, event):
+            record(uow, [event])
+            continue
+        changes = merge_changes(row.changes or (), event.old, event.new)
+        changed = row.meta.get("changed")
+        meta = dict(row.meta)
+        if isinstance(changed, list):
+            meta["changed"] = list(dict.fromkeys([*changed, *event.changed]))
+        uow.connection.execute(
+            _UPDATE_SAVE,
+            {"_seq": row.seq, "changes": changes or None, "meta": meta, "item": to_json(event.document)},
+        )

@@ -113,7 +113,8 @@ def render_text(lines: Sequence[Line], link: str, unsubscribe_url: str) -> Messa
             sentences = [_describe(line) for line in of_item[:LINES_MAX]]
             if len(of_item) > LINES_MAX:
                 sentences.append(f"and {len(of_item) - LINES_MAX} more changes")
-            html.append(f"<h3>{escape(title)}</h3>\n<ul>{''.join(map(_to_list_item, sentences))}</ul>")
+            bullets = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+            html.append(f"<h3>{escape(title)}</h3>\n<ul>{bullets}</ul>")
             text.append("\n".join([f"* {title}", *(f"  - {sentence}" for sentence in sentences)]))
     if listed_count < count:
         html.append(f"<p>There are changes of {count - listed_count} more items.</p>")
@@ -176,7 +177,3 @@ def _describe_changes(changes: Sequence[FieldChange]) -> Iterable[str]:
             yield f"{name} from {before} to {after}"
     if len(changes) > LINES_MAX:
         yield f"and {len(changes) - LINES_MAX} more fields"
-
-
-def _to_list_item(sentence: str) -> str:
-    return f"<li>{escape(sentence)}</li>"

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, cast, get_args
 
-import attrs
 import orjson
 from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -76,33 +75,21 @@ def load_preferences(uow: UnitOfWork, user_ids: Collection[str]) -> dict[str, No
     return {user_id: _build_preferences(uow.env, choices.get(user_id, {})) for user_id in user_ids}
 
 
-@attrs.frozen
-class LastReminders:
-    """The last reminders of a user.
-
-    Attributes:
-        zone: The current time zone of the user.
-        day: Their local day; None if there were none.
-        at: Their time; None if there were none.
-    """
-
-    zone: tzinfo
-    day: date | None
-    at: datetime | None
-
-
-def load_last_reminders(uow: UnitOfWork, user_ids: Collection[str]) -> dict[str, LastReminders]:
-    """Return the last reminders of users, by id.
+def load_last_reminders(
+    uow: UnitOfWork, user_ids: Collection[str]
+) -> dict[str, tuple[tzinfo, str | None, datetime | None]]:
+    """Return the time zones of users by id, with the local day and the time of their last reminders, if there were any.
 
     Args:
         user_ids: The users.
     """
-    last = dict.fromkeys(user_ids, LastReminders(_read_zone(uow.env.time_zone), None, None))
-    for row in _OF_USERS.all(uow.connection, {"_user_ids": list(user_ids)}):
-        zone = _read_zone(str(row.choices.get("timeZone", uow.env.time_zone)))
-        day = None if row.reminded_on is None else date.fromisoformat(row.reminded_on)
-        last[row.user_id] = LastReminders(zone, day, row.reminded_at)
-    return last
+    default = uow.env.time_zone
+    rows = _OF_USERS.all(uow.connection, {"_user_ids": list(user_ids)})
+    last = dict.fromkeys(user_ids, (_read_zone(default), None, None))
+    return last | {
+        row.user_id: (_read_zone(str(row.choices.get("timeZone", default))), row.reminded_on, row.reminded_at)
+        for row in rows
+    }
 
 
 def record_reminders(uow: UnitOfWork, days: Mapping[str, date]) -> None:

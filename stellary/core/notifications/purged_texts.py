@@ -23,7 +23,9 @@ from sqlalchemy import (
 
 from stellary.contract.activities import EntityKind
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.erasure import ERASE_MESSAGES
 from stellary.core.notifications.row_types import ActivityMetaRow
 from stellary.core.notifications.rules import PURGED
 from stellary.core.notifications.tables import APART_FROM_CARDS, NOT_OF_CARDS, activities, watches
@@ -141,11 +143,24 @@ def erase_texts(
     return len(rows) < BATCH_MAX
 
 
+def enqueue_erasure(uow: UnitOfWork, workspace_id: str, item_ids: Sequence[str]) -> None:
+    """Add the job that removes the texts of items from the messages of the webhooks of a workspace.
+
+    Args:
+        workspace_id: The workspace.
+        item_ids: The ids of the items.
+    """
+    jobs.enqueue(uow, ERASE_MESSAGES, {"workspaceId": workspace_id, "after": "", "itemIds": item_ids})
+
+
+def purge_meta(meta: Mapping[str, object]) -> dict[str, object]:
+    """Return the meta of an activity without the texts of its item, which was purged."""
+    texts = {name: PURGED for name in _TEXTS & meta.keys() if meta[name]}
+    return {**meta, **texts, "purged": True}
+
+
 def _erase(uow: UnitOfWork, rows: Sequence[ActivityMetaRow]) -> None:
-    erased = []
-    for row in rows:
-        texts = {name: PURGED for name in _TEXTS & row.meta.keys() if row.meta[name]}
-        erased.append({"_seq": row.seq, "_meta": {**row.meta, **texts, "purged": True}})
+    erased = [{"_seq": row.seq, "_meta": purge_meta(row.meta)} for row in rows]
     if erased:
         uow.connection.execute(_ERASE, erased)
 

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, cast, null
 
 from stellary.contract.activities import Activity, Assignee, FieldChange, Via, WorkspaceEvent
 from stellary.contract.cards import Card
+from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.fields import convert
 from stellary.contract.notifications import Notification
-from stellary.contract.wire import read
+from stellary.contract.wire import as_dict, read
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.people import Person
 from stellary.core.db.row_fields import RowFields
@@ -70,7 +71,10 @@ def notification_of(row: NotificationRow, read_at: datetime | None = None) -> No
 
 
 def event_of(
-    row: StreamedActivityRow, card: Card | None, people_by_id: Mapping[str, Person]
+    row: StreamedActivityRow,
+    card: Card | None,
+    people_by_id: Mapping[str, Person],
+    comment: Comment | DocumentComment | None,
 ) -> WorkspaceEvent:
     """Convert a row of a stream to an event.
 
@@ -78,10 +82,12 @@ def event_of(
         row: The row.
         card: The card that it is about, as it is now.
         people_by_id: Users by id, among them the assignee of the card.
+        comment: The comment that it is about, as it is now.
     """
     activity = activity_of(row, row.id)
     assignee = assignee_of(card, people_by_id)
-    return convert(WorkspaceEvent, activity, card=card, assignee=assignee, item=row.item)
+    text = None if comment is None else as_dict(comment)
+    return convert(WorkspaceEvent, activity, card=card, assignee=assignee, item=row.item, comment=text)
 
 
 def assignee_of(card: Card | None, people_by_id: Mapping[str, Person]) -> Assignee | None:

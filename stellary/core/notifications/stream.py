@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from stellary.contract.activities import WorkspaceEvent
+from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.streaming import Follow, Stream
 from stellary.contract.unset import UNSET
@@ -17,12 +18,14 @@ from stellary.core.accounts import access
 from stellary.core.accounts.people import read_people
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import SEES_ALL
+from stellary.core.board import comments as card_comments
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
+from stellary.core.knowledge import comments as document_comments
 from stellary.core.notifications.row_types import StreamedActivityRow
 from stellary.core.notifications.rows import ACTIVITY, event_of
 from stellary.core.notifications.tables import activities
@@ -118,9 +121,41 @@ def _read_batch(
     # A card that has left the project in between may be in one that the reader does not see.
     cards = {f"{id} {card.project_id}": card for id, card in current.items()}
     people_by_id = read_people(connection, {card.assignee_id for card in cards.values() if card.assignee_id})
+    comments = _read_comments(connection, rows, cards)
     blocks = frames(
-        (row.seq, "activity", dump(event_of(row, cards.get(f"{row.card_id} {row.project_id}"), people_by_id)))
+        (
+            row.seq,
+            "activity",
+            dump(
+                event_of(
+                    row,
+                    cards.get(f"{row.card_id} {row.project_id}"),
+                    people_by_id,
+                    comments.get(row.entity_id or ""),
+                )
+            ),
+        )
         for row in rows
     )
     has_more = len(rows) == BATCH_SIZE
     return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)
+
+
+def _read_comments(
+    connection: Connection, rows: Sequence[StreamedActivityRow], cards: Collection[str]
+) -> Mapping[str, Comment | DocumentComment]:
+    """Return the comments of activities by id, without those on cards and documents that are not in their place any more."""
+    on_cards = [
+        row.entity_id or ""
+        for row in rows
+        if row.entity == "comment" and f"{row.card_id} {row.project_id}" in cards
+    ]
+    places = {
+        row.entity_id or "": (row.workspace_id, row.project_id)
+        for row in rows
+        if row.entity == "document_comment"
+    }
+    return {
+        **card_comments.ROWS.read_current(connection, on_cards),
+        **document_comments.read_current_comments(connection, places),
+    }

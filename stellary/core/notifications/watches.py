@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from types import ModuleType
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.endpoint import Ok
@@ -32,21 +31,14 @@ WHOLE_PROJECT = ""
 IDS_MAX = 5_000
 MENTIONED = "mentioned"
 """The level of a card in which the user was mentioned: watched, unless the project is muted."""
-
-
-def _build_replacement(dialect: ModuleType) -> Executable:
-    row = dialect.insert(watches)
-    replacement: Executable = row.on_conflict_do_update(
-        index_elements=[*watches.primary_key], set_={"level": row.excluded.level}
+_INSERT = {"sqlite": sqlite.insert(watches), "postgresql": postgresql.insert(watches)}
+_SET = {
+    name: row.on_conflict_do_update(
+        index_elements=[*watches.primary_key], set_={"level": literal_column("excluded.level")}
     )
-    return replacement
-
-
-_SET = {"sqlite": _build_replacement(sqlite), "postgresql": _build_replacement(postgresql)}
-_ADD: Mapping[str, Executable] = {
-    "sqlite": sqlite.insert(watches).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(watches).on_conflict_do_nothing(),
+    for name, row in _INSERT.items()
 }
+_ADD = {name: row.on_conflict_do_nothing() for name, row in _INSERT.items()}
 _DELETE = delete(watches).where(
     watches.c.project_id == bindparam("_project_id"),
     watches.c.card_id == bindparam("_card_id"),

@@ -16,7 +16,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.purged_texts import erase_texts
+from stellary.core.notifications.purged_texts import enqueue_erasure, erase_texts
 from stellary.core.ports.blobs import discard
 
 PURGE: Final = "trash.purge"
@@ -108,6 +108,8 @@ def _delete_rows(
         keys_by_table[table_name].append(key)
     if not erase_texts(uow, workspace_id, project_id, keys_by_table):
         return limit
+    if workspace_id is not None and keys_by_table:
+        enqueue_erasure(uow, workspace_id, [key for keys in keys_by_table.values() for key in keys])
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
     keys = {key for key in blob_keys if key is not None}
     shared_keys = uow.connection.execute(_SHARED, {"_keys": list(keys)}).scalars() if keys else ()

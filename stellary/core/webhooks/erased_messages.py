@@ -1,8 +1,11 @@
-"""The removal of e-mail addresses, and of the names of deleted accounts, from stored messages. A job does it in batches."""
+"""The removal of addresses, of the names of deleted accounts, and of the texts of purged items, from stored messages.
+
+A job does it in batches.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import orjson
 from sqlalchemy import bindparam, select, update
@@ -14,6 +17,8 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import erased_names
 from stellary.core.notifications.erasure import ERASE_MESSAGES, FORMER_ADDRESS, Erasure
+from stellary.core.notifications.purged_texts import purge_meta
+from stellary.core.notifications.rules import PURGED
 from stellary.core.webhooks.row_types import StoredMessageRow
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -36,8 +41,16 @@ _READ = Query(
 _REVISE = update(deliveries).where(deliveries.c.id == bindparam("_id")).values(payload=bindparam("_payload"))
 
 
-def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
-    """Remove a person from the next messages, and schedule the removal from those after them.
+class _PurgedItems(TypedDict):
+    """The payload of the job for the texts of items, by their ids, and how far it has come."""
+
+    workspaceId: str
+    after: str
+    itemIds: list[str]
+
+
+def erase_batch(uow: UnitOfWork, payload: Erasure | _PurgedItems) -> None:
+    """Remove a person or the texts of items from the next messages, and schedule the removal from those after them.
 
     Args:
         uow: The unit of the job.
@@ -47,13 +60,28 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
     revised = []
     for row in rows:
         message = orjson.loads(row.payload)
-        data = _forget(message["data"], payload)
+        data = message["data"]
+        data = _forget_texts(data, {*payload["itemIds"]}) if "itemIds" in payload else _forget(data, payload)
         if data != message["data"]:
             revised.append({"_id": row.id, "_payload": orjson.dumps({**message, "data": data}).decode()})
     if revised:
         uow.connection.execute(_REVISE, revised)
     if len(rows) == BATCH_MAX:
         jobs.enqueue(uow, ERASE_MESSAGES, {**payload, "after": rows[-1].id})
+
+
+def _forget_texts(data: dict[str, Any], ids: set[str]) -> dict[str, Any]:
+    """Return the data of a message without the texts of items."""
+    meta, is_comment = data["meta"], data["entity"] in ("comment", "document_comment")
+    item_id = None if is_comment else data["entityId"]
+    if ids.intersection((data["cardId"], meta.get("documentId"), item_id)):
+        texts = dict.fromkeys(("card", "item", "comment"))
+        return {**data, **texts, "changes": [], "meta": purge_meta(meta)}
+    if is_comment and data["entityId"] in ids:
+        return {**data, "comment": None}
+    if meta.get("otherCardId") in ids:
+        return {**data, "meta": {**meta, "otherCardTitle": PURGED}}
+    return data
 
 
 def _forget(data: dict[str, Any], erasure: Erasure) -> dict[str, Any]:
@@ -73,7 +101,7 @@ def _forget(data: dict[str, Any], erasure: Erasure) -> dict[str, Any]:
         return data
     data["meta"] = erased_names.forget_meta(meta, erased_names.find_names(changes or (), user_id) | {name})
     data["changes"] = changes and erased_names.forget_changes(changes, user_id)
-    for field in ("item", "card"):
-        data[field] = erased_names.forget_item(data[field], user_id)
+    for field in ("item", "card", "comment"):
+        data[field] = erased_names.forget_item(data.get(field), user_id)
     # The data have the id and the name of the actor, as an item has those of its author.
     return erased_names.forget_item(data, user_id) or {}

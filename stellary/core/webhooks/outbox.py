@@ -10,15 +10,17 @@ from sqlalchemy import bindparam, insert, literal_column, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.cards import Card
+from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.webhooks import WebhookMessage
-from stellary.contract.wire import dump
+from stellary.contract.wire import as_dict, dump
 from stellary.core.accounts import people
 from stellary.core.accounts.people import Person
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import ActivitiesRecorded
+from stellary.core.kernel.events import ActivitiesRecorded, CommentDeleted, DocumentCommentDeleted
 from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.purged_texts import enqueue_erasure
 from stellary.core.notifications.rows import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.row_types import SubscriberRow
@@ -72,7 +74,8 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
             if (not hook.events or row["type"] in hook.events) and hook.id != row["entity_id"]
         ]
         if subscribers:
-            payload = _payload(row, event.cards.get(row["card_id"]), people_by_id)
+            comment = event.comments.get(row["entity_id"])
+            payload = _payload(row, event.cards.get(row["card_id"]), people_by_id, comment)
             delivery_rows += [_delivery(uow, hook.id, row["type"], payload) for hook in subscribers]
     if not delivery_rows:
         return
@@ -81,7 +84,24 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
     LIMIT.apply(uow, delivery_rows)
 
 
-def _payload(row: Mapping[str, Any], card: Card | None, people_by_id: Mapping[str, Person]) -> str:
+def erase_comments(uow: UnitOfWork, events: Sequence[CommentDeleted | DocumentCommentDeleted]) -> None:
+    """Erase deleted comments from stored messages, since no copy of their texts may remain outside of the trash.
+
+    Args:
+        events: The deletions.
+    """
+    for event in events:
+        if event.workspace_id not in uow.workspaces_without_subscribers:
+            id = event.comment_id if isinstance(event, CommentDeleted) else event.comment.id
+            enqueue_erasure(uow, event.workspace_id, [id])
+
+
+def _payload(
+    row: Mapping[str, Any],
+    card: Card | None,
+    people_by_id: Mapping[str, Person],
+    comment: Comment | DocumentComment | None,
+) -> str:
     actor = people_by_id.get(row["actor_id"])
     fields = {
         **row,
@@ -90,6 +110,7 @@ def _payload(row: Mapping[str, Any], card: Card | None, people_by_id: Mapping[st
         "actor_name": None if actor is None else actor.name,
         "card": card,
         "assignee": assignee_of(card, people_by_id),
+        "comment": None if comment is None else as_dict(comment),
     }
     data = WorkspaceEvent(**fields)
     return dump(WebhookMessage(type=row["type"], timestamp=row["created_at"], data=data)).decode()

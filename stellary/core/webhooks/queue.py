@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, text, update
 
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
@@ -55,15 +55,12 @@ _LOCK = Query(
     LockedWebhookRow,
     select(
         webhooks.c.id,
-        webhooks.c.workspace_id,
         webhooks.c.url,
         webhooks.c.secret,
         webhooks.c.active,
-        webhooks.c.created_by_id,
         webhooks.c.failures,
         webhooks.c.failing_since,
         webhooks.c.retry_at,
-        webhooks.c.noticed_at,
         jobs.jobs.c.id.label("job_id"),
         jobs.jobs.c.claim_id,
         jobs.jobs.c.due_at.label("claimed_until"),
@@ -85,6 +82,9 @@ _WAITING = (
     .order_by(webhooks.c.id)
 )
 _UPDATE = update(webhooks).where(webhooks.c.id == bindparam("_id"))
+_NOTE_NOTICE = _UPDATE.where(
+    or_(webhooks.c.noticed_at.is_(None), webhooks.c.noticed_at < webhooks.c.failing_since)
+).returning(webhooks.c.workspace_id, webhooks.c.created_by_id)
 _RESUME = _UPDATE.values(retry_at=None)
 _LOAD = Query(
     PendingMessageRow,
@@ -290,19 +290,19 @@ def _expire(uow: UnitOfWork, webhook_id: str) -> None:
 
 def _notify_admins(uow: UnitOfWork, row: LockedWebhookRow) -> None:
     """Notify the admins of a receiver that has failed for a day, once until it accepts a message."""
-    if row.noticed_at is not None and row.failing_since is not None and row.noticed_at > row.failing_since:
+    place = uow.connection.execute(_NOTE_NOTICE, {"_id": row.id, "noticed_at": uow.now}).first()
+    if place is None:
         return
-    uow.connection.execute(_UPDATE, {"_id": row.id, "noticed_at": uow.now})
     notice = ItemNoticeGiven(
-        workspace_id=row.workspace_id,
+        workspace_id=place.workspace_id,
         kind="webhook",
         item_id=row.id,
         name=hide_path(row.url),
         project_id=None,
         message="The receiver of the webhook has accepted no message for a day. Messages are given up after a day.",
-        user_ids=tuple(list_admins(uow, row.workspace_id)),
+        user_ids=tuple(list_admins(uow, place.workspace_id)),
     )
-    emit_notice(uow, row.created_by_id, notice)
+    emit_notice(uow, place.created_by_id, notice)
 
 
 def _load(

@@ -39,15 +39,12 @@ class LockedWebhookRow(RowType):
     """A locked webhook, with the job that sends its messages."""
 
     id: str
-    workspace_id: str
     url: str
     secret: str
     active: bool
-    created_by_id: str
     failures: int
     failing_since: datetime | None
     retry_at: datetime | None
-    noticed_at: datetime | None
     job_id: str | None
     claim_id: str | None
     claimed_until: datetime | None

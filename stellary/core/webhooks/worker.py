@@ -153,7 +153,9 @@ class WebhookWorker:
         self._claims.lock_file()
         lanes: dict[str, _Lane] = {}
         count = 0
-        while not self._stopping.is_set() and (lanes or self._is_due()):
+        while not self._stopping.is_set() and (
+            lanes or ((due := self._next_due()) is not None and due <= self._units.env.clock())
+        ):
             self._settle(lanes)
             count += self._send_here(lanes)
         if lanes:
@@ -171,10 +173,6 @@ class WebhookWorker:
                 if time.monotonic() >= until:
                     return count
         return count
-
-    def _is_due(self) -> bool:
-        due = self._next_due()
-        return due is not None and due <= self._units.env.clock()
 
     def _next_due(self) -> datetime | None:
         with self._units.database.reading() as connection:

@@ -24,7 +24,6 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import watches
 from stellary.core.notifications.preferences import load_last_reminders, record_reminders
 from stellary.core.pilotage.rules import short_id
-from stellary.core.work.row_types import WaitingItemRow
 from stellary.core.work.work import ITEMS
 
 CHECK: Final = "work.reminders"
@@ -39,12 +38,12 @@ REMINDERS_MAX: Final = 500
 """The number of cards of which a person is reminded in a day, and of items that wait."""
 OUTAGE_MAX: Final = timedelta(days=30)
 """The longest outage after which reminders of its days are given."""
-_WAITS: Final = {"document": timedelta(days=2), "action": timedelta(days=1), "proposal": timedelta(days=1)}
-_SENTENCES: Final = {
-    "document": "The document has waited for a review for two days.",
-    "action": "The proposed action has waited for a review for a day.",
-    "proposal": "The proposal has waited for a decision for a day.",
+_WAITS: Final = {
+    "document": (timedelta(days=2), "The document has waited for a review for two days."),
+    "action": (timedelta(days=1), "The proposed action has waited for a review for a day."),
+    "proposal": (timedelta(days=1), "The proposal has waited for a decision for a day."),
 }
+"""The time after which a person is reminded of each kind of item that waits, and the sentence."""
 _ZONES_FURTHEST: Final = timedelta(hours=14)
 
 _ME = bindparam("_user_id", type_=IdType)
@@ -56,9 +55,8 @@ _CARDS = Query(
         lambda project_id, card_id: watches.is_muted(_ME, project_id, card_id),
     ).limit(REMINDERS_MAX),
 )
-_WAITING = Query(
-    WaitingItemRow,
-    select(ITEMS.c.kind, ITEMS.c.id, ITEMS.c.title, ITEMS.c.workspace_id, ITEMS.c.project_id)
+_WAITING = (
+    select(*ITEMS.c)
     .where(
         is_reachable(ITEMS.c.workspace_id),
         or_(
@@ -73,7 +71,7 @@ _WAITING = Query(
         ),
     )
     .order_by(ITEMS.c.created_at, ITEMS.c.id)
-    .limit(REMINDERS_MAX),
+    .limit(REMINDERS_MAX)
 )
 
 
@@ -137,13 +135,14 @@ def check(uow: UnitOfWork, payload: Mapping[str, str]) -> None:
 
 
 def _find_mornings(uow: UnitOfWork, user_ids: list[str]) -> Iterator[_Morning]:
-    for user_id, last in load_last_reminders(uow, user_ids).items():
-        local = uow.now.astimezone(last.zone)
+    yesterday = timedelta(days=1)
+    for user_id, (zone, reminded_on, reminded_at) in load_last_reminders(uow, user_ids).items():
+        local = uow.now.astimezone(zone)
         day = local.date() - timedelta(days=local.hour < HOUR)
-        last_day = max(last.day or day - timedelta(days=1), day - OUTAGE_MAX)
+        last_day = day - yesterday if reminded_on is None else date.fromisoformat(reminded_on)
         if last_day < day:
-            last_at = max(last.at or uow.now - timedelta(days=1), uow.now - OUTAGE_MAX)
-            yield _Morning(user_id, last.zone, last_day, day, last_at)
+            last_at = max(reminded_at or uow.now - yesterday, uow.now - OUTAGE_MAX)
+            yield _Morning(user_id, zone, max(last_day, day - OUTAGE_MAX), day, last_at)
 
 
 def _remind_of_cards(uow: UnitOfWork, mornings: list[_Morning]) -> None:
@@ -173,16 +172,16 @@ def _remind_of_cards(uow: UnitOfWork, mornings: list[_Morning]) -> None:
 
 def _remind_of_waiting(uow: UnitOfWork, morning: _Morning) -> None:
     parameters: dict[str, object] = {"_user_id": morning.user_id}
-    for kind, wait in _WAITS.items():
+    for kind, (wait, _) in _WAITS.items():
         parameters |= {f"_after_{kind}": morning.last_at - wait, f"_until_{kind}": uow.now - wait}
-    for row in _WAITING.all(uow.connection, parameters):
+    for row in uow.connection.execute(_WAITING, parameters).fetchall():
         notice = ItemNoticeGiven(
             workspace_id=row.workspace_id,
             kind=row.kind,
             item_id=short_id("action", int(row.id)) if row.kind == "action" else row.id,
             name=row.title,
             project_id=row.project_id,
-            message=_SENTENCES[row.kind],
+            message=_WAITS[row.kind][1],
             user_ids=(morning.user_id,),
         )
         emit_notice(uow, morning.user_id, notice)

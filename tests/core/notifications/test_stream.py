@@ -159,3 +159,54 @@ def test_token_receives_only_permitted_events(core, board):
         ["project_created", "card_created"],
         ["project_created", "mission_created", "card_created"],
     ]
+
+
+def read_comments(core, board, person):
+    """Return the type and the text of the comment of each event about a comment that a person receives."""
+    with core.view(person.actor) as uow:
+        record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
+    frames = record.read(core, 0).frames.decode().split("\n\n")[:-1]
+    events = [orjson.loads(frame.partition("data: ")[2]) for frame in frames]
+    return [
+        (event["type"], (event["comment"] or {}).get("content"))
+        for event in events
+        if "comment_" in event["type"]
+    ]
+
+
+def test_comments_have_their_text_until_they_are_deleted(core, board):
+    card, document = board.card(), ask(board, "POST", f"{board.flat}/documents", {"title": "Plan"})
+    paths = [f"{board.of(card)}/comments", f"{board.flat}/documents/{document['id']}/comments"]
+    comments = [ask(board, "POST", path, {"content": "First."}) for path in paths]
+    for path, comment in zip(paths, comments, strict=True):
+        ask(board, "PATCH", f"{path}/{comment['id']}", {"content": "Second."})
+    types = ["comment_added", "document_comment_added", "comment_updated", "document_comment_updated"]
+    assert read_comments(core, board, board.owner) == [(type, "Second.") for type in types]
+    for path, comment in zip(paths, comments, strict=True):
+        ask(board, "DELETE", f"{path}/{comment['id']}")
+    types += ["comment_deleted", "document_comment_deleted"]
+    assert read_comments(core, board, board.owner) == [(type, None) for type in types]
+
+
+def test_comments_that_have_moved_out_of_sight_have_no_text(core, board):
+    """The card and the document are in a private project now, of which the events about them do not speak."""
+    bob = board.world.person("bob")
+    board.join(bob)
+    place = {"contextType": "project", "contextId": board.project["id"]}
+    card, document = board.card(), ask(board, "POST", f"{board.flat}/documents", {"title": "Plan", **place})
+    board.comment(card)
+    path = f"{board.flat}/documents/{document['id']}"
+    comment = ask(board, "POST", f"{path}/comments", {"content": "Well."})
+    types = ["comment_added", "document_comment_added"]
+    assert read_comments(core, board, bob) == [(type, "Well.") for type in types]
+    hidden = Board(board.world, board.owner, board.workspace)
+    ask(board, "PATCH", hidden.path, {"visibility": "private"})
+    body = {"columnId": hidden.columns[0]["id"]}
+    ask(board, "POST", f"{board.of(card)}/transfer", body)
+    moved = {"contextType": "project", "contextId": hidden.project["id"]}
+    ask(board, "PATCH", path, moved)
+    ask(board, "PATCH", f"{path}/comments/{comment['id']}", {"content": "Secret."})
+    assert "Secret." not in str(read_comments(core, board, bob))
+    assert [text for _, text in read_comments(core, board, bob)] == [None] * len(
+        read_comments(core, board, bob)
+    )

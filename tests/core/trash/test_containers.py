@@ -215,6 +215,7 @@ def test_purge_deletes_all_rows_in_batches(world, core, kind):
     after = count_rows(core)
     remaining = {
         "stellary_jobs",
+        "stellary_notification_preferences",
         "stellary_organization_activities",
         "stellary_organizations",
         "stellary_users",

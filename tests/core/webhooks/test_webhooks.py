@@ -472,3 +472,51 @@ def test_pages_by_status_look_through_a_bounded_number_of_messages(webhook_api, 
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
     pages = webhook_api.walk(f"{webhook_api.of_hook(hook)}/deliveries?status=failed&limit=3")
     assert [[delivery["id"] for delivery in page] for page in pages] == [[], [ids[5]], []]
+
+
+def list_texts(webhook_api, hook):
+    """Return the data of the messages of a webhook, newest first."""
+    return [orjson.loads(delivery["payload"])["data"] for delivery in webhook_api.deliveries(hook)]
+
+
+def test_messages_contain_comments_until_they_are_deleted(webhook_api):
+    """What has been sent, what waits, and what is written with the deletion."""
+    hook, card = webhook_api.hook("comment_added", "comment_deleted"), webhook_api.card()
+    comment = webhook_api.comment(card, "A secret.")
+    (message,) = webhook_api.send()
+    assert message["data"]["comment"] == comment
+    webhook_api.comment(card, "Remaining.")
+    webhook_api.answers = [DeliveryResult(500)] * 2
+    webhook_api.send()
+    ask(webhook_api, "DELETE", f"{webhook_api.of(card)}/comments/{comment['id']}")
+    webhook_api.world.core.work.run_due()
+    assert "A secret." not in str(list_texts(webhook_api, hook))
+    comments = [data["comment"] for data in list_texts(webhook_api, hook)]
+    assert [comment and comment["content"] for comment in comments] == [None, "Remaining.", None]
+
+
+def test_purged_items_vanish_from_stored_messages(webhook_api):
+    hook = webhook_api.hook()
+    card, other = webhook_api.card("Hidden title", description="Hidden text"), webhook_api.card("Other title")
+    webhook_api.comment(card, "Hidden comment")
+    ask(
+        webhook_api,
+        "POST",
+        f"{webhook_api.of(other)}/relations",
+        {"targetCardId": card["id"], "type": "blocks"},
+    )
+    document = ask(webhook_api, "POST", f"{webhook_api.flat}/documents", {"title": "Hidden document"})
+    ask(
+        webhook_api,
+        "POST",
+        f"{webhook_api.flat}/documents/{document['id']}/comments",
+        {"content": "Hidden word"},
+    )
+    assert str(list_texts(webhook_api, hook)).count("Hidden") > 10
+    for path in (webhook_api.of(card), f"{webhook_api.flat}/documents/{document['id']}"):
+        ask(webhook_api, "DELETE", path)
+    for entry in ask(webhook_api, "GET", f"{webhook_api.flat}/trash"):
+        ask(webhook_api, "DELETE", f"{webhook_api.flat}/trash/{entry['id']}")
+    webhook_api.world.core.work.run_due()
+    texts = str(list_texts(webhook_api, hook))
+    assert ("Hidden" in texts, "Other title" in texts) == (False, True)

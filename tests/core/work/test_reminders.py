@@ -107,7 +107,7 @@ def test_nobody_is_reminded_of_what_does_not_concern_them(board):
     """Cid watches the project, but no card; the reminders of bob's cards end for one reason each."""
     board.world.ask(board.cid, "POST", f"{board.path}/watch", {})
     due = {"assigneeId": board.bob.id, "dueDate": "2026-04-02"}
-    done, archived, deleted, muted, moved, kept = (board.card(name, **due) for name in "abcdef")
+    done, archived, deleted, muted, moved, remaining = (board.card(name, **due) for name in "abcdef")
     ask(board, "PATCH", board.of(done), {"status": "done"})
     ask(board, "PATCH", board.of(archived), {"archived": True})
     ask(board, "DELETE", board.of(deleted))
@@ -116,7 +116,7 @@ def test_nobody_is_reminded_of_what_does_not_concern_them(board):
     take(board)
     wait(board, hours=24)
     (reminder,) = board.world.ask(board.bob, "GET", "/notifications?unreadOnly=true")
-    assert reminder["activity"]["cardId"] == kept["id"]
+    assert reminder["activity"]["cardId"] == remaining["id"]
     assert take(board, board.cid) == []
     board.world.ask(board.bob, "POST", f"{board.path}/watch", {"level": "mute"})
     take(board)

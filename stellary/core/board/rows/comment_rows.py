@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, insert, select
 
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
@@ -46,6 +46,10 @@ class CommentRows(Generic[C]):
         not_in_files = ("id", item_id.name, "author_id", "imported_from")
         self._file_fields = RowFields(FileComment, table, computed=("author",), internal=not_in_files)
         rows = select(*self._fields.columns).where(item_id == bindparam("_item_id"))
+        self._current = Query(
+            CommentRow,
+            select(*self._fields.columns).where(table.c.id.in_(bindparam("_ids", expanding=True))),
+        )
         this = table.c.id == bindparam("_id")
         self._list = Pages(CommentRow, rows, table.c.id)
         self._one = Query(CommentRow, rows.where(this))
@@ -60,6 +64,16 @@ class CommentRows(Generic[C]):
             item_id: The item.
         """
         return self._list.fetch(uow, request, self._to_comment, _item_id=item_id)
+
+    def read_current(self, connection: Connection, ids: Collection[str]) -> dict[str, C]:
+        """Return comments as they are now, by id; deleted ones are left out.
+
+        Args:
+            connection: A connection to the database.
+            ids: The ids of the comments.
+        """
+        rows = self._current.all(connection, {"_ids": sorted(ids)}) if ids else ()
+        return {row.id: self._to_comment(row) for row in rows}
 
     def insert(self, uow: UnitOfWork, request: CreateComment, item_id: str) -> C:
         """Insert a comment of the caller.
