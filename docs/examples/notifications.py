@@ -45,6 +45,7 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
     followed = rob.workspace(organization, workspace).project(board.id)
     followed.watch()
     followed.card(card).watch(level="mute")
+    assert followed.card(card).get_watch().level == "mute"
     followed.unwatch()
     # --8<-- [end:watch]
 

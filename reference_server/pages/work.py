@@ -193,8 +193,12 @@ CARD = OperationPage(
         "files": Read("attachments.list", {"limit": 100}),
         "comments": Read("comments.list", {"limit": 50}),
         "history": Read("projects.activity", {"limit": 20, "cardId": ":card_id"}),
+        "watch": Read("cards.get_watch"),
     },
     {
+        "watch": PageForm("cards.watch", "You are notified of each change.", {"level": "watch"}),
+        "mute": PageForm("cards.watch", "You are not notified of changes.", {"level": "mute"}),
+        "unwatch": PageForm("cards.unwatch", "You are notified as by default."),
         "move": PageForm("cards.update", "The card is moved."),
         "assign": PageForm("cards.update", "The assignment is saved."),
         "due": PageForm("cards.update", "The due date is saved."),

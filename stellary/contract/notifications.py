@@ -114,9 +114,9 @@ WatchLevel = Literal["watch", "mute"]
 
 @value
 class WatchState(Value):
-    """The level at which the caller follows a card or a project."""
+    """The level at which the caller follows a card or a project; ``default`` if the caller has chosen none."""
 
-    level: WatchLevel
+    level: Literal["watch", "mute", "default"]
 
 
 @request
@@ -182,6 +182,22 @@ UPDATE_PREFERENCES = updates(
     policy=ACCOUNT_FULL,
 )
 
+GET_CARD_WATCH = reads(
+    "cards.get_watch",
+    CardRef,
+    "watch",
+    summary="Get whether the caller watches or mutes a card.",
+    returns=WatchState,
+    policy=BOARD_WATCH,
+)
+GET_PROJECT_WATCH = reads(
+    "projects.get_watch",
+    ProjectRef,
+    "watch",
+    summary="Get whether the caller watches or mutes all cards of a project.",
+    returns=WatchState,
+    policy=BOARD_WATCH,
+)
 WATCH_CARD = acts(
     "cards.watch",
     CardRef,
@@ -224,6 +240,8 @@ ENDPOINTS = (
     READ_NOTIFICATION,
     GET_PREFERENCES,
     UPDATE_PREFERENCES,
+    GET_CARD_WATCH,
+    GET_PROJECT_WATCH,
     WATCH_CARD,
     UNWATCH_CARD,
     WATCH_PROJECT,

@@ -54,7 +54,7 @@ class Chat(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def recorded(core):
+def record_messages(core):
     """Return the secret of a webhook, and its recorded messages: a card, a comment and a label."""
     board, requests = create_board(core), []
     core.env.webhook_sender = lambda request: requests.append(request) or DeliveryResult(200)
@@ -84,8 +84,8 @@ def running_bridge(program, secret, chat_url, database):
 
 
 @pytest.mark.parametrize("program", TEXTS)
-def test_bridge_posts_each_message_once(recorded, tmp_path, program):
-    secret, requests = recorded
+def test_bridge_posts_each_message_once(record_messages, tmp_path, program):
+    secret, requests = record_messages
     Chat.posts = []
     with HTTPServer(("127.0.0.1", 0), Chat) as chat:
         threading.Thread(target=chat.serve_forever).start()

@@ -393,6 +393,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "notifications.read_all": _PLAIN,
     "notifications.read": GoodRequest(own_items={"id": "notificationId"}),
     "notifications.preferences": _PLAIN,
+    "cards.get_watch": _PLAIN,
+    "projects.get_watch": _PLAIN,
     "cards.watch": _with_body(level="mute"),
     "cards.unwatch": _PLAIN,
     "projects.watch": _with_body(level="mute"),

@@ -9,7 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
         LIST_WORKSPACE_CARDS, TRANSFER_CARD, TRANSFER_CARDS, UPDATE_CARD, UPDATE_CARDS)
-from stellary.contract.notifications import UNWATCH_CARD, WATCH_CARD
+from stellary.contract.notifications import GET_CARD_WATCH, UNWATCH_CARD, WATCH_CARD
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _CREATE_CARDS = CallPlan(CREATE_CARDS)
 _DELETE_CARD = CallPlan(DELETE_CARD)
 _DUPLICATE_CARD = CallPlan(DUPLICATE_CARD)
 _GET_CARD = CallPlan(GET_CARD)
+_GET_CARD_WATCH = CallPlan(GET_CARD_WATCH)
 _LIST_ALL_CARDS = CallPlan(LIST_ALL_CARDS)
 _LIST_CARDS = CallPlan(LIST_CARDS)
 _LIST_WORKSPACE_CARDS = CallPlan(LIST_WORKSPACE_CARDS)
@@ -918,6 +919,24 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_TRANSFER_CARD, self._path_params, _TRANSFER_CARD.build_payload(column_id=column_id, missing=missing))
 
     @overload
+    def get_watch(self: CardHandleMethods[Sync]) -> WatchState: ...
+    @overload
+    async def get_watch(self: CardHandleMethods[Async]) -> WatchState: ...
+    def get_watch(self) -> WatchState | Awaitable[WatchState]:
+        """Get whether the caller watches or mutes a card.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Returns:
+            The level at which the caller follows a card or a project; ``default`` if the caller has chosen none.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+        return self._caller.one(_GET_CARD_WATCH, self._path_params)
+
+    @overload
     def watch(self: CardHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     @overload
     async def watch(self: CardHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
@@ -930,7 +949,7 @@ class CardHandleMethods(ItemHandle[C]):
             level: ``watch`` notifies the caller of each change; ``mute`` of none, except mentions and assignments.
 
         Returns:
-            The level at which the caller follows a card or a project.
+            The level at which the caller follows a card or a project; ``default`` if the caller has chosen none.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -9,7 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.flow import GET_PROJECT_FLOW
-from stellary.contract.notifications import UNWATCH_PROJECT, WATCH_PROJECT
+from stellary.contract.notifications import GET_PROJECT_WATCH, UNWATCH_PROJECT, WATCH_PROJECT
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import DUPLICATE_PROJECT, IMPORT_PROJECT
@@ -45,6 +45,7 @@ _GET_BOARD = CallPlan(GET_BOARD)
 _GET_PORTFOLIO = CallPlan(GET_PORTFOLIO)
 _GET_PROJECT = CallPlan(GET_PROJECT)
 _GET_PROJECT_FLOW = CallPlan(GET_PROJECT_FLOW)
+_GET_PROJECT_WATCH = CallPlan(GET_PROJECT_WATCH)
 _IMPORT_PROJECT = CallPlan(IMPORT_PROJECT)
 _LIST_PROJECTS = CallPlan(LIST_PROJECTS)
 _LIST_PROJECT_MEMBERS = CallPlan(LIST_PROJECT_MEMBERS)
@@ -658,6 +659,24 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_PROJECT_FLOW, self._path_params, payload)
 
     @overload
+    def get_watch(self: ProjectHandleMethods[Sync]) -> WatchState: ...
+    @overload
+    async def get_watch(self: ProjectHandleMethods[Async]) -> WatchState: ...
+    def get_watch(self) -> WatchState | Awaitable[WatchState]:
+        """Get whether the caller watches or mutes all cards of a project.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/watch``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
+
+        Returns:
+            The level at which the caller follows a card or a project; ``default`` if the caller has chosen none.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+        return self._caller.one(_GET_PROJECT_WATCH, self._path_params)
+
+    @overload
     def watch(self: ProjectHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     @overload
     async def watch(self: ProjectHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
@@ -670,7 +689,7 @@ class ProjectHandleMethods(ItemHandle[C]):
             level: ``watch`` notifies the caller of each change; ``mute`` of none, except mentions and assignments.
 
         Returns:
-            The level at which the caller follows a card or a project.
+            The level at which the caller follows a card or a project; ``default`` if the caller has chosen none.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -209,6 +209,14 @@ def record(
         for event in events
     ]
     _leave_out_strangers(uow, entries)
+    for workspace_id in by_workspace:
+        mentions = {
+            (entry.project_id or "", card.id, user_id)
+            for entry in entries
+            if entry.event.workspace_id == workspace_id and (card := entry.card) is not None
+            for user_id in {*entry.mentioned_ids} & {*entry.recipients}
+        }
+        watches.add_mentioned(uow, workspace_id, mentions)
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
     agent_names = _load_agent_names(uow, entries)
     activity_rows = [
@@ -405,7 +413,6 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
     ids_by_handle: Mapping[str, set[str]] = {}
     if any(map(rules.may_mention, events)):
         ids_by_handle = _load_handles(uow, workspace_id, names)
-    mentions: dict[tuple[str, str], dict[str, object]] = {}
     for event, (candidates, excluded, has_commenters) in zip(events, concerned, strict=True):
         if has_commenters:
             candidates.update(by_card[event.card.id])
@@ -413,16 +420,9 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
         meta = rules.card_meta(event, names, mentioned_ids)
         muted = rules.find_muted(event, levels[event.card.id])
         recipients = ((candidates & visible_to) - muted | mentioned_ids) - excluded
-        for user_id in mentioned_ids:
-            mentions[event.card.id, user_id] = {
-                "project_id": event.project_id,
-                "card_id": event.card.id,
-                "user_id": user_id,
-            }
         changes = list_card_changes(event, names)
         item = getattr(event, "attachment", None)
         yield _Entry(event, meta, sorted(recipients), changes, item, mentioned_ids)
-    watches.add_mentioned(uow, workspace_id, [row for _, row in sorted(mentions.items())])
 
 
 def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:

@@ -112,13 +112,13 @@ def render_text(lines: Sequence[Line], link: str, unsubscribe_url: str) -> Messa
             title = name_item(of_item[-1].notification.activity)
             sentences = [_describe(line) for line in of_item[:LINES_MAX]]
             if len(of_item) > LINES_MAX:
-                sentences.append(f"and {len(of_item) - LINES_MAX} more changes")
+                sentences.append(f"and {_count(len(of_item) - LINES_MAX, 'more change')}")
             bullets = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
             html.append(f"<h3>{escape(title)}</h3>\n<ul>{bullets}</ul>")
             text.append("\n".join([f"* {title}", *(f"  - {sentence}" for sentence in sentences)]))
     if listed_count < count:
-        html.append(f"<p>There are changes of {count - listed_count} more items.</p>")
-        text.append(f"There are changes of {count - listed_count} more items.")
+        text.append(f"There are changes of {_count(count - listed_count, 'more item')}.")
+        html.append(f"<p>{text[-1]}</p>")
     subject = name_item(lines[-1].notification.activity)
     if count > 1:
         subject = f"{len(lines)} changes of {count} items"
@@ -167,6 +167,10 @@ def _describe(line: Line) -> str:
     return " ".join((f"{sentence}: {fields}" if fields else sentence).split())
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _describe_changes(changes: Sequence[FieldChange]) -> Iterable[str]:
     for change in changes[:LINES_MAX]:
         name = name_field(change.field, change.names)
@@ -176,4 +180,4 @@ def _describe_changes(changes: Sequence[FieldChange]) -> Iterable[str]:
             before, after = name_value(change.from_, change.names), name_value(change.to, change.names)
             yield f"{name} from {before} to {after}"
     if len(changes) > LINES_MAX:
-        yield f"and {len(changes) - LINES_MAX} more fields"
+        yield f"and {_count(len(changes) - LINES_MAX, 'more field')}"

@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.notifications import (
+    GET_CARD_WATCH,
+    GET_PROJECT_WATCH,
     UNWATCH_CARD,
     UNWATCH_PROJECT,
     WATCH_CARD,
@@ -39,11 +41,13 @@ _SET = {
     for name, row in _INSERT.items()
 }
 _ADD = {name: row.on_conflict_do_nothing() for name, row in _INSERT.items()}
-_DELETE = delete(watches).where(
+_OWN = (
     watches.c.project_id == bindparam("_project_id"),
     watches.c.card_id == bindparam("_card_id"),
     watches.c.user_id == bindparam("_user_id"),
 )
+_LEVEL = select(watches.c.level).where(*_OWN)
+_DELETE = delete(watches).where(*_OWN)
 _OF_CARDS = Query(
     WatchRow,
     select(watches).where(
@@ -51,6 +55,19 @@ _OF_CARDS = Query(
         watches.c.card_id.in_(bindparam("_card_ids", expanding=True)),
     ),
 )
+
+
+@serves(GET_CARD_WATCH)
+def get_card_watch(uow: UnitOfWork, ref: CardRef) -> WatchState:
+    """Return the level that the caller has chosen for a card."""
+    card = access.card(uow, ref).card
+    return _get(uow, card.project_id, card.id)
+
+
+@serves(GET_PROJECT_WATCH)
+def get_project_watch(uow: UnitOfWork, ref: ProjectRef) -> WatchState:
+    """Return the level that the caller has chosen for a project."""
+    return _get(uow, access.project(uow, ref).row.id, WHOLE_PROJECT)
 
 
 @serves(WATCH_CARD)
@@ -106,6 +123,12 @@ def is_muted(
     return or_(has_level(card_id, "mute"), of_project)
 
 
+def _get(uow: UnitOfWork, project_id: str, card_id: str) -> WatchState:
+    key = {"_project_id": project_id, "_card_id": card_id, "_user_id": uow.user_id}
+    level = uow.connection.execute(_LEVEL, key).scalar()
+    return WatchState(level="default" if level in (None, MENTIONED) else level)
+
+
 def _set(uow: UnitOfWork, workspace_id: str, project_id: str, card_id: str, request: SetWatch) -> WatchState:
     row = {"project_id": project_id, "card_id": card_id, "user_id": uow.user_id, "level": request.level}
     uow.connection.execute(_SET[uow.connection.dialect.name], row)
@@ -119,15 +142,18 @@ def _reset(uow: UnitOfWork, project_id: str, card_id: str) -> Ok:
     return Ok()
 
 
-def add_mentioned(uow: UnitOfWork, workspace_id: str, rows: Collection[Mapping[str, object]]) -> None:
+def add_mentioned(uow: UnitOfWork, workspace_id: str, mentions: Collection[tuple[str, str, str]]) -> None:
     """Let users watch the cards in which they are mentioned, unless they have chosen something else.
 
     Args:
         workspace_id: The workspace of the cards.
-        rows: The project, the card and the user of each mention, without the level.
+        mentions: The project, the card and the user of each mention.
     """
-    if rows:
-        added = [{**row, "level": MENTIONED} for row in rows]
+    if mentions:
+        names = ("project_id", "card_id", "user_id")
+        added = [
+            {**dict(zip(names, mention, strict=True)), "level": MENTIONED} for mention in sorted(mentions)
+        ]
         queue_rows(uow.connection, _ADD[uow.connection.dialect.name], added)
         mark_watched(uow, workspace_id)
 

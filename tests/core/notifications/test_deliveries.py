@@ -266,15 +266,16 @@ def test_busy_project_sends_one_message_per_person_in_five_minutes(board, mailbo
 
 
 @pytest.mark.slow("makes many changes")
-def test_many_changes_are_counted(board, mailbox):
-    for number in range(60):
+@pytest.mark.parametrize(("count", "remaining"), [(51, "1 more item"), (60, "10 more items")])
+def test_many_changes_are_counted(board, mailbox, count, remaining):
+    for number in range(count):
         board.card(f"Card {number}", assigneeId=board.bob.id)
     wait(board, minutes=6)
     (message,) = mailbox.messages
-    assert message.subject == "60 changes of 60 items (Launch)"
+    assert message.subject == f"{count} changes of {count} items (Launch)"
     assert "Card 49" in message.text
     assert "Card 50" not in message.text
-    assert "There are changes of 10 more items." in message.text
+    assert f"There are changes of {remaining}." in message.text
     assert message.card_id is None
 
 
@@ -344,6 +345,7 @@ def follow(board, person, path, level):
         board.world.ask(person, "DELETE", f"{path}/watch")
     else:
         assert board.world.ask(person, "POST", f"{path}/watch", {"level": level}) == {"level": level}
+    assert board.world.ask(person, "GET", f"{path}/watch") == {"level": level}
 
 
 def list_new(board, person):
@@ -402,6 +404,18 @@ def test_mentioned_person_watches_the_card(board):
     follow(board, board.bob, board.of(card), "default")
     ask(board, "PATCH", board.of(card), {"priority": "high"})
     assert list_new(board, board.bob) == []
+
+
+def test_mentioned_stranger_does_not_watch_the_card(board):
+    ask(board, "PATCH", board.path, {"visibility": "private"})
+    card = board.card("Write", description="For @bob")
+    board.comment(card, "@bob, look")
+    ask(board, "PATCH", board.path, {"visibility": "workspace"})
+    ask(board, "PATCH", board.of(card), {"priority": "high"})
+    assert list_new(board, board.bob) == []
+    board.comment(card, "@bob, look")
+    ask(board, "PATCH", board.of(card), {"priority": "low"})
+    assert list_new(board, board.bob) == ["comment_added", "card_updated"]
 
 
 def test_watcher_without_access_is_not_notified(board, mailbox):

@@ -480,7 +480,7 @@ def list_texts(webhook_api, hook):
 
 
 def test_messages_contain_comments_until_they_are_deleted(webhook_api):
-    """What has been sent, what waits, and what is written with the deletion."""
+    """Check a message that was sent, one that waits, and the one about the deletion."""
     hook, card = webhook_api.hook("comment_added", "comment_deleted"), webhook_api.card()
     comment = webhook_api.comment(card, "A secret.")
     (message,) = webhook_api.send()
