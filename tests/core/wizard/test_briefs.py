@@ -60,3 +60,11 @@ def test_brief_gives_its_phases_no_invention_and_no_loss(path):
 def test_there_are_briefs_in_both_languages():
     languages = [read_case(path)["language"] for path in BRIEFS]
     assert (len(languages) >= 30, languages.count("fr") >= 10) == (True, True)
+
+
+def test_duration_of_a_phase_is_in_a_column_but_its_distance_from_an_event_is_not_one():
+    table = "| Phase | Durée calendaire |\n|---|---|\n| Cadrage | 7 semaines |\n| Tests | 4 semaines |\n"
+    headings = "# Fair\n\n## 3 months\n- Book\n\n## 2 weeks\n- Print\n"
+    for text, days in ((table, [49, 28]), (headings, [14, 14])):
+        phases = BriefReader().plan(Brief("Plan", [Text("", text)], TODAY)).phases
+        assert [phase.end_day - phase.start_day + 1 for phase in phases] == days

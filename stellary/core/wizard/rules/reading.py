@@ -35,6 +35,8 @@ from stellary.core.wizard.rules.vocabulary import (
 
 PHASES_MAX = 12
 """The maximum number of items without sub-items that are read as the phases of a plan."""
+SENTENCE_WORDS = 12
+"""The number of words from which an item that begins with the number of a phase is a sentence about it."""
 PRIORITY_ROLES: Mapping[str | None, Priority] = {"high": "high", "medium": "medium", "low": "low"}
 TIME_ROLES = frozenset(("dates", "duration"))
 _EXCLUDED = frozenset(("out_of_scope", "later"))
@@ -196,6 +198,10 @@ class _Reader:
             for node in (section, *section.items):
                 if node.level != PHASE and find_marker(node.text) is None:
                     continue
+                is_sentence = len(node.text.split()) > SENTENCE_WORDS and not split_label(node.text)
+                is_sentence &= not any(f" {dash} " in node.text for dash in DASHES)
+                if node.level == ITEM and is_sentence and not node.items:
+                    continue
                 if node.is_done or _is_finished(node.text) or _is_ticked(node):
                     self._used.add(node)
                     self._findings.finished.append(strip_numbering(node.text))
@@ -259,7 +265,7 @@ class _Reader:
         """Return the phase of a heading, an item or a row, with its deliverables."""
         self._used.add(node)
         text, timing = self._find_timing(node)
-        if timing and timing.period is None and text == node.text:
+        if timing and timing.period is None and text == node.text and not node.cells:
             # The distance from an event, such as "3 months before": not the duration of the phase.
             timing = None
         name, entries = text, list[str]()

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -32,6 +32,8 @@ _NUMBERING = re.compile(
 _DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
 
 Phrase = tuple[str, ...]
+_QUALIFIED = frozenset(("priority", "status", "duration", "due", "owner", "start"))
+"""The meanings of columns whose names may have another word beside them."""
 
 
 @attrs.frozen
@@ -203,13 +205,13 @@ def find_label(text: str) -> tuple[str | None, str]:
 
 
 @cache
-def _columns() -> Mapping[Phrase, str]:
+def _columns() -> Mapping[Language, Mapping[Phrase, str]]:
     tables = list(_vocabulary()["columns"].items())
     return {
-        split_words(text): name
-        for language in ("en", "fr")
-        for name, texts in reversed(tables)
-        for text in texts.get(language, ())
+        language: {
+            split_words(text): name for name, texts in reversed(tables) for text in texts.get(language, ())
+        }
+        for language in get_args(Language)
     }
 
 
@@ -217,8 +219,12 @@ def find_column(header: str) -> str | None:
     """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
     for part in header.split("/"):
         words = split_words(part.partition("(")[0].rstrip(" #")) or split_words(part)
-        if name := _columns().get(words):
+        english, french = _columns().values()
+        if name := french.get(words) or english.get(words):
             return name
+        # "Estimated duration", and "durée estimée".
+        if name := english.get(words[-1:]) or french.get(words[:1]):
+            return name if name in _QUALIFIED else None
     return None
 
 
