@@ -195,16 +195,16 @@ def test_project_setup(client: Stellary, capsys: pytest.CaptureFixture[str]):
 
 def test_projects(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert example("projects").projects(client, "acme", "eng") == ["Q1 Launch"]
-    *templates, keys, code, members, message = capsys.readouterr().out.splitlines()
+    *templates, keys, code, members, message, admins = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in templates] == ["simple", "development", "agency"]
-    assert (keys, code, members) == ("QL QL-1", "duplicate_key", "['jane@example.com']")
+    assert (keys, code, members, admins) == ("QL QL-1", "duplicate_key", *["['jane@example.com']"] * 2)
     assert message
 
 
 def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
     titles = example("cards").cards(client, "acme", "eng")
     assert titles == ["Ask the users", "Write the specification"]
-    unknown, *columns, page, last, changed, moved = capsys.readouterr().out.splitlines()
+    unknown, *columns, page, last, changed, moved, transferred = capsys.readouterr().out.splitlines()
     assert "cards[1].id" in unknown
     assert columns == [
         "To Do ['Ask the users']",
@@ -213,7 +213,7 @@ def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
     ]
     assert (page, last) == ("['QL-1', 'QL-2'] True", "['QL-3'] False")
     assert changed == "changed by another user: Write the specification"
-    assert moved == "OPS-1 [DroppedReference(kind='estimate', name='hours')]"
+    assert (moved, transferred) == ("OPS-1 [DroppedReference(kind='estimate', name='hours')]", "Someday 1")
 
 
 def test_history(client: Stellary, capsys: pytest.CaptureFixture[str]):

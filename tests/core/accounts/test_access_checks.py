@@ -44,6 +44,7 @@ MISSING = {
     "TrashedItemRef": "Trashed item",
     "WebhookRef": "Webhook",
     "WorkspaceMemberRef": "Member",
+    "TemplateRef": "Template",
 }
 """The kind of resource that is missing first; for the other refs, it is the project."""
 
