@@ -23,7 +23,7 @@ from sqlalchemy import bindparam, insert, select
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import NOBODY, Core, DeliveryResult, OutgoingRequest
 from tests.security.sandbox import Sandbox
-from tests.security.table import AGENTS, GUESTS, SEATS, USERS, Row
+from tests.security.table import AGENTS, BOUND, GUESTS, SEATS, USERS, Row
 from tests.support.core_parts import (
     Identity,
     WebhookWorker,
@@ -234,6 +234,9 @@ class PermissionWorld:
         self.next_door = self._create_items("BOSS", ops)
         self.vault = self._create_private_items(world.workspace(people["BOSS"], acme, "vault"))
         self._bearers |= {
+            BOUND: self.ask(
+                "PAT", "POST", "/api-tokens", {"name": "b", "projectIds": [self.beside["projectId"]]}
+            )["token"],
             "AGn": self._create_agent_token(eng, "OO", "supervised", ["missions"]),
             "AGs": self._create_agent_token(eng, "OO", "supervised", EVERY_TOOL),
             "AGa": self._create_agent_token(eng, "OO", "autonomous", EVERY_TOOL),

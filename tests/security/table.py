@@ -21,7 +21,9 @@ SEATS = {"SV": "viewer", "SC": "commenter", "SE": "editor", "SM": "manager", "SN
 """The members of a workspace with a private project, with their role in it; None for one who is no member of it."""
 USERS = (*PEOPLE[1:], *SEATS)
 """Personas that have an account."""
-PERSONAS = (*PEOPLE, *SEATS, *TOKENS, *AGENTS)
+BOUND = "PATbound"
+"""A token with all scopes that is bound to another project."""
+PERSONAS = (*PEOPLE, *SEATS, *TOKENS, BOUND, *AGENTS)
 
 # Cells that depend on the owner of the item: the answer for the persona's own item, and for another one.
 OWN_AND_OTHER = {

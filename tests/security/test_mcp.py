@@ -7,7 +7,7 @@ import pytest
 
 from tests.security.cells import AGENT_RECORDS, PROPOSAL_RECORDS
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import GUESTS, NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
+from tests.security.table import BOUND, GUESTS, NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
 from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support.core_parts import TOOLS
 from tests.support.each_case import for_each
@@ -52,9 +52,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 EXCEPTIONS = {
     ("get_cockpit_dashboard", "PATok"): "403",
     ("whoami", "AGn"): "403",
-    **{(name, guest): "400" for name in ("get_document", "update_document") for guest in GUESTS},
-    **{("create_document", guest): "403" for guest in GUESTS},
-    **{(name, "SN"): "400" for name, keys in ARGUMENTS.items() if {"cardId", "projectId"} & {*keys}},
+    **{(name, guest): "400" for name in ("get_document", "update_document") for guest in (*GUESTS, BOUND)},
+    **{("create_document", guest): "403" for guest in (*GUESTS, BOUND)},
+    **{
+        (name, persona): "400"
+        for name, keys in ARGUMENTS.items()
+        if {"cardId", "projectId"} & {*keys} and name != "run_mission"
+        for persona in ("SN", BOUND)
+    },
 }
 """Other answers than that of the endpoint: the first also reads projects, agents need the tool, and names of documents that
 guests do not see match nothing, nor do those of a private project. The new document is in no project."""
