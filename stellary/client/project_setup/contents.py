@@ -35,9 +35,6 @@ from stellary.contract.wire import load
 CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived", "recurrence"})
 """The fields of a declared card that the API has in the same form."""
 
-_SERIES_FIELDS = ("rule", "timeZone", "create", "until")
-_ADDED_DAY = re.compile(r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?")
-
 RELATIONS = ("blocks", "related_to", "duplicates")
 
 
@@ -117,7 +114,8 @@ class Series(dict[str, Any]):
         short, long = sorted((self["rule"].upper(), other["rule"].upper()), key=len)
         if "DAY=" in short or not long.startswith(short):
             return bool(short == long)
-        return _ADDED_DAY.fullmatch(long, len(short)) is not None
+        added = r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?"
+        return re.fullmatch(added, long.removeprefix(short)) is not None
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -250,7 +248,7 @@ def _declared_series(matched: Matched, card: Card, existing: wire.Card | None, p
     except Invalid as error:
         matched.problems.note(f"{path}.recurrence", error.message)
         return UNSET
-    if left_out := card.recurrence.keys() - _SERIES_FIELDS:
+    if left_out := card.recurrence.keys() - (series or {}).keys():
         matched.problems.note(f"{path}.recurrence", f"cannot have {', '.join(sorted(left_out))} in a set-up")
     recurring_cards = [
         other for other in matched.state.cards if other.title == card.title and other.recurrence
