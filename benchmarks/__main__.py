@@ -19,6 +19,7 @@ from benchmarks import (
     http,
     pages,
     places,
+    schedules,
     sdk,
     start,
     streams,
@@ -104,6 +105,12 @@ def measure_transfer(options: Options) -> Iterator[tuple[str, float]]:
         yield from transfer.run_bulk(options.databases, kind)
 
 
+def measure_schedules(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure writes while ten thousand scheduled rules that are due at once run, for some minutes."""
+    for kind in options.kinds:
+        yield from schedules.run(options.databases, kind, options.seconds * options.rounds)
+
+
 def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
     """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
@@ -145,6 +152,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "pages": measure_pages,
     "transfer": measure_transfer,
     "webhooks": measure_webhooks,
+    "schedules": measure_schedules,
     "growth": measure_growth,
     "streams": measure_streams,
     "start": measure_start,

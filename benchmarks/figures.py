@@ -95,6 +95,8 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.growth.batch_p95_ms": Target(50),
     "sqlite.growth.write_beside_p95_ms": Target(50),
     "postgresql.growth.write_beside_p95_ms": Target(50),
+    "sqlite.schedules.delay_max_ms": Target(50),
+    "postgresql.schedules.delay_max_ms": Target(50),
     "sqlite.webhooks.write_p50/without": Target(1.2),
     "sqlite.webhooks.deliveries_per_s": at_least(200),
     "sqlite.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),

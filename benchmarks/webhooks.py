@@ -126,7 +126,7 @@ async def _measure_sustained(api: Api, receiver: Receiver, seconds: float) -> di
             await api.ask("POST", f"{api.site.workspace}/webhooks", {"url": url})
         began = time.perf_counter()
         while (elapsed := time.perf_counter() - began) < seconds:
-            latencies += await _write(api, min(SUSTAINED_SLOT_SECONDS, seconds / 4))
+            latencies += await write_cards(api, min(SUSTAINED_SLOT_SECONDS, seconds / 4))
             backlogs.append(len(latencies) * SUSTAINED_WEBHOOKS - len(receiver.responses))
         rates = len(latencies) / elapsed, len(receiver.responses) / elapsed
         await _wait_for_responses(receiver, len(latencies) * SUSTAINED_WEBHOOKS)
@@ -148,14 +148,14 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
             "POST", f"{api.site.workspace}/webhooks", {"url": f"http://127.0.0.1:{port}/", "active": False}
         )
         path = f"{api.site.workspace}/webhooks/{hook['id']}"
-        await _write(api, min(seconds, 0.5))
+        await write_cards(api, min(seconds, 0.5))
         latencies: dict[bool, list[float]] = {False: [], True: []}
         backlogs: list[int] = []
         for number in range(rounds):
             # In alternating order, so that other work of the machine affects both.
             for active in (False, True) if number % 2 else (True, False):
                 await api.ask("PATCH", path, {"active": active})
-                latencies[active] += await _write(api, seconds)
+                latencies[active] += await write_cards(api, seconds)
                 if active:
                     backlogs.append(await _backlog(api, path))
                     await _wait_until_delivered(api, path)
@@ -169,7 +169,7 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
     }
 
 
-async def _write(api: Api, seconds: float) -> list[float]:
+async def write_cards(api: Api, seconds: float) -> list[float]:
     """Create cards at a steady pace, and return the latency of each request."""
     # A single paced client: each interval sends one request.
     requests = itertools.cycle(api.site.create_cards())
@@ -229,4 +229,4 @@ async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
 
 async def _write_until_cancelled(api: Api) -> None:
     while True:
-        await _write(api, 1.0)
+        await write_cards(api, 1.0)

@@ -105,7 +105,7 @@ def _message(type: str, titles: list[str]) -> str:
     return f"creates a cycle: {names}"
 
 
-class Series(dict[str, Any]):
+class Series(dict[str, str]):
     """A declared or existing recurrence, compared without the day that the server adds to a rule that has none."""
 
     def __eq__(self, other: object) -> bool:
@@ -127,13 +127,10 @@ def to_series(recurrence: Recurrence | CardRecurrence | None) -> Series | None:
     """Return a recurrence in the form in which it is compared and declared."""
     if recurrence is None:
         return None
-    until = recurrence.until or None
-    return Series(
-        rule=recurrence.rule,
-        timeZone=recurrence.time_zone,
-        create=recurrence.create,
-        until=until and format_date(until),
-    )
+    series = Series(rule=recurrence.rule, timeZone=recurrence.time_zone, create=recurrence.create)
+    if recurrence.until:
+        series["until"] = format_date(recurrence.until)
+    return series
 
 
 class NamesById:
@@ -239,16 +236,18 @@ def _declared_values(
     }
 
 
-def _declared_series(matched: Matched, card: Card, existing: wire.Card | None, path: str) -> Any:
+def _declared_series(
+    matched: Matched, card: Card, existing: wire.Card | None, path: str
+) -> Series | Unset | None:
     """Return the declared recurrence; UNSET if another card with the title continues that series."""
     if not card.recurrence:
-        return card.recurrence
+        return UNSET if card.recurrence is UNSET else None
     try:
         series = to_series(load(Recurrence, dict(card.recurrence)))
     except Invalid as error:
         matched.problems.note(f"{path}.recurrence", error.message)
         return UNSET
-    if left_out := card.recurrence.keys() - (series or {}).keys():
+    if left_out := card.recurrence.keys() - {"rule", "timeZone", "create", "until"}:
         matched.problems.note(f"{path}.recurrence", f"cannot have {', '.join(sorted(left_out))} in a set-up")
     recurring_cards = [
         other for other in matched.state.cards if other.title == card.title and other.recurrence

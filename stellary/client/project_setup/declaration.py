@@ -25,6 +25,7 @@ from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
 from stellary.contract.projects import EstimateUnit, ProjectDescription, ProjectKey
+from stellary.contract.recurrences import JsonObject
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
@@ -207,7 +208,7 @@ class Card(Declared):
     fields: dict[str, Any] | Unset = UNSET
     checklist: Annotated[list[Step], Items(0, CHECKLIST_MAX)] | Unset = UNSET
     archived: bool | Unset = UNSET
-    recurrence: dict[str, Any] | Unset | None = UNSET
+    recurrence: JsonObject | Unset | None = UNSET
     parent: CardReference | Unset | None = UNSET
     blocks: list[CardReference] | Unset = UNSET
     related_to: list[CardReference] | Unset = UNSET

@@ -117,9 +117,9 @@ class _Describer:
             duplicates=self._related_names(card, "duplicates") or UNSET,
         )
 
-    def _describe_series(self, card: wire.Card) -> dict[str, Any] | Unset:
-        series: dict[str, Any] = to_series(card.recurrence) or {}
-        return {name: value for name, value in series.items() if value not in (None, "on_schedule")} or UNSET
+    def _describe_series(self, card: wire.Card) -> dict[str, str] | Unset:
+        series: dict[str, str] = to_series(card.recurrence) or {}
+        return {name: value for name, value in series.items() if value != "on_schedule"} or UNSET
 
     def _related_names(self, card: wire.Card, type: str) -> list[str]:
         return [self.card_names[target] for target in self.targets.get((type, card.id), ())]
