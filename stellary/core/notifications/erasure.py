@@ -8,7 +8,7 @@ workspaces in whose organizations the account was a member.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from sqlalchemy import Text, bindparam, func, null, or_, select, type_coerce, update
 
@@ -114,6 +114,7 @@ class Erasure(TypedDict):
         step: The number of the step in ``_STEPS``.
         workspaceId: The workspace whose activities are read; empty before the first one.
         after: The number or the id of the last record that was read; empty before the first one.
+        itemIds: The items whose texts are erased from messages, instead of a person.
     """
 
     userId: str
@@ -122,6 +123,7 @@ class Erasure(TypedDict):
     step: int
     workspaceId: str
     after: str
+    itemIds: NotRequired[list[str]]
 
 
 def enqueue_erasures(uow: UnitOfWork, events: Sequence[AddressReleased]) -> None:

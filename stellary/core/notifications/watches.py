@@ -33,14 +33,14 @@ WHOLE_PROJECT = ""
 IDS_MAX = 5_000
 MENTIONED = "mentioned"
 """The level of a card in which the user was mentioned: watched, unless the project is muted."""
-_INSERT = {"sqlite": sqlite.insert(watches), "postgresql": postgresql.insert(watches)}
+_DIALECTS = (("sqlite", sqlite), ("postgresql", postgresql))
 _SET = {
-    name: row.on_conflict_do_update(
+    name: dialect.insert(watches).on_conflict_do_update(
         index_elements=[*watches.primary_key], set_={"level": literal_column("excluded.level")}
     )
-    for name, row in _INSERT.items()
+    for name, dialect in _DIALECTS
 }
-_ADD = {name: row.on_conflict_do_nothing() for name, row in _INSERT.items()}
+_ADD = {name: dialect.insert(watches).on_conflict_do_nothing() for name, dialect in _DIALECTS}
 _OWN = (
     watches.c.project_id == bindparam("_project_id"),
     watches.c.card_id == bindparam("_card_id"),

@@ -5,7 +5,7 @@ A job does it in batches.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import bindparam, select, update
@@ -41,15 +41,7 @@ _READ = Query(
 _REVISE = update(deliveries).where(deliveries.c.id == bindparam("_id")).values(payload=bindparam("_payload"))
 
 
-class _PurgedItems(TypedDict):
-    """The payload of the job for the texts of items, by their ids, and how far it has come."""
-
-    workspaceId: str
-    after: str
-    itemIds: list[str]
-
-
-def erase_batch(uow: UnitOfWork, payload: Erasure | _PurgedItems) -> None:
+def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
     """Remove a person or the texts of items from the next messages, and schedule the removal from those after them.
 
     Args:

@@ -73,7 +73,7 @@ class CommentRows(Generic[C]):
             ids: The ids of the comments.
         """
         rows = self._current.all(connection, {"_ids": sorted(ids)}) if ids else ()
-        return {row.id: self._to_comment(row) for row in rows}
+        return {comment.id: comment for comment in map(self._to_comment, rows)}
 
     def insert(self, uow: UnitOfWork, request: CreateComment, item_id: str) -> C:
         """Insert a comment of the caller.
