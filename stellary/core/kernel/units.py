@@ -102,10 +102,8 @@ class Units:
             database: The database with the schema.
             env: The environment of its units.
         """
-        other = copy.copy(self)
-        other.database, other.env, other._seeds_ids = database, env, isinstance(env.new_id, Ids)  # noqa: SLF001
-        other.replicas = None
-        return other
+        seeds_ids = isinstance(env.new_id, Ids)
+        return self._copy(database=database, env=env, replicas=None, _seeds_ids=seeds_ids)
 
     @property
     def is_joined(self) -> bool:
