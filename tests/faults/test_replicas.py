@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -51,6 +51,13 @@ class Scene:
 
     def ask(self, person: Person, method: str, path: str, body: Any = None, server: int = 0) -> Any:
         return self.servers[server].ask(method, path, body, self.tokens[person.id])
+
+    def write(self, person: Person, card: Any, title: str, server: int = 0) -> None:
+        assert self.ask(person, "PATCH", self.board.of(card), {"title": title}, server).status == 200
+
+    def read(self, person: Person, card: Any, server: int = 0) -> str:
+        """Return the title of a card."""
+        return self.ask(person, "GET", self.board.of(card), server=server).json["title"]
 
     def wait_for_use(self, person: Person) -> None:
         """Wait until the reads of a person use a replica on each server."""
@@ -134,23 +141,18 @@ def test_a_caller_reads_its_own_writes(late_scene: Scene, rounds: int):
     cards = [board.card(by=person) for person in people]
     stale: list[object] = []
 
-    def write_and_read(person: Person, card: Any, number: int) -> None:
-        # On two servers, the one that reads is never the one that has written.
-        writer = number % len(scene.servers)
-        reader = (number + 1) % len(scene.servers)
-        title = f"{number}"
-        assert scene.ask(person, "PATCH", board.of(card), {"title": title}, writer).status == 200
-        if number % 2:
-            found = scene.ask(person, "GET", board.of(card), server=reader).json["title"]
-        else:
-            listed = scene.ask(person, "GET", f"{board.path}/cards", server=reader).json
-            found = next(item["title"] for item in listed if item["id"] == card["id"])
-        if found != title:
-            stale.append((number, found))
-
     def repeat(person: Person, card: Any) -> None:
         for number in range(PAIRS // len(people)):
-            write_and_read(person, card, number)
+            # On two servers, the one that reads is never the one that has written.
+            writer, reader = (n % len(scene.servers) for n in (number, number + 1))
+            scene.write(person, card, f"{number}", writer)
+            if number % 2:
+                title = scene.read(person, card, reader)
+            else:
+                listed = scene.ask(person, "GET", f"{board.path}/cards", server=reader).json
+                title = next(item["title"] for item in listed if item["id"] == card["id"])
+            if title != f"{number}":
+                stale.append((number, title))
 
     for round_number in range(rounds):
         delay(scene.replicas, DELAYS[round_number % len(DELAYS)])
@@ -163,21 +165,18 @@ def test_a_caller_reads_its_own_writes(late_scene: Scene, rounds: int):
 def test_most_statements_reach_the_replicas(scene: Scene, databases: list[PostgresServer], rounds: int):
     board = scene.board
     card = board.card()
-    paths = [f"{board.path}/board", f"{board.path}/cards", f"{board.flat}/cards", f"{board.flat}/activity"]
+    tails = ["board", "board", "cards", "flow"]
+    paths = [f"{board.path}/{tail}" for tail in tails] + ["/me/work"]
     paths += [
-        f"{board.path}/flow",
-        f"{board.flat}/projects/portfolio",
-        f"{board.flat}/search?q=launch",
-        "/me/work",
+        f"{board.flat}/{tail}" for tail in ("cards", "activity", "projects/portfolio", "search?q=launch")
     ]
-    paths.append(f"{board.path}/board")
     people = [scene.ann, scene.bob]
     for person in people:
         scene.wait_for_use(person)
     before = execute(databases, STATEMENTS)
     for number in range(rounds * 20):
         person = people[number % 2]
-        assert scene.ask(person, "PATCH", board.of(card), {"title": str(number)}).status == 200
+        scene.write(person, card, str(number))
         answers = {path: scene.ask(person, "GET", path).status for path in paths}
         assert set(answers.values()) == {200}, answers
     after = execute(databases, STATEMENTS)
@@ -188,26 +187,17 @@ def test_most_statements_reach_the_replicas(scene: Scene, databases: list[Postgr
 
 def test_a_caller_sees_what_a_stream_has_shown(scene: Scene):
     board, card = scene.board, scene.board.card("Before")
-    with (
-        scene.pausing(),
-        listening(scene.servers[0], f"{board.flat}/events", scene.tokens[scene.bob.id]) as client,
-    ):
-        assert client.block() == {"retry": "1000"}
-        for number in range(3):
-            assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": str(number)}).status == 200
-            while client.event()["meta"].get("cardTitle") != str(number):
-                pass
-            assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == str(number)
-
-
-def test_a_stream_and_a_read_after_its_beginning_miss_nothing(scene: Scene):
-    board, card = scene.board, scene.board.card("Before")
     with scene.pausing():
-        assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": "After"}).status == 200
-        assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == "Before"
+        scene.write(scene.ann, card, "0")
+        assert scene.read(scene.bob, card) == "Before"
         with listening(scene.servers[0], f"{board.flat}/events", scene.tokens[scene.bob.id]) as client:
-            assert client.status == 200
-            assert scene.ask(scene.bob, "GET", board.of(card)).json["title"] == "After"
+            # It will not show what was before it.
+            assert client.block() == {"retry": "1000"}
+            assert scene.read(scene.bob, card) == "0"
+            for number in ("1", "2"):
+                scene.write(scene.ann, card, number)
+                assert client.event()["meta"]["cardTitle"] == number
+                assert scene.read(scene.bob, card) == number
 
 
 def test_errors_and_lost_rights_come_from_the_primary(scene: Scene):
@@ -222,13 +212,12 @@ def test_errors_and_lost_rights_come_from_the_primary(scene: Scene):
 
 
 def test_a_replica_that_is_late_is_left_out_and_comes_back(scene: Scene):
-    board, card = scene.board, scene.board.card("Before")
+    card = scene.board.card("Before")
     with scene.pausing():
-        assert scene.ask(scene.ann, "PATCH", board.of(card), {"title": "After"}).status == 200
+        scene.write(scene.ann, card, "After")
         started_at = time.monotonic()
-        read: Callable[[], Any] = lambda: scene.ask(scene.bob, "GET", board.of(card)).json["title"]  # noqa: E731
-        assert read() == "Before"
-        wait_until(lambda: read() == "After")
+        assert scene.read(scene.bob, card) == "Before"
+        wait_until(lambda: scene.read(scene.bob, card) == "After")
         assert time.monotonic() - started_at < 2.5
         metrics = scene.servers[0].ask("GET", "/metrics").body.decode()
         assert 'stellary_replica_delay_seconds{replica="2"}' in metrics
@@ -288,12 +277,7 @@ def test_a_store_that_has_lost_its_data_sends_reads_to_the_primary(databases: li
         card = scene.board.card("Before")
         with scene.pausing():
             first.close()
-            assert scene.ask(scene.ann, "PATCH", scene.board.of(card), {"title": "After"}).status == 200
-            for server in range(2):
-                assert (
-                    scene.ask(scene.ann, "GET", scene.board.of(card), server=server).json["title"] == "After"
-                )
+            scene.write(scene.ann, card, "After")
+            assert [scene.read(scene.ann, card, server) for server in range(2)] == ["After"] * 2
             with running_redis(port):
-                for number in range(100):
-                    found = scene.ask(scene.ann, "GET", scene.board.of(card), server=number % 2).json["title"]
-                    assert found == "After"
+                assert {scene.read(scene.ann, card, number % 2) for number in range(100)} == {"After"}
