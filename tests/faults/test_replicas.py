@@ -13,10 +13,10 @@ import pytest
 from stellary.core import Core
 from tests.faults.postgres_server import PostgresServer, running_replicas
 from tests.server.listening import listening
-from tests.server.mailbox import free_port
 from tests.server.running import Running, running
 from tests.support.boards import Board
 from tests.support.core_parts import NO_LIMITS
+from tests.support.ports import free_port
 from tests.support.redis import needs_redis, running_redis
 from tests.support.server_parts import Settings
 from tests.support.waiting import knows_peers, wait_until

@@ -1,6 +1,5 @@
 """The webhook receiver of the guide as a separate process, behind the real webhook sender: retries, restarts and forged messages."""
 
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import clean_environment
 from tests.server.running import running
 from tests.support.core_parts import NO_LIMITS, WebhookWorker, retries
+from tests.support.ports import free_port
 from tests.support.server_parts import HttpWebhookSender, Settings
 from tests.support.waiting import wait_until
 
@@ -95,12 +95,6 @@ def run_proxy(to: int, *plan: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}/stellary"
         finally:
             server.shutdown()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import time_machine
 from aiosmtpd.controller import Controller
 
 from stellary.core import Core
-from tests.server.mailbox import Box, free_port
+from tests.server.mailbox import Box
 from tests.server.running import Running, running
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A mail server for tests."""
 
-import socket
-
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
@@ -25,9 +23,3 @@ class Box:
             return "550 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

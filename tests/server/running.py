@@ -199,12 +199,3 @@ def read(answer: HTTPResponse) -> Reply:
     if "set-cookie" in headers:
         headers["set-cookie"] = "\n".join(answer.headers.get_all("set-cookie", ()))
     return Reply(answer.status, headers, answer.read())
-
-
-def listens(port: int) -> bool:
-    """Return whether a program on this machine listens on a port."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -21,10 +20,11 @@ from stellary import Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import children_of, run_process
-from tests.server.running import Reachable, listens, running
+from tests.server.running import Reachable, running
 from tests.server.test_streams import Listening
 from tests.support.core_parts import NO_LIMITS
 from tests.support.forms import FORM, form
+from tests.support.ports import free_port, listens
 from tests.support.server_parts import Settings
 from tests.support.waiting import wait_until
 
@@ -66,8 +66,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             "STELLARY_LIMIT_BAD_TOKENS": "3 per hour",
         }
         with run_process(folder, "--workers", "2", environment=environment) as server:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             front = Front(port, server)
             with nginx_before(folder, port, server.port):
                 wait_until(lambda: is_up(front))
@@ -198,11 +197,9 @@ def test_user_who_signs_in_to_the_proxy_is_signed_in(tmp_path: Path, sqlite_core
     with (
         running(sqlite_core, settings) as server,
         ThreadingHTTPServer(("127.0.0.1", 0), SignInProxy) as sign_in,
-        socket.create_server(("127.0.0.1", 0)) as free,
     ):
         threading.Thread(target=sign_in.serve_forever, daemon=True).start()
-        port = free.getsockname()[1]
-        free.close()
+        port = free_port()
         servers = (EXAMPLES / "nginx-sso.conf").read_text()
         assert (servers.count("127.0.0.1:3001"), servers.count("127.0.0.1:4180")) == (2, 2)
         servers = servers.replace("127.0.0.1:3001", f"127.0.0.1:{server.port}")

@@ -12,7 +12,8 @@ from reference_server import mail
 from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
 from stellary.core import Email
-from tests.server.mailbox import Box, free_port
+from tests.server.mailbox import Box
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 EMAIL = Email("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")

@@ -4,7 +4,6 @@ import itertools
 import secrets
 import select
 import shutil
-import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ import pytest
 
 from tests.server.processes import Process
 from tests.server.test_behind_nginx import nginx_before
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 CLIENTS = 8
@@ -140,8 +140,7 @@ def test_clients_with_open_connections_see_no_failure(fleet: Fleet):
     shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
 )
 def test_clients_of_nginx_see_no_failure(fleet: Fleet, tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     token = fleet.servers[0].register()
     with nginx_before(tmp_path, port, *fleet.ports):
         outcomes = send_while(fleet.restart_all, [port], token, REQUESTS_BEHIND_NGINX)

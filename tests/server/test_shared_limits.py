@@ -16,10 +16,10 @@ from stellary.core.http import shared_counts
 from stellary.core.http import streams as server_streams
 from stellary.core.http.shared_counts import SharedCounts
 from tests.server.listening import listening
-from tests.server.mailbox import free_port
 from tests.server.running import Running, running
 from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
+from tests.support.ports import free_port
 from tests.support.redis import needs_redis, running_redis
 from tests.support.server_parts import Settings
 from tests.support.tables import login_attempts

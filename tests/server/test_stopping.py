@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server import serve
-from tests.server.running import Replies, Running, listens, reply
+from tests.server.running import Replies, Running, reply
+from tests.support.ports import listens
 from tests.support.server_parts import protocol
 from tests.support.waiting import wait_until
 

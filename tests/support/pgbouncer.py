@@ -3,19 +3,18 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
+from tests.support.ports import free_port, listens
 from tests.support.postgres import find_unprivileged_account
+from tests.support.waiting import wait_until
 
 # Debian keeps it where only administrators look.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
-START_SECONDS = 20
 _SETTINGS = """\
 [databases]
 * = {target}
@@ -41,8 +40,7 @@ def run_pgbouncer(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
         prepared: Its ``max_prepared_statements``; 0 refuses them.
     """
     assert PROGRAM is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = folder / "pgbouncer.ini"
     configuration.write_text(
         _SETTINGS.format(target=_server_settings(make_url(url)), port=port, prepared=prepared, folder=folder)
@@ -59,7 +57,8 @@ def run_pgbouncer(url: str, folder: Path, prepared: int = 200) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     with subprocess.Popen([PROGRAM, "-q", configuration], **identity) as process:
         try:
-            _wait_until_ready(port, process)
+            wait_until(lambda: process.poll() is not None or listens(port))
+            assert process.poll() is None, "PgBouncer has ended"
             yield _pooled_url(make_url(url), port)
         finally:
             process.kill()
@@ -75,12 +74,3 @@ def _server_settings(url: URL) -> str:
 def _pooled_url(url: URL, port: int) -> str:
     user = f"{url.username or 'postgres'}@"
     return f"postgresql://{user}127.0.0.1:{port}/{url.database}"
-
-
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.01)
-    raise RuntimeError(f"PgBouncer does not answer; it ended with {process.poll()}")

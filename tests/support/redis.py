@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.server.running import listens
+from tests.support.ports import listens
 from tests.support.waiting import wait_until
 
 PROGRAM = shutil.which("redis-server")
