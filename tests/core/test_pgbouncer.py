@@ -16,6 +16,7 @@ from tests.core.test_relay import SOON, Ear
 from tests.support import pgbouncer
 from tests.support.databases import Postgres, statement, url_of
 from tests.support.migrations import NEXT, run_sql
+from tests.support.waiting import wait_until
 from tests.support.world import World, at_once
 
 VERSION = text("SELECT version_num FROM stellary_alembic_version")
@@ -112,9 +113,7 @@ def test_news_are_heard_past_the_pooler_by_the_direct_url(postgres_url, pooled_u
 def test_missing_direct_url_is_logged_once(pooled_url, caplog):
     with caplog.at_level(logging.WARNING, "stellary.core"), closing(Core(pooled_url)) as core:
         core.relay.start()
-        until = time.monotonic() + SOON
-        while not caplog.records and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: caplog.records)
         time.sleep(0.2)
         core.relay.stop(SOON)
     assert len(caplog.records) == 1

@@ -1,7 +1,6 @@
 """News between the processes that share a PostgreSQL database: here, between two cores."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -115,32 +114,27 @@ def test_news_that_are_too_many_are_everything(two):
     assert ear.hears(EVERYTHING)
 
 
-def find_listeners(connection):
+def find_listeners(core):
     """Return the ids of the database processes that listen for signals."""
     sessions = (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
         "AND query LIKE 'SELECT pg_notify(''stellary%'"
     )
-    return set(connection.execute(text(sessions)).scalars())
+    with core.database.reading() as connection:
+        return set(connection.execute(text(sessions)).scalars())
 
 
 def test_a_connection_that_is_lost_is_made_again_and_nothing_missed(two, monkeypatch, caplog):
     monkeypatch.setattr(relay, "RETRY_SECONDS", 0.1)
     here, there = two
     ear = Ear(there)
+    former = find_listeners(here)
     with here.database.writing() as connection:
-        former = find_listeners(connection)
         connection.execute(
             text("SELECT pg_terminate_backend(pid) FROM unnest(:pids) pid"), {"pids": [*former]}
         )
     # A signal that says so may also come from an earlier test.
-    for _ in range(1_000):
-        with here.database.reading() as connection:
-            if len(find_listeners(connection) - former) == 2:
-                break
-        time.sleep(0.01)
-    else:
-        pytest.fail("the connections were not made again")
+    wait_until(lambda: len(find_listeners(here) - former) == 2)
     # Whoever was not listening is told that anything may have happened.
     assert ear.hears(EVERYTHING)
     here.env.signals.send("workspace:1")
@@ -157,12 +151,7 @@ def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):
     with monkeypatch.context() as patched:
         patched.setattr(here.database, "writing", broken)
         here.env.signals.send("workspace:1")
-        for _ in range(400):
-            if "signals could not be sent to other processes: OSError" in caplog.text:
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail("the failure was not logged")
+        wait_until(lambda: "signals could not be sent to other processes: OSError" in caplog.text)
     ear = Ear(there)
     here.env.signals.send("workspace:2")
     assert ear.hears("workspace:2")

@@ -4,7 +4,6 @@ import io
 import os
 import queue
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +19,7 @@ from tests.server.listening import SOON, listening
 from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS
 from tests.support.shells import running_wsgi, serving_wsgi
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -144,10 +144,7 @@ def test_end_of_the_application_waits_for_a_request(app):
         assert is_reading.wait(SOON)
         state = app._thread.api.state
         end = threads.submit(app.close)
-        deadline = time.monotonic() + SOON
-        while not state.closed:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: state.closed)
         is_sent.set()
         assert login.result(SOON)[0] == "401 Unauthorized"
         end.result(SOON)

@@ -1,7 +1,6 @@
 """Calls that run while another unit of work holds a lock."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,6 +8,7 @@ from sqlalchemy import text
 
 from stellary.core import Core
 from stellary.core.kernel.unit import UnitOfWork
+from tests.support.waiting import wait_until
 from tests.support.world import Person, World
 
 T = TypeVar("T")
@@ -35,16 +35,15 @@ def answered_meanwhile(
     return answers[0]
 
 
-def wait_until_blocked(core: Core) -> None:
-    if core.database.is_sqlite:
-        return
+def wait_until_blocked(core: Core, count: int = 1) -> None:
+    """Wait until a number of transactions wait for locks on PostgreSQL."""
     blocked = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    for _ in range(1_000):
+
+    def is_blocked() -> bool:
         # What the server says of itself stays the same within a transaction.
         with core.database.reading() as connection:
-            if connection.execute(blocked).scalar():
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
+            return connection.execute(blocked).scalar_one() >= count
+
+    wait_until(lambda: core.database.is_sqlite or is_blocked())

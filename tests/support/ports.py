@@ -6,8 +6,7 @@ import socket
 def free_port() -> int:
     """Return a port at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:

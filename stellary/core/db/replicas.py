@@ -44,11 +44,9 @@ class PositionStore(Protocol):
 
     def raise_positions(self, positions: dict[str, int]) -> None:
         """Store positions by name, unless a later one is stored."""
-        ...
 
     def read_positions(self, names: Sequence[str]) -> Sequence[int | None]:
         """Return the positions of some names; None for a name without one."""
-        ...
 
 
 class Replica:

@@ -9,8 +9,8 @@ from sqlalchemy import create_engine, text
 from stellary import Stellary
 from stellary.contract.errors import Forbidden, Unauthenticated
 from stellary.core import Core, Membership
-from tests.core.accounts.test_ended_rights import wait_for_locks
 from tests.support.boards import Board, ask
+from tests.support.concurrency import wait_until_blocked
 from tests.support.world import PASSWORD, World, at_once, outcome
 
 URL = "https://example.com/hook"
@@ -228,7 +228,7 @@ def test_deactivation_and_new_token_wait_for_each_other(postgres_url, first):
         )
         for count, name in enumerate(sorted(threads, key=lambda name: name != first), start=1):
             threads[name].start()
-            wait_for_locks(core, count)
+            wait_until_blocked(core, count)
     for thread in threads.values():
         thread.join()
     response = responses["create"]

@@ -1,7 +1,6 @@
 """Rights that end when a member is removed, leaves or is demoted, and the response that counts them."""
 
 import threading
-import time
 
 import attrs
 import orjson
@@ -10,7 +9,7 @@ from sqlalchemy import text
 
 from stellary.core import Core
 from tests.core.accounts.rows import make_row
-from tests.core.accounts.test_races import wait_for_a_lock
+from tests.support.concurrency import wait_until_blocked
 from tests.support.world import PASSWORD, World, at_once
 
 NOTHING = {"invitations": 0, "webhooks": 0, "automations": 0, "agentTokens": 0, "missions": 0}
@@ -199,7 +198,7 @@ def test_removal_waits_for_a_concurrent_creation_of_a_webhook(postgres_url):
             text("SELECT id FROM stellary_workspaces WHERE id = :id FOR NO KEY UPDATE"), {"id": place.id}
         )
         removing.start()
-        wait_for_a_lock(core)
+        wait_until_blocked(core)
         make_row(connection, webhooks, workspace_id=place.id, created_by_id=bob.id, active=True)
     removing.join()
     assert answers[0]["ended"]["webhooks"] == 1
@@ -287,19 +286,6 @@ def test_no_token_survives_a_password_change_that_revokes_all(world, kind, round
         assert {use(token) for token in tokens} <= {401}
 
 
-def wait_for_locks(core, count):
-    """Wait until a number of transactions wait for locks."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    for _ in range(1_000):
-        with core.database.reading() as connection:
-            if connection.execute(waiting).scalar() == count:
-                return
-        time.sleep(0.01)
-    pytest.fail("too few wait")
-
-
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("first", ["change", "create"])
 def test_password_change_and_new_token_wait_for_each_other(postgres_url, kind, first):
@@ -320,7 +306,7 @@ def test_password_change_and_new_token_wait_for_each_other(postgres_url, kind, f
         )
         for count, name in enumerate(sorted(threads, key=lambda name: name != first), start=1):
             threads[name].start()
-            wait_for_locks(core, count)
+            wait_until_blocked(core, count)
     for thread in threads.values():
         thread.join()
     if first == "change":

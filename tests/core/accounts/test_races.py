@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
+from tests.support.concurrency import wait_until_blocked
 from tests.support.world import PASSWORD, World, at_once
 
 
@@ -64,22 +65,11 @@ def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_url):
             {"owner": ann.id},
         )
         registering.start()
-        wait_for_a_lock(core)
+        wait_until_blocked(core)
     registering.join()
     (organization,) = world.ask(answers[0]["access_token"], "GET", "/organizations")
     assert organization["slug"].startswith("bob-")
     core.close()
-
-
-def wait_for_a_lock(core):
-    """Wait until another connection waits for this one."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    for _ in range(500):
-        with core.database.reading() as connection:
-            if connection.execute(waiting).scalar_one():
-                return
-        threading.Event().wait(0.01)
-    pytest.fail("nobody waits")
 
 
 def test_concurrent_password_changes_succeed_once(world):
@@ -174,7 +164,7 @@ def test_accepted_invitation_is_not_revoked_concurrently(postgres_url):
     with core.database.writing() as connection:
         connection.execute(text("DELETE FROM stellary_invitations"))
         revoking.start()
-        wait_for_a_lock(core)
+        wait_until_blocked(core)
     revoking.join()
     assert answers == [404]
     core.close()
@@ -218,7 +208,7 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
         container = table.removeprefix("stellary_").removesuffix("_members") + "s"
         connection.execute(text(f"SELECT id FROM stellary_{container} FOR NO KEY UPDATE"))
         accepting.start()
-        wait_for_a_lock(core)
+        wait_until_blocked(core)
         connection.execute(
             text(f"UPDATE {table} SET role = 'member' WHERE user_id = :id"),
             {"id": bob.id},
@@ -254,7 +244,7 @@ def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_u
             {"place": other.id, "user": eve.id},
         )
         removing.start()
-        wait_for_a_lock(core)
+        wait_until_blocked(core)
     removing.join()
     assert world.status(eve, "GET", place.path) == 404
     assert world.ask(eve, "GET", other.path)["myRole"] == "guest"
@@ -275,7 +265,7 @@ def test_changes_of_guests_wait_for_the_organization_before_the_workspace(postgr
         with core.database.writing() as connection:
             connection.execute(text(lock.format("organizations")), {"slug": place.organization.slug})
             changing.start()
-            wait_for_a_lock(core)
+            wait_until_blocked(core)
             # A request that holds the organization does not wait for the one that waits for it.
             locked = f"{lock.format('workspaces')} SKIP LOCKED"
             assert connection.execute(text(locked), {"slug": place.slug}).first() is not None

@@ -3,7 +3,6 @@
 import logging
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -31,6 +30,7 @@ from tests.support.provider import (
     run_provider,
     usage_of,
 )
+from tests.support.waiting import wait_until
 
 Script = list[ModelResponse]
 MODELS = ["openai:some"]
@@ -339,7 +339,7 @@ def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: P
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     working = threading.Thread(target=agent_api.world.core.work.run_due)
     working.start()
-    until(lambda: provider.requests)
+    wait_until(lambda: provider.requests)
     ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/cancel")
     working.join(5)
     assert not working.is_alive()
@@ -354,7 +354,7 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     work = agent_api.world.core.work
     work.start()
-    until(lambda: provider.requests)
+    wait_until(lambda: provider.requests)
     assert work.stop(5)
     assert agent_api.mission_now(mission)["status"] == "running"
     agent_api.world.core.work = JobRunner(agent_api.world.core.units, agent_api.world.core.claims, HANDLERS)
@@ -371,21 +371,13 @@ def test_overtaken_worker_adds_to_the_usage_of_the_mission(
     units, payload = agent_api.world.core.units, {"missionId": mission["id"]}
     overtaken = threading.Thread(target=running.run, args=(units, payload, lambda: None))
     overtaken.start()
-    until(lambda: provider.requests)
+    wait_until(lambda: provider.requests)
     running.run(units, payload, lambda: None)
     overtaken.join(5)
     usages = [usage_of(request) for request in provider.requests]
     after = agent_api.mission_now(mission)
     assert (after["result"], after["usage"]["calls"]) == ("Hi.", 2)
     assert after["usage"]["inputTokens"] > sum(usage["prompt_tokens"] for usage in usages[1:])
-
-
-def until(true: Any) -> None:
-    for _ in range(500):
-        if true():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never came")
 
 
 def test_unknown_model_ends_the_mission(agent_api: AgentApi):
