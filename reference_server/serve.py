@@ -134,7 +134,7 @@ def open_core(settings: Settings, **options: Any) -> Core:
         SettingsError: The URL of the database cannot be read.
     """
     try:
-        return Core(
+        core = Core(
             settings.database,
             direct_database=settings.direct_database_url,
             time_zone=settings.time_zone,
@@ -142,6 +142,9 @@ def open_core(settings: Settings, **options: Any) -> Core:
         )
     except ValueError as error:
         raise SettingsError(f"the URL of the database {error}") from None
+    if settings.traces_statements:
+        core.trace_statements()
+    return core
 
 
 def create_planner(settings: Settings) -> Planner | None:

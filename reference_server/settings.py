@@ -108,6 +108,7 @@ class Settings:
     database_wait: float = 60.0
     jobs: bool = True
     private_webhooks: bool = False
+    traces_statements: bool = False
     webhook_ports: tuple[int, ...] = ()
     mcp_token: McpToken | None = None
     planner_model: str | None = None
@@ -453,6 +454,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
+    "STELLARY_TRACE_STATEMENTS": ("traces_statements", _switch),
     "STELLARY_WEBHOOK_PORTS": (
         "webhook_ports",
         lambda text: tuple(_integer(part.strip(), 1, 65535) for part in text.split(",")),

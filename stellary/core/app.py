@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 from sqlalchemy import Connection, Engine
 
+from stellary._tracing import is_imported
 from stellary.contract.roles import Registration
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
@@ -46,6 +48,7 @@ from stellary.core.kernel.retention import apply_rules
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
+from stellary.core.kernel.tracing import UnitSpans, trace_statements
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import UnitObserver
 from stellary.core.kernel.units import Units
@@ -201,6 +204,8 @@ class Core(HostAccounts, HostHandlers):
         primary = Database(database, direct_database, readers, writers)
         replicas = open_replicas(database, primary, read_databases)
         units = Units(primary, self.env, reactions.settle, seeds_ids=ids is None, replicas=replicas)
+        if is_imported():
+            units.observers.append(UnitSpans())
         self._is_base = True
         self._use_units(units, HANDLERS, owns_blobs=blobs != MEMORY)
         add_channels(self.work, channels)
@@ -478,14 +483,23 @@ class Core(HostAccounts, HostHandlers):
         with raise_api_errors(), self.database.reading() as connection:
             return list(measure(self.database, connection, self.env.clock(), self.units.replicas))
 
-    def observe(self, observer: UnitObserver) -> None:
+    def observe(self, observer: UnitObserver) -> Callable[[], None]:
         """Report the times of each unit of work to an observer, such as the metrics of your application.
 
         Args:
             observer: Its method ``end_unit`` is called with the ``UnitTimes`` of each unit on a connection of the core, in the
                 thread of the unit.
+
+        Returns:
+            A function that ends the reports. Call it once.
         """
         self.units.observers.append(observer)
+        return partial(self.units.observers.remove, observer)
+
+    def trace_statements(self) -> None:
+        """Make a span of OpenTelemetry of each statement, which takes longer than to execute it. Call it once, before any other method."""
+        for engine in self.database.engines:
+            trace_statements(engine)
 
     def touch(self, actor: Actor) -> None:
         """Record the current time as the last use of the actor's API token."""

@@ -16,6 +16,7 @@ from stellary.contract.api_tokens import CreatedApiToken
 from stellary.contract.auth import Session, User
 from stellary.contract.errors import Unavailable
 from stellary.contract.port import RawRequest
+from tests.support.spans import RecordedSpan, record_spans
 
 TOKEN = "synth_s3cr3t"
 
@@ -145,56 +146,21 @@ def test_log_level_of_the_environment(loggers):
 # ------------------------------------------------------------------------------------------------- OpenTelemetry
 
 
-class RecordedSpan(trace.NonRecordingSpan):
-    """A span that keeps what the client sets; the package for recording is not needed for that."""
-
-    def __init__(self, name, number, parent):
-        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-        super().__init__(trace.SpanContext(7, number, is_remote=False, trace_flags=flags))
-        self.name, self.parent = name, parent
-        self.attributes, self.status, self.has_ended = {}, None, False
-
-    def is_recording(self):
-        return True
-
-    def set_attribute(self, key, value):
-        self.attributes[key] = value
-
-    def set_status(self, status, description=None):
-        self.status = (status, description)
-
-    def end(self, end_time=None):
-        self.has_ended = True
-
-
-class RecordingTracer(trace.NoOpTracer):
-    """A tracer that keeps its spans."""
-
-    def __init__(self):
-        self.spans = []
-
-    def start_span(self, name, *args, **kwargs):
-        assert kwargs["kind"] is trace.SpanKind.CLIENT
-        self.spans.append(RecordedSpan(name, len(self.spans) + 1, trace.get_current_span()))
-        return self.spans[-1]
-
-
 @pytest.fixture
 def spans(monkeypatch):
-    tracer = RecordingTracer()
-    monkeypatch.setattr(trace, "get_tracer", lambda *args: tracer)
-    return tracer.spans
+    return record_spans(monkeypatch)
 
 
 async def test_each_call_has_a_span_whose_context_is_sent(port, client, spans):
     port.answer("auth.me", Unavailable("busy", retry_after=0.001), NotFound("gone"))
-    outer = RecordedSpan("outer", 99, None)
+    outer = RecordedSpan("outer", 99, trace.INVALID_SPAN_CONTEXT)
     with trace.use_span(outer):
         await finish(client.invitations.accept("inv_s3cr3t"))
         with pytest.raises(NotFound):
             await finish(client.with_options(retries=1).auth.me())
     accepted, failed = spans
-    assert (accepted.name, accepted.parent, accepted.has_ended) == ("invitations.accept", outer, True)
+    assert (accepted.name, accepted.parent, accepted.has_ended) == ("invitations.accept", 99, True)
+    assert accepted.kind is trace.SpanKind.CLIENT
     assert accepted.attributes == {
         "http.request.method": "POST",
         "url.path": "/invitations/…/accept",

@@ -1,14 +1,18 @@
 """The times of units of work: their observers, and the log of slow ones."""
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from stellary.core import NOBODY, Core
+from stellary.core.api.measures import JOBS_MAX
 from stellary.core.kernel import unit_times, units
 from stellary.core.kernel.unit_times import UnitTimes
-from tests.support.tables import users
+from tests.support.tables import jobs, users
+
+NOW = datetime(2030, 1, 31, tzinfo=UTC)
 
 
 class Observing:
@@ -40,6 +44,46 @@ def test_observer_is_told_of_each_unit(core: Core, observing: Observing):
     assert all(times.seconds >= times.waited > 0 for times in observing.units)
     assert written.committed > 0
     assert [times.committed for times in read] == [0, 0, 0]
+
+
+def test_observer_is_told_nothing_after_its_end(core: Core):
+    observer = Observing()
+    stop = core.observe(observer)
+    with core.view(NOBODY):
+        pass
+    stop()
+    with core.view(NOBODY):
+        pass
+    assert len(observer.units) == 1
+
+
+def test_statements_of_the_next_unit_on_the_connection_do_not_count(
+    core: Core, observing: Observing, monkeypatch
+):
+    """Another thread may get the connection before the unit has ended."""
+    end = UnitTimes.end
+
+    def end_late(times: UnitTimes) -> bool:
+        if not times.writes:
+            monkeypatch.setattr(UnitTimes, "end", end)
+            core.run(
+                NOBODY,
+                lambda uow: [uow.connection.execute(select(users.c.id)).all() for _ in range(3)],
+                read_only=True,
+            )
+        return end(times)
+
+    monkeypatch.setattr(UnitTimes, "end", end_late)
+    core.run(NOBODY, lambda uow: uow.connection.execute(select(users.c.id)).all(), read_only=True)
+    assert sorted(times.statements for times in observing.units) == [1, 3]
+
+
+def test_backlog_is_measured_by_its_oldest_jobs(core: Core):
+    with core.database.writing() as connection:
+        row = {"kind": "host:report", "payload": {}, "due_at": NOW, "attempts": 0, "created_at": NOW}
+        connection.execute(insert(jobs), [{**row, "id": f"{number:024x}"} for number in range(JOBS_MAX + 5)])
+    counts = [measure.value for measure in core.measure() if measure.name == "stellary_jobs"]
+    assert counts == [JOBS_MAX]
 
 
 def test_unit_that_fails_is_observed(core: Core, observing: Observing):

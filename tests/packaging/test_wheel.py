@@ -49,6 +49,12 @@ from reference_server.settings import from_environment
 settings = from_environment({"STELLARY_OIDC_ISSUER": "https://id.example.com", "STELLARY_OIDC_CLIENT_ID": "stellary"})
 OidcProvider(settings.oidc, "https://pm.example.com/sign-in/oidc/callback")
 """,
+    "telemetry,core": """
+import opentelemetry.trace
+from stellary.core import Core
+with_spans = Core("sqlite://")
+assert len(with_spans.units.observers) == 1
+""",
     "setup": """
 from stellary.client import project_setup
 assert project_setup.loads(b"project: {name: Launch}", ".yaml").project.name == "Launch"

@@ -82,12 +82,14 @@ class Provider:
         answers: Answers to the requests in order; the last one is repeated.
         requests: Bodies of the requests.
         keys: The keys that they were sent with.
+        traceparents: The headers ``traceparent`` that they were sent with.
     """
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.requests: list[Any] = []
         self.keys: list[str] = []
+        self.traceparents: list[str | None] = []
         self.closing = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
@@ -114,6 +116,7 @@ class Provider:
                 body = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
                 provider.requests.append(body)
                 provider.keys.append(self.headers["authorization"].removeprefix("Bearer "))
+                provider.traceparents.append(self.headers["traceparent"])
                 self.usage = usage_of(body)
                 answer = provider.answer()
                 if isinstance(answer, Hangs):

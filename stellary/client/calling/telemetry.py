@@ -1,16 +1,12 @@
-"""OpenTelemetry: a span per call, and its context in the headers of the request.
-
-It is active if the program has imported ``opentelemetry.trace``, so that other programs do not pay for it.
-"""
+"""OpenTelemetry: a span per call, and its context in the headers of the request."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import attrs
 
-from stellary._version import __version__
+from stellary._tracing import add_context, find_tracer
 from stellary.client.calling.call import Call
 from stellary.contract.port import RawResponse
 
@@ -27,18 +23,17 @@ def start_span(call: Call) -> Span | None:
     Returns:
         The span; None if the program does not use OpenTelemetry.
     """
-    if "opentelemetry.trace" not in sys.modules:
+    tracer = find_tracer()
+    if tracer is None:
         return None
-    from opentelemetry import propagate, trace
+    from opentelemetry.trace import SpanKind
 
-    span = trace.get_tracer("stellary", __version__).start_span(
-        call.plan.operation, kind=trace.SpanKind.CLIENT
-    )
+    span = tracer.start_span(call.plan.operation, kind=SpanKind.CLIENT)
     if span.is_recording():
         span.set_attribute("http.request.method", call.request.method)
         span.set_attribute("url.path", call.plan.redact_path(call.request.path))
     headers: dict[str, str] = {}
-    propagate.inject(headers, context=trace.set_span_in_context(span))
+    add_context(headers, span)
     if headers:
         call.request = attrs.evolve(call.request, headers={**call.request.headers, **headers})
     return span

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from stellary._tracing import fail_span, trace
 from stellary.contract.errors import ApiError
 from stellary.core.accounts import container_purge, email_links
 from stellary.core.agents import external_mission_timeout, missions, running
@@ -212,7 +213,8 @@ class JobRunner:
         self._claims.lock_file()
         count = 0
         while not self._stopping and (job := self._claim_next()) is not None:
-            self._do(job)
+            with trace(f"job {job.kind}", "CONSUMER"):
+                self._do(job)
             count += 1
         return count
 
@@ -269,6 +271,7 @@ class JobRunner:
             _log.warning("job %s (%s) took so long that another process has done it", job.id, job.kind)
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
+            fail_span(error)
             self._put_off(job, _describe(error), self._next_attempt(job, handler))
 
     def _do_long(self, job: Job, handler: LongRunningJob) -> None:
@@ -296,6 +299,7 @@ class JobRunner:
             return
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
+            fail_span(error)
             if job.attempts < handler.attempts:
                 self._put_off(job, _describe(error), max(self._after_pause(job), self._requested_time(error)))
                 return

@@ -16,12 +16,17 @@ from stellary.core.kernel.jobs import jobs
 from stellary.core.kernel.model_usage import usage
 from stellary.core.webhooks.queue import read_backlog
 
+JOBS_MAX = 10_000
+"""The number of jobs that are counted, the oldest ones, so that a backlog does not make the measures slow."""
+_OLDEST = select(jobs.c.kind, jobs.c.due_at, jobs.c.claim_id).order_by(jobs.c.id).limit(JOBS_MAX).subquery()
 _STATE: ColumnElement[str] = case(
-    (jobs.c.due_at.is_(None), "given_up"),
-    (jobs.c.claim_id.is_not(None), "running"),
+    (_OLDEST.c.due_at.is_(None), "given_up"),
+    (_OLDEST.c.claim_id.is_not(None), "running"),
     else_="waiting",
 )
-_JOBS = select(jobs.c.kind, _STATE, func.count(), func.min(jobs.c.due_at)).group_by(jobs.c.kind, _STATE)
+_JOBS = select(_OLDEST.c.kind, _STATE, func.count(), func.min(_OLDEST.c.due_at)).group_by(
+    _OLDEST.c.kind, _STATE
+)
 _TOKENS = select(
     func.coalesce(func.sum(usage.c.input_tokens), 0), func.coalesce(func.sum(usage.c.output_tokens), 0)
 )
@@ -62,7 +67,7 @@ def measure(
     """
     for kind, state, count, due_at in connection.execute(_JOBS):
         labels = {"kind": kind, "state": state}
-        yield Measure("stellary_jobs", "Background jobs, by kind and state.", count, labels)
+        yield Measure("stellary_jobs", "The oldest 10,000 background jobs, by kind and state.", count, labels)
         if state == "waiting":
             late = max(0.0, (now - due_at).total_seconds())
             yield Measure(

@@ -241,4 +241,6 @@ class PooledConnection:
             if self._statements is not None:
                 connection.end_statements()
         finally:
+            if connection.on_return is not None:
+                connection.on_return()
             self._pool.put_back(connection, self._options)

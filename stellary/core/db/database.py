@@ -155,6 +155,11 @@ class Database:
         return self._engine
 
     @property
+    def engines(self) -> Sequence[Engine]:
+        """All engines: that of the host, or those that were created for the URL."""
+        return [*dict.fromkeys(self._own)] or [self._engine]
+
+    @property
     def direct_engine(self) -> Engine:
         """The engine that connects to PostgreSQL without a pooler; ``engine`` if no direct URL is set."""
         return self._direct
@@ -337,7 +342,7 @@ class Database:
         if self.file is not None:
             for pool in self._paused:
                 pool.close()
-            for engine in self._own or [self._engine]:
+            for engine in self.engines:
                 engine.dispose()
 
     def after_fork_in_parent(self) -> None:
@@ -354,7 +359,7 @@ class Database:
         in_memory = self.is_sqlite and self.file is None
         for pool in self._pools:
             pool.renew_locks() if in_memory else pool.abandon()
-        for engine in [] if in_memory else self._own or [self._engine]:
+        for engine in [] if in_memory else self.engines:
             forks.abandon_pool(engine)
         self._gathered = _Gathered()
         self._paused, self._has_turn = [], False

@@ -169,6 +169,7 @@ class CoreConnection(Connection):
         watchdog_ticket: The ticket by which the watchdog knows the connection; None while it is not watched.
         schema: The schema of PostgreSQL that it uses; None for that of the engine.
         has_schema_alone: Whether it uses the schema outside of transactions, too.
+        on_return: Called before the connection returns to its pool; None for nothing.
         statement_count: The number of statements that it has executed; 0 if SQLAlchemy executes all of them.
         row_count: The number of rows that they returned, apart from those that SQLAlchemy has read.
     """
@@ -177,6 +178,7 @@ class CoreConnection(Connection):
     watchdog_ticket: int | None = None
     schema: str | None = None
     has_schema_alone = True
+    on_return: Callable[[], None] | None = None
     statement_count = row_count = 0
 
     def end_statements(self) -> None:

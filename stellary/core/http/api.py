@@ -13,14 +13,9 @@ from typing import TypeVar
 
 import attrs
 
+from stellary._tracing import trace
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.contract.errors import (
-    ApiError,
-    Invalid,
-    MethodNotAllowed,
-    RateLimited,
-    Unauthenticated,
-)
+from stellary.contract.errors import ApiError, Invalid, MethodNotAllowed, RateLimited, Unauthenticated
 from stellary.contract.mcp import MCP
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import AnyEndpoint, Router
@@ -128,8 +123,6 @@ class Api:
         self._jobs = jobs and not core.database.is_shared_in_memory
         self._access_log = access_log
         self._metrics = metrics
-        if metrics is not None:
-            core.observe(metrics)
         self._cors = Cors(cors_origins)
         self._origins = frozenset(cors_origins)
         self._compression = Compression(find_encodings())
@@ -156,6 +149,7 @@ class Api:
         self._core.relay.start()
         if (replicas := self._core.units.replicas) is not None:
             replicas.start(self._store, lambda: self._core.relay.has_peers)
+        stop_observing = None if self._metrics is None else self._core.observe(self._metrics)
         if self._jobs:
             self._core.work.start()
             self._core.webhook_worker.start()
@@ -169,6 +163,8 @@ class Api:
                 yield
         finally:
             await self._stop()
+            if stop_observing is not None:
+                stop_observing()
 
     async def _stop(self) -> None:
         if self._jobs:
@@ -206,9 +202,12 @@ class Api:
         if self._metrics is not None:
             self._metrics.begin()
         try:
-            raw = await self._answer_or_error(context, extra_headers)
-            result = await send(raw, build_headers(raw, context.request_id, extra_headers))
-            context.status = raw.status
+            with trace("request", "SERVER", context.headers) as span:
+                raw = await self._answer_or_error(context, extra_headers)
+                result = await send(raw, build_headers(raw, context.request_id, extra_headers))
+                context.status = raw.status
+                if span is not None and span.is_recording():
+                    context.describe(span)
         finally:
             if not context.continues:
                 self.finish(context)

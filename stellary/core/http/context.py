@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 import attrs
 
+from stellary._tracing import fail_span
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
 from stellary.core.http.compression import strip_encoding
+from stellary.core.http.observers import logged_path
 from stellary.core.http.streams import StreamStart
 from stellary.core.kernel.unit import Actor
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 # Only for ids, not for secrets. The system's source of randomness would release the interpreter lock at each call.
 _random = Random()  # noqa: S311
@@ -121,6 +126,17 @@ class RequestContext:
         self.status = status
         self.continues = True
         del self.headers, self.body, self.identify, self.is_active
+
+    def describe(self, span: Span) -> None:
+        """Name a span after the operation, and add what the access log has of the request."""
+        endpoint = self.match.endpoint if self.match else None
+        span.update_name(endpoint.operation if endpoint else "none")
+        span.set_attribute("http.request.method", self.sent_method)
+        span.set_attribute("url.path", logged_path(self.path, endpoint))
+        span.set_attribute("http.response.status_code", self.status)
+        span.set_attribute("stellary.request_id", self.request_id)
+        if self.status >= 500:
+            fail_span(str(self.status))
 
     def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from stellary._tracing import keep_context
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.http.large_reads import LARGE_OPERATIONS, LargeReads, ReadKey
@@ -185,7 +186,9 @@ class Pool:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         is_grouped = self._shares is not None and self._together is not None
-        entry = _Job(job, future, loop.time(), owner, group_order if is_grouped else None, is_gone)
+        entry = _Job(
+            keep_context(job), future, loop.time(), owner, group_order if is_grouped else None, is_gone
+        )
         self._submit(entry, self._held_back_max)
         self._free -= 1
         return future

@@ -53,8 +53,16 @@ class UnitTimes:
         self.waited = time.perf_counter() - self._begun_at
         self._uow, connection = uow, uow.connection
         if isinstance(connection, CoreConnection):
-            self._connection = connection
+            self._connection, connection.on_return = connection, self._count
             self.statements, self.rows = connection.statement_count, connection.row_count
+
+    def _count(self) -> None:
+        """Count the statements, before another thread gets the connection. In a group of units, at the end of each."""
+        if self._connection is not None:
+            self.statements = self._connection.statement_count - self.statements
+            self.rows = self._connection.row_count - self.rows
+            self._connection.on_return = None
+            self._connection = None
 
     def settle(self) -> None:
         """Note that the unit begins to commit."""
@@ -68,12 +76,10 @@ class UnitTimes:
         self.seconds = now - self._begun_at
         if self._settled_at:
             self.committed = now - self._settled_at
-        if self._connection is not None:
-            self.statements = self._connection.statement_count - self.statements
-            self.rows = self._connection.row_count - self.rows
+        self._count()
         self.operation = self._uow.operation
         # The observers may keep the times, and not the unit.
-        self._uow = self._connection = None
+        self._uow = None
         return True
 
 

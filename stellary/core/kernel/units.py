@@ -237,7 +237,7 @@ class Units:
         """Tell the observers that a unit has ended. One that got no connection is not counted."""
         if not times.end():
             return
-        for observer in self.observers:
+        for observer in tuple(self.observers):
             try:
                 observer.end_unit(times)
             except Exception:  # noqa: BLE001 - the unit may have committed, and its effects follow

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import orjson
 
+from stellary._tracing import add_context, trace
 from stellary.contract.errors import ServerError, Unavailable
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.redaction import HIDDEN
@@ -168,7 +169,8 @@ class ModelRunner:
             return await asking(wrapped)
 
         try:
-            return self._run(ask_metered, waiting)
+            with trace(f"model {model}", "CLIENT"):
+                return self._run(ask_metered, waiting)
         except (UserError, ImportError) as error:
             raise Refused(
                 f"the model {model} cannot be asked: {_blank_keys(str(error), keys)}"[:1000]
@@ -258,6 +260,12 @@ def _wrap_model(model: Model | str, key: str | None, meter: _Meter) -> Model:
             size = len(ModelMessagesTypeAdapter.dump_json(messages)) + len(orjson.dumps(tools))
             request, began, stream = _Request(size // LETTERS_PER_TOKEN), monotonic(), None
             meter.requests.append(request)
+            headers: dict[str, str] = {}
+            add_context(headers)
+            if headers:
+                settings = model_settings or {}
+                headers = {**settings.get("extra_headers", {}), **headers}
+                model_settings = {**settings, "extra_headers": headers}
             try:
                 # Streamed, so that no proxy closes a connection that seems idle.
                 async with self.wrapped.request_stream(

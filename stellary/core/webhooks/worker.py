@@ -14,6 +14,7 @@ from datetime import datetime
 
 import attrs
 
+from stellary._tracing import add_context, trace
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
@@ -378,4 +379,10 @@ class WebhookWorker:
             TIMESTAMP_HEADER: str(timestamp),
             SIGNATURE_HEADER: signature(webhook.secret, message.id, timestamp, body),
         }
-        return env.webhook_sender(OutgoingRequest(webhook.url, headers, body, env.private_webhooks))
+        with trace("webhook", "CLIENT") as span:
+            add_context(headers)
+            result = env.webhook_sender(OutgoingRequest(webhook.url, headers, body, env.private_webhooks))
+            if span is not None:
+                span.set_attribute("stellary.webhook_id", webhook.id)
+                span.set_attribute("http.response.status_code", result.status or 0)
+            return result
