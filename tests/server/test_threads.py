@@ -25,7 +25,7 @@ from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
 from tests.server.test_pages import FORM, open_form
 from tests.support.boards import Board, create_board
-from tests.support.core_parts import READERS, WRITERS, BriefReader, llm
+from tests.support.core_parts import READERS, WRITERS, BriefReader, insights_flow, llm
 from tests.support.each_case import for_each
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -574,7 +574,7 @@ def test_flow_whose_client_leaves_is_read_no_further(sqlite_server, sqlite_core,
         llm.end_without_caller()
         calls.append("went on")
 
-    monkeypatch.setattr("stellary.core.insights.flow.end_without_caller", wait_for_client)
+    monkeypatch.setattr(insights_flow, "end_without_caller", wait_for_client)
     with sqlite_server.connect() as connection:
         head = f"GET {board.path}/flow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
         connection.sendall(head.encode())
