@@ -71,6 +71,14 @@ def count_steps(core: Core, statement: Statement) -> int:
     return steps
 
 
+def update_statistics(core: Core) -> None:
+    """Let the planner of PostgreSQL know how many rows there are; SQLite does not need it."""
+    if not core.database.is_sqlite:
+        with core.database.open_raw() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
+
+
 def explain(core: Core, statement: Statement, without: tuple[str, ...] = ()) -> str:
     """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read.
 
@@ -83,7 +91,7 @@ def explain(core: Core, statement: Statement, without: tuple[str, ...] = ()) -> 
     prefix = "EXPLAIN QUERY PLAN " if core.database.is_sqlite else "EXPLAIN (ANALYZE, TIMING OFF) "
     with core.database.open_raw() as connection, connection.begin() as transaction:
         searching.prepare(connection)
-        for method in without:
+        for method in () if core.database.is_sqlite else without:
             connection.exec_driver_sql(f"SET LOCAL enable_{method} = off")
         rows = connection.exec_driver_sql(prefix + sql, parameters).all()
         # PostgreSQL has carried it out.

@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select, update
 from stellary.core import NOBODY
 from tests.support.boards import Board
 from tests.support.core_parts import erasure
-from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.plans import explain, sent_statements, steps_that_read_much, update_statistics
 from tests.support.tables import activities, metadata, organization_activities
 from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import PASSWORD
@@ -232,10 +232,7 @@ def test_erasure_reads_only_the_records_of_an_index(world, people, board):
     ann, bob = people
     write_records(world, board, bob, 3)
     write_records(world, Board(world, ann), ann, 300)
-    if not world.core.database.is_sqlite:
-        with world.core.database.open_raw() as connection:
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
+    update_statistics(world.core)
     delete_account(world, bob)
     with sent_statements() as sent:
         world.core.work.run_due()

@@ -9,7 +9,7 @@ from stellary.core.work import reminders
 from tests.core.notifications.test_deliveries import killing
 from tests.support.boards import Board, ask
 from tests.support.core_parts import JobRunner
-from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.plans import explain, sent_statements, steps_that_read_much, update_statistics
 from tests.support.world import StoppedClock, at_once
 
 TOMORROW, TODAY, OVERDUE, STARTS = (
@@ -220,12 +220,13 @@ def test_no_statement_reads_the_cards_of_others(board, clock):
         cards = [{"title": "a", "columnId": board.columns[0]["id"], "dueDate": "2026-04-02"}] * 100
         ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     board.card(assigneeId=board.bob.id, dueDate="2026-04-02", startDate="2026-04-02")
+    update_statistics(board.world.core)
     clock.advance(timedelta(days=1))
     with sent_statements() as statements:
         board.world.core.work.run_due()
     (dated,) = [
         statement for statement in statements if "UNION" in statement[0] and "due_date" in statement[0]
     ]
-    plan = explain(board.world.core, dated)
+    plan = explain(board.world.core, dated, without=("seqscan",))
     much = steps_that_read_much(plan)
     assert [step for step in much if "stellary_cards" in step and "Sort Key" not in step] == []
