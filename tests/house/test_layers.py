@@ -170,6 +170,7 @@ def test_tests_import_only_their_own_area(inner_imports):
     assert foreign == []
 
 
+@pytest.mark.slow("reads all sources")
 def test_exceptions_for_imports_of_tests_are_used(inner_imports):
     unused = [
         (name, package)

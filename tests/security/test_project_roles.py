@@ -13,6 +13,8 @@ from tests.support.core_parts import SERVICES
 from tests.support.each_case import for_each
 from tests.support.tables import project_members, projects
 
+pytestmark = pytest.mark.slow("creates the world of the permission table")
+
 MEMBER, OTHER = "PM", "WM"
 """A member of the project, and a member of the workspace who is none."""
 
@@ -73,7 +75,6 @@ def _expect(row: Row, role: str, cell: str) -> str:
     return "2xx" if cell.startswith("2xx") else cell
 
 
-@pytest.mark.slow("tries each endpoint of a project with each role of other members of the workspace")
 @each_row(IN_PROJECT)
 def test_each_role_of_others_gets_what_the_policy_row_says(permission_world: PermissionWorld, row: Row):
     answers, expected = {}, {}
@@ -85,7 +86,6 @@ def test_each_role_of_others_gets_what_the_policy_row_says(permission_world: Per
     assert answers == expected
 
 
-@pytest.mark.slow("tries each endpoint of a project as an admin without a role in it")
 @each_row(IN_PROJECT)
 def test_admins_are_managers_whatever_their_role(permission_world: PermissionWorld, row: Row):
     _set_others_role(permission_world, "viewer")
