@@ -61,7 +61,11 @@ WIDE: dict[str, tuple[str, ...]] = {
             "stellary/core/__main__.py",
             "stellary/core/api/copies.py",
         ),
-        *("reference_server/copying.py", "tests/core/test_large_migrations.py", "tests/core/test_copies.py"),
+        *(
+            "reference_server/operator_commands.py",
+            "tests/core/test_large_migrations.py",
+            "tests/core/test_copies.py",
+        ),
         *("tests/core/test_development_databases.py", "tests/core/test_schema_commands.py"),
     ),
     "requests": (*SERVED, "reference_server/", "tests/server/test_fuzz.py"),

@@ -119,12 +119,12 @@ def _load_libraries() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import copying, jobs, operator_resets, usage
+    from reference_server import jobs, operator_commands
 
     if options.command == "backup":
-        return copying.back_up(settings, options.folder)
+        return operator_commands.back_up(settings, options.folder)
     if options.command == "copy":
-        return copying.copy(settings, options.to, options.to_data_dir, options.to_files)
+        return operator_commands.copy(settings, options.to, options.to_data_dir, options.to_files)
     if options.command == "migrate":
         jobs.bring_up_to_date(settings)
         return 0
@@ -132,14 +132,14 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
         jobs.work(settings)
         return 0
     if options.command == "usage":
-        return usage.show(settings, as_json=options.json)
+        return operator_commands.show_usage(settings, as_json=options.json)
     if options.command == "sweep":
         jobs.sweep(settings, adopts_files=options.adopt_files)
         return 0
     if options.command == "reset-password":
-        return operator_resets.print_reset_link(settings, options.email)
+        return operator_commands.print_reset_link(settings, options.email)
     if options.command == "remove-second-factor":
-        return operator_resets.print_removed_factor(settings, options.email)
+        return operator_commands.print_removed_factor(settings, options.email)
     if options.do == "retry":
         return jobs.retry(settings, options.ids)
     return jobs.show(settings, given_up=options.given_up)

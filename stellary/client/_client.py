@@ -14,7 +14,7 @@ from stellary.client._lazy_display import register_lazy_display
 from stellary.client.calling.call import CallOptions
 from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client.calling.capture import Exchange, RequestHook, ResponseHook, Watch
-from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
+from stellary.client.calling.carriers import AsyncPortCarrier, PortCarrier
 from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
 from stellary.client.calling.settings import ClientSettings, Token, check_headers, settings, start_logging
 from stellary.client.resources.organizations import OrganizationHandle, Organizations

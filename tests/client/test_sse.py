@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client.calling import sse
-from stellary.client.calling.sse import Decoder, ServerSentEvent
+from stellary.client.calling import stream
+from stellary.client.calling.stream import Decoder, ServerSentEvent
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 BREAKS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -77,6 +77,6 @@ def test_a_server_may_ask_for_a_pause():
 
 
 def test_size_of_an_event_is_limited(monkeypatch):
-    monkeypatch.setattr(sse, "EVENT_MAX", 100)
+    monkeypatch.setattr(stream, "EVENT_MAX", 100)
     with pytest.raises(ValueError, match="exceeds the size limit"):
         Decoder().feed(b"data: " + b"a" * 100)

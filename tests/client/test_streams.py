@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from stellary import AsyncStellary, ConnectionFailed, NotFound, Stellary, UnreadableAnswer
-from stellary.client.calling import sse, stream
+from stellary.client.calling import stream
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.errors import Unavailable
@@ -134,7 +134,7 @@ def test_invalid_activity_raises(follow):
 
 
 def test_too_long_event_raises(follow, monkeypatch):
-    monkeypatch.setattr(sse, "EVENT_MAX", 1000)
+    monkeypatch.setattr(stream, "EVENT_MAX", 1000)
     with (
         serve_script(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
         pytest.raises(UnreadableAnswer, match="an event exceeds the size limit"),

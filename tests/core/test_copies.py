@@ -15,8 +15,7 @@ from sqlalchemy import delete, func, inspect, make_url, select, text
 
 from stellary.core import NOBODY, Blobs, Core, FolderBlobs, open_blobs
 from stellary.core.api import copies
-from stellary.core.api.copies import Copy, CopyFailed, copy_database
-from stellary.core.db.bulk_loads import read_last_number
+from stellary.core.api.copies import Copy, CopyFailed, copy_database, read_last_number
 from tests.conftest import RUN
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
 from tests.support.boards import Board

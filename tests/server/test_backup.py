@@ -14,7 +14,7 @@ import attrs
 import pytest
 from sqlalchemy import make_url
 
-from reference_server import copying
+from reference_server import operator_commands
 from tests.conftest import RUN
 from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
@@ -88,7 +88,7 @@ def test_backup_under_writes_contains_all_acknowledged_files(settings, tmp_path,
             assert enough.acquire(timeout=20)
         expected = dict(writer.kept)
         folder = tmp_path / f"backup-{number}"
-        assert copying.back_up(settings, folder) == 0
+        assert operator_commands.back_up(settings, folder) == 0
     server.kill()
     for thread in writers:
         thread.join(30)

@@ -9,12 +9,12 @@ import attrs
 
 from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
+from stellary.client.calling.carriers import AsyncTokenCarrier, TokenCarrier
 from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run, wait_for_result
 from stellary.client.calling.settings import Token
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow
-from stellary.client.calling.token_carrier import AsyncTokenCarrier, TokenCarrier
 from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
 

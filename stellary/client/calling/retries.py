@@ -24,8 +24,7 @@ import attrs
 
 from stellary.client.calling.call import Call
 from stellary.client.calling.capture import Exchange, Watch, log
-from stellary.client.calling.telemetry import end_span, start_span
-from stellary.client.calling.wire_log import log_attempt
+from stellary.client.calling.telemetry import end_span, log_attempt, start_span
 from stellary.client.errors import CallFailed, TimedOut, Unanswered
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, ServerError, error_from

@@ -5,20 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.db import connections, transaction
 from sqlalchemy import Connection
 
+from stellary.contract.refs import Ref
+from stellary.contract.router import AnyEndpoint
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.database_url import build_url
-from stellary.contrib.django.host_core import HostCore
-from stellary.core import Core
+from stellary.core import Core, UnitOfWork
 from stellary.core.db import forks
+from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.ports.blob_stores import MEMORY
 from stellary.core.ports.mail import Email
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HostCore(Core):
+    """A core that closes the connections of Django after each handler, as Django itself does after each request.
+
+    The threads of requests and jobs belong to the core. Django would keep a connection open for each of them.
+    """
+
+    def on(self, event_type: type[E], handler: Callable[[UnitOfWork, E], object]) -> None:
+        super().on(event_type, _close_connections(handler))
+
+    def restrict(self, check: Callable[[UnitOfWork, AnyEndpoint, Ref], object]) -> None:
+        super().restrict(_close_connections(check))
+
+    def after(self, event_type: type[E], handler: Callable[[EventDelivery[E]], object], *, name: str) -> None:
+        super().after(event_type, _close_connections(handler), name=name)
+
+    def add_job(self, name: str, handler: Callable[..., object], **options: int) -> None:
+        super().add_job(name, _close_connections(handler), **options)
+
+
+def _close_connections(handler: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that closes old connections after a handler, except those in a transaction."""
+
+    @wraps(handler)
+    def call(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return handler(*arguments, **options)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:
+                    connection.close_if_unusable_or_obsolete()
+
+    return call
 
 
 class _Current:

@@ -6,7 +6,11 @@ version that the planner received.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
 from functools import partial
 from typing import TypeVar
 
@@ -16,11 +20,13 @@ from sqlalchemy import Boolean, bindparam, delete, insert, literal_column, or_, 
 from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.limits import Length
 from stellary.contract.model_usage import NO_USAGE, ModelUsage
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
 from stellary.contract.wire import Request, invalid, read
 from stellary.contract.wizard import (
+    ANSWER_MAX,
     BRIEF_MAX,
     CREATE_PROJECT_DRAFT,
     DELETE_PROJECT_DRAFT,
@@ -37,6 +43,8 @@ from stellary.contract.wizard import (
     EditRoadmap,
     GenerateRoadmap,
     ProjectDraft,
+    Question,
+    QuestionFormat,
     RefineProjectDraft,
     Roadmap,
 )
@@ -54,10 +62,88 @@ from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, planning, rows
 from stellary.core.wizard.planning import DraftChange, PlanTask
 from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
-from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import edits, fitting, stages
 from stellary.core.wizard.rules.edits import OPERATION_NAMES
 from stellary.core.wizard.tables import drafts
+
+_UNKNOWN = "must be an answer to a question of this draft"
+_REQUIRED: Mapping[QuestionFormat, str] = {
+    "text": "must be a string",
+    "single_choice": "must be a string",
+    "multi_choice": "must be a list",
+    "number": "must be a number",
+    "date": "must be an ISO 8601 date",
+}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def check_answers(
+    answers: Mapping[str, object], questions: Sequence[Question], open_ids: Collection[str]
+) -> dict[str, object]:
+    """Return answers in the form in which they are stored.
+
+    Args:
+        answers: The answers, by the ids of questions.
+        questions: All questions of the draft.
+        open_ids: The ids of the open ones.
+
+    Raises:
+        Invalid: An answer belongs to no question, or is not of its format; or a required answer is missing.
+    """
+    by_id = {question.id: question for question in questions}
+    problems: list[tuple[str, str]] = []
+    checked: dict[str, object] = {}
+    for id, answer in answers.items():
+        question = by_id.get(id)
+        value, problem = _check_answer(answer, question) if question else (None, _UNKNOWN)
+        if problem:
+            problems.append((f"answers.{id[:100]}", problem))
+        else:
+            checked[id] = value
+    if not open_ids or answers.keys() & set(open_ids):
+        problems += [
+            (f"answers.{question.id}", "is required")
+            for question in questions
+            if question.required and question.id in open_ids and question.id not in answers
+        ]
+    if problems:
+        raise invalid(*problems)
+    return checked
+
+
+def _check_answer(answer: object, question: Question) -> tuple[object, str | None]:
+    """Return an answer in its stored form, and the problem if there is one."""
+    match question.format, answer:
+        case "text", str():
+            problem = Length(1, ANSWER_MAX).problem(answer) if answer.strip() else "must not be blank"
+            return answer.strip(), problem
+        case "single_choice", _:
+            return answer, _find_option_problem(answer, question.options)
+        case "multi_choice", list():
+            for place, option in enumerate(answer):
+                twice = "must not be given twice" if option in answer[:place] else None
+                if problem := _find_option_problem(option, question.options) or twice:
+                    return None, f"[{place}] {problem}"
+            return answer, None
+        case "number", int() | float() if not isinstance(answer, bool) and math.isfinite(answer):
+            return answer, _find_bound_problem(answer, question.min, question.max)
+        case "date", str() if _DATE.fullmatch(answer):
+            with suppress(ValueError):
+                return date.fromisoformat(answer).isoformat(), None
+    return None, _REQUIRED[question.format]
+
+
+def _find_option_problem(answer: object, options: Sequence[str]) -> str | None:
+    return None if answer in options else "must be one of " + ", ".join(options)
+
+
+def _find_bound_problem(answer: float, low: int | None, high: int | None) -> str | None:
+    if (low is None or low <= answer) and (high is None or answer <= high):
+        return None
+    if high is None:
+        return f"must be {low} or more"
+    return f"must be at most {high}" if low is None else f"must be {low} to {high}"
+
 
 Q = TypeVar("Q", bound=Request)
 _LIST = Pages(
@@ -269,9 +355,7 @@ def _read_answers(env: Environment, row: DraftRow, request: RefineProjectDraft) 
     stages.find_next(row.stage, "answer" if request.answers else "look")
     if not request.answers:
         return None
-    return PlanTask(
-        "refinement", answer_rules.check_answers(request.answers, rows.read_questions(row), row.open_ids)
-    )
+    return PlanTask("refinement", check_answers(request.answers, rows.read_questions(row), row.open_ids))
 
 
 @serves(REFINE_PROJECT_DRAFT, prepare=_prepare(REFINE_PROJECT_DRAFT.policy, _read_answers))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stellary.contract.wire import load
 from stellary.core import Brief
+from stellary.core.wizard import models
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.wizard.rules import citations
 from stellary.core.wizard.rules.columns import split_entries
 from stellary.core.wizard.rules.dates import DateReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
@@ -649,8 +649,8 @@ def test_entries_of_a_line_are_split_in_linear_time(unit):
 
 def test_citations_fold_each_line_once(monkeypatch):
     folded = []
-    monkeypatch.setattr(citations, "fold", lambda text: folded.append(text) or text.lower())
-    lines = citations.CitedLines(brief("\n".join(f"line {number} of it" for number in range(100))))
+    monkeypatch.setattr(models, "fold", lambda text: folded.append(text) or text.lower())
+    lines = models.CitedLines(brief("\n".join(f"line {number} of it" for number in range(100))))
     for number in range(50):
         assert lines.find_source("Line", f"no such text {number}") is None
     assert len(folded) == 100 + 50

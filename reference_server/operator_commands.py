@@ -1,10 +1,11 @@
-"""``python -m reference_server copy`` and ``backup``: a server is copied to another database, or to a folder while it is in use."""
+"""The commands ``reset-password``, ``remove-second-factor``, ``backup``, ``usage`` and ``copy`` of ``python -m reference_server``."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,9 +16,130 @@ from reference_server.secret import FILE_NAME
 from reference_server.serve import exclusive_database, open_core
 from reference_server.settings import Settings, SettingsError
 from stellary.contract.errors import ApiError
+from stellary.core.accounts.email_links import create_reset_link
+from stellary.core.accounts.second_factors import remove_second_factor
 from stellary.core.api.copies import CopyFailed, copy_database
+from stellary.core.api.usage import Usage, measure_usage
 from stellary.core.db.database import Database
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.ports.blob_stores import open_blobs
+
+
+def print_reset_link(settings: Settings, email: str) -> int:
+    """Print a link with which the owner of an address can choose a new password, and return the exit code.
+
+    The operator passes the link on, and never knows the password. The server may be running.
+
+    Args:
+        settings: The settings of the server.
+        email: The address of the account.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
+    with open_migrated(settings) as core:
+        link = core.run(NOBODY, lambda uow: create_reset_link(uow, email))
+    if link is None:
+        sys.stderr.write(f"stellary: no account with a password has the address {email}\n")
+        return 1
+    sys.stdout.write(f"{link}\n")
+    sys.stderr.write("The link is valid for one hour and can be used once.\n")
+    return 0
+
+
+def print_removed_factor(settings: Settings, email: str) -> int:
+    """Remove the second factor of an account whose owner has lost the app and the recovery codes; return the exit code.
+
+    The password stays. The server may be running.
+
+    Args:
+        settings: The settings of the server.
+        email: The address of the account.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
+    with open_migrated(settings) as core:
+        is_removed = core.run(NOBODY, lambda uow: remove_second_factor(uow, email))
+    if not is_removed:
+        reason = "no account has" if is_removed is None else "no second factor belongs to the account with"
+        sys.stderr.write(f"stellary: {reason} the address {email}\n")
+        return 1
+    sys.stdout.write(f"Removed the second factor of {email}. The password is enough to log in.\n")
+    return 0
+
+
+def back_up(settings: Settings, folder: Path) -> int:
+    """Create a backup, and return the exit code: 1 if a file is missing or damaged, else 0.
+
+    A backup of SQLite is a data directory with which a server can be started.
+
+    Raises:
+        SettingsError: The backup has failed.
+    """
+    core = open_core(settings, blobs=settings.blobs)
+    try:
+        backup = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
+    except Exception as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise SettingsError(f"the backup has failed: {reason or type(error).__name__}") from error
+    finally:
+        core.close()
+    for key in backup.lost:
+        sys.stderr.write(f"stellary: the file {key} is missing or damaged\n")
+    sys.stdout.write(f"{backup.folder}: the database and {backup.files} files\n")
+    return int(bool(backup.lost))
+
+
+NO_ORGANIZATION = "(none)"
+
+
+def show_usage(settings: Settings, *, as_json: bool) -> int:
+    """Print the size of the database, and return the exit code.
+
+    Args:
+        settings: The settings of the server.
+        as_json: Whether to print JSON instead of tables.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
+    with open_migrated(settings) as core:
+        usage = measure_usage(core.database)
+    if as_json:
+        sys.stdout.write(json.dumps(attrs.asdict(usage), indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _format(usage))
+    return 0
+
+
+def _format(usage: Usage) -> Iterator[str]:
+    tables = [(table.name, _number(table.rows), _number(table.bytes)) for table in usage.tables]
+    yield from _align(("table", "rows", "bytes"), tables)
+    yield ""
+    organizations = [
+        (
+            organization.slug or NO_ORGANIZATION,
+            _number(organization.rows),
+            _number(organization.bytes),
+            _number(organization.file_bytes),
+        )
+        for organization in usage.organizations
+    ]
+    yield from _align(("organization", "rows", "bytes", "bytes of files"), organizations)
+
+
+def _number(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _align(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for first, *cells in lines:
+        numbers = (text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
+        yield "  ".join([first.ljust(widths[0]), *numbers])
+
 
 _BAR = 30
 _CLEAR = "\r\x1b[K"
@@ -126,25 +248,3 @@ def _progress_bar() -> tuple[Callable[[str, int, int], None], Callable[[], None]
         sys.stderr.flush()
 
     return show, end
-
-
-def back_up(settings: Settings, folder: Path) -> int:
-    """Create a backup, and return the exit code: 1 if a file is missing or damaged, else 0.
-
-    A backup of SQLite is a data directory with which a server can be started.
-
-    Raises:
-        SettingsError: The backup has failed.
-    """
-    core = open_core(settings, blobs=settings.blobs)
-    try:
-        backup = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
-    except Exception as error:
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise SettingsError(f"the backup has failed: {reason or type(error).__name__}") from error
-    finally:
-        core.close()
-    for key in backup.lost:
-        sys.stderr.write(f"stellary: the file {key} is missing or damaged\n")
-    sys.stdout.write(f"{backup.folder}: the database and {backup.files} files\n")
-    return int(bool(backup.lost))

@@ -1,0 +1,159 @@
+"""Carriers over a port (the API in process, with no socket and no time-outs), and with a token of its own for each request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+
+from stellary.client.calling.settings import TokenSource, check_token
+from stellary.contract.port import Port, RawRequest, RawResponse
+from stellary.contract.redaction import conceal
+
+
+class PortCarrier:
+    """A carrier for blocking callers: the port answers in the caller's thread."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def send(self, request: RawRequest, _: float, /) -> RawResponse:
+        """Send the request. There is no time-out in process."""
+        return self._port.send(request)
+
+    def open(self, request: RawRequest, _: float, /) -> PortStream:
+        """Open a stream; its blocks are read in the thread that waits for them."""
+        return PortStream(self._port.stream(request))
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+
+class PortStream:
+    """A streaming response of a port."""
+
+    def __init__(self, response: RawResponse) -> None:
+        self.status, self.headers = response.status, response.headers
+        self.blocks: Any = iter([response.body]) if response.blocks is None else response.blocks
+
+    def close(self) -> None:
+        """End the stream."""
+        end = getattr(self.blocks, "close", None)
+        if end is not None:
+            end()
+
+
+class AsyncPortStream:
+    """A streaming response for async callers: each block is awaited in a thread."""
+
+    def __init__(self, response: RawResponse) -> None:
+        self._stream = PortStream(response)
+        self.status, self.headers = response.status, response.headers
+        self.blocks = self._read_in_threads()
+
+    async def _read_in_threads(self) -> AsyncIterator[bytes]:
+        import asyncio
+
+        while (block := await asyncio.to_thread(next, self._stream.blocks, None)) is not None:
+            yield block
+
+    async def close(self) -> None:
+        """End the stream, and wake a thread that waits for its next block."""
+        self._stream.close()
+
+
+class AsyncPortCarrier:
+    """A carrier for async callers: the port answers in a separate thread."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    async def send(self, request: RawRequest, _: float, /) -> RawResponse:
+        """Send the request."""
+        import asyncio
+
+        return await asyncio.to_thread(self._port.send, request)
+
+    async def open(self, request: RawRequest, _: float, /) -> AsyncPortStream:
+        """Open a stream."""
+        import asyncio
+
+        return AsyncPortStream(await asyncio.to_thread(self._port.stream, request))
+
+    async def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+
+@attrs.frozen
+class TokenCarrier:
+    """A carrier for blocking callers. The function is called before each attempt, also before retries.
+
+    Attributes:
+        carrier: Sends the requests.
+        source: Returns the token.
+    """
+
+    carrier: Any
+    source: TokenSource
+
+    def send(self, request: RawRequest, seconds: float, /) -> object:
+        """Send the request with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
+        return self.carrier.send(_authorize(request, conceal(self.source())), seconds)
+
+    def open(self, request: RawRequest, seconds: float, /) -> object:
+        """Open a stream with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
+        return self.carrier.open(_authorize(request, conceal(self.source())), seconds)
+
+
+class AsyncTokenCarrier(TokenCarrier):
+    """A carrier for async callers. The function may be a coroutine function."""
+
+    async def send(self, request: RawRequest, seconds: float, /) -> object:
+        """Send the request with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
+        return await self.carrier.send(_authorize(request, await self._load_token()), seconds)
+
+    async def open(self, request: RawRequest, seconds: float, /) -> object:
+        """Open a stream with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
+        return await self.carrier.open(_authorize(request, await self._load_token()), seconds)
+
+    async def _load_token(self) -> object:
+        token = self.source()
+        return conceal(await token if inspect.isawaitable(token) else token)
+
+
+def _authorize(request: RawRequest, token: object) -> RawRequest:
+    """Return the request with a token.
+
+    Raises:
+        TypeError: The function has returned something else.
+    """
+    if not isinstance(token, str):
+        if inspect.iscoroutine(token):
+            token.close()
+        raise TypeError(f"the function for the token must return a text, not {type(token).__name__}")
+    header = conceal(f"Bearer {check_token(token)}")
+    return attrs.evolve(request, headers={**request.headers, "authorization": header})
