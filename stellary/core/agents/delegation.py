@@ -109,4 +109,4 @@ def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
         if error.status >= 500:
             raise
         limits = AgentLimits(delegation.agent_id, uow.user_id, event.workspace_id)
-        missions.notify_requester(uow, limits, event.card, f"The mission cannot begin: {error.message}.")
+        missions.notify_requester(uow, limits, event.card.id, f"The mission cannot begin: {error.message}.")

@@ -21,7 +21,6 @@ from stellary.contract.agent_missions import (
     ListAgentMissions,
     MissionStatus,
 )
-from stellary.contract.cards import Card
 from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.fields import build_value, replace_fields
@@ -368,14 +367,15 @@ def _limits_at_end(row: EndingMissionRow) -> AgentLimits:
     )
 
 
-def notify_requester(uow: UnitOfWork, limits: AgentLimits, card: Card, message: str) -> None:
+def notify_requester(uow: UnitOfWork, limits: AgentLimits, card_id: str, message: str) -> None:
     """Notify the person for whom an agent works, in the agent's name.
 
     Args:
         limits: The limits of the agent, with the person.
-        card: The card on which it works.
+        card_id: The card on which it works.
         message: The message.
     """
+    card = load_current_cards(uow.connection, limits.workspace_id, [card_id])[card_id]
     with gate.act_as_agent(uow, limits):
         uow.emit(
             NoticeGiven(
@@ -404,9 +404,8 @@ def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
     except ApiError as error:
         if error.status >= 500:
             raise
-        cards = load_current_cards(uow.connection, row.workspace_id, [row.card_id])
-        if row.is_delegated and row.card_id in cards:
-            notify_requester(uow, _limits_at_end(row), cards[row.card_id], ellipsize(text, COMMENT_MAX))
+        if row.is_delegated:
+            notify_requester(uow, _limits_at_end(row), row.card_id, ellipsize(text, COMMENT_MAX))
 
 
 def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:

@@ -329,12 +329,7 @@ def _wait_for_decisions(uow: UnitOfWork, mission: RunningMissionRow) -> None:
 def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
     """Notify the person who created the mission that proposals wait for a decision."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
-    _notify_requester(uow, mission, "Changes wait for approval.")
-
-
-def _notify_requester(uow: UnitOfWork, mission: RunningMissionRow, message: str) -> None:
-    card = load_current_cards(uow.connection, mission.workspace_id, [mission.card_id])[mission.card_id]
-    missions.notify_requester(uow, limits_of_mission(mission), card, message)
+    missions.notify_requester(uow, limits_of_mission(mission), mission.card_id, "Changes wait for approval.")
 
 
 def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, ProposalRow]) -> Mapping[str, Any]:
@@ -428,7 +423,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn, accoun
     )
     # A delegated mission is answered on the card.
     if turn.error is not None and turn.error == account.refusal and not mission.is_delegated:
-        _notify_requester(uow, mission, turn.error)
+        missions.notify_requester(uow, limits_of_mission(mission), mission.card_id, turn.error)
 
 
 def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, object]:

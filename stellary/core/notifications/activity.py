@@ -218,7 +218,10 @@ def record(
         }
         watches.add_mentioned(uow, workspace_id, mentions)
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
-    agent_names = _load_agent_names(uow, entries)
+    agent_ids = {
+        agent_id for entry in entries if (agent_id := find_agent_id(uow.actor, entry.event)) is not None
+    }
+    agent_names = {id: person.name for id, person in load_people(uow, sorted(agent_ids)).items()}
     activity_rows = [
         _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
@@ -347,12 +350,6 @@ def _activity_row(
         "meta": entry.meta,
         "created_at": uow.now,
     }
-
-
-def _load_agent_names(uow: UnitOfWork, entries: Sequence[_Entry]) -> Mapping[str, str]:
-    """Return the names of the agents that made changes, by id."""
-    ids = {agent_id for entry in entries if (agent_id := find_agent_id(uow.actor, entry.event)) is not None}
-    return {id: person.name for id, person in load_people(uow, sorted(ids)).items()} if ids else {}
 
 
 def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

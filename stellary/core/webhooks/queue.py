@@ -376,7 +376,7 @@ def _claim(
             elif row.retry_at is not None and uow.now < row.retry_at <= uow.now + FURTHEST:
                 # Another job of this webhook is scheduled for that time.
                 superfluous_jobs += due[id]
-            elif _is_sent_elsewhere(row, uow.now):
+            elif row.claim_id is not None and row.claimed_until is not None and row.claimed_until > uow.now:
                 busy_jobs += due[id]
             else:
                 free[id] = due[id][0]
@@ -391,10 +391,6 @@ def _claim(
             _load(uow, row, webhook, None, settled)
     jobs.delete_locked(uow.connection, superfluous_jobs)
     jobs.put_off_locked(uow.connection, busy_jobs, uow.now + BUSY_PAUSE)
-
-
-def _is_sent_elsewhere(row: LockedWebhookRow, now: datetime) -> bool:
-    return row.claim_id is not None and row.claimed_until is not None and row.claimed_until > now
 
 
 def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, LockedWebhookRow]:

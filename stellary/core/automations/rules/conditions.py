@@ -184,14 +184,6 @@ def _check_text(value: Any) -> str | None:
     return None if good else f"must be a text of at most {TEXT_MAX} characters"
 
 
-def _check_number(value: Any) -> str | None:
-    return None if _is_number(value) else "must be a number"
-
-
-def _check_flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
-
-
 def _check_moment(value: Any) -> str | None:
     try:
         load(_Moment, {"value": value})
@@ -208,9 +200,9 @@ def _check_plain(value: Any) -> str | None:
 
 _CHECKS: Final[Mapping[FactType, Callable[[Any], str | None]]] = {
     "text": _check_text,
-    "number": _check_number,
+    "number": lambda value: None if _is_number(value) else "must be a number",
     "moment": _check_moment,
-    "flag": _check_flag,
+    "flag": lambda value: None if isinstance(value, bool) else "must be true or false",
     "list": _check_text,
     "any": _check_plain,
 }

@@ -91,17 +91,15 @@ def _rename(conditions: Mapping[str, object], params: Params, rename: Rename) ->
     return _rename_conditions(conditions, rename), [dict(_rename_params(part, rename)) for part in params]
 
 
-def _rename_part(part: object, rename: Rename) -> object:
-    """Return a part of a group with renamed references; malformed parts stay, and are rejected later."""
-    return _rename_conditions(part, rename) if isinstance(part, Mapping) else part
-
-
 def _rename_conditions(group: Mapping[str, object], rename: Rename) -> dict[str, object]:
     """Return a group or comparison with renamed references."""
     field = group.get("field")
     if not isinstance(field, str):
+        # Malformed parts stay, and are rejected later.
         return {
-            word: [_rename_part(part, rename) for part in parts] if isinstance(parts, list) else parts
+            word: [_rename_conditions(part, rename) if isinstance(part, Mapping) else part for part in parts]
+            if isinstance(parts, list)
+            else parts
             for word, parts in group.items()
         }
     if field.startswith(_FIELD):
