@@ -100,6 +100,20 @@ def test_changes_of_five_minutes_are_one_message(board, mailbox):
     assert len(mailbox.messages) == 1
 
 
+def test_reminders_of_a_day_are_one_message(board, mailbox):
+    board.world.core.work.run_due()
+    cards = [board.card(f"Card {day}", assigneeId=board.bob.id, dueDate=f"2026-04-0{day}") for day in (2, 3)]
+    board.world.ask(board.bob, "PATCH", "/notifications/read-all")
+    wait(board, hours=24)
+    (message,) = mailbox.messages
+    assert message.recipient.id == board.bob.id
+    for card, sentence in zip(cards, ["It is due today.", "It is due tomorrow."], strict=True):
+        assert f"* {card['key']} {card['title']}\n  - {sentence}" in message.text
+    prefer(board, board.bob, channels={"mail": {"reminder": "never"}})
+    wait(board, hours=24)
+    assert len(mailbox.messages) == 1
+
+
 def test_watched_cards_wait_for_the_digest(board, mailbox):
     """The digest has the changes of other people, by item, without what was read, at the local hour."""
     prefer(board, board.bob, timeZone="Asia/Kolkata", digestHour=6)
