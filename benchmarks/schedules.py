@@ -18,7 +18,8 @@ from stellary.core import NOBODY, Core
 from tests.support.tables import automations, cards
 
 RULES = 10_000
-RUN_SECONDS = 900
+RUN_SECONDS = 240
+"""The time after which the measurement ends, even if some rules have not run."""
 RULE = {
     "trigger": "schedule",
     "schedule": {"rule": "FREQ=DAILY", "timeZone": "UTC"},
@@ -39,7 +40,7 @@ def run(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str,
     core = Core(database.url, jwt_secret=SECRET)
     try:
         with reference_server(databases, database) as server:
-            idle, busy, took = asyncio.run(_measure(core, Api(server, site), seconds))
+            idle, busy, rate = asyncio.run(_measure(core, Api(server, site), seconds))
     finally:
         core.close()
     usual = statistics.median(idle)
@@ -47,11 +48,11 @@ def run(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str,
     yield f"{kind}.schedules.delay_p99_ms", delays[int(len(delays) * 0.99)]
     yield f"{kind}.schedules.delay_max_ms", delays[-1]
     yield f"{kind}.schedules.idle_max_ms", (max(idle) - usual) * 1000
-    yield f"{kind}.schedules.rules_per_s", RULES / took
+    yield f"{kind}.schedules.rules_per_s", rate
 
 
 async def _measure(core: Core, api: Api, seconds: float) -> tuple[list[float], list[float], float]:
-    """Return the latencies before the rules are due and while they run, and how long they ran."""
+    """Return the latencies before the rules are due and while they run, and how many run per second."""
     action = {"type": "create_card", "params": {"title": "Daily"}}
     await api.ask("POST", f"{api.site.growing_path}/automations", {**RULE, "action": action})
     idle = await write_cards(api, seconds)
@@ -59,11 +60,9 @@ async def _measure(core: Core, api: Api, seconds: float) -> tuple[list[float], l
     await asyncio.to_thread(_wait_for_first_card, core)
     busy: list[float] = []
     began = time.perf_counter()
-    while (count := _count_daily_cards(core)) < RULES:
-        if time.perf_counter() > began + RUN_SECONDS:
-            raise RuntimeError(f"only {count} of {RULES} rules have run")
+    while _count_daily_cards(core) < RULES and time.perf_counter() < began + RUN_SECONDS:
         busy += await write_cards(api, 1.0)
-    return idle, busy, time.perf_counter() - began
+    return idle, busy, _count_daily_cards(core) / (time.perf_counter() - began)
 
 
 def _wait_for_first_card(core: Core) -> None:
