@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -165,10 +165,31 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "read replicas are late, paused and lost: callers miss nothing that they have written or seen",
         ("tests/faults/test_replicas.py",),
     ),
+    "limits": (
+        "several servers count requests and failed logins together, over Redis or PostgreSQL",
+        ("tests/server/test_shared_limits.py",),
+    ),
+    "restart": (
+        "servers behind nginx are restarted one after the other: no request fails, and streams go on",
+        ("tests/server/test_rolling_restart.py",),
+    ),
+    "pooler": (
+        "PgBouncer shares the connections of servers and of schemas: each transaction has its own settings",
+        ("tests/core/test_pgbouncer.py",),
+    ),
     "upgrade": (
         "the schema is migrated under load: no request to the old and the new servers fails",
         ("tests/faults/test_upgrade.py",),
     ),
+}
+
+# The packages of Debian that they need; they are installed if they are missing.
+FAULTS_BESIDE = {
+    "failover": ("patroni", "etcd-server"),
+    "replicas": ("redis-server",),
+    "limits": ("redis-server",),
+    "restart": ("nginx",),
+    "pooler": ("pgbouncer",),
 }
 
 # A lock file made behind a mirror names that mirror, and then works nowhere else.
@@ -534,10 +555,30 @@ def faults(arguments: list[str]) -> NoReturn:
     parser.add_argument("--rounds", type=int, default=25, metavar="N", help="of each test (%(default)s)")
     chosen, pytest_arguments = parser.parse_known_args(arguments)
     prepare(FULL)
+    # Where packages cannot be installed, the tests that need them are skipped, and named.
+    if shutil.which("apt-get") is not None:
+        install_packages(FAULTS_BESIDE.get(chosen.kind, ()))
     paths = [path for name, (_, paths) in FAULTS.items() if chosen.kind in (None, name) for path in paths]
     # Many rounds take longer than a test may.
     patience = ["-o", "faulthandler_timeout=0"]
     become("pytest", *paths, f"--rounds={chosen.rounds}", *patience, *pytest_arguments)
+
+
+def install_packages(packages: Iterable[str]) -> None:
+    """Install packages of Debian whose programs are missing."""
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
+    missing = [package for package in packages if shutil.which(SERVICES[package], path=path) is None]
+    if not missing:
+        return
+    if shutil.which("apt-get") is None:
+        sys.exit(f"dev.py: there is no apt-get here; install {', '.join(missing)} yourself")
+    run(["apt-get", "update", "--quiet"])
+    # Not started as services of the machine: the tests run their own.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    run(
+        ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
+        environment=environment,
+    )
 
 
 def services(arguments: list[str]) -> None:
@@ -546,18 +587,7 @@ def services(arguments: list[str]) -> None:
     Those tests are skipped, and named, where the programs are missing. It needs the rights to install packages.
     """
     refuse(arguments)
-    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
-    missing = [package for package, program in SERVICES.items() if shutil.which(program, path=path) is None]
-    if missing:
-        if shutil.which("apt-get") is None:
-            sys.exit(f"dev.py: there is no apt-get here; install {', '.join(missing)} yourself")
-        run(["apt-get", "update", "--quiet"])
-        # Not started as services of the machine: the tests run their own.
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        run(
-            ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing],
-            environment=environment,
-        )
+    install_packages(SERVICES)
     if not AXE_DIR.exists():
         run(["npm", "install", "--prefix", str(AXE_DIR), "--no-save", AXE])
     say(f"{', '.join(SERVICES)}, {AXE}: installed")
