@@ -31,9 +31,9 @@ def find_span(spans: list[RecordedSpan], name: str) -> RecordedSpan:
     """Return the span of a name once it has ended."""
     ends = time.monotonic() + 10
     while True:
-        found = [span for span in spans if span.name == name and span.has_ended]
-        if found or time.monotonic() > ends:
-            (span,) = found
+        ended = [span for span in spans if span.name == name and span.has_ended]
+        if ended or time.monotonic() > ends:
+            (span,) = ended
             return span
         time.sleep(0.01)
 
