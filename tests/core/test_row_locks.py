@@ -682,8 +682,31 @@ def copy_purged_file(agent_api: AgentApi) -> None:
     assert key in list_blob_keys(world.core)
 
 
+def leave_two_workspaces(agent_api: AgentApi) -> None:
+    world, owner, bob = agent_api.world, agent_api.owner, agent_api.world.person("bob")
+    organization = agent_api.workspace.organization
+    workspaces = agent_api.workspace, world.workspace(owner, organization)
+    for workspace in workspaces:
+        world.join(bob, workspace, role="guest")
+    first, second = ((owner, "DELETE", f"{workspace.path}/members/{bob.id}") for workspace in workspaces)
+    assert race(agent_api, first, second) == 200
+    members = world.ask(owner, "GET", f"{organization.path}/members")
+    assert bob.id not in [member["userId"] for member in members]
+
+
+def stop_timer_on_transferred_card(agent_api: AgentApi) -> None:
+    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
+    project, start = world.project(owner, agent_api.workspace, "Other"), "time-entries/start"
+    world.ask(owner, "POST", f"{agent_api.of(card)}/{start}")
+    next_timer = (owner, "POST", f"{agent_api.of(agent_api.card())}/{start}")
+    transfer = {"columnId": project.column_ids[0]}
+    race(agent_api, (owner, "POST", f"{agent_api.of(card)}/transfer", transfer), next_timer)
+    assert len(world.ask(owner, "GET", f"{project.path}/time-entries")) == 1
+
+
 LOCKS = [
     Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
+    Lock("accounts.locks", "_BOTH", leave_two_workspaces),
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
     Lock("accounts.locks", "_USER", make_too_many_tokens),
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
@@ -713,6 +736,7 @@ LOCKS = [
     Lock("board.project_members", "_LOCKED_PROJECT", join_deleted_project),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("board.relations", "_ENDS", restore_card_related_to_deleted_one),
+    Lock("board.time_entries", "_PLACE", stop_timer_on_transferred_card),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
     Lock("kernel.jobs", "_NEXT_TURN", claim_turn_twice),
     Lock("kernel.model_usage", "_lock", add_usage_twice, owner=running._USAGE),
