@@ -13,7 +13,7 @@ from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
 from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Value, request, value
+from stellary.contract.wire import JsonObject, Value, request, value
 
 ActivityType = Literal[
     "card_created",
@@ -281,8 +281,8 @@ class WorkspaceEvent(Activity):
 
     card: Card | None
     assignee: Assignee | None
-    item: dict[str, Any] | None
-    comment: dict[str, Any] | None = None
+    item: JsonObject | None
+    comment: JsonObject | None = None
 
 
 @request

@@ -12,12 +12,12 @@ from stellary.contract.documents import DocType, DocumentStatus
 from stellary.contract.endpoint import reads
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import EstimateUnit
-from stellary.contract.recurrences import Creation, JsonObject
+from stellary.contract.recurrences import Creation
 from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeView, ViewType
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import JsonObject, Value, value
 
 Format = Literal["stellary.project/1"]
 FORMAT: Final[Format] = "stellary.project/1"

@@ -18,14 +18,14 @@ from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, R
 from stellary.contract.policies import PROJECT_DUPLICATE, PROJECT_IMPORT
 from stellary.contract.project_exports import Format
 from stellary.contract.projects import CopiedContent, EstimateUnit, Project, ProjectDescription, ProjectKey
-from stellary.contract.recurrences import JsonObject, Recurrence
+from stellary.contract.recurrences import Recurrence
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import JsonObject, Request, Value, request, value
 
 FILE_MAX = 32 * 1024 * 1024
 """The maximum size of a project file, in bytes.

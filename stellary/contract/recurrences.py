@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 
 from stellary.contract.fields import convert
 from stellary.contract.limits import Id, Length, Range
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, dump, request, value
+from stellary.contract.wire import JsonObject, Request, Value, dump, request, value
 
 COUNT_MAX = 10_000
 
-JsonObject = dict[str, Any]
 Creation = Literal["on_schedule", "on_completion"]
 
 

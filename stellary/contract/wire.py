@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 C = TypeVar("C")
+JsonObject = dict[str, Any]
 R = TypeVar("R", bound=Request)
 _DETAILS_MAX = 50
 

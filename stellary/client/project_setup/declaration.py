@@ -25,11 +25,10 @@ from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
 from stellary.contract.projects import EstimateUnit, ProjectDescription, ProjectKey
-from stellary.contract.recurrences import JsonObject
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import utc
+from stellary.contract.wire import JsonObject, utc
 
 ItemId = Annotated[str, Pattern(ID_PATTERN, "must be an id: 24 hexadecimal digits")]
 CardKey = Annotated[

@@ -26,9 +26,8 @@ from stellary.contract.projects import (
     TemplateLabel,
     UpdateTemplate,
 )
-from stellary.contract.recurrences import JsonObject
 from stellary.contract.refs import TemplateRef, WorkspaceRef
-from stellary.contract.wire import as_dict, dump, load, read
+from stellary.contract.wire import JsonObject, as_dict, dump, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
 from stellary.core.board.row_types import TemplateRow

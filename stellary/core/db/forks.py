@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 _owners: weakref.WeakSet[Any] = weakref.WeakSet()
-_locks: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_locks: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
 _abandoned: list[object] = []
 
 

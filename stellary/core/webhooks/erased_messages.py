@@ -5,11 +5,12 @@ A job does it in batches.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from sqlalchemy import bindparam, select, update
 
+from stellary.contract.wire import JsonObject
 from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.db.row_types import Query
@@ -62,7 +63,7 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
         jobs.enqueue(uow, ERASE_MESSAGES, {**payload, "after": rows[-1].id})
 
 
-def _forget_texts(data: dict[str, Any], ids: set[str]) -> dict[str, Any]:
+def _forget_texts(data: JsonObject, ids: set[str]) -> JsonObject:
     """Return the data of a message without the texts of items."""
     meta, is_comment = data["meta"], data["entity"] in ("comment", "document_comment")
     item_id = None if is_comment else data["entityId"]
@@ -76,7 +77,7 @@ def _forget_texts(data: dict[str, Any], ids: set[str]) -> dict[str, Any]:
     return data
 
 
-def _forget(data: dict[str, Any], erasure: Erasure) -> dict[str, Any]:
+def _forget(data: JsonObject, erasure: Erasure) -> JsonObject:
     """Return the data of a message without a person."""
     user_id, name = erasure["userId"], erasure["name"]
     meta, changes, item, assignee = (data[field] for field in ("meta", "changes", "item", "assignee"))

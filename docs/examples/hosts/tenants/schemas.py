@@ -27,11 +27,11 @@ class TenantCores:
     Args:
         database_url: The URL of the database.
         cores_max: How many cores are remembered, each with the lists that were read last.
-        **options: Further arguments of ``Core``.
+        writers: How many units may write at the same time. By default, as many as ``Core`` allows.
     """
 
-    def __init__(self, database_url: str, cores_max: int = CORES_MAX, **options: int) -> None:
-        self._core = Core(database_url, **options)
+    def __init__(self, database_url: str, cores_max: int = CORES_MAX, writers: int | None = None) -> None:
+        self._core = Core(database_url, writers=writers)
         self._engine = create_engine(self._core.database.engine.url, poolclass=NullPool)
         self._of_schema = lru_cache(cores_max)(self._core.in_schema)
 

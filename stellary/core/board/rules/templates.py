@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Final
 
-from stellary.contract.recurrences import JsonObject
-from stellary.contract.wire import invalid
+from stellary.contract.wire import JsonObject, invalid
 
 _STRUCTURE: Final = ("scopes", "columns", "labels", "customFields")
 _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
