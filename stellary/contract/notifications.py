@@ -190,14 +190,6 @@ GET_CARD_WATCH = reads(
     returns=WatchState,
     policy=BOARD_WATCH,
 )
-GET_PROJECT_WATCH = reads(
-    "projects.get_watch",
-    ProjectRef,
-    "watch",
-    summary="Get whether the caller watches or mutes all cards of a project.",
-    returns=WatchState,
-    policy=BOARD_WATCH,
-)
 WATCH_CARD = acts(
     "cards.watch",
     CardRef,
@@ -213,6 +205,14 @@ UNWATCH_CARD = deletes(
     "watch",
     summary="Follow a card again as by default: its creator, its assignee, and who comments on it or is mentioned watch it.",
     returns=Ok,
+    policy=BOARD_WATCH,
+)
+GET_PROJECT_WATCH = reads(
+    "projects.get_watch",
+    ProjectRef,
+    "watch",
+    summary="Get whether the caller watches or mutes all cards of a project.",
+    returns=WatchState,
     policy=BOARD_WATCH,
 )
 WATCH_PROJECT = acts(
@@ -241,9 +241,9 @@ ENDPOINTS = (
     GET_PREFERENCES,
     UPDATE_PREFERENCES,
     GET_CARD_WATCH,
-    GET_PROJECT_WATCH,
     WATCH_CARD,
     UNWATCH_CARD,
+    GET_PROJECT_WATCH,
     WATCH_PROJECT,
     UNWATCH_PROJECT,
 )
