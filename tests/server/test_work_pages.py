@@ -244,7 +244,7 @@ def test_buttons_and_pages_follow_the_role(site):
     workspace = scene.open_client(scene.ann).workspace("acme", "eng")
     project = workspace.project(before.project_id)
     project.update(member_role="commenter")
-    assert site.list_forms(scene.vic, "card") == [*of_readers, "comment"]
+    assert site.list_forms(scene.vic, "card") == ["comment", *of_readers]
     workspace.members.update(scene.bob, role="guest")
     assert set(site.list_forms(scene.bob, "card")) == all_forms.keys()
     for name in signed_in:
