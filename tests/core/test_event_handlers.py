@@ -321,7 +321,7 @@ def test_events_that_are_recorded_searched_or_trigger_rules_are_in_the_tables_fo
     def find_events(*functions):
         return {event_type for event_type, calls in REACTIONS.items() if set(calls) & set(functions)}
 
-    recorded = find_events(reactions.activity.record, reactions.revisions.merge_revisions)
+    recorded = find_events(reactions.activity.record, reactions.activity.merge_revisions)
     with_type = {kind for kind in recorded if get_type_hints(kind).get("type") == ActivityType}
     assert recorded - with_type == set(reactions.activity.rules.TYPES)
     assert find_events(reactions.index.update_index) == set(reactions.index._HANDLERS)

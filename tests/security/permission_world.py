@@ -429,6 +429,7 @@ class PermissionWorld:
             f"{base}/documents/{params['documentId']}",
             f"{base}/documents/{params['pendingDocumentId']}",
             f"{project}/columns/{params['columnId']}",
+            f"{base}/projects/templates/{params['templateId']}",
             f"{base}/imports/{params['importId']}",
             card,
             project,

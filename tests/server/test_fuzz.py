@@ -170,8 +170,9 @@ def _fix_import_part(part: dict[str, Any], permission_world: PermissionWorld) ->
 
 
 def _fix_transfer(body: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Transfer an existing card to a column of another project."""
-    body["columnId"] = permission_world.beside["columnId"]
+    """Transfer an existing card to a column of another project, or a column to a scope."""
+    target = "scopeId" if "scopeId" in body else "columnId"
+    body[target] = permission_world.beside[target]
     if "cardIds" in body:
         body["cardIds"] = [permission_world.here["cardId"]]
 

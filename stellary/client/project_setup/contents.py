@@ -32,6 +32,7 @@ from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import load
 
+_ADDED_DAY = re.compile(r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?")
 CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived", "recurrence"})
 """The fields of a declared card that the API has in the same form."""
 
@@ -114,8 +115,7 @@ class Series(dict[str, str]):
         short, long = sorted((self["rule"].upper(), other["rule"].upper()), key=len)
         if "DAY=" in short or not long.startswith(short):
             return bool(short == long)
-        added = r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?"
-        return re.fullmatch(added, long.removeprefix(short)) is not None
+        return _ADDED_DAY.fullmatch(long.removeprefix(short)) is not None
 
     def __ne__(self, other: object) -> bool:
         return not self == other

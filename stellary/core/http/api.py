@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -34,7 +33,7 @@ from stellary.core.http.conditional import answer_conditionally
 from stellary.core.http.context import OperationHandler, RequestContext, add_prefix, build_headers
 from stellary.core.http.cors import Cors, check_same_site
 from stellary.core.http.files import Files
-from stellary.core.http.large_reads import ReadKey
+from stellary.core.http.large_reads import LARGE_OPERATIONS, ReadKey
 from stellary.core.http.limits import Limits
 from stellary.core.http.mcp.endpoint import McpEndpoint
 from stellary.core.http.mcp.operator_token import McpToken
@@ -49,7 +48,7 @@ from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller, Throttle
 from stellary.core.kernel.unit import Actor
 from stellary.core.kernel.units import Units
-from stellary.core.ports.llm import caller_is_gone, may_finish_later
+from stellary.core.ports.llm import end_with_caller, may_finish_later
 from stellary.core.ports.redis_store import RedisStore
 
 T = TypeVar("T")
@@ -456,23 +455,19 @@ class Api:
     ) -> asyncio.Future[ServiceResponse]:
         assert context.match is not None
         match, operation, actor = context.match, context.match.endpoint.operation, context.host_actor
-        owner = self._find_owner(context)
+        owner, is_gone = self._find_owner(context), context.body.is_gone
 
         def answer(units: Units = self._core.units) -> ServiceResponse:
             return dispatch.answer(units, raw, actor, match=match, payload=payload)
 
         if match.endpoint.returns_file or match.endpoint.thinks:
             pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
-            is_gone = context.body.is_gone
-            if is_gone():
-                raise ConnectionResetError("the client has disconnected")
 
-            def answer_while_connected() -> ServiceResponse:
-                caller_is_gone.set(is_gone)
+            def think() -> ServiceResponse:
                 may_finish_later.set(not self._core.database.is_shared_in_memory)
                 return answer()
 
-            return pool.run(partial(copy_context().run, answer_while_connected), owner, is_gone=is_gone)
+            return pool.run(end_with_caller(think, is_gone), owner, is_gone=is_gone)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
@@ -481,16 +476,12 @@ class Api:
                     units = self._find_units(context, owner)
 
                 def read() -> ServiceResponse:
-                    before = caller_is_gone.set(context.body.is_gone)
-                    try:
-                        response = answer(units)
-                    finally:
-                        caller_is_gone.reset(before)
-                    compressed = self._compression.compress(response, headers.get("accept-encoding"))
+                    compressed = self._compression.compress(answer(units), headers.get("accept-encoding"))
                     return answer_conditionally(compressed, headers.get("if-none-match"))
 
                 key = ReadKey(operation, match.ref, "limit=" in raw.query)
-                return self._threads.read(key, read, owner, context.body.is_gone)
+                job = end_with_caller(read, is_gone) if operation in LARGE_OPERATIONS else read
+                return self._threads.read(key, job, owner, is_gone)
             return self._threads.run(mode, answer, owner, _find_group_order(context))
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)

@@ -14,7 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,6 +104,27 @@ def end_without_caller() -> None:
     """
     if caller_is_gone.get()():
         raise CallerGone("the client has disconnected")
+
+
+def end_with_caller(job: Callable[[], T], is_gone: Callable[[], bool]) -> Callable[[], T]:
+    """Return a job whose waiting and long reading ends once its client has disconnected.
+
+    Args:
+        job: The job, which may run in another thread.
+        is_gone: Returns whether the client has disconnected. It is called once here, since a body may watch its
+            connection only from then on, and may begin to do so only on the event loop.
+
+    Raises:
+        ConnectionResetError: The client has disconnected already.
+    """
+    if is_gone():
+        raise ConnectionResetError("the client has disconnected")
+
+    def run() -> T:
+        caller_is_gone.set(is_gone)
+        return job()
+
+    return partial(copy_context().run, run)
 
 
 class ModelRunner:

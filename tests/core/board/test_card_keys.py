@@ -66,7 +66,7 @@ def test_every_method_of_a_card_takes_its_key(world: World, place):
         by_key.time_entries.delete(entry)
         by_key.time_entries.create(minutes=10)
         assert by_key.time_entries.total().total_minutes == 10
-        by_key.watch()
+        assert by_key.watch() == by_key.get_watch()
         by_key.unwatch()
         board.card(by_key.duplicate()).delete()
         assert by_key.transfer(column_id=web.column_ids[0], missing="drop").key == "WEB-2"
