@@ -195,7 +195,7 @@ def test_closing_from_another_thread_ends_the_stream(core, owner_and_workspace):
 
     thread = threading.Thread(target=listen)
     thread.start()
-    assert not done.wait(0.2)
+    assert not done.wait(0.1)
     events.close()
     assert done.wait(10)
     thread.join()

@@ -173,6 +173,7 @@ def test_creations_that_wait_for_each_other_are_committed_together(postgres_url,
         assert sum(activity["type"] == "card_created" for activity in feed) == 8
 
 
+@pytest.mark.slow("waits while a row is locked")
 def test_client_that_disconnects_does_not_affect_its_group(postgres_url):
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
         busy = make_project(World(core), "ann")
@@ -215,6 +216,7 @@ def test_creations_with_an_engine_of_the_host_are_committed_one_by_one(postgres_
     engine.dispose()
 
 
+@pytest.mark.slow("waits while a row is locked")
 def test_agents_create_cards_in_commits_of_their_own(postgres_url, groups):
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
         busy = make_project(World(core), "ann")

@@ -30,7 +30,7 @@ def test_server_runs_jobs_unless_disabled(sqlite_url, runs_jobs):
     core.work = JobRunner(core.units, core.claims, {"note": JobHandler(lambda uow, payload: done.set())})
     with running(core, settings=Settings(jobs=runs_jobs)):
         enqueue(core)
-        assert done.wait(10 if runs_jobs else 0.2) == runs_jobs
+        assert done.wait(10 if runs_jobs else 0.1) == runs_jobs
     core.close()
 
 
