@@ -378,8 +378,11 @@ def test_no_statement_of_the_worker_reads_the_backlog(webhook_api, receivers):
     tables = ("stellary_jobs", "stellary_webhook_deliveries")
     ours = [statement for statement in recorded_statements if any(table in statement[0] for table in tables)]
     assert len(ours) >= 8
+    # Without statistics, PostgreSQL guesses how much it would sort.
+    without = ("seqscan", "bitmapscan", "sort")
     much = {
-        statement[0]: steps_that_read_much(explain(webhook_api.world.core, statement)) for statement in ours
+        statement[0]: steps_that_read_much(explain(webhook_api.world.core, statement, without))
+        for statement in ours
     }
     # The webhooks themselves are locked in the order of their ids, so that two workers wait in no circle.
     few = {'Sort Key: stellary_webhooks.id COLLATE "C"', "Sort Key: stellary_webhooks.id"}
