@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from stellary import Stellary
-from stellary.contract.errors import ApiError
+from stellary.contract.errors import ApiError, Unavailable
 from stellary.core import NOBODY, Core, Membership
 from stellary.core.__main__ import main
 from stellary.core.kernel.events import ProjectCreated
@@ -198,6 +198,20 @@ def test_connection_of_a_schema_is_not_passed_on_after_a_fault(base):
     assert find_search_path(base) == {'"$user", public'}
 
 
+def test_lost_connections_of_another_schema_are_unavailable_once(urls, postgres_url):
+    with closing(Core(postgres_url, readers=1, writers=1)) as base:
+        shop = base.in_schema("shop")
+        assert find_search_path(base) == {'"$user", public'}
+        run_sql(
+            postgres_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+        )
+        with pytest.raises(Unavailable):
+            shop.run(NOBODY, lambda uow: uow.connection.execute(text("SELECT 1")))
+        assert find_search_path(shop) == {'"shop"'}
+        assert find_search_path(base) == {'"$user", public'}
+
+
 def test_handlers_and_jobs_of_a_core_belong_to_its_schemas(base):
     received, events = [], []
     base.add_job("report", lambda uow, payload: received.append(payload))
@@ -227,12 +241,17 @@ def test_schema_is_migrated_over_the_connections_of_the_core(base, next_version,
 
 
 @pytest.mark.slow("runs pg_dump")
-def test_backup_of_a_schema_contains_no_other(base, tmp_path, monkeypatch):
+def test_backup_of_a_schema_contains_no_other(base, postgres_url, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
-    base.in_schema("shop").back_up(tmp_path / "backup")
+    name = 'a"|"shop\'s%'
+    run_sql(postgres_url, 'CREATE SCHEMA "a""|""shop\'s%"')
+    schema = base.in_schema(name)
+    schema.migrate()
+    assert find_search_path(schema) == {'"a""|""shop\'s%"'}
+    schema.back_up(tmp_path / "backup")
     command = ["pg_restore", "--list", tmp_path / "backup" / "stellary.dump"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert [f" {schema} " in listed for schema in SCHEMAS] == [True, False]
+    assert [f" {schema} " in listed for schema in (name, *SCHEMAS)] == [True, False, False]
 
 
 @for_each(

@@ -21,7 +21,7 @@ import attrs
 from sqlalchemy import Connection, Engine, text
 
 from stellary.core.db.database import Database
-from stellary.core.db.postgres import SCHEMA
+from stellary.core.db.postgres import SCHEMA, quote_name
 from stellary.core.db.private_files import create_private_file
 from stellary.core.ports.blob_stores import FolderBlobs
 from stellary.core.ports.blobs import Blobs
@@ -198,7 +198,7 @@ def _pg_dump(engine: Engine, path: Path, snapshot: str) -> None:
         "--no-password",
         f"--snapshot={snapshot}",
         f"--file={path}",
-        *([] if schema is None else [f'--schema="{schema}"']),
+        *([] if schema is None else [f"--schema={quote_name(schema)}"]),
         plain,
     ]
     create_private_file(path)

@@ -102,10 +102,13 @@ class ConnectionPool:
                 connection.has_schema_alone = use_schema(connection, schema) or schema is None
                 connection.schema = schema
         except BaseException:
-            self._release_use()
-            if connection is not None and not connection.invalidated:
-                # It may use either schema.
-                connection.invalidate()
+            if connection is None:
+                self._release_use()
+            else:
+                if not connection.invalidated:
+                    # It may use either schema.
+                    connection.invalidate()
+                self.put_back(connection, options)
             raise
         return connection
 

@@ -147,13 +147,11 @@ def use_schema(connection: Connection, schema: str | None) -> bool:
     driver.stellary_schema = schema
     if driver.is_behind_pooler:
         return False
-    driver.execute(
-        "RESET search_path"
-        if schema is None
-        else f"SELECT set_config('search_path', {_quote(schema)}, false)"
-    )
-    if not driver.autocommit:
-        driver.commit()
+    with connection.begin():
+        if schema is None:
+            connection.exec_driver_sql("RESET search_path")
+        else:
+            connection.exec_driver_sql("SELECT set_config('search_path', %s, false)", (quote_name(schema),))
     return True
 
 
@@ -167,10 +165,13 @@ def check_schema(name: str) -> None:
         raise ValueError("the name of a schema has 1 to 63 bytes, and no zero byte")
 
 
-def _quote(schema: str) -> str:
-    """Return the name of a schema for ``search_path``, as a literal."""
-    name = schema.replace('"', '""').replace("'", "''")
-    return f"'\"{name}\"'"
+def quote_name(name: str) -> str:
+    """Return the name of a schema in quotes, for ``search_path`` and for patterns of ``pg_dump``.
+
+    Args:
+        name: The name.
+    """
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def is_pooled(connection: Connection) -> bool:
@@ -218,7 +219,8 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
             # These settings are made within the transaction. A migration outside of a transaction has none.
             begins_reading = driver.autocommit and driver.read_only
             schema = driver.stellary_schema
-            path = "" if schema is None else f", set_config('search_path', {_quote(schema)}, true)"
+            name = "" if schema is None else quote_name(schema).replace("'", "''")
+            path = name and f", set_config('search_path', '{name}', true)"
             # Several statements at once cannot be prepared.
             driver.execute(
                 f"{_BEGIN_READING if begins_reading else ''} {for_transaction}{path}", prepare=False
