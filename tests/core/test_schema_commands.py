@@ -122,6 +122,16 @@ def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
     assert main(["migrate", "--database", host_url]) == 0
 
 
+@pytest.mark.postgres
+def test_uninstall_removes_the_functions_of_the_core_alone(postgres_url):
+    run_sql(postgres_url, "CREATE FUNCTION stellary_of_host() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    assert main(["uninstall", "--database", postgres_url, "--yes"]) == 0
+    found = run_sql(postgres_url, "SELECT proname FROM pg_proc WHERE proname LIKE 'stellary%'")
+    assert found == [("stellary_of_host",)]
+    run_sql(postgres_url, "DROP FUNCTION stellary_of_host()")
+    assert main(["migrate", "--database", postgres_url]) == 0
+
+
 def test_uninstall_needs_a_confirmation(host_url, capsys):
     assert main(["uninstall", "--database", host_url]) == 2
     assert "--yes" in capsys.readouterr().err

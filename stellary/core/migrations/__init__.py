@@ -61,6 +61,10 @@ _version = Table(
 )
 """The version table as alembic creates it, with the oldest version whose package may use the schema."""
 
+_DROP_FUNCTIONS = text("""DO $$ DECLARE signature text; BEGIN
+FOR signature IN SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname IN
+('stellary_keep_card_terms', 'stellary_keep_search_prefixes', 'stellary_load_row', 'stellary_store_row') LOOP
+EXECUTE 'DROP FUNCTION ' || signature; END LOOP; END $$""")
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
 _LOCK = 7_355_608_204_117
 """The key of a PostgreSQL advisory lock: the first process migrates, the others wait and find nothing to do."""
@@ -288,7 +292,7 @@ def find_version_problem(connection: Connection) -> str | None:
 
 
 def drop_all(connection: Connection) -> int:
-    """Delete all tables of the core with their rows.
+    """Delete all tables of the core with their rows, and the functions that the core has created on PostgreSQL.
 
     Args:
         connection: A connection without an open transaction.
@@ -297,13 +301,15 @@ def drop_all(connection: Connection) -> int:
         The number of deleted tables.
 
     Raises:
-        DBAPIError: A table of the host refers to one of them. Nothing is deleted.
+        DBAPIError: Something of the host depends on one of them. Nothing is deleted.
     """
     with connection.begin():
         existing = MetaData()
         existing.reflect(connection, only=lambda name, _: name.startswith(PREFIX))
         ours = [table for table in existing.sorted_tables if table.name.startswith(PREFIX)]
         existing.drop_all(connection, tables=ours, checkfirst=False)
+        if connection.dialect.name != "sqlite":
+            connection.execute(_DROP_FUNCTIONS)
     return len(ours)
 
 
