@@ -1,5 +1,6 @@
 """Read replicas that are late, lost or paused: a caller misses nothing there that they have written or seen."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 
 import attrs
 import pytest
+from sqlalchemy import text
 
-from stellary.core import Core
+from stellary.core import Core, UnitOfWork
+from stellary.core.ports.llm import CallerGone, end_with_caller, end_without_caller
 from tests.faults.postgres_server import PostgresServer, running_replicas
 from tests.server.listening import listening
 from tests.server.running import Running, running
@@ -211,6 +214,22 @@ def test_errors_and_lost_rights_come_from_the_primary(scene: Scene):
         assert scene.ask(scene.bob, "GET", board.path).status == 404
 
 
+def test_a_read_without_a_client_is_not_repeated_on_the_primary(scene: Scene):
+    counts: list[bool] = []
+
+    def read(uow: UnitOfWork) -> None:
+        counts.append(bool(uow.connection.scalar(text("SELECT pg_is_in_recovery()"))))
+        end_without_caller()
+
+    scene.wait_for_use(scene.ann)
+    with pytest.raises(CallerGone):
+        end_with_caller(
+            lambda: scene.servers[0].core.units.read_as(scene.ann.id).run(read, read_only=True),
+            iter([False, True, True]).__next__,
+        )()
+    assert counts == [True]
+
+
 def test_a_replica_that_is_late_is_left_out_and_comes_back(scene: Scene):
     card = scene.board.card("Before")
     with scene.pausing():
@@ -281,3 +300,14 @@ def test_a_store_that_has_lost_its_data_sends_reads_to_the_primary(databases: li
             assert [scene.read(scene.ann, card, server) for server in range(2)] == ["After"] * 2
             with running_redis(port):
                 assert {scene.read(scene.ann, card, number % 2) for number in range(100)} == {"After"}
+
+
+def test_writes_do_not_wait_for_a_store_that_is_away(databases: list[PostgresServer]):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with running_scene(databases, 1, f"redis://127.0.0.1:{silent.getsockname()[1]}") as scene:
+            card = scene.board.card("Before")
+            started_at = time.monotonic()
+            for number in range(20):
+                scene.write(scene.ann, card, str(number))
+                assert scene.read(scene.ann, card) == str(number)
+            assert time.monotonic() - started_at < 5

@@ -129,7 +129,8 @@ class Replicas:
         self._store: PositionStore | None = None
         self._has_others: Callable[[], bool] = lambda: True
         self._positions: dict[str, int] = {}
-        self._has_unshared = False
+        # Set while the store may lack positions: a new object for each of them, so that none is forgotten.
+        self._unshared: object | None = None
         self._lock = forks.create_lock(self)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -214,11 +215,15 @@ class Replicas:
                 while len(self._positions) > POSITIONS_MAX:
                     oldest = self._positions.pop(next(iter(self._positions)))
                     self._positions[EVERYONE] = max(oldest, self._positions.get(EVERYONE, 0))
-            if self._store is not None:
+                # The next check shares a later position for everyone, so that writes do not wait for a store that is away.
+                is_away = self._unshared is not None
+                self._unshared = object() if is_away else None
+            if self._store is not None and not is_away:
                 self._store.raise_positions(dict.fromkeys(names, position))
         except Exception as error:  # noqa: BLE001 - what was committed stays committed
             _log.warning("reads use the primary until the replicas are checked again: %s", error)
-            self._has_unshared = True
+            with self._lock:
+                self._unshared = object()
             for replica in self.all:
                 replica.leave_out()
 
@@ -245,16 +250,16 @@ class Replicas:
                 )
 
     def _check(self, replica: Replica) -> None:
-        unshared, self._has_unshared = self._has_unshared, False
-        try:
-            moment, position = time.monotonic(), self._read_position()
-            # The store may have lost what it knew, or have missed something.
-            if self._store is not None and (unshared or self._store.read_positions((EVERYONE,))[0] is None):
-                self._store.raise_positions({EVERYONE: position})
-            replica.check(moment, position)
-        except Exception:
-            self._has_unshared |= unshared
-            raise
+        unshared, moment, position = self._unshared, time.monotonic(), self._read_position()
+        # The store may have lost what it knew, or have missed something.
+        if self._store is not None and (
+            unshared is not None or self._store.read_positions((EVERYONE,))[0] is None
+        ):
+            self._store.raise_positions({EVERYONE: position})
+            with self._lock:
+                if self._unshared is unshared:
+                    self._unshared = None
+        replica.check(moment, position)
 
 
 def open_replicas(database: str | Engine, primary: Database, urls: Sequence[str]) -> Replicas | None:

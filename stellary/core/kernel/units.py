@@ -25,6 +25,7 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import SLOW_SECONDS, SlowUnitLog, UnitObserver, UnitTimes
 from stellary.core.kernel.writes import check_references
+from stellary.core.ports.llm import CallerGone
 
 T = TypeVar("T")
 _log = logging.getLogger("stellary.core")
@@ -227,6 +228,8 @@ class Units:
             if replica is not None:
                 try:
                     return self._by_replica[replica].run(work, actor, read_only=True, snapshot=snapshot)
+                except CallerGone:
+                    raise
                 except Exception as error:  # noqa: BLE001 - what a replica refuses, the primary may know
                     if getattr(error, "connection_invalidated", False):
                         replica.leave_out()
