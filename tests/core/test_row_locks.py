@@ -787,6 +787,25 @@ def test_every_lock_in_the_source_has_a_race() -> None:
     assert calls == len(names), "a lock is taken where no name is given to its statement"
 
 
+def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(agent_api: AgentApi) -> None:
+    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
+    other = world.project(owner, agent_api.workspace, "Other")
+    scope = world.ask(owner, "GET", f"{other.path}/scopes")[0]["id"]
+    workspace, (first, second, *_) = agent_api.workspace.ref, (item["id"] for item in agent_api.columns)
+
+    def move(uow: Any) -> Any:
+        uow.actor = owner.actor
+        lock = text("SELECT id FROM stellary_projects WHERE id = :id FOR UPDATE")
+        uow.connection.execute(lock, {"id": other.id})
+        ref = CardRef(workspace.org_slug, workspace.ws_slug, agent_api.project["id"], card["id"])
+        return update_card(uow, ref, UpdateCard(column_id=second))
+
+    path, body = f"{agent_api.path}/columns/{first}/transfer", {"scopeId": scope}
+    _, status, _ = run_beside(world.core, move, lambda: world.status(owner, "POST", path, body))
+    assert status == 200
+    assert agent_api.read(card)["columnId"] == second
+
+
 # ------------------------------------------------------------------------------- the commit watermark
 
 

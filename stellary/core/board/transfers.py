@@ -29,7 +29,7 @@ from stellary.core.board import access
 from stellary.core.board.cards import queue_numbers
 from stellary.core.board.changes import card_moves
 from stellary.core.board.changes.card_references import check_references, share_lock_labels
-from stellary.core.board.columns import create_column, delete_column, read_column
+from stellary.core.board.columns import create_column, delete_column, update_column
 from stellary.core.board.custom_fields import create_custom_field, update_custom_field
 from stellary.core.board.labels import create_label, load_labels
 from stellary.core.board.order import ordering
@@ -176,21 +176,28 @@ def transfer_column(
 ) -> column_contract.TransferredColumn:
     """Move a column with its cards: into a new column of the other project. The former one goes to the trash."""
     loaded = access.column(uow, ref)
-    former_project, source = ref.parent(ProjectRef), read_column(uow, ref)
+    former_project = ref.parent(ProjectRef)
+    project, _ = _find_project(uow, former_project, loaded.roles, "scopeId", _SCOPE_PLACE, request.scope_id)
+    try:
+        column = create_column(
+            uow, project, column_contract.CreateColumn(name=loaded.row.name, scope_id=request.scope_id)
+        )
+    except NotFound:
+        raise unknown("scopeId") from None
+    locked_columns = lock_columns(uow, former_project.project_id, [ref.column_id])
+    source = access.require_row(locked_columns.get(ref.column_id), "Column")
     card_ids = list(uow.connection.execute(_CARDS, {"_column_id": source.id}).scalars())
     if len(card_ids) > BULK_MAX:
         raise Conflict(f"the column has more than {BULK_MAX} cards", code="too_many_cards")
-    project, _ = _find_project(uow, former_project, loaded.roles, "scopeId", _SCOPE_PLACE, request.scope_id)
-    column = create_column(
-        uow, project, convert(column_contract.CreateColumn, source, scope_id=request.scope_id, order=UNSET)
-    )
-    dropped: list[DroppedReference] = []
+    moved: list[TransferredCard] = []
     if card_ids:
         move = contract.TransferCards(column_id=column.id, missing=request.missing, card_ids=card_ids)
-        for card in transfer_cards(uow, former_project, move):
-            dropped += [item for item in card.dropped if item not in dropped]
+        moved = transfer_cards(uow, former_project, move)
+    # Last, so that the cards keep their status, and may exceed the limit as before.
+    settings = convert(column_contract.UpdateColumn, source, order=UNSET)
+    after = update_column(uow, project.child(ColumnRef, column.id), settings)
     delete_column(uow, ref, column_contract.DeleteColumn())
-    after = read_column(uow, project.child(ColumnRef, column.id))
+    dropped = [*dict.fromkeys(item for card in moved for item in card.dropped)]
     return convert(column_contract.TransferredColumn, after, dropped=dropped, broken_automations=[])
 
 

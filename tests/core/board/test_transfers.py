@@ -460,12 +460,38 @@ def test_column_moves_with_its_cards(desk: Desk):
     assert {name for name in card if card[name] != back[name]} == {"version", "updatedAt"}
 
 
+def test_cards_of_a_column_keep_their_status_even_above_its_limit(desk: Desk):
+    column = f"{desk.app.path}/columns/{desk.app.column_ids[0]}"
+    desk.ask("PATCH", column, {"cardStatus": "in_progress"})
+    cards = [desk.world.card(desk.ann, desk.app, status=status) for status in ("open", "done")]
+    desk.ask("PATCH", column, {"wipLimit": 1})
+    scope = desk.ask("GET", f"{desk.ops.path}/scopes")[0]["id"]
+    moved = desk.ask("POST", f"{column}/transfer", {"scopeId": scope})
+    assert (moved["cardStatus"], moved["wipLimit"], moved["cardCount"]) == ("in_progress", 1, 2)
+    after = desk.ask("GET", f"{desk.ops.path}/cards?columnId={moved['id']}")
+    fields = ("id", "status", "completedAt")
+    assert [[card[name] for name in fields] for card in after] == [
+        [card[name] for name in fields] for card in cards
+    ]
+
+
 def test_scope_of_the_same_project_is_refused(desk: Desk):
     column = f"{desk.app.path}/columns/{desk.app.column_ids[0]}"
     (scope,) = desk.ask("GET", f"{desk.app.path}/scopes")
     status = desk.world.status(desk.ann, "POST", f"{column}/transfer", {"scopeId": scope["id"]})
     assert status == 400
     assert desk.ask("GET", f"{desk.app.path}/columns")[0]["id"] == desk.app.column_ids[0]
+
+
+def test_column_does_not_move_to_a_project_outside_of_the_token(desk: Desk):
+    scope = desk.ask("GET", f"{desk.ops.path}/scopes")[0]["id"]
+    column = f"{desk.app.path}/columns/{desk.app.column_ids[0]}"
+    body = {"name": "CI", "scopes": ["projects:write"], "projectIds": [desk.app.id]}
+    token = desk.ask("POST", "/api-tokens", body)["token"]
+    answers = [
+        desk.world.call(token, "POST", f"{column}/transfer", {"scopeId": id}) for id in (scope, "0" * 24)
+    ]
+    assert [(answer.status, b"scopeId must be" in answer.body) for answer in answers] == [(400, True)] * 2
 
 
 @pytest.mark.race
