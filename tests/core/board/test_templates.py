@@ -139,6 +139,18 @@ def test_project_from_a_template_is_exported_as_an_import_of_the_rest(card_api, 
     assert other | {"project": None} == one | {"project": None}
 
 
+def test_end_of_a_series_is_not_the_earliest_date(card_api, todo_column):
+    series = {"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2036-12-24"}
+    card_api.card(todo_column, recurrence=series)
+    saved = card_api.ask("POST", "/template", {"name": "Series"})["id"]
+    (card,) = create(card_api, saved).ask("GET", "/export")["cards"]
+    assert card["recurrence"]["until"] == "2036-12-24T00:00:00Z"
+    card_api.card(todo_column, dueDate="2037-01-31")
+    saved = card_api.ask("POST", "/template", {"name": "Date"})["id"]
+    one, other = create(card_api, saved, startDate="2037-02-28").ask("GET", "/export")["cards"]
+    assert (one["recurrence"]["until"], other["dueDate"]) == ("2037-01-21T00:00:00Z", "2037-02-28T00:00:00Z")
+
+
 def test_skeleton_has_no_cards_and_documents(card_api, todo_column):
     card_api.card(todo_column)
     write_document(card_api)

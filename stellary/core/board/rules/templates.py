@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -45,7 +45,7 @@ def build_file(file: JsonObject) -> JsonObject:
 
 
 def move_dates(file: JsonObject, start: date) -> None:
-    """Move all start and due dates of a file, and the ends of recurrences, so that the earliest date is on a day.
+    """Move all start and due dates of a file, and the ends of recurrences, so that the earliest of the dates is on a day.
 
     Args:
         file: The file of a template, which is changed.
@@ -54,19 +54,15 @@ def move_dates(file: JsonObject, start: date) -> None:
     Raises:
         Invalid: A date would be too late.
     """
-    dates = [*_list_dates(file)]
+    entries = [*file["scopes"], *file["cards"]]
+    dates = [(entry, name) for entry in entries for name in ("startDate", "dueDate") if entry[name]]
     if not dates:
         return
-    offset = start - min(datetime.fromisoformat(values[name]) for values, name in dates).date()
+    offset = start - min(datetime.fromisoformat(entry[name]) for entry, name in dates).date()
+    series = [card["recurrence"] for card in file["cards"] if card["recurrence"]]
+    ends = [(recurrence, "until") for recurrence in series if recurrence["until"]]
     try:
-        for values, name in dates:
+        for values, name in (*dates, *ends):
             values[name] = (datetime.fromisoformat(values[name]) + offset).isoformat()
     except OverflowError:
         raise invalid(("startDate", "moves dates of the template too far")) from None
-
-
-def _list_dates(file: JsonObject) -> Iterator[tuple[JsonObject, str]]:
-    for entry in (*file["scopes"], *file["cards"]):
-        for values, name in ((entry, "startDate"), (entry, "dueDate"), (entry.get("recurrence"), "until")):
-            if values and values[name]:
-                yield values, name
