@@ -7,7 +7,7 @@ items is imported as disabled, and reported in the response.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeVar
 
 import attrs
@@ -218,7 +218,8 @@ def _export_contents(
     exported = _export(uow, ref)
     if content == "skeleton":
         return replace_fields(exported, documents=[]), []
-    selected = (card for card in exported.cards if archived or not card.archived)
+    # Archived cards are last.
+    selected = takewhile(lambda card: archived or not card.archived, exported.cards)
     cards = [*islice(selected, cards_max + 1)]
     if len(cards) > cards_max:
         message = f"the project has more than {cards_max} cards; export it, and import the file in parts"

@@ -98,6 +98,13 @@ TEMPLATES: Mapping[str, ProjectTemplate] = {
     )
 }
 
+_NAMES: Final = frozenset(template.name.casefold() for template in TEMPLATES.values())
+
+
+def _describe_duplicate(template: ProjectTemplate) -> tuple[str, str]:
+    return f"there is a template {template.name!r} already", "duplicate_name"
+
+
 _STORED = StoredItems(
     ProjectTemplate,
     project_templates,
@@ -106,7 +113,7 @@ _STORED = StoredItems(
     computed=("columns", "labels"),
     converted=("created_by_id",),
     derived={"name_key": lambda template: template.name.casefold()},
-    taken=lambda template: (f"there is a template {template.name!r} already", "duplicate_name"),
+    taken=_describe_duplicate,
 )
 _IN_WORKSPACE = project_templates.c.workspace_id == bindparam("_workspace_id")
 _OWN = Query(TemplateRow, select(*access.TEMPLATE).where(_IN_WORKSPACE).order_by(project_templates.c.id))
@@ -159,6 +166,7 @@ def add_template(
         card_count=len(cards),
         created_by_id=uow.user_id,
     )
+    _check_name(template)
     columns, labels = ([as_dict(item) for item in items] for items in (template.columns, template.labels))
     _STORED.insert(uow, template, workspace_id=workspace_id, columns=columns, labels=labels, file=contents)
     return template
@@ -173,6 +181,7 @@ def update_template(uow: UnitOfWork, ref: TemplateRef, request: UpdateTemplate) 
     """
     before = _to_template(access.template(uow, ref).row)
     after = replace_fields(before, **get_set_fields(request, ProjectTemplate))
+    _check_name(after)
     _STORED.update(uow, before, after)
     return after
 
@@ -193,6 +202,13 @@ def load_file(uow: UnitOfWork, workspace_id: str, id: str) -> JsonObject | None:
     """
     file = uow.connection.execute(_FILE, {"_workspace_id": workspace_id, "_id": id}).scalar()
     return None if file is None else orjson.loads(file)
+
+
+def _check_name(template: ProjectTemplate) -> None:
+    """Check that a template of a workspace is not called like one that each workspace has."""
+    if template.name.casefold() in _NAMES:
+        message, code = _describe_duplicate(template)
+        raise Conflict(message, code=code)
 
 
 def _to_template(row: TemplateRow) -> ProjectTemplate:

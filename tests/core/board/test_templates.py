@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from stellary.core import NOBODY
 from tests.core.board.card_api import CardApi
 from tests.core.board.project_files import normalize, project_files
 from tests.support.each_case import for_each
-from tests.support.tables import project_templates
+from tests.support.statements import record_statements
+from tests.support.tables import cards, project_templates
 
 Json = dict[str, Any]
 
@@ -163,13 +164,15 @@ def test_creator_and_admins_change_a_template(card_api, bea):
     world, path = card_api.world, f"{card_api.workspace.path}/projects"
     first = card_api.ask("POST", "/template", {"name": "Client"})
     second = world.ask(bea, "POST", f"{card_api.path}/template", {"name": "Own"})
-    assert card_api.error("POST", "/template", {"name": "CLIENT"}) == (
-        409,
-        "there is a template 'CLIENT' already",
-    )
+    for name in ("CLIENT", "simple"):
+        assert card_api.error("POST", "/template", {"name": name}) == (
+            409,
+            f"there is a template {name!r} already",
+        )
     assert world.status(bea, "PATCH", f"{path}/templates/{first['id']}", {"name": "Mine"}) == 403
     assert world.status(bea, "DELETE", f"{path}/templates/{first['id']}") == 403
-    assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": "client"}) == 409
+    for name in ("client", "Agency"):
+        assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": name}) == 409
     renamed = world.ask(card_api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
     assert renamed == second | {"name": "Other"}
     world.ask(bea, "DELETE", f"{path}/templates/{second['id']}")
@@ -249,3 +252,14 @@ def test_number_and_size_of_templates_are_limited(card_api, todo_column):
         409,
         "the project has more than 500 cards; export it, and import the file in parts",
     )
+
+
+@pytest.mark.slow("inserts many rows")
+def test_archived_cards_are_not_read_for_a_template(card_api, todo_column):
+    card_api.fill(todo_column, 1_001)
+    with card_api.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(update(cards).values(archived=True))
+    card_api.card(todo_column)
+    with record_statements() as statements:
+        assert card_api.ask("POST", "/template", {"name": "Client"})["cardCount"] == 1
+    assert sum("FROM stellary_comments" in statement for statement in statements) == 1
