@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
@@ -32,10 +32,10 @@ def _sees(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
 _IS_SHOWN = and_(
     _sees(_shown.c.project_id),
     names_visible_card(_shown, _sees),
-    # An action to review may name items of any project.
+    # An action to review may name items of any project, and so may a reminder of it.
     or_(
         _shown.c.entity != "action",
-        notifications.c.kind.is_distinct_from("review"),
+        func.coalesce(notifications.c.kind, "").not_in(("review", "reminder")),
         sees_all_projects(_USER_ID, notifications.c.workspace_id),
     ),
 )

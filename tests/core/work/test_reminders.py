@@ -182,6 +182,20 @@ def test_what_waits_is_reminded_of_once(board):
     assert read_days(board, days=3) == [[], ["The document has waited for a review for two days."], []]
 
 
+def test_reminder_of_an_action_is_shown_as_long_as_all_projects_are_seen(board):
+    """The action may name items of a project that is hidden later."""
+    ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"pilotageRole": "reviewer"})
+    body = {"actionType": "create_todo", "explanation": "It is missing.", "payload": {"label": "x"}}
+    ask(board, "POST", f"{board.flat}/pilotage/actions/propose", body)
+    take(board)
+    wait(board, hours=48)
+    ask(board, "POST", f"{board.flat}/projects", {"name": "Secret", "visibility": "private"})
+    assert take(board) == []
+    ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"role": "admin"})
+    shown = [item["activity"] for item in board.world.ask(board.bob, "GET", "/notifications")]
+    assert [activity["entity"] for activity in shown if activity["type"] == "notice_given"] == ["action"]
+
+
 @pytest.mark.slow("ends the process at each of many steps")
 def test_processes_and_their_ends_remind_once(board, clock):
     """The process ends before each statement of the job in turn; others run the job at the same time."""
