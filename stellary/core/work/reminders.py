@@ -138,9 +138,9 @@ def _find_mornings(uow: UnitOfWork, user_ids: list[str]) -> Iterator[_Morning]:
     yesterday = timedelta(days=1)
     for user_id, (zone, reminded_on, reminded_at) in load_last_reminders(uow, user_ids).items():
         local = uow.now.astimezone(zone)
-        day = local.date() - timedelta(days=local.hour < HOUR)
+        day = local.date()
         last_day = day - yesterday if reminded_on is None else date.fromisoformat(reminded_on)
-        if last_day < day:
+        if local.hour >= HOUR and last_day < day:
             last_at = max(reminded_at or uow.now - yesterday, uow.now - OUTAGE_MAX)
             yield _Morning(user_id, zone, max(last_day, day - OUTAGE_MAX), day, last_at)
 

@@ -153,6 +153,21 @@ def test_outage_loses_what_is_overdue_and_nothing_else_twice(board):
     ]
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_nobody_is_reminded_before_seven(board, clock, is_new):
+    """Neither a new person nor after an outage that ends at 3:00: a card of this day is not due tomorrow."""
+    clock.advance(timedelta(hours=39))
+    person = board.world.person("dan") if is_new else board.bob
+    if is_new:
+        board.join(person)
+    board.card(assigneeId=person.id, dueDate=clock.now.date().isoformat())
+    board.world.core.work.run_due()
+    assert take(board, person) == []
+    clock.advance(timedelta(hours=4, minutes=15))
+    board.world.core.work.run_due()
+    assert take(board, person) == [TODAY]
+
+
 @pytest.mark.slow("runs jobs for four days")
 def test_new_time_zone_repeats_no_day_and_skips_none(board):
     board.card(assigneeId=board.bob.id, dueDate="2026-04-03")
