@@ -135,13 +135,16 @@ def check(uow: UnitOfWork, payload: Mapping[str, str]) -> None:
 
 
 def _find_mornings(uow: UnitOfWork, user_ids: list[str]) -> Iterator[_Morning]:
-    yesterday = timedelta(days=1)
+    a_day = timedelta(days=1)
     for user_id, (zone, reminded_on, reminded_at) in load_last_reminders(uow, user_ids).items():
+        if reminded_at is not None and reminded_at > uow.now + a_day:
+            # The clock was ahead, and was set back.
+            reminded_on = reminded_at = None
         local = uow.now.astimezone(zone)
         day = local.date()
-        last_day = day - yesterday if reminded_on is None else date.fromisoformat(reminded_on)
+        last_day = day - a_day if reminded_on is None else date.fromisoformat(reminded_on)
         if local.hour >= HOUR and last_day < day:
-            last_at = max(reminded_at or uow.now - yesterday, uow.now - OUTAGE_MAX)
+            last_at = max(reminded_at or uow.now - a_day, uow.now - OUTAGE_MAX)
             yield _Morning(user_id, zone, max(last_day, day - OUTAGE_MAX), day, last_at)
 
 

@@ -168,6 +168,21 @@ def test_nobody_is_reminded_before_seven(board, clock, is_new):
     assert take(board, person) == [TODAY]
 
 
+def test_clock_that_was_ahead_ends_no_reminders(board, clock):
+    """The clock is set back by a month; by an hour, nothing is repeated."""
+    board.card(assigneeId=board.bob.id, dueDate="2026-04-02")
+    wait(board, hours=24)
+    assert take(board) == [TODAY]
+    for ahead, messages in ((timedelta(hours=1), []), (timedelta(days=30), [TODAY])):
+        clock.advance(ahead)
+        board.world.core.work.run_due()
+        take(board)
+        clock.advance(-ahead)
+        board.world.core.work.begin()
+        board.world.core.work.run_due()
+        assert take(board) == messages
+
+
 @pytest.mark.slow("runs jobs for four days")
 def test_new_time_zone_repeats_no_day_and_skips_none(board):
     board.card(assigneeId=board.bob.id, dueDate="2026-04-03")
