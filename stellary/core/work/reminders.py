@@ -122,8 +122,7 @@ def check(uow: UnitOfWork, payload: Mapping[str, str]) -> None:
     mornings = list(_find_mornings(uow, ids))
     reminded = mornings[:PEOPLE_MAX]
     _remind_of_cards(uow, reminded)
-    for morning in reminded:
-        _remind_of_waiting(uow, morning)
+    _remind_of_waiting(uow, reminded)
     if reminded:
         record_reminders(uow, {morning.user_id: morning.day for morning in reminded})
     if len(mornings) > PEOPLE_MAX:
@@ -173,18 +172,23 @@ def _remind_of_cards(uow: UnitOfWork, mornings: list[_Morning]) -> None:
         emit_notice(uow, user_ids[0], notice)
 
 
-def _remind_of_waiting(uow: UnitOfWork, morning: _Morning) -> None:
-    parameters: dict[str, object] = {"_user_id": morning.user_id}
-    for kind, (wait, _) in _WAITS.items():
-        parameters |= {f"_after_{kind}": morning.last_at - wait, f"_until_{kind}": uow.now - wait}
-    for row in uow.connection.execute(_WAITING, parameters).fetchall():
-        notice = ItemNoticeGiven(
-            workspace_id=row.workspace_id,
-            kind=row.kind,
-            item_id=short_id("action", int(row.id)) if row.kind == "action" else row.id,
-            name=row.title,
-            project_id=row.project_id,
-            message=_WAITS[row.kind][1],
-            user_ids=(morning.user_id,),
-        )
-        emit_notice(uow, morning.user_id, notice)
+def _remind_of_waiting(uow: UnitOfWork, mornings: list[_Morning]) -> None:
+    """Remind people of items that wait for them. Those for whom an item waits share a notice."""
+    notices: dict[ItemNoticeGiven, list[str]] = defaultdict(list)
+    for morning in mornings:
+        parameters: dict[str, object] = {"_user_id": morning.user_id}
+        for kind, (wait, _) in _WAITS.items():
+            parameters |= {f"_after_{kind}": morning.last_at - wait, f"_until_{kind}": uow.now - wait}
+        for row in uow.connection.execute(_WAITING, parameters).fetchall():
+            notice = ItemNoticeGiven(
+                workspace_id=row.workspace_id,
+                kind=row.kind,
+                item_id=short_id("action", int(row.id)) if row.kind == "action" else row.id,
+                name=row.title,
+                project_id=row.project_id,
+                message=_WAITS[row.kind][1],
+                user_ids=(),
+            )
+            notices[notice].append(morning.user_id)
+    for notice, user_ids in notices.items():
+        emit_notice(uow, user_ids[0], attrs.evolve(notice, user_ids=tuple(user_ids)))

@@ -212,13 +212,16 @@ def test_what_waits_is_reminded_of_once(board):
     assert read_days(board, days=3) == [[], ["The document has waited for a review for two days."], []]
 
 
-def test_reminder_of_an_action_is_shown_as_long_as_all_projects_are_seen(board):
+def test_reviewers_share_the_reminder_of_an_action_as_long_as_they_see_all_projects(board):
     """The action may name items of a project that is hidden later."""
-    ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"pilotageRole": "reviewer"})
+    for person in (board.bob, board.cid):
+        ask(board, "PATCH", f"{board.flat}/members/{person.id}", {"pilotageRole": "reviewer"})
     body = {"actionType": "create_todo", "explanation": "It is missing.", "payload": {"label": "x"}}
     ask(board, "POST", f"{board.flat}/pilotage/actions/propose", body)
     take(board)
     wait(board, hours=48)
+    assert len(ask(board, "GET", f"{board.flat}/activity?type=notice_given")) == 1
+    assert len(take(board, board.cid)) == 1
     ask(board, "POST", f"{board.flat}/projects", {"name": "Secret", "visibility": "private"})
     assert take(board) == []
     ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"role": "admin"})
