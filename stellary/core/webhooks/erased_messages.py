@@ -67,7 +67,8 @@ def _forget_texts(data: JsonObject, ids: set[str]) -> JsonObject:
     """Return the data of a message without the texts of items."""
     meta, is_comment = data["meta"], data["entity"] in ("comment", "document_comment")
     item_id = None if is_comment else data["entityId"]
-    if ids.intersection((data["cardId"], meta.get("documentId"), item_id)):
+    # A message about a member names the project. A card may have left it.
+    if ids.intersection((data["cardId"] or data["projectId"], meta.get("documentId"), item_id)):
         texts = dict.fromkeys(("card", "item", "comment"))
         return {**data, **texts, "changes": [], "meta": purge_meta(meta)}
     if is_comment and data["entityId"] in ids:

@@ -520,3 +520,22 @@ def test_purged_items_vanish_from_stored_messages(webhook_api):
     webhook_api.world.core.work.run_due()
     texts = str(list_texts(webhook_api, hook))
     assert ("Hidden" in texts, "Other title" in texts) == (False, True)
+
+
+def test_purged_project_vanishes_from_stored_messages(webhook_api):
+    """Its name is also in a message about a member. A card that has left it stays."""
+    hook, member = webhook_api.hook(), webhook_api.world.person("bob")
+    webhook_api.join(member)
+    project = ask(webhook_api, "POST", f"{webhook_api.flat}/projects", {"name": "Hidden project"})
+    path = f"{webhook_api.flat}/projects/{project['id']}"
+    column = ask(webhook_api, "POST", f"{path}/columns", {"name": "Later"})
+    ask(webhook_api, "POST", f"{path}/members", {"email": member.email})
+    card = ask(webhook_api, "POST", f"{path}/columns/{column['id']}/cards", {"title": "Moved card"})
+    target = {"columnId": webhook_api.columns[0]["id"]}
+    ask(webhook_api, "POST", f"{path}/cards/{card['id']}/transfer", target)
+    ask(webhook_api, "DELETE", path)
+    (entry,) = ask(webhook_api, "GET", f"{webhook_api.flat}/trash")
+    ask(webhook_api, "DELETE", f"{webhook_api.flat}/trash/{entry['id']}")
+    webhook_api.world.core.work.run_due()
+    texts = str(list_texts(webhook_api, hook))
+    assert ("Hidden" in texts, "Moved card" in texts) == (False, True)
