@@ -136,15 +136,17 @@ def check(uow: UnitOfWork, payload: Mapping[str, str]) -> None:
 def _find_mornings(uow: UnitOfWork, user_ids: list[str]) -> Iterator[_Morning]:
     a_day = timedelta(days=1)
     for user_id, (zone, reminded_on, reminded_at) in load_last_reminders(uow, user_ids).items():
-        if reminded_at is not None and reminded_at > uow.now + a_day:
-            # The clock was ahead, and was set back.
-            reminded_on = reminded_at = None
         local = uow.now.astimezone(zone)
         day = local.date()
-        last_day = day - a_day if reminded_on is None else date.fromisoformat(reminded_on)
+        if reminded_on is None or reminded_at is None or reminded_at > uow.now + a_day:
+            # There were no reminders, or the clock was ahead and was set back.
+            last_day, last_at = day - a_day, uow.now - a_day
+        else:
+            last_day, last_at = date.fromisoformat(reminded_on), reminded_at
         if local.hour >= HOUR and last_day < day:
-            last_at = max(reminded_at or uow.now - a_day, uow.now - OUTAGE_MAX)
-            yield _Morning(user_id, zone, max(last_day, day - OUTAGE_MAX), day, last_at)
+            yield _Morning(
+                user_id, zone, max(last_day, day - OUTAGE_MAX), day, max(last_at, uow.now - OUTAGE_MAX)
+            )
 
 
 def _remind_of_cards(uow: UnitOfWork, mornings: list[_Morning]) -> None:
