@@ -94,10 +94,10 @@ def test_action_needs_the_rights_of_its_endpoint(world):
 
 
 def test_action_without_a_sentence_is_refused():
-    with pytest.raises(ValueError, match="'undocumented' has no docstring"):
+    with pytest.raises(ValueError, match="'act_without_docstring' has no docstring"):
 
         @ActionList().add("board.write", SetPriorityParams, UPDATE_CARD)
-        def undocumented(uow, ref, params):
+        def act_without_docstring(uow, ref, params):
             pass
 
 

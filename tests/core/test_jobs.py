@@ -374,16 +374,16 @@ def test_workspaces_take_turns(core, clock, slots):
 def test_backlog_has_turns_beside_workspaces_that_send_jobs_one_by_one(core, clock, slots):
     turns = Turns(core, slots)
     turns.enqueue("a", *(f"a{number}" for number in range(10)))
-    others = "bcdefgh"[: slots + 2]
-    for letter in others:
+    letters = "bcdefgh"[: slots + 2]
+    for letter in letters:
         turns.enqueue(letter, letter)
     claimed = [*turns.claim(slots)]
     for _ in range(60):
-        idle = set(others) - {job.payload for job in core.work.jobs()}
+        idle = set(letters) - {job.payload for job in core.work.jobs()}
         for letter in sorted(idle):
             turns.enqueue(letter, letter)
         claimed += turns.claim(1)
-    rounds = len(claimed) // (len(others) + 1)
+    rounds = len(claimed) // (len(letters) + 1)
     assert sum(name.startswith("a") for name in claimed) >= min(10, rounds - 1)
 
 

@@ -83,7 +83,7 @@ def test_schema_applies_to_each_transaction_of_its_core_only(postgres_url, poole
     with closing(Core(pooled_url, direct_database=postgres_url, bcrypt_rounds=4)) as core:
         cores = [core, core.in_schema("shop")]
         cores[1].migrate()
-        worlds = [World(each) for each in cores]
+        worlds = [World(tenant) for tenant in cores]
         owners = [world.person("ann") for world in worlds]
         assert owners[0].id != owners[1].id
 

@@ -134,12 +134,12 @@ def groups(monkeypatch) -> list[int]:
 
 
 def collect(
-    holder: psycopg.Connection, pool: ThreadPoolExecutor, first: Call, *others: Call
+    holder: psycopg.Connection, pool: ThreadPoolExecutor, first: Call, *followers: Call
 ) -> list[Future[Reply]]:
     """Send a request that waits for the locked project, then others that wait for the first; return all replies."""
     replies = [pool.submit(first)]
     wait_for_waiting(holder, 1)
-    replies += [pool.submit(call) for call in others]
+    replies += [pool.submit(call) for call in followers]
     # They arrive within that time; if one is late, it is in a group of its own, and the numbers are the same.
     threading.Event().wait(0.3)
     return replies

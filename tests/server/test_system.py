@@ -152,11 +152,11 @@ def test_metrics_are_shown_without_the_database(server: Running, monkeypatch):
 def test_unresponsive_database_is_measured_once(server: Running, monkeypatch):
     monkeypatch.setattr(system, "MEASURED_EVERY", 0.0)
     monkeypatch.setattr(system, "PROBE_PATIENCE", 0.05)
-    begun: list[bool] = []
+    calls: list[bool] = []
     responds = threading.Event()
 
     def measure_late() -> tuple[Measure, ...]:
-        begun.append(True)
+        calls.append(True)
         responds.wait(10)
         return (Measure("stellary_webhook_messages", "", 7),)
 
@@ -164,7 +164,7 @@ def test_unresponsive_database_is_measured_once(server: Running, monkeypatch):
     try:
         for _ in range(3):
             assert "stellary_webhook_messages" not in read_metrics(server)
-        assert len(begun) == 1
+        assert len(calls) == 1
     finally:
         responds.set()
     wait_until(lambda: read_metrics(server).get("stellary_webhook_messages") == 7)

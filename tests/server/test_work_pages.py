@@ -110,8 +110,8 @@ def test_saved_filters_lead_to_their_cards(site):
     assert read(page).links[f"Release notes {HOSTILE}"] == scene.paths["card"]
     assert ("assignee = bob" in text_of(page), "Q1 <Launch>" in text_of(page)) == (True, True)
     at = scene.open_client(scene.ann).workspace("acme", "eng")
-    own = at.saved_filters.create(name="Bugs", filter='label = "Bug <b>" and priority = low')
-    path = f"/filters/acme/eng/{own.id}"
+    bugs = at.saved_filters.create(name="Bugs", filter='label = "Bug <b>" and priority = low')
+    path = f"/filters/acme/eng/{bugs.id}"
     assert "No cards match." in text_of(site.open(scene.ann, path))
     assert (site.open(scene.vic, path).status, "Bugs" in text_of(site.open(scene.vic, "home"))) == (
         404,

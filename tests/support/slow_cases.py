@@ -130,7 +130,7 @@ def _read(function: FunctionType) -> tuple[str | None, tuple[FunctionType, ...]]
             return reason, ()
         if module.startswith("tests.") or module == function.__module__:
             values = vars(value) if isinstance(value, ModuleType) else {name: value}
-            called += [inner for each in names & values.keys() for inner in _functions_of(values[each])]
+            called += [inner for shared in names & values.keys() for inner in _functions_of(values[shared])]
     return None, tuple(called)
 
 
@@ -145,8 +145,8 @@ def _names(code: CodeType) -> Iterator[str]:
 def _functions_of(value: object) -> list[FunctionType]:
     """Return the functions of a callable of the tests: itself, or the methods of a class."""
     if isinstance(value, type):
-        methods = (each for each in vars(value).values() if not isinstance(each, type))
-        return [inner for each in methods for inner in _functions_of(each)]
+        methods = (member for member in vars(value).values() if not isinstance(member, type))
+        return [inner for method in methods for inner in _functions_of(method)]
     if isinstance(value, functools.partial | staticmethod | classmethod):
         value = value.func if isinstance(value, functools.partial) else value.__func__
     value = inspect.unwrap(value) if callable(value) else value
@@ -158,7 +158,7 @@ def _functions_of(value: object) -> list[FunctionType]:
 
 
 class Clock:
-    """What a case has cost so far."""
+    """The processor time and the sleep of a case so far."""
 
     slept = 0.0
     """Seconds that the main thread has slept, or waited in vain, in pauses that are longer than those of a poll."""
@@ -187,9 +187,9 @@ def _count_sleep() -> None:
         sleep(seconds)
 
     def wait_counted(condition: threading.Condition, timeout: float | None = None) -> bool:
-        came = wait(condition, timeout)
-        count(0 if came else timeout or 0)
-        return came
+        is_notified = wait(condition, timeout)
+        count(0 if is_notified else timeout or 0)
+        return is_notified
 
     time.sleep, threading.Condition.wait = sleep_counted, wait_counted
 

@@ -1,6 +1,6 @@
-"""What a program observes of its calls: a span of OpenTelemetry for each, and the wire log.
+"""Spans of OpenTelemetry and the wire log, by which a program observes its calls.
 
-The context of a span is in the headers of its request. The wire log has the request and the response of every attempt with
+Each call has a span, whose context is in the headers of its requests. The wire log has the request and the response of every attempt with
 their bodies, without secrets.
 """
 

@@ -60,11 +60,11 @@ def test_project_from_a_template_has_what_every_client_needs(card_api, todo_colu
         checklist=[{"title": "Write", "done": True}],
         recurrence={"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2026-12-24"},
     )
-    party, gone = (card_api.card(done_column, title)["id"] for title in ("Party", "Gone"))
-    for target in (party, gone):
+    party, picnic = (card_api.card(done_column, title)["id"] for title in ("Party", "Picnic"))
+    for target in (party, picnic):
         body = {"type": "blocks", "targetCardId": target}
         card_api.ask("POST", f"/cards/{report['id']}/relations", body)
-    card_api.change(gone, archived=True)
+    card_api.change(picnic, archived=True)
     card_api.ask("POST", f"/cards/{party}/comments", {"content": "Zebras"})
     write_document(card_api)
     action = {"type": "move_card", "params": {"targetColumn": done_column}}
@@ -121,16 +121,16 @@ def test_project_from_a_template_is_exported_as_an_import_of_the_rest(card_api, 
     start = {"startDate": min(filter(None, dates))} if any(dates) else {}
     new = create(card_api, saved["id"], **start)
     export = world.ask(card_api.person, "GET", f"{path}/{source}/export")
-    kept = [card for card in export["cards"] if not card["archived"]]
-    ids = {card["id"] for card in kept}
-    for card in kept:
+    cards = [card for card in export["cards"] if not card["archived"]]
+    ids = {card["id"] for card in cards}
+    for card in cards:
         for name in ("status", "completedAt", "createdAt", "number", "assignee", "comments"):
             card.pop(name)
         card["checklist"] = [{"title": item["title"]} for item in card["checklist"]]
         card["relations"] = [other for other in card["relations"] if other["targetCardId"] in ids]
     project = {name: export["project"][name] for name in ("description", "estimateUnit")} | {"name": "New"}
-    rest = {"project": project, "cards": kept, "members": []}
-    expected = world.ask(card_api.person, "POST", f"{path}/import", export | rest)["id"]
+    changes = {"project": project, "cards": cards, "members": []}
+    expected = world.ask(card_api.person, "POST", f"{path}/import", export | changes)["id"]
     one, other = (
         normalize(world.ask(card_api.person, "GET", f"{path}/{id}/export"))
         for id in (expected, new.project["id"])
