@@ -9,7 +9,7 @@ import asyncio
 import io
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 
 import orjson
 
@@ -91,20 +91,17 @@ def _call_metrics() -> Callable[[int], object]:
     return count_request
 
 
-def _call_limits(limits: Limits) -> Callable[[int], object]:
+def _call_limits(limits: Limits) -> Callable[[], None]:
     throttle = Throttle(limits)
 
-    async def pass_all(caller: Caller) -> None:
-        await throttle.admit(caller)
-        throttle.admit_token(caller)
-        await throttle.note_token(caller, 200)
+    async def pass_limits() -> None:
+        for number in range(CALLS):
+            caller = Caller("192.0.2.1", f"Bearer token-{number % 8}")
+            await throttle.admit(caller)
+            throttle.admit_token(caller)
+            await throttle.note_token(caller, 200)
 
-    def pass_limits(number: int) -> None:
-        # Without other servers, nothing is awaited.
-        with suppress(StopIteration):
-            pass_all(Caller("192.0.2.1", f"Bearer token-{number % 8}")).send(None)
-
-    return pass_limits
+    return lambda: asyncio.run(pass_limits())
 
 
 def _measure(calls: Callable[[], None]) -> float:
@@ -120,8 +117,8 @@ def run(databases: Databases, seconds: float, rounds: int) -> Iterator[tuple[str
         "router": _repeat(_call_router()),
         "log": _write_log,
         "metrics": _repeat(_call_metrics()),
-        "limits": _repeat(_call_limits(Limits())),
-        "limits.requests": _repeat(_call_limits(Limits(requests=parse_limit("1000000 per hour")))),
+        "limits": _call_limits(Limits()),
+        "limits.requests": _call_limits(Limits(requests=parse_limit("1000000 per hour"))),
     }
     site = seed_database(databases.new("sqlite"))
     site_file = databases.directory / "handler.json"
