@@ -53,48 +53,39 @@ SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": BUILT}
 # part of which no file has changed; the marker `wide` names the part of a test.
 TOOLCHAIN = ("pyproject.toml", "uv.lock", "dev.py", ".ci/")
 SERVED = ("stellary/contract/", "stellary/core/api/", "stellary/core/http/")
+RULES = tuple(str(path.relative_to(ROOT)) for path in ROOT.glob("stellary/core/*/rules*"))
 WIDE: dict[str, tuple[str, ...]] = {
     "migrations": (
-        *(
-            "stellary/core/migrations/",
-            "stellary/core/db/",
-            "stellary/core/__main__.py",
-            "stellary/core/api/copies.py",
-        ),
-        *(
-            "reference_server/operator_commands.py",
-            "tests/core/test_large_migrations.py",
-            "tests/core/test_copies.py",
-        ),
-        *("tests/core/test_development_databases.py", "tests/core/test_schema_commands.py"),
+        *("stellary/core/migrations/", "stellary/core/db/", "stellary/core/ports/"),
+        *("stellary/core/__main__.py", "stellary/core/api/copies.py", "stellary/core/api/backups.py"),
+        *("reference_server/operator_commands.py", "tests/core/test_large_migrations.py"),
+        *("tests/core/test_copies.py", "tests/core/test_development_databases.py"),
+        "tests/core/test_schema_commands.py",
     ),
+    "operations": ("stellary/contract/", "stellary/core/", "tests/security/"),
     "requests": (*SERVED, "reference_server/", "tests/server/test_fuzz.py"),
     "shells": (*SERVED, "stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "tests/security/"),
     "hosts": (
         *("stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "stellary/core/http/"),
-        *("stellary/core/app.py", "stellary/core/db/", "docs/examples/hosts/", "tests/shells/"),
+        *("stellary/core/api/host_accounts.py", "stellary/core/api/host_jobs.py", "stellary/core/app.py"),
+        *("stellary/core/db/", "docs/examples/hosts/", "tests/shells/"),
     ),
     "costs": (
-        *(
-            "stellary/contract/",
-            "stellary/core/http/",
-            "stellary/core/search/",
-            "stellary/core/knowledge/rules/",
-        ),
-        *("stellary/core/wizard/rules/", "stellary/core/agents/rules/", "stellary/core/board/rules/"),
-        *("stellary/core/automations/rules/", "tests/security/test_costs.py", "tests/security/hostile.py"),
+        *("stellary/contract/", "stellary/core/http/", "stellary/core/kernel/", "stellary/core/search/"),
+        *("stellary/core/board/queries/", *RULES, "tests/security/test_costs.py"),
+        *("tests/security/text_slots.py", "tests/security/hostile.py"),
     ),
     "faults": (
-        *(
-            "stellary/core/db/",
-            "stellary/core/kernel/",
-            "stellary/core/webhooks/",
-            "reference_server/serve.py",
-        ),
-        *("docs/guides/two-machines.md", "tests/faults/"),
+        *("stellary/core/db/", "stellary/core/kernel/", "stellary/core/streaming/"),
+        *("stellary/core/webhooks/", "stellary/core/api/job_runner.py"),
+        *("reference_server/jobs.py", "reference_server/serve.py"),
+        *("docs/examples/two_machines/", "docs/guides/two-machines.md", "tests/faults/"),
     ),
-    "site": ("docs/", "mkdocs.yml", "tests/site/"),
-    "typing": ("stellary/client/", "stellary/contract/", "docs/examples/ten_tasks.py", "tests/typing/"),
+    "site": ("docs/", "mkdocs.yml", "stellary/contract/", "stellary/client/", "tests/site/"),
+    "typing": (
+        *("stellary/__init__.py", "stellary/client/", "stellary/contract/"),
+        *("docs/examples/ten_tasks.py", "tests/typing/"),
+    ),
     "patterns": ("tests/security/regular_expressions.py", "tests/security/test_regular_expressions.py"),
     "benchmarks": ("benchmarks/", "stellary/core/app.py", "tests/house/test_benchmarks.py"),
     "packaging": ("README.md", "reference_server/pages/", "stellary/core/app.py", "tests/packaging/"),

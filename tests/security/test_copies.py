@@ -50,7 +50,7 @@ def copied_world(
 
 
 @pytest.mark.slow("calls each endpoint twice")
-@pytest.mark.wide(when="migrations")
+@pytest.mark.wide(when="operations")
 def test_copy_answers_every_read_like_the_original(
     permission_world: PermissionWorld, copied_world: PermissionWorld
 ):

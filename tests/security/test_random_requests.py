@@ -39,7 +39,7 @@ def find_problem(answer: RawResponse) -> str | None:
 
 # One test for each endpoint: with thousands of requests, it takes minutes.
 @pytest.mark.slow("sends random requests to each endpoint")
-@pytest.mark.wide(when="requests")
+@pytest.mark.wide(when="operations")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
 def test_random_requests_are_answered_below_500(
     permission_world: PermissionWorld, row: Row, request: pytest.FixtureRequest
