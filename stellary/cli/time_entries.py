@@ -98,7 +98,7 @@ def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> N
 
     \b
     Example:
-      stellary time list LAUNCH-12 --fields day,userName,minutes
+      stellary time list LAUNCH-12 --json=day,userName,minutes
     """
     card = find_card(session.project_handle(), query)
     show(session.project_handle().card(card).time_entries.list(), as_json, "No time entries.")

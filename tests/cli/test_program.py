@@ -1,6 +1,7 @@
 """The program as a whole: help with examples, completion, serving, and a real process."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -29,6 +30,12 @@ def iterate_commands(
 COMMANDS = list(iterate_commands(cli))
 
 
+OPTIONS = {
+    words: {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+    for words, command in COMMANDS
+}
+
+
 @pytest.mark.parametrize(
     ("words", "command"), COMMANDS, ids=[" ".join(words) or "stellary" for words, _ in COMMANDS]
 )
@@ -36,7 +43,14 @@ def test_help_of_each_command_has_an_example(new_shell, words, command):
     output = new_shell(*words, "--help")
     assert "Example" in output
     assert "\\b" not in output
-    assert f"stellary {' '.join(words)}".strip() in output.partition("Example")[2]
+    examples = output.partition("Example")[2].partition("Options:")[0]
+    assert f"stellary {' '.join(words)}".strip() in examples
+    # The server reads the options of ``serve``.
+    for line in examples.splitlines() if words != ("serve",) else ():
+        _, program, arguments = line.partition("stellary ")
+        called = [words for words in OPTIONS if words == tuple(arguments.split()[: len(words)])]
+        used = set(re.findall(r"(?<= )--?[a-z][a-z-]*", arguments))
+        assert not program or used <= OPTIONS[max(called, key=len)], line
 
 
 def test_reading_commands_have_a_json_option():
