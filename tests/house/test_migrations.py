@@ -49,15 +49,23 @@ REVIEWED = {
 """Other steps of migrations, with the reason why servers of the previous release go on. What a release drops, the one before must not use."""
 
 
-def find_breaking_steps(source: str) -> Iterator[str]:
-    """Yield the steps of a migration with which servers of the previous release might fail, without ``downgrade``."""
-    module = ast.parse(source)
+def list_breaking_steps(source: str) -> list[str]:
+    """Return the steps of a migration that need a reason in ``REVIEWED``, without ``downgrade``."""
+    return sorted({*_find_breaking_steps(ast.parse(source))})
+
+
+def _find_breaking_steps(module: ast.Module) -> Iterator[str]:
+    """Yield the steps with which servers of the previous release might fail."""
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     remaining, followed = ["upgrade"], set()
+    # Old releases insert nothing into tables that the migration creates.
+    new_columns = {
+        column for call in _walk_calls(module, "op.create_table") for column in _walk_calls(call, "sa.Column")
+    }
     while remaining:
         name = remaining.pop()
         followed.add(name)
-        for call in (node for node in ast.walk(functions[name]) if isinstance(node, ast.Call)):
+        for call in _walk_calls(functions[name]):
             step = ast.unparse(call.func)
             if step in functions:
                 remaining += {step} - followed
@@ -66,30 +74,17 @@ def find_breaking_steps(source: str) -> Iterator[str]:
                     yield step
                 elif step == "create_index" and any(keyword.arg == "unique" for keyword in call.keywords):
                     yield "create_index(unique=True)"
-            elif step == "sa.Column":
+            elif step == "sa.Column" and call not in new_columns:
                 options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-                if options.get("nullable") == "False" and not options.keys() & {"server_default"}:
+                if options.get("nullable") == "False" and "server_default" not in options:
                     yield f"sa.Column({ast.unparse(call.args[0])}, nullable=False)"
 
 
-def _find_table_columns(source: str) -> set[str]:
-    """Return the columns of the tables that a migration creates, in which old releases insert nothing."""
-    tables = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "op.create_table"
-    ]
-    columns = (node for table in tables for node in ast.walk(table) if isinstance(node, ast.Call))
-    return {
-        f"sa.Column({ast.unparse(node.args[0])}, nullable=False)"
-        for node in columns
-        if ast.unparse(node.func) == "sa.Column"
-    }
-
-
-def list_breaking_steps(source: str) -> list[str]:
-    """Return the steps of a migration that need a reason in ``REVIEWED``."""
-    return sorted({*find_breaking_steps(source)} - _find_table_columns(source))
+def _walk_calls(node: ast.AST, function: str | None = None) -> Iterator[ast.Call]:
+    """Yield the calls in a part of a module, all of them or those of one function."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and function in (None, ast.unparse(call.func)):
+            yield call
 
 
 def test_migrations_let_servers_of_the_previous_release_go_on():
@@ -109,6 +104,10 @@ def test_migrations_let_servers_of_the_previous_release_go_on():
         ('add_column("t", sa.Column("a", sa.Text(), nullable=False, server_default=""))', []),
         ('add_column("t", sa.Column("a", sa.Text(), nullable=False))', ["sa.Column('a', nullable=False)"]),
         ('op.create_table("t", sa.Column("a", sa.Text(), nullable=False))', []),
+        (
+            'op.create_table("t", sa.Column("a")), add_column("u", sa.Column("a", nullable=False))',
+            ["sa.Column('a', nullable=False)"],
+        ),
         ('create_index("i", "t", ["a"])', []),
         ('create_index("i", "t", ["a"], unique=True)', ["create_index(unique=True)"]),
         ('op.drop_column("t", "a")', ["op.drop_column"]),
