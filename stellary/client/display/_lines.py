@@ -12,8 +12,6 @@ from stellary.client.display import _parts as p
 from stellary.client.display._markup import readable
 from stellary.client.display._words import MONTHS, WEEKDAYS, format_clock
 
-CellLine = list[Any]
-
 
 def cell_width(text: str) -> int:
     """Return the number of terminal cells that a text takes."""
@@ -39,37 +37,6 @@ def pad(text: str, width: int) -> str:
     """Return a text truncated or padded to exactly ``width`` cells."""
     truncated = truncate(text, width)
     return truncated + " " * (width - cell_width(truncated))
-
-
-def layout_table(
-    heads: list[CellLine],
-    rows: list[list[CellLine]],
-    numeric: list[bool],
-    width: int,
-    fit: Callable[[CellLine, int], CellLine],
-    wide: Callable[[CellLine], int],
-) -> list[CellLine]:
-    """Return the lines of a table; the widest columns are narrowed until the table fits ``width``."""
-    widths = [max(wide(row[index]) for row in [heads, *rows]) for index in range(len(heads))]
-    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 6:
-        widths[widths.index(max(widths))] -= 1
-    return [_row(row, widths, numeric, fit, wide) for row in [heads, *rows]]
-
-
-def _row(
-    row: list[CellLine],
-    widths: list[int],
-    numeric: list[bool],
-    fit: Callable[[CellLine, int], CellLine],
-    wide: Callable[[CellLine], int],
-) -> CellLine:
-    line: CellLine = []
-    for index, content in enumerate(row):
-        fitted = fit(content, widths[index])
-        gap = [(" " * (widths[index] - wide(fitted)), "plain")]
-        between = [("  ", "plain")] if index else []
-        line += [*between, *gap, *fitted] if numeric[index] else [*between, *fitted, *gap]
-    return line
 
 
 StyledLine = list[tuple[str, p.Tone]]
@@ -219,8 +186,22 @@ def _table(part: p.Table, width: int) -> list[StyledLine]:
         return [*_quiet(part.empty), *note]
     numeric = [head.endswith("#") for head in part.heads]
     heads: list[StyledLine] = [[(head.rstrip("#"), "quiet")] for head in part.heads]
-    rows = [[_cell(content) for content in row] for row in part.rows]
-    return [*layout_table(heads, rows, numeric, width, _fit, _line_width), *note]
+    rows = [heads, *([_cell(content) for content in row] for row in part.rows)]
+    widths = [max(map(_line_width, column)) for column in zip(*rows, strict=True)]
+    # The widest columns are narrowed until the table fits.
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 6:
+        widths[widths.index(max(widths))] -= 1
+    return [*(_draw_row(row, widths, numeric) for row in rows), *note]
+
+
+def _draw_row(row: list[StyledLine], widths: list[int], numeric: list[bool]) -> StyledLine:
+    line: StyledLine = []
+    for index, content in enumerate(row):
+        fitted = _fit(content, widths[index])
+        gap: StyledLine = [(" " * (widths[index] - _line_width(fitted)), "plain")]
+        between: StyledLine = [("  ", "plain")] if index else []
+        line += [*between, *gap, *fitted] if numeric[index] else [*between, *fitted, *gap]
+    return line
 
 
 def _month(part: p.Month, width: int) -> list[StyledLine]:
