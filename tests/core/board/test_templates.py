@@ -7,7 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
+from stellary.contract.examples import answer_of
+from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.core import NOBODY
+from stellary.core.board.rules.templates import build_file
 from tests.core.board.card_api import CardApi
 from tests.core.board.project_files import normalize, project_files
 from tests.support.each_case import for_each
@@ -28,6 +31,29 @@ def create(card_api: CardApi, template: str, **fields: Any) -> CardApi:
     project = card_api.world.ask(card_api.person, "POST", path, body)
     assert project == card_api.world.ask(card_api.person, "GET", f"{path}/{project['id']}")
     return CardApi(card_api.world, card_api.person, card_api.workspace, project)
+
+
+NOT_KEPT = {
+    "project": {"key", "archived", "lastNumber", "memberRole", "visibility"},
+    "cards": {
+        *("number", "status", "archived", "assignee", "comments", "attachments"),
+        *("createdBy", "createdAt", "completedAt"),
+    },
+    "documents": {"status", "author", "comments", "createdAt", "updatedAt"},
+    "automations": {"action", "owner"},
+}
+"""The fields of a project file that say who has worked on the project and how far, or what another field says."""
+
+
+def test_each_field_of_a_project_file_is_in_the_template_or_left_out_on_purpose():
+    example = answer_of(EXPORT_PROJECT)
+    kept = build_file(example)
+    left_out = {"project": example["project"].keys() - kept["project"].keys()}
+    for part in kept.keys() - {"project"}:
+        if names := example[part][0].keys() - kept[part][0].keys():
+            left_out[part] = names
+    assert left_out == NOT_KEPT
+    assert example.keys() - kept.keys() == {"format", "exportedAt", "members"}
 
 
 def write_document(card_api: CardApi) -> None:
