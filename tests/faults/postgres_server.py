@@ -1,5 +1,6 @@
 """A PostgreSQL server of a single test, which can crash, and a proxy before it, which can be cut and frozen."""
 
+import os
 import random
 import signal
 import socket
@@ -82,6 +83,21 @@ class PostgresServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(20)
+
+    @contextmanager
+    def freezing(self) -> Iterator[None]:
+        """Let the server answer nothing, on open and on new connections."""
+        with self.connect() as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE datname = 'faults' AND pid <> pg_backend_pid()"
+            pids = [pid for (pid,) in connection.execute(query)]
+        pids.append(int((self.data / "postmaster.pid").read_text().partition("\n")[0]))
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def connect(self, database: str = "faults") -> psycopg.Connection:
         """Return a connection past the proxy."""

@@ -276,6 +276,18 @@ def test_a_replica_that_is_lost_costs_no_read(scene: Scene, databases: list[Post
     scene.wait_for_use(scene.bob)
 
 
+def test_a_replica_that_is_frozen_delays_reads_for_seconds(scene: Scene):
+    scene.wait_for_use(scene.bob)
+    ask = partial(scene.ask, scene.bob, "GET", f"{scene.board.path}/cards")
+    with ExitStack() as stack:
+        for replica in scene.replicas:
+            stack.enter_context(replica.freezing())
+        started_at = time.monotonic()
+        assert {answer.status for answer in at_once(*[ask] * 8)} == {200}
+        assert time.monotonic() - started_at < 10
+    scene.wait_for_use(scene.bob)
+
+
 def test_without_a_shared_store_several_servers_read_from_the_primary(databases: list[PostgresServer]):
     with running_scene(databases, 2) as scene:
         for server in scene.servers:

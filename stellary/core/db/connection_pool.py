@@ -31,13 +31,19 @@ class ConnectionPool:
         size: The maximum number of connections in use; the engine must be able to open as many.
         wait: The maximum number of seconds that a unit waits for a connection.
         same_server: Other pools of the same server: if one connection is lost, the idle ones of all pools are closed.
+        unit_seconds: The seconds that a connection may be in use. Default: those of the watchdog.
 
     Attributes:
         is_direct: Whether the connections execute statements directly on the driver.
     """
 
     def __init__(
-        self, engine: Engine, size: int, wait: float, same_server: Sequence[ConnectionPool] = ()
+        self,
+        engine: Engine,
+        size: int,
+        wait: float,
+        same_server: Sequence[ConnectionPool] = (),
+        unit_seconds: float | None = None,
     ) -> None:
         self._engine = engine
         self._plans: Plans = Plans()
@@ -46,6 +52,7 @@ class ConnectionPool:
         self._turns = FairSemaphore(size)
         self._wait = wait
         self._same_server = same_server
+        self._unit_seconds = unit_seconds
         # The watchdog shuts down sockets, which SQLite does not have.
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
@@ -97,7 +104,8 @@ class ConnectionPool:
             if present is not options:
                 connection.execution_options(**options)
             if self._is_watched:
-                connection.watchdog_ticket = watchdog.watch(connection.connection.dbapi_connection)
+                driver = connection.connection.dbapi_connection
+                connection.watchdog_ticket = watchdog.watch(driver, self._unit_seconds)
             if connection.schema != schema:
                 connection.has_schema_alone = use_schema(connection, schema) or schema is None
                 connection.schema = schema

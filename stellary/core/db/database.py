@@ -55,6 +55,7 @@ class Database:
         direct: The URL of the same PostgreSQL database without a pooler, for ``dedicated``. Default: ``database``.
         readers: The number of connections for readers. Default: 4 on PostgreSQL, 3 on SQLite in a file.
         writers: The number of connections for writers on PostgreSQL. Default: 8.
+        unit_seconds: The seconds that a unit on PostgreSQL may take, also if the server is frozen. Default: 45.
 
     Raises:
         ValueError: The URL does not name a supported database, or names an asynchronous driver. Or the database has no
@@ -68,11 +69,13 @@ class Database:
         direct: str | None = None,
         readers: int | None = None,
         writers: int | None = None,
+        unit_seconds: float | None = None,
     ) -> None:
         host_engine.check_kind(database)
         _check_counts(database, readers, writers)
         name = database.dialect.name if isinstance(database, Engine) else database
         self.reader_count = readers or (READERS if name.startswith("sqlite") else postgres.READERS)
+        self._unit_seconds = unit_seconds
         self.writer_count = 1 if name.startswith("sqlite") else writers or postgres.WRITERS
         self._pools: list[ConnectionPool] = []
         self._own: list[Engine] = []
@@ -123,7 +126,7 @@ class Database:
             self._own.append(self._direct)
 
     def _create_pool(self, engine: Engine, most: int, wait: float) -> ConnectionPool:
-        pool = ConnectionPool(engine, most, wait, self._pools)
+        pool = ConnectionPool(engine, most, wait, self._pools, self._unit_seconds)
         self._own.append(engine)
         self._pools.append(pool)
         return pool

@@ -28,6 +28,8 @@ BEHIND_MAX = 2.0
 """The seconds that a replica may be behind the primary."""
 WAIT_SECONDS, POLL_SECONDS = 0.05, 0.005
 """How long a read waits for a replica, and how often it looks."""
+UNIT_SECONDS = 5.0
+"""The seconds after which a read is given up on a replica, which may be frozen, and the primary answers."""
 POSITIONS_MAX = 100_000
 POSITION_READERS = 2
 EVERYONE = ""
@@ -280,4 +282,6 @@ def open_replicas(database: str | Engine, primary: Database, urls: Sequence[str]
     # Connections of its own, so that a write does not wait for reads when it reads its position.
     source = primary if isinstance(database, Engine) else Database(database, readers=POSITION_READERS)
     # One connection more than there are threads that read, for the checks.
-    return Replicas(source, [Replica(Database(url, readers=primary.reader_count + 1)) for url in urls])
+    count = primary.reader_count + 1
+    replicas = [Replica(Database(url, readers=count, unit_seconds=UNIT_SECONDS)) for url in urls]
+    return Replicas(source, replicas)

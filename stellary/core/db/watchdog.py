@@ -31,14 +31,14 @@ class _Watchdog:
 
     def reset(self) -> None:
         self._mutex = threading.Lock()
-        self._due: dict[int, tuple[float, Any]] = {}
+        self._due: dict[int, tuple[float, float, Any]] = {}
         self._tickets = itertools.count()
         self._thread: threading.Thread | None = None
 
-    def watch(self, driver: Any) -> int:
-        ticket = next(self._tickets)
+    def watch(self, driver: Any, seconds: float | None = None) -> int:
+        ticket, seconds = next(self._tickets), UNIT_SECONDS if seconds is None else seconds
         with self._mutex:
-            self._due[ticket] = (time.monotonic() + UNIT_SECONDS, driver)
+            self._due[ticket] = (time.monotonic() + seconds, seconds, driver)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="stellary-watchdog", daemon=True)
                 self._thread.start()
@@ -59,12 +59,12 @@ class _Watchdog:
                     self._thread = None
                     return
                 now = time.monotonic()
-                for ticket in [ticket for ticket, (due, _) in self._due.items() if due <= now]:
-                    _break_off(self._due.pop(ticket)[1])
+                for ticket in [ticket for ticket, (due, _, _) in self._due.items() if due <= now]:
+                    _break_off(*self._due.pop(ticket)[1:])
 
 
-def _break_off(driver: Any) -> None:
-    _log.error("a unit of work has taken more than %d s: its connection is closed", UNIT_SECONDS)
+def _break_off(seconds: float, driver: Any) -> None:
+    _log.error("a unit of work has taken more than %d s: its connection is closed", seconds)
     try:
         connection = socket.socket(fileno=os.dup(driver.fileno()))
     except Exception:  # noqa: BLE001 - it is closed already
@@ -80,16 +80,17 @@ _watchdog = _Watchdog()
 os.register_at_fork(after_in_child=_watchdog.reset)
 
 
-def watch(driver: Any) -> int:
-    """Close a connection unless ``forget`` is called within ``UNIT_SECONDS``.
+def watch(driver: Any, seconds: float | None = None) -> int:
+    """Close a connection unless ``forget`` is called in time.
 
     Args:
         driver: The driver connection, which has a ``fileno``.
+        seconds: The time. Default: ``UNIT_SECONDS``.
 
     Returns:
         The ticket for ``forget``.
     """
-    return _watchdog.watch(driver)
+    return _watchdog.watch(driver, seconds)
 
 
 def forget(ticket: int) -> None:
