@@ -108,7 +108,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     return _export(uow, ref)
 
 
-def _export(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
+def _export(uow: UnitOfWork, ref: ProjectRef, *, is_template: bool = False) -> ProjectFile:
     file, workspace_id = project_files.export_file(uow, ref)
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has read that the workspace has no rules.
@@ -120,7 +120,10 @@ def _export(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     for rule in rules:
         ids |= file_references.find_people(rule.conditions, rows.index_params(rule).values())
     people_by_id = people.load_with_membership(uow, workspace_id, ids)
-    addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
+    # A template stays in its workspace, where ids are known, and addresses change.
+    addresses = {
+        id: person.email for id, (person, reaches) in people_by_id.items() if reaches and not is_template
+    }
     file_people = People(people_by_id)
     names = {ref.project_id, file.project.key.casefold(), file.project.name.casefold()}
     return replace_fields(
@@ -207,19 +210,19 @@ def save_template(uow: UnitOfWork, ref: ProjectRef, request: SaveTemplate) -> Pr
         # Everyone in the workspace sees the template.
         with uow.checking(WORKSPACE_ADMIN):
             check_role(uow, loaded.roles)
-    exported, cards = _export_contents(uow, ref, request.content, CARDS_MAX, archived=False)
+    exported, cards = _export_contents(uow, ref, request.content, CARDS_MAX, is_template=True)
     return add_template(uow, loaded.row.workspace_id, request, exported, cards)
 
 
 def _export_contents(
-    uow: UnitOfWork, ref: ProjectRef, content: CopiedContent, cards_max: int, *, archived: bool = True
+    uow: UnitOfWork, ref: ProjectRef, content: CopiedContent, cards_max: int, *, is_template: bool = False
 ) -> tuple[ProjectFile, list[FileCard]]:
     """Return the export of a project, and the cards to copy, of which there may be a limited number."""
-    exported = _export(uow, ref)
+    exported = _export(uow, ref, is_template=is_template)
     if content == "skeleton":
         return replace_fields(exported, documents=[]), []
-    # Archived cards are last.
-    selected = takewhile(lambda card: archived or not card.archived, exported.cards)
+    # Archived cards are last, and are not part of a template.
+    selected = takewhile(lambda card: not (card.archived and is_template), exported.cards)
     cards = [*islice(selected, cards_max + 1)]
     if len(cards) > cards_max:
         message = f"the project has more than {cards_max} cards; export it, and import the file in parts"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from stellary.contract.examples import answer_of
 from stellary.contract.project_exports import EXPORT_PROJECT
@@ -15,7 +15,7 @@ from tests.core.board.card_api import CardApi
 from tests.core.board.project_files import normalize, project_files
 from tests.support.each_case import for_each
 from tests.support.statements import record_statements
-from tests.support.tables import cards, project_templates
+from tests.support.tables import cards, project_templates, users
 
 Json = dict[str, Any]
 
@@ -240,6 +240,20 @@ def test_project_that_cannot_be_created_is_refused(card_api, todo_column, body, 
     body = {"name": "New", "templateId": template["id"], **body}
     assert world.status(card_api.person, "POST", path, body) == status
     assert len(world.ask(card_api.person, "GET", path)) == before
+
+
+def test_rules_of_a_template_name_people_by_id(card_api, bea):
+    action = {"type": "assign_card", "params": {"assigneeId": bea.id}}
+    when = {"all": [{"field": "assigneeId", "op": "eq", "value": bea.id}]}
+    card_api.ask("POST", "/automations", {"trigger": "task_moved", "conditions": when, "action": action})
+    saved = card_api.ask("POST", "/template", {"name": "Client"})["id"]
+    with card_api.world.core.begin(NOBODY) as uow:
+        assert bea.email.encode() not in uow.connection.execute(select(project_templates.c.file)).scalar()
+        address = {"email": "new@example.com", "email_key": "new@example.com"}
+        uow.connection.execute(update(users).where(users.c.id == bea.id).values(address))
+    (rule,) = create(card_api, saved).ask("GET", "/automations")
+    assert (rule["enabled"], rule["conditions"]) == (True, when)
+    assert rule["action"]["params"] == {"assigneeId": bea.id}
 
 
 def test_template_of_another_workspace_is_unknown(card_api):
