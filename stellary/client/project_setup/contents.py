@@ -249,15 +249,15 @@ def _declared_series(
         return UNSET
     if left_out := card.recurrence.keys() - {"rule", "timeZone", "create", "until"}:
         matched.problems.note(f"{path}.recurrence", f"cannot have {', '.join(sorted(left_out))} in a set-up")
-    recurring_cards = [
-        other for other in matched.state.cards if other.title == card.title and other.recurrence
-    ]
-    if existing is None or existing.recurrence or not recurring_cards:
+    if existing is None or existing.recurrence:
         return series
-    if to_series(recurring_cards[0].recurrence) != series:
-        matched.problems.note(
-            f"{path}.key", f"the series goes on with {recurring_cards[0].key}; declare that card"
-        )
+    last = next(
+        (other for other in matched.state.cards if other.title == card.title and other.recurrence), None
+    )
+    if last is None:
+        return series
+    if to_series(last.recurrence) != series:
+        matched.problems.note(f"{path}.key", f"the series goes on with {last.key}; declare that card")
     return UNSET
 
 
