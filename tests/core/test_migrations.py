@@ -19,6 +19,7 @@ from stellary.core.migrations import build_schema_sql, downgrade, find_version_p
 from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisions
 from tests.support import databases
 from tests.support.forkserver import context
+from tests.support.forms import FORM, form
 from tests.support.migrations import (
     NEXT,
     ROWS,
@@ -141,6 +142,30 @@ def test_draft_of_a_private_project_becomes_private(new_url):
             undo()
             upgrade(connection)
         assert [item["visibility"] for item in world.ask(ann, "GET", path)] == ["private"]
+
+
+@pytest.mark.slow("walks back to an earlier version")
+def test_copy_of_a_file_in_the_trash_stops_the_downgrade(new_url):
+    with closing(Core(new_url, bcrypt_rounds=4)) as core:
+        world = World(core)
+        ann = world.person()
+        project = world.project(ann, world.workspace(ann))
+        card = f"{project.path}/cards/{world.card(ann, project)['id']}"
+        world.call(ann, "POST", f"{card}/attachments", form(b"Hello."), content_type=FORM)
+        world.ask(ann, "POST", f"{card}/duplicate", {"attachments": True})
+        (file,) = world.ask(ann, "GET", f"{card}/attachments")
+        world.ask(ann, "DELETE", f"{card}/attachments/{file['id']}")
+        with core.database.open_migrating() as connection:
+
+            def undo():
+                while downgrade(connection) != "0120":
+                    pass
+
+            with pytest.raises(RuntimeError, match="share their bytes"):
+                undo()
+            run_sql(new_url, "DELETE FROM stellary_trash_rows")
+            undo()
+            upgrade(connection)
 
 
 def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, next_version):

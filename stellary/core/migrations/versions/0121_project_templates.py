@@ -13,7 +13,12 @@ down_revision = "0120"
 
 _KEYS = "ix_stellary_attachments_blob_key"
 _UNIQUE = "uq_stellary_attachments_blob_key"
-_SHARED = "blob_key IN (SELECT blob_key FROM stellary_attachments GROUP BY blob_key HAVING count(*) > 1)"
+# An earlier version would purge the bytes of a file in the trash, although its copy needs them.
+_SHARED = (
+    "blob_key IN (SELECT blob_key FROM (SELECT blob_key FROM stellary_attachments UNION ALL SELECT blob_key"
+    " FROM stellary_trash_rows WHERE table_name = 'stellary_attachments') AS files"
+    " GROUP BY blob_key HAVING count(*) > 1)"
+)
 
 
 def _rebuild(*constraints: sa.UniqueConstraint) -> None:
@@ -72,7 +77,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    refuse_if_any("stellary_attachments", _SHARED, "delete the copies of files that share their bytes")
+    for table in ("stellary_attachments", "stellary_trash_rows"):
+        refuse_if_any(table, _SHARED, "delete the copies of files that share their bytes for good")
     drop_index(_KEYS)
     if op.get_context().dialect.name == "sqlite":
         _rebuild(sa.UniqueConstraint("blob_key"))
