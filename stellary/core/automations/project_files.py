@@ -201,11 +201,13 @@ def save_template(uow: UnitOfWork, ref: ProjectRef, request: SaveTemplate) -> Pr
     """Save the export of a project as a template of its workspace.
 
     Raises:
-        Forbidden: The project is private, and the caller must not make it visible.
+        Forbidden: The project is private, and the caller must not make it visible; or the token is bound to projects.
         Conflict: The project is too large, the name is taken, or there are too many templates.
     """
     lock_workspace(uow, ref.parent(WorkspaceRef))
     loaded = board_access.project(uow, ref)
+    # The template is in no project.
+    uow.actor.require(IMPORT_PROJECT.policy)
     if loaded.row.visibility == "private":
         # Everyone in the workspace sees the template.
         with uow.checking(WORKSPACE_ADMIN):

@@ -438,3 +438,11 @@ def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: Agen
     assert status(agent_api, "PATCH", agent_api.of(card), body) == 400
     foreign = {"assigneeId": AgentApi(agent_api.world, agent_api.owner).agent()["id"]}
     assert status(agent_api, "PATCH", agent_api.of(card), foreign) == 400
+
+
+def test_agent_can_neither_save_nor_use_a_template(agent_api):
+    world, token = agent_api.world, agent_api.token(agent_api.agent())
+    saved = world.ask(agent_api.owner, "POST", f"{agent_api.path}/template", {"name": "Client"})
+    path, body = f"{agent_api.workspace.path}/projects", {"name": "New", "templateId": saved["id"]}
+    assert world.status(token, "POST", path, body) == 403
+    assert world.status(token, "POST", f"{agent_api.path}/template", {"name": "Own"}) == 403

@@ -263,6 +263,20 @@ def test_template_of_another_workspace_is_unknown(card_api):
     assert world.status(card_api.person, "POST", f"{other.path}/projects", body) == 400
 
 
+def test_token_that_is_bound_to_projects_cannot_save_or_use_a_template(card_api):
+    fields = {"scopes": ["projects:read", "projects:write"], "projectIds": [card_api.project["id"]]}
+    token = card_api.world.ask(card_api.person, "POST", "/api-tokens", {"name": "CI", **fields})["token"]
+    saved = card_api.ask("POST", "/template", {"name": "Client"})
+    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+    for tail, body in (
+        (f"/{card_api.project['id']}/template", {"name": "Own"}),
+        ("", {"name": "New", "templateId": saved["id"]}),
+    ):
+        answer = world.call(token, "POST", path + tail, body)
+        assert (answer.status, b"bound_token" in answer.body) == (403, True)
+    assert list_names(card_api, token) == ["Simple", "Development", "Agency"]
+
+
 def test_token_that_may_not_create_rules_cannot_use_a_template_with_rules(card_api, done_column):
     token = card_api.world.api_token(card_api.person, ["projects:read", "projects:write"])
     path = f"{card_api.workspace.path}/projects"
