@@ -246,7 +246,7 @@ class ListProjectMembers(Paged):
 
     Attributes:
         admins: True for the admins of the workspace and of its organization instead. They see each project, also a private
-            one, and are managers of it, members or not. Guests cannot list them.
+            one, and are managers of it, members or not. Guests and tokens that are bound to projects cannot list them.
     """
 
     admins: bool = False

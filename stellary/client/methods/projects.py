@@ -754,7 +754,7 @@ class ProjectMembers(ListHandle[C]):
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
-            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests cannot list them.
+            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests and tokens that are bound to projects cannot list them.
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
 
@@ -782,7 +782,7 @@ class ProjectMembers(ListHandle[C]):
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; in a project, with the role viewer or a higher one; API tokens need the scope ``projects:read``.
 
         Args:
-            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests cannot list them.
+            admins: True for the admins of the workspace and of its organization instead. They see each project, also a private one, and are managers of it, members or not. Guests and tokens that are bound to projects cannot list them.
             limit: The number of rows per request, 1-500. Default: 200.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
 

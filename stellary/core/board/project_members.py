@@ -10,6 +10,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.fields import build_value, replace_fields
 from stellary.contract.paging import Listing
+from stellary.contract.policies import WORKSPACE_READ
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
     LIST_PROJECT_MEMBERS,
@@ -77,11 +78,13 @@ def list_project_members(
         request: The request.
 
     Raises:
-        Forbidden: A guest asks for the admins.
+        Forbidden: A guest, or a token that is bound to projects, asks for the admins.
     """
     loaded = access.project(uow, ref)
-    if request.admins and loaded.roles.is_guest:
-        raise Forbidden("guests cannot list the admins of the workspace", code="insufficient_role")
+    if request.admins:
+        uow.actor.require(WORKSPACE_READ)
+        if loaded.roles.is_guest:
+            raise Forbidden("guests cannot list the admins of the workspace", code="insufficient_role")
     place = {"_project_id": loaded.row.id, "_workspace_id": loaded.row.workspace_id}
     page = (_LIST_ADMINS if request.admins else _LIST).fetch(uow, request, keep_row, **place)
     people_by_id = people.load_people(uow, [row.user_id for row in page.items])

@@ -192,6 +192,9 @@ def test_admins_who_see_a_private_project_are_listed(card_api, bob):
     path = f"{card_api.path}/members"
     assert [world.status(gus, "GET", path), world.status(gus, "GET", f"{path}?admins=true")] == [200, 403]
     assert world.status(bob, "GET", f"{path}?admins=true") == 404
+    body = {"name": "CI", "scopes": ["projects:read"], "projectIds": [card_api.project["id"]]}
+    token = world.ask(card_api.person, "POST", "/api-tokens", body)["token"]
+    assert [world.status(token, "GET", path), world.status(token, "GET", f"{path}?admins=true")] == [200, 403]
 
 
 def test_member_is_removed(card_api, bob):
