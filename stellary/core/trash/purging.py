@@ -25,6 +25,8 @@ DELETE_ROWS: Final = "trash.delete_rows"
 """The kind of the job that deletes the rows and files of items."""
 PAUSE = timedelta(hours=1)
 ITEMS_MAX = 100
+ERASED_MAX: Final = 2_000
+"""The number of purged ids after which their texts are erased from messages, although the purge goes on."""
 
 _EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).limit(ITEMS_MAX)
 _DELETE = (
@@ -81,6 +83,8 @@ class _PurgedItems(TypedDict):
     # A job of an earlier version has no containers, and erases only texts about cards.
     workspaceId: NotRequired[str | None]
     projectId: NotRequired[str | None]
+    # The ids of purged items whose texts are still in messages.
+    purgedIds: NotRequired[list[str]]
 
 
 def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
@@ -93,23 +97,36 @@ def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
     # A job of an earlier version has no size.
     size = BatchSize(payload.get("rows", BatchSize.MIN))
     limit = size.rows
-    containers = payload.get("workspaceId"), payload.get("projectId")
-    if size.delete(partial(_delete_rows, uow, trash_id, *containers)) == limit:
+    workspace_id, _ = containers = payload.get("workspaceId"), payload.get("projectId")
+    purged_ids = [*payload.get("purgedIds", ())]
+    if size.delete(partial(_delete_rows, uow, trash_id, *containers, purged_ids)) == limit:
         remaining = [trash_id, *remaining]
-    _delete_rows_later(uow, remaining, *containers, size.rows)
+    # Each erasure reads all messages of the workspace.
+    if workspace_id is not None and purged_ids and (len(purged_ids) >= ERASED_MAX or not remaining):
+        enqueue_erasure(uow, workspace_id, purged_ids)
+        purged_ids = []
+    _delete_rows_later(uow, remaining, *containers, size.rows, purged_ids)
 
 
 def _delete_rows(
-    uow: UnitOfWork, trash_id: str, workspace_id: str | None, project_id: str | None, limit: int
+    uow: UnitOfWork,
+    trash_id: str,
+    workspace_id: str | None,
+    project_id: str | None,
+    purged_ids: list[str],
+    limit: int,
 ) -> int:
-    """Delete rows of an item once no activity contains its texts, and their files; return ``limit`` if some may be left."""
+    """Delete rows of an item once no activity contains its texts, and their files; return ``limit`` if some may be left.
+
+    The ids of the rows are added to ``purged_ids``.
+    """
     keys_by_table: dict[str, list[str]] = defaultdict(list)
     for table_name, key in uow.connection.execute(_NEXT_ROWS, {"_trash_id": trash_id, "_limit": limit}):
         keys_by_table[table_name].append(key)
     if not erase_texts(uow, workspace_id, project_id, keys_by_table):
         return limit
-    if workspace_id is not None and keys_by_table:
-        enqueue_erasure(uow, workspace_id, [key for keys in keys_by_table.values() for key in keys])
+    for row_ids in keys_by_table.values():
+        purged_ids += row_ids
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
     keys = {key for key in blob_keys if key is not None}
     shared_keys = uow.connection.execute(_SHARED, {"_keys": list(keys)}).scalars() if keys else ()
@@ -139,7 +156,9 @@ def _delete_rows_later(
     workspace_id: str | None,
     project_id: str | None,
     rows: int = BatchSize.MIN,
+    purged_ids: Sequence[str] = (),
 ) -> None:
     if trash_ids:
         containers = {"workspaceId": workspace_id, "projectId": project_id}
-        jobs.enqueue(uow, DELETE_ROWS, {"trashIds": trash_ids, "rows": rows, **containers})
+        payload = {"trashIds": trash_ids, "rows": rows, **containers, "purgedIds": purged_ids}
+        jobs.enqueue(uow, DELETE_ROWS, payload)

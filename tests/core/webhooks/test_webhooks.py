@@ -16,7 +16,7 @@ from stellary.core import NOBODY, DeliveryResult
 from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL
 from tests.support.boards import ask, status
-from tests.support.core_parts import cards, paging
+from tests.support.core_parts import HANDLERS, BatchSize, JobRunner, cards, paging
 from tests.support.tables import count_rows, webhooks
 from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import at_once
@@ -539,3 +539,19 @@ def test_purged_project_vanishes_from_stored_messages(webhook_api):
     webhook_api.world.core.work.run_due()
     texts = str(list_texts(webhook_api, hook))
     assert ("Hidden" in texts, "Moved card" in texts) == (False, True)
+
+
+def test_purge_in_many_batches_reads_the_stored_messages_once(webhook_api, monkeypatch):
+    monkeypatch.setattr(BatchSize, "MAX", 25)
+    hook = webhook_api.hook()
+    new_cards = [{"title": "Hidden card", "columnId": webhook_api.columns[0]["id"]}] * 70
+    ask(webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": new_cards})
+    ask(webhook_api, "DELETE", webhook_api.path)
+    (entry,) = ask(webhook_api, "GET", f"{webhook_api.flat}/trash")
+    ask(webhook_api, "DELETE", f"{webhook_api.flat}/trash/{entry['id']}")
+    core = webhook_api.world.core
+    handlers = {kind: handler for kind, handler in HANDLERS.items() if kind != "webhooks.erase"}
+    JobRunner(core.units, core.claims, handlers).run_due()
+    assert [job.kind for job in core.work.jobs()].count("webhooks.erase") == 1
+    core.work.run_due()
+    assert "Hidden" not in str(list_texts(webhook_api, hook))
