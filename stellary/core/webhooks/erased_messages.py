@@ -25,6 +25,8 @@ from stellary.core.webhooks.tables import deliveries, webhooks
 
 BATCH_MAX: Final = 500
 """The number of messages that a transaction reads at most."""
+JOINED_MAX: Final = 100
+"""The number of other jobs among which those of the same workspace are joined with one that begins."""
 
 _READ = Query(
     StoredMessageRow,
@@ -49,6 +51,8 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
         uow: The unit of the job.
         payload: The payload of the job.
     """
+    if "itemIds" in payload and not payload["after"]:
+        payload = {**payload, "itemIds": [*payload["itemIds"], *_join_jobs(uow, payload["workspaceId"])]}
     rows = _READ.all(uow.connection, {"_workspace_id": payload["workspaceId"], "_after": payload["after"]})
     revised = []
     for row in rows:
@@ -61,6 +65,18 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
         uow.connection.execute(_REVISE, revised)
     if len(rows) == BATCH_MAX:
         jobs.enqueue(uow, ERASE_MESSAGES, {**payload, "after": rows[-1].id})
+
+
+def _join_jobs(uow: UnitOfWork, workspace_id: str) -> list[str]:
+    """Delete jobs that would read the messages of a workspace again from the first one, and return their items."""
+    joined = [
+        job
+        for job in jobs.lock_due(uow.connection, ERASE_MESSAGES, uow.now, limit=JOINED_MAX)
+        if "itemIds" in job.payload
+        and (job.payload["workspaceId"], job.payload["after"]) == (workspace_id, "")
+    ]
+    jobs.delete_locked(uow.connection, joined)
+    return [id for job in joined for id in job.payload["itemIds"]]
 
 
 def _forget_texts(data: JsonObject, ids: set[str]) -> JsonObject:

@@ -14,7 +14,7 @@ from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core import NOBODY, DeliveryResult
 from stellary.core.webhooks import access, outbox
-from tests.core.webhooks.webhook_api import URL
+from tests.core.webhooks.webhook_api import URL, WebhookApi
 from tests.support.boards import ask, status
 from tests.support.core_parts import HANDLERS, BatchSize, JobRunner, cards, paging
 from tests.support.tables import count_rows, webhooks
@@ -493,6 +493,22 @@ def test_messages_contain_comments_until_they_are_deleted(webhook_api):
     assert "A secret." not in str(list_texts(webhook_api, hook))
     comments = [data["comment"] for data in list_texts(webhook_api, hook)]
     assert [comment and comment["content"] for comment in comments] == [None, "Remaining.", None]
+
+
+def test_deleted_comments_are_erased_together(webhook_api):
+    """One job reads the messages for all of them, but not for those of another workspace."""
+    apis = [webhook_api, WebhookApi(webhook_api.world, webhook_api.world.person("eve"))]
+    hooks = [api.hook() for api in apis]
+    for api in apis:
+        card = api.card()
+        comments = [api.comment(card, "A secret.") for _ in range(3)]
+        for comment in comments:
+            ask(api, "DELETE", f"{api.of(card)}/comments/{comment['id']}")
+    core = webhook_api.world.core
+    handlers = {"webhooks.erase": HANDLERS["webhooks.erase"]}
+    assert JobRunner(core.units, core.claims, handlers).run_due() == len(apis)
+    for api, hook in zip(apis, hooks, strict=True):
+        assert "A secret." not in str(list_texts(api, hook))
 
 
 def test_purged_items_vanish_from_stored_messages(webhook_api):
