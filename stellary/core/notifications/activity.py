@@ -445,17 +445,16 @@ def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> 
 
 def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
     """Return the reviewers of an action that waits for them, or the user who proposed one that is decided now; never the actor."""
+    candidates = set[str]()
     if isinstance(event.after, ProposedAction) and event.after.status == "suggested":
-        rows = uow.connection.execute(_ACTION_REVIEWERS, {"_workspace_id": event.workspace_id})
-        return rules.recipients({*rows.scalars(), event.concerned_id or uow.user_id}, uow.user_id)
-    recipient_id = event.concerned_id
-    if (
-        recipient_id is None
-        or recipient_id == uow.user_id
-        or not reaches(uow, event.workspace_id, recipient_id)
-    ):
-        return []
-    return [recipient_id]
+        candidates.update(
+            uow.connection.execute(_ACTION_REVIEWERS, {"_workspace_id": event.workspace_id}).scalars()
+        )
+    user_id = event.concerned_id
+    is_listed = user_id in {uow.user_id, *candidates}
+    if user_id is not None and not is_listed and reaches(uow, event.workspace_id, user_id):
+        candidates.add(user_id)
+    return rules.recipients(candidates, uow.user_id)
 
 
 def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:

@@ -59,6 +59,22 @@ def test_reviewers_hear_of_a_proposed_action_as_long_as_they_see_all_projects(bo
     assert types == ["action_proposed"]
 
 
+def test_former_member_does_not_hear_of_an_action_that_waits_again(board):
+    """The reviewer leaves after the member who proposed it, so that it is reviewed once more."""
+    members = [f"{board.flat}/members/{person.id}" for person in (board.cid, board.bob)]
+    for path in members:
+        ask(board, "PATCH", path, {"pilotageRole": "reviewer"})
+    body = {"actionType": "create_todo", "explanation": "It is missing.", "payload": {"label": "x"}}
+    action = board.world.ask(board.cid, "POST", f"{board.flat}/pilotage/actions/propose", body)
+    path = f"{board.flat}/pilotage/actions/{action['id']}/review"
+    board.world.ask(board.bob, "POST", path, {"approved": True})
+    for path in members:
+        ask(board, "DELETE", path)
+    assert [item["activity"]["type"] for item in ask(board, "GET", "/notifications")] == ["action_proposed"]
+    board.join(board.cid)
+    assert take(board, board.cid) == []
+
+
 def test_owner_hears_of_a_failing_rule_once_a_day(board, clock):
     ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"role": "admin"})
     add_rule(board, board.bob, targetColumn="Done")
