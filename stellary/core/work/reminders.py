@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
@@ -109,7 +110,11 @@ def find_day(moment: datetime, zone: tzinfo) -> date:
         zone: The time zone of the reader.
     """
     in_utc = moment.astimezone(UTC)
-    return in_utc.date() if in_utc.time() == time() else moment.astimezone(zone).date()
+    if in_utc.time() != time():
+        # The first and the last hours of the calendar have no date in some zones.
+        with suppress(OverflowError):
+            return in_utc.astimezone(zone).date()
+    return in_utc.date()
 
 
 def check(uow: UnitOfWork, payload: Mapping[str, str]) -> None:

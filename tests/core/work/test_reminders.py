@@ -103,6 +103,20 @@ def test_days_are_those_of_the_reader(board, clock, due, zone, first, message):
     assert take(board) == [message]
 
 
+@pytest.mark.parametrize(
+    ("zone", "dates"),
+    [
+        ("America/New_York", {"startDate": "0001-01-01T00:30:00Z", "dueDate": "2026-04-02"}),
+        ("Pacific/Kiritimati", {"startDate": "2026-04-02", "dueDate": "9999-12-31T23:30:00Z"}),
+    ],
+)
+def test_dates_at_the_ends_of_the_calendar_end_no_reminders(board, zone, dates):
+    board.world.ask(board.bob, "PATCH", "/notifications/preferences", {"timeZone": zone})
+    board.card(assigneeId=board.bob.id, **dates)
+    wait(board, hours=24)
+    assert take(board) == [TODAY if dates["dueDate"] == "2026-04-02" else STARTS]
+
+
 def test_nobody_is_reminded_of_what_does_not_concern_them(board):
     """Cid watches the project, but no card; the reminders of bob's cards end for one reason each."""
     board.world.ask(board.cid, "POST", f"{board.path}/watch", {})
