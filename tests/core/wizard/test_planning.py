@@ -623,6 +623,7 @@ LENGTH = 100_000
         "There is a risk that it fails. ",
         "Phase 1: build\n- build 1\n- test 2\n",
         "## Topic\n- thing\n- build\n",
+        "## MVP\n",
         "é",
         "and and, ",
         "- Build page number 7 of 49\n",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
@@ -211,8 +211,13 @@ class _Reader:
     def _read_plans(self) -> list[PlannedPhase]:
         """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
+        # By section, how many of the sections below it have work.
+        counts = Counter(
+            section.parent for section in self._sections if section.parent and _has_work(section)
+        )
         for section in self._sections:
             is_plan = section.own_role == "phases"
+            is_only_work = section.own_role == "work" and counts[section.parent] <= _has_work(section)
             parts = [
                 part
                 for part in section.sections
@@ -231,9 +236,7 @@ class _Reader:
             is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
             if len(parts) > 1 and (is_plan or is_numbered):
                 phases += [self._read_phase(part) for part in parts if is_plan or _is_numbered(part)]
-            elif (is_plan or section.is_title or _is_only_work(section)) and self._are_phases(
-                section.items, is_plan
-            ):
+            elif (is_plan or section.is_title or is_only_work) and self._are_phases(section.items, is_plan):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
                 self._used.update(section.items)
         return phases
@@ -488,14 +491,6 @@ def _is_ticked(node: OutlineNode) -> bool:
     return bool(node.items) and not node.sections and all(item.is_done for item in node.items)
 
 
-def _is_only_work(section: OutlineNode) -> bool:
-    """Return whether a section is work, and no other section beside it has any."""
-    beside = section.parent.sections if section.parent else []
-    return section.own_role == "work" and not any(
-        _has_work(other) for other in beside if other is not section
-    )
-
-
 def _is_strong(kind: str) -> bool:
     return kind == "table" or kind in word_set("phases")
 
@@ -517,9 +512,11 @@ def _to_name(text: str) -> str:
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
     """Return phases without repetitions: those with the same name are merged, and a deliverable of several occurs once."""
     by_name: dict[str, PlannedPhase] = {}
+    titles: dict[str, set[str]] = defaultdict(set)
     for phase in phases:
-        target = by_name.setdefault(fold(phase.name), phase)
+        name = fold(phase.name)
+        target = by_name.setdefault(name, phase)
         if target is not phase:
-            titles = {fold(item.title) for item in target.items}
-            target.items += [item for item in phase.items if fold(item.title) not in titles]
+            target.items += [item for item in phase.items if fold(item.title) not in titles[name]]
+        titles[name].update(fold(item.title) for item in phase.items)
     return [phase for phase in by_name.values() if phase.items]
