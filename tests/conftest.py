@@ -100,6 +100,8 @@ MODELS = ("openai:some", "openai:gpt-5")
 
 ALLOWED_SKIPS = {
     "Chromium or axe-core is not installed: python3 dev.py services installs them",
+    "Chromium is not installed: python3 dev.py services installs it",
+    "Patroni or etcd is not installed: python3 dev.py services installs them",
     "nginx is not installed: python3 dev.py services installs it",
     "PgBouncer is not installed: python3 dev.py services installs it",
     "Redis is not installed: python3 dev.py services installs it",

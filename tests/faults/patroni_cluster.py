@@ -20,15 +20,10 @@ import psycopg
 from tests.support import postgres
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "two_machines" / "patroni.yml"
-PROGRAMS = ("patroni", "etcd")
+HAS_PROGRAMS = all(shutil.which(name) for name in ("patroni", "etcd"))
 NODES = 3
 PATIENCE = 300.0
 DATABASE = "stellary"
-
-
-def find_missing_programs() -> list[str]:
-    """Return the programs that are not installed."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
 class Node:

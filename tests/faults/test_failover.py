@@ -12,17 +12,19 @@ from contextlib import closing
 import pytest
 
 from stellary.core import Core
-from tests.faults.patroni_cluster import Cluster, find_missing_programs, running_cluster
+from tests.faults.patroni_cluster import HAS_PROGRAMS, Cluster, running_cluster
 from tests.faults.test_postgres import Load
 from tests.support.boards import Board
 from tests.support.world import World
 
-MISSING = find_missing_programs()
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow("runs a cluster, whose machines are lost"),
     pytest.mark.wide(when="faults"),
-    pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} are not installed: dev.py services"),
+    pytest.mark.skipif(
+        not HAS_PROGRAMS,
+        reason="Patroni or etcd is not installed: python3 dev.py services installs them",
+    ),
 ]
 CONTINUES_IN = 10.0
 """The seconds from a promotion to the next write that is acknowledged."""

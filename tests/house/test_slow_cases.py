@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import dev
+from tests.conftest import ALLOWED_SKIPS
 from tests.support.slow_cases import describe_left_out, find_reason
 
 ROOT = Path(dev.__file__).parent
@@ -123,3 +124,11 @@ def test_each_part_has_tests_and_each_wide_test_belongs_to_its_part():
     assert [mark for mark in marks if mark[1] not in dev.find_affected_parts([mark[0]])] == []
     commands = set(re.findall(r"affects (\w+)", (ROOT / ".ci" / "run").read_text()))
     assert {name for _, name in marks} | commands == dev.WIDE.keys()
+
+
+def test_each_program_that_is_missing_is_an_allowed_reason_to_skip():
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+    reasons = {
+        reason for source in sources for reason in re.findall(r'"([^"]* installed: [^"]*dev.py.*)"', source)
+    }
+    assert reasons <= ALLOWED_SKIPS

@@ -1,7 +1,7 @@
 """Spans of OpenTelemetry and the wire log, by which a program observes its calls.
 
-Each call has a span, whose context is in the headers of its requests. The wire log has the request and the response of every attempt with
-their bodies, without secrets.
+Each call has a span, whose context is in the headers of its requests. The wire log has the request and the response of
+every attempt with their bodies, without secrets.
 """
 
 from __future__ import annotations
