@@ -74,6 +74,16 @@ class Board:
         return new_comment
 
 
+def create_shared_board(world: World) -> Board:
+    """Return a board of ann, in whose workspace bob and cid are members; jobs run from then on."""
+    ann, bob, cid = world.people("ann bob cid")
+    board = Board(world, ann)
+    board.join(bob, cid)
+    board.bob, board.cid = bob, cid
+    world.core.work.begin()
+    return board
+
+
 def create_board(core: Core) -> Board:
     """Return a new board of a new user, ann."""
     world = World(core)

@@ -13,7 +13,7 @@ from stellary.contract.refs import Ref
 from stellary.core import events
 from stellary.core.notifications import preferences
 from tests.core.test_row_locks import run_beside
-from tests.support.boards import Board, ask, status
+from tests.support.boards import ask, create_shared_board, status
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
 
@@ -60,12 +60,7 @@ def core_options(mailbox, clock):
 
 @pytest.fixture
 def board(world, clock):
-    ann, bob, cid = world.people("ann bob cid")
-    board = Board(world, ann)
-    board.join(bob, cid)
-    board.bob, board.cid = bob, cid
-    world.core.work.begin()
-    return board
+    return create_shared_board(world)
 
 
 def wait(board, **duration):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from stellary.core import DeliveryResult
-from tests.support.boards import Board, ask
+from tests.support.boards import ask, create_shared_board
 from tests.support.core_parts import WebhookWorker
 
 
@@ -16,12 +16,7 @@ def clock(world):
 
 @pytest.fixture
 def board(world, clock):
-    ann, bob, cid = world.people("ann bob cid")
-    board = Board(world, ann)
-    board.join(bob, cid)
-    board.bob, board.cid = bob, cid
-    world.core.work.begin()
-    return board
+    return create_shared_board(world)
 
 
 def take(board, person):

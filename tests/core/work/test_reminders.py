@@ -7,7 +7,7 @@ import pytest
 
 from stellary.core.work import reminders
 from tests.core.notifications.test_deliveries import killing
-from tests.support.boards import Board, ask
+from tests.support.boards import ask, create_shared_board
 from tests.support.core_parts import HANDLERS, JobRunner
 from tests.support.plans import explain, sent_statements, steps_that_read_much, update_statistics
 from tests.support.world import StoppedClock, at_once
@@ -32,11 +32,7 @@ def core_options(clock):
 
 @pytest.fixture
 def board(world):
-    ann, bob, cid = world.people("ann bob cid")
-    board = Board(world, ann)
-    board.join(bob, cid)
-    board.bob, board.cid = bob, cid
-    world.core.work.begin()
+    board = create_shared_board(world)
     world.core.work.run_due()
     return board
 
