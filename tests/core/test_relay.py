@@ -9,6 +9,7 @@ from sqlalchemy import text
 from stellary.core import NOBODY, Core
 from stellary.core.kernel.signals import EVERYTHING
 from stellary.core.streaming import relay
+from tests.support.migrations import run_sql
 from tests.support.waiting import knows_peers, wait_until
 
 SOON = 10.0
@@ -80,6 +81,23 @@ def test_a_core_that_is_alone_sends_nothing_until_another_listens(postgres_url, 
     for core in (here, there):
         core.relay.stop(SOON)
         core.close()
+
+
+def test_a_core_that_was_alone_supposes_others_while_it_does_not_listen(postgres_url, monkeypatch):
+    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
+    core = Core(postgres_url)
+    core.relay.start()
+    wait_until(lambda: not core.relay.has_peers)
+    with monkeypatch.context() as patched:
+        patched.setattr(core.database, "open_dedicated", None)
+        run_sql(
+            postgres_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        wait_until(lambda: core.relay.has_peers)
+    wait_until(lambda: not core.relay.has_peers)
+    core.relay.stop(SOON)
+    core.close()
 
 
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):

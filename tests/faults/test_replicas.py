@@ -315,11 +315,13 @@ def test_a_store_that_has_lost_its_data_sends_reads_to_the_primary(databases: li
 
 
 def test_writes_do_not_wait_for_a_store_that_is_away(databases: list[PostgresServer]):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with running_scene(databases, 1, f"redis://127.0.0.1:{silent.getsockname()[1]}") as scene:
-            card = scene.board.card("Before")
-            started_at = time.monotonic()
-            for number in range(20):
-                scene.write(scene.ann, card, str(number))
-                assert scene.read(scene.ann, card) == str(number)
-            assert time.monotonic() - started_at < 5
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        running_scene(databases, 1, f"redis://127.0.0.1:{silent.getsockname()[1]}") as scene,
+    ):
+        card = scene.board.card("Before")
+        started_at = time.monotonic()
+        for number in range(20):
+            scene.write(scene.ann, card, str(number))
+            assert scene.read(scene.ann, card) == str(number)
+        assert time.monotonic() - started_at < 5

@@ -18,7 +18,7 @@ def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> Non
 
 def knows_peers(core: Any) -> bool:
     """Return whether a core has found out that there are others on its database."""
-    return core.relay._has_listened and core.relay.has_peers
+    return core.relay._has_met_peers
 
 
 async def wait_for(condition: Callable[[], object]) -> None:

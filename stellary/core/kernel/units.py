@@ -17,7 +17,7 @@ from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import SnapshotNeeded
 from stellary.core.db.host_connection import check_host_connection, check_is_connection
 from stellary.core.db.joined import check_not_joined
-from stellary.core.db.replicas import EVERYONE, Replicas
+from stellary.core.db.replicas import EVERYONE, Replica, Replicas
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.lock_plan import LockPlan
@@ -29,6 +29,18 @@ from stellary.core.ports.llm import CallerGone
 
 T = TypeVar("T")
 _log = logging.getLogger("stellary.core")
+
+
+@contextmanager
+def _leaving_failures_to_the_primary(replica: Replica) -> Iterator[None]:
+    """Go on after a failure of a replica, which is left out for a while if the connection was lost."""
+    try:
+        yield
+    except CallerGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - what a replica refuses, the primary may know
+        if getattr(error, "connection_invalidated", False):
+            replica.leave_out()
 
 
 class Units:
@@ -226,13 +238,8 @@ class Units:
         if read_only and self._reader_id is not None and self.replicas is not None:
             replica = self.replicas.find(self._reader_id)
             if replica is not None:
-                try:
+                with _leaving_failures_to_the_primary(replica):
                     return self._by_replica[replica].run(work, actor, read_only=True, snapshot=snapshot)
-                except CallerGone:
-                    raise
-                except Exception as error:  # noqa: BLE001 - what a replica refuses, the primary may know
-                    if getattr(error, "connection_invalidated", False):
-                        replica.leave_out()
         lock_plan = None if read_only else LockPlan()
         return self._retries.run(try_once, waits_for_locks=waits_for_locks)
 

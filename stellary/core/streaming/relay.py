@@ -50,7 +50,7 @@ class Relay:
     def __init__(self, units: Units) -> None:
         self._units = units
         self.has_peers = True
-        self._has_listened = False
+        self._has_met_peers = False
         self._sender_id = secrets.token_hex(4)
         self._topics: set[str] = set()
         self._condition = threading.Condition()
@@ -69,7 +69,7 @@ class Relay:
         self._stop_socket.close()
         self._units.env.signals.stop_listening(self._collect)
         self._sender_id = secrets.token_hex(4)
-        self.has_peers, self._has_listened = True, False
+        self.has_peers, self._has_met_peers = True, False
         self._topics, self._threads, self._stop_socket = set(), [], None
         self._condition, self._stopping, self._thread_state = (
             threading.Condition(),
@@ -136,6 +136,7 @@ class Relay:
 
     def _note_peers(self) -> None:
         """Note that there are other processes. They may have missed what this one has not sent until now."""
+        self._has_met_peers = True
         if not self.has_peers:
             self.has_peers = True
             with self._condition:
@@ -171,6 +172,8 @@ class Relay:
                     self._receive(connection.connection.dbapi_connection, peer)
             except Exception as error:  # noqa: BLE001 - the database may be back soon
                 _log.warning("signals of other processes are not received: %s", type(error).__name__)
+                # Others may come unseen, until this process listens again.
+                self.has_peers = True
                 self._stopping.wait(RETRY_SECONDS)
         peer.close()
 
@@ -185,9 +188,8 @@ class Relay:
         driver.execute(f"SELECT pg_notify('{CHANNEL}', '{self._sender_id}')")
         if not is_first:
             self._note_peers()
-        elif not self._has_listened:
+        elif not self._has_met_peers:
             self.has_peers = False
-        self._has_listened = True
         # Signals may have been missed before LISTEN.
         self._units.env.signals.send(EVERYTHING)
         with selectors.DefaultSelector() as selector:
