@@ -41,6 +41,8 @@ LOCK_POLL = 0.001
 """The seconds between two attempts to lock a SQLite file that another process has locked."""
 SINGLE_STATEMENTS = 2
 """The number of statements that a unit may execute without a snapshot: the access check, and one for the data."""
+_SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "case_sensitive_like=ON")
+_READING_SETTINGS = ("query_only=ON", "wal_autocheckpoint=0")
 _SQLITE_LIMITS = {"readers": "SQLite in memory has one connection", "writers": "SQLite has one writer"}
 FORK_SECONDS = 5.0
 """The seconds that a fork waits for the end of a unit on SQLite."""
@@ -584,13 +586,8 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         connection.isolation_level = None
         # Only one process can switch a new file to this mode; SQLite's own wait does not help the others.
         _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"), WAIT_MAX)
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA case_sensitive_like=ON")
-        if reads_only:
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("PRAGMA wal_autocheckpoint=0")
+        for setting in _SETTINGS + _READING_SETTINGS * reads_only:
+            connection.execute(f"PRAGMA {setting}")
 
     def start(connection: Any) -> None:
         _retry_while_locked(lambda: connection.execute(begin), WAIT_MAX)

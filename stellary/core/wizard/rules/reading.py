@@ -212,7 +212,7 @@ class _Reader:
         """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
         # By section, how many of the sections below it have work.
-        counts = Counter(
+        counts: Counter[OutlineNode | None] = Counter(
             section.parent for section in self._sections if section.parent and _has_work(section)
         )
         for section in self._sections:
