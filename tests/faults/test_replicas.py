@@ -13,12 +13,11 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core, UnitOfWork
-from stellary.core.ports.llm import CallerGone, end_with_caller, end_without_caller
 from tests.faults.postgres_server import PostgresServer, running_replicas
 from tests.server.listening import listening
 from tests.server.running import Running, running
 from tests.support.boards import Board
-from tests.support.core_parts import NO_LIMITS
+from tests.support.core_parts import NO_LIMITS, CallerGone, end_with_caller, end_without_caller
 from tests.support.ports import free_port
 from tests.support.redis import needs_redis, running_redis
 from tests.support.server_parts import Settings

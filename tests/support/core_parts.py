@@ -101,6 +101,7 @@ from stellary.core.notifications.visibility import READ_POLICIES
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.ports import llm
 from stellary.core.ports.blobs import new_key
+from stellary.core.ports.llm import CallerGone, end_with_caller, end_without_caller
 from stellary.core.ports.mail import Email
 from stellary.core.ports.planner import Text
 from stellary.core.search import indexing, search, windows
