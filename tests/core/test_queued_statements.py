@@ -95,6 +95,13 @@ def test_results_of_queued_statements_are_the_same_as_executed(database):
         assert [result.row_count for result in (added, renamed, missing)] == [1, 1, 0]
 
 
+def test_rows_of_a_queued_statement_are_read_again_and_again(core):
+    for _ in range(4):
+        with core.database.writing() as connection:
+            rows = queue_statement(connection, select(1), {})
+            assert rows.fetch_rows() == rows.fetch_rows() == [(1,)]
+
+
 def test_statement_without_a_plan_can_be_queued(database):
     statement = select(users.c.name).where(users.c.name != bindparam("name"))
     with database.writing() as connection:

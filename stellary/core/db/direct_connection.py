@@ -140,18 +140,21 @@ class ExecutedResult:
         result: The result.
     """
 
-    __slots__ = ("_result", "row_count")
+    __slots__ = ("_result", "_rows", "row_count")
 
     def __init__(self, result: SqlResult | DirectResult) -> None:
         self.row_count = result.rowcount
+        self._rows: Sequence[SqlRow] | None = None
         self._result: Result[Row] = result
         if not isinstance(result, DirectResult) and result.returns_rows:
             # SQLite would read the rows while later statements change them.
             self._result = result.freeze()()
 
     def fetch_rows(self) -> Sequence[SqlRow]:
-        """Return all rows."""
-        return self._result.all()
+        """Return all rows, each time that it is called."""
+        if self._rows is None:
+            self._rows = self._result.all()
+        return self._rows
 
     def fetch(self) -> Result[Row]:
         """Return the result."""

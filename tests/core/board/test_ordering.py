@@ -180,6 +180,15 @@ def test_move_writes_one_card(card_api):
     assert card_api.titles(todo) == "a d b c"
 
 
+def test_card_that_is_moved_to_where_it_is_keeps_its_order(card_api):
+    todo = card_api.columns()[0]["id"]
+    ids = card_api.cards(todo, "a b c")
+    for _ in range(4):
+        assert card_api.change(ids[2], columnId=todo)["order"] == 2
+        assert card_api.change(ids[1], order=1)["order"] == 1
+    assert card_api.titles(todo) == "a b c"
+
+
 def test_cards_without_any_room_between_are_spread_together(card_api):
     todo = card_api.columns()[0]["id"]
     model = card_api.fill(todo, 300, gap=1)
