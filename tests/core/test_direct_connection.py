@@ -1,7 +1,6 @@
 """Statements that are executed by the driver once SQLAlchemy has compiled them: the same rows, errors and events."""
 
 import gc
-import sqlite3
 import weakref
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -23,7 +22,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
 
-from stellary.core.db.data_versions import remember_until_commit
 from stellary.core.db.direct_connection import DirectConnection, DirectResult
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.db.statement_plans import ROWS_PER_INSERT
@@ -536,35 +534,3 @@ def test_percent_signs_and_repeated_parameters_keep_their_meaning(database, by_s
         rows = [tuple(connection.execute(statement, {"a": "x", "b": "50%"}).one()) for _ in range(4)]
         assert rows == [("100%", "x", "50%", "x")] * 4
     assert len(by_sqlalchemy) < 4
-
-
-def test_object_is_replaced_after_a_commit_by_another_connection(database):
-    def remember():
-        with database.reading() as connection:
-            connection.execute(select(users.c.id))
-            return remember_until_commit(connection, object)
-
-    first = remember()
-    assert (first is None) == (not database.is_sqlite)
-    assert remember() is first
-    with suppress(ZeroDivisionError), database.writing() as connection:
-        connection.execute(delete(api_tokens))
-        raise ZeroDivisionError
-    assert remember() is first
-    with database.writing() as connection:
-        connection.execute(delete(api_tokens))
-    second = remember()
-    assert (second is first) == (not database.is_sqlite)
-    assert remember() is second
-
-
-def test_no_object_is_remembered_if_the_version_of_the_data_is_unknown(sqlite_url):
-    def deny_pragmas(action, *_):
-        return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_PRAGMA else sqlite3.SQLITE_OK
-
-    with closing(Database(sqlite_url)) as database, database.reading() as connection:
-        connection.execute(text("SELECT 1"))
-        assert remember_until_commit(connection, object) is not None
-        connection.connection.dbapi_connection.set_authorizer(deny_pragmas)
-        assert remember_until_commit(connection, object) is None
-        connection.connection.dbapi_connection.set_authorizer(None)

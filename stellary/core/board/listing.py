@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, literal, select, type_coerce
@@ -23,12 +23,11 @@ from stellary.core.board.queries.card_filters import CONDITIONS, NAMES, label_pa
 from stellary.core.board.queries.card_lists import (
     CardList,
     ListStatements,
-    LoadedCards,
     load_cards,
-    load_unless_remembered,
 )
 from stellary.core.board.queries.card_tests import build_condition, sort_parts
 from stellary.core.board.queries.card_windows import CardQuery
+from stellary.core.board.queries.remembered_lists import load_whole_columns, queue_list
 from stellary.core.board.row_types import ProjectRow
 from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
@@ -146,12 +145,18 @@ def find_matching(
         request: The filters and the page.
         in_order_of_creation: Whether to ignore the order of a saved filter.
     """
+    is_plain = _has_plain_filters(request)
+    values = _find_whole_columns(request) if is_plain else None
+    statements = None if values is None else _select_whole(frozenset(values))
+    # Those who list the cards again wait for the database once, for their access and the list.
+    queued = None if statements is None else queue_list(uow, statements, values or {}, ref.project_id)
     project = access.project(uow, ref).row
     fields = read_fields(request.fields or "")
     field_values = read_values(uow, project.id, request.custom_field or ())
     value_conditions = build_conditions(uow, field_values)
-    is_plain = _has_plain_filters(request)
-    if is_plain:
+    if statements is not None:
+        page = Listing(load_whole_columns(uow, statements, values or {}, project.id, project.key, queued))
+    elif is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
     else:
         page = _list_by_conditions(uow, project, request, value_conditions, in_order_of_creation)
@@ -175,6 +180,13 @@ def _has_plain_filters(request: ListCards) -> bool:
         if name not in NAMES or isinstance(value, list) or is_day or is_word:
             return False
     return True
+
+
+def _find_whole_columns(request: ListCards) -> dict[str, object] | None:
+    """Return the values of plain filters by name if they select whole columns, and all of them are listed; None otherwise."""
+    values = {name: value for name in NAMES if (value := getattr(request, name)) is not UNSET}
+    is_partial = bool(request.limit or request.cursor or request.custom_field)
+    return None if is_partial or None in values.values() or not values.keys() <= _WHOLE_COLUMNS else values
 
 
 def _list_by_conditions(
@@ -217,8 +229,6 @@ def _list_by_filters(
     names = frozenset(filters) | absent_names
     if not request.limit and not request.cursor:
         parameters |= filters
-        if names <= _WHOLE_COLUMNS and not value_conditions:
-            return Listing(_load_whole_columns(uow, names, parameters, project.key))
         statements = _select_whole(names)
         if value_conditions:
             statements = statements.where(*value_conditions)
@@ -242,8 +252,7 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
         project_id: The project.
         project_key: Its key, with which the keys of cards begin.
     """
-    parameters = {"_project_id": project_id, "archived": False}
-    return _load_whole_columns(uow, frozenset({"archived"}), parameters, project_key)
+    return _load_columns(uow, {"archived": False}, project_id, project_key)
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
@@ -254,8 +263,13 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
         project_key: Its key, with which the keys of cards begin.
         scope_id: The scope.
     """
-    parameters = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
-    return _load_whole_columns(uow, frozenset({"scope_id", "archived"}), parameters, project_key)
+    return _load_columns(uow, {"scope_id": scope_id, "archived": False}, project_id, project_key)
+
+
+def _load_columns(
+    uow: UnitOfWork, values: Mapping[str, object], project_id: str, project_key: str
+) -> CardList:
+    return load_whole_columns(uow, _select_whole(frozenset(values)), values, project_id, project_key)
 
 
 def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
@@ -277,30 +291,3 @@ def _select_whole(names: frozenset[str]) -> ListStatements:
     return ListStatements(
         in_board_order(select(cards.c.id).where(cards.c.project_id == _PROJECT_ID, *conditions))
     )
-
-
-def _load_whole_columns(
-    uow: UnitOfWork, names: frozenset[str], parameters: dict[str, object], project_key: str
-) -> CardList:
-    """Return the cards of whole columns in board order.
-
-    Args:
-        names: The names of the filters, all from ``_WHOLE_COLUMNS``.
-        parameters: Their values, and the project.
-        project_key: The prefix of the cards' keys.
-    """
-    return load_unless_remembered(
-        uow,
-        (names, project_key, *parameters.items()),
-        lambda: _cards_of_whole_columns(load_cards(uow, _select_whole(names), parameters, project_key)),
-    )
-
-
-def _cards_of_whole_columns(loaded: LoadedCards) -> CardList:
-    """Return cards that include all unarchived cards of each column, in order."""
-    orders = []
-    column_id, order = "", 0
-    for card in loaded.listed:
-        column_id, order = card.column_id, order + 1 if card.column_id == column_id else 0
-        orders.append(order)
-    return CardList(loaded.listed, orders)

@@ -16,7 +16,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
     event,
+    table,
     text,
 )
 
@@ -269,6 +271,37 @@ VERSION_TRIGGER = f"""CREATE TRIGGER stellary_cards_version AFTER UPDATE ON stel
 BEGIN UPDATE stellary_cards SET version = version + 1 WHERE id = NEW.id; END"""  # noqa: S608 - no input
 """A trigger of SQLite that increments the version of a card after a change that lists could not see otherwise."""
 event.listen(cards, "after_create", DDL(VERSION_TRIGGER).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+
+card_log = table("stellary_card_log", column("id", Integer), column("card_id", IdType))
+"""The ids of changed cards in order of their changes, on SQLite only. Triggers keep the last rows."""
+NO_CARD = ""
+"""Stands in the log for a change of the order of columns."""
+LOG_MAX = 1_000
+"""The least number of rows that are kept."""
+_LOG_CHANGES = (
+    ("created", "INSERT ON stellary_cards", "NEW.id"),
+    ("changed", "UPDATE ON stellary_cards", "NEW.id"),
+    ("deleted", "DELETE ON stellary_cards", "OLD.id"),
+    ("columns", "UPDATE OF position, scope_id ON stellary_columns", "''"),
+    ("scopes", "UPDATE OF position ON stellary_scopes", "''"),
+)
+_LOG_DDL = (
+    "CREATE TABLE stellary_card_log (id INTEGER PRIMARY KEY, card_id VARCHAR(24) NOT NULL)",
+    "INSERT INTO stellary_card_log VALUES (1, '')",
+    *(
+        f"CREATE TRIGGER stellary_card_log_{name} AFTER {change} BEGIN "  # noqa: S608 - no input
+        f"INSERT INTO stellary_card_log (card_id) VALUES ({id}); END"
+        for name, change, id in _LOG_CHANGES
+    ),
+    # Rarely, so that most commits write only the last page of the log.
+    (
+        "CREATE TRIGGER stellary_card_log_end AFTER INSERT ON stellary_card_log "  # noqa: S608 - no input
+        f"WHEN NEW.id = NEW.id / {LOG_MAX} * {LOG_MAX} "
+        f"BEGIN DELETE FROM stellary_card_log WHERE id <= NEW.id - {LOG_MAX}; END"
+    ),
+)
+for _part in _LOG_DDL:
+    event.listen(cards, "after_create", DDL(_part).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 for _dialect, _triggers in TRIGGERS.items():
     for _trigger in _triggers:

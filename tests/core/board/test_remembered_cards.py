@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import attrs
+import orjson
 import pytest
-from sqlalchemy import create_engine, update
+from sqlalchemy import create_engine, func, select, update
 
 from stellary.contract.cards import ListCards
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
-from stellary.core.board import listing
 from stellary.core.board.listing import list_cards
-from stellary.core.board.queries import card_lists
+from stellary.core.board.queries import card_lists, remembered_lists
+from stellary.core.board.tables import LOG_MAX, card_log
 from tests.core.notifications.test_live_board import Writer
 from tests.support.boards import Board, Json, ask
 from tests.support.core_parts import ItemMemory
@@ -44,12 +44,17 @@ def read_rows(board: Board) -> bytes:
 
 
 def read_complete(statements: list[str]) -> list[str]:
-    """Return the statements that read complete rows of cards."""
-    return [sql for sql in statements if "stellary_cards.description" in sql]
+    """Return the statements that read complete rows of cards, by id or all, but for those that look for changes."""
+    looks = ("stellary_card_log", "stellary_cards.updated_at >")
+    return [
+        sql
+        for sql in statements
+        if "stellary_cards.checklist" in sql and not any(part in sql for part in looks)
+    ]
 
 
-def titles(board: Board) -> list[str]:
-    return [card["title"] for card in ask(board, "GET", f"{board.path}/cards")]
+def titles(board: Board, query: str = "") -> list[str]:
+    return [card["title"] for card in ask(board, "GET", f"{board.path}/cards{query}")]
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -58,21 +63,24 @@ def test_a_second_list_reads_no_complete_rows(board, statements, query):
     with statements() as sent:
         assert read(board, query) == first
     assert len(sent) > 0
-    assert [sql for sql in sent if "stellary_cards.checklist" in sql] == []
+    assert read_complete(sent) == []
 
 
 def test_only_the_changed_card_is_read_again(board, statements):
     ask(board, "PATCH", board.of(ask(board, "GET", f"{board.path}/cards")[1]), {"title": "Changed"})
+    for _ in range(2):
+        with statements() as sent:
+            assert titles(board) == ["One", "Changed", "Three"]
+        assert read_complete(sent) == []
     with statements() as sent:
-        assert titles(board) == ["One", "Changed", "Three"]
-    assert [" IN (" in sql for sql in read_complete(sent)] == [True]
-    with statements() as sent:
-        assert titles(board) == ["One", "Changed", "Three"]
-    assert read_complete(sent) == []
+        assert titles(board, "?limit=100") == ["One", "Changed", "Three"]
+    assert [" IN (" in sql for sql in read_complete(sent)] == [True] * board.world.core.database.is_sqlite
 
 
 def test_all_cards_are_read_again_if_many_have_changed(board, statements, monkeypatch):
     monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
+    monkeypatch.setattr(remembered_lists, "_CHANGES_MAX", 1)
+    monkeypatch.setattr(remembered_lists, "_CHANGED_SINCE", remembered_lists._CHANGED_SINCE.limit(1))
     for _ in range(2):
         changes = [
             {"id": card["id"], "title": f"{card['title']}!"}
@@ -87,6 +95,7 @@ def test_all_cards_are_read_again_if_many_have_changed(board, statements, monkey
 def test_a_long_list_is_not_remembered(board, statements, monkeypatch):
     monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
     monkeypatch.setattr(card_lists, "_REMEMBERED_MAX", 2)
+    monkeypatch.setattr(remembered_lists, "_WHOLE_MAX", 2)
     for _ in range(2):
         with statements() as sent:
             titles(board)
@@ -127,7 +136,7 @@ def test_a_card_may_change_after_its_fingerprint_was_read(board, monkeypatch):
         return load_by_ids(*arguments)
 
     monkeypatch.setattr(card_lists, "_load_by_ids", change_and_load)
-    assert titles(board)[1] in ("First change", "Second change")
+    assert titles(board, "?limit=100")[1] in ("First change", "Second change")
     assert titles(board) == ["One", "Second change", "Three"]
 
 
@@ -139,38 +148,92 @@ def test_lists_equal_the_rows_after_any_writes(board, seed):
     writer = Writer(board, bob, seed)
     for _ in range(STEPS):
         name, _ = writer.write()
-        assert read(board) == read_rows(board), name
+        rows = orjson.loads(read_rows(board))
+        assert orjson.loads(read(board)) == rows, name
+        values = {("archived", False), ("archived", True), *(("columnId", card["columnId"]) for card in rows)}
+        for field, value in values:
+            expected = [card for card in rows if card[field] == value]
+            assert orjson.loads(read(board, f"?{field}={str(value).lower()}")) == expected, name
 
 
-@pytest.fixture
-def loads(monkeypatch) -> list[object]:
-    """The lists that are read from the database from now on."""
-    loaded: list[object] = []
-
-    def load(*arguments: Any) -> card_lists.LoadedCards:
-        loaded.append(arguments)
-        return card_lists.load_cards(*arguments)
-
-    monkeypatch.setattr(listing, "load_cards", load)
-    return loaded
+def list_fingerprints(statements: list[str]) -> list[str]:
+    """Return the statements that read the fingerprints of a list."""
+    return [sql for sql in statements if "AS fingerprint" in sql]
 
 
-def test_unchanged_lists_are_not_read_again_on_sqlite(board, loads):
+def test_lists_of_whole_columns_are_read_once_on_sqlite(board, statements):
     scope = ask(board, "GET", f"{board.path}/scopes")[0]["id"]
     for tail in ["/cards", "/cards?archived=true", "/board", f"/cards?scopeId={scope}"]:
-        loads.clear()
-        first, second, third = (
-            board.world.call(board.owner, "GET", board.path + tail).body for _ in range(3)
-        )
+        with statements() as sent:
+            first, second, third = (
+                board.world.call(board.owner, "GET", board.path + tail).body for _ in range(3)
+            )
         assert first == second == third, tail
-        assert len(loads) == (1 if board.world.core.database.is_sqlite else 3), tail
+        assert len(list_fingerprints(sent)) == (1 if board.world.core.database.is_sqlite else 3), tail
 
 
-def test_lists_with_other_filters_are_read_again(board, loads):
-    for _ in range(2):
-        read(board, "?status=open")
-        read(board, "?q=e")
-    assert len(loads) == 4
+def test_lists_with_other_filters_are_read_again(board, statements):
+    with statements() as sent:
+        for _ in range(2):
+            read(board, "?status=open")
+            read(board, "?q=e")
+    assert len(list_fingerprints(sent)) == 4
+
+
+def test_log_says_which_cards_have_changed(board, statements):
+    """Cards that come, go, move, and change their columns' order, which is all that the log does not name."""
+    if not board.world.core.database.is_sqlite:
+        return
+    one, two, _ = ask(board, "GET", f"{board.path}/cards")
+    todo, other = board.columns[:2]
+    steps = [
+        ("PATCH", board.of(two), {"title": "2"}, 0, "One 2 Three"),
+        ("PATCH", board.of(two), {"order": 0}, 0, "2 One Three"),
+        ("POST", f"{board.path}/columns/{todo['id']}/cards", {"title": "Four"}, 0, "2 One Three Four"),
+        ("DELETE", board.of(one), None, 0, "2 Three Four"),
+        ("PATCH", board.of(two), {"columnId": other["id"]}, 1, "Three Four 2"),
+        ("PATCH", f"{board.path}/columns/{other['id']}", {"order": 0}, 1, "2 Three Four"),
+        ("PATCH", board.of(two), {"archived": True}, 1, "Three Four 2"),
+        (
+            "POST",
+            f"{board.path}/cards/bulk",
+            {"cards": [{"columnId": todo["id"], "title": "5"}] * 101},
+            1,
+            None,
+        ),
+    ]
+    titles(board)
+    for method, path, body, loads, expected in steps:
+        ask(board, method, path, body)
+        with statements() as sent:
+            listed = " ".join(titles(board))
+        assert (len(list_fingerprints(sent)), expected or listed) == (loads, listed), (method, path, body)
+
+
+def test_cards_change_places_with_their_columns(board):
+    todo, other, *_ = board.columns
+    _, two, three = ask(board, "GET", f"{board.path}/cards")
+    ask(board, "PATCH", board.of(two), {"columnId": other["id"]})
+    ask(board, "DELETE", board.of(three))
+    for order, expected in ((1, ["One", "Two"]), (0, ["Two", "One"]), (1, ["One", "Two"])):
+        assert titles(board) == titles(board) == expected
+        ask(board, "PATCH", f"{board.path}/columns/{todo['id']}", {"order": order})
+
+
+def test_log_keeps_its_last_rows_only(board, statements):
+    if not board.world.core.database.is_sqlite:
+        return
+    count = select(func.count()).select_from(card_log)
+    titles(board)
+    with board.world.core.begin(board.owner.actor) as uow:
+        counts = set()
+        for _ in range(LOG_MAX):
+            uow.connection.execute(update(cards).values(estimate=None))
+            counts.add(uow.connection.execute(count).scalar_one())
+        assert LOG_MAX < max(counts) < 2 * LOG_MAX + 3
+    with statements() as sent:
+        assert read(board) == read_rows(board)
+    assert len(list_fingerprints(sent)) == 1
 
 
 @pytest.mark.parametrize("increment", [0, 1])
@@ -194,11 +257,11 @@ def test_remembered_list_is_returned_only_to_those_with_access(board):
     assert board.world.call(bob, "GET", f"{board.path}/cards").body == read(board)
 
 
-def test_list_above_the_limit_is_read_again(board, loads, monkeypatch):
-    monkeypatch.setattr(card_lists, "_UNCHANGED_MAX", 2_999)
-    for _ in range(2):
-        read(board)
-    assert len(loads) == 2
+def test_list_above_the_limit_is_read_again(board, statements, monkeypatch):
+    monkeypatch.setattr(remembered_lists, "_WHOLE_MAX", 2)
+    with statements() as sent:
+        assert read(board) == read(board)
+    assert len(list_fingerprints(sent)) == 2
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import orjson
@@ -21,8 +21,8 @@ from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards, projects
 from stellary.core.db.base import Json
-from stellary.core.db.data_versions import remember_until_commit
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
+from stellary.core.db.statement_plans import SqlRow
 from stellary.core.kernel.batches import DumpedInParts
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.unit import UnitOfWork
@@ -84,17 +84,17 @@ _PARTS: ColumnElement[str] = functools.reduce(
     ),
     sql_cast(cards.c.id, Text),
 )
-_FINGERPRINT = fingerprint(_PARTS)
+FINGERPRINT = fingerprint(_PARTS)
 """A text that differs after every change of a row; on SQLite, except for a change of its position.
 
 On SQLite, most changes increment the version, by ``VERSION_TRIGGER`` if they do not themselves, but comments, attachments and the
 deletion of an assignee's account do not.
 """
 
-_INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
+INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
 _JSON_INDEXES = [index for index, is_json in enumerate(_IS_JSON) if is_json]
 _ID, _COLUMN, _ARCHIVED, _ASSIGNEE = (
-    _INDEXES[name] for name in ("id", "column_id", "archived", "assignee_id")
+    INDEXES[name] for name in ("id", "column_id", "archived", "assignee_id")
 )
 _MISSING_MAX = 100
 """The number of cards that are read by id; if more have changed, the whole list is read."""
@@ -102,18 +102,16 @@ _REMEMBERED_MAX = 10_000
 """The number of cards of a list that are remembered; a longer list would displace those of all others."""
 _ORDER = b"\0"
 """Stands for the order in remembered JSON, in which no other zero byte can occur."""
-_UNCHANGED_MAX = 4 * 1024 * 1024
-"""The total size of the lists that a connection remembers until the next commit, in bytes."""
+_REPLACED_MAX = 8
+"""The number of cards that are replaced in the JSON of a list; if more have changed, all of it is joined again."""
 _RELEASED_AT_ONCE = 200
 _PARSED_AT_ONCE = 250
 _TEXTS_MAX = 1_000
 """The number of texts that are joined at a time, four for each card. Joining holds the interpreter lock."""
-_LISTED_SIZE = 1_000
-"""The approximate size of a card in a list with its JSON, in bytes."""
 _OBJECT_SIZE = 1_500
 """The approximate size of the objects that hold a remembered row, in bytes; the texts and the JSON add theirs."""
 
-_BY_IDS: Select[Any] = select(_FINGERPRINT, *COLUMNS).where(
+_BY_IDS: Select[Any] = select(FINGERPRINT, *COLUMNS).where(
     cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
     cards.c.id.in_(bindparam("_ids", expanding=True)),
 )
@@ -138,13 +136,13 @@ class ListStatements:
     @functools.cached_property
     def complete(self) -> Select[Any]:
         """The statement for the position, the fingerprint and the complete row of each card."""
-        return self._select_cards.with_only_columns(cards.c.position, _FINGERPRINT, *COLUMNS)
+        return self._select_cards.with_only_columns(cards.c.position, FINGERPRINT, *COLUMNS)
 
     @functools.cached_property
     def fingerprints(self) -> Select[Any]:
         """The statement for all fingerprints as one text, and all positions as another."""
         listed = self._select_cards.with_only_columns(
-            _FINGERPRINT.label("fingerprint"), sql_cast(cards.c.position, Text).label("position")
+            FINGERPRINT.label("fingerprint"), sql_cast(cards.c.position, Text).label("position")
         ).subquery("listed")
         # One row, since the driver takes longer to convert a row for each card than the database to join the texts.
         texts: list[ColumnElement[Any]] = [joined_lines(column).label(column.key) for column in listed.c]
@@ -163,10 +161,11 @@ class ListedCard:
         project_key: The prefix of the card's key.
 
     Attributes:
+        place: Whether it is archived, and its column.
         json: The card as JSON: the part before the order, and the part after it. None until it is written.
     """
 
-    __slots__ = ("archived", "assignee_id", "column_id", "id", "json", "project_key", "row")
+    __slots__ = ("archived", "assignee_id", "column_id", "id", "json", "place", "project_key", "row")
 
     def __init__(self, row: Row, project_key: str) -> None:
         self.row = row
@@ -175,6 +174,7 @@ class ListedCard:
         self.column_id: str = row[_COLUMN]
         self.archived: bool = row[_ARCHIVED]
         self.assignee_id: str | None = row[_ASSIGNEE]
+        self.place = self.archived, self.column_id
         self.json: tuple[bytes, bytes] | None = None
 
     def build_card(self, order: int | None) -> Card:
@@ -200,10 +200,18 @@ class ListedCard:
 
 
 class LoadedCards(NamedTuple):
-    """The cards of a list, and the position of each in its column."""
+    """The cards of a list.
+
+    Attributes:
+        positions: The position of each card in its column.
+        listed: The cards.
+        state: What differs after each change: the last row of the log on SQLite, all fingerprints and positions on PostgreSQL.
+            None if it is not known.
+    """
 
     positions: Sequence[int]
     listed: Sequence[ListedCard]
+    state: Sequence[Any] | None = None
 
     def first(self, count: int) -> LoadedCards:
         """Return the first cards."""
@@ -211,7 +219,12 @@ class LoadedCards(NamedTuple):
 
 
 def load_cards(
-    uow: UnitOfWork, statements: ListStatements, parameters: Mapping[str, object], project_key: str
+    uow: UnitOfWork,
+    statements: ListStatements,
+    parameters: Mapping[str, object],
+    project_key: str,
+    earlier: LoadedCards | None = None,
+    texts: SqlRow | None = None,
 ) -> LoadedCards:
     """Return the cards of a list, in order.
 
@@ -222,13 +235,17 @@ def load_cards(
         statements: The statements of the list.
         parameters: Their parameters; ``_project_id`` is the project.
         project_key: The prefix of the cards' keys.
+        earlier: The list as it was earlier; returned if nothing has changed. Default: not known.
+        texts: The fingerprints and positions, if they have been read. Default: they have not.
 
     Raises:
         SnapshotNeeded: A card has changed since its fingerprint was read. The unit runs again with a snapshot.
     """
     if not uow.sees_only_committed:
         return _read_complete(uow, statements, parameters, project_key)[1]
-    texts = uow.connection.execute(statements.fingerprints, parameters).one()
+    texts = texts or uow.connection.execute(statements.fingerprints, parameters).one()
+    if earlier is not None and earlier.state == texts:
+        return earlier
     if texts.fingerprint is None:
         return LoadedCards((), ())
     fingerprints = texts.fingerprint.split("\n")
@@ -253,7 +270,7 @@ def load_cards(
                 raise SnapshotNeeded
             listed[index] = changed[fingerprints[index]]
     positions = [*map(int, texts.position.split("\n"))]
-    return LoadedCards(positions, cast("Sequence[ListedCard]", listed))
+    return LoadedCards(positions, cast("Sequence[ListedCard]", listed), texts)
 
 
 def _read_complete(
@@ -294,27 +311,14 @@ def load_cards_by_ids(uow: UnitOfWork, ids: Sequence[str]) -> LoadedCards:
     return LoadedCards([row.position for row in ordered], listed)
 
 
-def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], CardList]) -> CardList:
-    """Return a list of cards. On SQLite, it is remembered until the next commit to the database.
-
-    Args:
-        uow: The unit of work, which has checked the access to the cards.
-        key: Identifies the list.
-        load: Reads the list.
-    """
-    memory = None
-    if uow.sees_only_committed:
-        memory = remember_until_commit(uow.connection, lambda: ItemMemory[CardList](_UNCHANGED_MAX))
-    if memory is None:
-        return load()
-    (listed,) = memory.find((key,))
-    if listed is None:
-        listed = load()
-        if listed.estimate_size() <= _UNCHANGED_MAX:
-            memory.add((key,), (listed,))
-    else:
-        listed.keep_json()
-    return listed
+def put_in_order(loaded: LoadedCards) -> CardList:
+    """Return cards that include all unarchived cards of each column, in order."""
+    orders = []
+    column_id, order = "", 0
+    for card in loaded.listed:
+        column_id, order = card.column_id, order + 1 if card.column_id == column_id else 0
+        orders.append(order)
+    return CardList(loaded.listed, orders)
 
 
 class CardList(DumpedInParts, Sequence[Card]):
@@ -325,15 +329,15 @@ class CardList(DumpedInParts, Sequence[Card]):
         orders: The order of each card; ignored for archived ones.
     """
 
-    __slots__ = ("_json", "_listed", "_orders")
+    __slots__ = ("json", "listed", "orders")
 
     def __init__(self, listed: Sequence[ListedCard], orders: Sequence[int | None]) -> None:
-        self._listed = listed
-        self._orders = orders
-        self._json: bytes | None = None
+        self.listed = listed
+        self.orders = orders
+        self.json: bytes | None = None
 
     def __len__(self) -> int:
-        return len(self._listed)
+        return len(self.listed)
 
     @overload
     def __getitem__(self, index: int) -> Card: ...
@@ -341,11 +345,11 @@ class CardList(DumpedInParts, Sequence[Card]):
     def __getitem__(self, index: slice) -> CardList: ...
     def __getitem__(self, index: int | slice) -> Card | CardList:
         if isinstance(index, slice):
-            return CardList(self._listed[index], self._orders[index])
-        return self._listed[index].build_card(self._orders[index])
+            return CardList(self.listed[index], self.orders[index])
+        return self.listed[index].build_card(self.orders[index])
 
     def __iter__(self) -> Iterator[Card]:
-        return map(ListedCard.build_card, self._listed, self._orders)
+        return map(ListedCard.build_card, self.listed, self.orders)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -354,7 +358,7 @@ class CardList(DumpedInParts, Sequence[Card]):
 
     def assignee_ids(self) -> set[str]:
         """Return the ids of the cards' assignees."""
-        return {card.assignee_id for card in self._listed if card.assignee_id}
+        return {card.assignee_id for card in self.listed if card.assignee_id}
 
     def group_by(self, field: str, get_key: Callable[[Any], K]) -> dict[K, CardList]:
         """Return the cards grouped by a key of one field, each group in order.
@@ -363,9 +367,9 @@ class CardList(DumpedInParts, Sequence[Card]):
             field: The name of a field whose stored value equals its wire value.
             get_key: Computes the key of a group from the value of the field.
         """
-        index = _INDEXES[field]
+        index = INDEXES[field]
         groups: dict[K, tuple[list[ListedCard], list[int | None]]] = {}
-        for card, order in zip(self._listed, self._orders, strict=True):
+        for card, order in zip(self.listed, self.orders, strict=True):
             listed, orders = groups.setdefault(get_key(card.row[index]), ([], []))
             listed.append(card)
             orders.append(order)
@@ -373,19 +377,19 @@ class CardList(DumpedInParts, Sequence[Card]):
 
     def dump(self) -> Iterator[bytes]:
         """Yield the cards as JSON, a few hundred at a time; all of them if the JSON is kept."""
-        if self._json is not None:
-            yield self._json
+        if self.json is not None:
+            yield self.json
             return
         texts: list[bytes] = []
         separator = b"["
-        for card, order in zip(self._listed, self._orders, strict=True):
+        for card, order in zip(self.listed, self.orders, strict=True):
             start, end = card.json or card.write_json()
             texts += (separator, start, b"null" if order is None or card.archived else b"%d" % order, end)
             separator = b","
             if len(texts) > _TEXTS_MAX:
                 yield b"".join(texts)
                 texts.clear()
-        texts.append(b"]" if self._listed else b"[]")
+        texts.append(b"]" if self.listed else b"[]")
         yield b"".join(texts)
 
     def release(self) -> None:
@@ -393,18 +397,32 @@ class CardList(DumpedInParts, Sequence[Card]):
 
         They are freed some at a time: freeing 20,000 at once holds the interpreter lock for 11 ms.
         """
-        if isinstance(self._listed, list) and len(self._listed) > _REMEMBERED_MAX:
-            while self._listed:
-                del self._listed[-_RELEASED_AT_ONCE:]
+        if isinstance(self.listed, list) and len(self.listed) > _REMEMBERED_MAX:
+            while self.listed:
+                del self.listed[-_RELEASED_AT_ONCE:]
 
-    def keep_json(self) -> None:
-        """Write the JSON, and keep it for later calls of ``dump``."""
-        if self._json is None:
-            self._json = b"".join(self.dump())
+    def keep_json(self, earlier: CardList | None = None) -> None:
+        """Write the JSON, and keep it for later calls of ``dump``.
 
-    def estimate_size(self) -> int:
-        """Return the approximate size with the JSON in bytes, without that of the cards, which other lists share."""
-        return _LISTED_SIZE * len(self._listed)
+        Args:
+            earlier: The list as it was earlier, in whose JSON a few cards are replaced. Default: not known.
+        """
+        if self.json is None:
+            self.json = (earlier and self._replace_json(earlier)) or b"".join(self.dump())
+
+    def _replace_json(self, earlier: CardList) -> bytes | None:
+        """Return the JSON of an earlier list with the cards of this one; None if more than a few differ."""
+        if earlier.json is None or self.orders != earlier.orders:
+            return None
+        pairs = zip(earlier.listed, self.listed, strict=True)
+        changed = [index for index, (before, after) in enumerate(pairs) if before is not after]
+        json = earlier.json
+        for index in changed:
+            if len(changed) > _REPLACED_MAX or earlier.listed[index].id != self.listed[index].id:
+                return None
+            before, after = (b"".join(cards[index : index + 1].dump())[1:-1] for cards in (earlier, self))
+            json = json.replace(before, after, 1)
+        return json
 
 
 class LeanCards(CardList):
@@ -418,7 +436,7 @@ class LeanCards(CardList):
     __slots__ = ("_names",)
 
     def __init__(self, cards: CardList, names: Sequence[str]) -> None:
-        super().__init__(cards._listed, cards._orders)  # noqa: SLF001 - of this module
+        super().__init__(cards.listed, cards.orders)
         self._names = names
 
     def dump(self) -> Iterator[bytes]:

@@ -1,0 +1,245 @@
+"""Lists of whole columns, which a process remembers until a card of theirs changes."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Select, and_, bindparam, select
+
+from stellary.core.board.queries.card_lists import (
+    COLUMNS,
+    FINGERPRINT,
+    INDEXES,
+    CardList,
+    ListedCard,
+    ListStatements,
+    LoadedCards,
+    load_cards,
+    put_in_order,
+)
+from stellary.core.board.tables import NO_CARD, card_log, cards
+from stellary.core.db.direct_connection import (
+    ExecutedResult,
+    PlannedResult,
+    allow_statement,
+    fetch_rows,
+    queue_statement,
+)
+from stellary.core.db.statement_plans import SqlRow
+from stellary.core.kernel.item_memory import ItemMemory
+from stellary.core.kernel.unit import UnitOfWork
+
+_WHOLE_MAX = 4_000
+"""The number of cards of a list that is remembered as a whole."""
+_CHANGES_MAX = 100
+"""The number of rows of the log that a list reads; after more changes, it reads its fingerprints."""
+_CHANGED_MAX = 8
+"""The number of changed cards that are read in the same round trip as their list."""
+_LISTED_SIZE = 1_100
+"""The approximate size of a card in a remembered list with its JSON, in bytes."""
+_READER_SIZE = 500
+"""The approximate size of a remembered reader, in bytes."""
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+_CHANGED_SINCE: Select[Any] = (
+    select(FINGERPRINT, *COLUMNS)
+    .where(
+        cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
+        cards.c.updated_at > bindparam("_since", type_=cards.c.updated_at.type),
+    )
+    .limit(_CHANGED_MAX)
+)
+_LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc()).limit(1)
+_IS_NEW = and_(
+    card_log.c.id > bindparam("_seen"),
+    cards.c.id == card_log.c.card_id,
+    cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
+)
+_CHANGES: Select[Any] = (
+    select(card_log.c.id, card_log.c.card_id, cards.c.position, *COLUMNS)
+    .select_from(card_log.outerjoin(cards, _IS_NEW))
+    .where(card_log.c.id >= bindparam("_seen"))
+    .order_by(card_log.c.id)
+    .limit(_CHANGES_MAX + 1)
+)
+"""A row of the log and those after it, with the cards that are in the project now."""
+
+
+class _RememberedList(NamedTuple):
+    """A list of whole columns that is remembered until it changes."""
+
+    loaded: LoadedCards
+    cards: CardList
+
+    def find_last_change(self) -> datetime:
+        """Return the time of the last change of a card."""
+        return max((card.row[INDEXES["updated_at"]] for card in self.loaded.listed), default=_LONG_AGO)
+
+    def estimate_size(self) -> int:
+        """Return the approximate size in bytes, without that of the cards, which other lists share."""
+        return _LISTED_SIZE * len(self.cards)
+
+
+class _Reader(NamedTuple):
+    """Somebody who has listed the cards of a project, and may again be allowed to."""
+
+    project_key: str
+
+    def estimate_size(self) -> int:
+        """Return the approximate size in bytes."""
+        return _READER_SIZE
+
+
+class QueuedList(NamedTuple):
+    """A list that is read in the same round trip as the access to it.
+
+    Attributes:
+        texts: The fingerprints and positions.
+        changed: Complete rows of the cards that have changed since the list was remembered.
+    """
+
+    texts: PlannedResult | ExecutedResult
+    changed: PlannedResult | ExecutedResult
+
+    def remember_changes(self, uow: UnitOfWork, project_key: str) -> SqlRow:
+        """Remember the changed cards, and return the texts of the list."""
+        rows = self.changed.fetch_rows()
+        uow.env.listed_cards.add([row[0] for row in rows], [ListedCard(row[1:], project_key) for row in rows])
+        return self.texts.fetch_rows()[0]
+
+
+def _find_reader(uow: UnitOfWork, project_id: str) -> tuple[str | None, str]:
+    return uow.principal_id, project_id
+
+
+def queue_list(
+    uow: UnitOfWork, statements: ListStatements, values: Mapping[str, object], project_id: str
+) -> QueuedList | None:
+    """Queue the statements of a list on PostgreSQL before the access to it is checked, for those who have read it before.
+
+    Nobody else learns from the time of the answer whether a project exists.
+
+    Returns:
+        None if the list is not remembered, or the caller has not read it.
+    """
+    if not uow.sees_only_committed or uow.connection.dialect.name == "sqlite":
+        return None
+    (reader,) = cast("ItemMemory[_Reader]", uow.env.listed_cards).find((_find_reader(uow, project_id),))
+    key = (project_id, reader and reader.project_key, *values.items())
+    (earlier,) = cast("ItemMemory[_RememberedList]", uow.env.listed_cards).find((key,))
+    if earlier is None:
+        return None
+    allow_statement(uow.connection)
+    parameters = {"_project_id": project_id, **values}
+    texts = queue_statement(uow.connection, statements.fingerprints, parameters)
+    since = {"_project_id": project_id, "_since": earlier.find_last_change()}
+    return QueuedList(texts, queue_statement(uow.connection, _CHANGED_SINCE, since))
+
+
+def load_whole_columns(
+    uow: UnitOfWork,
+    statements: ListStatements,
+    values: Mapping[str, object],
+    project_id: str,
+    project_key: str,
+    queued: QueuedList | None = None,
+) -> CardList:
+    """Return all cards of whole columns in board order. The list is remembered.
+
+    Args:
+        uow: The unit of work, which has checked the access to the cards.
+        statements: The statements of the list.
+        values: The values of the filters: columns of the table of cards by name.
+        project_id: The project.
+        project_key: The prefix of the cards' keys.
+        queued: The result of ``queue_list``. Default: none.
+    """
+    parameters = {"_project_id": project_id, **values}
+    if not uow.sees_only_committed:
+        return put_in_order(load_cards(uow, statements, parameters, project_key))
+    memory = cast("ItemMemory[_RememberedList]", uow.env.listed_cards)
+    key = (project_id, project_key, *values.items())
+    (earlier,) = memory.find((key,))
+    known = None if earlier is None else earlier.loaded
+    if uow.connection.dialect.name == "sqlite":
+        loaded = None if known is None else _follow_log(uow, known, values, project_id, project_key)
+        if loaded is None:
+            allow_statement(uow.connection)
+            allow_statement(uow.connection)
+            # Before the cards, so that the next list reads all later changes again.
+            log_end = uow.connection.execute(_LOG_END, {}).one()
+            loaded = load_cards(uow, statements, parameters, project_key)._replace(state=(*log_end,))
+    else:
+        texts = None if queued is None else queued.remember_changes(uow, project_key)
+        loaded = load_cards(uow, statements, parameters, project_key, known, texts)
+        uow.env.listed_cards.add((_find_reader(uow, project_id),), (_Reader(project_key),))
+    if earlier is None or loaded.listed is not earlier.loaded.listed:
+        listed = put_in_order(loaded)
+        if earlier is not None:
+            listed.keep_json(earlier.cards)
+    else:
+        listed = earlier.cards
+        listed.keep_json()
+    if loaded is not known and loaded.state is not None and len(listed) <= _WHOLE_MAX:
+        memory.add((key,), (_RememberedList(loaded, listed),))
+    return listed
+
+
+def _follow_log(
+    uow: UnitOfWork, known: LoadedCards, values: Mapping[str, object], project_id: str, project_key: str
+) -> LoadedCards | None:
+    """Return a known list with the changes since, as the log has them; None if it must be read again."""
+    assert known.state is not None
+    parameters = {"_seen": known.state[0], "_project_id": project_id}
+    rows: Sequence[Sequence[Any]] = fetch_rows(uow.connection, _CHANGES, parameters)
+    # The log forgets old changes, and a database that was replaced has another one.
+    if not rows or (rows[0][0], rows[0][1]) != known.state or len(rows) > _CHANGES_MAX:
+        return None
+    if len(rows) == 1:
+        return known
+    state, changed = (*rows[-1][:2],), {row[1]: row for row in rows[1:]}
+    if NO_CARD in changed:
+        return None
+    present = {
+        id: (row[2], ListedCard(row[3:], project_key))
+        for id, row in changed.items()
+        if row[2] is not None and all(row[3 + INDEXES[name]] == value for name, value in values.items())
+    }
+    earlier = [index for index, card in enumerate(known.listed) if card.id in changed]
+    if not earlier and not present:
+        return known if state == known.state else known._replace(state=state)
+    positions, listed = [*known.positions], [*known.listed]
+    for index in reversed(earlier):
+        position, card = present.get(listed[index].id, (None, listed[index]))
+        if (position, card.place) == (positions[index], listed[index].place):
+            listed[index] = card
+            del present[card.id]
+        else:
+            del listed[index], positions[index]
+    if present and not _insert(known.listed, positions, listed, [*present.values()]):
+        return None
+    return LoadedCards(positions, listed, state)
+
+
+def _insert(
+    known: Sequence[ListedCard],
+    positions: list[int],
+    listed: list[ListedCard],
+    arrived: Sequence[tuple[int, ListedCard]],
+) -> bool:
+    """Insert cards in board order; return False if a column of theirs had no card, so that its place is not known."""
+    ranks: dict[tuple[bool, str], int] = {}
+    for card in known:
+        ranks.setdefault(card.place, len(ranks))
+    keys = [(ranks[card.place], position, card.id) for position, card in zip(positions, listed, strict=True)]
+    for position, card in arrived:
+        if card.place not in ranks:
+            return False
+        index = bisect(keys, key := (ranks[card.place], position, card.id))
+        keys.insert(index, key)
+        listed.insert(index, card)
+        positions.insert(index, position)
+    return True
