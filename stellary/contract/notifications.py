@@ -65,7 +65,7 @@ NotificationKind = Literal[
 ]
 """The reasons for which a user is notified."""
 DeliveryTime = Literal["immediate", "digest", "never"]
-"""When a channel delivers notifications: within five minutes, in the next digest, or not at all."""
+"""When a channel delivers notifications: within a minute or five minutes after the last message, in the next digest, or not at all."""
 DigestPeriod = Literal["hour", "day", "week"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 

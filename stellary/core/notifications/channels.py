@@ -20,7 +20,7 @@ from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import notifications
 
 GROUPING: Final = timedelta(minutes=5)
-"""How long the first of several notifications waits for the others, which are in the same message."""
+"""The least time between two messages to a person, in which further notifications wait for the next one."""
 DISTRIBUTE: Final = "notifications.distribute"
 IDS_MAX: Final = 1_000
 """The number of notifications of a job."""

@@ -2,7 +2,7 @@
 
 The transaction of the notifications adds one job. It writes a row per channel, with the time that its recipient prefers. For
 each person who is due, one transaction deletes the rows and adds the job that sends the message, so that nothing is lost
-whenever a process ends.
+whenever a process ends. A row without a notification remains for five minutes; until then, the person gets no other message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TypedDict, cast
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from stellary.core.accounts.people import find_contact
 from stellary.core.accounts.places import list_workspaces
@@ -23,22 +23,21 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import access, messages
 from stellary.core.notifications.channels import GROUPING, Message, build_kind
 from stellary.core.notifications.preferences import build_unsubscribe_url, find_next_digest, load_preferences
-from stellary.core.notifications.row_types import (
-    DueDeliveryRow,
-    NewNotificationRow,
-    NotificationRow,
-    WaitingDeliveryRow,
-)
+from stellary.core.notifications.row_types import DueDeliveryRow, NewNotificationRow, NotificationRow
 from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import deliveries, notifications
 
 CHECK = "notifications.deliveries"
-PAUSE = timedelta(minutes=1)
+PAUSE = timedelta(seconds=20)
+SETTLING = timedelta(seconds=30)
+"""How long a notification waits for corrections. With the pauses of the check and of the runner, it is sent within a minute."""
+SENT = ""
+"""The id of a notification in the row of the last message, which is due when the next one may be sent."""
 DUE_MAX = 200
 """The number of rows from which a transaction takes the people who are due."""
 PEOPLE_MAX = 20
 NOTIFICATIONS_MAX = 2_000
-"""The number of notifications of a message. Further ones follow five minutes later."""
+"""The number of notifications of a message. The others are in the next one."""
 
 _NEW = Query(
     NewNotificationRow,
@@ -47,9 +46,16 @@ _NEW = Query(
     ),
 )
 _INSERT = insert(deliveries)
+_sent = deliveries.alias("sent")
+_IS_OF_SENT = and_(
+    _sent.c.user_id == deliveries.c.user_id,
+    _sent.c.channel == deliveries.c.channel,
+    _sent.c.notification_id == SENT,
+)
 _DUE = Query(
     DueDeliveryRow,
-    select(deliveries.c.user_id, deliveries.c.channel)
+    select(deliveries.c.user_id, deliveries.c.channel, _sent.c.due_at.label("next_at"))
+    .outerjoin_from(deliveries, _sent, _IS_OF_SENT)
     .where(deliveries.c.due_at <= bindparam("_now"))
     .order_by(deliveries.c.due_at)
     .limit(DUE_MAX),
@@ -57,12 +63,11 @@ _DUE = Query(
 _NEXT = select(func.min(deliveries.c.due_at))
 _OF_USER = (deliveries.c.user_id == bindparam("_user_id"), deliveries.c.channel == bindparam("_channel"))
 _IS_DUE = deliveries.c.due_at <= bindparam("_now")
-_WAITING = Query(
-    WaitingDeliveryRow,
-    select(deliveries.c.notification_id, deliveries.c.due_at)
+_WAITING = (
+    select(deliveries.c.notification_id)
     .where(*_OF_USER, or_(~deliveries.c.is_digest, _IS_DUE))
     .order_by(deliveries.c.due_at, deliveries.c.notification_id)
-    .limit(NOTIFICATIONS_MAX),
+    .limit(NOTIFICATIONS_MAX)
 )
 _DELETE = delete(deliveries).where(
     *_OF_USER, deliveries.c.notification_id.in_(bindparam("_ids", expanding=True))
@@ -98,7 +103,7 @@ def distribute(uow: UnitOfWork, ids: object) -> None:
         time = preferences.channels[channel][row.kind or "card"]
         key = {"user_id": row.user_id, "channel": channel, "notification_id": row.id}
         if time == "immediate":
-            waiting.append({**key, "due_at": uow.now + GROUPING, "is_digest": False})
+            waiting.append({**key, "due_at": uow.now + SETTLING, "is_digest": False})
         elif time == "digest":
             due_at = find_next_digest(preferences, uow.now)
             waiting.append({**key, "due_at": due_at, "is_digest": True})
@@ -107,18 +112,22 @@ def distribute(uow: UnitOfWork, ids: object) -> None:
 
 
 def check(uow: UnitOfWork, _: object) -> None:
-    """Add the jobs that send what is due, for a few people, and schedule the next check, at most a minute later."""
-    due = _DUE.all(uow.connection, {"_now": uow.now})
-    for user_id, channel in list(dict.fromkeys((row.user_id, row.channel) for row in due))[:PEOPLE_MAX]:
-        # What is not due yet is included, so that there is one message in five minutes.
+    """Add the jobs that send what is due, for a few people, and schedule the next check, a few seconds later at most."""
+    due = {(row.user_id, row.channel): row.next_at for row in _DUE.all(uow.connection, {"_now": uow.now})}
+    for (user_id, channel), next_at in itertools.islice(due.items(), PEOPLE_MAX):
         key = {"_user_id": user_id, "_channel": channel, "_now": uow.now}
-        ids = [row.notification_id for row in _WAITING.all(uow.connection, key)]
-        uow.connection.execute(_DELETE, {**key, "_ids": ids})
-        if channel in uow.env.message_channels:
+        # A clock that was ahead may have sent the last message.
+        if next_at is not None and uow.now < next_at <= uow.now + GROUPING:
+            uow.connection.execute(_PUT_OFF_DUE, {**key, "_due_at": next_at})
+            continue
+        # What is not due yet is included, since the next message has to wait.
+        ids = [id for id in uow.connection.execute(_WAITING, key).scalars() if id != SENT]
+        uow.connection.execute(_DELETE, {**key, "_ids": [*ids, SENT]})
+        if ids and channel in uow.env.message_channels:
             payload = _MailJob(messageId=uow.new_id(), userId=user_id, notificationIds=ids)
             jobs.enqueue(uow, build_kind(channel), payload)
-        if len(ids) == NOTIFICATIONS_MAX:
-            uow.connection.execute(_PUT_OFF_DUE, {**key, "_due_at": uow.now + GROUPING})
+            row = {"user_id": user_id, "channel": channel, "notification_id": SENT, "is_digest": False}
+            uow.connection.execute(_INSERT, {**row, "due_at": uow.now + GROUPING})
     due_at = uow.connection.execute(_NEXT).scalar()
     latest = uow.now + PAUSE
     jobs.enqueue(uow, CHECK, {}, due_at=latest if due_at is None else min(due_at, latest), key=CHECK)

@@ -50,10 +50,11 @@ class NotificationRow(ActivityColumns):
 
 
 class DueDeliveryRow(RowType):
-    """A user to whom a channel has to deliver notifications."""
+    """A user to whom a channel has to deliver notifications, and the earliest time if there was a message just now."""
 
     user_id: str
     channel: str
+    next_at: datetime | None
 
 
 class NewNotificationRow(RowType):
@@ -62,13 +63,6 @@ class NewNotificationRow(RowType):
     id: str
     user_id: str
     kind: NotificationKind | None
-
-
-class WaitingDeliveryRow(RowType):
-    """A notification that a channel has yet to deliver."""
-
-    notification_id: str
-    due_at: datetime
 
 
 class WatchRow(RowType):
