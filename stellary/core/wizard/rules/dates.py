@@ -14,19 +14,23 @@ from stellary.core.wizard.rules.vocabulary import DASHES, Language, find_marker,
 
 TEXT_MAX = 300
 DAYS_MAX = 3_650
-_MONTH = (
-    r"\b(?:jan(?:uary|vier|v)?|feb(?:ruary)?|fev(?:rier|r)?|mar(?:ch|s)?|apr(?:il)?|avr(?:il)?|may|mai|june?|juin|july?|juil(?:let)?"
-    r"|aug(?:ust)?|aout|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?|dec(?:embre|ember)?)\b\.?"
-)
-_DAY = r"\d{1,2}(?:er|st|nd|rd|th)?\b"
-_TO = rf" ?(?:[{DASHES}]|\bau\b|\bto\b) ?"
-_YEAR = r",? (?P<{}>\d{{4}})\b"
+
+
+def _join_words(table: str) -> str:
+    """Return an expression for the words of a table, the longest first."""
+    return "|".join(sorted(word_numbers(table), key=len, reverse=True))
+
+
+_MONTH = rf"\b(?:{_join_words('months')})\b\.?"
+_DAY = r"\d{1,2}(?:(?:er|st|nd|rd|th)?\b|\.(?!\d))"
+_TO = rf" ?(?:[{DASHES}]|\bau\b|\bto\b|\bbis\b|\bal?\b) ?"
+_YEAR = r",? (?:de |del )?(?P<{}>\d{{4}})\b"
 _TIMES = re.compile(
-    rf"\b(?:(?:\d{{1,4}}(?: ?[{DASHES}] ?| (?:a|to|or|ou) ))?(?P<count>\d{{1,4}}) ?|(?P<number>[a-z]{{1,6}}) )"
-    r"(?:business |working )?(?P<unit>[djw]\b|(?:day|jour|week|wk|semaine|month|quarter|trimestre|year|annee|an)s?\b|mois\b)"
-    r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b|\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})[./](?P<end>\d{4})\b"
+    rf"\b(?:(?:\d{{1,4}}(?: ?[{DASHES}] ?| (?:a|to|or|ou|bis) ))?(?P<count>\d{{1,4}}) ?|(?P<number>[a-z]{{1,6}}) )"
+    rf"(?:business |working )?(?P<unit>{_join_words('units')})\b"
+    r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b|\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})(?P=dot)(?P<end>\d{4}|\d\d)\b"
     rf"|\b[qt](?P<quarter>[1-4]){_YEAR.format('of_quarter')}"
-    rf"|\b(?P<from>{_DAY})(?:{_TO}(?P<until>{_DAY}))? (?:of )?(?P<month>{_MONTH})(?:{_YEAR.format('year')})?"
+    rf"|\b(?P<from>{_DAY})(?:{_TO}(?P<until>{_DAY}))? ?(?:of |de )?(?P<month>{_MONTH})(?:{_YEAR.format('year')})?"
     rf"|(?P<named>{_MONTH})(?: (?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?(?:{_YEAR.format('of_month')})?"
     rf"|(?P<word>[a-z]+|\d+|[^\s(),.:;'|/*~{DASHES}])"
 )
@@ -45,6 +49,14 @@ class Period:
     first: date
     last: date
     has_year: bool = True
+
+    def move_to(self, year: int) -> Period:
+        """Return the period in another year, unless the text names its own."""
+        with suppress(ValueError):
+            return (
+                self if self.has_year else Period(self.first.replace(year=year), self.last.replace(year=year))
+            )
+        return self
 
 
 @attrs.frozen
@@ -79,7 +91,12 @@ class DateReader:
         if not word_set("fillers").issuperset(words) or not (periods or durations):
             return None
         days = [period for _, period in periods]
-        joined = Period(min(day.first for day in days), max(day.last for day in days)) if days else None
+        if days and days[0].first > days[-1].last:
+            # "March 1 - May 31" has begun, if today is in April.
+            days[0] = days[0].move_to(days[-1].last.year)
+        joined = None
+        if days:
+            joined = Period(min(day.first for day in days), max(day.last for day in days), days[0].has_year)
         return Timing(joined, durations[-1] if durations else None)
 
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
@@ -90,6 +107,8 @@ class DateReader:
             if timing := next(filter(None, timings), None):
                 name = f"{text[: brackets.start()].rstrip()} {text[brackets.end() :].lstrip()}"
                 return name.strip(f" {DASHES}:,|"), timing
+        if timing := self.read_timing(text):
+            return text, timing
         # Try the longest part first, since a range of days contains a separator itself.
         splits = [
             (text[:place], text[place + len(separator) :])
@@ -100,7 +119,7 @@ class DateReader:
         for part, name in sorted(parts, key=lambda pair: -len(pair[0])):
             if name.count("(") == name.count(")") and (timing := self.read_timing(part)):
                 return name.strip(), timing
-        return text, self.read_timing(text)
+        return text, None
 
     def find_periods(self, text: str) -> list[tuple[list[str], Period]]:
         """Return the periods in a sentence, each with the folded words before it."""
@@ -133,6 +152,9 @@ class DateReader:
                 return _to_period(date.fromisoformat(match["iso"]))
             if match["end"]:
                 first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
+                if year < 100:
+                    # "1.2.10" is a version.
+                    year += 2_000 if match["dot"] == "/" or len(match[0]) == len("01.02.10") else 0
                 if (
                     max(first, second) < 13
                     and first != second
@@ -147,7 +169,7 @@ class DateReader:
                 return _to_months(int(match["of_quarter"]), 3 * int(match["quarter"]) - 2, 3)
             year = int(match["year"] or match["of_month"] or 0)
             if days := [part for part in match.group("from", "until", "day", "last") if part]:
-                dates = [self._to_date(year, month, int(part.rstrip("erstndh"))) for part in days]
+                dates = [self._to_date(year, month, int(part.rstrip("erstndh."))) for part in days]
                 return Period(dates[0], dates[-1], bool(year))
             # "May" and "mars" are words, too.
             if month and (year or match["named"] not in ("may", "mar", "march", "mars", "sept")):
@@ -173,15 +195,13 @@ def _to_months(year: int, month: int, count: int) -> Period:
 def _complete_years(periods: Sequence[tuple[list[str], Period]]) -> list[tuple[list[str], Period]]:
     """Return periods with the year that a later one names: ``August 29 - September 1, 2025``."""
     completed: list[tuple[list[str], Period]] = []
-    after: Period | None = None
     for words, period in reversed(periods):
-        if after is not None and after.has_year and not period.has_year:
+        after = completed[0][1] if completed else period
+        if after.has_year and not period.has_year:
             year = after.last.year - (date(after.last.year, period.first.month, 1) > after.last)
-            with suppress(ValueError):
-                after = Period(period.first.replace(year=year), period.last.replace(year=year))
+            completed.insert(0, (words, attrs.evolve(period.move_to(year), has_year=True)))
         else:
-            after = period
-        completed.insert(0, (words, after))
+            completed.insert(0, (words, period))
     return completed
 
 

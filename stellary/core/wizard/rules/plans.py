@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import get_args
 
 import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import Period, Timing
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.vocabulary import split_words, word_set
+from stellary.core.wizard.rules.vocabulary import Language, split_words, word_set
 
 TITLE_MAX = 200
 NAME_MAX = 60
@@ -66,7 +67,7 @@ class PlannedPhase:
 
 def content_words(text: str) -> frozenset[str]:
     """Return the significant words of a text."""
-    ignored = word_set("joints") | word_set("french") | word_set("english")
+    ignored = word_set("joints").union(*map(word_set, get_args(Language)))
     return frozenset(word.removesuffix("s") for word in split_words(text) if word not in ignored)
 
 

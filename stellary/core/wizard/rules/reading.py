@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 
 import attrs
 
@@ -13,7 +14,13 @@ from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.columns import split_entries
 from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
 from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline
-from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
+from stellary.core.wizard.rules.plans import (
+    NAME_MAX,
+    PlannedItem,
+    PlannedPhase,
+    to_name,
+    to_title,
+)
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     LABEL_WORDS,
@@ -117,6 +124,10 @@ class _Reader:
         chosen = set(phases)
         beside = [phase for phase in (*work, *unknown, *ranked) if phase not in chosen]
         findings.phases, findings.beside = _join_repeats(phases), _join_repeats(beside)
+        for phase, following in reversed([*pairwise(phases)]):
+            if phase.period and following.period and phase.period.first > following.period.first:
+                # Phases follow one another, so a month before that of the next one is past.
+                phase.period = phase.period.move_to(following.period.first.year)
         for section in self._sections:
             if not self._is_used(section):
                 self._read_facts(section)
@@ -158,55 +169,86 @@ class _Reader:
     # ------------------------------------------------------------------------------------------ phases
 
     def _read_marked(self) -> list[PlannedPhase]:
-        """Return the phases that are numbered, or in a column of a table."""
-        groups: dict[str, list[tuple[object, OutlineNode, Marker | None]]] = defaultdict(list)
-        for node in self._find_marked():
-            marker = find_marker(node.text)
+        """Return the phases that are numbered, or in a column of a table: of several plans, those with the most work."""
+        plans: dict[object, dict[OutlineNode, list[tuple[object, OutlineNode, Marker | None]]]] = {}
+        for around, node, marker in self._find_marked():
             # Quarters of two years have the same numbers.
-            key: object = marker.label if marker and marker.kind != "quarter" else fold(node.text)
-            kind = "table" if node.level == PHASE else marker.kind if marker else ""
-            groups[kind].append((key, node, marker))
-        keys = {kind: {key for key, _, _ in group} for kind, group in groups.items()}
-        counts = {kind: len(numbers) for kind, numbers in keys.items()}
-        if any(keys.get("table", {None}) <= keys[kind] for kind in counts if kind != "table"):
-            # Headings of the same phases as in a table have more to say about them.
-            del counts["table"]
-        chosen = min(counts, key=lambda kind: (counts[kind] < 2, not _is_strong(kind)), default="")
-        if counts.get(chosen, 0) < 2 and not (_is_strong(chosen) and groups[chosen][0][1].level < PHASE):
+            is_named = marker is None or marker.kind == "quarter"
+            key = (marker.kind, marker.label) if marker and not is_named else _find_number(node.text)
+            kind = around if node.level == PHASE or marker is None else marker.kind
+            siblings = plans.setdefault(kind, {}).setdefault(around, [])
+            siblings.append((key or fold(node.text), node, marker))
+        entries = {
+            kind: [entry for siblings in plan.values() for entry in siblings] for kind, plan in plans.items()
+        }
+
+        def rank(kind: object) -> tuple[bool, bool, int]:
+            is_plan = len({key for key, _, _ in entries[kind]}) > 1
+            return is_plan, _is_strong(kind), sum(_count_items(node) for _, node, _ in entries[kind])
+
+        chosen = max(plans, key=rank, default=None)
+        if chosen is None or not (
+            rank(chosen)[0] or (_is_strong(chosen) and entries[chosen][0][1].level < PHASE)
+        ):
             return []
+        # Rows and lines add to the phases that have a heading.
+        groups = [(kind != chosen, siblings) for kind, plan in plans.items() for siblings in plan.values()]
         phases: dict[object, PlannedPhase] = {}
-        for key, node, marker in groups[chosen]:
-            phase = self._read_phase(node, marker)
-            if phases.setdefault(key, phase) is not phase:
-                phases[key].add(phase)
-        for key, node, marker in groups["table"] if chosen != "table" else ():
-            # A table may add the time of a numbered phase.
-            if key in phases:
-                phases[key].add(self._read_phase(node, marker))
-        titles = {key: strip_numbering(node.text) for key, node, _ in reversed(groups[chosen])}
+        for is_other, siblings in sorted(groups, key=lambda group: (group[0], group[1][0][1].level >= PHASE)):
+            keys, before = {key for key, _, _ in siblings}, set(phases)
+            is_same = 2 * len(keys & before) >= len(keys)
+            for key, node, marker in siblings if is_same or not is_other else ():
+                phase = self._read_phase(node, marker)
+                # With other numbers around it, a phase of the same number is one of another plan.
+                target = phases.setdefault(key if is_same or key not in before else node, phase)
+                if target is not phase:
+                    target.add(phase)
         names = [phase.name for phase in phases.values()]
+        titles = {key: strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
         for key, phase in phases.items():
-            phase.name = _to_name(titles[key]) if names.count(phase.name) > 1 else phase.name
+            if key in titles and names.count(phase.name) > 1:
+                phase.name = _to_name(titles[key])
         return list(phases.values())
 
-    def _find_marked(self) -> Iterator[OutlineNode]:
+    def _find_marked(self) -> Iterator[tuple[OutlineNode, OutlineNode, Marker | None]]:
+        """Yield the sections, items and rows that may be phases, each with the section around it."""
+        yielded: dict[OutlineNode | None, str] = {}
         for section in self._sections:
-            around = section.parent.role if section.parent and section.own_role != "phases" else None
-            is_closed = section.role in _CLOSED and find_marker(section.text) is None
-            if is_closed or around in _CLOSED or section.own_role in _EXCLUDED:
+            role_around = section.parent.role if section.parent and section.own_role != "phases" else None
+            marker = find_marker(section.text)
+            is_closed = section.role in _CLOSED and marker is None
+            if is_closed or role_around in _CLOSED or section.own_role in _EXCLUDED:
                 continue
-            for node in (section, *section.items):
-                if node.level != PHASE and find_marker(node.text) is None:
+            items = [(item, find_marker(item.text)) for item in section.items]
+            counts = Counter(mark.kind for _, mark in items if mark)
+            below = [mark for mark in (find_marker(part.text) for part in section.sections) if mark]
+            below += [mark for _, mark in items if mark]
+            for node, mark in ((section, marker), *items):
+                if node.level != PHASE and mark is None:
                     continue
-                is_sentence = len(node.text.split()) > SENTENCE_WORDS and not split_label(node.text)
-                is_sentence &= not any(f" {dash} " in node.text for dash in DASHES)
-                if node.level == ITEM and is_sentence and not node.items:
+                kind = mark.kind if mark else ""
+                if node.level == ITEM:
+                    # A list of phases has few other items, and no sentences.
+                    is_sentence = len(node.text.split()) > SENTENCE_WORDS and not split_label(node.text)
+                    is_sentence &= not any(f" {dash} " in node.text for dash in DASHES)
+                    is_other = (is_sentence and not node.items) or 2 * counts[kind] < len(items)
+                else:
+                    # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
+                    same = [part for part in below if part.kind == kind]
+                    is_other = len(same) > 1 and not all(
+                        mark and part.label.startswith(mark.label) for part in same
+                    )
+                outer = around = (section.parent or section) if node is section else section
+                while outer and yielded.get(outer) != kind:
+                    outer = outer.parent
+                if is_other or (mark and outer):
                     continue
                 if node.is_done or _is_finished(node.text) or _is_ticked(node):
                     self._used.add(node)
                     self._findings.finished.append(strip_numbering(node.text))
                 else:
-                    yield node
+                    yielded[node] = kind
+                    yield around, node, mark
 
     def _read_plans(self) -> list[PlannedPhase]:
         """Return the phases from the subsections or items of sections with the role of a plan."""
@@ -225,17 +267,17 @@ class _Reader:
                 and part.own_role != "done"
                 and (
                     part.role not in NOT_WORK
-                    or (is_plan and _is_numbered(part))
+                    or (is_plan and _find_number(part.text))
                     or self._dates.take_timing(part.text)[1]
                 )
             ]
             # A word such as "features" does not make one of several numbered sections the only work.
-            numbered = [part.own_role for part in parts if _is_numbered(part)]
+            numbered = [part.own_role for part in parts if _find_number(part.text)]
             timed = [part for part in parts if self._dates.read_timing(strip_numbering(part.text))]
             is_plan = is_plan or (section.is_title and len(parts) < 2 * len(timed))
             is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
             if len(parts) > 1 and (is_plan or is_numbered):
-                phases += [self._read_phase(part) for part in parts if is_plan or _is_numbered(part)]
+                phases += [self._read_phase(part) for part in parts if is_plan or _find_number(part.text)]
             elif (is_plan or section.is_title or is_only_work) and self._are_phases(section.items, is_plan):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
                 self._used.update(section.items)
@@ -471,13 +513,19 @@ def _adopt_sections(section: OutlineNode) -> None:
     for part in [*section.sections]:
         if find_marker(part.text):
             adopter = None if _has_work(part) else part
-        elif adopter and (_is_numbered(part) or find_role(part.text) == "work"):
+        elif adopter and (_find_number(part.text) or find_role(part.text) == "work"):
             section.sections.remove(part)
             adopter.sections.append(part)
 
 
-def _is_numbered(section: OutlineNode) -> bool:
-    return section.text[:1].isdigit() and strip_numbering(section.text) != section.text
+def _find_number(text: str) -> str:
+    """Return the number that begins a title, or an empty text: ``3. Tests``."""
+    number = text[: len(text) - len(text.lstrip("0123456789"))]
+    return number if strip_numbering(text) != text else ""
+
+
+def _count_items(node: OutlineNode) -> int:
+    return sum(1 + _count_items(part) for part in [*node.items, *node.sections])
 
 
 def _is_finished(title: str) -> bool:
@@ -491,8 +539,8 @@ def _is_ticked(node: OutlineNode) -> bool:
     return bool(node.items) and not node.sections and all(item.is_done for item in node.items)
 
 
-def _is_strong(kind: str) -> bool:
-    return kind == "table" or kind in word_set("phases")
+def _is_strong(kind: object) -> bool:
+    return not isinstance(kind, str) or kind in word_set("phases")
 
 
 def _has_work(section: OutlineNode) -> bool:

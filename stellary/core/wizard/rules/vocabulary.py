@@ -1,10 +1,11 @@
-"""The vocabulary of the outline reader: the meanings of headings, labels, markers and columns in English and French."""
+"""The vocabulary of the outline reader: the meanings of headings, labels, markers and columns in four languages."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-Language = Literal["en", "fr"]
+Language = Literal["en", "fr", "de", "es"]
 Level = Literal["none", "high", "medium", "low"]
 HEADING_MAX = 120
 """The maximum number of characters of a heading or a label that is looked up."""
@@ -22,7 +23,7 @@ DASHES = "\u2013\u2014-"
 
 _WORD = re.compile(r"[a-z0-9]{1,40}|#")
 _MARKER = re.compile(
-    r"(?P<word>[a-z]{1,12})\.?[ \t]?(?:no?[.°] ?)?(?P<first>\d{1,3}(?:\.\d{1,3}){0,2}|[ivx]{1,4}\b)(?:[a-z]\b)?"
+    r"(?P<word>[a-z]{1,12})\.?[ \t-]?(?:no?[.°] ?)?(?P<first>\d{1,3}(?:\.\d{1,3}){0,2}|(?<![a-z])[ivx]{1,4}\b)(?P<letter>[a-z]\b)?"
     rf"(?: ?(?:[/&{DASHES}]|\ba\b|\bto\b|\bet\b|\band\b) ?(?P<last>\d{{1,3}})\b)?"
 )
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
@@ -32,7 +33,7 @@ _NUMBERING = re.compile(
 _DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
 
 Phrase = tuple[str, ...]
-_QUALIFIED = frozenset(("priority", "status", "duration", "due", "owner", "start"))
+_QUALIFIED = frozenset(("work", "phase", "priority", "status", "duration", "due", "owner", "start"))
 """The meanings of columns whose names may have another word beside them."""
 
 
@@ -42,7 +43,7 @@ class Marker:
 
     Attributes:
         kind: The singular of the word, in English.
-        label: The number as it is written: ``2``, ``0.7``.
+        label: The number as it is written: ``2``, ``2a``, ``0.7``.
         number, last: The number, or the first and the last number of a range.
         name: The text after the marker.
         days: The length of a numbered day, week or month; None for other kinds.
@@ -99,15 +100,23 @@ def word_numbers(name: str) -> Mapping[str, int]:
 
 
 @cache
-def _roles() -> tuple[Mapping[Phrase, str], Mapping[Phrase, str], Mapping[Phrase, str]]:
-    """Return the roles of phrases that are a whole heading, and of those within an English and a French heading."""
-    whole, english, french = dict[Phrase, str](), dict[Phrase, str](), dict[Phrase, str]()
-    for role, languages in _vocabulary()["roles"].items():
-        for phrases, texts in ((english, languages["en"]), (french, languages["fr"])):
+def _phrases(table: str) -> tuple[Mapping[Phrase, str], Mapping[Phrase, str], Mapping[Phrase, str]]:
+    """Return the meanings of headings or of columns by their phrases.
+
+    Args:
+        table: ``roles`` or ``columns``.
+
+    Returns:
+        The phrases that are whole headings, those that end one in English or German, and those that begin one in
+        French or Spanish.
+    """
+    whole, ends, starts = dict[Phrase, str](), dict[Phrase, str](), dict[Phrase, str]()
+    for meaning, languages in _vocabulary()[table].items():
+        for language, texts in languages.items():
+            phrases = starts if language in ("fr", "es") else ends
             for text in texts:
-                words = tuple(text.removeprefix("=").split())
-                (whole if text.startswith("=") else phrases).setdefault(words, role)
-    return whole, english, french
+                (whole if text[0] == "=" else phrases).setdefault(split_words(text), meaning)
+    return whole, ends, starts
 
 
 @lru_cache(maxsize=4096)
@@ -118,9 +127,9 @@ def find_role(title: str) -> str | None:
     # "Page Contact" is a part of the product, not about contacts.
     if not words or len(words) > 10 or (len(words) > 1 and words[0] in word_set("product_parts")):
         return None
-    whole, english, french = _roles()
+    whole, ends, starts = _phrases("roles")
     parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
-    roles = {whole.get(words), *map(english.get, parts), *map(french.get, parts)}
+    roles = {whole.get(words), *map(ends.get, parts), *map(starts.get, parts)}
     for excluded in ("out_of_scope", "later", "done"):
         if excluded in roles:
             return excluded
@@ -130,16 +139,16 @@ def find_role(title: str) -> str | None:
 
 def _list_roles(words: Phrase) -> Iterator[str]:
     """Yield the roles of the phrases of a heading: the whole heading first, then its beginning, then its end."""
-    joints, (whole, english, french) = word_set("joints"), _roles()
+    joints, (whole, ends, starts) = word_set("joints"), _phrases("roles")
     core = tuple(word for word in words if word not in word_set("neutral")) or words
-    candidates = [(phrase, table) for phrase in (words, core) for table in (whole, english, french)]
+    candidates = [(phrase, table) for phrase in (words, core) for table in (whole, ends, starts)]
     for phrase in (words, core):
         for length in range(len(phrase) - 1, 0, -1):
-            candidates.append((phrase[:length], french))
-            candidates += [(phrase[:length], english)] if phrase[length] in joints else []
+            candidates.append((phrase[:length], starts))
+            candidates += [(phrase[:length], ends)] if phrase[length] in joints else []
     # "Definition of the target audience": the words after a joining word are not the subject.
-    if joints.isdisjoint(words[1:-1]) or not {"and", "et"}.isdisjoint(words):
-        candidates += [(words[start:], english) for start in range(1, len(words))]
+    if joints.isdisjoint(words[1:-1]) or not {"and", "et", "und", "y"}.isdisjoint(words):
+        candidates += [(words[start:], ends) for start in range(1, len(words))]
     return (role for phrase, table in candidates if (role := table.get(phrase)))
 
 
@@ -174,16 +183,17 @@ def find_marker(text: str) -> Marker | None:
     word = match["word"]
     if word not in word_set("phases") and word not in word_set("periods"):
         return None
-    if len(word) == 1 and (text[match.start("first") - 1] == " " or not match["first"][0].isdigit()):
+    if len(word) == 1 and (not text[match.start("first") - 1].isalpha() or not match["first"][0].isdigit()):
         return None
     label = str(_ROMAN.get(match["first"], match["first"]))
     tail = text[match.end() :]
-    if tail[:1].isalnum() or not label[0].isdigit():
+    is_sentence = not word_set("verbs").isdisjoint(fold(tail[:10]).split()[:1])
+    if tail[:1].isalnum() or not label[0].isdigit() or is_sentence:
         return None
     number = int(label.partition(".")[0])
     return Marker(
         kind=_vocabulary()["singular"].get(word, word),
-        label=label,
+        label=label + (match["letter"] or ""),
         number=number,
         last=max(number, int(match["last"] or number)),
         name=tail.strip(_DECORATION),
@@ -204,26 +214,15 @@ def find_label(text: str) -> tuple[str | None, str]:
     return find_role(label), value
 
 
-@cache
-def _columns() -> Mapping[Language, Mapping[Phrase, str]]:
-    tables = list(_vocabulary()["columns"].items())
-    return {
-        language: {
-            split_words(text): name for name, texts in reversed(tables) for text in texts.get(language, ())
-        }
-        for language in get_args(Language)
-    }
-
-
 def find_column(header: str) -> str | None:
     """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
     for part in header.split("/"):
         words = split_words(part.partition("(")[0].rstrip(" #")) or split_words(part)
-        english, french = _columns().values()
-        if name := french.get(words) or english.get(words):
+        _, ends, starts = _phrases("columns")
+        if name := starts.get(words) or ends.get(words):
             return name
         # "Estimated duration", and "durée estimée".
-        if name := english.get(words[-1:]) or french.get(words[:1]):
+        if name := ends.get(words[-1:]) or starts.get(words[:1]):
             return name if name in _QUALIFIED else None
     return None
 
@@ -246,6 +245,6 @@ def is_done(text: str) -> bool:
 
 def detect_language(texts: Sequence[str]) -> Language:
     """Return the language to which most of the function words of the texts belong."""
-    words = [word for text in texts for word in split_words(text[:20_000])]
-    english, french = (sum(word in word_set(name) for word in words) for name in ("english", "french"))
-    return "fr" if french > english else "en"
+    words = Counter(word for text in texts for word in split_words(text[:20_000]))
+    languages: Sequence[Language] = get_args(Language)
+    return max(languages, key=lambda language: sum(words[word] for word in word_set(language)))
