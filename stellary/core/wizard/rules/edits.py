@@ -79,10 +79,10 @@ def edit_roadmap(
     editor = _Editor(roadmap, version)
     for place, operation in enumerate(operations):
         editor.apply(operation, f"operations[{place}]")
-    after = editor.close()
-    after_by_id = {phase["id"]: phase for phase in after}
-    changed = [phase for phase in before if after_by_id.get(phase["id"]) != phase]
-    return _replace_phases(roadmap, after), {"order": [phase["id"] for phase in before], "changed": changed}
+    after = {phase["id"]: phase for phase in editor.close()}
+    changed = [phase for phase in before if after.get(phase["id"]) != phase]
+    step = {"order": [phase["id"] for phase in before], "changed": changed}
+    return _replace_phases(roadmap, [*after.values()]), step
 
 
 def undo_step(roadmap: Roadmap, step: Json) -> Roadmap:
@@ -241,10 +241,7 @@ class _Editor:
             raise invalid((f"{path}.partIds", f"must be ids of parts of {_KINDS[level]} with this id"))
         new = part | {"id": next(self._ids), "description": None, _PARTS[level]: moved}
         self._set_name(operation.name, level, parent, new, f"{path}.name")
-        position = next(
-            place for place, sibling in enumerate(parent[_PARTS[level - 1]], 1) if sibling is part
-        )
-        self._insert(level, parent, new, position, path)
+        self._insert(level, parent, new, parent[_PARTS[level - 1]].index(part) + 1, path)
         part[_PARTS[level]] = [child for child in parts if child["id"] not in chosen]
         self._places |= {child["id"]: (level + 1, new) for child in moved}
 

@@ -50,28 +50,20 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
         brief: The brief, with the answers to questions.
     """
     answers, language = brief.answers, findings.language
-    candidates = [*findings.phases, *findings.beside]
-    is_generic = not candidates
-    if is_generic:
-        candidates = [_to_bare(name) for name in list_messages(language, "generic")]
-    numbered = list(enumerate(candidates))
-    selection = Selection(candidates, [], [])
+    candidates = [*findings.phases, *findings.beside] or [*map(_to_bare, list_messages(language, "generic"))]
     chosen = answers.get("phases")
-    if chosen is None:
-        count = 0 if is_generic else len(findings.phases)
-        selection.phases, selection.unplaced = numbered[:count], [] if is_generic else numbered[count:]
-    else:
-        unchosen = {number for number, phase in numbered if phase.name not in chosen}
-        selection.phases = [entry for entry in numbered if entry[0] not in unchosen]
-        selection.unplaced = [entry for entry in numbered if entry[0] in unchosen and not entry[1].is_bare]
-        names = [] if selection.phases else split_lines(answers.get("phase_names"))
+    selection = Selection(candidates, [], [])
+    for number, phase in enumerate(candidates):
+        if number < len(findings.phases) if chosen is None else phase.name in chosen:
+            selection.phases.append((number, phase))
+        elif not phase.is_bare:
+            selection.unplaced.append((number, phase))
+    if not selection.phases and chosen is not None:
+        names = split_lines(answers.get("phase_names"))
         selection.phases += [(number, _to_bare(name)) for number, name in enumerate(names, 100)]
     if work := split_lines(answers.get("work")):
-        group = _to_group(brief.name, work)
-        if answers.get("place_99") is None:
-            selection.phases.append((99, group))
-        else:
-            selection.unplaced.append((99, group))
+        groups = selection.phases if answers.get("place_99") is None else selection.unplaced
+        groups.append((99, _to_group(brief.name, work)))
     _place_answers(selection, answers, language)
     if not selection.phases and selection.unplaced:
         items = [item for _, phase in selection.unplaced for item in phase.items]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import attrs
+
 from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
 from stellary.core.wizard.rules.fitting import shorten
@@ -30,6 +32,17 @@ WEIGHTS: Mapping[str, int] = {
     "start": 4,
     "risks": 3,
 }
+
+
+@attrs.frozen
+class _Asked:
+    """A question before its text is formatted in the language of the brief: that of ``ask_`` and its id, or of ``key``."""
+
+    id: str
+    format: QuestionFormat = "text"
+    options: Sequence[str] = ()
+    key: str = ""
+    values: Mapping[str, object] = {}
 
 
 def find_known(findings: Findings, brief: Brief) -> set[str]:
@@ -76,8 +89,20 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
     stated_names = find_known(findings, brief)
     asked_ids = {question.id for question in brief.questions} | brief.answers.keys()
     selection = select_phases(findings, brief)
-    questions = _Questions(findings, selection, brief, round, stated_names).list_all()
-    new = [question for question in questions if question.id not in asked_ids]
+    new = [
+        Question(
+            id=question.id,
+            text=format_message(findings.language, question.key or f"ask_{question.id}", **question.values),
+            format=question.format,
+            options=[*question.options],
+            required=question.id == "work",
+            min=1 if question.format == "number" else None,
+            max=WEEKS_MAX if question.format == "number" else None,
+            round=round,
+        )
+        for question in _list_questions(findings, selection, brief, stated_names)
+        if question.id not in asked_ids
+    ]
     return Refinement(new[:PER_ROUND], *_find_readiness(findings, selection, stated_names))
 
 
@@ -133,91 +158,55 @@ def _join(texts: list[str]) -> str:
     return shorten("; ".join(dict.fromkeys(text.strip(" .;") for text in texts if text.strip(" .;"))), 800)
 
 
-class _Questions:
-    """The questions that can be asked about a brief, in its language."""
+def _list_questions(
+    findings: Findings, selection: Selection, brief: Brief, stated_names: Collection[str]
+) -> Iterator[_Asked]:
+    """Yield the questions that can be asked about a brief, the most important first."""
+    language, answers = findings.language, brief.answers
+    names = [shorten(phase.name, 200) for phase in selection.candidates][:OPTIONS_MAX]
+    none = format_message(language, "none_of_these")
+    key = "ask_phases" if findings.phases or findings.beside else "ask_generic"
+    yield _Asked("phases", "multi_choice", [*dict.fromkeys(names), none], key)
+    if none in (answers.get("phases") or ()):
+        yield _Asked("phase_names")
+    limits = list_messages(language, "limits")
+    chosen = [str(option) for option in answers.get("limits") or () if option != limits[-1]]
+    unclear, past = ", ".join(findings.unclear[:PER_KIND]), max(findings.past, default=None)
+    key = "ask_unclear" if unclear else "ask_past" if past else "ask_deadline"
+    about = [
+        _Asked("work"),
+        _Asked("deadline", "date", key=key, values={"day": unclear or past}),
+        _Asked("goal", values={"name": brief.name}),
+        *_ask_content(findings, selection, stated_names),
+        _Asked("start", "date"),
+        _Asked("audience"),
+        _Asked("limits", "multi_choice", limits),
+        *([_Asked("limits_detail", values={"chosen": ", ".join(chosen)})] if chosen else ()),
+        _Asked("success"),
+        _Asked("risks"),
+    ]
+    yield from (question for question in about if question.id not in stated_names)
+    items = [item for _, phase in selection.phases for item in phase.items if not phase.is_bare]
+    titles = list(dict.fromkeys(shorten(item.title, 200) for item in items))[:8]
+    if len(titles) > 2:
+        yield _Asked("first", "single_choice", titles)
+        if (first := answers.get("first")) is not None:
+            yield _Asked("later", "multi_choice", [title for title in titles if title != first])
 
-    def __init__(
-        self, findings: Findings, selection: Selection, brief: Brief, round: int, stated_names: set[str]
-    ) -> None:
-        self._findings, self._selection, self._brief = findings, selection, brief
-        self._round, self._known, self._language = round, stated_names, findings.language
 
-    def _ask(
-        self,
-        id: str,
-        format: QuestionFormat = "text",
-        options: Sequence[str] = (),
-        key: str = "",
-        **values: object,
-    ) -> Question:
-        bounds = (1, WEEKS_MAX) if format == "number" else (None, None)
-        return Question(
-            id=id,
-            text=format_message(self._language, key or f"ask_{id}", **values),
-            format=format,
-            options=[*options],
-            required=id == "work" and "work" not in self._known,
-            min=bounds[0],
-            max=bounds[1],
-            round=self._round,
-        )
-
-    def list_all(self) -> list[Question]:
-        """Return the questions, the most important first."""
-        return [*self._ask_phases(), *self._ask_time(), *self._ask_content(), *self._ask_frame()]
-
-    def _ask_phases(self) -> Iterator[Question]:
-        names = [shorten(phase.name, 200) for phase in self._selection.candidates][:OPTIONS_MAX]
-        none = format_message(self._language, "none_of_these")
-        key = "ask_phases" if self._findings.phases or self._findings.beside else "ask_generic"
-        yield self._ask("phases", "multi_choice", [*dict.fromkeys(names), none], key)
-        if none in (self._brief.answers.get("phases") or ()):
-            yield self._ask("phase_names")
-        if "work" not in self._known:
-            yield self._ask("work")
-
-    def _ask_time(self) -> Iterator[Question]:
-        if "deadline" not in self._known:
-            past, unclear = self._findings.past, ", ".join(self._findings.unclear[:PER_KIND])
-            key, day = ("ask_past", max(past).isoformat()) if past else ("ask_deadline", "")
-            key, day = ("ask_unclear", unclear) if unclear else (key, day)
-            yield self._ask("deadline", "date", key=key, day=day)
-        if "goal" not in self._known:
-            yield self._ask("goal", name=self._brief.name)
-
-    def _ask_content(self) -> Iterator[Question]:
-        language, selection = self._language, self._selection
-        names = [phase.name for number, phase in selection.phases if number != 99][:OPTIONS_MAX]
-        options = [*names, *list_messages(language, "own_phase"), *list_messages(language, "leave_out")]
-        beside = [*selection.unplaced, *(entry for entry in selection.phases if entry[0] == 99)]
-        for number, phase in beside[:PER_KIND] if names else ():
-            values = {"name": phase.name, "count": len(phase.items)}
-            yield self._ask(f"place_{number}", "single_choice", options, "ask_place", **values)
-        bare = [entry for entry in selection.phases if entry[1].is_bare]
-        for number, phase in bare[:PER_KIND]:
-            yield self._ask(f"work_{number}", key="ask_work_in", name=phase.name)
-        untimed = [entry for entry in selection.phases if entry[1].days is None and entry[1].period is None]
-        for number, phase in untimed[:PER_KIND] if "phases" in self._known else ():
-            yield self._ask(f"weeks_{number}", "number", key="ask_weeks", name=phase.name)
-        for place, text in enumerate(dict.fromkeys(self._findings.facts.get("questions", ()))):
-            yield self._ask(f"decision_{place}", key="ask_decision", text=shorten(text, 200))
-
-    def _ask_frame(self) -> Iterator[Question]:
-        answers, limits = self._brief.answers, list_messages(self._language, "limits")
-        chosen = [option for option in answers.get("limits") or () if option != limits[-1]]
-        questions = {
-            "start": self._ask("start", "date"),
-            "audience": self._ask("audience"),
-            "limits": self._ask("limits", "multi_choice", limits),
-            "limits_detail": self._ask("limits_detail", chosen=", ".join(map(str, chosen))),
-            "success": self._ask("success"),
-            "risks": self._ask("risks"),
-        }
-        excluded = self._known if chosen else {*self._known, "limits_detail"}
-        yield from (question for name, question in questions.items() if name not in excluded)
-        items = [item for _, phase in self._selection.phases for item in phase.items if not phase.is_bare]
-        titles = list(dict.fromkeys(shorten(item.title, 200) for item in items))[:8]
-        if len(titles) > 2:
-            yield self._ask("first", "single_choice", titles)
-            if (first := answers.get("first")) is not None:
-                yield self._ask("later", "multi_choice", [title for title in titles if title != first])
+def _ask_content(findings: Findings, selection: Selection, stated_names: Collection[str]) -> Iterator[_Asked]:
+    language = findings.language
+    names = [phase.name for number, phase in selection.phases if number != 99][:OPTIONS_MAX]
+    options = [*names, *list_messages(language, "own_phase"), *list_messages(language, "leave_out")]
+    beside = [*selection.unplaced, *(entry for entry in selection.phases if entry[0] == 99)]
+    for number, phase in beside[:PER_KIND] if names else ():
+        values = {"name": phase.name, "count": len(phase.items)}
+        yield _Asked(f"place_{number}", "single_choice", options, "ask_place", values)
+    bare = [entry for entry in selection.phases if entry[1].is_bare]
+    for number, phase in bare[:PER_KIND]:
+        yield _Asked(f"work_{number}", key="ask_work_in", values={"name": phase.name})
+    untimed = [entry for entry in selection.phases if entry[1].days is None and entry[1].period is None]
+    for number, phase in untimed[:PER_KIND] if "phases" in stated_names else ():
+        yield _Asked(f"weeks_{number}", "number", key="ask_weeks", values={"name": phase.name})
+    for place, text in enumerate(dict.fromkeys(findings.facts.get("questions", ()))):
+        yield _Asked(f"decision_{place}", key="ask_decision", values={"text": shorten(text, 200)})

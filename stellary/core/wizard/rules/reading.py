@@ -11,16 +11,9 @@ import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
-from stellary.core.wizard.rules.columns import split_entries
-from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
-from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline
-from stellary.core.wizard.rules.plans import (
-    NAME_MAX,
-    PlannedItem,
-    PlannedPhase,
-    to_name,
-    to_title,
-)
+from stellary.core.wizard.rules.dates import DateReader, Timing, split_sentences
+from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline, split_entries
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     LABEL_WORDS,
@@ -42,8 +35,6 @@ from stellary.core.wizard.rules.vocabulary import (
 
 PHASES_MAX = 12
 """The maximum number of items without sub-items that are read as the phases of a plan."""
-SENTENCE_WORDS = 12
-"""The number of words from which an item that begins with the number of a phase is a sentence about it."""
 PRIORITY_ROLES: Mapping[str | None, Priority] = {"high": "high", "medium": "medium", "low": "low"}
 TIME_ROLES = frozenset(("dates", "duration"))
 _EXCLUDED = frozenset(("out_of_scope", "later"))
@@ -220,30 +211,27 @@ class _Reader:
             if is_closed or role_around in _CLOSED or section.own_role in _EXCLUDED:
                 continue
             items = [(item, find_marker(item.text)) for item in section.items]
+            parts = (find_marker(part.text) for part in section.sections)
+            below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
             counts = Counter(mark.kind for _, mark in items if mark)
-            below = [mark for mark in (find_marker(part.text) for part in section.sections) if mark]
-            below += [mark for _, mark in items if mark]
             for node, mark in ((section, marker), *items):
                 if node.level != PHASE and mark is None:
                     continue
                 kind = mark.kind if mark else ""
                 if node.level == ITEM:
-                    # A list of phases has few other items, and no sentences.
-                    is_sentence = len(node.text.split()) > SENTENCE_WORDS and not split_label(node.text)
-                    is_sentence &= not any(f" {dash} " in node.text for dash in DASHES)
-                    is_other = (is_sentence and not node.items) or 2 * counts[kind] < len(items)
+                    # A list of phases has few other items.
+                    is_other = 2 * counts[kind] < len(items)
                 else:
                     # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
-                    same = [part for part in below if part.kind == kind]
-                    is_other = len(same) > 1 and not all(
-                        mark and part.label.startswith(mark.label) for part in same
-                    )
+                    same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
+                    is_other = len(same) > 1 and not all(same)
                 outer = around = (section.parent or section) if node is section else section
                 while outer and yielded.get(outer) != kind:
                     outer = outer.parent
                 if is_other or (mark and outer):
                     continue
-                if node.is_done or _is_finished(node.text) or _is_ticked(node):
+                is_ticked = node.items and not node.sections and all(item.is_done for item in node.items)
+                if node.is_done or is_ticked or _is_finished(node.text):
                     self._used.add(node)
                     self._findings.finished.append(strip_numbering(node.text))
                 else:
@@ -304,9 +292,7 @@ class _Reader:
             timing = timing or self._dates.read_timing(node.cells[name] if node.cells else "")
         return text, timing
 
-    def _read_phase(
-        self, node: OutlineNode, marker: Marker | None = None, priority: Priority | None = None
-    ) -> PlannedPhase:
+    def _read_phase(self, node: OutlineNode, marker: Marker | None = None) -> PlannedPhase:
         """Return the phase of a heading, an item or a row, with its deliverables."""
         self._used.add(node)
         text, timing = self._find_timing(node)
@@ -327,7 +313,7 @@ class _Reader:
             name, _ = self._dates.take_timing(title)
         phase = PlannedPhase(_to_name(strip_numbering(name) or node.text))
         phase.set_timing(timing or Timing(days=marker.days if marker else None))
-        phase.items = self._collect(node, phase, priority)
+        phase.items = _rank(self._collect(node, phase), node.own_role)
         phase.items += map(_to_item, entries)
         if not phase.items:
             phase.items, phase.is_bare = [PlannedItem(phase.name, phase.description)], True
@@ -351,7 +337,7 @@ class _Reader:
             groups = [part for part in parts if _has_work(part) and part.own_role not in PRIORITY_ROLES]
             is_whole = any(part.items for part in groups) if is_crowded and groups else len(groups) < 2
             if items or (is_whole and any(map(_has_work, parts))):
-                phase = self._read_phase(section, priority=PRIORITY_ROLES.get(section.own_role))
+                phase = self._read_phase(section)
                 if section.own_role in PRIORITY_ROLES:
                     phase.name = _to_name(strip_numbering(section.name))
                 if not phase.is_bare:
@@ -359,9 +345,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------------ deliverables
 
-    def _collect(
-        self, node: OutlineNode, phase: PlannedPhase, priority: Priority | None
-    ) -> list[PlannedItem]:
+    def _collect(self, node: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
         """Return the deliverables below a node. The phase receives its description and time."""
         cards: list[PlannedItem] = []
         texts: list[str] = []
@@ -376,17 +360,15 @@ class _Reader:
         phase.description = phase.description or "\n\n".join(texts) or None
         for item in node.items:
             if item not in self._used:
-                cards += self._read_item(item, phase, priority)
+                cards += self._read_item(item, phase)
         if node.names:
             self._findings.unused.append(node.text)
         for part in node.sections:
             if part not in self._used:
-                cards += self._collect_part(part, phase, priority)
+                cards += self._collect_part(part, phase)
         return cards
 
-    def _collect_part(
-        self, section: OutlineNode, phase: PlannedPhase, priority: Priority | None
-    ) -> list[PlannedItem]:
+    def _collect_part(self, section: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
         role = section.own_role
         if role in TIME_ROLES:
             for text in [*section.prose, *(item.text for item in section.items)]:
@@ -398,11 +380,11 @@ class _Reader:
                 # The only item below a bold line says more about it.
                 section.prose += [item.text for item in section.items]
                 section.items.clear()
-            cards = self._collect(section, phase, PRIORITY_ROLES.get(role, priority))
+            cards = _rank(self._collect(section, phase), role)
             if cards or role is not None:
                 return cards
             title = strip_numbering(self._find_timing(section)[0])
-            return [_to_item(title, "\n\n".join(section.prose) or None, priority)]
+            return [_to_item(title, "\n\n".join(section.prose) or None)]
         return []
 
     def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
@@ -414,12 +396,10 @@ class _Reader:
         elif role in NOT_WORK:
             self._findings.facts[role or ""] += [text] if text else []
         else:
-            return [_to_item(entry, priority=PRIORITY_ROLES.get(role)) for entry in split_entries(text)]
+            return _rank([_to_item(entry) for entry in split_entries(text)], role)
         return []
 
-    def _read_item(
-        self, item: OutlineNode, phase: PlannedPhase, priority: Priority | None
-    ) -> list[PlannedItem]:
+    def _read_item(self, item: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
         role, text = (None, "") if item.cells else find_label(item.text)
         if item.is_done:
             self._findings.finished.append(item.text)
@@ -430,26 +410,26 @@ class _Reader:
         ):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
         elif item.items and item.text.endswith(":") and len(item.text.split()) <= LABEL_WORDS:
-            priority = PRIORITY_ROLES.get(role, priority)
-            return [card for child in item.items for card in self._read_item(child, phase, priority)]
+            return _rank([card for child in item.items for card in self._read_item(child, phase)], role)
         else:
-            return [self._to_card(item, priority)]
+            return [self._to_card(item)]
         return []
 
-    def _to_card(self, item: OutlineNode, priority: Priority | None) -> PlannedItem:
+    def _to_card(self, item: OutlineNode) -> PlannedItem:
         text, timing = self._find_timing(item) if item.cells or item.text[-1] in ")]" else (item.text, None)
         opening = text.rfind("(") if text.endswith(")") else 0
-        if opening > 0 and (role := find_role(text[opening + 1 : -1])) in PRIORITY_ROLES:
-            text, priority = text[:opening], PRIORITY_ROLES[role]
-        steps = [step.text for child in item.items if not child.is_done for step in (child, *child.items)]
-        card = _to_item(text, "\n".join(item.prose) or None, priority)
-        card.checklist = steps
+        priority = PRIORITY_ROLES.get(find_role(text[opening + 1 : -1])) if opening > 0 else None
+        card = _to_item(text[:opening] if priority else text, "\n".join(item.prose) or None)
+        card.checklist = [
+            step.text for child in item.items if not child.is_done for step in (child, *child.items)
+        ]
         if timing is not None:
             card.days, card.due = timing.days, timing.period.last if timing.period else None
         if item.cells is not None:
             card.key, card.depends = item.cells["id"], item.cells["depends"]
             level = find_priority(item.cells["priority"])
-            card.priority = priority if level == "none" else level or priority
+            priority = priority if level in (None, "none") else level
+        card.priority = priority
         return card
 
     # ------------------------------------------------------------------------------------------ facts
@@ -488,23 +468,20 @@ class _Reader:
         return True
 
     def _read_dates(self, text: str, *, is_end: bool) -> None:
+        findings = self._findings
         for sentence in split_sentences(text):
             periods = self._dates.find_periods(sentence)
             for words, period in periods:
                 around = split_words(sentence) if len(periods) == 1 else words
-                self._set_date(around, period, is_end=is_end)
+                if period.last < self._brief.today:
+                    findings.past.append(period.last)
+                elif not word_set("starts").isdisjoint(around):
+                    findings.start = findings.start or period.first
+                elif is_end or not word_set("ends").isdisjoint(around):
+                    findings.deadline = max(findings.deadline or period.last, period.last)
             timing = self._dates.read_timing(find_label(sentence)[1])
             if timing and timing.period is None:
-                self._findings.days = self._findings.days or timing.days
-
-    def _set_date(self, words: Sequence[str], period: Period, *, is_end: bool) -> None:
-        findings = self._findings
-        if period.last < self._brief.today:
-            findings.past.append(period.last)
-        elif not word_set("starts").isdisjoint(words):
-            findings.start = findings.start or period.first
-        elif is_end or not word_set("ends").isdisjoint(words):
-            findings.deadline = max(findings.deadline or period.last, period.last)
+                findings.days = findings.days or timing.days
 
 
 def _adopt_sections(section: OutlineNode) -> None:
@@ -534,11 +511,6 @@ def _is_finished(title: str) -> bool:
     return tail != title and len(tail.split()) < 3 and is_done(tail)
 
 
-def _is_ticked(node: OutlineNode) -> bool:
-    """Return whether a node has items, and all of them are done."""
-    return bool(node.items) and not node.sections and all(item.is_done for item in node.items)
-
-
 def _is_strong(kind: object) -> bool:
     return not isinstance(kind, str) or kind in word_set("phases")
 
@@ -549,8 +521,15 @@ def _has_work(section: OutlineNode) -> bool:
     return bool(section.items) or any(map(_has_work, parts))
 
 
-def _to_item(text: str, description: str | None = None, priority: Priority | None = None) -> PlannedItem:
-    return PlannedItem(to_title(strip_remark(text.strip(f" .;,:{DASHES}"))) or text, description, priority)
+def _rank(cards: list[PlannedItem], role: str | None) -> list[PlannedItem]:
+    """Give deliverables without a priority that of the section or label above them."""
+    for card in cards:
+        card.priority = card.priority or PRIORITY_ROLES.get(role)
+    return cards
+
+
+def _to_item(text: str, description: str | None = None) -> PlannedItem:
+    return PlannedItem(to_title(strip_remark(text.strip(f" .;,:{DASHES}"))) or text, description)
 
 
 def _to_name(text: str) -> str:
