@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import orjson
 
@@ -41,8 +41,7 @@ from stellary.core.wizard.rules.fitting import (
 )
 from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.outline import plain_text
-from stellary.core.wizard.rules.plans import content_words
-from stellary.core.wizard.rules.vocabulary import detect_language, fold
+from stellary.core.wizard.rules.vocabulary import Language, detect_language, fold, split_words, word_set
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -112,7 +111,9 @@ class CitedLines:
 
 def _find_stems(text: str) -> frozenset[str]:
     """Return the beginnings of the significant words of a text, which their inflections share."""
-    return frozenset(word[:STEM] for word in content_words(text))
+    ignored = word_set("joints").union(*map(word_set, get_args(Language)))
+    words = (word.removesuffix("s")[:STEM] for word in split_words(text) if word not in ignored)
+    return frozenset(words)
 
 
 _log = logging.getLogger("stellary.core")

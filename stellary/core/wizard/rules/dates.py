@@ -94,9 +94,8 @@ class DateReader:
         if days and days[0].first > days[-1].last:
             # "March 1 - May 31" has begun, if today is in April.
             days[0] = days[0].move_to(days[-1].last.year)
-        joined = None
-        if days:
-            joined = Period(min(day.first for day in days), max(day.last for day in days), days[0].has_year)
+        firsts, lasts = [day.first for day in days], [day.last for day in days]
+        joined = Period(min(firsts), max(lasts), days[0].has_year) if days else None
         return Timing(joined, durations[-1] if durations else None)
 
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
@@ -149,22 +148,18 @@ class DateReader:
         month = word_numbers("months").get((match["month"] or match["named"] or "").rstrip("."), 0)
         with suppress(ValueError):
             if match["iso"]:
-                return _to_period(date.fromisoformat(match["iso"]))
+                return Period(*[date.fromisoformat(match["iso"])] * 2)
             if match["end"]:
                 first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
                 if year < 100:
                     # "1.2.10" is a version.
                     year += 2_000 if match["dot"] == "/" or len(match[0]) == len("01.02.10") else 0
-                if (
-                    max(first, second) < 13
-                    and first != second
-                    and match["dot"] == "/"
-                    and self._language == "en"
-                ):
+                is_unclear = self._language == "en" and match["dot"] == "/" and first != second
+                if is_unclear and max(first, second) < 13:
                     self.unclear.append(match[0])
                     return None
                 day, month = (second, first) if second > 12 else (first, second)
-                return _to_period(date(year, month, day))
+                return Period(*[date(year, month, day)] * 2)
             if match["quarter"]:
                 return _to_months(int(match["of_quarter"]), 3 * int(match["quarter"]) - 2, 3)
             year = int(match["year"] or match["of_month"] or 0)
@@ -173,9 +168,7 @@ class DateReader:
                 return Period(dates[0], dates[-1], bool(year))
             # "May" and "mars" are words, too.
             if month and (year or match["named"] not in ("may", "mar", "march", "mars", "sept")):
-                return attrs.evolve(
-                    _to_months(self._to_date(year, month, 28).year, month, 1), has_year=bool(year)
-                )
+                return _to_months(self._to_date(year, month, 28).year, month, 1, has_year=bool(year))
         return None
 
     def _to_date(self, year: int, month: int, day: int) -> date:
@@ -183,13 +176,9 @@ class DateReader:
         return value if year or value >= self._today else value.replace(year=value.year + 1)
 
 
-def _to_period(day: date) -> Period:
-    return Period(day, day)
-
-
-def _to_months(year: int, month: int, count: int) -> Period:
+def _to_months(year: int, month: int, count: int, *, has_year: bool = True) -> Period:
     end = month + count - 1
-    return Period(date(year, month, 1), date(year, end, monthrange(year, end)[1]))
+    return Period(date(year, month, 1), date(year, end, monthrange(year, end)[1]), has_year)
 
 
 def _complete_years(periods: Sequence[tuple[list[str], Period]]) -> list[tuple[list[str], Period]]:

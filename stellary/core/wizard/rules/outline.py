@@ -22,6 +22,7 @@ from stellary.core.wizard.rules.vocabulary import (
     is_done,
     split_label,
     split_words,
+    word_numbers,
     word_set,
 )
 
@@ -43,7 +44,6 @@ _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "‚òê": False, "‚ò
 ENTRY_WORDS_MAX = 8
 """The maximum length of an entry between commas; longer text is a sentence."""
 _PLAN_COLUMNS = frozenset(("phase", "priority", "status", "depends", "duration", "due", "owner", "start"))
-_UNITS = frozenset(("days", "weeks", "months", "jours", "semaines", "mois"))
 
 
 class Cells:
@@ -67,7 +67,7 @@ class Cells:
         for column, header, cell in self._columns:
             if column == meaning and cell:
                 # The unit may be in the header: ``Duration (days)``.
-                units = [word for word in split_words(header) if word in _UNITS]
+                units = [word for word in split_words(header) if word in word_numbers("units")]
                 return f"{cell} {units[0]}" if cell.isdecimal() and units else cell
         return ""
 

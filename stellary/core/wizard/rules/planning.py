@@ -124,12 +124,11 @@ def build_roadmap(findings: Findings, selection: Selection, brief: Brief, notes:
         if available < 1:
             notes.append(format_message(language, "past_deadline", day=deadline.isoformat()))
         else:
-            total = available if total is None else min(total, available)
+            total = min(total or available, available)
     lengths = _find_lengths(planned, language, start, total, notes)
     ends: dict[str, int] = {}
-    phases, cursor, exact = [], 0, 0.0
+    phases, exact = [], 0.0
     for phase, length in zip(planned, lengths, strict=True):
-        exact = max(exact, float(cursor))
         first, exact = int(exact + 1e-9), exact + length
         last = max(first, int(exact + 1e-9) - 1)
         if phase.period is not None and start is not None and phase.period.last >= start:
@@ -150,7 +149,7 @@ def build_roadmap(findings: Findings, selection: Selection, brief: Brief, notes:
             )
         )
         if phase.days is not None or not phase.items:
-            cursor = last + 1
+            exact = max(exact, last + 1.0)
     day_0 = None if start is None else datetime.combine(start, time.min, UTC)
     days = max([phase.end_day for phase in phases], default=0) + 1
     return Roadmap(start_date=day_0, days=days, phases=phases, notes=notes, not_understood=[])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import get_args
 
 import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import Period, Timing
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.vocabulary import Language, split_words, word_set
+from stellary.core.wizard.rules.vocabulary import DASHES, strip_remark
 
 TITLE_MAX = 200
 NAME_MAX = 60
@@ -65,17 +64,13 @@ class PlannedPhase:
             self.is_bare = False
 
 
-def content_words(text: str) -> frozenset[str]:
-    """Return the significant words of a text."""
-    ignored = word_set("joints").union(*map(word_set, get_args(Language)))
-    return frozenset(word.removesuffix("s") for word in split_words(text) if word not in ignored)
-
-
 def to_title(text: str) -> str:
     """Return a text as the title of a deliverable."""
-    return shorten(text[:1].upper() + text[1:], TITLE_MAX)
+    title = strip_remark(text.strip(f" .;,:{DASHES}")) or text
+    return shorten(title[:1].upper() + title[1:], TITLE_MAX)
 
 
 def to_name(text: str) -> str:
     """Return a text as the name of a phase."""
-    return shorten(text[:1].upper() + text[1:], NAME_MAX)
+    name = strip_remark(text.strip(" .:")) or text
+    return shorten(name[:1].upper() + name[1:], NAME_MAX)

@@ -13,7 +13,7 @@ from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.dates import DateReader, Timing, split_sentences
 from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline, split_entries
-from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
+from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     LABEL_WORDS,
@@ -29,7 +29,6 @@ from stellary.core.wizard.rules.vocabulary import (
     split_label,
     split_words,
     strip_numbering,
-    strip_remark,
     word_set,
 )
 
@@ -198,7 +197,7 @@ class _Reader:
         titles = {key: strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
         for key, phase in phases.items():
             if key in titles and names.count(phase.name) > 1:
-                phase.name = _to_name(titles[key])
+                phase.name = to_name(titles[key])
         return list(phases.values())
 
     def _find_marked(self) -> Iterator[tuple[OutlineNode, OutlineNode, Marker | None]]:
@@ -311,10 +310,10 @@ class _Reader:
         if marker and not name:
             title = node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}(")
             name, _ = self._dates.take_timing(title)
-        phase = PlannedPhase(_to_name(strip_numbering(name) or node.text))
+        phase = PlannedPhase(to_name(strip_numbering(name) or node.text))
         phase.set_timing(timing or Timing(days=marker.days if marker else None))
         phase.items = _rank(self._collect(node, phase), node.own_role)
-        phase.items += map(_to_item, entries)
+        phase.items += (PlannedItem(to_title(entry)) for entry in entries)
         if not phase.items:
             phase.items, phase.is_bare = [PlannedItem(phase.name, phase.description)], True
         return phase
@@ -339,7 +338,7 @@ class _Reader:
             if items or (is_whole and any(map(_has_work, parts))):
                 phase = self._read_phase(section)
                 if section.own_role in PRIORITY_ROLES:
-                    phase.name = _to_name(strip_numbering(section.name))
+                    phase.name = to_name(strip_numbering(section.name))
                 if not phase.is_bare:
                     yield phase
 
@@ -384,7 +383,7 @@ class _Reader:
             if cards or role is not None:
                 return cards
             title = strip_numbering(self._find_timing(section)[0])
-            return [_to_item(title, "\n\n".join(section.prose) or None)]
+            return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None)]
         return []
 
     def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
@@ -396,7 +395,7 @@ class _Reader:
         elif role in NOT_WORK:
             self._findings.facts[role or ""] += [text] if text else []
         else:
-            return _rank([_to_item(entry) for entry in split_entries(text)], role)
+            return _rank([PlannedItem(to_title(entry)) for entry in split_entries(text)], role)
         return []
 
     def _read_item(self, item: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
@@ -419,7 +418,7 @@ class _Reader:
         text, timing = self._find_timing(item) if item.cells or item.text[-1] in ")]" else (item.text, None)
         opening = text.rfind("(") if text.endswith(")") else 0
         priority = PRIORITY_ROLES.get(find_role(text[opening + 1 : -1])) if opening > 0 else None
-        card = _to_item(text[:opening] if priority else text, "\n".join(item.prose) or None)
+        card = PlannedItem(to_title(text[:opening] if priority else text), "\n".join(item.prose) or None)
         card.checklist = [
             step.text for child in item.items if not child.is_done for step in (child, *child.items)
         ]
@@ -526,14 +525,6 @@ def _rank(cards: list[PlannedItem], role: str | None) -> list[PlannedItem]:
     for card in cards:
         card.priority = card.priority or PRIORITY_ROLES.get(role)
     return cards
-
-
-def _to_item(text: str, description: str | None = None) -> PlannedItem:
-    return PlannedItem(to_title(strip_remark(text.strip(f" .;,:{DASHES}"))) or text, description)
-
-
-def _to_name(text: str) -> str:
-    return to_name(strip_remark(text.strip(" .:"))) or text[:NAME_MAX]
 
 
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:

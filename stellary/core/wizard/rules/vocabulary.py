@@ -44,21 +44,14 @@ class Marker:
     Attributes:
         kind: The singular of the word, in English.
         label: The number as it is written: ``2``, ``2a``, ``0.7``.
-        number, last: The number, or the first and the last number of a range.
         name: The text after the marker.
-        days: The length of a numbered day, week or month; None for other kinds.
+        days: The length of a numbered day, week or month, or of a range of them; None for other kinds.
     """
 
     kind: str
     label: str
-    number: int
-    last: int
     name: str
-
-    @property
-    def days(self) -> int | None:
-        length = {"day": 1, "week": 7, "month": 30}.get(self.kind)
-        return length and (self.last - self.number + 1) * length
+    days: int | None
 
 
 @cache
@@ -178,10 +171,8 @@ def find_marker(text: str) -> Marker | None:
     if "." in version and version.replace(".", "").isdecimal() and remark[:1] in ("", "("):
         text = f"v{text}"
     match = _MARKER.match(fold(text[:HEADING_MAX]))
-    if match is None:
-        return None
-    word = match["word"]
-    if word not in word_set("phases") and word not in word_set("periods"):
+    word = match["word"] if match else ""
+    if match is None or not (word in word_set("phases") or word in word_set("periods")):
         return None
     if len(word) == 1 and (not text[match.start("first") - 1].isalpha() or not match["first"][0].isdigit()):
         return None
@@ -190,14 +181,11 @@ def find_marker(text: str) -> Marker | None:
     is_sentence = not word_set("verbs").isdisjoint(fold(tail[:10]).split()[:1])
     if tail[:1].isalnum() or not label[0].isdigit() or is_sentence:
         return None
+    kind = _vocabulary()["singular"].get(word, word)
     number = int(label.partition(".")[0])
-    return Marker(
-        kind=_vocabulary()["singular"].get(word, word),
-        label=label + (match["letter"] or ""),
-        number=number,
-        last=max(number, int(match["last"] or number)),
-        name=tail.strip(_DECORATION),
-    )
+    count = max(1, int(match["last"] or number) - number + 1)
+    days = None if kind == "quarter" else word_numbers("units").get(kind)
+    return Marker(kind, label + (match["letter"] or ""), tail.strip(_DECORATION), days and days * count)
 
 
 def split_label(text: str) -> tuple[str, str] | None:
