@@ -38,7 +38,7 @@ _BULLET = re.compile(r"^([ \t]*)[\u2022\u25e6\u2023\u25cf\u25aa]\s*")
 _MARKS = frozenset("*_`[<\\!&")
 BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
 """Levels below all headings: bold lines, lines with a colon before a list, phases of tables, and list items."""
-_BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "☐": False, "☑": True, "✅": True}
+_BOX = re.compile(r"(\[[ xX]?\]|[☐☑✅])(?=.*\S)")
 
 
 ENTRY_WORDS_MAX = 8
@@ -272,10 +272,8 @@ def _read_list(block: SyntaxTreeNode) -> list[OutlineNode]:
 def _read_box(text: str) -> tuple[str, bool]:
     """Return the text of an item without its box or picture, and whether it is ticked or struck out."""
     is_done = text.startswith("~~") and text.endswith("~~") and len(text) > 4
-    for box, is_ticked in _BOXES.items():
-        if text.startswith(box) and text[len(box) :].strip():
-            is_done, text = is_ticked, text[len(box) :]
-            break
+    if box := _BOX.match(text):
+        is_done, text = box[1] in ("[x]", "[X]", "☑", "✅"), text[box.end() :]
     start = 0
     while start < len(text) and unicodedata.category(text[start]) in ("So", "Zs", "Mn", "Cf"):
         start += 1

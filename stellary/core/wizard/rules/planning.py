@@ -188,17 +188,16 @@ def _find_lengths(
     notes: list[str],
 ) -> list[float]:
     """Return the duration of each phase in days: the stated ones, and equal shares of the time that remains."""
-    stated = [None if phase.days is None else max(1.0, phase.days) for phase in phases]
-    total_stated = sum(length for length in stated if length is not None)
+    stated = [phase.days and max(1.0, phase.days) for phase in phases]
     dated = start is not None and any(phase.period is not None for phase in phases)
     count = stated.count(None)
     share = float(PHASE_DAYS)
     if total is not None and count:
-        share = max(1.0, (total - total_stated) / count)
+        share = max(1.0, (total - sum(length or 0 for length in stated)) / count)
     if count and not dated:
         key = "no_time" if total is None else "equal_shares"
         notes.append(format_message(language, key, days=round(share)))
-    lengths = [share if length is None else length for length in stated]
+    lengths = [length or share for length in stated]
     needed = sum(lengths)
     if total is not None and not dated and needed > total:
         notes.append(format_message(language, "tight", needed=round(needed), available=total))

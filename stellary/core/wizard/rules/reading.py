@@ -76,6 +76,10 @@ class Findings:
     has_prose: bool = False
 
 
+_Entry = tuple[object, OutlineNode, Marker | None]
+"""What phases of the same number in several lists share, and a node of one of them with its number."""
+
+
 def read_brief(brief: Brief) -> Findings:
     """Return the contents of a brief."""
     return _Reader(brief).read()
@@ -160,29 +164,27 @@ class _Reader:
 
     def _read_marked(self) -> list[PlannedPhase]:
         """Return the phases that are numbered, or in a column of a table: of several plans, those with the most work."""
-        plans: dict[object, dict[OutlineNode, list[tuple[object, OutlineNode, Marker | None]]]] = {}
+        plans: dict[tuple[object, OutlineNode], list[_Entry]] = defaultdict(list)
+        entries: dict[object, list[_Entry]] = defaultdict(list)
         for around, node, marker in self._find_marked():
             # Quarters of two years have the same numbers.
             is_named = marker is None or marker.kind == "quarter"
             key = (marker.kind, marker.label) if marker and not is_named else _find_number(node.text)
             kind = around if node.level == PHASE or marker is None else marker.kind
-            siblings = plans.setdefault(kind, {}).setdefault(around, [])
-            siblings.append((key or fold(node.text), node, marker))
-        entries = {
-            kind: [entry for siblings in plan.values() for entry in siblings] for kind, plan in plans.items()
-        }
+            for siblings in (plans[kind, around], entries[kind]):
+                siblings.append((key or fold(node.text), node, marker))
 
         def rank(kind: object) -> tuple[bool, bool, int]:
             is_plan = len({key for key, _, _ in entries[kind]}) > 1
-            return is_plan, _is_strong(kind), sum(_count_items(node) for _, node, _ in entries[kind])
+            is_strong = not isinstance(kind, str) or kind in word_set("phases")
+            return is_plan, is_strong, sum(_count_items(node) for _, node, _ in entries[kind])
 
-        chosen = max(plans, key=rank, default=None)
-        if chosen is None or not (
-            rank(chosen)[0] or (_is_strong(chosen) and entries[chosen][0][1].level < PHASE)
-        ):
+        chosen = max(entries, key=rank, default="")
+        is_plan, is_strong, _ = rank(chosen)
+        if not is_plan and not (is_strong and entries[chosen][0][1].level < PHASE):
             return []
         # Rows and lines add to the phases that have a heading.
-        groups = [(kind != chosen, siblings) for kind, plan in plans.items() for siblings in plan.values()]
+        groups = [(kind != chosen, siblings) for (kind, _), siblings in plans.items()]
         phases: dict[object, PlannedPhase] = {}
         for is_other, siblings in sorted(groups, key=lambda group: (group[0], group[1][0][1].level >= PHASE)):
             keys, before = {key for key, _, _ in siblings}, set(phases)
@@ -202,13 +204,15 @@ class _Reader:
 
     def _find_marked(self) -> Iterator[tuple[OutlineNode, OutlineNode, Marker | None]]:
         """Yield the sections, items and rows that may be phases, each with the section around it."""
-        yielded: dict[OutlineNode | None, str] = {}
+        # By section, the kinds of phases that it is or belongs to.
+        kinds: dict[OutlineNode | None, frozenset[str]] = defaultdict(frozenset)
         for section in self._sections:
             role_around = section.parent.role if section.parent and section.own_role != "phases" else None
             marker = find_marker(section.text)
             is_closed = section.role in _CLOSED and marker is None
             if is_closed or role_around in _CLOSED or section.own_role in _EXCLUDED:
                 continue
+            kinds[section] = kinds[section.parent]
             items = [(item, find_marker(item.text)) for item in section.items]
             parts = (find_marker(part.text) for part in section.sections)
             below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
@@ -224,18 +228,15 @@ class _Reader:
                     # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
                     same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
                     is_other = len(same) > 1 and not all(same)
-                outer = around = (section.parent or section) if node is section else section
-                while outer and yielded.get(outer) != kind:
-                    outer = outer.parent
-                if is_other or (mark and outer):
+                if is_other or (mark and kind in kinds[section]):
                     continue
                 is_ticked = node.items and not node.sections and all(item.is_done for item in node.items)
                 if node.is_done or is_ticked or _is_finished(node.text):
                     self._used.add(node)
                     self._findings.finished.append(strip_numbering(node.text))
                 else:
-                    yielded[node] = kind
-                    yield around, node, mark
+                    kinds[node] = kinds[section] | {kind}
+                    yield (section.parent or section) if node is section else section, node, mark
 
     def _read_plans(self) -> list[PlannedPhase]:
         """Return the phases from the subsections or items of sections with the role of a plan."""
@@ -508,10 +509,6 @@ def _is_finished(title: str) -> bool:
     """Return whether a title marks its phase as done at its end: ``Phase 1: MVP (completed)``."""
     tail = title[max(title.rfind(mark) for mark in "([\u2013\u2014") + 1 :].rstrip(")] ")
     return tail != title and len(tail.split()) < 3 and is_done(tail)
-
-
-def _is_strong(kind: object) -> bool:
-    return not isinstance(kind, str) or kind in word_set("phases")
 
 
 def _has_work(section: OutlineNode) -> bool:
