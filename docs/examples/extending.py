@@ -15,7 +15,6 @@ from stellary.contract.cards import UPDATE_CARD, Card, UpdateCard
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.refs import CardRef, Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
 from stellary.core.agents.brains import Task, ToolCall, Turn
 from stellary.core.automations.triggers import Trigger
@@ -74,7 +73,6 @@ def send_report(uow: UnitOfWork, payload: dict[str, str]) -> None:
 
 
 # --8<-- [start:action]
-@request
 class InvoiceParams(CardParams):
     """A card, and the amount to invoice for it."""
 

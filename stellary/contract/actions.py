@@ -33,7 +33,7 @@ from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import RelationType, SeenRelationType
 from stellary.contract.search import Search
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 NOTIFIED_MAX = 20
 SPLIT_MAX = 50
@@ -41,7 +41,6 @@ IdOrName = Annotated[str, Length(1, 500)]
 """An id, or a name as people use it."""
 
 
-@request
 class ProjectParams(Request):
     """A project.
 
@@ -52,7 +51,6 @@ class ProjectParams(Request):
     project_id: IdOrName
 
 
-@request
 class CardParams(Request):
     """A card.
 
@@ -65,7 +63,6 @@ class CardParams(Request):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class ListCardsParams(MainCardFilters):
     """A project, and filters for its cards.
 
@@ -87,7 +84,6 @@ class ListCardsParams(MainCardFilters):
     custom_field: FieldFilters | Unset = UNSET
 
 
-@request
 class CardCommentsParams(Paged):
     """The card whose comments are listed."""
 
@@ -95,7 +91,6 @@ class CardCommentsParams(Paged):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class CreateCardParams(CreateCard):
     """The fields of a new card.
 
@@ -110,7 +105,6 @@ class CreateCardParams(CreateCard):
     column: IdOrName | Unset = UNSET
 
 
-@request
 class CardOfManyParams(CreateCard):
     """The fields of one of several new cards.
 
@@ -123,7 +117,6 @@ class CardOfManyParams(CreateCard):
     column: IdOrName | Unset = UNSET
 
 
-@request
 class CreateCardsParams(ProjectParams):
     """The cards to create, 1 to 500: all of them or none.
 
@@ -135,7 +128,6 @@ class CreateCardsParams(ProjectParams):
     column: IdOrName | Unset = UNSET
 
 
-@request
 class UpdateCardParams(UpdateCard):
     """A card, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
@@ -148,7 +140,6 @@ class UpdateCardParams(UpdateCard):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class MoveCardParams(CardParams):
     """A card, and its destination.
 
@@ -166,7 +157,6 @@ class MoveCardParams(CardParams):
     after: Id | Unset = UNSET
 
 
-@request
 class AssignCardParams(CardParams):
     """A card, and its new assignee.
 
@@ -178,7 +168,6 @@ class AssignCardParams(CardParams):
     assignee_id: IdOrName | None
 
 
-@request
 class ArchiveCardParams(CardParams):
     """A card to archive or restore.
 
@@ -189,21 +178,18 @@ class ArchiveCardParams(CardParams):
     archived: bool = True
 
 
-@request
 class SetStatusParams(CardParams):
     """A card, and its new status."""
 
     status: CardStatus
 
 
-@request
 class SetPriorityParams(CardParams):
     """A card, and its new priority; null clears it."""
 
     priority: Priority | None
 
 
-@request
 class CardLabelParams(CardParams):
     """A card, and a label of its project.
 
@@ -214,7 +200,6 @@ class CardLabelParams(CardParams):
     label: IdOrName
 
 
-@request
 class AddCommentParams(CreateComment):
     """A card, and the text of a new comment."""
 
@@ -222,7 +207,6 @@ class AddCommentParams(CreateComment):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class NotifyParams(CardParams):
     """A card, and a message about it that appears among the recipients' notifications.
 
@@ -236,7 +220,6 @@ class NotifyParams(CardParams):
     to: Annotated[list[IdOrName], Items(1, NOTIFIED_MAX)] | Unset = UNSET
 
 
-@request
 class CardRelationsParams(Paged):
     """The card whose relations are listed."""
 
@@ -244,7 +227,6 @@ class CardRelationsParams(Paged):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class AddRelationParams(CardParams):
     """A card, and its relation to another card.
 
@@ -257,7 +239,6 @@ class AddRelationParams(CardParams):
     type: RelationType
 
 
-@request
 class RemoveRelationParams(CardParams):
     """A card, and a relation to remove.
 
@@ -270,7 +251,6 @@ class RemoveRelationParams(CardParams):
     type: SeenRelationType | Unset = UNSET
 
 
-@request
 class SplitCardParams(CardParams):
     """A card, and the titles of the new cards that become its children: all of them or none.
 
@@ -283,7 +263,6 @@ class SplitCardParams(CardParams):
     column: IdOrName | Unset = UNSET
 
 
-@request
 class AddChecklistItemParams(AddChecklistItem):
     """A card, and a new checklist item."""
 
@@ -291,7 +270,6 @@ class AddChecklistItemParams(AddChecklistItem):
     project_id: IdOrName | Unset = UNSET
 
 
-@request
 class ToggleChecklistItemParams(CardParams):
     """A card, and one of its checklist items.
 
@@ -304,7 +282,6 @@ class ToggleChecklistItemParams(CardParams):
     done: bool | Unset = UNSET
 
 
-@value
 class ProjectDetails(Value):
     """A project with its columns, labels and members, without its cards."""
 
@@ -314,7 +291,6 @@ class ProjectDetails(Value):
     members: list[ProjectMember]
 
 
-@request
 class UpdateMissionParams(UpdateMission):
     """A mission, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
@@ -325,7 +301,6 @@ class UpdateMissionParams(UpdateMission):
     mission_id: IdOrName
 
 
-@request
 class UpdatePriorityParams(UpdatePriority):
     """A priority, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
@@ -336,7 +311,6 @@ class UpdatePriorityParams(UpdatePriority):
     priority_id: IdOrName
 
 
-@request
 class UpdateTodoParams(UpdateTodo):
     """A todo, and the fields to change. Omitted fields keep their values; null clears a nullable field.
 
@@ -347,7 +321,6 @@ class UpdateTodoParams(UpdateTodo):
     todo_id: IdOrName
 
 
-@value
 class CockpitDashboard(Value):
     """An overview of a workspace: project metrics, current work, and pending decisions.
 
@@ -363,7 +336,6 @@ class CockpitDashboard(Value):
     actions_to_apply: list[ProposedAction]
 
 
-@request
 class SearchParams(Search):
     """The search query and its filters.
 

@@ -12,12 +12,11 @@ from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import ActiveDocRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 SourceType = Literal["product", "tech", "sprint", "ops"]
 
 
-@value
 class ActiveDoc(Value):
     """A registered document.
 
@@ -35,7 +34,6 @@ class ActiveDoc(Value):
     updated_at: datetime
 
 
-@request
 class CreateDoc(Request):
     """The document to register.
 
@@ -49,7 +47,6 @@ class CreateDoc(Request):
     source_type: SourceType | Unset | None = UNSET
 
 
-@request
 class UpdateDoc(Request):
     """The fields to change. Omitted fields keep their values."""
 

@@ -13,7 +13,7 @@ from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
 from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Value, request, value
+from stellary.contract.wire import JsonObject, Value
 
 ActivityType = Literal[
     "card_created",
@@ -155,7 +155,6 @@ EntityKind = Literal[
 """The kinds of items that activities are about."""
 
 
-@value
 class FieldChange(Value):
     """The change of one field.
 
@@ -176,7 +175,6 @@ class FieldChange(Value):
     diff: str | None
 
 
-@value
 class ViaItem(Value):
     """An automation rule, a token or another means by which a change was made, with its name at that time."""
 
@@ -184,7 +182,6 @@ class ViaItem(Value):
     name: str | None
 
 
-@value
 class ViaAgent(Value):
     """The agent that made a change.
 
@@ -199,7 +196,6 @@ class ViaAgent(Value):
     principal_id: str | None
 
 
-@value
 class Via(Value):
     """The means by which a change was made, unless it was a direct request of the actor.
 
@@ -224,7 +220,6 @@ class Via(Value):
     skipped_rule: ViaItem | None = None
 
 
-@value
 class Activity(Value):
     """A change in a workspace or an organization.
 
@@ -255,7 +250,6 @@ class Activity(Value):
     created_at: datetime
 
 
-@value
 class Assignee(Value):
     """The user or agent to whom a card is assigned, who need not be a member of its project."""
 
@@ -264,7 +258,6 @@ class Assignee(Value):
     name: str
 
 
-@value
 class WorkspaceEvent(Activity):
     """An activity as event streams and webhooks send it, with the changed item, so that no request for it is necessary.
 
@@ -285,7 +278,6 @@ class WorkspaceEvent(Activity):
     comment: JsonObject | None = None
 
 
-@request
 class ActivityFilters(Paged):
     """Filters for activity. The newest activity comes first.
 
@@ -304,7 +296,6 @@ class ActivityFilters(Paged):
     since: date | Unset = UNSET
 
 
-@request
 class ListActivity(ActivityFilters):
     """Filters for the activity of a project. The newest activity comes first.
 

@@ -14,7 +14,7 @@ from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
 from stellary.contract.refs import AgentMissionRef, AgentRef
 from stellary.contract.streaming import Follow
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 PROMPT_MAX = 10_000
 WAITING_MAX = 20
@@ -22,7 +22,6 @@ MissionStatus = Literal["queued", "running", "awaiting_approval", "completed", "
 EntryKind = Literal["status", "step", "message", "tool_call", "proposal", "done"]
 
 
-@value
 class MissionProgress(Value):
     """The progress of a mission.
 
@@ -41,7 +40,6 @@ class MissionProgress(Value):
     message: str | None
 
 
-@value
 class AgentMission(Value):
     """A task that an agent works on independently.
 
@@ -78,7 +76,6 @@ class AgentMission(Value):
     finished_at: datetime | None
 
 
-@value
 class MissionEntry(Value):
     """An entry of a mission's log.
 
@@ -96,7 +93,6 @@ class MissionEntry(Value):
     created_at: datetime
 
 
-@request
 class CreateAgentMission(Request):
     """The fields of a new mission. At most 20 missions can wait for one card.
 
@@ -111,7 +107,6 @@ class CreateAgentMission(Request):
     prompt: Annotated[str, Length(1, PROMPT_MAX)]
 
 
-@request
 class ListAgentMissions(Paged):
     """Filters for the missions of an agent. The newest mission comes first.
 
@@ -124,7 +119,6 @@ class ListAgentMissions(Paged):
     card_id: Id | Unset = UNSET
 
 
-@request
 class FollowMission(Follow):
     """The position in the log to continue from.
 

@@ -11,7 +11,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 AGENTS_MAX = 100
 AGENT_TOKENS_MAX = 20
@@ -33,7 +33,6 @@ Tools = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, 100)]
 ProjectIds = Annotated[list[Id], Items(1, 100)]
 
 
-@value
 class RateLimit(Value):
     """The maximum rate of an agent's calls.
 
@@ -46,7 +45,6 @@ class RateLimit(Value):
     window_seconds: int
 
 
-@value
 class Agent(Value):
     """A program that works in a workspace. Its changes carry its id and name.
 
@@ -76,7 +74,6 @@ class Agent(Value):
     updated_at: datetime
 
 
-@value
 class AgentToken(Value):
     """A token with which an external program acts as an agent, without its secret.
 
@@ -97,14 +94,12 @@ class AgentToken(Value):
     created_at: datetime
 
 
-@value
 class CreatedAgentToken(AgentToken):
     """A token that has just been created. The token itself is only returned in this response."""
 
     token: Annotated[str, Secret()]
 
 
-@value
 class AuditEntry(Value):
     """An action that an agent attempted, and its outcome.
 
@@ -127,7 +122,6 @@ class AuditEntry(Value):
     created_at: datetime
 
 
-@request
 class SetRateLimit(Request):
     """The maximum rate of an agent's calls.
 
@@ -140,7 +134,6 @@ class SetRateLimit(Request):
     window_seconds: Annotated[int, Range(1, 86_400)]
 
 
-@request
 class CreateAgent(Request):
     """The fields of a new agent. A workspace has at most 100.
 
@@ -167,7 +160,6 @@ class CreateAgent(Request):
     model: Annotated[str, Length(1, 200)] | None = None
 
 
-@request
 class UpdateAgent(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -189,7 +181,6 @@ class UpdateAgent(Request):
     status: AgentStatus | Unset = UNSET
 
 
-@request
 class CreateAgentToken(Request):
     """The fields of a new token. An agent has at most 20.
 

@@ -14,10 +14,9 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 
-@value
 class ApiToken(Value):
     """A personal access token of the caller, without its secret.
 
@@ -39,7 +38,6 @@ class ApiToken(Value):
     project_ids: list[str] | None = None
 
 
-@value
 class CreatedApiToken(ApiToken):
     """A token that has just been created.
 
@@ -50,7 +48,6 @@ class CreatedApiToken(ApiToken):
     token: Annotated[str, Secret()]
 
 
-@request
 class CreateApiToken(Request):
     """The fields of a new token.
 

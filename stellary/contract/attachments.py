@@ -8,7 +8,7 @@ from stellary.contract.endpoint import Ok, creates, deletes, lists, reads
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import AttachmentRef, CardRef
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import Value
 
 SIZE_MAX = 10 * 1024 * 1024
 """The maximum size of a file, in bytes; a larger file is a 413."""
@@ -16,7 +16,6 @@ NAME_MAX = 255
 """The maximum number of characters in a file name. Longer names are shortened before the extension."""
 
 
-@value
 class Attachment(Value):
     """A file on a card.
 

@@ -12,7 +12,7 @@ from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, P
 from stellary.contract.refs import IdentityRef, Ref, SessionRef
 from stellary.contract.roles import PilotageRole
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]
@@ -26,7 +26,6 @@ ConfirmedAction = Literal["change_email", "delete_account"]
 """The changes that an account without a password confirms with a link in an e-mail."""
 
 
-@value
 class User(Value):
     """A user with an account.
 
@@ -44,14 +43,12 @@ class User(Value):
     created_at: datetime
 
 
-@value
 class Me(Value):
     """The caller, wrapped in an object as in the API reference."""
 
     user: User
 
 
-@value
 class Session(Value):
     """A successful login.
 
@@ -63,7 +60,6 @@ class Session(Value):
     user: User
 
 
-@value
 class ActiveSession(Value):
     """A login of the caller that has not ended.
 
@@ -81,7 +77,6 @@ class ActiveSession(Value):
     expires_at: datetime
 
 
-@value
 class LinkedIdentity(Value):
     """An identity that signs the caller in: the account that the caller has at an OpenID Connect provider.
 
@@ -97,7 +92,6 @@ class LinkedIdentity(Value):
     created_at: datetime
 
 
-@value
 class SecondFactor(Value):
     """The second factor of the caller's logins.
 
@@ -112,7 +106,6 @@ class SecondFactor(Value):
     recovery_codes: int
 
 
-@value
 class SecondFactorSecret(Value):
     """The secret for an authenticator app. It does not count until ``auth.confirm_second_factor`` gets a code of the app.
 
@@ -125,7 +118,6 @@ class SecondFactorSecret(Value):
     uri: Annotated[str, Secret()]
 
 
-@value
 class RecoveryCodes(Value):
     """The recovery codes of an account. They are shown only once.
 
@@ -136,7 +128,6 @@ class RecoveryCodes(Value):
     codes: Annotated[list[str], Secret()]
 
 
-@value
 class PasswordChanged(Value):
     """The result of a password change.
 
@@ -153,7 +144,6 @@ class PasswordChanged(Value):
     revoked_tokens: int
 
 
-@value
 class PasswordReset(Value):
     """The result of a password reset. All earlier JWTs are no longer accepted.
 
@@ -168,7 +158,6 @@ class PasswordReset(Value):
     revoked_tokens: int
 
 
-@request
 class Register(Request):
     """The fields of a new account.
 
@@ -185,7 +174,6 @@ class Register(Request):
     device: Name | Unset = UNSET
 
 
-@request
 class Login(Request):
     """The e-mail address and password of an account.
 
@@ -201,7 +189,6 @@ class Login(Request):
     device: Name | Unset = UNSET
 
 
-@request
 class UpdateMe(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -212,7 +199,6 @@ class UpdateMe(Request):
     name: Name | Unset = UNSET
 
 
-@request
 class ChangePassword(Request):
     """The current password and the new one.
 
@@ -228,7 +214,6 @@ class ChangePassword(Request):
     revoke_tokens: bool | Unset = UNSET
 
 
-@request
 class SendConfirmation(Request):
     """The change that the link confirms.
 
@@ -239,7 +224,6 @@ class SendConfirmation(Request):
     action: ConfirmedAction
 
 
-@request
 class ChangeEmail(Request):
     """The new e-mail address, and the current password as a confirmation.
 
@@ -255,7 +239,6 @@ class ChangeEmail(Request):
     confirmation: MailedToken | Unset = UNSET
 
 
-@request
 class ConfirmEmail(Request):
     """The token from the e-mail.
 
@@ -266,7 +249,6 @@ class ConfirmEmail(Request):
     token: MailedToken
 
 
-@request
 class DeleteAccount(Request):
     """The current password, as a confirmation.
 
@@ -280,14 +262,12 @@ class DeleteAccount(Request):
     confirmation: MailedToken | Unset = UNSET
 
 
-@request
 class EnrollSecondFactor(Request):
     """The current password, as a confirmation."""
 
     current_password: GivenPassword
 
 
-@request
 class ConfirmSecondFactor(Request):
     """A code of the authenticator app, which proves that the app has the secret.
 
@@ -298,7 +278,6 @@ class ConfirmSecondFactor(Request):
     code: Code
 
 
-@request
 class DisableSecondFactor(Request):
     """The current password and a code, as a confirmation.
 
@@ -310,14 +289,12 @@ class DisableSecondFactor(Request):
     code: Code
 
 
-@request
 class ForgotPassword(Request):
     """The e-mail address of the account."""
 
     email: EmailAddress
 
 
-@request
 class ResetPassword(Request):
     """The token from the e-mail, and the new password.
 

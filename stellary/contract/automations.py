@@ -12,7 +12,7 @@ from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 RULES_MAX = 100
 ACTIONS_MAX = 10
@@ -26,7 +26,6 @@ RuleConditions = dict[str, Any]
 """``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always runs."""
 
 
-@value
 class AutomationAction(Value):
     """The action of a rule.
 
@@ -41,7 +40,6 @@ class AutomationAction(Value):
     params: dict[str, Any]
 
 
-@value
 class AutomationSchedule(Value):
     """The times at which a rule with the trigger ``schedule`` runs.
 
@@ -56,7 +54,6 @@ class AutomationSchedule(Value):
     cards: dict[str, Any] | None
 
 
-@value
 class Automation(Value):
     """An automation rule of a project.
 
@@ -91,7 +88,6 @@ class Automation(Value):
     updated_at: datetime
 
 
-@value
 class TriggerField(Value):
     """A field of the data of a trigger, which conditions can compare.
 
@@ -105,7 +101,6 @@ class TriggerField(Value):
     ops: list[str]
 
 
-@value
 class AutomationTrigger(Value):
     """An event that starts rules.
 
@@ -120,7 +115,6 @@ class AutomationTrigger(Value):
     fields: list[TriggerField]
 
 
-@value
 class TraceTarget(Value):
     """The card of an execution, with its key and title at that time."""
 
@@ -129,7 +123,6 @@ class TraceTarget(Value):
     card_title: str
 
 
-@value
 class AutomationTrace(Value):
     """An execution of a rule: exactly one per rule and event.
 
@@ -161,7 +154,6 @@ class AutomationTrace(Value):
     created_at: datetime
 
 
-@request
 class ActionToRun(Request):
     """The action of a rule.
 
@@ -176,7 +168,6 @@ class ActionToRun(Request):
     params: dict[str, Any] | Unset = UNSET
 
 
-@request
 class ScheduleToRun(Request):
     """The times at which a rule runs, at most hourly.
 
@@ -195,7 +186,6 @@ class ScheduleToRun(Request):
 ActionsToRun = Annotated[list[ActionToRun], Items(1, ACTIONS_MAX)]
 
 
-@request
 class CreateAutomation(Request):
     """The fields of a new rule. A project has at most 100.
 
@@ -219,7 +209,6 @@ class CreateAutomation(Request):
     schedule: ScheduleToRun | Unset = UNSET
 
 
-@request
 class UpdateAutomation(Request):
     """The fields to change.
 
@@ -242,7 +231,6 @@ class UpdateAutomation(Request):
     schedule: ScheduleToRun | Unset = UNSET
 
 
-@request
 class TryAutomation(Request):
     """The card for which the rule is tried.
 
@@ -253,7 +241,6 @@ class TryAutomation(Request):
     card_id: Id | Unset = UNSET
 
 
-@value
 class AutomationTrial(Value):
     """The effects that a rule would have on a card now.
 
@@ -268,7 +255,6 @@ class AutomationTrial(Value):
     error: str | None
 
 
-@request
 class ToggleAutomation(Request):
     """The state to switch the rule to.
 

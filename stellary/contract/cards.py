@@ -13,7 +13,7 @@ from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CA
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 TITLE_MAX = 500
 DESCRIPTION_MAX = 5000
@@ -43,7 +43,6 @@ FieldFilter = Annotated[
 FieldFilters = Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)]
 
 
-@value
 class Card(Value):
     """A work item.
 
@@ -89,7 +88,6 @@ class Card(Value):
     estimate: float | None = None
 
 
-@value
 class StatusCounts(Value):
     """The number of cards in each status."""
 
@@ -98,7 +96,6 @@ class StatusCounts(Value):
     done: int
 
 
-@value
 class PriorityCounts(Value):
     """The number of cards with each priority, and with none."""
 
@@ -108,7 +105,6 @@ class PriorityCounts(Value):
     none: int
 
 
-@request
 class MainCardFilters(Paged):
     """The filters of cards that tools have too: ``filter`` expresses all others.
 
@@ -143,7 +139,6 @@ class MainCardFilters(Paged):
     saved: Annotated[str, Length(1, 100)] | Unset = UNSET
 
 
-@request
 class CardFilters(MainCardFilters):
     """Filters for a list of cards: only cards that match all of them.
 
@@ -166,7 +161,6 @@ class CardFilters(MainCardFilters):
     fields: Annotated[str, Length(1, 500)] | Unset = UNSET
 
 
-@request
 class ListCards(CardFilters):
     """Filters for the list of cards.
 
@@ -181,7 +175,6 @@ class ListCards(CardFilters):
     custom_field: FieldFilters | Unset = UNSET
 
 
-@request
 class FindCards(CardFilters):
     """Filters for the cards of several projects.
 
@@ -197,7 +190,6 @@ class FindCards(CardFilters):
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 100
 
 
-@request
 class CardFields(Request):
     """The fields that a card is created, changed and imported with, in the same form.
 
@@ -216,7 +208,6 @@ class CardFields(Request):
     estimate: Estimate | Unset | None = UNSET
 
 
-@request
 class CreateCard(CardFields):
     """The fields of a new card.
 
@@ -241,7 +232,6 @@ class CreateCard(CardFields):
     recurrence: Recurrence | Unset | None = UNSET
 
 
-@request
 class DuplicateCard(Request):
     """The differences of a copy of a card, which has no relations and no recurrence.
 
@@ -258,14 +248,12 @@ class DuplicateCard(Request):
     attachments: bool = False
 
 
-@request
 class ChecklistEntry(AddChecklistItem):
     """An item of a checklist that replaces the previous one. The ``_id`` of an existing item keeps that item."""
 
     id: Annotated[str, Named("_id")] | Unset = UNSET
 
 
-@request
 class UpdateCard(CardFields):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
@@ -297,35 +285,30 @@ class UpdateCard(CardFields):
     apply_to: Literal["this", "later"] | Unset = UNSET
 
 
-@request
 class CardInColumn(CreateCard):
     """A new card of a bulk request, and the column to create it in."""
 
     column_id: Id
 
 
-@request
 class CardChange(UpdateCard):
     """A change of a bulk request, and the card to apply it to."""
 
     id: Id
 
 
-@request
 class CreateCards(Request):
     """The cards to create: 1 to 500, in the order in which they are to appear on the board."""
 
     cards: Annotated[list[CardInColumn], Items(1, BULK_MAX)]
 
 
-@request
 class UpdateCards(Request):
     """The changes to apply, in order: 1 to 500, at most one per card."""
 
     cards: Annotated[list[CardChange], Items(1, BULK_MAX)]
 
 
-@value
 class DroppedReference(Value):
     """A label, a value or the assignee that a card has lost, since the project that it entered does not have it.
 
@@ -339,7 +322,6 @@ class DroppedReference(Value):
     name: str
 
 
-@value
 class TransferredCard(Card):
     """A card in its new project: its ``id`` is the same, its ``key`` is new.
 
@@ -350,7 +332,6 @@ class TransferredCard(Card):
     dropped: list[DroppedReference]
 
 
-@request
 class TransferCard(Request):
     """The column of another project that a card is moved to.
 
@@ -367,7 +348,6 @@ class TransferCard(Request):
     missing: Missing = "refuse"
 
 
-@request
 class TransferCards(TransferCard):
     """The cards to move to a column of another project, to its end, in this order: 1 to 500."""
 

@@ -10,13 +10,12 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 CHECKLIST_MAX = 100
 ItemTitle = Annotated[str, Length(1, 500)]
 
 
-@value
 class ChecklistItem(Value):
     """An item of a card's checklist.
 
@@ -30,7 +29,6 @@ class ChecklistItem(Value):
     order: int
 
 
-@value
 class ChecklistProgress(Value):
     """The progress of a checklist.
 
@@ -43,7 +41,6 @@ class ChecklistProgress(Value):
     percent: int
 
 
-@request
 class AddChecklistItem(Request):
     """A new checklist item. A card has at most 100.
 
@@ -59,7 +56,6 @@ class AddChecklistItem(Request):
     order: Place | Unset = UNSET
 
 
-@request
 class UpdateChecklistItem(Request):
     """The fields to change. Omitted fields keep their values.
 

@@ -12,12 +12,11 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 WipLimit = Annotated[int, Range(1, 10_000)]
 
 
-@value
 class Column(Value):
     """A workflow stage of a scope's board.
 
@@ -42,7 +41,6 @@ class Column(Value):
     card_estimate: float | None = None
 
 
-@value
 class ColumnCount(Value):
     """The number of unarchived cards in a column, and the sum of their estimates; None if none of them is estimated."""
 
@@ -53,7 +51,6 @@ class ColumnCount(Value):
     estimate: float | None = None
 
 
-@request
 class ListColumns(Paged):
     """Filters for the list of columns.
 
@@ -64,7 +61,6 @@ class ListColumns(Paged):
     scope_id: Id | Unset = UNSET
 
 
-@request
 class CreateColumn(Request):
     """The fields of a new column.
 
@@ -83,7 +79,6 @@ class CreateColumn(Request):
     wip_limit: WipLimit | Unset | None = UNSET
 
 
-@request
 class DuplicateColumn(Request):
     """The differences of a copy of a column.
 
@@ -96,7 +91,6 @@ class DuplicateColumn(Request):
     attachments: bool = False
 
 
-@value
 class TransferredColumn(Column):
     """A new column of another project, with the cards of the former one, which is in the trash.
 
@@ -109,7 +103,6 @@ class TransferredColumn(Column):
     broken_automations: list[BrokenAutomation]
 
 
-@request
 class TransferColumn(Request):
     """The scope of another project that a column and its cards are moved to.
 
@@ -122,7 +115,6 @@ class TransferColumn(Request):
     missing: Missing = "refuse"
 
 
-@request
 class UpdateColumn(Request):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
@@ -138,7 +130,6 @@ class UpdateColumn(Request):
     wip_limit: WipLimit | Unset | None = UNSET
 
 
-@request
 class DeleteColumn(Request):
     """The destination of the column's cards.
 

@@ -16,13 +16,12 @@ from stellary.contract.policies import (
 )
 from stellary.contract.refs import CardRef, CommentRef, DocumentCommentRef, DocumentRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 COMMENT_MAX = 2000
 CommentText = Annotated[str, Length(1, COMMENT_MAX)]
 
 
-@value
 class Comment(Value):
     """A comment on a card. ``@name`` in the text notifies that user.
 
@@ -44,7 +43,6 @@ class Comment(Value):
     updated_at: datetime
 
 
-@value
 class DocumentComment(Value):
     """A comment on a document. ``@name`` in the text notifies that user.
 
@@ -62,7 +60,6 @@ class DocumentComment(Value):
     updated_at: datetime
 
 
-@request
 class CreateComment(Request):
     """The text of a new comment.
 
@@ -73,7 +70,6 @@ class CreateComment(Request):
     content: CommentText
 
 
-@request
 class UpdateComment(Request):
     """The fields to change. Omitted fields keep their values."""
 

@@ -12,7 +12,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 OPTIONS_MAX = 100
 TEXT_MAX = 5000
@@ -23,7 +23,6 @@ Options = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, OPTIONS_MAX)]
 OptionIds = Annotated[list[Annotated[str, Length(0, 24)]], Items(0, OPTIONS_MAX)]
 
 
-@value
 class CustomField(Value):
     """The definition of a field that every card of the project has.
 
@@ -43,7 +42,6 @@ class CustomField(Value):
     updated_at: datetime
 
 
-@request
 class CreateCustomField(Request):
     """The fields of a new custom field. A project has at most 100.
 
@@ -60,7 +58,6 @@ class CreateCustomField(Request):
     required: bool = False
 
 
-@request
 class UpdateCustomField(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -79,7 +76,6 @@ class UpdateCustomField(Request):
     required: bool | Unset = UNSET
 
 
-@request
 class SetCustomFields(Request):
     """Values by custom field id. Fields that are not given keep their values.
 

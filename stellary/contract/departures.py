@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import Value
 
 
-@value
 class EndedRights(Value):
     """The number of items that ended because a user lost rights.
 
@@ -25,7 +24,6 @@ class EndedRights(Value):
     missions: int
 
 
-@value
 class MemberRemoved(Ok):
     """The result of removing a member.
 

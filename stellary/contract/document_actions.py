@@ -10,10 +10,8 @@ from stellary.contract.actions import IdOrName
 from stellary.contract.documents import CreateDocument, GetDocument, ListDocuments, UpdateDocument
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import request
 
 
-@request
 class ListDocumentsParams(ListDocuments):
     """Filters for the list of documents.
 
@@ -26,7 +24,6 @@ class ListDocumentsParams(ListDocuments):
     parent_id: IdOrName | Unset = UNSET
 
 
-@request
 class GetDocumentParams(GetDocument):
     """The document to read, and its format.
 
@@ -39,7 +36,6 @@ class GetDocumentParams(GetDocument):
     content_format: ContentFormat = "markdown"
 
 
-@request
 class CreateDocumentParams(CreateDocument):
     """The fields of a new document.
 
@@ -55,7 +51,6 @@ class CreateDocumentParams(CreateDocument):
     content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here
 
 
-@request
 class UpdateDocumentParams(UpdateDocument):
     """A document, and the fields to change. Omitted fields keep their values.
 

@@ -17,7 +17,7 @@ from stellary.contract.policies import (
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.rich_text import Content, ContentFormat
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 TAGS_MAX = 20
 
@@ -33,7 +33,6 @@ Tags = Annotated[list[Tag], Items(0, TAGS_MAX), Different()]
 ReviewNotes = Annotated[str, Length(1, 5000)]
 
 
-@value
 class DocumentSummary(Value):
     """A document without its content, as in lists.
 
@@ -74,7 +73,6 @@ class DocumentSummary(Value):
     updated_at: datetime
 
 
-@value
 class Document(DocumentSummary):
     """A document with its content.
 
@@ -86,7 +84,6 @@ class Document(DocumentSummary):
     content: Any
 
 
-@value
 class DocumentVersionSummary(Value):
     """A document as submitted for review, without its content.
 
@@ -111,7 +108,6 @@ class DocumentVersionSummary(Value):
     reviewed_at: datetime | None
 
 
-@value
 class DocumentVersion(DocumentVersionSummary):
     """A document as submitted for review.
 
@@ -123,7 +119,6 @@ class DocumentVersion(DocumentVersionSummary):
     content: Any
 
 
-@request
 class CreateDocument(Request):
     """The fields of a new document.
 
@@ -149,14 +144,12 @@ class CreateDocument(Request):
     tags: Tags | Unset = UNSET
 
 
-@request
 class DuplicateDocument(Request):
     """The title of a copy of a document. Default: that of the document."""
 
     title: DocumentTitle | Unset = UNSET
 
 
-@request
 class ListDocuments(Paged):
     """Filters for the documents of a workspace and its organization. The list is in order of creation.
 
@@ -187,7 +180,6 @@ class ListDocuments(Paged):
     updated_since: date | Unset = UNSET
 
 
-@request
 class GetDocument(Request):
     """Options for reading a document.
 
@@ -198,7 +190,6 @@ class GetDocument(Request):
     content_format: ContentFormat = "tiptap"
 
 
-@request
 class UpdateDocument(Request):
     """The fields to change.
 
@@ -226,7 +217,6 @@ class UpdateDocument(Request):
     tags: Tags | Unset = UNSET
 
 
-@request
 class ReviewDocument(Request):
     """A reviewer's decision on a document that is pending review.
 

@@ -17,7 +17,7 @@ from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref
 from stellary.contract.roles import ProjectRole
 from stellary.contract.streaming import Stream
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 R = TypeVar("R", bound=Ref)
 Q = TypeVar("Q", bound=Request)
@@ -152,19 +152,16 @@ WITHOUT_KEY: Mapping[str, str] = {
 """The operations that write and ignore ``Idempotency-Key``, with the reasons."""
 
 
-@request
 class Nothing(Request):
     """The request class of an endpoint without parameters."""
 
 
-@value
 class Ok(Value):
     """The response to a deletion: ``{"ok": true}``."""
 
     ok: bool = True
 
 
-@value
 class BrokenAutomation(Value):
     """An automation rule that a deletion broke."""
 
@@ -172,7 +169,6 @@ class BrokenAutomation(Value):
     name: str
 
 
-@value
 class Deleted(Ok):
     """The response to the deletion of an item that automation rules may need.
 

@@ -11,7 +11,7 @@ from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import Day, DayCount, TimeTaken
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 DAYS_MAX = 366
 CARDS_LISTED = 100
@@ -19,7 +19,6 @@ SEED_MAX = 2**31 - 1
 FlowUnit = Literal["count", "estimate"]
 
 
-@value
 class ColumnFlow(Value):
     """The unarchived cards in a column at the end of each day.
 
@@ -33,7 +32,6 @@ class ColumnFlow(Value):
     counts: list[float]
 
 
-@value
 class TimePercentiles(TimeTaken):
     """A duration measured over several cards.
 
@@ -45,7 +43,6 @@ class TimePercentiles(TimeTaken):
     p95_seconds: int | None
 
 
-@value
 class CardInProgress(Value):
     """An unarchived card with the status ``in_progress``.
 
@@ -62,7 +59,6 @@ class CardInProgress(Value):
     age_seconds: int
 
 
-@value
 class Forecast(Value):
     """A simulation of the remaining work: each trial repeats completed days, chosen at random, until all cards are done.
 
@@ -80,7 +76,6 @@ class Forecast(Value):
     p95: Day | None
 
 
-@value
 class BoardFlow(Value):
     """The flow of a board. Days are in UTC.
 
@@ -117,7 +112,6 @@ class BoardFlow(Value):
     forecast: Forecast
 
 
-@request
 class GetFlow(Request):
     """The days of the flow, at most 366.
 

@@ -11,7 +11,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 NAME_MAX = 50
 LabelName = Annotated[str, Length(1, NAME_MAX)]
@@ -19,7 +19,6 @@ Color = Annotated[str, Pattern("#[0-9a-fA-F]{6}", "must be a colour such as #22c
 DEFAULT_COLOR = "#6b7280"
 
 
-@value
 class Label(Value):
     """A tag for a project's cards. Its name is unique in the project, ignoring case."""
 
@@ -31,7 +30,6 @@ class Label(Value):
     updated_at: datetime
 
 
-@request
 class CreateLabel(Request):
     """The fields of a new label.
 
@@ -44,7 +42,6 @@ class CreateLabel(Request):
     color: Color | Unset = UNSET
 
 
-@request
 class UpdateLabel(Request):
     """The fields to change. Omitted fields keep their values."""
 

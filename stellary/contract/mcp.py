@@ -8,10 +8,9 @@ from stellary.contract.endpoint import acts
 from stellary.contract.limits import Whole
 from stellary.contract.policies import ANYBODY_KNOWN
 from stellary.contract.refs import Ref
-from stellary.contract.wire import Request, request
+from stellary.contract.wire import Request
 
 
-@request
 class McpMessage(Request):
     """A JSON-RPC message of the Model Context Protocol. Responses and their errors follow the protocol."""
 

@@ -11,12 +11,11 @@ from stellary.contract.endpoint import acts
 from stellary.contract.limits import Id, Length
 from stellary.contract.policies import MISSION_WORK
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 ReportText = Annotated[str, Length(1, 2000)]
 
 
-@request
 class AgentParams(Request):
     """An agent.
 
@@ -27,7 +26,6 @@ class AgentParams(Request):
     agent: IdOrName
 
 
-@request
 class RunMissionParams(CardParams):
     """A card, and the instructions for an agent.
 
@@ -40,35 +38,30 @@ class RunMissionParams(CardParams):
     prompt: Annotated[str, Length(1, PROMPT_MAX)]
 
 
-@request
 class MissionParams(Request):
     """A mission."""
 
     mission_id: Id
 
 
-@request
 class ReportStepParams(MissionParams):
     """A running mission, and a progress message, which is posted on the card as a comment."""
 
     text: ReportText
 
 
-@request
 class CompleteMissionParams(MissionParams):
     """A running mission, and a summary of its outcome, which is posted on the card as a comment."""
 
     summary: ReportText
 
 
-@request
 class FailMissionParams(MissionParams):
     """A running mission, and the reason why it cannot be completed, which is posted on the card as a comment."""
 
     reason: ReportText
 
 
-@value
 class AgentAtWork(Value):
     """An agent, and its queued and running missions, oldest first."""
 

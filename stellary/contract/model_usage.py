@@ -9,13 +9,12 @@ from stellary.contract.endpoint import Ok, acts, reads
 from stellary.contract.limits import Pattern, Range, Secret
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_READ
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 DAYS_MAX = 90
 ModelPurpose = Literal["mission", "draft"]
 
 
-@value
 class ModelUsage(Value):
     """The usage of a language model, including calls that failed.
 
@@ -34,7 +33,6 @@ class ModelUsage(Value):
     seconds: float
 
 
-@value
 class DailyUsage(ModelUsage):
     """The usage of one model on a day.
 
@@ -47,7 +45,6 @@ class DailyUsage(ModelUsage):
     purpose: ModelPurpose
 
 
-@value
 class WorkspaceUsage(Value):
     """The usage of language models in a workspace.
 
@@ -83,7 +80,6 @@ def add_usage(first: ModelUsage, second: ModelUsage) -> ModelUsage:
     )
 
 
-@request
 class GetModelUsage(Request):
     """The period of the usage.
 
@@ -94,7 +90,6 @@ class GetModelUsage(Request):
     days: Annotated[int, Range(1, DAYS_MAX)] = 30
 
 
-@request
 class SetModelKey(Request):
     """A key of a workspace.
 

@@ -20,7 +20,7 @@ from stellary.contract.project_imports import (
 )
 from stellary.contract.refs import ImportRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 PARTS_MAX = 2_000
 """The maximum number of parts of an import: a million cards."""
@@ -29,7 +29,6 @@ COLUMNS_MAX = 1_000
 ImportStatus = Literal["open", "completed"]
 
 
-@value
 class MultipartImport(Value):
     """An import whose cards are sent in parts.
 
@@ -54,7 +53,6 @@ class MultipartImport(Value):
     expires_at: datetime
 
 
-@request
 class CreateImport(ProjectHeader):
     """A project file without its cards.
 
@@ -67,7 +65,6 @@ class CreateImport(ProjectHeader):
     columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
 
 
-@request
 class AddImportPart(Request):
     """Some of the cards of a project file.
 

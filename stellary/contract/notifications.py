@@ -12,10 +12,9 @@ from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import ACCOUNT_FULL, BOARD_WATCH, NOTIFICATIONS, OWN_NOTIFICATION
 from stellary.contract.refs import CardRef, NotificationRef, ProjectRef, Ref
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 
-@value
 class Notification(Value):
     """An activity, as a notification for one user.
 
@@ -29,14 +28,12 @@ class Notification(Value):
     activity: Activity
 
 
-@value
 class NotificationCount(Value):
     """The number of unread notifications."""
 
     count: int
 
 
-@request
 class ListNotifications(Paged):
     """Filters for the caller's notifications. The newest notification comes first.
 
@@ -70,7 +67,6 @@ DigestPeriod = Literal["hour", "day", "week"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-@value
 class NotificationPreferences(Value):
     """The times at which the channels of the server, such as ``mail``, deliver the caller's notifications.
 
@@ -90,7 +86,6 @@ class NotificationPreferences(Value):
     channels: dict[str, dict[str, DeliveryTime]]
 
 
-@request
 class UpdateNotificationPreferences(Request):
     """The preferences to change. Fields that are left out stay as they are.
 
@@ -112,14 +107,12 @@ class UpdateNotificationPreferences(Request):
 WatchLevel = Literal["watch", "mute"]
 
 
-@value
 class WatchState(Value):
     """The level at which the caller follows a card or a project; ``default`` if the caller has chosen none."""
 
     level: Literal["watch", "mute", "default"]
 
 
-@request
 class SetWatch(Request):
     """The level at which the caller wants to follow a card, or all cards of a project.
 

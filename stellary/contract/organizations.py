@@ -21,10 +21,9 @@ from stellary.contract.policies import (
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
 from stellary.contract.roles import MemberRole, OrganizationRole, WorkspaceRole
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 
-@value
 class Organization(Value):
     """A top-level container of workspaces and members.
 
@@ -42,7 +41,6 @@ class Organization(Value):
     updated_at: datetime
 
 
-@value
 class OrganizationMember(Value):
     """A member of an organization.
 
@@ -60,7 +58,6 @@ class OrganizationMember(Value):
     created_at: datetime
 
 
-@value
 class UpdatedOrganizationMember(OrganizationMember):
     """A member after a role change.
 
@@ -72,7 +69,6 @@ class UpdatedOrganizationMember(OrganizationMember):
     ended: EndedRights
 
 
-@request
 class CreateOrganization(Request):
     """The fields of a new organization.
 
@@ -85,7 +81,6 @@ class CreateOrganization(Request):
     slug: Slug
 
 
-@request
 class UpdateOrganization(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -98,7 +93,6 @@ class UpdateOrganization(Request):
     slug: Slug | Unset = UNSET
 
 
-@request
 class AddOrganizationMember(Request):
     """The e-mail address of a user with an account, and the user's role."""
 
@@ -106,7 +100,6 @@ class AddOrganizationMember(Request):
     role: MemberRole
 
 
-@request
 class UpdateOrganizationMember(Request):
     """The fields to change. Omitted fields keep their values.
 

@@ -9,13 +9,12 @@ import attrs
 
 from stellary.contract.limits import Length, Range
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, request
+from stellary.contract.wire import Request
 
 T = TypeVar("T")
 LIMIT_MAX = 500
 
 
-@request
 class Paged(Request):
     """The parameters of every list. Without ``limit``, the list is complete.
 

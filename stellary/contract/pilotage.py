@@ -14,7 +14,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 MissionStatus = Literal["to_launch", "in_progress", "blocked", "done"]
 PilotagePriorityStatus = Literal["active", "done"]
@@ -25,7 +25,6 @@ Reason = Annotated[str, Length(0, 200)]
 Impact = Annotated[str, Length(0, 2_000)]
 
 
-@value
 class Mission(Value):
     """A goal of the workspace.
 
@@ -47,7 +46,6 @@ class Mission(Value):
     updated_at: datetime
 
 
-@value
 class PilotagePriority(Value):
     """A current priority of the workspace. Three or four are recommended; there is no limit.
 
@@ -65,7 +63,6 @@ class PilotagePriority(Value):
     updated_at: datetime
 
 
-@value
 class Todo(Value):
     """A task, optionally linked to a mission or a priority.
 
@@ -85,7 +82,6 @@ class Todo(Value):
     updated_at: datetime
 
 
-@value
 class Decision(Value):
     """A recorded decision. Decisions cannot be changed or deleted.
 
@@ -102,7 +98,6 @@ class Decision(Value):
     updated_at: datetime
 
 
-@request
 class CreateMission(Request):
     """The fields of a new mission.
 
@@ -115,14 +110,12 @@ class CreateMission(Request):
     module: Name | Unset | None = UNSET
 
 
-@request
 class ListMissions(Paged):
     """Filters for the list of missions."""
 
     status: MissionStatus | Unset = UNSET
 
 
-@request
 class UpdateMission(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -136,7 +129,6 @@ class UpdateMission(Request):
     blocked_reason: Reason | Unset | None = UNSET
 
 
-@request
 class CreatePriority(Request):
     """The fields of a new priority. It is active from the start.
 
@@ -149,14 +141,12 @@ class CreatePriority(Request):
     module: Name | Unset | None = UNSET
 
 
-@request
 class ListPriorities(Paged):
     """Filters for the list of priorities."""
 
     status: PilotagePriorityStatus | Unset = UNSET
 
 
-@request
 class UpdatePriority(Request):
     """The fields to change. Omitted fields keep their values."""
 
@@ -165,7 +155,6 @@ class UpdatePriority(Request):
     status: PilotagePriorityStatus | Unset = UNSET
 
 
-@request
 class CreateTodo(Request):
     """The fields of a new todo.
 
@@ -180,14 +169,12 @@ class CreateTodo(Request):
     priority_id: Id | Unset | None = UNSET
 
 
-@request
 class ListTodos(Paged):
     """Filters for the list of todos."""
 
     status: TodoStatus | Unset = UNSET
 
 
-@request
 class UpdateTodo(Request):
     """The fields to change. Omitted fields keep their values; None unlinks the todo from its mission or priority."""
 
@@ -197,7 +184,6 @@ class UpdateTodo(Request):
     status: TodoStatus | Unset = UNSET
 
 
-@request
 class CreateDecision(Request):
     """The fields of a new decision.
 

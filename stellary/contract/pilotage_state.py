@@ -15,7 +15,7 @@ from stellary.contract.policies import PILOTAGE_READ
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.roles import PilotageRole
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 CONTRACT_VERSION = 7
 DETAILS_MAX = 100
@@ -24,7 +24,6 @@ StateIntent = Literal["weekly_review", "daily_execution", "sprint_planning", "co
 DetailLevel = Literal["minimal", "standard", "detailed"]
 
 
-@value
 class PilotageCounts(Value):
     """The numbers of items that the profile shows, and of proposed actions that are pending.
 
@@ -42,7 +41,6 @@ class PilotageCounts(Value):
     approved_actions: int
 
 
-@value
 class PilotageIds(Value):
     """The ids of the items that the profile shows, ordered by the intent."""
 
@@ -53,7 +51,6 @@ class PilotageIds(Value):
     active_docs: list[str]
 
 
-@value
 class UsageContext(Value):
     """The parameters that the state was requested with.
 
@@ -67,7 +64,6 @@ class UsageContext(Value):
     detail_level: DetailLevel
 
 
-@value
 class PilotageState(Value):
     """The pilotage state of a workspace.
 
@@ -95,7 +91,6 @@ class PilotageState(Value):
     usage_context: UsageContext
 
 
-@request
 class GetState(Request):
     """Options for the pilotage state.
 

@@ -10,10 +10,8 @@ from stellary.contract.endpoint import lists
 from stellary.contract.policies import PORTFOLIO_READ
 from stellary.contract.projects import ListProjects, Project, ProjectMember
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.wire import value
 
 
-@value
 class PortfolioProject(Project):
     """A project with aggregated metrics. Days are in UTC. Archived cards count only as completed cards.
 

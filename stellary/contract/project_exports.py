@@ -17,13 +17,12 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeView, ViewType
-from stellary.contract.wire import JsonObject, Value, value
+from stellary.contract.wire import JsonObject, Value
 
 Format = Literal["stellary.project/1"]
 FORMAT: Final[Format] = "stellary.project/1"
 
 
-@value
 class FilePerson(Value):
     """A person mentioned in the file.
 
@@ -35,14 +34,12 @@ class FilePerson(Value):
     email: str | None
 
 
-@value
 class FileMember(FilePerson):
     """A member of the project, with the role in it."""
 
     role: ProjectRole
 
 
-@value
 class FileProject(Value):
     """The project itself.
 
@@ -60,7 +57,6 @@ class FileProject(Value):
     estimate_unit: EstimateUnit
 
 
-@value
 class FileScope(Value):
     """A scope. Scopes are listed in order.
 
@@ -78,7 +74,6 @@ class FileScope(Value):
     views: list[ScopeView]
 
 
-@value
 class FileColumn(Value):
     """A column. The columns of a scope are listed in order."""
 
@@ -89,7 +84,6 @@ class FileColumn(Value):
     wip_limit: int | None
 
 
-@value
 class FileLabel(Value):
     """A label."""
 
@@ -98,7 +92,6 @@ class FileLabel(Value):
     color: str
 
 
-@value
 class FileCustomField(Value):
     """A custom field."""
 
@@ -109,7 +102,6 @@ class FileCustomField(Value):
     required: bool
 
 
-@value
 class FileChecklistItem(Value):
     """A checklist item of a card. Items are listed in order."""
 
@@ -117,7 +109,6 @@ class FileChecklistItem(Value):
     done: bool
 
 
-@value
 class FileComment(Value):
     """A comment. The oldest comment comes first.
 
@@ -131,7 +122,6 @@ class FileComment(Value):
     updated_at: datetime
 
 
-@value
 class FileRelation(Value):
     """A relation of the card. A relation between two cards of the file is listed on only one of them.
 
@@ -145,7 +135,6 @@ class FileRelation(Value):
     target_key: str
 
 
-@value
 class FileAttachment(Value):
     """The metadata of a file on the card. Download its content by ``id`` from the exporting server."""
 
@@ -157,7 +146,6 @@ class FileAttachment(Value):
     created_at: datetime
 
 
-@value
 class FileRecurrence(Value):
     """The recurrence of a card.
 
@@ -175,7 +163,6 @@ class FileRecurrence(Value):
     later: JsonObject
 
 
-@value
 class FileCard(Value):
     """A card. The unarchived cards of a column are listed in order.
 
@@ -208,7 +195,6 @@ class FileCard(Value):
     recurrence: FileRecurrence | None
 
 
-@value
 class FileDocument(Value):
     """A document of the project, or of one of its scopes.
 
@@ -233,7 +219,6 @@ class FileDocument(Value):
     updated_at: datetime
 
 
-@value
 class FileAction(Value):
     """The action of a rule.
 
@@ -245,7 +230,6 @@ class FileAction(Value):
     params: dict[str, Any]
 
 
-@value
 class FileAutomation(Value):
     """An automation rule of the project. Rules are listed in the order in which they run.
 
@@ -268,7 +252,6 @@ class FileAutomation(Value):
     owner: FilePerson
 
 
-@value
 class ProjectFile(Value):
     """A project as one file, in the format that ``projects.import`` accepts.
 

@@ -25,7 +25,7 @@ from stellary.contract.rich_text import TipTap
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Request, Value, request, value
+from stellary.contract.wire import JsonObject, Request, Value
 
 FILE_MAX = 32 * 1024 * 1024
 """The maximum size of a project file, in bytes.
@@ -49,7 +49,6 @@ FileId = Annotated[str, Length(1, 100)]
 Number = Annotated[int, Range(1, 2_000_000_000)]
 
 
-@request
 class ImportedPerson(Request):
     """A person mentioned in the file."""
 
@@ -59,7 +58,6 @@ class ImportedPerson(Request):
     email: EmailAddress | Unset | None = UNSET
 
 
-@request
 class ImportedMember(ImportedPerson):
     """A member of the project.
 
@@ -70,7 +68,6 @@ class ImportedMember(ImportedPerson):
     role: ProjectRole | Unset = UNSET
 
 
-@request
 class ImportedProject(Request):
     """The project itself.
 
@@ -97,7 +94,6 @@ class ImportedProject(Request):
     estimate_unit: EstimateUnit | Unset = UNSET
 
 
-@request
 class ImportedView(Request):
     """The stored settings of a view of a scope: at most 50 settings and 10 000 bytes of JSON."""
 
@@ -107,7 +103,6 @@ class ImportedView(Request):
     settings: dict[str, Any]
 
 
-@request
 class ImportedScope(Request):
     """A scope. Scopes are created in the order of the file.
 
@@ -128,7 +123,6 @@ class ImportedScope(Request):
     views: Annotated[list[ImportedView], Items(0, len(VIEW_TYPES))] | Unset = UNSET
 
 
-@request
 class ImportedColumn(Request):
     """A column. The columns of a scope are created in the order of the file.
 
@@ -147,7 +141,6 @@ class ImportedColumn(Request):
     wip_limit: WipLimit | Unset | None = UNSET
 
 
-@request
 class ImportedLabel(CreateLabel):
     """A label.
 
@@ -160,7 +153,6 @@ class ImportedLabel(CreateLabel):
     id: FileId | Unset = UNSET
 
 
-@request
 class ImportedCustomField(CreateCustomField):
     """A custom field.
 
@@ -173,14 +165,12 @@ class ImportedCustomField(CreateCustomField):
     id: FileId | Unset = UNSET
 
 
-@request
 class ImportedChecklistItem(AddChecklistItem):
     """A checklist item of a card."""
 
     tolerant: ClassVar[bool] = True
 
 
-@request
 class ImportedComment(Request):
     """A comment. The comments of a card or a document are created in the order of the file.
 
@@ -197,7 +187,6 @@ class ImportedComment(Request):
     updated_at: date | Unset = UNSET
 
 
-@request
 class ImportedRelation(Request):
     """A relation of the card.
 
@@ -215,7 +204,6 @@ class ImportedRelation(Request):
     target_key: Annotated[str, Length(0, 100)] | Unset = UNSET
 
 
-@request
 class ImportedAttachment(Request):
     """A file on the card. Its content is not part of the project file, so it is not imported, but reported."""
 
@@ -229,7 +217,6 @@ class ImportedAttachment(Request):
     created_at: date | Unset = UNSET
 
 
-@request
 class ImportedRecurrence(Recurrence):
     """The recurrence of a card. The importing user becomes its owner, and a series whose time has passed does not go on.
 
@@ -244,7 +231,6 @@ class ImportedRecurrence(Recurrence):
     later: JsonObject | Unset = UNSET
 
 
-@request
 class ImportedCard(CardFields):
     """A card. The unarchived cards of a column are created in the order of the file.
 
@@ -286,7 +272,6 @@ class ImportedCard(CardFields):
     recurrence: ImportedRecurrence | Unset | None = UNSET
 
 
-@request
 class ImportedDocument(Request):
     """A document. It becomes a draft of the importing user.
 
@@ -314,21 +299,18 @@ class ImportedDocument(Request):
     updated_at: date | Unset = UNSET
 
 
-@request
 class ImportedAction(ActionToRun):
     """The action of a rule."""
 
     tolerant: ClassVar[bool] = True
 
 
-@request
 class ImportedSchedule(ScheduleToRun):
     """The times at which a rule runs."""
 
     tolerant: ClassVar[bool] = True
 
 
-@request
 class ImportedAutomation(Request):
     """An automation rule. Rules run in the order of the file, with the rights of the importing user.
 
@@ -354,7 +336,6 @@ class ImportedAutomation(Request):
     owner: ImportedPerson | Unset = UNSET
 
 
-@request
 class ProjectHeader(Request):
     """The parts of a project file apart from its columns and cards.
 
@@ -384,7 +365,6 @@ class ProjectHeader(Request):
     exported_at: date | Unset = UNSET
 
 
-@request
 class ImportProject(ProjectHeader):
     """A project file as ``projects.export`` writes it, or a shorter one.
 
@@ -406,7 +386,6 @@ NotCarriedKind = Literal[
 ]
 
 
-@value
 class NotCarried(Value):
     """An item of the file that could not be imported.
 
@@ -424,7 +403,6 @@ class NotCarried(Value):
     reason: str
 
 
-@value
 class ProjectImport(Project):
     """The created project, and a report on the import.
 
@@ -441,7 +419,6 @@ class ProjectImport(Project):
     not_carried: list[NotCarried]
 
 
-@request
 class DuplicateProject(Request):
     """A copy of a project.
 

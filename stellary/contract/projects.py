@@ -25,7 +25,7 @@ from stellary.contract.refs import ProjectMemberRef, ProjectRef, TemplateRef, Wo
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 TEMPLATES_MAX = 100
 """The maximum number of templates of a workspace."""
@@ -38,7 +38,6 @@ ProjectDescription = Annotated[str, Length(0, 5000)]
 ProjectKey = Annotated[str, Pattern("[A-Z]{2,6}", "must be 2 to 6 capital letters")]
 
 
-@value
 class Project(Value):
     """A board with its columns and cards.
 
@@ -65,7 +64,6 @@ class Project(Value):
     estimate_unit: EstimateUnit = "points"
 
 
-@value
 class TemplateColumn(Value):
     """A column that a template creates."""
 
@@ -73,7 +71,6 @@ class TemplateColumn(Value):
     card_status: CardStatus | None
 
 
-@value
 class TemplateLabel(Value):
     """A label that a template creates."""
 
@@ -81,7 +78,6 @@ class TemplateLabel(Value):
     color: str
 
 
-@value
 class ProjectTemplate(Value):
     """A set of columns and labels that a project can start with; one of the workspace has the other contents of a project, too.
 
@@ -99,7 +95,6 @@ class ProjectTemplate(Value):
     created_by_id: str | None = None
 
 
-@value
 class ProjectMember(Value):
     """A member of a project.
 
@@ -116,7 +111,6 @@ class ProjectMember(Value):
     role: ProjectRole = "manager"
 
 
-@value
 class BoardMember(Value):
     """A user that the board refers to.
 
@@ -133,7 +127,6 @@ class BoardMember(Value):
     role: ProjectRole | None = None
 
 
-@value
 class Board(Value):
     """Everything that a project's board shows, read as one consistent snapshot.
 
@@ -152,7 +145,6 @@ class Board(Value):
     members: list[BoardMember]
 
 
-@request
 class ListProjects(Paged):
     """Filters for the list of projects.
 
@@ -163,7 +155,6 @@ class ListProjects(Paged):
     archived: bool | Unset = UNSET
 
 
-@request
 class CreateProject(Request):
     """The fields of a new project.
 
@@ -188,7 +179,6 @@ class CreateProject(Request):
     start_date: date | Unset = UNSET
 
 
-@request
 class SaveTemplate(Request):
     """A template that is made of a project. A workspace has at most 100.
 
@@ -204,7 +194,6 @@ class SaveTemplate(Request):
     content: CopiedContent = "all"
 
 
-@request
 class UpdateTemplate(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -217,7 +206,6 @@ class UpdateTemplate(Request):
     description: ProjectDescription | Unset = UNSET
 
 
-@request
 class UpdateProject(Request):
     """The fields to change. Omitted fields keep their values. The key cannot be changed.
 
@@ -240,7 +228,6 @@ class UpdateProject(Request):
     estimate_unit: EstimateUnit | Unset = UNSET
 
 
-@request
 class ListProjectMembers(Paged):
     """Options of the list of members.
 
@@ -252,7 +239,6 @@ class ListProjectMembers(Paged):
     admins: bool = False
 
 
-@request
 class AddProjectMember(Request):
     """The e-mail address of a user with access to the workspace, and the role."""
 
@@ -260,7 +246,6 @@ class AddProjectMember(Request):
     role: ProjectRole = "manager"
 
 
-@request
 class UpdateProjectMember(Request):
     """The new role of a member."""
 

@@ -11,12 +11,11 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENTS_READ, DECIDE
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 ProposalStatus = Literal["pending", "approved", "rejected"]
 
 
-@value
 class Proposal(Value):
     """A change that an agent requests and that waits for a decision.
 
@@ -48,7 +47,6 @@ class Proposal(Value):
     created_at: datetime
 
 
-@request
 class ListProposals(Paged):
     """Filters for the list of proposals.
 
@@ -59,7 +57,6 @@ class ListProposals(Paged):
     status: ProposalStatus | Unset = UNSET
 
 
-@request
 class RejectProposal(Request):
     """The reason of a rejection.
 

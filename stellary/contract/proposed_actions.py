@@ -15,7 +15,7 @@ from stellary.contract.pilotage import Reason
 from stellary.contract.policies import PILOTAGE_APPLY, PILOTAGE_PROPOSE, PILOTAGE_READ, PILOTAGE_REVIEW
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 ProposedActionStatus = Literal["suggested", "approved", "rejected", "applied"]
 
@@ -34,7 +34,6 @@ ReferenceKind = Literal[
 ]
 
 
-@value
 class ActionReference(Value):
     """An item that a rule or a proposed action needs.
 
@@ -51,7 +50,6 @@ class ActionReference(Value):
     missing: bool
 
 
-@value
 class ProposedAction(Value):
     """A proposed action: first suggested, then approved or rejected; applied if approved.
 
@@ -88,7 +86,6 @@ class ProposedAction(Value):
     updated_at: datetime
 
 
-@request
 class ProposeAction(Request):
     """The fields of a proposed action.
 
@@ -103,14 +100,12 @@ class ProposeAction(Request):
     payload: dict[str, Any] | Unset | None = UNSET
 
 
-@request
 class ListActions(Paged):
     """Filters for the list of proposed actions."""
 
     status: ProposedActionStatus | Unset = UNSET
 
 
-@request
 class ReviewAction(Request):
     """The decision on a proposed action.
 

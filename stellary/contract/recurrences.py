@@ -10,14 +10,13 @@ import orjson
 from stellary.contract.fields import convert
 from stellary.contract.limits import Id, Length, Range
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Request, Value, dump, request, value
+from stellary.contract.wire import JsonObject, Request, Value, dump
 
 COUNT_MAX = 10_000
 
 Creation = Literal["on_schedule", "on_completion"]
 
 
-@value
 class CardRecurrence(Value):
     """The recurrence of the last card of a series. The next card takes it over, and this one no longer recurs.
 
@@ -51,7 +50,6 @@ class CardRecurrence(Value):
     problem: str | None
 
 
-@request
 class Recurrence(Request):
     """The times at which a card is made again, at most daily.
 

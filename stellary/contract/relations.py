@@ -11,7 +11,7 @@ from stellary.contract.limits import Id
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import FlatCardRef, RelationRef
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 RelationType = Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"]
 """The types that a relation can be created with."""
@@ -22,7 +22,6 @@ SeenRelationType = Literal[
 """The types that a relation can be read with: each relation is listed from both ends."""
 
 
-@value
 class RelatedCard(Value):
     """The card at the other end of a relation."""
 
@@ -35,7 +34,6 @@ class RelatedCard(Value):
     archived: bool
 
 
-@value
 class Relation(Value):
     """A relation between two cards, as seen from one of them.
 
@@ -54,7 +52,6 @@ class Relation(Value):
     created_at: datetime
 
 
-@request
 class CreateRelation(Request):
     """The fields of a new relation.
 

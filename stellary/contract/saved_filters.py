@@ -11,13 +11,12 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 OWN_FILTERS_MAX = 100
 SHARED_FILTERS_MAX = 200
 
 
-@value
 class SavedFilter(Value):
     """A condition for cards that lists take by its name: ``saved=My week``.
 
@@ -42,7 +41,6 @@ class SavedFilter(Value):
     updated_at: datetime
 
 
-@request
 class CreateSavedFilter(Request):
     """The fields of a new saved filter. A person has at most 100 in a workspace, which has at most 200 shared ones.
 
@@ -61,7 +59,6 @@ class CreateSavedFilter(Request):
     order: Place | Unset = UNSET
 
 
-@request
 class UpdateSavedFilter(Request):
     """The fields to change. Omitted fields keep their values.
 

@@ -13,7 +13,7 @@ from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ScopeRef
 from stellary.contract.scopes import ScopeView, ViewType
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 SETTINGS_MAX = 50
 SETTINGS_BYTES_MAX = 10_000
@@ -23,7 +23,6 @@ Day = Annotated[str, Pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a day such a
 """A day in UTC."""
 
 
-@value
 class KanbanColumn(Value):
     """A column and its unarchived cards."""
 
@@ -31,7 +30,6 @@ class KanbanColumn(Value):
     cards: list[Card]
 
 
-@value
 class KanbanView(Value):
     """The board: the unarchived cards in their columns.
 
@@ -42,7 +40,6 @@ class KanbanView(Value):
     columns: list[KanbanColumn]
 
 
-@value
 class ListView(Value):
     """The unarchived cards as a list.
 
@@ -53,7 +50,6 @@ class ListView(Value):
     cards: list[Card]
 
 
-@value
 class CalendarDay(Value):
     """A day and the cards due on it.
 
@@ -65,7 +61,6 @@ class CalendarDay(Value):
     cards: list[Card]
 
 
-@value
 class CalendarView(Value):
     """The unarchived cards, grouped by their due day in UTC.
 
@@ -78,7 +73,6 @@ class CalendarView(Value):
     without_due_date: int
 
 
-@value
 class ScopeBar(Value):
     """A scope on the roadmap.
 
@@ -101,7 +95,6 @@ class ScopeBar(Value):
     estimate: float | None = None
 
 
-@value
 class CardBar(Value):
     """A card on the roadmap.
 
@@ -119,7 +112,6 @@ class CardBar(Value):
     end: datetime
 
 
-@value
 class RoadmapView(Value):
     """Scopes and cards as bars over time.
 
@@ -134,7 +126,6 @@ class RoadmapView(Value):
     undated: int
 
 
-@value
 class AssigneeCount(Value):
     """The number of cards assigned to a user. ``user_id`` is None for unassigned cards."""
 
@@ -143,7 +134,6 @@ class AssigneeCount(Value):
     cards: int
 
 
-@value
 class LabelCount(Value):
     """The number of cards with a label. ``label_id`` is None for cards without labels."""
 
@@ -153,7 +143,6 @@ class LabelCount(Value):
     cards: int
 
 
-@value
 class DayCount(Value):
     """The number of cards completed on a day in UTC."""
 
@@ -161,7 +150,6 @@ class DayCount(Value):
     cards: int
 
 
-@value
 class TimeTaken(Value):
     """A duration measured over several cards.
 
@@ -174,7 +162,6 @@ class TimeTaken(Value):
     cards: int
 
 
-@value
 class StatsView(Value):
     """Statistics of a scope. Counts cover unarchived cards; completions include cards archived since.
 
@@ -202,7 +189,6 @@ class StatsView(Value):
     estimate: float | None = None
 
 
-@value
 class ViewData(Value):
     """The contents of the requested view; the fields of the other views are None."""
 
@@ -213,7 +199,6 @@ class ViewData(Value):
     stats: StatsView | None = None
 
 
-@value
 class ScopeViews(Value):
     """The views of a scope.
 
@@ -227,7 +212,6 @@ class ScopeViews(Value):
     data: ViewData | None
 
 
-@request
 class GetViews(Request):
     """Options for reading the views.
 
@@ -238,7 +222,6 @@ class GetViews(Request):
     type: ViewType | Unset = UNSET
 
 
-@request
 class SetView(Request):
     """The fields to change. Omitted fields keep their values.
 

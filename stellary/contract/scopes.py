@@ -13,7 +13,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
 VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")
@@ -24,7 +24,6 @@ SCOPE_COLUMNS_MAX = 100
 ScopeDescription = Annotated[str, Length(0, 5000)]
 
 
-@value
 class ScopeView(Value):
     """A view of a scope.
 
@@ -36,7 +35,6 @@ class ScopeView(Value):
     settings: dict[str, Any]
 
 
-@value
 class Scope(Value):
     """A work package of a project.
 
@@ -64,7 +62,6 @@ class Scope(Value):
     updated_at: datetime
 
 
-@request
 class ScopeColumn(Request):
     """A column of a new scope.
 
@@ -79,7 +76,6 @@ class ScopeColumn(Request):
     wip_limit: WipLimit | Unset | None = UNSET
 
 
-@request
 class CreateScope(Request):
     """The fields of a new scope.
 
@@ -99,7 +95,6 @@ class CreateScope(Request):
     columns: Annotated[list[ScopeColumn], Items(0, SCOPE_COLUMNS_MAX)] | Unset = UNSET
 
 
-@request
 class UpdateScope(Request):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
@@ -117,7 +112,6 @@ class UpdateScope(Request):
     due_date: date | Unset | None = UNSET
 
 
-@request
 class DeleteScope(Request):
     """The destination of the scope's cards.
 

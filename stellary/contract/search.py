@@ -11,7 +11,7 @@ from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Value, request, value
+from stellary.contract.wire import Value
 
 QUERY_MAX = 200
 WORDS_MAX = 32
@@ -19,7 +19,6 @@ WORDS_MAX = 32
 FoundKind = Literal["card", "comment", "project", "document", "document_comment"]
 
 
-@value
 class Hit(Value):
     """A search result.
 
@@ -47,7 +46,6 @@ class Hit(Value):
     updated_at: datetime
 
 
-@request
 class Search(Paged):
     """The search query and its filters. The best match comes first; among equal matches, the newest.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Generic, TypeVar
 
 from stellary.contract.limits import Pattern
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, request
+from stellary.contract.wire import Request
 
 T = TypeVar("T")
 
@@ -15,7 +15,6 @@ class Stream(Generic[T]):
     """A stream of events whose data is a ``T``. The client decides how it is iterated."""
 
 
-@request
 class Follow(Request):
     """The position in the stream to continue from.
 

@@ -7,10 +7,9 @@ from typing import Any, Literal
 from stellary.contract.endpoint import reads
 from stellary.contract.policies import PUBLIC
 from stellary.contract.refs import Ref
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import Value
 
 
-@value
 class About(Value):
     """The name and version of the deployment, and links to its documentation."""
 
@@ -20,14 +19,12 @@ class About(Value):
     docs: str = "/docs"
 
 
-@value
 class Health(Value):
     """A sign that the process responds."""
 
     status: Literal["ok"] = "ok"
 
 
-@value
 class Readiness(Value):
     """A sign that requests can be served; otherwise the response is a 503."""
 

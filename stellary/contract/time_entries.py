@@ -12,7 +12,7 @@ from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
 from stellary.contract.scope_views import Day
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 MINUTES_MAX = 1440
 EXPORTED_MAX = 10_000
@@ -22,7 +22,6 @@ Minutes = Annotated[int, Range(1, MINUTES_MAX)]
 Note = Annotated[str, Length(1, 500)]
 
 
-@value
 class TimeEntry(Value):
     """The time that a user has spent on a card on one day.
 
@@ -45,7 +44,6 @@ class TimeEntry(Value):
     updated_at: datetime
 
 
-@value
 class Timer(Value):
     """A running timer, of which each user has at most one."""
 
@@ -54,7 +52,6 @@ class Timer(Value):
     started_at: datetime
 
 
-@value
 class CardTime(Value):
     """The time that was spent on a card.
 
@@ -69,7 +66,6 @@ class CardTime(Value):
     timers: list[Timer]
 
 
-@request
 class CreateTimeEntry(Request):
     """The fields of a new time entry of the caller.
 
@@ -84,7 +80,6 @@ class CreateTimeEntry(Request):
     note: Note | Unset | None = UNSET
 
 
-@request
 class UpdateTimeEntry(Request):
     """The fields to change. Omitted fields keep their values; ``None`` clears the note."""
 
@@ -93,7 +88,6 @@ class UpdateTimeEntry(Request):
     note: Note | Unset | None = UNSET
 
 
-@request
 class StopTimer(Request):
     """The note of the time entry.
 
@@ -104,7 +98,6 @@ class StopTimer(Request):
     note: Note | Unset | None = UNSET
 
 
-@request
 class ListTimeEntries(Paged):
     """Filters for the time entries of a project, the newest first.
 
@@ -121,7 +114,6 @@ class ListTimeEntries(Paged):
     user_id: Id | Unset = UNSET
 
 
-@request
 class ExportTime(Request):
     """Filters for the exported time entries.
 

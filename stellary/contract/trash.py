@@ -12,7 +12,7 @@ from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE, OW
 from stellary.contract.projects import ProjectKey
 from stellary.contract.refs import Ref, TrashedContainerRef, TrashedItemRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 TrashKind = Literal[
     "card",
@@ -28,7 +28,6 @@ TrashKind = Literal[
 ]
 
 
-@value
 class TrashedItem(Value):
     """A deleted item. Until it is purged, it can be restored with all that was deleted with it.
 
@@ -62,7 +61,6 @@ class TrashedItem(Value):
     place: str | None
 
 
-@request
 class ListTrash(Paged):
     """Filters for the trash. The item that was deleted last comes first.
 
@@ -75,7 +73,6 @@ class ListTrash(Paged):
     project_id: Id | Unset = UNSET
 
 
-@request
 class RestoreItem(Request):
     """A new name for the restored item, if its own has been taken since.
 
@@ -91,7 +88,6 @@ class RestoreItem(Request):
 ContainerKind = Literal["workspace", "organization"]
 
 
-@value
 class TrashedContainer(Value):
     """A deleted workspace or organization. Until it is purged, it can be restored with everything in it.
 
@@ -117,7 +113,6 @@ class TrashedContainer(Value):
     expires_at: datetime
 
 
-@request
 class RestoreContainer(Request):
     """A new slug for a restored workspace or organization, if its own has been taken since.
 

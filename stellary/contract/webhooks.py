@@ -12,7 +12,7 @@ from stellary.contract.paging import Paged
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 WEBHOOKS_MAX = 20
 URL_MAX = 2_000
@@ -22,7 +22,6 @@ WebhookUrl = Annotated[str, Length(1, URL_MAX)]
 WebhookEvents = Annotated[list[ActivityType], Items(0, 100)]
 
 
-@value
 class Webhook(Value):
     """A URL that receives the activity of a workspace.
 
@@ -41,7 +40,6 @@ class Webhook(Value):
     updated_at: datetime
 
 
-@value
 class CreatedWebhook(Webhook):
     """A webhook that has just been created.
 
@@ -52,7 +50,6 @@ class CreatedWebhook(Webhook):
     secret: Annotated[str, Secret()]
 
 
-@value
 class DeliveryAttempt(Value):
     """An attempt to deliver a message.
 
@@ -67,7 +64,6 @@ class DeliveryAttempt(Value):
     duration_ms: int
 
 
-@value
 class WebhookDelivery(Value):
     """A message and its delivery attempts.
 
@@ -90,7 +86,6 @@ class WebhookDelivery(Value):
     created_at: datetime
 
 
-@value
 class WebhookMessage(Value):
     """The body of a message to a webhook.
 
@@ -104,7 +99,6 @@ class WebhookMessage(Value):
     data: WorkspaceEvent
 
 
-@request
 class CreateWebhook(Request):
     """The fields of a new webhook. A workspace has at most 20.
 
@@ -119,7 +113,6 @@ class CreateWebhook(Request):
     active: bool = True
 
 
-@request
 class UpdateWebhook(Request):
     """The fields to change. Omitted fields keep their values."""
 
@@ -128,7 +121,6 @@ class UpdateWebhook(Request):
     active: bool | Unset = UNSET
 
 
-@request
 class ListDeliveries(Paged):
     """Filters for the deliveries of a webhook. The newest delivery comes first.
 

@@ -29,9 +29,7 @@ from stellary.contract.wire_types import (
     Value,
     as_dict,
     dump,
-    request,
     utc,
-    value,
 )
 
 __all__ = [
@@ -49,9 +47,7 @@ __all__ = [
     "load_query",
     "read",
     "read_in_place",
-    "request",
     "utc",
-    "value",
     "wire_fields",
     "wire_name",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import operator
 import typing
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import attrs
 import orjson
@@ -19,14 +19,33 @@ from stellary.contract.naming import marks, members, once, whole, wire_fields
 from stellary.contract.rendering import Displayable
 from stellary.contract.unset import UNSET, Unset
 
-C = TypeVar("C")
-
 _DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
 """The message for a naive datetime in a request that was built in Python."""
 
 
-class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
+# A metaclass at run time that is that of ``Mapping`` would slow ``isinstance`` down.
+if typing.TYPE_CHECKING:
+    _Mapping = Mapping[str, object]
+    _Type = ABCMeta
+else:
+    _Mapping, _Type = object, type
+
+
+class _FieldsType(_Type):
+    """The type of requests and values: it makes fields of annotations, frozen and keyword-only, with slots.
+
+    Their methods are inherited from ``Request`` and ``Value``, and not generated for each class.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
+        created = super().__new__(cls, name, bases, namespace)
+        # The base classes, and those that attrs or a builder creates, have their slots already.
+        return created if "__slots__" in namespace else _build_fields(created)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Request(metaclass=_FieldsType):  # noqa: PLW1641 - it may hold lists, so it has no hash
     """The base class of requests. Absent fields are UNSET; ``None`` clears a field that can be cleared."""
 
     __slots__ = ("_checked", "_ignored")
@@ -43,14 +62,8 @@ class Request:  # noqa: PLW1641 - it may hold lists, so it has no hash
         return _format_fields(self, UNSET)
 
 
-# A subclass at run time would need the metaclass of ``Mapping``, which slows ``isinstance`` down.
-if typing.TYPE_CHECKING:
-    _Mapping = Mapping[str, object]
-else:
-    _Mapping = object
-
-
-class Value(Displayable, _Mapping):
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Value(Displayable, _Mapping, metaclass=_FieldsType):
     """The base class of response values. They compare by their fields; treat them as immutable.
 
     A value is also a mapping of its fields, so that ``dict(card)`` and ``pandas.DataFrame(cards)`` work.
@@ -142,20 +155,15 @@ class _Fields(tuple["attrs.Attribute[object]", ...]):
         raise AttributeError(name)
 
 
-def _build(cls: type[C], **options: Any) -> type[C]:
+def _build_fields(cls: type) -> type:
+    is_value = issubclass(cls, Value)
+    options: Any = (
+        {"getstate_setstate": False} if is_value else {"field_transformer": _keep_inherited_positions}
+    )
     built: Any = attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False, **options)(cls)
     # attrs has created a class for the fields of this one, with a property for each of them, which takes 4 KB.
     built.__attrs_attrs__ = _Fields(built.__attrs_attrs__)
-    return typing.cast("type[C]", built)
-
-
-@dataclass_transform(kw_only_default=True, frozen_default=True)
-def request(cls: type[C]) -> type[C]:
-    """Turn a class of annotated fields into a request: frozen, keyword-only, with slots.
-
-    Its methods are inherited from ``Request`` and not generated for each class.
-    """
-    return _build(cls, field_transformer=_keep_inherited_positions)
+    return typing.cast("type", built)
 
 
 def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -163,12 +171,6 @@ def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> 
     inherited = [field.name for base in cls.__bases__ if attrs.has(base) for field in attrs.fields(base)]
     positions = {name: position for position, name in enumerate(inherited)}
     return sorted(fields, key=lambda field: positions.get(field.name, len(inherited)))
-
-
-@dataclass_transform(kw_only_default=True, frozen_default=True)
-def value(cls: type[C]) -> type[C]:
-    """Turn a class of annotated fields into a value. Its methods are inherited from ``Value``, not generated."""
-    return _build(cls, getstate_setstate=False)
 
 
 @once

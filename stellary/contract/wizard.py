@@ -20,7 +20,7 @@ from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.roles import Visibility
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 DRAFT_DESCRIPTION_MAX = 100_000
 DOCUMENTS_MAX = 20
@@ -47,7 +47,6 @@ PartName = Annotated[str, Length(1, 500)]
 PlanDay = Annotated[int, Range(0, DAYS_MAX)]
 
 
-@value
 class ContextDocument(Value):
     """A text that the draft is based on, in addition to its description."""
 
@@ -55,7 +54,6 @@ class ContextDocument(Value):
     content: str
 
 
-@value
 class Question(Value):
     """A question whose answer would improve the plan.
 
@@ -79,7 +77,6 @@ class Question(Value):
     round: int
 
 
-@value
 class DraftAnswer(Value):
     """The answer to a question. If a question was answered repeatedly, the latest answer."""
 
@@ -89,7 +86,6 @@ class DraftAnswer(Value):
     value: Any
 
 
-@value
 class Deliverable(Value):
     """A future card.
 
@@ -110,7 +106,6 @@ class Deliverable(Value):
     checklist_ids: list[str] = attrs.field(default=())
 
 
-@value
 class Phase(Value):
     """A future column.
 
@@ -127,7 +122,6 @@ class Phase(Value):
     id: str = ""
 
 
-@value
 class NotUnderstood(Value):
     """A part of the feedback that had no effect, and the reason."""
 
@@ -135,7 +129,6 @@ class NotUnderstood(Value):
     reason: str
 
 
-@value
 class Roadmap(Value):
     """The plan of the project.
 
@@ -153,7 +146,6 @@ class Roadmap(Value):
     not_understood: list[NotUnderstood]
 
 
-@value
 class DraftSummary(Value):
     """A draft without its texts, as in lists.
 
@@ -180,7 +172,6 @@ class DraftSummary(Value):
     visibility: Visibility = "workspace"
 
 
-@value
 class ProjectDraft(DraftSummary):
     """A draft of a project.
 
@@ -203,7 +194,6 @@ class ProjectDraft(DraftSummary):
     usage: ModelUsage
 
 
-@request
 class GivenDocument(Request):
     """A text to base the draft on, such as meeting minutes, a specification or a letter.
 
@@ -215,7 +205,6 @@ class GivenDocument(Request):
     title: Annotated[str, Length(1, 200)] | Unset = UNSET
 
 
-@request
 class CreateProjectDraft(Request):
     """The brief of a new draft.
 
@@ -235,7 +224,6 @@ class CreateProjectDraft(Request):
     visibility: Visibility = "workspace"
 
 
-@request
 class RefineProjectDraft(Request):
     """Answers to the draft's questions.
 
@@ -248,7 +236,6 @@ class RefineProjectDraft(Request):
     answers: dict[str, Any] | Unset = UNSET
 
 
-@request
 class GenerateRoadmap(Request):
     """Options for the roadmap.
 
@@ -260,7 +247,6 @@ class GenerateRoadmap(Request):
     feedback: Annotated[str, Length(1, FEEDBACK_MAX)] | Unset = UNSET
 
 
-@request
 class RoadmapOperation(Request):
     """A change of one part of the roadmap: a phase, a deliverable or a checklist item.
 
@@ -289,7 +275,6 @@ class RoadmapOperation(Request):
     end_day: PlanDay | Unset = UNSET
 
 
-@request
 class EditRoadmap(Request):
     """Changes to the roadmap.
 
@@ -300,7 +285,6 @@ class EditRoadmap(Request):
     operations: Annotated[list[RoadmapOperation], Items(1, OPERATIONS_MAX)]
 
 
-@request
 class ExecuteProjectDraft(Request):
     """Options for the project.
 

@@ -10,13 +10,12 @@ from stellary.contract.endpoint import reads
 from stellary.contract.notifications import Notification
 from stellary.contract.policies import ACCOUNT_FULL
 from stellary.contract.refs import Ref
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import Value
 
 CARDS_MAX = 500
 ITEMS_MAX = 100
 
 
-@value
 class WaitingItem(Value):
     """Something that waits for the caller's review or approval.
 
@@ -33,7 +32,6 @@ class WaitingItem(Value):
     created_at: datetime
 
 
-@value
 class Work(Value):
     """The caller's open cards by due date, what waits for the caller, and where the caller was mentioned.
 

@@ -27,12 +27,11 @@ from stellary.contract.refs import (
 )
 from stellary.contract.roles import PilotageRole, ProjectRole, WorkspaceRole
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 Cycle = Annotated[str, Length(1, 50)]
 
 
-@value
 class Workspace(Value):
     """A container for projects and pilotage inside an organization.
 
@@ -57,7 +56,6 @@ class Workspace(Value):
     updated_at: datetime
 
 
-@value
 class WorkspaceMember(Value):
     """A member of a workspace.
 
@@ -76,7 +74,6 @@ class WorkspaceMember(Value):
     created_at: datetime
 
 
-@value
 class UpdatedWorkspaceMember(WorkspaceMember):
     """A member after a role change.
 
@@ -88,7 +85,6 @@ class UpdatedWorkspaceMember(WorkspaceMember):
     ended: EndedRights
 
 
-@value
 class Invitation(Value):
     """A pending invitation for one person. It can be accepted once and expires after 7 days.
 
@@ -107,7 +103,6 @@ class Invitation(Value):
     project_role: ProjectRole | None = None
 
 
-@value
 class CreatedInvitation(Invitation):
     """An invitation that has just been sent.
 
@@ -119,7 +114,6 @@ class CreatedInvitation(Invitation):
     token: Annotated[str | None, Secret()]
 
 
-@value
 class AcceptedInvitation(Value):
     """The workspace that an accepted invitation gives access to.
 
@@ -131,7 +125,6 @@ class AcceptedInvitation(Value):
     workspace: Workspace
 
 
-@request
 class CreateWorkspace(Request):
     """The fields of a new workspace.
 
@@ -144,7 +137,6 @@ class CreateWorkspace(Request):
     slug: Slug
 
 
-@request
 class UpdateWorkspace(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -159,7 +151,6 @@ class UpdateWorkspace(Request):
     pilotage_cycle: Cycle | Unset = UNSET
 
 
-@request
 class UpdateWorkspaceMember(Request):
     """The fields to change. Omitted fields keep their values.
 
@@ -172,7 +163,6 @@ class UpdateWorkspaceMember(Request):
     pilotage_role: PilotageRole | Unset = UNSET
 
 
-@request
 class InviteMember(Request):
     """The e-mail address to invite, and the role. Only an account with this e-mail address can accept.
 

@@ -16,10 +16,9 @@ from stellary.contract.fields import (
     update_value,
 )
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value, request, value
+from stellary.contract.wire import Request, Value
 
 
-@value
 class Task(Value):
     """A value with fields of several kinds."""
 
@@ -29,7 +28,6 @@ class Task(Value):
     due: datetime | None
 
 
-@value
 class FileTask(Value):
     """Another value that shares some of its fields."""
 
@@ -38,7 +36,6 @@ class FileTask(Value):
     owner: str
 
 
-@request
 class UpdateTask(Request):
     """A request that may set fields of the value."""
 
@@ -48,7 +45,6 @@ class UpdateTask(Request):
     order: int | Unset = UNSET
 
 
-@request
 class CreateTask(UpdateTask):
     """A request that must set one of them."""
 
@@ -71,7 +67,6 @@ def test_convert_prefers_the_value_that_is_given():
     assert convert(FileTask, TASK, owner="ann", note=None).note is None
 
 
-@value
 class Step(Value):
     """A value with another one in it."""
 
@@ -79,7 +74,6 @@ class Step(Value):
     others: list[Task]
 
 
-@value
 class FileStep(Value):
     """Another value, in which the same fields have another class."""
 
@@ -87,7 +81,6 @@ class FileStep(Value):
     others: list[FileNote]
 
 
-@value
 class FileNote(Value):
     """A value that shares fields with a task."""
 
@@ -127,7 +120,6 @@ def test_replace_fields_returns_a_copy():
     assert TASK.note == "soon"
 
 
-@value
 class Note(Value):
     """A value with the time of its last update."""
 
@@ -136,7 +128,6 @@ class Note(Value):
     updated_at: datetime
 
 
-@request
 class UpdateNote(Request):
     """A request that may set a field of the value."""
 

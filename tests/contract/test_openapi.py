@@ -22,7 +22,7 @@ from stellary.contract.limits import NOT_BLANK
 from stellary.contract.naming import wire_fields
 from stellary.contract.openapi import document
 from stellary.contract.schemas import Schemas, documentation
-from stellary.contract.wire import Request, Value, dump, load, request, value
+from stellary.contract.wire import Request, Value, dump, load
 from tests.contract.strategies import JSON, REQUESTS, VALUES, as_json, few_each, requests, values
 from tests.support.each_case import for_each
 
@@ -121,7 +121,6 @@ def test_tags_have_unique_items():
 
 
 def test_example_supports_every_kind_of_field():
-    @request
     class Everything(Request):
         sizes: dict[str, float]
         anything: Any
@@ -313,7 +312,6 @@ def test_an_error_is_described_and_has_the_published_shape():
 
 
 def test_class_without_docstring_has_no_description(monkeypatch):
-    @request
     class Bare(Request):
         a: int
 
@@ -324,7 +322,6 @@ def test_class_without_docstring_has_no_description(monkeypatch):
 
 
 def test_a_nullable_class_is_one_or_null():
-    @value
     class Holder(Value):
         card: Card | None
         anything: Any
@@ -333,7 +330,6 @@ def test_a_nullable_class_is_one_or_null():
     with pytest.raises(TypeError, match="one type beside None"):
         Schemas().of(Holder)
 
-    @value
     class Better(Value):
         card: Card | None
         sizes: dict[str, float]
@@ -351,7 +347,7 @@ def test_a_nullable_class_is_one_or_null():
 
 def test_two_classes_with_the_same_name_raise():
     first = CardChange
-    second = request(type("CardChange", (Request,), {"__annotations__": {}}))
+    second = type("CardChange", (Request,), {"__annotations__": {}})
     schemas = Schemas()
     schemas.of(first)
     with pytest.raises(TypeError, match="two classes"):

@@ -31,7 +31,7 @@ from stellary.contract.organizations import CreateOrganization
 from stellary.contract.schemas import Schemas
 from stellary.contract.strict import WORDS_SHOWN
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, check, dump, load, load_query, request
+from stellary.contract.wire import Request, check, dump, load, load_query
 from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
@@ -338,7 +338,6 @@ def test_query_values_are_parsed_from_text():
     assert query == ListCards(limit=20, archived=False, due_before=datetime(2026, 4, 1, tzinfo=UTC), q="5")
 
 
-@request
 class Estimated(Request):
     """A request with numbers."""
 
@@ -510,7 +509,6 @@ def test_not_blank_pattern_equals_str_isspace():
 
 
 def test_a_field_has_one_type_beside_none_and_unset():
-    @request
     class Undecided(Request):
         what: int | str
 
@@ -519,7 +517,6 @@ def test_a_field_has_one_type_beside_none_and_unset():
 
 
 def test_numbers_are_finite_and_objects_keep_their_types():
-    @request
     class Measured(Request):
         size: float
         by_name: dict[str, int]
@@ -551,7 +548,6 @@ def test_length_limits_equal_the_contract():
     assert Length(1, 500) in checks(wire_fields(CreateCard)["title"].type)
 
 
-@request
 class Condition(Request):
     """A word, or any of several conditions."""
 
@@ -566,7 +562,6 @@ def test_request_can_be_recursive():
 
 
 def test_internal_defect_does_not_raise_invalid():
-    @request
     class Broken(Request):
         a: int
 
@@ -580,7 +575,6 @@ def test_internal_defect_does_not_raise_invalid():
 # -------------------------------------------------------------------------------------- a body that is one free object
 
 
-@request
 class SetSizes(Request):
     """Sizes by names that the caller chooses."""
 
@@ -635,7 +629,6 @@ def test_number_of_reported_items_is_limited():
         load(Unbounded, {"names": [1] * 5_000})
 
 
-@request
 class Unbounded(Request):
     """A list of any length."""
 

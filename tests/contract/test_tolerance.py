@@ -8,10 +8,9 @@ from stellary.contract.errors import Invalid
 from stellary.contract.schemas import Schemas
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, check, dump, load, request
+from stellary.contract.wire import Request, check, dump, load
 
 
-@request
 class Part(Request):
     """A part of a whole."""
 
@@ -20,7 +19,6 @@ class Part(Request):
     name: str
 
 
-@request
 class Whole(Request):
     """A whole with parts."""
 

@@ -23,7 +23,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.naming import base, wire_fields
 from stellary.contract.notifications import Notification
-from stellary.contract.wire import Value, as_dict, dump, read, read_in_place, value
+from stellary.contract.wire import Value, as_dict, dump, read, read_in_place
 from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
 from tests.support.each_case import for_each
 
@@ -243,7 +243,6 @@ def test_foreign_object_cannot_be_written():
 
 
 def test_a_nullable_list_reads_null():
-    @value
     class Basket(Value):
         items: list[int] | None
         tags: list[str]
@@ -251,7 +250,6 @@ def test_a_nullable_list_reads_null():
     assert read(Basket, {"items": None, "tags": None}) == Basket(items=None, tags=[])
 
 
-@value
 class Branch(Value):
     """A part of a tree."""
 

@@ -8,7 +8,6 @@ from stellary.contract.cards import UPDATE_CARD, UpdateCard
 from stellary.contract.errors import NotFound
 from stellary.contract.port import RawRequest
 from stellary.contract.webhooks import CREATE_WEBHOOK
-from stellary.contract.wire import request
 from stellary.core import Action, Core, resolve_names
 from stellary.core.api import action_calls
 from tests.core.agents.agent_api import AgentApi
@@ -16,7 +15,6 @@ from tests.core.automations.automation_api import AutomationApi
 from tests.support.core_parts import ActionList, actions, cards
 
 
-@request
 class InvoiceParams(CardParams):
     """A card to invoice."""
 

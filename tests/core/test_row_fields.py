@@ -6,12 +6,11 @@ from typing import TypedDict
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, select
 
-from stellary.contract.wire import Value, value
+from stellary.contract.wire import Value
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.writes import StoredItems
 
 
-@value
 class Task(Value):
     """A value with fields of several kinds."""
 
@@ -86,7 +85,6 @@ def test_misspelt_column_of_an_insertion_is_refused():
         StoredItems(Task, TASKS, "Task", MisspeltColumns)
 
 
-@value
 class Estimate(Value):
     """A value within another one."""
 
@@ -94,7 +92,6 @@ class Estimate(Value):
     most: int
 
 
-@value
 class Plan(Value):
     """A value with a nested value."""
 

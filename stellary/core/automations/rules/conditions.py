@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import ID_PATTERN
-from stellary.contract.wire import Request, invalid, load, request, utc
+from stellary.contract.wire import Request, invalid, load, utc
 
 DEPTH_MAX = 4
 LEAVES_MAX = 100
@@ -73,7 +73,6 @@ OPS: Final[Mapping[FactType, tuple[str, ...]]] = {
 """The operators for a field, by the kind of its values."""
 
 
-@request
 class _Moment(Request):
     value: date
 

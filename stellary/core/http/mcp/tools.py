@@ -16,7 +16,7 @@ from stellary.contract.mcp import MCP
 from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.schemas import Schema, Schemas
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, request, wire_fields
+from stellary.contract.wire import Request, wire_fields
 from stellary.core.api.dispatch import ACTIONS
 from stellary.core.http.mcp.lean import ROWS, find_item_class
 from stellary.core.http.mcp.whoami import load_caller
@@ -57,14 +57,12 @@ _MAIN_FIELDS = ("id", "key", "title", "name")
 _WHO = "Tell who you are, your workspaces, and the scopes of your token."
 
 
-@request
 class InWorkspace(Request):
     """The parameter of callers with several workspaces: the address or the name of one."""
 
     workspace: IdOrName | Unset = UNSET
 
 
-@request
 class OfLists(Request):
     """The parameter of lists.
 
@@ -75,7 +73,6 @@ class OfLists(Request):
     fields: Annotated[list[str], Items(1, FIELDS_MAX)] | Unset = UNSET
 
 
-@request
 class WaitForMission(Request):
     """The parameter of ``wait_for_mission``.
 

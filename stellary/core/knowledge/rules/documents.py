@@ -9,13 +9,12 @@ from typing import Final
 from stellary.contract.documents import DocumentSummary, UpdateDocument
 from stellary.contract.fields import find_changed_fields, replace_fields, update_value
 from stellary.contract.rich_text import Node
-from stellary.contract.wire import invalid, value
+from stellary.contract.wire import invalid
 from stellary.core.knowledge.rules.review import next_status
 
 REPORT_INTERVAL: Final = timedelta(minutes=10)
 
 
-@value
 class StoredDocument(DocumentSummary):
     """A document with all its columns.
 

@@ -16,7 +16,6 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.refs import CardRef, OrganizationRef, ProjectRef, Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
 from stellary.core.automations.triggers import Trigger
 from stellary.core.board import cards, comments, listing, resolve_names
@@ -29,7 +28,6 @@ REPORT_INTERVAL = timedelta(days=7)
 
 
 # --8<-- [start:action]
-@request
 class EscalateParams(CardParams):
     """A ticket, and why it is urgent."""
 
