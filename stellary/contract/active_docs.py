@@ -88,5 +88,3 @@ DELETE_DOC = deletes(
     returns=Ok,
     policy=PILOTAGE_DELETE,
 )
-
-ENDPOINTS = (CREATE_DOC, LIST_DOCS, UPDATE_DOC, DELETE_DOC)

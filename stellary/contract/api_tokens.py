@@ -90,5 +90,3 @@ DELETE_API_TOKEN = deletes(
     returns=Ok,
     policy=OWN_TOKEN,
 )
-
-ENDPOINTS = (CREATE_API_TOKEN, LIST_API_TOKENS, DELETE_API_TOKEN)

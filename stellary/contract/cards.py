@@ -453,18 +453,3 @@ TRANSFER_CARDS = acts(
     returns=list[TransferredCard],
     policy=BOARD_WRITE,
 )
-
-ENDPOINTS = (
-    LIST_CARDS,
-    LIST_WORKSPACE_CARDS,
-    LIST_ALL_CARDS,
-    CREATE_CARD,
-    GET_CARD,
-    UPDATE_CARD,
-    DELETE_CARD,
-    DUPLICATE_CARD,
-    CREATE_CARDS,
-    UPDATE_CARDS,
-    TRANSFER_CARD,
-    TRANSFER_CARDS,
-)

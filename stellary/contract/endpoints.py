@@ -48,6 +48,7 @@ from stellary.contract import (
     workspace_events,
     workspaces,
 )
+from stellary.contract.endpoint import Endpoint
 from stellary.contract.router import AnyEndpoint
 
 RESOURCES: tuple[ModuleType, ...] = (
@@ -94,8 +95,14 @@ RESOURCES: tuple[ModuleType, ...] = (
     mcp,
     system,
 )
-"""The modules of the resources; each has ``ENDPOINTS``."""
+"""The modules of the resources, each with its endpoints."""
+
+
+def list_endpoints(resource: ModuleType) -> list[AnyEndpoint]:
+    """Return the endpoints that a module defines, in the order of their definitions."""
+    return [constant for constant in vars(resource).values() if isinstance(constant, Endpoint)]
+
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = tuple(
-    endpoint for resource in RESOURCES for endpoint in resource.ENDPOINTS
+    endpoint for resource in RESOURCES for endpoint in list_endpoints(resource)
 )

@@ -148,5 +148,3 @@ GET_SCOPE_FLOW = reads(
     returns=BoardFlow,
     policy=BOARD_READ,
 )
-
-ENDPOINTS = (GET_PROJECT_FLOW, GET_SCOPE_FLOW)

@@ -96,12 +96,3 @@ REMOVE_LABEL_FROM_CARD = deletes(
     returns=Ok,
     policy=BOARD_WRITE,
 )
-
-ENDPOINTS = (
-    CREATE_LABEL,
-    LIST_LABELS,
-    UPDATE_LABEL,
-    DELETE_LABEL,
-    ADD_LABEL_TO_CARD,
-    REMOVE_LABEL_FROM_CARD,
-)

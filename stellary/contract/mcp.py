@@ -26,5 +26,3 @@ MCP = acts(
     returns=dict[str, Any],
     policy=ANYBODY_KNOWN,
 )
-
-ENDPOINTS = (MCP,)

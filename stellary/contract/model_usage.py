@@ -125,4 +125,3 @@ SET_MODEL_KEY = acts(
     returns=Ok,
     policy=AGENT_TOKENS,
 )
-ENDPOINTS = (GET_MODEL_USAGE, SET_MODEL_KEY)

@@ -22,7 +22,7 @@ from stellary.contract.components import (
     header_references,
 )
 from stellary.contract.endpoint import EVENT_STREAM, JSON, TOKEN_SCOPES, Nothing
-from stellary.contract.endpoints import ENDPOINTS, RESOURCES
+from stellary.contract.endpoints import ENDPOINTS, RESOURCES, list_endpoints
 from stellary.contract.errors import BY_STATUS
 from stellary.contract.examples import answer_of, request_of
 from stellary.contract.naming import whole, wire_fields
@@ -339,7 +339,7 @@ def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:
     descriptions = {
         endpoint.resource: _describe_resource(module)
         for module in reversed(RESOURCES)
-        for endpoint in module.ENDPOINTS
+        for endpoint in list_endpoints(module)
     }
     names = dict.fromkeys(endpoint.resource for endpoint in endpoints)
     return [{"name": name, "description": descriptions.get(name, "")} for name in names]

@@ -117,5 +117,3 @@ GET_STATE = reads(
     returns=PilotageState,
     policy=PILOTAGE_READ,
 )
-
-ENDPOINTS = (GET_STATE,)

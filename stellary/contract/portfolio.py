@@ -49,5 +49,3 @@ GET_PORTFOLIO = lists(
     item=PortfolioProject,
     policy=PORTFOLIO_READ,
 )
-
-ENDPOINTS = (GET_PORTFOLIO,)

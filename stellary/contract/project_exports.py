@@ -286,5 +286,3 @@ EXPORT_PROJECT = reads(
     returns=ProjectFile,
     policy=BOARD_READ,
 )
-
-ENDPOINTS = (EXPORT_PROJECT,)

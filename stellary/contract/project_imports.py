@@ -449,5 +449,3 @@ IMPORT_PROJECT = creates(
     returns=ProjectImport,
     policy=PROJECT_IMPORT,
 )
-
-ENDPOINTS = (DUPLICATE_PROJECT, IMPORT_PROJECT)

@@ -119,12 +119,3 @@ REJECT_ALL = acts(
     returns=list[Proposal],
     policy=DECIDE,
 )
-
-ENDPOINTS = (
-    LIST_PROPOSALS,
-    LIST_MISSION_PROPOSALS,
-    APPROVE_PROPOSAL,
-    REJECT_PROPOSAL,
-    APPROVE_ALL,
-    REJECT_ALL,
-)

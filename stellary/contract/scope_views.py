@@ -255,5 +255,3 @@ SET_VIEW = updates(
     returns=ScopeViews,
     policy=BOARD_WRITE,
 )
-
-ENDPOINTS = (GET_VIEWS, SET_VIEW)

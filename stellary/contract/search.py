@@ -77,5 +77,3 @@ SEARCH = lists(
     item=Hit,
     policy=BOARD_READ,
 )
-
-ENDPOINTS = (SEARCH,)

@@ -77,5 +77,3 @@ METRICS = reads(
     policy=PUBLIC,
     media="text/plain",
 )
-
-ENDPOINTS = (ROOT, HEALTH, READY, OPENAPI, DOCS, METRICS)

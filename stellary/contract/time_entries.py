@@ -207,15 +207,3 @@ EXPORT_TIME = reads(
     policy=BOARD_READ,
     media="text/csv",
 )
-
-ENDPOINTS = (
-    LIST_TIME_ENTRIES,
-    CREATE_TIME_ENTRY,
-    UPDATE_TIME_ENTRY,
-    DELETE_TIME_ENTRY,
-    GET_CARD_TIME,
-    START_TIMER,
-    STOP_TIMER,
-    LIST_PROJECT_TIME,
-    EXPORT_TIME,
-)

@@ -182,12 +182,3 @@ REDELIVER = acts(
     returns=WebhookDelivery,
     policy=WORKSPACE_ADMIN,
 )
-
-ENDPOINTS = (
-    CREATE_WEBHOOK,
-    LIST_WEBHOOKS,
-    UPDATE_WEBHOOK,
-    DELETE_WEBHOOK,
-    LIST_DELIVERIES,
-    REDELIVER,
-)

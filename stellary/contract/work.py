@@ -59,5 +59,3 @@ GET_WORK = reads(
     returns=Work,
     policy=ACCOUNT_FULL,
 )
-
-ENDPOINTS = (GET_WORK,)

@@ -17,5 +17,3 @@ STREAM_EVENTS = streams(
     item=WorkspaceEvent,
     policy=BOARD_READ,
 )
-
-ENDPOINTS = (STREAM_EVENTS,)

@@ -10,7 +10,6 @@ import pytest
 import stellary.contract
 from stellary.contract import ENDPOINTS
 from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
-from stellary.contract.endpoints import RESOURCES
 from stellary.contract.paging import Paged
 from tests.support.each_case import for_each
 
@@ -30,12 +29,6 @@ def test_each_endpoint_agrees_with_its_row(endpoint):
 def test_each_operation_is_one():
     operations = [endpoint.operation for endpoint in ENDPOINTS]
     assert sorted(operations) == sorted(set(operations))
-
-
-@for_each("resource", RESOURCES)
-def test_each_endpoint_is_a_listed_constant_of_its_module(resource):
-    constants = [value for value in vars(resource).values() if type(value).__name__ == "Endpoint"]
-    assert list(resource.ENDPOINTS) == constants
 
 
 @for_each("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.many])
