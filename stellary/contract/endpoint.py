@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, get_args, overload
 
 import attrs
 
@@ -36,15 +36,7 @@ TokenScope = Literal[
     "account:read",
     "account:write",
 ]
-TOKEN_SCOPES: tuple[TokenScope, ...] = (
-    "projects:read",
-    "projects:write",
-    "pilotage:read",
-    "pilotage:write",
-    "notifications:read",
-    "account:read",
-    "account:write",
-)
+TOKEN_SCOPES: tuple[TokenScope, ...] = get_args(TokenScope)
 
 Role = Literal[
     "public",
@@ -250,6 +242,16 @@ class Endpoint(Generic[R, P, Q, T]):
         return self.takes
 
 
+class _More(TypedDict, total=False):
+    """The fields of ``Endpoint`` that few endpoints set."""
+
+    keeps_secret: bool
+    also: tuple[int, ...]
+    takes_file: bool
+    media: str
+    thinks: bool
+
+
 @attrs.frozen
 class _EndpointFactory:
     """A factory of endpoints with the same method and status. A class, so that its overloads are declared only once."""
@@ -267,11 +269,7 @@ class _EndpointFactory:
         summary: str,
         returns: type[T],
         policy: Policy,
-        keeps_secret: bool = False,
-        status: int | None = None,
-        also: tuple[int, ...] = (),
-        takes_file: bool = False,
-        media: str = JSON,
+        **more: Unpack[_More],
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -284,46 +282,31 @@ class _EndpointFactory:
         takes: Callable[P, Q],
         returns: type[T],
         policy: Policy,
-        keeps_secret: bool = False,
-        status: int | None = None,
-        also: tuple[int, ...] = (),
-        media: str = JSON,
-        thinks: bool = False,
+        **more: Unpack[_More],
     ) -> Endpoint[R, P, Q, T]: ...
-    def __call__(
-        self,
-        operation: str,
-        ref: type[Any],
-        tail: str = "",
-        *,
-        summary: str,
-        takes: Any = Nothing,
-        returns: type[Any],
-        policy: Policy,
-        keeps_secret: bool = False,
-        status: int | None = None,
-        also: tuple[int, ...] = (),
-        takes_file: bool = False,
-        media: str = JSON,
-        thinks: bool = False,
-    ) -> Any:
+    def __call__(self, operation: str, ref: type[Any], tail: str = "", **fields: Any) -> Any:
         return Endpoint(
             operation=operation,
-            summary=summary,
             method=self.method,
+            status=self.status,
             path=_join_path(ref.template, tail),
             alias=ref.alias and _join_path(ref.alias, tail),
             ref=ref,
-            takes=takes,
-            returns=returns,
-            status=status or self.status,
-            policy=policy,
-            keeps_secret=keeps_secret,
-            also=also,
-            takes_file=takes_file,
-            media=media,
-            thinks=thinks,
+            **{"takes": Nothing, **fields},
         )
+
+
+def _join_path(template: str, tail: str) -> str:
+    return f"{template}/{tail}" if tail else template or "/"
+
+
+reads = _EndpointFactory("GET", 200)
+creates = _EndpointFactory("POST", 201)
+acts = _EndpointFactory("POST", 200)
+updates = _EndpointFactory("PATCH", 200)
+deletes = _EndpointFactory("DELETE", 200)
+"""Factories: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""
+_untyped_reads: Any = reads
 
 
 def lists(
@@ -347,8 +330,8 @@ def lists(
         item: The value class of the items.
         policy: The callers that may use it.
     """
-    endpoint: Endpoint[R, P, Q, Listing[T]] = _build_get_endpoint(
-        operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, many=True
+    endpoint: Endpoint[R, P, Q, Listing[T]] = _untyped_reads(
+        operation, ref, tail, summary=summary, takes=takes, returns=item, policy=policy, many=True
     )
     return endpoint
 
@@ -374,32 +357,7 @@ def streams(
         item: The value class of the events' data.
         policy: The callers that may use it.
     """
-    endpoint: Endpoint[R, P, Q, Stream[T]] = _build_get_endpoint(
-        operation, ref, tail, summary=summary, takes=takes, item=item, policy=policy, media=EVENT_STREAM
+    endpoint: Endpoint[R, P, Q, Stream[T]] = _untyped_reads(
+        operation, ref, tail, summary=summary, takes=takes, returns=item, policy=policy, media=EVENT_STREAM
     )
     return endpoint
-
-
-def _build_get_endpoint(operation: str, ref: type[Any], tail: str, *, item: type[Any], **more: Any) -> Any:
-    return Endpoint(
-        operation=operation,
-        method="GET",
-        path=_join_path(ref.template, tail),
-        alias=ref.alias and _join_path(ref.alias, tail),
-        ref=ref,
-        returns=item,
-        status=200,
-        **more,
-    )
-
-
-def _join_path(template: str, tail: str) -> str:
-    return f"{template}/{tail}" if tail else template or "/"
-
-
-reads = _EndpointFactory("GET", 200)
-creates = _EndpointFactory("POST", 201)
-acts = _EndpointFactory("POST", 200)
-updates = _EndpointFactory("PATCH", 200)
-deletes = _EndpointFactory("DELETE", 200)
-"""Factories: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""

@@ -9,7 +9,6 @@ import pytest
 
 import stellary.contract
 from stellary.contract import ENDPOINTS
-from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
 from stellary.contract.paging import Paged
 from tests.support.each_case import for_each
 
@@ -34,10 +33,6 @@ def test_each_operation_is_one():
 @for_each("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.many])
 def test_every_list_can_be_paged(endpoint):
     assert issubclass(endpoint.request_class, Paged)
-
-
-def test_the_scopes_are_those_of_their_type():
-    assert TokenScope.__args__ == TOKEN_SCOPES
 
 
 def test_importing_a_resource_loads_neither_cattrs_nor_other_resources():
