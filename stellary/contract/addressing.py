@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 from urllib.parse import quote
 
 import attrs
@@ -19,12 +19,17 @@ NOWHERE = ""
 """The value that a ref has for a path part that cannot be an id or a slug."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
+@attrs.frozen(eq=False, repr=False, slots=False)
 class Ref:
     """The root of the API, and the base class of all addresses. Refs of the same class with the same parts are equal."""
 
     template: ClassVar[str] = ""
     alias: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, template: str, alias: str | None = None) -> None:
+        cls.template, cls.alias = template, alias
+        attrs.frozen(cls, eq=False, repr=False, slots=False)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -9,8 +9,6 @@ this module.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import attrs
 
 from stellary.contract.addressing import Ref as Ref  # noqa: PLC0414 - passed on, to mypy too
@@ -21,388 +19,298 @@ _PROJECT = _WORKSPACE + "/projects/:projectId"
 _PILOTAGE = _WORKSPACE + "/pilotage"
 
 
-@attrs.frozen(eq=False, repr=False)
-class OrganizationRef(Ref):
+class OrganizationRef(Ref, template=_ORGANIZATION):
     """An organization, by its slug."""
 
-    template: ClassVar[str] = _ORGANIZATION
     org_slug: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class OrganizationMemberRef(OrganizationRef):
+class OrganizationMemberRef(OrganizationRef, template=_ORGANIZATION + "/members/:userId"):
     """A member of an organization, by the user's id."""
 
-    template: ClassVar[str] = _ORGANIZATION + "/members/:userId"
     user_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class WorkspacesRef(OrganizationRef):
+class WorkspacesRef(OrganizationRef, template="/orgs/:orgSlug"):
     """The collection of an organization's workspaces."""
 
-    template: ClassVar[str] = "/orgs/:orgSlug"
 
-
-@attrs.frozen(eq=False, repr=False)
-class WorkspaceRef(WorkspacesRef):
+class WorkspaceRef(WorkspacesRef, template=_WORKSPACE):
     """A workspace, by the slugs of its organization and its own."""
 
-    template: ClassVar[str] = _WORKSPACE
     ws_slug: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class WorkspaceMemberRef(WorkspaceRef):
+class WorkspaceMemberRef(WorkspaceRef, template=_WORKSPACE + "/members/:userId"):
     """A member of a workspace, by the user's id."""
 
-    template: ClassVar[str] = _WORKSPACE + "/members/:userId"
     user_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class InvitationRef(WorkspaceRef):
+class InvitationRef(WorkspaceRef, template=_WORKSPACE + "/invitations/:invitationId"):
     """An invitation to a workspace, as its admins see it."""
 
-    template: ClassVar[str] = _WORKSPACE + "/invitations/:invitationId"
     invitation_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class InvitationTokenRef(Ref):
+class InvitationTokenRef(Ref, template="/invitations/:token"):
     """An invitation, by the token from the e-mail."""
 
-    template: ClassVar[str] = "/invitations/:token"
     token: str = attrs.field(repr=False)
 
 
-@attrs.frozen(eq=False, repr=False)
-class ApiTokenRef(Ref):
+class ApiTokenRef(Ref, template="/api-tokens/:id"):
     """An API token of the caller."""
 
-    template: ClassVar[str] = "/api-tokens/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class TrashedContainerRef(Ref):
+class TrashedContainerRef(Ref, template="/trash/:trashId"):
     """A deleted workspace or organization that the caller administers."""
 
-    template: ClassVar[str] = "/trash/:trashId"
     trash_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class SessionRef(Ref):
+class SessionRef(Ref, template="/auth/sessions/:sessionId"):
     """A session of the caller."""
 
-    template: ClassVar[str] = "/auth/sessions/:sessionId"
     session_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class IdentityRef(Ref):
+class IdentityRef(Ref, template="/auth/identities/:identityId"):
     """An identity of the caller."""
 
-    template: ClassVar[str] = "/auth/identities/:identityId"
     identity_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class NotificationRef(Ref):
+class NotificationRef(Ref, template="/notifications/:id"):
     """A notification of the caller."""
 
-    template: ClassVar[str] = "/notifications/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ImportRef(WorkspaceRef):
+class ImportRef(WorkspaceRef, template=_WORKSPACE + "/imports/:importId"):
     """An import in parts."""
 
-    template: ClassVar[str] = _WORKSPACE + "/imports/:importId"
     import_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ProjectRef(WorkspaceRef):
+class ProjectRef(WorkspaceRef, template=_PROJECT):
     """A project of a workspace."""
 
-    template: ClassVar[str] = _PROJECT
     project_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ActivityRef(ProjectRef):
+class ActivityRef(ProjectRef, template=_PROJECT + "/activity/:activityId"):
     """An activity of a project."""
 
-    template: ClassVar[str] = _PROJECT + "/activity/:activityId"
     activity_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ProjectMemberRef(ProjectRef):
+class ProjectMemberRef(ProjectRef, template=_PROJECT + "/members/:userId"):
     """A member of a project, by the user's id."""
 
-    template: ClassVar[str] = _PROJECT + "/members/:userId"
     user_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ColumnRef(ProjectRef):
+class ColumnRef(ProjectRef, template=_PROJECT + "/columns/:columnId"):
     """A column of a project."""
 
-    template: ClassVar[str] = _PROJECT + "/columns/:columnId"
     column_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class CardRef(ProjectRef):
+class CardRef(ProjectRef, template=_PROJECT + "/cards/:cardId"):
     """A card of a project, by its id or its key."""
 
-    template: ClassVar[str] = _PROJECT + "/cards/:cardId"
     card_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class CommentRef(CardRef):
+class CommentRef(CardRef, template=_PROJECT + "/cards/:cardId/comments/:commentId"):
     """A comment on a card."""
 
-    template: ClassVar[str] = _PROJECT + "/cards/:cardId/comments/:commentId"
     comment_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class TimeEntryRef(CardRef):
+class TimeEntryRef(CardRef, template=_PROJECT + "/cards/:cardId/time-entries/:entryId"):
     """A time entry of a card."""
 
-    template: ClassVar[str] = _PROJECT + "/cards/:cardId/time-entries/:entryId"
     entry_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class FlatCardRef(WorkspaceRef):
+class FlatCardRef(WorkspaceRef, template=_WORKSPACE + "/cards/:cardId", alias=_PROJECT + "/cards/:cardId"):
     """A card of a workspace in any project, by its id or its key."""
 
-    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId"
-    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId"
     card_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(eq=False, repr=False)
-class ChecklistItemRef(FlatCardRef):
+class ChecklistItemRef(
+    FlatCardRef,
+    template=_WORKSPACE + "/cards/:cardId/checklist/:itemId",
+    alias=_PROJECT + "/cards/:cardId/checklist/:itemId",
+):
     """An item of a card's checklist."""
 
-    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId/checklist/:itemId"
-    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId/checklist/:itemId"
     item_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class CardLabelRef(FlatCardRef):
+class CardLabelRef(
+    FlatCardRef,
+    template=_WORKSPACE + "/cards/:cardId/labels/:labelId",
+    alias=_PROJECT + "/cards/:cardId/labels/:labelId",
+):
     """A label on a card."""
 
-    template: ClassVar[str] = _WORKSPACE + "/cards/:cardId/labels/:labelId"
-    alias: ClassVar[str | None] = _PROJECT + "/cards/:cardId/labels/:labelId"
     label_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class LabelRef(WorkspaceRef):
+class LabelRef(WorkspaceRef, template=_WORKSPACE + "/labels/:labelId", alias=_PROJECT + "/labels/:labelId"):
     """A label of a project."""
 
-    template: ClassVar[str] = _WORKSPACE + "/labels/:labelId"
-    alias: ClassVar[str | None] = _PROJECT + "/labels/:labelId"
     label_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(eq=False, repr=False)
-class AttachmentRef(CardRef):
+class AttachmentRef(CardRef, template=_PROJECT + "/cards/:cardId/attachments/:attachmentId"):
     """A file on a card."""
 
-    template: ClassVar[str] = _PROJECT + "/cards/:cardId/attachments/:attachmentId"
     attachment_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ScopeRef(WorkspaceRef):
+class ScopeRef(WorkspaceRef, template=_WORKSPACE + "/scopes/:scopeId", alias=_PROJECT + "/scopes/:scopeId"):
     """A scope of a project."""
 
-    template: ClassVar[str] = _WORKSPACE + "/scopes/:scopeId"
-    alias: ClassVar[str | None] = _PROJECT + "/scopes/:scopeId"
     scope_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(eq=False, repr=False)
-class CustomFieldRef(WorkspaceRef):
+class CustomFieldRef(
+    WorkspaceRef, template=_WORKSPACE + "/custom-fields/:fieldId", alias=_PROJECT + "/custom-fields/:fieldId"
+):
     """The definition of a custom field of a project."""
 
-    template: ClassVar[str] = _WORKSPACE + "/custom-fields/:fieldId"
-    alias: ClassVar[str | None] = _PROJECT + "/custom-fields/:fieldId"
     field_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(eq=False, repr=False)
-class RelationRef(WorkspaceRef):
+class RelationRef(
+    WorkspaceRef, template=_WORKSPACE + "/relations/:relationId", alias=_PROJECT + "/relations/:relationId"
+):
     """A relation between two cards."""
 
-    template: ClassVar[str] = _WORKSPACE + "/relations/:relationId"
-    alias: ClassVar[str | None] = _PROJECT + "/relations/:relationId"
     relation_id: str
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(eq=False, repr=False)
-class AutomationRef(ProjectRef):
+class AutomationRef(ProjectRef, template=_PROJECT + "/automations/:ruleId"):
     """An automation rule of a project."""
 
-    template: ClassVar[str] = _PROJECT + "/automations/:ruleId"
     rule_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class MissionRef(WorkspaceRef):
+class MissionRef(WorkspaceRef, template=_PILOTAGE + "/missions/:id"):
     """A mission of a workspace's pilotage, by its short id."""
 
-    template: ClassVar[str] = _PILOTAGE + "/missions/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class PilotagePriorityRef(WorkspaceRef):
+class PilotagePriorityRef(WorkspaceRef, template=_PILOTAGE + "/priorities/:id"):
     """A priority of a workspace's pilotage, by its short id."""
 
-    template: ClassVar[str] = _PILOTAGE + "/priorities/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class TodoRef(WorkspaceRef):
+class TodoRef(WorkspaceRef, template=_PILOTAGE + "/todos/:id"):
     """A todo of a workspace's pilotage, by its short id."""
 
-    template: ClassVar[str] = _PILOTAGE + "/todos/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ActiveDocRef(WorkspaceRef):
+class ActiveDocRef(WorkspaceRef, template=_PILOTAGE + "/docs/:id"):
     """An active document of a workspace's pilotage, by its short id."""
 
-    template: ClassVar[str] = _PILOTAGE + "/docs/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ProposedActionRef(WorkspaceRef):
+class ProposedActionRef(WorkspaceRef, template=_PILOTAGE + "/actions/:id"):
     """A proposed action, by its short id."""
 
-    template: ClassVar[str] = _PILOTAGE + "/actions/:id"
     id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class DraftRef(WorkspaceRef):
+class DraftRef(WorkspaceRef, template=_WORKSPACE + "/project-drafts/:draftId"):
     """A project draft of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/project-drafts/:draftId"
     draft_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class AgentRef(WorkspaceRef):
+class AgentRef(WorkspaceRef, template=_WORKSPACE + "/agents/:agentId"):
     """An agent of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/agents/:agentId"
     agent_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class AgentTokenRef(AgentRef):
+class AgentTokenRef(AgentRef, template=_WORKSPACE + "/agents/:agentId/tokens/:tokenId"):
     """A token of an agent."""
 
-    template: ClassVar[str] = _WORKSPACE + "/agents/:agentId/tokens/:tokenId"
     token_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class AgentMissionRef(WorkspaceRef):
+class AgentMissionRef(WorkspaceRef, template=_WORKSPACE + "/missions/:missionId"):
     """A mission of an agent."""
 
-    template: ClassVar[str] = _WORKSPACE + "/missions/:missionId"
     mission_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class ProposalRef(WorkspaceRef):
+class ProposalRef(WorkspaceRef, template=_WORKSPACE + "/proposals/:proposalId"):
     """A change that an agent has proposed."""
 
-    template: ClassVar[str] = _WORKSPACE + "/proposals/:proposalId"
     proposal_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class TrashedItemRef(WorkspaceRef):
+class TrashedItemRef(WorkspaceRef, template=_WORKSPACE + "/trash/:trashId"):
     """A deleted item in the trash of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/trash/:trashId"
     trash_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class DocumentRef(WorkspaceRef):
+class DocumentRef(WorkspaceRef, template=_WORKSPACE + "/documents/:documentId"):
     """A document of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId"
     document_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class DocumentVersionRef(DocumentRef):
+class DocumentVersionRef(DocumentRef, template=_WORKSPACE + "/documents/:documentId/versions/:versionId"):
     """A document as submitted for review."""
 
-    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/versions/:versionId"
     version_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class DocumentCommentRef(DocumentRef):
+class DocumentCommentRef(DocumentRef, template=_WORKSPACE + "/documents/:documentId/comments/:commentId"):
     """A comment on a document."""
 
-    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/comments/:commentId"
     comment_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class SavedFilterRef(WorkspaceRef):
+class SavedFilterRef(WorkspaceRef, template=_WORKSPACE + "/saved-filters/:savedFilterId"):
     """A saved filter of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/saved-filters/:savedFilterId"
     saved_filter_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class TemplateRef(WorkspaceRef):
+class TemplateRef(WorkspaceRef, template=_WORKSPACE + "/projects/templates/:templateId"):
     """A template of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/projects/templates/:templateId"
     template_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class WebhookRef(WorkspaceRef):
+class WebhookRef(WorkspaceRef, template=_WORKSPACE + "/webhooks/:webhookId"):
     """A webhook of a workspace."""
 
-    template: ClassVar[str] = _WORKSPACE + "/webhooks/:webhookId"
     webhook_id: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class DeliveryRef(WebhookRef):
+class DeliveryRef(WebhookRef, template=_WORKSPACE + "/webhooks/:webhookId/deliveries/:deliveryId"):
     """A message of a webhook."""
 
-    template: ClassVar[str] = _WORKSPACE + "/webhooks/:webhookId/deliveries/:deliveryId"
     delivery_id: str
