@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,7 +99,11 @@ def _path_of(name: str) -> str:
 
 def _resources() -> dict[str, str]:
     """Return the titles of the modules of handles."""
-    return {module: re.split(r"[:.]", handles["about"])[0] for module, handles in read_handles().items()}
+    return {
+        module: re.split(r"[:.]", handles["about"])[0]
+        for module, handles in read_handles().items()
+        if module != "root"
+    }
 
 
 def _index() -> Iterator[str]:
@@ -124,11 +129,16 @@ def _resource(name: str, title: str) -> Iterator[str]:
     yield f"# {title} (Python)\n\nThe methods of `Stellary`. With `AsyncStellary`, `await` them.\n"
     handles = {owner: table for owner, table in read_handles()[name].items() if owner != "about"}
     for owner, table in handles.items():
-        folder = "methods" if "about" in table else "resources"
         inherited = {
-            method.name for base in (owner, table.get("base")) if base for method in list_methods(name, base)
+            method.name
+            for base in (owner, table.get("base"))
+            if base in handles
+            for method in list_methods(name, base)
         }
-        yield from _show(f"stellary.client.{folder}.{name}.{owner}", {"inherited_members": sorted(inherited)})
+        if table.get("base", owner) not in handles:
+            written = getattr(import_module(f"stellary.client.resources.{name}"), table["base"])
+            inherited |= {method for method in vars(written) if not method.startswith("_")}
+        yield from _show(f"stellary.client.methods.{name}.{owner}", {"inherited_members": sorted(inherited)})
 
 
 def _values() -> Iterator[str]:

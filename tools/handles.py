@@ -107,7 +107,7 @@ def list_methods(module: str, owner: str) -> Iterator[Method]:
         iterated, name = name.endswith("+"), name.removesuffix("+")
         endpoint = CONSTANTS[operation or f"{module}.{name}"][2]
         ids = tuple(field for field in parameter_names(endpoint.path).values() if field not in held)
-        method = Method(class_name(owner, handle), name, endpoint, ids)
+        method = Method(owner, name, endpoint, ids)
         yield method
         if iterated:
             suffix = name.removeprefix("list") if name.startswith("list") else f"_{name}"
@@ -119,15 +119,21 @@ def methods_of(kind: type) -> Iterator[Method]:
     for base in kind.__mro__:
         package, _, module = base.__module__.rpartition(".")
         if package == "stellary.client.methods":
-            owner = base.__name__.removesuffix("Methods")
-            yield from list_methods(module, owner)
-            if "like" in read_handles()[module][owner]:
+            yield from list_methods(module, base.__name__)
+            if "like" in read_handles()[module][base.__name__]:
                 return
 
 
-def class_name(owner: str, handle: dict[str, str]) -> str:
-    """Return the name of a generated class: that of the handle, or of the base of one that is written by hand."""
-    return owner if "about" in handle else f"{owner}Methods"
+@functools.cache
+def find_module(owner: str) -> str:
+    """Return the name of the module of a handle."""
+    return next(module for module, handles in read_handles().items() if owner in handles)
+
+
+def find_last_id(owner: str) -> str:
+    """Return the last parameter of a handle's path; an empty string if there is none."""
+    ref = getattr(refs, read_handles()[find_module(owner)][owner]["at"])
+    return ["", *parameter_names(ref.template).values()][-1]
 
 
 def to_parameter(field: str) -> str:

@@ -11,8 +11,8 @@ import click
 from stellary.cli.output import format_candidates
 from stellary.client.calling.method import Sync
 from stellary.client.calling.nearest import nearest
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label

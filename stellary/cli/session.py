@@ -20,8 +20,8 @@ from stellary import Stellary
 from stellary.cli.config import Config, config_file, load_config, save_config
 from stellary.cli.finding import find_project
 from stellary.client.calling.method import Sync
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.contract.projects import Project
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -17,7 +17,7 @@ from stellary.client.calling.capture import Exchange, RequestHook, ResponseHook,
 from stellary.client.calling.carriers import AsyncPortCarrier, PortCarrier
 from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
 from stellary.client.calling.settings import ClientSettings, Token, check_headers, settings, start_logging
-from stellary.client.resources.organizations import OrganizationHandle, Organizations
+from stellary.client.methods.root import Root
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.unset import UNSET, Unset
@@ -25,13 +25,8 @@ from stellary.contract.unset import UNSET, Unset
 if TYPE_CHECKING:
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
     from stellary.client.calling.response import Response
-    from stellary.client.methods.api_tokens import ApiTokens
-    from stellary.client.methods.auth import Auth, OwnWork
-    from stellary.client.methods.cards import AllCards
-    from stellary.client.methods.notifications import Notifications
-    from stellary.client.methods.trash import ContainerTrash
-    from stellary.client.methods.workspaces import ReceivedInvitations
-    from stellary.client.resources.workspaces import WorkspaceHandle
+    from stellary.client.methods.organizations import OrganizationHandle
+    from stellary.client.methods.workspaces import WorkspaceHandle
 
 register_lazy_display()
 
@@ -72,7 +67,7 @@ class RequestOptions(TypedDict, total=False):
     headers: Mapping[str, str] | None
 
 
-class Client(Resource[C], Generic[C, H]):
+class Client(Root[C], Generic[C, H]):
     """The root of all handles.
 
     Args:
@@ -159,60 +154,6 @@ class Client(Resource[C], Generic[C, H]):
         """Return a client without a token; the token of the environment is ignored."""
         options["headers"] = conceal_headers(options.get("headers") or {})
         return cls(url, "", **options)
-
-    @property
-    def auth(self) -> Auth[C]:
-        """The caller's account."""
-        from stellary.client.methods.auth import Auth
-
-        return Auth(self._caller, self._path_params)
-
-    @property
-    def me(self) -> OwnWork[C]:
-        """The caller's work in all workspaces."""
-        from stellary.client.methods.auth import OwnWork
-
-        return OwnWork(self._caller, self._path_params)
-
-    @property
-    def api_tokens(self) -> ApiTokens[C]:
-        """The caller's personal access tokens."""
-        from stellary.client.methods.api_tokens import ApiTokens
-
-        return ApiTokens(self._caller, self._path_params)
-
-    @property
-    def trash(self) -> ContainerTrash[C]:
-        """The deleted organizations and workspaces that the caller administers."""
-        from stellary.client.methods.trash import ContainerTrash
-
-        return ContainerTrash(self._caller, self._path_params)
-
-    @property
-    def cards(self) -> AllCards[C]:
-        """The cards of all projects that the caller sees."""
-        from stellary.client.methods.cards import AllCards
-
-        return AllCards(self._caller, self._path_params)
-
-    @property
-    def notifications(self) -> Notifications[C]:
-        """The caller's notifications."""
-        from stellary.client.methods.notifications import Notifications
-
-        return Notifications(self._caller, self._path_params)
-
-    @property
-    def invitations(self) -> ReceivedInvitations[C]:
-        """The invitations that the caller has received."""
-        from stellary.client.methods.workspaces import ReceivedInvitations
-
-        return ReceivedInvitations(self._caller, self._path_params)
-
-    @property
-    def organizations(self) -> Organizations[C]:
-        """The organizations of the caller."""
-        return Organizations(self._caller, self._path_params)
 
     def organization(self, organization: IdLike | None = None) -> OrganizationHandle[C]:
         """Return the handle of an organization.

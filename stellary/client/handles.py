@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from stellary.client.calling.method import Async, Sync
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 
 Board = ProjectHandle[Sync]
 """A project with its columns and cards."""

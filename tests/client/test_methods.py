@@ -361,7 +361,7 @@ def build_path(method):
 def test_method_has_name_signature_and_docstring_of_its_endpoint():
     client = Stellary("http://a")
     create = client.workspace("acme", "eng").projects.create
-    assert (create.__name__, create.__qualname__) == ("create", "ProjectsMethods.create")
+    assert (create.__name__, create.__qualname__) == ("create", "Projects.create")
     assert create.__module__ == "stellary.client.methods.projects"
     assert create.__doc__.startswith(find_endpoint("projects.create").summary)
     assert "name: 1-100 characters." in create.__doc__
@@ -421,11 +421,11 @@ def test_method_can_be_inspected_on_its_class():
     [
         (
             lambda c: c.organizations.get(),
-            r"OrganizationsMethods\.get\(\) missing 1 required positional argument: 'organization'",
+            r"Organizations\.get\(\) missing 1 required positional argument: 'organization'",
         ),
         (
             lambda c: c.organizations.list("a"),
-            r"OrganizationsMethods\.list\(\) takes 1 positional argument but 2 were given",
+            r"Organizations\.list\(\) takes 1 positional argument but 2 were given",
         ),
         (
             lambda c: board(c).labels.add_to_card("c1"),

@@ -32,7 +32,7 @@ SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
         (lambda: CLIENT.organizations.create(name="A", slug=CARD), "slug must be a text, not Card"),
         (
             lambda: BOARD.cards.create("k1", titel="x"),
-            "CardsMethods.create() got an unexpected keyword argument 'titel'",
+            "Cards.create() got an unexpected keyword argument 'titel'",
         ),
         (lambda: BOARD.cards.get(3), "card must be a text, or a value that has its id, not int"),
         (lambda: CLIENT.workspace("acme", 3), "workspace must be a text, or a value that has its slug"),

@@ -25,7 +25,6 @@ SHARED = {
     "Column": _DECLARED,
     "Command": "Django finds a command by this name",
     "Edge": _SAME,
-    "ImportHandle": _HANDLE,
     "IsActive": _SAME,
     "Json": "a schema of OpenAPI, and a type of columns",
     "Label": _DECLARED,

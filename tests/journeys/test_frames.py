@@ -14,7 +14,7 @@ import pytest
 
 from stellary import AsyncStellary, Invalid, PreconditionFailed, Stellary
 from stellary.client import to_frame
-from stellary.client.resources.projects import ProjectHandle
+from stellary.client.methods.projects import ProjectHandle
 from stellary.client.testing import make
 from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.endpoints import ENDPOINTS

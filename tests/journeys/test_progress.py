@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stellary import AsyncStellary, Invalid, NotFound, Stellary
-from stellary.client.resources.projects import ProjectHandle
+from stellary.client.methods.projects import ProjectHandle
 from stellary.contract.cards import CardInColumn
 from stellary.contract.project_imports import ImportedProject, ImportProject
 from stellary.core import Core

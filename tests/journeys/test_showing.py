@@ -6,8 +6,8 @@ import pytest
 
 from stellary import Stellary
 from stellary.client.display import view
+from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup import apply, plan
-from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.checklists import AddChecklistItem
 from tests.client.display.parsed import parse_view
 

@@ -136,10 +136,9 @@ def test_python_reference_has_every_method_and_every_public_name(pages: dict[str
     anchors.update(*(page.ids for path, page in pages.items() if path.startswith("python/")))
     expected = [f"{stellary._home(name)}.{name}" for name in PUBLIC_CLASSES]
     for module, handles in read_handles().items():
-        for owner, table in handles.items():
+        for owner in handles:
             if owner != "about":
-                folder = "methods" if "about" in table else "resources"
-                path = f"stellary.client.{folder}.{module}.{owner}"
+                path = f"stellary.client.methods.{module}.{owner}"
                 expected += [f"{path}.{method.name}" for method in list_methods(module, owner)]
     assert len(expected) > 200
     assert [name for name in expected if name not in anchors] == []

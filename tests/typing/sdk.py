@@ -16,7 +16,7 @@ from stellary import AsyncBoard, AsyncPage, AsyncStellary, Board, NotFound, Page
 from stellary.client import Response, project_setup, with_raw_response
 from stellary.client.display import View, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
-from stellary.client.resources.cards import Cards
+from stellary.client.methods.cards import Cards
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment

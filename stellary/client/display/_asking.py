@@ -15,8 +15,8 @@ from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View, put
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
 ViewSteps = Steps[View]

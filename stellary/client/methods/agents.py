@@ -7,6 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
+from stellary.client.resources.agents import MissionWait
 from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, FOLLOW_MISSION, GET_MISSION, LIST_MISSIONS
 from stellary.contract.agents import (CREATE_AGENT, CREATE_AGENT_TOKEN, DELETE_AGENT, GET_AGENT, LIST_AGENTS, LIST_AGENT_TOKENS,
         LIST_AUDIT, REVOKE_AGENT_TOKEN, UPDATE_AGENT)
@@ -48,16 +49,16 @@ _REVOKE_AGENT_TOKEN = CallPlan(REVOKE_AGENT_TOKEN)
 _UPDATE_AGENT = CallPlan(UPDATE_AGENT)
 
 
-class AgentsMethods(ListHandle[C]):
-    """The endpoints of ``Agents``."""
+class Agents(ListHandle[C]):
+    """The agents of a workspace. Call ``agents(id)`` for the handle of one."""
 
     @overload
-    def create(self: AgentsMethods[Sync], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
+    def create(self: Agents[Sync], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
             autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised", tools: builtins.list[str] | Unset = UNSET,
             project_ids: Sequence[IdLike] | None = None, rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
             model: str | None = None) -> Agent: ...
     @overload
-    async def create(self: AgentsMethods[Async], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
+    async def create(self: Agents[Async], *, name: str, slug: str | Unset = UNSET, description: str | None = None,
             autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised", tools: builtins.list[str] | Unset = UNSET,
             project_ids: Sequence[IdLike] | None = None, rate_limit: SetRateLimit | Unset = UNSET, runtime: str = "built_in",
             model: str | None = None) -> Agent: ...
@@ -94,9 +95,9 @@ class AgentsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_AGENT, self._path_params, payload)
 
     @overload
-    def list(self: AgentsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent]: ...
+    def list(self: Agents[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent]: ...
     @overload
-    async def list(self: AgentsMethods[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Agent]: ...
+    async def list(self: Agents[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Agent]: ...
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent] | Awaitable[AsyncPage[Agent]]:
         """List the agents of a workspace.
 
@@ -117,9 +118,9 @@ class AgentsMethods(ListHandle[C]):
         return self._caller.list(_LIST_AGENTS, self._path_params, _LIST_AGENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: AgentsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent]: ...
+    def iterate(self: Agents[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent]: ...
     @overload
-    def iterate(self: AgentsMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Agent]: ...
+    def iterate(self: Agents[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Agent]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Agent] | AsyncIterator[Agent]:
         """Iterate over all rows: list the agents of a workspace.
 
@@ -140,9 +141,9 @@ class AgentsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_AGENTS, self._path_params, _LIST_AGENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def get(self: AgentsMethods[Sync], agent: IdLike, /) -> Agent: ...
+    def get(self: Agents[Sync], agent: IdLike, /) -> Agent: ...
     @overload
-    async def get(self: AgentsMethods[Async], agent: IdLike, /) -> Agent: ...
+    async def get(self: Agents[Async], agent: IdLike, /) -> Agent: ...
     def get(self, agent: IdLike, /) -> Agent | Awaitable[Agent]:
         """Get an agent and its configuration.
 
@@ -161,13 +162,13 @@ class AgentsMethods(ListHandle[C]):
         return self._caller.one(_GET_AGENT, self._extend_path(agent_id=agent))
 
     @overload
-    def update(self: AgentsMethods[Sync], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    def update(self: Agents[Sync], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
             tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
             rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
             status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
     @overload
-    async def update(self: AgentsMethods[Async], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    async def update(self: Agents[Async], agent: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
             tools: builtins.list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
             rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
@@ -207,9 +208,9 @@ class AgentsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_AGENT, self._extend_path(agent_id=agent), payload)
 
     @overload
-    def delete(self: AgentsMethods[Sync], agent: IdLike, /) -> Ok: ...
+    def delete(self: Agents[Sync], agent: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: AgentsMethods[Async], agent: IdLike, /) -> Ok: ...
+    async def delete(self: Agents[Async], agent: IdLike, /) -> Ok: ...
     def delete(self, agent: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
@@ -225,14 +226,17 @@ class AgentsMethods(ListHandle[C]):
         """
         return self._caller.one(_DELETE_AGENT, self._extend_path(agent_id=agent))
 
+    def __call__(self, agent: IdLike) -> AgentHandle[C]:
+        return AgentHandle(self._caller, self._extend_path(agent_id=agent))
 
-class AgentHandleMethods(ItemHandle[C]):
-    """The endpoints of ``AgentHandle``."""
+
+class AgentHandle(ItemHandle[C]):
+    """One agent. ``audit`` lists the actions that it has attempted."""
 
     @overload
-    def get(self: AgentHandleMethods[Sync]) -> Agent: ...
+    def get(self: AgentHandle[Sync]) -> Agent: ...
     @overload
-    async def get(self: AgentHandleMethods[Async]) -> Agent: ...
+    async def get(self: AgentHandle[Async]) -> Agent: ...
     def get(self) -> Agent | Awaitable[Agent]:
         """Get an agent and its configuration.
 
@@ -248,13 +252,12 @@ class AgentHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_AGENT, self._path_params)
 
     @overload
-    def update(self: AgentHandleMethods[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
-            tools: list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
-            rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
-            status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
+    def update(self: AgentHandle[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET, tools: list[str] | Unset = UNSET,
+            project_ids: Sequence[IdLike] | Unset | None = UNSET, rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET,
+            model: str | Unset | None = UNSET, status: Literal["active", "suspended"] | Unset = UNSET) -> Agent: ...
     @overload
-    async def update(self: AgentHandleMethods[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    async def update(self: AgentHandle[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             description: str | Unset | None = UNSET, autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
             tools: list[str] | Unset = UNSET, project_ids: Sequence[IdLike] | Unset | None = UNSET,
             rate_limit: SetRateLimit | Unset = UNSET, runtime: str | Unset = UNSET, model: str | Unset | None = UNSET,
@@ -293,9 +296,9 @@ class AgentHandleMethods(ItemHandle[C]):
         return self._caller.one(_UPDATE_AGENT, self._path_params, payload)
 
     @overload
-    def delete(self: AgentHandleMethods[Sync]) -> Ok: ...
+    def delete(self: AgentHandle[Sync]) -> Ok: ...
     @overload
-    async def delete(self: AgentHandleMethods[Async]) -> Ok: ...
+    async def delete(self: AgentHandle[Async]) -> Ok: ...
     def delete(self) -> Ok | Awaitable[Ok]:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
@@ -309,10 +312,9 @@ class AgentHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_AGENT, self._path_params)
 
     @overload
-    def audit(self: AgentHandleMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry]: ...
+    def audit(self: AgentHandle[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry]: ...
     @overload
-    async def audit(self: AgentHandleMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[AuditEntry]: ...
+    async def audit(self: AgentHandle[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[AuditEntry]: ...
     def audit(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[AuditEntry] | Awaitable[AsyncPage[AuditEntry]]:
         """List the actions that an agent attempted, newest first. About the latest 10 000 are kept.
 
@@ -331,6 +333,16 @@ class AgentHandleMethods(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
         return self._caller.list(_LIST_AUDIT, self._path_params, _LIST_AUDIT.build_payload(limit=limit, cursor=cursor))
+
+    @property
+    def tokens(self) -> AgentTokens[C]:
+        """The tokens with which programs act as the agent."""
+        return AgentTokens(self._caller, self._path_params)
+
+    @property
+    def missions(self) -> AgentMissions[C]:
+        """The missions of the agent."""
+        return AgentMissions(self._caller, self._path_params)
 
 
 class AgentTokens(ListHandle[C]):
@@ -518,13 +530,13 @@ class AgentMissions(ListHandle[C]):
         return self._caller.iterate(_LIST_MISSIONS, self._path_params, payload)
 
 
-class MissionHandleMethods(ItemHandle[C]):
-    """The endpoints of ``MissionHandle``."""
+class MissionHandle(MissionWait[C], ItemHandle[C]):
+    """One mission of any agent. ``for event in mission.stream()`` yields its whole log, and ends when the mission ends."""
 
     @overload
-    def stream(self: MissionHandleMethods[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[MissionEntry]: ...
+    def stream(self: MissionHandle[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[MissionEntry]: ...
     @overload
-    def stream(self: MissionHandleMethods[Async], *, last_event_id: str | Unset = UNSET) -> AsyncEventStream[MissionEntry]: ...
+    def stream(self: MissionHandle[Async], *, last_event_id: str | Unset = UNSET) -> AsyncEventStream[MissionEntry]: ...
     def stream(self, *, last_event_id: str | Unset = UNSET) -> EventStream[MissionEntry] | AsyncEventStream[MissionEntry]:
         """Follow a mission: the stream sends each log entry as an event of its kind, and ends with `done`.
 
@@ -544,9 +556,9 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.follow(_FOLLOW_MISSION, self._path_params, _FOLLOW_MISSION.build_payload(last_event_id=last_event_id))
 
     @overload
-    def get(self: MissionHandleMethods[Sync]) -> AgentMission: ...
+    def get(self: MissionHandle[Sync]) -> AgentMission: ...
     @overload
-    async def get(self: MissionHandleMethods[Async]) -> AgentMission: ...
+    async def get(self: MissionHandle[Async]) -> AgentMission: ...
     def get(self) -> AgentMission | Awaitable[AgentMission]:
         """Get a mission and its progress.
 
@@ -562,9 +574,9 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_MISSION, self._path_params)
 
     @overload
-    def cancel(self: MissionHandleMethods[Sync]) -> AgentMission: ...
+    def cancel(self: MissionHandle[Sync]) -> AgentMission: ...
     @overload
-    async def cancel(self: MissionHandleMethods[Async]) -> AgentMission: ...
+    async def cancel(self: MissionHandle[Async]) -> AgentMission: ...
     def cancel(self) -> AgentMission | Awaitable[AgentMission]:
         """Cancel a mission and reject its proposals.
 
@@ -581,10 +593,9 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.one(_CANCEL_MISSION, self._path_params)
 
     @overload
-    def proposals(self: MissionHandleMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal]: ...
+    def proposals(self: MissionHandle[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal]: ...
     @overload
-    async def proposals(self: MissionHandleMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Proposal]: ...
+    async def proposals(self: MissionHandle[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Proposal]: ...
     def proposals(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Proposal] | Awaitable[AsyncPage[Proposal]]:
         """List the proposals of a mission, oldest first.
 
@@ -606,9 +617,9 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.list(_LIST_MISSION_PROPOSALS, self._path_params, payload)
 
     @overload
-    def approve_all(self: MissionHandleMethods[Sync]) -> list[Proposal]: ...
+    def approve_all(self: MissionHandle[Sync]) -> list[Proposal]: ...
     @overload
-    async def approve_all(self: MissionHandleMethods[Async]) -> list[Proposal]: ...
+    async def approve_all(self: MissionHandle[Async]) -> list[Proposal]: ...
     def approve_all(self) -> list[Proposal] | Awaitable[list[Proposal]]:
         """Approve all proposals of a mission, in one transaction: all of them or none.
 
@@ -625,9 +636,9 @@ class MissionHandleMethods(ItemHandle[C]):
         return self._caller.one(_APPROVE_ALL, self._path_params)
 
     @overload
-    def reject_all(self: MissionHandleMethods[Sync], *, reason: str | None = None) -> list[Proposal]: ...
+    def reject_all(self: MissionHandle[Sync], *, reason: str | None = None) -> list[Proposal]: ...
     @overload
-    async def reject_all(self: MissionHandleMethods[Async], *, reason: str | None = None) -> list[Proposal]: ...
+    async def reject_all(self: MissionHandle[Async], *, reason: str | None = None) -> list[Proposal]: ...
     def reject_all(self, *, reason: str | None = None) -> list[Proposal] | Awaitable[list[Proposal]]:
         """Reject all proposals of a mission.
 

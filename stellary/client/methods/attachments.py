@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
+from stellary.client.resources.attachments import AttachmentFiles
 from stellary.contract.attachments import DELETE_ATTACHMENT, DOWNLOAD_ATTACHMENT, LIST_ATTACHMENTS
 from stellary.contract.unset import UNSET
 
@@ -22,14 +23,13 @@ _DOWNLOAD_ATTACHMENT = CallPlan(DOWNLOAD_ATTACHMENT)
 _LIST_ATTACHMENTS = CallPlan(LIST_ATTACHMENTS)
 
 
-class AttachmentsMethods(ListHandle[C]):
-    """The endpoints of ``Attachments``."""
+class Attachments(AttachmentFiles[C], ListHandle[C]):
+    """The files on a card, oldest first."""
 
     @overload
-    def list(self: AttachmentsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Attachment]: ...
+    def list(self: Attachments[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Attachment]: ...
     @overload
-    async def list(self: AttachmentsMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Attachment]: ...
+    async def list(self: Attachments[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Attachment]: ...
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Attachment] | Awaitable[AsyncPage[Attachment]]:
         """List the attachments of a card.
 
@@ -50,9 +50,9 @@ class AttachmentsMethods(ListHandle[C]):
         return self._caller.list(_LIST_ATTACHMENTS, self._path_params, _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: AttachmentsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Attachment]: ...
+    def iterate(self: Attachments[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Attachment]: ...
     @overload
-    def iterate(self: AttachmentsMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Attachment]: ...
+    def iterate(self: Attachments[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Attachment]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Attachment] | AsyncIterator[Attachment]:
         """Iterate over all rows: list the attachments of a card.
 
@@ -73,9 +73,9 @@ class AttachmentsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_ATTACHMENTS, self._path_params, _LIST_ATTACHMENTS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def download(self: AttachmentsMethods[Sync], attachment: IdLike, /) -> bytes: ...
+    def download(self: Attachments[Sync], attachment: IdLike, /) -> bytes: ...
     @overload
-    async def download(self: AttachmentsMethods[Async], attachment: IdLike, /) -> bytes: ...
+    async def download(self: Attachments[Async], attachment: IdLike, /) -> bytes: ...
     def download(self, attachment: IdLike, /) -> bytes | Awaitable[bytes]:
         """Download a file, or a range of its bytes.
 
@@ -95,9 +95,9 @@ class AttachmentsMethods(ListHandle[C]):
         return self._caller.one(_DOWNLOAD_ATTACHMENT, self._extend_path(attachment_id=attachment))
 
     @overload
-    def delete(self: AttachmentsMethods[Sync], attachment: IdLike, /) -> Ok: ...
+    def delete(self: Attachments[Sync], attachment: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: AttachmentsMethods[Async], attachment: IdLike, /) -> Ok: ...
+    async def delete(self: Attachments[Async], attachment: IdLike, /) -> Ok: ...
     def delete(self, attachment: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a file.
 

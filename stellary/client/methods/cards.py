@@ -7,6 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
+from stellary.client.resources.cards import CardBatches, CardHistory
 from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
         LIST_WORKSPACE_CARDS, TRANSFER_CARD, TRANSFER_CARDS, UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.notifications import GET_CARD_WATCH, UNWATCH_CARD, WATCH_CARD
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.attachments import Attachments
+    from stellary.client.methods.checklists import Checklist
+    from stellary.client.methods.comments import Comments
+    from stellary.client.methods.custom_fields import CardCustomFields
+    from stellary.client.methods.labels import CardLabels
+    from stellary.client.methods.relations import Relations
+    from stellary.client.methods.time_entries import TimeEntries
     from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry, TransferredCard
     from stellary.contract.checklists import AddChecklistItem
     from stellary.contract.endpoint import Deleted, Ok
@@ -42,11 +50,11 @@ _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
 _WATCH_CARD = CallPlan(WATCH_CARD)
 
 
-class CardsMethods(ListHandle[C]):
-    """The endpoints of ``Cards``."""
+class Cards(CardBatches[C], ListHandle[C]):
+    """The cards of a project. ``create`` takes the column first. Call it with an id for the handle of one card."""
 
     @overload
-    def list(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+    def list(self: Cards[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
@@ -59,7 +67,7 @@ class CardsMethods(ListHandle[C]):
             sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
             limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Card]: ...
     @overload
-    async def list(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+    async def list(self: Cards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
@@ -131,7 +139,7 @@ class CardsMethods(ListHandle[C]):
         return self._caller.list(_LIST_CARDS, self._path_params, payload)
 
     @overload
-    def iterate(self: CardsMethods[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+    def iterate(self: Cards[Sync], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
@@ -144,7 +152,7 @@ class CardsMethods(ListHandle[C]):
             sort: str | Unset = UNSET, fields: str | Unset = UNSET, custom_field: builtins.list[str] | Unset = UNSET,
             limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Card]: ...
     @overload
-    def iterate(self: CardsMethods[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
+    def iterate(self: Cards[Async], *, column_id: IdLike | Sequence[IdLike] | Unset = UNSET,
             scope_id: IdLike | Sequence[IdLike] | Unset = UNSET, assignee_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             label_id: IdLike | Sequence[IdLike | None] | Unset | None = UNSET,
             priority: Literal["low", "medium", "high", "any"] | Sequence[str | None] | Unset | None = UNSET,
@@ -216,14 +224,14 @@ class CardsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_CARDS, self._path_params, payload)
 
     @overload
-    def create(self: CardsMethods[Sync], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
+    def create(self: Cards[Sync], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
             label_ids: Sequence[IdLike] | Unset = UNSET, custom_fields: dict[str, Any] | Unset = UNSET,
             checklist: builtins.list[AddChecklistItem] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET) -> Card: ...
     @overload
-    async def create(self: CardsMethods[Async], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
+    async def create(self: Cards[Async], column: IdLike, /, *, title: str, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
@@ -270,9 +278,9 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_CARD, self._extend_path(column_id=column), payload)
 
     @overload
-    def get(self: CardsMethods[Sync], card: IdLike, /) -> Card: ...
+    def get(self: Cards[Sync], card: IdLike, /) -> Card: ...
     @overload
-    async def get(self: CardsMethods[Async], card: IdLike, /) -> Card: ...
+    async def get(self: Cards[Async], card: IdLike, /) -> Card: ...
     def get(self, card: IdLike, /) -> Card | Awaitable[Card]:
         """Get a card with its checklist.
 
@@ -291,7 +299,7 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_GET_CARD, self._extend_path(card_id=card))
 
     @overload
-    def update(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    def update(self: Cards[Sync], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
@@ -300,7 +308,7 @@ class CardsMethods(ListHandle[C]):
             checklist: builtins.list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
             apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     @overload
-    async def update(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    async def update(self: Cards[Async], card: IdLike, /, *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
@@ -357,9 +365,9 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
-    def delete(self: CardsMethods[Sync], card: IdLike, /) -> Deleted: ...
+    def delete(self: Cards[Sync], card: IdLike, /) -> Deleted: ...
     @overload
-    async def delete(self: CardsMethods[Async], card: IdLike, /) -> Deleted: ...
+    async def delete(self: Cards[Async], card: IdLike, /) -> Deleted: ...
     def delete(self, card: IdLike, /) -> Deleted | Awaitable[Deleted]:
         """Move a card to the trash, with its comments and attachments.
 
@@ -379,10 +387,10 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_CARD, self._extend_path(card_id=card))
 
     @overload
-    def duplicate(self: CardsMethods[Sync], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+    def duplicate(self: Cards[Sync], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
             comments: bool = False, attachments: bool = False) -> Card: ...
     @overload
-    async def duplicate(self: CardsMethods[Async], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
+    async def duplicate(self: Cards[Async], card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
             comments: bool = False, attachments: bool = False) -> Card: ...
     def duplicate(self, card: IdLike, /, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
             attachments: bool = False) -> Card | Awaitable[Card]:
@@ -410,9 +418,9 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_DUPLICATE_CARD, self._extend_path(card_id=card), payload)
 
     @overload
-    def create_many(self: CardsMethods[Sync], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]: ...
+    def create_many(self: Cards[Sync], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]: ...
     @overload
-    async def create_many(self: CardsMethods[Async], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]: ...
+    async def create_many(self: Cards[Async], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]: ...
     def create_many(self, *, cards: builtins.list[CardInColumn]) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
         """Create up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
@@ -433,9 +441,9 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_CARDS, self._path_params, _CREATE_CARDS.build_payload(cards=cards))
 
     @overload
-    def update_many(self: CardsMethods[Sync], *, cards: builtins.list[CardChange]) -> builtins.list[Card]: ...
+    def update_many(self: Cards[Sync], *, cards: builtins.list[CardChange]) -> builtins.list[Card]: ...
     @overload
-    async def update_many(self: CardsMethods[Async], *, cards: builtins.list[CardChange]) -> builtins.list[Card]: ...
+    async def update_many(self: Cards[Async], *, cards: builtins.list[CardChange]) -> builtins.list[Card]: ...
     def update_many(self, *, cards: builtins.list[CardChange]) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
         """Update up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
@@ -456,10 +464,10 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_CARDS, self._path_params, _UPDATE_CARDS.build_payload(cards=cards))
 
     @overload
-    def transfer(self: CardsMethods[Sync], card: IdLike, /, *, column_id: IdLike,
+    def transfer(self: Cards[Sync], card: IdLike, /, *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
     @overload
-    async def transfer(self: CardsMethods[Async], card: IdLike, /, *, column_id: IdLike,
+    async def transfer(self: Cards[Async], card: IdLike, /, *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
     def transfer(self, card: IdLike, /, *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard | Awaitable[TransferredCard]:
@@ -487,10 +495,10 @@ class CardsMethods(ListHandle[C]):
         return self._caller.one(_TRANSFER_CARD, self._extend_path(card_id=card), payload)
 
     @overload
-    def transfer_many(self: CardsMethods[Sync], *, column_id: IdLike, card_ids: Sequence[IdLike],
+    def transfer_many(self: Cards[Sync], *, column_id: IdLike, card_ids: Sequence[IdLike],
             missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard]: ...
     @overload
-    async def transfer_many(self: CardsMethods[Async], *, column_id: IdLike, card_ids: Sequence[IdLike],
+    async def transfer_many(self: Cards[Async], *, column_id: IdLike, card_ids: Sequence[IdLike],
             missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard]: ...
     def transfer_many(self, *, column_id: IdLike, card_ids: Sequence[IdLike],
             missing: Literal["refuse", "create", "drop"] = "refuse") -> builtins.list[TransferredCard] | Awaitable[builtins.list[TransferredCard]]:
@@ -514,6 +522,9 @@ class CardsMethods(ListHandle[C]):
         """
         payload = _TRANSFER_CARDS.build_payload(column_id=column_id, card_ids=card_ids, missing=missing)
         return self._caller.one(_TRANSFER_CARDS, self._path_params, payload)
+
+    def __call__(self, card: IdLike) -> CardHandle[C]:
+        return CardHandle(self._caller, self._extend_path(card_id=card))
 
 
 class AllCards(ListHandle[C]):
@@ -754,13 +765,13 @@ class ColumnCards(Resource[C]):
         return self._caller.one(_CREATE_CARD, self._path_params, payload)
 
 
-class CardHandleMethods(ItemHandle[C]):
-    """The endpoints of ``CardHandle``."""
+class CardHandle(CardHistory[C], ItemHandle[C]):
+    """One card."""
 
     @overload
-    def get(self: CardHandleMethods[Sync]) -> Card: ...
+    def get(self: CardHandle[Sync]) -> Card: ...
     @overload
-    async def get(self: CardHandleMethods[Async]) -> Card: ...
+    async def get(self: CardHandle[Async]) -> Card: ...
     def get(self) -> Card | Awaitable[Card]:
         """Get a card with its checklist.
 
@@ -776,7 +787,7 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_CARD, self._path_params)
 
     @overload
-    def update(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    def update(self: CardHandle[Sync], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
@@ -785,7 +796,7 @@ class CardHandleMethods(ItemHandle[C]):
             checklist: list[ChecklistEntry] | Unset = UNSET, recurrence: Recurrence | Unset | None = UNSET,
             apply_to: Literal["this", "later"] | Unset = UNSET) -> Card: ...
     @overload
-    async def update(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    async def update(self: CardHandle[Async], *, title: str | Unset = UNSET, description: str | Unset | None = UNSET,
             priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
             status: Literal["open", "in_progress", "done"] | Unset = UNSET, start_date: date | Unset | None = UNSET,
             due_date: date | Unset | None = UNSET, estimate: float | Unset | None = UNSET, assignee_id: IdLike | Unset | None = UNSET,
@@ -841,9 +852,9 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_UPDATE_CARD, self._path_params, payload)
 
     @overload
-    def delete(self: CardHandleMethods[Sync]) -> Deleted: ...
+    def delete(self: CardHandle[Sync]) -> Deleted: ...
     @overload
-    async def delete(self: CardHandleMethods[Async]) -> Deleted: ...
+    async def delete(self: CardHandle[Async]) -> Deleted: ...
     def delete(self) -> Deleted | Awaitable[Deleted]:
         """Move a card to the trash, with its comments and attachments.
 
@@ -860,11 +871,11 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_CARD, self._path_params)
 
     @overload
-    def duplicate(self: CardHandleMethods[Sync], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
+    def duplicate(self: CardHandle[Sync], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
             attachments: bool = False) -> Card: ...
     @overload
-    async def duplicate(self: CardHandleMethods[Async], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET,
-            comments: bool = False, attachments: bool = False) -> Card: ...
+    async def duplicate(self: CardHandle[Async], *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
+            attachments: bool = False) -> Card: ...
     def duplicate(self, *, title: str | Unset = UNSET, column_id: IdLike | Unset = UNSET, comments: bool = False,
             attachments: bool = False) -> Card | Awaitable[Card]:
         """Copy a card to the end of a column of its project.
@@ -890,10 +901,10 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_DUPLICATE_CARD, self._path_params, payload)
 
     @overload
-    def transfer(self: CardHandleMethods[Sync], *, column_id: IdLike,
+    def transfer(self: CardHandle[Sync], *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
     @overload
-    async def transfer(self: CardHandleMethods[Async], *, column_id: IdLike,
+    async def transfer(self: CardHandle[Async], *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard: ...
     def transfer(self, *, column_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredCard | Awaitable[TransferredCard]:
@@ -919,9 +930,9 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_TRANSFER_CARD, self._path_params, _TRANSFER_CARD.build_payload(column_id=column_id, missing=missing))
 
     @overload
-    def get_watch(self: CardHandleMethods[Sync]) -> WatchState: ...
+    def get_watch(self: CardHandle[Sync]) -> WatchState: ...
     @overload
-    async def get_watch(self: CardHandleMethods[Async]) -> WatchState: ...
+    async def get_watch(self: CardHandle[Async]) -> WatchState: ...
     def get_watch(self) -> WatchState | Awaitable[WatchState]:
         """Get whether the caller watches or mutes a card.
 
@@ -937,9 +948,9 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_CARD_WATCH, self._path_params)
 
     @overload
-    def watch(self: CardHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    def watch(self: CardHandle[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     @overload
-    async def watch(self: CardHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    async def watch(self: CardHandle[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     def watch(self, *, level: Literal["watch", "mute"] = "watch") -> WatchState | Awaitable[WatchState]:
         """Watch or mute a card for the caller.
 
@@ -960,9 +971,9 @@ class CardHandleMethods(ItemHandle[C]):
         return self._caller.one(_WATCH_CARD, self._path_params, _WATCH_CARD.build_payload(level=level))
 
     @overload
-    def unwatch(self: CardHandleMethods[Sync]) -> Ok: ...
+    def unwatch(self: CardHandle[Sync]) -> Ok: ...
     @overload
-    async def unwatch(self: CardHandleMethods[Async]) -> Ok: ...
+    async def unwatch(self: CardHandle[Async]) -> Ok: ...
     def unwatch(self) -> Ok | Awaitable[Ok]:
         """Follow a card again as by default: its creator, its assignee, and who comments on it or is mentioned watch it.
 
@@ -974,3 +985,45 @@ class CardHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_UNWATCH_CARD, self._path_params)
+
+    @property
+    def comments(self) -> Comments[C]:
+        """The comments on the card."""
+        from stellary.client.methods.comments import Comments
+        return Comments(self._caller, self._path_params)
+
+    @property
+    def time_entries(self) -> TimeEntries[C]:
+        """The time that was spent on the card."""
+        from stellary.client.methods.time_entries import TimeEntries
+        return TimeEntries(self._caller, self._path_params)
+
+    @property
+    def attachments(self) -> Attachments[C]:
+        """The files on the card."""
+        from stellary.client.methods.attachments import Attachments
+        return Attachments(self._caller, self._path_params)
+
+    @property
+    def checklist(self) -> Checklist[C]:
+        """The checklist of the card."""
+        from stellary.client.methods.checklists import Checklist
+        return Checklist(self._caller, self._path_params)
+
+    @property
+    def labels(self) -> CardLabels[C]:
+        """The labels on the card."""
+        from stellary.client.methods.labels import CardLabels
+        return CardLabels(self._caller, self._path_params)
+
+    @property
+    def custom_fields(self) -> CardCustomFields[C]:
+        """The custom field values of the card."""
+        from stellary.client.methods.custom_fields import CardCustomFields
+        return CardCustomFields(self._caller, self._path_params)
+
+    @property
+    def relations(self) -> Relations[C]:
+        """The relations of the card to other cards."""
+        from stellary.client.methods.relations import Relations
+        return Relations(self._caller, self._path_params)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.cards import ColumnCards
     from stellary.contract.columns import Column, TransferredColumn
     from stellary.contract.endpoint import Deleted
     from stellary.contract.unset import Unset
@@ -26,15 +27,15 @@ _TRANSFER_COLUMN = CallPlan(TRANSFER_COLUMN)
 _UPDATE_COLUMN = CallPlan(UPDATE_COLUMN)
 
 
-class ColumnsMethods(ListHandle[C]):
-    """The endpoints of ``Columns``."""
+class Columns(ListHandle[C]):
+    """The columns of a project. Call it with an id for the handle of one."""
 
     @overload
-    def create(self: ColumnsMethods[Sync], *, name: str, scope_id: IdLike | Unset = UNSET, order: int | Unset = UNSET,
+    def create(self: Columns[Sync], *, name: str, scope_id: IdLike | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     @overload
-    async def create(self: ColumnsMethods[Async], *, name: str, scope_id: IdLike | Unset = UNSET, order: int | Unset = UNSET,
+    async def create(self: Columns[Async], *, name: str, scope_id: IdLike | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     def create(self, *, name: str, scope_id: IdLike | Unset = UNSET, order: int | Unset = UNSET,
@@ -64,10 +65,10 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_COLUMN, self._path_params, payload)
 
     @overload
-    def list(self: ColumnsMethods[Sync], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
+    def list(self: Columns[Sync], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Column]: ...
     @overload
-    async def list(self: ColumnsMethods[Async], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
+    async def list(self: Columns[Async], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Column]: ...
     def list(self, *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Column] | Awaitable[AsyncPage[Column]]:
@@ -92,10 +93,10 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.list(_LIST_COLUMNS, self._path_params, payload)
 
     @overload
-    def iterate(self: ColumnsMethods[Sync], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: Columns[Sync], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Column]: ...
     @overload
-    def iterate(self: ColumnsMethods[Async], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: Columns[Async], *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Column]: ...
     def iterate(self, *, scope_id: IdLike | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Column] | AsyncIterator[Column]:
@@ -120,11 +121,11 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_COLUMNS, self._path_params, payload)
 
     @overload
-    def update(self: ColumnsMethods[Sync], column: IdLike, /, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
+    def update(self: Columns[Sync], column: IdLike, /, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     @overload
-    async def update(self: ColumnsMethods[Async], column: IdLike, /, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
+    async def update(self: Columns[Async], column: IdLike, /, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     def update(self, column: IdLike, /, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
@@ -154,9 +155,9 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_COLUMN, self._extend_path(column_id=column), payload)
 
     @overload
-    def delete(self: ColumnsMethods[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
+    def delete(self: Columns[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
     @overload
-    async def delete(self: ColumnsMethods[Async], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
+    async def delete(self: Columns[Async], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
     def delete(self, column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
@@ -179,10 +180,9 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_COLUMN, self._extend_path(column_id=column), payload)
 
     @overload
-    def duplicate(self: ColumnsMethods[Sync], column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
+    def duplicate(self: Columns[Sync], column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     @overload
-    async def duplicate(self: ColumnsMethods[Async], column: IdLike, /, *, name: str | Unset = UNSET,
-            attachments: bool = False) -> Column: ...
+    async def duplicate(self: Columns[Async], column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     def duplicate(self, column: IdLike, /, *, name: str | Unset = UNSET, attachments: bool = False) -> Column | Awaitable[Column]:
         """Copy a column, with up to 500 cards that are not archived, to the place after it.
 
@@ -206,10 +206,10 @@ class ColumnsMethods(ListHandle[C]):
         return self._caller.one(_DUPLICATE_COLUMN, self._extend_path(column_id=column), payload)
 
     @overload
-    def transfer(self: ColumnsMethods[Sync], column: IdLike, /, *, scope_id: IdLike,
+    def transfer(self: Columns[Sync], column: IdLike, /, *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
     @overload
-    async def transfer(self: ColumnsMethods[Async], column: IdLike, /, *, scope_id: IdLike,
+    async def transfer(self: Columns[Async], column: IdLike, /, *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
     def transfer(self, column: IdLike, /, *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn | Awaitable[TransferredColumn]:
@@ -234,16 +234,19 @@ class ColumnsMethods(ListHandle[C]):
         payload = _TRANSFER_COLUMN.build_payload(scope_id=scope_id, missing=missing)
         return self._caller.one(_TRANSFER_COLUMN, self._extend_path(column_id=column), payload)
 
+    def __call__(self, column: IdLike) -> ColumnHandle[C]:
+        return ColumnHandle(self._caller, self._extend_path(column_id=column))
 
-class ColumnHandleMethods(ItemHandle[C]):
-    """The endpoints of ``ColumnHandle``."""
+
+class ColumnHandle(ItemHandle[C]):
+    """One column."""
 
     @overload
-    def update(self: ColumnHandleMethods[Sync], *, name: str | Unset = UNSET, order: int | Unset = UNSET,
+    def update(self: ColumnHandle[Sync], *, name: str | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     @overload
-    async def update(self: ColumnHandleMethods[Async], *, name: str | Unset = UNSET, order: int | Unset = UNSET,
+    async def update(self: ColumnHandle[Async], *, name: str | Unset = UNSET, order: int | Unset = UNSET,
             card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
             wip_limit: int | Unset | None = UNSET) -> Column: ...
     def update(self, *, name: str | Unset = UNSET, order: int | Unset = UNSET,
@@ -272,9 +275,9 @@ class ColumnHandleMethods(ItemHandle[C]):
         return self._caller.one(_UPDATE_COLUMN, self._path_params, payload)
 
     @overload
-    def delete(self: ColumnHandleMethods[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
+    def delete(self: ColumnHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
     @overload
-    async def delete(self: ColumnHandleMethods[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
+    async def delete(self: ColumnHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted: ...
     def delete(self, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted | Awaitable[Deleted]:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
@@ -295,9 +298,9 @@ class ColumnHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_COLUMN, self._path_params, _DELETE_COLUMN.build_payload(move_cards_to=move_cards_to))
 
     @overload
-    def duplicate(self: ColumnHandleMethods[Sync], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
+    def duplicate(self: ColumnHandle[Sync], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     @overload
-    async def duplicate(self: ColumnHandleMethods[Async], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
+    async def duplicate(self: ColumnHandle[Async], *, name: str | Unset = UNSET, attachments: bool = False) -> Column: ...
     def duplicate(self, *, name: str | Unset = UNSET, attachments: bool = False) -> Column | Awaitable[Column]:
         """Copy a column, with up to 500 cards that are not archived, to the place after it.
 
@@ -319,10 +322,10 @@ class ColumnHandleMethods(ItemHandle[C]):
         return self._caller.one(_DUPLICATE_COLUMN, self._path_params, _DUPLICATE_COLUMN.build_payload(name=name, attachments=attachments))
 
     @overload
-    def transfer(self: ColumnHandleMethods[Sync], *, scope_id: IdLike,
+    def transfer(self: ColumnHandle[Sync], *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
     @overload
-    async def transfer(self: ColumnHandleMethods[Async], *, scope_id: IdLike,
+    async def transfer(self: ColumnHandle[Async], *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn: ...
     def transfer(self, *, scope_id: IdLike,
             missing: Literal["refuse", "create", "drop"] = "refuse") -> TransferredColumn | Awaitable[TransferredColumn]:
@@ -344,3 +347,9 @@ class ColumnHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_TRANSFER_COLUMN, self._path_params, _TRANSFER_COLUMN.build_payload(scope_id=scope_id, missing=missing))
+
+    @property
+    def cards(self) -> ColumnCards[C]:
+        """The cards of the column, for creating cards; ``board.cards.list(column_id=…)`` lists them."""
+        from stellary.client.methods.cards import ColumnCards
+        return ColumnCards(self._caller, self._path_params)

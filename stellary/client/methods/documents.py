@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.comments import DocumentComments
     from stellary.contract.documents import Document, DocumentSummary, DocumentVersion, DocumentVersionSummary
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
@@ -33,17 +34,17 @@ _SUBMIT_REVIEW = CallPlan(SUBMIT_REVIEW)
 _UPDATE_DOCUMENT = CallPlan(UPDATE_DOCUMENT)
 
 
-class DocumentsMethods(ListHandle[C]):
-    """The endpoints of ``Documents``."""
+class Documents(ListHandle[C]):
+    """The documents of a workspace. Call it with an id for the handle of one."""
 
     @overload
-    def create(self: DocumentsMethods[Sync], *, title: str,
+    def create(self: Documents[Sync], *, title: str,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] = "document",
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     @overload
-    async def create(self: DocumentsMethods[Async], *, title: str,
+    async def create(self: Documents[Async], *, title: str,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] = "document",
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
@@ -81,7 +82,7 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_DOCUMENT, self._path_params, payload)
 
     @overload
-    def list(self: DocumentsMethods[Sync], *,
+    def list(self: Documents[Sync], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
@@ -89,7 +90,7 @@ class DocumentsMethods(ListHandle[C]):
             tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentSummary]: ...
     @overload
-    async def list(self: DocumentsMethods[Async], *,
+    async def list(self: Documents[Async], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
@@ -135,7 +136,7 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.list(_LIST_DOCUMENTS, self._path_params, payload)
 
     @overload
-    def iterate(self: DocumentsMethods[Sync], *,
+    def iterate(self: Documents[Sync], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
@@ -143,7 +144,7 @@ class DocumentsMethods(ListHandle[C]):
             tag: str | Unset = UNSET, q: str | Unset = UNSET, updated_since: date | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[DocumentSummary]: ...
     @overload
-    def iterate(self: DocumentsMethods[Async], *,
+    def iterate(self: Documents[Async], *,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, parent_id: IdLike | Unset | None = UNSET, top_level: bool | Unset = UNSET,
@@ -190,10 +191,9 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_DOCUMENTS, self._path_params, payload)
 
     @overload
-    def get(self: DocumentsMethods[Sync], document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    def get(self: Documents[Sync], document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     @overload
-    async def get(self: DocumentsMethods[Async], document: IdLike, /, *,
-            content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    async def get(self: Documents[Async], document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     def get(self, document: IdLike, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
@@ -215,13 +215,13 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_GET_DOCUMENT, self._extend_path(document_id=document), payload)
 
     @overload
-    def update(self: DocumentsMethods[Sync], document: IdLike, /, *, title: str | Unset = UNSET,
+    def update(self: Documents[Sync], document: IdLike, /, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             parent_id: IdLike | Unset | None = UNSET, tags: builtins.list[str] | Unset = UNSET) -> Document: ...
     @overload
-    async def update(self: DocumentsMethods[Async], document: IdLike, /, *, title: str | Unset = UNSET,
+    async def update(self: Documents[Async], document: IdLike, /, *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
@@ -261,9 +261,9 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_DOCUMENT, self._extend_path(document_id=document), payload)
 
     @overload
-    def delete(self: DocumentsMethods[Sync], document: IdLike, /) -> Ok: ...
+    def delete(self: Documents[Sync], document: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: DocumentsMethods[Async], document: IdLike, /) -> Ok: ...
+    async def delete(self: Documents[Async], document: IdLike, /) -> Ok: ...
     def delete(self, document: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a document and its versions. Its children move up to its parent.
 
@@ -280,9 +280,9 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_DOCUMENT, self._extend_path(document_id=document))
 
     @overload
-    def duplicate(self: DocumentsMethods[Sync], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
+    def duplicate(self: Documents[Sync], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
     @overload
-    async def duplicate(self: DocumentsMethods[Async], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
+    async def duplicate(self: Documents[Async], document: IdLike, /, *, title: str | Unset = UNSET) -> Document: ...
     def duplicate(self, document: IdLike, /, *, title: str | Unset = UNSET) -> Document | Awaitable[Document]:
         """Copy a document beside it, as a draft of the caller, without comments and child documents.
 
@@ -305,9 +305,9 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_DUPLICATE_DOCUMENT, self._extend_path(document_id=document), payload)
 
     @overload
-    def submit_review(self: DocumentsMethods[Sync], document: IdLike, /) -> Document: ...
+    def submit_review(self: Documents[Sync], document: IdLike, /) -> Document: ...
     @overload
-    async def submit_review(self: DocumentsMethods[Async], document: IdLike, /) -> Document: ...
+    async def submit_review(self: Documents[Async], document: IdLike, /) -> Document: ...
     def submit_review(self, document: IdLike, /) -> Document | Awaitable[Document]:
         """Submit a draft for review. A version of it is stored.
 
@@ -327,10 +327,10 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_SUBMIT_REVIEW, self._extend_path(document_id=document))
 
     @overload
-    def review(self: DocumentsMethods[Sync], document: IdLike, /, *, status: Literal["approved", "changes_requested"],
+    def review(self: Documents[Sync], document: IdLike, /, *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document: ...
     @overload
-    async def review(self: DocumentsMethods[Async], document: IdLike, /, *, status: Literal["approved", "changes_requested"],
+    async def review(self: Documents[Async], document: IdLike, /, *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document: ...
     def review(self, document: IdLike, /, *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document | Awaitable[Document]:
@@ -356,10 +356,10 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.one(_REVIEW_DOCUMENT, self._extend_path(document_id=document), payload)
 
     @overload
-    def versions(self: DocumentsMethods[Sync], document: IdLike, /, *, limit: int | Unset = UNSET,
+    def versions(self: Documents[Sync], document: IdLike, /, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary]: ...
     @overload
-    async def versions(self: DocumentsMethods[Async], document: IdLike, /, *, limit: int | Unset = UNSET,
+    async def versions(self: Documents[Async], document: IdLike, /, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[DocumentVersionSummary]: ...
     def versions(self, document: IdLike, /, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary] | Awaitable[AsyncPage[DocumentVersionSummary]]:
@@ -384,10 +384,10 @@ class DocumentsMethods(ListHandle[C]):
         return self._caller.list(_LIST_VERSIONS, self._extend_path(document_id=document), payload)
 
     @overload
-    def get_version(self: DocumentsMethods[Sync], document: IdLike, version: IdLike, /, *,
+    def get_version(self: Documents[Sync], document: IdLike, version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion: ...
     @overload
-    async def get_version(self: DocumentsMethods[Async], document: IdLike, version: IdLike, /, *,
+    async def get_version(self: Documents[Async], document: IdLike, version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion: ...
     def get_version(self, document: IdLike, version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion | Awaitable[DocumentVersion]:
@@ -411,14 +411,17 @@ class DocumentsMethods(ListHandle[C]):
         payload = _GET_VERSION.build_payload(content_format=content_format)
         return self._caller.one(_GET_VERSION, self._extend_path(document_id=document, version_id=version), payload)
 
+    def __call__(self, document: IdLike) -> DocumentHandle[C]:
+        return DocumentHandle(self._caller, self._extend_path(document_id=document))
 
-class DocumentHandleMethods(ItemHandle[C]):
-    """The endpoints of ``DocumentHandle``."""
+
+class DocumentHandle(ItemHandle[C]):
+    """One document, its submitted versions, and the comments on it."""
 
     @overload
-    def get(self: DocumentHandleMethods[Sync], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    def get(self: DocumentHandle[Sync], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     @overload
-    async def get(self: DocumentHandleMethods[Async], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
+    async def get(self: DocumentHandle[Async], *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document: ...
     def get(self, *, content_format: Literal["tiptap", "markdown"] = "tiptap") -> Document | Awaitable[Document]:
         """Get a document, as TipTap JSON or Markdown.
 
@@ -438,13 +441,13 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_DOCUMENT, self._path_params, _GET_DOCUMENT.build_payload(content_format=content_format))
 
     @overload
-    def update(self: DocumentHandleMethods[Sync], *, title: str | Unset = UNSET,
+    def update(self: DocumentHandle[Sync], *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
             parent_id: IdLike | Unset | None = UNSET, tags: list[str] | Unset = UNSET) -> Document: ...
     @overload
-    async def update(self: DocumentHandleMethods[Async], *, title: str | Unset = UNSET,
+    async def update(self: DocumentHandle[Async], *, title: str | Unset = UNSET,
             doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"] | Unset = UNSET,
             content: Any = UNSET, content_format: Literal["tiptap", "markdown"] = "tiptap",
             context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET, context_id: IdLike | Unset = UNSET,
@@ -483,9 +486,9 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_UPDATE_DOCUMENT, self._path_params, payload)
 
     @overload
-    def delete(self: DocumentHandleMethods[Sync]) -> Ok: ...
+    def delete(self: DocumentHandle[Sync]) -> Ok: ...
     @overload
-    async def delete(self: DocumentHandleMethods[Async]) -> Ok: ...
+    async def delete(self: DocumentHandle[Async]) -> Ok: ...
     def delete(self) -> Ok | Awaitable[Ok]:
         """Delete a document and its versions. Its children move up to its parent.
 
@@ -499,9 +502,9 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_DOCUMENT, self._path_params)
 
     @overload
-    def duplicate(self: DocumentHandleMethods[Sync], *, title: str | Unset = UNSET) -> Document: ...
+    def duplicate(self: DocumentHandle[Sync], *, title: str | Unset = UNSET) -> Document: ...
     @overload
-    async def duplicate(self: DocumentHandleMethods[Async], *, title: str | Unset = UNSET) -> Document: ...
+    async def duplicate(self: DocumentHandle[Async], *, title: str | Unset = UNSET) -> Document: ...
     def duplicate(self, *, title: str | Unset = UNSET) -> Document | Awaitable[Document]:
         """Copy a document beside it, as a draft of the caller, without comments and child documents.
 
@@ -522,9 +525,9 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_DUPLICATE_DOCUMENT, self._path_params, _DUPLICATE_DOCUMENT.build_payload(title=title))
 
     @overload
-    def submit_review(self: DocumentHandleMethods[Sync]) -> Document: ...
+    def submit_review(self: DocumentHandle[Sync]) -> Document: ...
     @overload
-    async def submit_review(self: DocumentHandleMethods[Async]) -> Document: ...
+    async def submit_review(self: DocumentHandle[Async]) -> Document: ...
     def submit_review(self) -> Document | Awaitable[Document]:
         """Submit a draft for review. A version of it is stored.
 
@@ -541,10 +544,10 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_SUBMIT_REVIEW, self._path_params)
 
     @overload
-    def review(self: DocumentHandleMethods[Sync], *, status: Literal["approved", "changes_requested"],
+    def review(self: DocumentHandle[Sync], *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document: ...
     @overload
-    async def review(self: DocumentHandleMethods[Async], *, status: Literal["approved", "changes_requested"],
+    async def review(self: DocumentHandle[Async], *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document: ...
     def review(self, *, status: Literal["approved", "changes_requested"],
             notes: str | Unset | None = UNSET) -> Document | Awaitable[Document]:
@@ -568,10 +571,10 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.one(_REVIEW_DOCUMENT, self._path_params, _REVIEW_DOCUMENT.build_payload(status=status, notes=notes))
 
     @overload
-    def versions(self: DocumentHandleMethods[Sync], *, limit: int | Unset = UNSET,
+    def versions(self: DocumentHandle[Sync], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary]: ...
     @overload
-    async def versions(self: DocumentHandleMethods[Async], *, limit: int | Unset = UNSET,
+    async def versions(self: DocumentHandle[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[DocumentVersionSummary]: ...
     def versions(self, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[DocumentVersionSummary] | Awaitable[AsyncPage[DocumentVersionSummary]]:
@@ -594,10 +597,10 @@ class DocumentHandleMethods(ItemHandle[C]):
         return self._caller.list(_LIST_VERSIONS, self._path_params, _LIST_VERSIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def get_version(self: DocumentHandleMethods[Sync], version: IdLike, /, *,
+    def get_version(self: DocumentHandle[Sync], version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion: ...
     @overload
-    async def get_version(self: DocumentHandleMethods[Async], version: IdLike, /, *,
+    async def get_version(self: DocumentHandle[Async], version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion: ...
     def get_version(self, version: IdLike, /, *,
             content_format: Literal["tiptap", "markdown"] = "tiptap") -> DocumentVersion | Awaitable[DocumentVersion]:
@@ -619,3 +622,9 @@ class DocumentHandleMethods(ItemHandle[C]):
         """
         payload = _GET_VERSION.build_payload(content_format=content_format)
         return self._caller.one(_GET_VERSION, self._extend_path(version_id=version), payload)
+
+    @property
+    def comments(self) -> DocumentComments[C]:
+        """The comments on the document."""
+        from stellary.client.methods.comments import DocumentComments
+        return DocumentComments(self._caller, self._path_params)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Literal
     from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.activity import OrganizationActivity
+    from stellary.client.methods.workspaces import WorkspaceHandle, Workspaces
     from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
     from stellary.contract.organizations import Organization, OrganizationMember, UpdatedOrganizationMember
@@ -33,13 +35,13 @@ _UPDATE_ORGANIZATION = CallPlan(UPDATE_ORGANIZATION)
 _UPDATE_ORGANIZATION_MEMBER = CallPlan(UPDATE_ORGANIZATION_MEMBER)
 
 
-class OrganizationsMethods(ListHandle[C]):
-    """The endpoints of ``Organizations``."""
+class Organizations(ListHandle[C]):
+    """The organizations of the caller. Call it with a slug for the handle of one."""
 
     @overload
-    def create(self: OrganizationsMethods[Sync], *, name: str, slug: str) -> Organization: ...
+    def create(self: Organizations[Sync], *, name: str, slug: str) -> Organization: ...
     @overload
-    async def create(self: OrganizationsMethods[Async], *, name: str, slug: str) -> Organization: ...
+    async def create(self: Organizations[Async], *, name: str, slug: str) -> Organization: ...
     def create(self, *, name: str, slug: str) -> Organization | Awaitable[Organization]:
         """Create an organization. The caller becomes its owner.
 
@@ -60,10 +62,9 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_ORGANIZATION, self._path_params, _CREATE_ORGANIZATION.build_payload(name=name, slug=slug))
 
     @overload
-    def list(self: OrganizationsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Organization]: ...
+    def list(self: Organizations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Organization]: ...
     @overload
-    async def list(self: OrganizationsMethods[Async], *, limit: int | Unset = UNSET,
-            cursor: str | Unset = UNSET) -> AsyncPage[Organization]: ...
+    async def list(self: Organizations[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Organization]: ...
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Organization] | Awaitable[AsyncPage[Organization]]:
         """List the organizations that the caller is a member of.
 
@@ -83,10 +84,9 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.list(_LIST_ORGANIZATIONS, self._path_params, _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: OrganizationsMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Organization]: ...
+    def iterate(self: Organizations[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Organization]: ...
     @overload
-    def iterate(self: OrganizationsMethods[Async], *, limit: int | Unset = 200,
-            cursor: str | Unset = UNSET) -> AsyncIterator[Organization]: ...
+    def iterate(self: Organizations[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Organization]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Organization] | AsyncIterator[Organization]:
         """Iterate over all rows: list the organizations that the caller is a member of.
 
@@ -106,9 +106,9 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_ORGANIZATIONS, self._path_params, _LIST_ORGANIZATIONS.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def get(self: OrganizationsMethods[Sync], organization: IdLike, /) -> Organization: ...
+    def get(self: Organizations[Sync], organization: IdLike, /) -> Organization: ...
     @overload
-    async def get(self: OrganizationsMethods[Async], organization: IdLike, /) -> Organization: ...
+    async def get(self: Organizations[Async], organization: IdLike, /) -> Organization: ...
     def get(self, organization: IdLike, /) -> Organization | Awaitable[Organization]:
         """Get an organization by its slug.
 
@@ -127,10 +127,10 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.one(_GET_ORGANIZATION, self._extend_path(org_slug=organization))
 
     @overload
-    def update(self: OrganizationsMethods[Sync], organization: IdLike, /, *, name: str | Unset = UNSET,
+    def update(self: Organizations[Sync], organization: IdLike, /, *, name: str | Unset = UNSET,
             slug: str | Unset = UNSET) -> Organization: ...
     @overload
-    async def update(self: OrganizationsMethods[Async], organization: IdLike, /, *, name: str | Unset = UNSET,
+    async def update(self: Organizations[Async], organization: IdLike, /, *, name: str | Unset = UNSET,
             slug: str | Unset = UNSET) -> Organization: ...
     def update(self, organization: IdLike, /, *, name: str | Unset = UNSET,
             slug: str | Unset = UNSET) -> Organization | Awaitable[Organization]:
@@ -156,9 +156,9 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_ORGANIZATION, self._extend_path(org_slug=organization), payload)
 
     @overload
-    def delete(self: OrganizationsMethods[Sync], organization: IdLike, /) -> Ok: ...
+    def delete(self: Organizations[Sync], organization: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: OrganizationsMethods[Async], organization: IdLike, /) -> Ok: ...
+    async def delete(self: Organizations[Async], organization: IdLike, /) -> Ok: ...
     def delete(self, organization: IdLike, /) -> Ok | Awaitable[Ok]:
         """Move an organization with all its workspaces, projects and files to the trash.
 
@@ -175,9 +175,9 @@ class OrganizationsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_ORGANIZATION, self._extend_path(org_slug=organization))
 
     @overload
-    def leave(self: OrganizationsMethods[Sync], organization: IdLike, /) -> MemberRemoved: ...
+    def leave(self: Organizations[Sync], organization: IdLike, /) -> MemberRemoved: ...
     @overload
-    async def leave(self: OrganizationsMethods[Async], organization: IdLike, /) -> MemberRemoved: ...
+    async def leave(self: Organizations[Async], organization: IdLike, /) -> MemberRemoved: ...
     def leave(self, organization: IdLike, /) -> MemberRemoved | Awaitable[MemberRemoved]:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
@@ -196,14 +196,17 @@ class OrganizationsMethods(ListHandle[C]):
         """
         return self._caller.one(_LEAVE_ORGANIZATION, self._extend_path(org_slug=organization))
 
+    def __call__(self, organization: IdLike) -> OrganizationHandle[C]:
+        return OrganizationHandle(self._caller, self._extend_path(org_slug=organization))
 
-class OrganizationHandleMethods(SlugHandle[C]):
-    """The endpoints of ``OrganizationHandle``."""
+
+class OrganizationHandle(SlugHandle[C]):
+    """One organization."""
 
     @overload
-    def get(self: OrganizationHandleMethods[Sync]) -> Organization: ...
+    def get(self: OrganizationHandle[Sync]) -> Organization: ...
     @overload
-    async def get(self: OrganizationHandleMethods[Async]) -> Organization: ...
+    async def get(self: OrganizationHandle[Async]) -> Organization: ...
     def get(self) -> Organization | Awaitable[Organization]:
         """Get an organization by its slug.
 
@@ -219,9 +222,9 @@ class OrganizationHandleMethods(SlugHandle[C]):
         return self._caller.one(_GET_ORGANIZATION, self._path_params)
 
     @overload
-    def update(self: OrganizationHandleMethods[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
+    def update(self: OrganizationHandle[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
     @overload
-    async def update(self: OrganizationHandleMethods[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
+    async def update(self: OrganizationHandle[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization: ...
     def update(self, *, name: str | Unset = UNSET, slug: str | Unset = UNSET) -> Organization | Awaitable[Organization]:
         """Update an organization's name or slug.
 
@@ -243,9 +246,9 @@ class OrganizationHandleMethods(SlugHandle[C]):
         return self._caller.one(_UPDATE_ORGANIZATION, self._path_params, _UPDATE_ORGANIZATION.build_payload(name=name, slug=slug))
 
     @overload
-    def delete(self: OrganizationHandleMethods[Sync]) -> Ok: ...
+    def delete(self: OrganizationHandle[Sync]) -> Ok: ...
     @overload
-    async def delete(self: OrganizationHandleMethods[Async]) -> Ok: ...
+    async def delete(self: OrganizationHandle[Async]) -> Ok: ...
     def delete(self) -> Ok | Awaitable[Ok]:
         """Move an organization with all its workspaces, projects and files to the trash.
 
@@ -259,9 +262,9 @@ class OrganizationHandleMethods(SlugHandle[C]):
         return self._caller.one(_DELETE_ORGANIZATION, self._path_params)
 
     @overload
-    def leave(self: OrganizationHandleMethods[Sync]) -> MemberRemoved: ...
+    def leave(self: OrganizationHandle[Sync]) -> MemberRemoved: ...
     @overload
-    async def leave(self: OrganizationHandleMethods[Async]) -> MemberRemoved: ...
+    async def leave(self: OrganizationHandle[Async]) -> MemberRemoved: ...
     def leave(self) -> MemberRemoved | Awaitable[MemberRemoved]:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
@@ -276,6 +279,28 @@ class OrganizationHandleMethods(SlugHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_LEAVE_ORGANIZATION, self._path_params)
+
+    @property
+    def activity(self) -> OrganizationActivity[C]:
+        """The activity of the organization."""
+        from stellary.client.methods.activity import OrganizationActivity
+        return OrganizationActivity(self._caller, self._path_params)
+
+    @property
+    def members(self) -> OrganizationMembers[C]:
+        """The members of the organization."""
+        return OrganizationMembers(self._caller, self._path_params)
+
+    @property
+    def workspaces(self) -> Workspaces[C]:
+        """The workspaces of the organization."""
+        from stellary.client.methods.workspaces import Workspaces
+        return Workspaces(self._caller, self._path_params)
+
+    def workspace(self, workspace: IdLike) -> WorkspaceHandle[C]:
+        """Return the handle of a workspace, by its slug."""
+        from stellary.client.methods.workspaces import WorkspaceHandle
+        return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
 
 class OrganizationMembers(ListHandle[C]):

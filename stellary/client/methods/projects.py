@@ -7,6 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
+from stellary.client.resources.projects import ProjectExports, ProjectImports
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.flow import GET_PROJECT_FLOW
 from stellary.contract.notifications import GET_PROJECT_WATCH, UNWATCH_PROJECT, WATCH_PROJECT
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from typing import Literal
     from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.methods.activity import ProjectActivity
+    from stellary.client.methods.automations import Automations
+    from stellary.client.methods.cards import CardHandle, Cards
+    from stellary.client.methods.columns import ColumnHandle, Columns
+    from stellary.client.methods.custom_fields import CustomFields
+    from stellary.client.methods.labels import Labels
+    from stellary.client.methods.scopes import ScopeHandle, Scopes
+    from stellary.client.methods.time_entries import ProjectTimeEntries
+    from stellary.client.methods.trash import ProjectTrash
     from stellary.contract.cards import Card
     from stellary.contract.endpoint import Ok
     from stellary.contract.flow import BoardFlow
@@ -60,16 +70,16 @@ _UPDATE_TEMPLATE = CallPlan(UPDATE_TEMPLATE)
 _WATCH_PROJECT = CallPlan(WATCH_PROJECT)
 
 
-class ProjectsMethods(ListHandle[C]):
-    """The endpoints of ``Projects``."""
+class Projects(ProjectImports[C], ListHandle[C]):
+    """The projects of a workspace. Call it with an id for the handle of one."""
 
     @overload
-    def create(self: ProjectsMethods[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
+    def create(self: Projects[Sync], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: str = "simple", member_role: Literal["viewer", "commenter", "editor"] = "editor",
             visibility: Literal["workspace", "private"] = "workspace", estimate_unit: Literal["points", "hours"] | Unset = UNSET,
             start_date: date | Unset = UNSET) -> Project: ...
     @overload
-    async def create(self: ProjectsMethods[Async], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
+    async def create(self: Projects[Async], *, name: str, description: str | Unset | None = UNSET, key: str | Unset = UNSET,
             template_id: str = "simple", member_role: Literal["viewer", "commenter", "editor"] = "editor",
             visibility: Literal["workspace", "private"] = "workspace", estimate_unit: Literal["points", "hours"] | Unset = UNSET,
             start_date: date | Unset = UNSET) -> Project: ...
@@ -104,10 +114,10 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_CREATE_PROJECT, self._path_params, payload)
 
     @overload
-    def list(self: ProjectsMethods[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
+    def list(self: Projects[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Project]: ...
     @overload
-    async def list(self: ProjectsMethods[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
+    async def list(self: Projects[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[Project]: ...
     def list(self, *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[Project] | Awaitable[AsyncPage[Project]]:
@@ -132,10 +142,10 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.list(_LIST_PROJECTS, self._path_params, payload)
 
     @overload
-    def iterate(self: ProjectsMethods[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: Projects[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Project]: ...
     @overload
-    def iterate(self: ProjectsMethods[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = 200,
+    def iterate(self: Projects[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Project]: ...
     def iterate(self, *, archived: bool | Unset = UNSET, limit: int | Unset = 200,
             cursor: str | Unset = UNSET) -> Iterator[Project] | AsyncIterator[Project]:
@@ -160,9 +170,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_PROJECTS, self._path_params, payload)
 
     @overload
-    def templates(self: ProjectsMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectTemplate]: ...
+    def templates(self: Projects[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[ProjectTemplate]: ...
     @overload
-    async def templates(self: ProjectsMethods[Async], *, limit: int | Unset = UNSET,
+    async def templates(self: Projects[Async], *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[ProjectTemplate]: ...
     def templates(self, *, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[ProjectTemplate] | Awaitable[AsyncPage[ProjectTemplate]]:
@@ -185,10 +195,10 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.list(_LIST_TEMPLATES, self._path_params, _LIST_TEMPLATES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def update_template(self: ProjectsMethods[Sync], template: IdLike, /, *, name: str | Unset = UNSET,
+    def update_template(self: Projects[Sync], template: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset = UNSET) -> ProjectTemplate: ...
     @overload
-    async def update_template(self: ProjectsMethods[Async], template: IdLike, /, *, name: str | Unset = UNSET,
+    async def update_template(self: Projects[Async], template: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset = UNSET) -> ProjectTemplate: ...
     def update_template(self, template: IdLike, /, *, name: str | Unset = UNSET,
             description: str | Unset = UNSET) -> ProjectTemplate | Awaitable[ProjectTemplate]:
@@ -214,9 +224,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_TEMPLATE, self._extend_path(template_id=template), payload)
 
     @overload
-    def delete_template(self: ProjectsMethods[Sync], template: IdLike, /) -> Ok: ...
+    def delete_template(self: Projects[Sync], template: IdLike, /) -> Ok: ...
     @overload
-    async def delete_template(self: ProjectsMethods[Async], template: IdLike, /) -> Ok: ...
+    async def delete_template(self: Projects[Async], template: IdLike, /) -> Ok: ...
     def delete_template(self, template: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a template of the workspace for good. Projects that were created from it stay.
 
@@ -233,10 +243,10 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_TEMPLATE, self._extend_path(template_id=template))
 
     @overload
-    def portfolio(self: ProjectsMethods[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
+    def portfolio(self: Projects[Sync], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[PortfolioProject]: ...
     @overload
-    async def portfolio(self: ProjectsMethods[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
+    async def portfolio(self: Projects[Async], *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> AsyncPage[PortfolioProject]: ...
     def portfolio(self, *, archived: bool | Unset = UNSET, limit: int | Unset = UNSET,
             cursor: str | Unset = UNSET) -> Page[PortfolioProject] | Awaitable[AsyncPage[PortfolioProject]]:
@@ -261,9 +271,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.list(_GET_PORTFOLIO, self._path_params, payload)
 
     @overload
-    def get(self: ProjectsMethods[Sync], project: IdLike, /) -> Project: ...
+    def get(self: Projects[Sync], project: IdLike, /) -> Project: ...
     @overload
-    async def get(self: ProjectsMethods[Async], project: IdLike, /) -> Project: ...
+    async def get(self: Projects[Async], project: IdLike, /) -> Project: ...
     def get(self, project: IdLike, /) -> Project | Awaitable[Project]:
         """Get a project by its id.
 
@@ -282,14 +292,13 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_GET_PROJECT, self._extend_path(project_id=project))
 
     @overload
-    def update(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    def update(self: Projects[Sync], project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
             visibility: Literal["workspace", "private"] | Unset = UNSET,
             estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     @overload
-    async def update(self: ProjectsMethods[Async], project: IdLike, /, *, name: str | Unset = UNSET,
-            description: str | Unset | None = UNSET, archived: bool | Unset = UNSET,
-            member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
+    async def update(self: Projects[Async], project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+            archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
             visibility: Literal["workspace", "private"] | Unset = UNSET,
             estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     def update(self, project: IdLike, /, *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
@@ -323,9 +332,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_PROJECT, self._extend_path(project_id=project), payload)
 
     @overload
-    def delete(self: ProjectsMethods[Sync], project: IdLike, /) -> Ok: ...
+    def delete(self: Projects[Sync], project: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: ProjectsMethods[Async], project: IdLike, /) -> Ok: ...
+    async def delete(self: Projects[Async], project: IdLike, /) -> Ok: ...
     def delete(self, project: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete a project with everything in it.
 
@@ -342,10 +351,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_DELETE_PROJECT, self._extend_path(project_id=project))
 
     @overload
-    def duplicate(self: ProjectsMethods[Sync], project: IdLike, /, *, name: str,
-            content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    def duplicate(self: Projects[Sync], project: IdLike, /, *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
     @overload
-    async def duplicate(self: ProjectsMethods[Async], project: IdLike, /, *, name: str,
+    async def duplicate(self: Projects[Async], project: IdLike, /, *, name: str,
             content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
     def duplicate(self, project: IdLike, /, *, name: str,
             content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
@@ -371,9 +379,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_DUPLICATE_PROJECT, self._extend_path(project_id=project), payload)
 
     @overload
-    def board(self: ProjectsMethods[Sync], project: IdLike, /) -> Board: ...
+    def board(self: Projects[Sync], project: IdLike, /) -> Board: ...
     @overload
-    async def board(self: ProjectsMethods[Async], project: IdLike, /) -> Board: ...
+    async def board(self: Projects[Async], project: IdLike, /) -> Board: ...
     def board(self, project: IdLike, /) -> Board | Awaitable[Board]:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
@@ -392,9 +400,9 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_GET_BOARD, self._extend_path(project_id=project))
 
     @overload
-    def export(self: ProjectsMethods[Sync], project: IdLike, /) -> ProjectFile: ...
+    def export(self: Projects[Sync], project: IdLike, /) -> ProjectFile: ...
     @overload
-    async def export(self: ProjectsMethods[Async], project: IdLike, /) -> ProjectFile: ...
+    async def export(self: Projects[Async], project: IdLike, /) -> ProjectFile: ...
     def export(self, project: IdLike, /) -> ProjectFile | Awaitable[ProjectFile]:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
@@ -413,14 +421,14 @@ class ProjectsMethods(ListHandle[C]):
         return self._caller.one(_EXPORT_PROJECT, self._extend_path(project_id=project))
 
     @overload
-    def import_(self: ProjectsMethods[Sync], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
+    def import_(self: Projects[Sync], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
             scopes: builtins.list[ImportedScope] | Unset = UNSET, labels: builtins.list[ImportedLabel] | Unset = UNSET,
             custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET, members: builtins.list[ImportedMember] | Unset = UNSET,
             documents: builtins.list[ImportedDocument] | Unset = UNSET, automations: builtins.list[ImportedAutomation] | Unset = UNSET,
             exported_at: date | Unset = UNSET, columns: builtins.list[ImportedColumn] | Unset = UNSET,
             cards: builtins.list[ImportedCard] | Unset = UNSET) -> ProjectImport: ...
     @overload
-    async def import_(self: ProjectsMethods[Async], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
+    async def import_(self: Projects[Async], *, project: ImportedProject, format: Literal["stellary.project/1"] | Unset = UNSET,
             scopes: builtins.list[ImportedScope] | Unset = UNSET, labels: builtins.list[ImportedLabel] | Unset = UNSET,
             custom_fields: builtins.list[ImportedCustomField] | Unset = UNSET, members: builtins.list[ImportedMember] | Unset = UNSET,
             documents: builtins.list[ImportedDocument] | Unset = UNSET, automations: builtins.list[ImportedAutomation] | Unset = UNSET,
@@ -463,14 +471,17 @@ class ProjectsMethods(ListHandle[C]):
                 members=members, documents=documents, automations=automations, exported_at=exported_at, columns=columns, cards=cards)
         return self._caller.one(_IMPORT_PROJECT, self._path_params, payload)
 
+    def __call__(self, project: IdLike) -> ProjectHandle[C]:
+        return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
-class ProjectHandleMethods(ItemHandle[C]):
-    """The endpoints of ``ProjectHandle``."""
+
+class ProjectHandle(ProjectExports[C], ItemHandle[C]):
+    """One project, with its board."""
 
     @overload
-    def get(self: ProjectHandleMethods[Sync]) -> Project: ...
+    def get(self: ProjectHandle[Sync]) -> Project: ...
     @overload
-    async def get(self: ProjectHandleMethods[Async]) -> Project: ...
+    async def get(self: ProjectHandle[Async]) -> Project: ...
     def get(self) -> Project | Awaitable[Project]:
         """Get a project by its id.
 
@@ -486,12 +497,12 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_PROJECT, self._path_params)
 
     @overload
-    def update(self: ProjectHandleMethods[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    def update(self: ProjectHandle[Sync], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
             visibility: Literal["workspace", "private"] | Unset = UNSET,
             estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
     @overload
-    async def update(self: ProjectHandleMethods[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
+    async def update(self: ProjectHandle[Async], *, name: str | Unset = UNSET, description: str | Unset | None = UNSET,
             archived: bool | Unset = UNSET, member_role: Literal["viewer", "commenter", "editor"] | Unset = UNSET,
             visibility: Literal["workspace", "private"] | Unset = UNSET,
             estimate_unit: Literal["points", "hours"] | Unset = UNSET) -> Project: ...
@@ -525,9 +536,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_UPDATE_PROJECT, self._path_params, payload)
 
     @overload
-    def delete(self: ProjectHandleMethods[Sync]) -> Ok: ...
+    def delete(self: ProjectHandle[Sync]) -> Ok: ...
     @overload
-    async def delete(self: ProjectHandleMethods[Async]) -> Ok: ...
+    async def delete(self: ProjectHandle[Async]) -> Ok: ...
     def delete(self) -> Ok | Awaitable[Ok]:
         """Delete a project with everything in it.
 
@@ -541,9 +552,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_DELETE_PROJECT, self._path_params)
 
     @overload
-    def duplicate(self: ProjectHandleMethods[Sync], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    def duplicate(self: ProjectHandle[Sync], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
     @overload
-    async def duplicate(self: ProjectHandleMethods[Async], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
+    async def duplicate(self: ProjectHandle[Async], *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport: ...
     def duplicate(self, *, name: str, content: Literal["all", "skeleton"] = "all") -> ProjectImport | Awaitable[ProjectImport]:
         """Copy a project of up to 5,000 cards, as an import of its export. The caller becomes a member.
 
@@ -565,10 +576,10 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_DUPLICATE_PROJECT, self._path_params, _DUPLICATE_PROJECT.build_payload(name=name, content=content))
 
     @overload
-    def save_template(self: ProjectHandleMethods[Sync], *, name: str, description: str = "",
+    def save_template(self: ProjectHandle[Sync], *, name: str, description: str = "",
             content: Literal["all", "skeleton"] = "all") -> ProjectTemplate: ...
     @overload
-    async def save_template(self: ProjectHandleMethods[Async], *, name: str, description: str = "",
+    async def save_template(self: ProjectHandle[Async], *, name: str, description: str = "",
             content: Literal["all", "skeleton"] = "all") -> ProjectTemplate: ...
     def save_template(self, *, name: str, description: str = "",
             content: Literal["all", "skeleton"] = "all") -> ProjectTemplate | Awaitable[ProjectTemplate]:
@@ -594,9 +605,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_SAVE_TEMPLATE, self._path_params, payload)
 
     @overload
-    def board(self: ProjectHandleMethods[Sync]) -> Board: ...
+    def board(self: ProjectHandle[Sync]) -> Board: ...
     @overload
-    async def board(self: ProjectHandleMethods[Async]) -> Board: ...
+    async def board(self: ProjectHandle[Async]) -> Board: ...
     def board(self) -> Board | Awaitable[Board]:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
@@ -612,9 +623,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_BOARD, self._path_params)
 
     @overload
-    def export(self: ProjectHandleMethods[Sync]) -> ProjectFile: ...
+    def export(self: ProjectHandle[Sync]) -> ProjectFile: ...
     @overload
-    async def export(self: ProjectHandleMethods[Async]) -> ProjectFile: ...
+    async def export(self: ProjectHandle[Async]) -> ProjectFile: ...
     def export(self) -> ProjectFile | Awaitable[ProjectFile]:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
@@ -630,10 +641,10 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_EXPORT_PROJECT, self._path_params)
 
     @overload
-    def flow(self: ProjectHandleMethods[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+    def flow(self: ProjectHandle[Sync], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
             unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
     @overload
-    async def flow(self: ProjectHandleMethods[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
+    async def flow(self: ProjectHandle[Async], *, since: date | Unset = UNSET, until: date | Unset = UNSET,
             unit: Literal["count", "estimate"] = "count", seed: int = 0) -> BoardFlow: ...
     def flow(self, *, since: date | Unset = UNSET, until: date | Unset = UNSET, unit: Literal["count", "estimate"] = "count",
             seed: int = 0) -> BoardFlow | Awaitable[BoardFlow]:
@@ -659,9 +670,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_PROJECT_FLOW, self._path_params, payload)
 
     @overload
-    def get_watch(self: ProjectHandleMethods[Sync]) -> WatchState: ...
+    def get_watch(self: ProjectHandle[Sync]) -> WatchState: ...
     @overload
-    async def get_watch(self: ProjectHandleMethods[Async]) -> WatchState: ...
+    async def get_watch(self: ProjectHandle[Async]) -> WatchState: ...
     def get_watch(self) -> WatchState | Awaitable[WatchState]:
         """Get whether the caller watches or mutes all cards of a project.
 
@@ -677,9 +688,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_GET_PROJECT_WATCH, self._path_params)
 
     @overload
-    def watch(self: ProjectHandleMethods[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    def watch(self: ProjectHandle[Sync], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     @overload
-    async def watch(self: ProjectHandleMethods[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
+    async def watch(self: ProjectHandle[Async], *, level: Literal["watch", "mute"] = "watch") -> WatchState: ...
     def watch(self, *, level: Literal["watch", "mute"] = "watch") -> WatchState | Awaitable[WatchState]:
         """Watch or mute all cards of a project for the caller. What is chosen for a card takes precedence.
 
@@ -700,9 +711,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_WATCH_PROJECT, self._path_params, _WATCH_PROJECT.build_payload(level=level))
 
     @overload
-    def unwatch(self: ProjectHandleMethods[Sync]) -> Ok: ...
+    def unwatch(self: ProjectHandle[Sync]) -> Ok: ...
     @overload
-    async def unwatch(self: ProjectHandleMethods[Async]) -> Ok: ...
+    async def unwatch(self: ProjectHandle[Async]) -> Ok: ...
     def unwatch(self) -> Ok | Awaitable[Ok]:
         """Follow the cards of a project again as by default.
 
@@ -716,9 +727,9 @@ class ProjectHandleMethods(ItemHandle[C]):
         return self._caller.one(_UNWATCH_PROJECT, self._path_params)
 
     @overload
-    def undo(self: ProjectHandleMethods[Sync], activity: IdLike, /) -> Card: ...
+    def undo(self: ProjectHandle[Sync], activity: IdLike, /) -> Card: ...
     @overload
-    async def undo(self: ProjectHandleMethods[Async], activity: IdLike, /) -> Card: ...
+    async def undo(self: ProjectHandle[Async], activity: IdLike, /) -> Card: ...
     def undo(self, activity: IdLike, /) -> Card | Awaitable[Card]:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
@@ -736,6 +747,80 @@ class ProjectHandleMethods(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_UNDO_ACTIVITY, self._extend_path(activity_id=activity))
+
+    @property
+    def members(self) -> ProjectMembers[C]:
+        """The members of the project."""
+        return ProjectMembers(self._caller, self._path_params)
+
+    @property
+    def columns(self) -> Columns[C]:
+        """The columns of the project."""
+        from stellary.client.methods.columns import Columns
+        return Columns(self._caller, self._path_params)
+
+    @property
+    def scopes(self) -> Scopes[C]:
+        """The scopes (work packages) of the project."""
+        from stellary.client.methods.scopes import Scopes
+        return Scopes(self._caller, self._path_params)
+
+    @property
+    def cards(self) -> Cards[C]:
+        """The cards of the project, across all columns."""
+        from stellary.client.methods.cards import Cards
+        return Cards(self._caller, self._path_params)
+
+    @property
+    def labels(self) -> Labels[C]:
+        """The labels for the project's cards."""
+        from stellary.client.methods.labels import Labels
+        return Labels(self._caller, self._path_params)
+
+    @property
+    def custom_fields(self) -> CustomFields[C]:
+        """The custom fields of the project."""
+        from stellary.client.methods.custom_fields import CustomFields
+        return CustomFields(self._caller, self._path_params)
+
+    @property
+    def automations(self) -> Automations[C]:
+        """The automations of the project."""
+        from stellary.client.methods.automations import Automations
+        return Automations(self._caller, self._path_params)
+
+    @property
+    def activity(self) -> ProjectActivity[C]:
+        """The activity of the project."""
+        from stellary.client.methods.activity import ProjectActivity
+        return ProjectActivity(self._caller, self._path_params)
+
+    @property
+    def time_entries(self) -> ProjectTimeEntries[C]:
+        """The time that was spent on the cards of the project."""
+        from stellary.client.methods.time_entries import ProjectTimeEntries
+        return ProjectTimeEntries(self._caller, self._path_params)
+
+    @property
+    def trash(self) -> ProjectTrash[C]:
+        """The deleted items of the project."""
+        from stellary.client.methods.trash import ProjectTrash
+        return ProjectTrash(self._caller, self._path_params)
+
+    def column(self, column: IdLike) -> ColumnHandle[C]:
+        """Return the handle of a column."""
+        from stellary.client.methods.columns import ColumnHandle
+        return ColumnHandle(self._caller, self._extend_path(column_id=column))
+
+    def scope(self, scope: IdLike) -> ScopeHandle[C]:
+        """Return the handle of a scope."""
+        from stellary.client.methods.scopes import ScopeHandle
+        return ScopeHandle(self._caller, self._extend_path(scope_id=scope))
+
+    def card(self, card: IdLike) -> CardHandle[C]:
+        """Return the handle of a card."""
+        from stellary.client.methods.cards import CardHandle
+        return CardHandle(self._caller, self._extend_path(card_id=card))
 
 
 class ProjectMembers(ListHandle[C]):

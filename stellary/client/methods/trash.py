@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import C, ListHandle, Resource
+from stellary.client.calling.method import C, ListHandle
+from stellary.client.resources.trash import ProjectTrashLists
 from stellary.contract.trash import LIST_CONTAINERS, LIST_TRASH, PURGE_CONTAINER, PURGE_ITEM, RESTORE_CONTAINER, RESTORE_ITEM
 from stellary.contract.unset import UNSET
 
@@ -239,14 +240,13 @@ class ContainerTrash(ListHandle[C]):
         return self._caller.one(_PURGE_CONTAINER, self._extend_path(trash_id=trash))
 
 
-class ProjectTrashMethods(Resource[C]):
-    """The endpoints of ``ProjectTrash``."""
+class ProjectTrash(ProjectTrashLists[C]):
+    """The deleted items of one project. ``restore`` and ``delete`` are those of the workspace's trash."""
 
     @overload
-    def restore(self: ProjectTrashMethods[Sync], trash: IdLike, /, *, name: str | Unset = UNSET,
-            key: str | Unset = UNSET) -> TrashedItem: ...
+    def restore(self: ProjectTrash[Sync], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem: ...
     @overload
-    async def restore(self: ProjectTrashMethods[Async], trash: IdLike, /, *, name: str | Unset = UNSET,
+    async def restore(self: ProjectTrash[Async], trash: IdLike, /, *, name: str | Unset = UNSET,
             key: str | Unset = UNSET) -> TrashedItem: ...
     def restore(self, trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET) -> TrashedItem | Awaitable[TrashedItem]:
         """Restore a deleted item with all that was deleted with it.
@@ -270,9 +270,9 @@ class ProjectTrashMethods(Resource[C]):
         return self._caller.one(_RESTORE_ITEM, self._extend_path(trash_id=trash), _RESTORE_ITEM.build_payload(name=name, key=key))
 
     @overload
-    def delete(self: ProjectTrashMethods[Sync], trash: IdLike, /) -> Ok: ...
+    def delete(self: ProjectTrash[Sync], trash: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: ProjectTrashMethods[Async], trash: IdLike, /) -> Ok: ...
+    async def delete(self: ProjectTrash[Async], trash: IdLike, /) -> Ok: ...
     def delete(self, trash: IdLike, /) -> Ok | Awaitable[Ok]:
         """Delete an item in the trash for good, with its files.
 

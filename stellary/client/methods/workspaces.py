@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.stream import AsyncEventStream, EventStream
+    from stellary.client.methods.activity import WorkspaceActivity
+    from stellary.client.methods.agents import Agents, MissionHandle, Proposals
+    from stellary.client.methods.cards import WorkspaceCards
+    from stellary.client.methods.documents import DocumentHandle, Documents
+    from stellary.client.methods.imports import Imports
+    from stellary.client.methods.pilotage import Pilotage
+    from stellary.client.methods.project_drafts import ProjectDrafts
+    from stellary.client.methods.projects import ProjectHandle, Projects
+    from stellary.client.methods.saved_filters import SavedFilters
+    from stellary.client.methods.scopes import AnyScopes
+    from stellary.client.methods.trash import Trash
+    from stellary.client.methods.webhooks import Webhooks
     from stellary.contract.activities import WorkspaceEvent
     from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
@@ -48,13 +60,13 @@ _UPDATE_WORKSPACE = CallPlan(UPDATE_WORKSPACE)
 _UPDATE_WORKSPACE_MEMBER = CallPlan(UPDATE_WORKSPACE_MEMBER)
 
 
-class WorkspacesMethods(ListHandle[C]):
-    """The endpoints of ``Workspaces``."""
+class Workspaces(ListHandle[C]):
+    """The workspaces of an organization. Call it with a slug for the handle of one."""
 
     @overload
-    def create(self: WorkspacesMethods[Sync], *, name: str, slug: str) -> Workspace: ...
+    def create(self: Workspaces[Sync], *, name: str, slug: str) -> Workspace: ...
     @overload
-    async def create(self: WorkspacesMethods[Async], *, name: str, slug: str) -> Workspace: ...
+    async def create(self: Workspaces[Async], *, name: str, slug: str) -> Workspace: ...
     def create(self, *, name: str, slug: str) -> Workspace | Awaitable[Workspace]:
         """Create a workspace. The caller becomes its owner, an admin and a pilotage owner.
 
@@ -76,9 +88,9 @@ class WorkspacesMethods(ListHandle[C]):
         return self._caller.one(_CREATE_WORKSPACE, self._path_params, _CREATE_WORKSPACE.build_payload(name=name, slug=slug))
 
     @overload
-    def list(self: WorkspacesMethods[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Workspace]: ...
+    def list(self: Workspaces[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Workspace]: ...
     @overload
-    async def list(self: WorkspacesMethods[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Workspace]: ...
+    async def list(self: Workspaces[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> AsyncPage[Workspace]: ...
     def list(self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Workspace] | Awaitable[AsyncPage[Workspace]]:
         """List the workspaces of an organization that the caller has access to.
 
@@ -99,9 +111,9 @@ class WorkspacesMethods(ListHandle[C]):
         return self._caller.list(_LIST_WORKSPACES, self._path_params, _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def iterate(self: WorkspacesMethods[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Workspace]: ...
+    def iterate(self: Workspaces[Sync], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Workspace]: ...
     @overload
-    def iterate(self: WorkspacesMethods[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Workspace]: ...
+    def iterate(self: Workspaces[Async], *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> AsyncIterator[Workspace]: ...
     def iterate(self, *, limit: int | Unset = 200, cursor: str | Unset = UNSET) -> Iterator[Workspace] | AsyncIterator[Workspace]:
         """Iterate over all rows: list the workspaces of an organization that the caller has access to.
 
@@ -122,9 +134,9 @@ class WorkspacesMethods(ListHandle[C]):
         return self._caller.iterate(_LIST_WORKSPACES, self._path_params, _LIST_WORKSPACES.build_payload(limit=limit, cursor=cursor))
 
     @overload
-    def get(self: WorkspacesMethods[Sync], workspace: IdLike, /) -> Workspace: ...
+    def get(self: Workspaces[Sync], workspace: IdLike, /) -> Workspace: ...
     @overload
-    async def get(self: WorkspacesMethods[Async], workspace: IdLike, /) -> Workspace: ...
+    async def get(self: Workspaces[Async], workspace: IdLike, /) -> Workspace: ...
     def get(self, workspace: IdLike, /) -> Workspace | Awaitable[Workspace]:
         """Get a workspace by its slug.
 
@@ -143,10 +155,10 @@ class WorkspacesMethods(ListHandle[C]):
         return self._caller.one(_GET_WORKSPACE, self._extend_path(ws_slug=workspace))
 
     @overload
-    def update(self: WorkspacesMethods[Sync], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    def update(self: Workspaces[Sync], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     @overload
-    async def update(self: WorkspacesMethods[Async], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    async def update(self: Workspaces[Async], workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     def update(self, workspace: IdLike, /, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace | Awaitable[Workspace]:
@@ -173,9 +185,9 @@ class WorkspacesMethods(ListHandle[C]):
         return self._caller.one(_UPDATE_WORKSPACE, self._extend_path(ws_slug=workspace), payload)
 
     @overload
-    def delete(self: WorkspacesMethods[Sync], workspace: IdLike, /) -> Ok: ...
+    def delete(self: Workspaces[Sync], workspace: IdLike, /) -> Ok: ...
     @overload
-    async def delete(self: WorkspacesMethods[Async], workspace: IdLike, /) -> Ok: ...
+    async def delete(self: Workspaces[Async], workspace: IdLike, /) -> Ok: ...
     def delete(self, workspace: IdLike, /) -> Ok | Awaitable[Ok]:
         """Move a workspace with everything in it to the trash.
 
@@ -191,14 +203,17 @@ class WorkspacesMethods(ListHandle[C]):
         """
         return self._caller.one(_DELETE_WORKSPACE, self._extend_path(ws_slug=workspace))
 
+    def __call__(self, workspace: IdLike) -> WorkspaceHandle[C]:
+        return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
-class WorkspaceHandleMethods(SlugHandle[C]):
-    """The endpoints of ``WorkspaceHandle``."""
+
+class WorkspaceHandle(SlugHandle[C]):
+    """One workspace."""
 
     @overload
-    def get(self: WorkspaceHandleMethods[Sync]) -> Workspace: ...
+    def get(self: WorkspaceHandle[Sync]) -> Workspace: ...
     @overload
-    async def get(self: WorkspaceHandleMethods[Async]) -> Workspace: ...
+    async def get(self: WorkspaceHandle[Async]) -> Workspace: ...
     def get(self) -> Workspace | Awaitable[Workspace]:
         """Get a workspace by its slug.
 
@@ -214,10 +229,10 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.one(_GET_WORKSPACE, self._path_params)
 
     @overload
-    def update(self: WorkspaceHandleMethods[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    def update(self: WorkspaceHandle[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     @overload
-    async def update(self: WorkspaceHandleMethods[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
+    async def update(self: WorkspaceHandle[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace: ...
     def update(self, *, name: str | Unset = UNSET, slug: str | Unset = UNSET,
             pilotage_cycle: str | Unset = UNSET) -> Workspace | Awaitable[Workspace]:
@@ -243,9 +258,9 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.one(_UPDATE_WORKSPACE, self._path_params, payload)
 
     @overload
-    def delete(self: WorkspaceHandleMethods[Sync]) -> Ok: ...
+    def delete(self: WorkspaceHandle[Sync]) -> Ok: ...
     @overload
-    async def delete(self: WorkspaceHandleMethods[Async]) -> Ok: ...
+    async def delete(self: WorkspaceHandle[Async]) -> Ok: ...
     def delete(self) -> Ok | Awaitable[Ok]:
         """Move a workspace with everything in it to the trash.
 
@@ -259,12 +274,12 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.one(_DELETE_WORKSPACE, self._path_params)
 
     @overload
-    def search(self: WorkspaceHandleMethods[Sync], *, q: str,
+    def search(self: WorkspaceHandle[Sync], *, q: str,
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 50,
             cursor: str | Unset = UNSET) -> Page[Hit]: ...
     @overload
-    async def search(self: WorkspaceHandleMethods[Async], *, q: str,
+    async def search(self: WorkspaceHandle[Async], *, q: str,
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 50,
             cursor: str | Unset = UNSET) -> AsyncPage[Hit]: ...
@@ -297,12 +312,12 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.list(_SEARCH, self._path_params, payload)
 
     @overload
-    def iterate_search(self: WorkspaceHandleMethods[Sync], *, q: str,
+    def iterate_search(self: WorkspaceHandle[Sync], *, q: str,
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> Iterator[Hit]: ...
     @overload
-    def iterate_search(self: WorkspaceHandleMethods[Async], *, q: str,
+    def iterate_search(self: WorkspaceHandle[Async], *, q: str,
             kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
             project_id: IdLike | Unset = UNSET, archived: bool | Unset = UNSET, limit: int = 200,
             cursor: str | Unset = UNSET) -> AsyncIterator[Hit]: ...
@@ -335,9 +350,9 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.iterate(_SEARCH, self._path_params, payload)
 
     @overload
-    def events(self: WorkspaceHandleMethods[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent]: ...
+    def events(self: WorkspaceHandle[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent]: ...
     @overload
-    def events(self: WorkspaceHandleMethods[Async], *, last_event_id: str | Unset = UNSET) -> AsyncEventStream[WorkspaceEvent]: ...
+    def events(self: WorkspaceHandle[Async], *, last_event_id: str | Unset = UNSET) -> AsyncEventStream[WorkspaceEvent]: ...
     def events(self, *, last_event_id: str | Unset = UNSET) -> EventStream[WorkspaceEvent] | AsyncEventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
@@ -357,9 +372,9 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.follow(_STREAM_EVENTS, self._path_params, _STREAM_EVENTS.build_payload(last_event_id=last_event_id))
 
     @overload
-    def usage(self: WorkspaceHandleMethods[Sync], *, days: int = 30) -> WorkspaceUsage: ...
+    def usage(self: WorkspaceHandle[Sync], *, days: int = 30) -> WorkspaceUsage: ...
     @overload
-    async def usage(self: WorkspaceHandleMethods[Async], *, days: int = 30) -> WorkspaceUsage: ...
+    async def usage(self: WorkspaceHandle[Async], *, days: int = 30) -> WorkspaceUsage: ...
     def usage(self, *, days: int = 30) -> WorkspaceUsage | Awaitable[WorkspaceUsage]:
         """Get the tokens that language models have used in a workspace, by day, purpose and model, and the daily budget.
 
@@ -379,9 +394,9 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         return self._caller.one(_GET_MODEL_USAGE, self._path_params, _GET_MODEL_USAGE.build_payload(days=days))
 
     @overload
-    def set_model_key(self: WorkspaceHandleMethods[Sync], *, provider: str, secret: str | None) -> Ok: ...
+    def set_model_key(self: WorkspaceHandle[Sync], *, provider: str, secret: str | None) -> Ok: ...
     @overload
-    async def set_model_key(self: WorkspaceHandleMethods[Async], *, provider: str, secret: str | None) -> Ok: ...
+    async def set_model_key(self: WorkspaceHandle[Async], *, provider: str, secret: str | None) -> Ok: ...
     def set_model_key(self, *, provider: str, secret: str | None) -> Ok | Awaitable[Ok]:
         """Set or remove the key with which calls of a provider's models are paid, instead of the server's.
 
@@ -399,6 +414,109 @@ class WorkspaceHandleMethods(SlugHandle[C]):
         """
         secret = conceal(secret)
         return self._caller.one(_SET_MODEL_KEY, self._path_params, _SET_MODEL_KEY.build_payload(provider=provider, secret=secret))
+
+    @property
+    def activity(self) -> WorkspaceActivity[C]:
+        """The activity of the workspace, without that of cards, which is in ``board.activity``."""
+        from stellary.client.methods.activity import WorkspaceActivity
+        return WorkspaceActivity(self._caller, self._path_params)
+
+    @property
+    def members(self) -> WorkspaceMembers[C]:
+        """The members of the workspace."""
+        return WorkspaceMembers(self._caller, self._path_params)
+
+    @property
+    def invitations(self) -> Invitations[C]:
+        """The invitations to the workspace that have not been accepted yet."""
+        return Invitations(self._caller, self._path_params)
+
+    @property
+    def projects(self) -> Projects[C]:
+        """The projects of the workspace."""
+        from stellary.client.methods.projects import Projects
+        return Projects(self._caller, self._path_params)
+
+    @property
+    def cards(self) -> WorkspaceCards[C]:
+        """The cards of all projects of the workspace."""
+        from stellary.client.methods.cards import WorkspaceCards
+        return WorkspaceCards(self._caller, self._path_params)
+
+    @property
+    def saved_filters(self) -> SavedFilters[C]:
+        """Saved filters of the workspace, which lists of cards take as ``saved``."""
+        from stellary.client.methods.saved_filters import SavedFilters
+        return SavedFilters(self._caller, self._path_params)
+
+    @property
+    def project_drafts(self) -> ProjectDrafts[C]:
+        """The project drafts of the workspace."""
+        from stellary.client.methods.project_drafts import ProjectDrafts
+        return ProjectDrafts(self._caller, self._path_params)
+
+    @property
+    def imports(self) -> Imports[C]:
+        """The imports in parts of the workspace."""
+        from stellary.client.methods.imports import Imports
+        return Imports(self._caller, self._path_params)
+
+    @property
+    def webhooks(self) -> Webhooks[C]:
+        """The webhooks of the workspace."""
+        from stellary.client.methods.webhooks import Webhooks
+        return Webhooks(self._caller, self._path_params)
+
+    @property
+    def scopes(self) -> AnyScopes[C]:
+        """The scopes of all projects; ``ws.project(…).scopes`` creates and lists those of one project."""
+        from stellary.client.methods.scopes import AnyScopes
+        return AnyScopes(self._caller, self._path_params)
+
+    @property
+    def pilotage(self) -> Pilotage[C]:
+        """The pilotage of the workspace: missions, priorities, todos, decisions and proposed actions."""
+        from stellary.client.methods.pilotage import Pilotage
+        return Pilotage(self._caller, self._path_params)
+
+    @property
+    def agents(self) -> Agents[C]:
+        """The agents of the workspace."""
+        from stellary.client.methods.agents import Agents
+        return Agents(self._caller, self._path_params)
+
+    @property
+    def documents(self) -> Documents[C]:
+        """The documents of the workspace."""
+        from stellary.client.methods.documents import Documents
+        return Documents(self._caller, self._path_params)
+
+    @property
+    def trash(self) -> Trash[C]:
+        """The deleted items of the workspace."""
+        from stellary.client.methods.trash import Trash
+        return Trash(self._caller, self._path_params)
+
+    @property
+    def proposals(self) -> Proposals[C]:
+        """The changes that agents of the workspace have proposed."""
+        from stellary.client.methods.agents import Proposals
+        return Proposals(self._caller, self._path_params)
+
+    def project(self, project: IdLike) -> ProjectHandle[C]:
+        """Return the handle of a project."""
+        from stellary.client.methods.projects import ProjectHandle
+        return ProjectHandle(self._caller, self._extend_path(project_id=project))
+
+    def document(self, document: IdLike) -> DocumentHandle[C]:
+        """Return the handle of a document."""
+        from stellary.client.methods.documents import DocumentHandle
+        return DocumentHandle(self._caller, self._extend_path(document_id=document))
+
+    def mission(self, mission: IdLike) -> MissionHandle[C]:
+        """Return the handle of an agent's mission."""
+        from stellary.client.methods.agents import MissionHandle
+        return MissionHandle(self._caller, self._extend_path(mission_id=mission))
 
 
 class WorkspaceMembers(ListHandle[C]):

@@ -17,6 +17,8 @@ from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.method import Async, Later, Sync
 from stellary.client.calling.short_errors import shorten_errors
 from stellary.client.errors import StalePlan, UnsuitableDeclaration, check_type
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
 from stellary.client.project_setup.changes import Change, Difference
@@ -37,8 +39,6 @@ from stellary.client.project_setup.describing import describe_state
 from stellary.client.project_setup.files import DeclarationSource, dumps, load_source, loads, read
 from stellary.client.project_setup.planning import Plan, make_plan
 from stellary.client.project_setup.state import EVERYTHING, read_state
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.client.transfer.progress import Progress, show_progress
 
 __all__ = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from stellary.client.errors import StalePlan
+from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.changes import Change, get_values
 from stellary.client.project_setup.contents import RelationByName, first_column
@@ -15,7 +16,6 @@ from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolve
 from stellary.client.project_setup.state import Edge, find_template, to_edge, workspace_of
 from stellary.client.project_setup.structure import PROJECT_FIELDS
-from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.automations import ActionToRun, ScheduleToRun
 from stellary.contract.cards import CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem

@@ -8,6 +8,7 @@ from typing import Any, Generic
 import attrs
 
 from stellary.client.calling.method import C
+from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup import contents, structure
 from stellary.client.project_setup._steps import PlanSteps
 from stellary.client.project_setup.changes import Change, summarize
@@ -23,7 +24,6 @@ from stellary.client.project_setup.state import (
     find_project,
     read_state,
 )
-from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.rendering import Displayable
 
 

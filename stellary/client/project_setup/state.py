@@ -7,13 +7,13 @@ from typing import Any
 
 import attrs
 
+from stellary.client.methods.projects import ProjectHandle
+from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.checking import related_cards
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.references import references
-from stellary.client.resources.projects import ProjectHandle
-from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.automations import Automation
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import CustomField

@@ -1,4 +1,4 @@
-"""Agents of a workspace, their tokens, missions and proposals."""
+"""Waiting for the mission of an agent."""
 
 from __future__ import annotations
 
@@ -6,48 +6,20 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.method import Async, C, IdLike, Later, Sync
-from stellary.client.methods.agents import (
-    AgentHandleMethods,
-    AgentMissions,
-    AgentsMethods,
-    AgentTokens,
-    MissionHandleMethods,
-)
+from stellary.client.calling.method import Async, C, Later, Resource, Sync
 from stellary.contract.agent_missions import AgentMission, MissionEntry
 
 LogCallback = Callable[[MissionEntry], object]
 LogOption = bool | LogCallback
 
 
-class Agents(AgentsMethods[C]):
-    """The agents of a workspace. Call ``agents(id)`` for the handle of one."""
-
-    def __call__(self, agent: IdLike) -> AgentHandle[C]:
-        return AgentHandle(self._caller, self._extend_path(agent_id=agent))
-
-
-class AgentHandle(AgentHandleMethods[C]):
-    """One agent. ``audit`` lists the actions that it has attempted."""
-
-    @property
-    def tokens(self) -> AgentTokens[C]:
-        """The tokens with which programs act as the agent."""
-        return AgentTokens(self._caller, self._path_params)
-
-    @property
-    def missions(self) -> AgentMissions[C]:
-        """The missions of the agent."""
-        return AgentMissions(self._caller, self._path_params)
-
-
-class MissionHandle(MissionHandleMethods[C]):
-    """One mission of any agent. ``for event in mission.stream()`` yields its whole log, and ends when the mission ends."""
+class MissionWait(Resource[C]):
+    """What the handle of a mission does beside its endpoints: waiting."""
 
     @overload
-    def wait(self: MissionHandle[Sync], progress: LogOption | None = None) -> AgentMission: ...
+    def wait(self: MissionWait[Sync], progress: LogOption | None = None) -> AgentMission: ...
     @overload
-    def wait(self: MissionHandle[Async], progress: LogOption | None = None) -> Later[AgentMission]: ...
+    def wait(self: MissionWait[Async], progress: LogOption | None = None) -> Later[AgentMission]: ...
     def wait(self, progress: LogOption | None = None) -> Any:
         """Wait until the mission has ended or waits for approval.
 

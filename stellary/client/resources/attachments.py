@@ -9,9 +9,8 @@ from typing import Any, overload
 
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import FileSource, Form, ReportProgress
-from stellary.client.calling.method import Async, C, IdLike, Later, Sync
+from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
 from stellary.client.calling.target import TargetFile
-from stellary.client.methods.attachments import AttachmentsMethods
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.client.transfer.progress import Progress, show_progress
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT, UPLOAD_ATTACHMENT, Attachment
@@ -22,12 +21,12 @@ _UPLOAD = CallPlan(UPLOAD_ATTACHMENT)
 _DOWNLOAD = CallPlan(DOWNLOAD_ATTACHMENT)
 
 
-class Attachments(AttachmentsMethods[C]):
-    """The files on a card, oldest first."""
+class AttachmentFiles(Resource[C]):
+    """What the attachments of a card do beside their endpoints: they send and receive files in blocks."""
 
     @overload
     def upload(
-        self: Attachments[Sync],
+        self: AttachmentFiles[Sync],
         file: FileSource,
         *,
         name: str | None = None,
@@ -36,7 +35,7 @@ class Attachments(AttachmentsMethods[C]):
     ) -> Attachment: ...
     @overload
     def upload(
-        self: Attachments[Async],
+        self: AttachmentFiles[Async],
         file: FileSource,
         *,
         name: str | None = None,
@@ -75,9 +74,9 @@ class Attachments(AttachmentsMethods[C]):
         return show_progress(progress, "upload", "B", work, awaits=self._awaits)
 
     @overload
-    def blocks(self: Attachments[Sync], attachment: IdLike) -> Iterator[bytes]: ...
+    def blocks(self: AttachmentFiles[Sync], attachment: IdLike) -> Iterator[bytes]: ...
     @overload
-    def blocks(self: Attachments[Async], attachment: IdLike) -> AsyncIterator[bytes]: ...
+    def blocks(self: AttachmentFiles[Async], attachment: IdLike) -> AsyncIterator[bytes]: ...
     def blocks(self, attachment: IdLike) -> Any:
         """Iterate over the bytes of a file, up to 1 MB at a time. Each block is requested when it is needed, with retries.
 
@@ -89,7 +88,7 @@ class Attachments(AttachmentsMethods[C]):
 
     @overload
     def download_to(
-        self: Attachments[Sync],
+        self: AttachmentFiles[Sync],
         attachment: IdLike,
         path: str | os.PathLike[str],
         *,
@@ -97,7 +96,7 @@ class Attachments(AttachmentsMethods[C]):
     ) -> Path: ...
     @overload
     def download_to(
-        self: Attachments[Async],
+        self: AttachmentFiles[Async],
         attachment: IdLike,
         path: str | os.PathLike[str],
         *,

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client.calling.method import Async, C, IdLike, Later, Sync
-from stellary.client.methods.cards import CardHandleMethods, CardsMethods
+from stellary.client.calling.call import CallPlan
+from stellary.client.calling.method import Async, C, ItemHandle, Later, Resource, Sync
 from stellary.contract.cards import Card, CardChange, CardInColumn
 
 if TYPE_CHECKING:
-    from stellary.client.calling.form import ReportProgress
     from stellary.client.calling.page import AsyncPage, Page
-    from stellary.client.methods.checklists import Checklist
-    from stellary.client.methods.comments import Comments
-    from stellary.client.methods.custom_fields import CardCustomFields
-    from stellary.client.methods.labels import CardLabels
-    from stellary.client.methods.relations import Relations
-    from stellary.client.methods.time_entries import TimeEntries
-    from stellary.client.resources.attachments import Attachments
     from stellary.client.transfer.card_rows import CardSource, NanMeaning, RowClass
     from stellary.client.transfer.progress import Progress
     from stellary.contract.activities import Activity
 
 
-class Cards(CardsMethods[C]):
-    """The cards of a project. ``create`` takes the column first. Call it with an id for the handle of one card."""
+class CardBatches(Resource[C]):
+    """What the cards of a project do beside their endpoints: any number of cards, from frames too."""
 
     @overload
     def create_all(
-        self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+        self: CardBatches[Sync],
+        cards: CardSource,
+        *,
+        nan: NanMeaning = "omit",
+        progress: Progress | None = None,
     ) -> builtins.list[Card]: ...
     @overload
     def create_all(
-        self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+        self: CardBatches[Async],
+        cards: CardSource,
+        *,
+        nan: NanMeaning = "omit",
+        progress: Progress | None = None,
     ) -> Later[builtins.list[Card]]: ...
     def create_all(
         self, cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
@@ -60,11 +61,19 @@ class Cards(CardsMethods[C]):
 
     @overload
     def update_all(
-        self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+        self: CardBatches[Sync],
+        cards: CardSource,
+        *,
+        nan: NanMeaning = "omit",
+        progress: Progress | None = None,
     ) -> builtins.list[Card]: ...
     @overload
     def update_all(
-        self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
+        self: CardBatches[Async],
+        cards: CardSource,
+        *,
+        nan: NanMeaning = "omit",
+        progress: Progress | None = None,
     ) -> Later[builtins.list[Card]]: ...
     def update_all(
         self, cards: CardSource, *, nan: NanMeaning = "omit", progress: Progress | None = None
@@ -96,24 +105,20 @@ class Cards(CardsMethods[C]):
 
     def _write_all(self, cards: CardSource, cls: RowClass, nan: NanMeaning, progress: Progress | None) -> Any:
         from stellary.client.transfer.bulk_steps import write_cards
-        from stellary.client.transfer.progress import show_progress
+        from stellary.client.transfer.progress import run_showing_progress
 
-        def work(report: ReportProgress | None) -> Any:
-            return self._run_steps(write_cards(self, cards, cls, nan, report))
-
-        return show_progress(progress, "cards", "card", work, awaits=self._awaits)
-
-    def __call__(self, card: IdLike) -> CardHandle[C]:
-        return CardHandle(self._caller, self._extend_path(card_id=card))
+        handle: Any = self
+        steps = partial(write_cards, handle, cards, cls, nan)
+        return run_showing_progress(self, steps, progress, "cards", "card")
 
 
-class CardHandle(CardHandleMethods[C]):
-    """One card."""
+class CardHistory(ItemHandle[C]):
+    """What the handle of a card does beside its endpoints: its history."""
 
     @overload
-    def history(self: CardHandle[Sync], *, limit: int = 50) -> Page[Activity]: ...
+    def history(self: CardHistory[Sync], *, limit: int = 50) -> Page[Activity]: ...
     @overload
-    def history(self: CardHandle[Async], *, limit: int = 50) -> Later[AsyncPage[Activity]]: ...
+    def history(self: CardHistory[Async], *, limit: int = 50) -> Later[AsyncPage[Activity]]: ...
     def history(self, *, limit: int = 50) -> Any:
         """Return the activities of the card, newest first, also after its deletion. A notebook shows them as a table.
 
@@ -123,55 +128,8 @@ class CardHandle(CardHandleMethods[C]):
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
         """
-        from stellary.client.methods.activity import ProjectActivity
+        from stellary.contract.activities import LIST_ACTIVITY
 
-        return ProjectActivity(self._caller, self._path_params).list(card_id=self.id, limit=limit)
-
-    @property
-    def comments(self) -> Comments[C]:
-        """The comments on the card."""
-        from stellary.client.methods.comments import Comments
-
-        return Comments(self._caller, self._path_params)
-
-    @property
-    def time_entries(self) -> TimeEntries[C]:
-        """The time that was spent on the card."""
-        from stellary.client.methods.time_entries import TimeEntries
-
-        return TimeEntries(self._caller, self._path_params)
-
-    @property
-    def attachments(self) -> Attachments[C]:
-        """The files on the card."""
-        from stellary.client.resources.attachments import Attachments
-
-        return Attachments(self._caller, self._path_params)
-
-    @property
-    def checklist(self) -> Checklist[C]:
-        """The checklist of the card."""
-        from stellary.client.methods.checklists import Checklist
-
-        return Checklist(self._caller, self._path_params)
-
-    @property
-    def labels(self) -> CardLabels[C]:
-        """The labels on the card."""
-        from stellary.client.methods.labels import CardLabels
-
-        return CardLabels(self._caller, self._path_params)
-
-    @property
-    def custom_fields(self) -> CardCustomFields[C]:
-        """The custom field values of the card."""
-        from stellary.client.methods.custom_fields import CardCustomFields
-
-        return CardCustomFields(self._caller, self._path_params)
-
-    @property
-    def relations(self) -> Relations[C]:
-        """The relations of the card to other cards."""
-        from stellary.client.methods.relations import Relations
-
-        return Relations(self._caller, self._path_params)
+        plan = CallPlan(LIST_ACTIVITY)
+        payload = plan.build_payload(card_id=self.id, limit=limit)
+        return self._caller.list(plan, self._path_params, payload)

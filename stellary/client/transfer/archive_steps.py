@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 import attrs
 
+from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.steps import Steps
 from stellary.client.calling.target import TargetFile
@@ -26,6 +27,7 @@ from stellary.client.transfer.archive import (
 )
 from stellary.client.transfer.byte_ranges import find_next_start
 from stellary.client.transfer.json_file import parse_json_file
+from stellary.contract.auth import ME
 from stellary.contract.errors import NotFound
 from stellary.contract.project_imports import NotCarried, ProjectImport
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """The maximum number of attempts to export a project while its files are being deleted."""
+_ME = CallPlan(ME)
 
 
 class FilesHandle(Protocol):
@@ -147,10 +150,7 @@ def _download(
 
 
 def import_archive(
-    projects: ProjectsHandle,
-    get_session: Callable[[], Any],
-    file: ArchiveFile,
-    progress: ReportProgress | None,
+    projects: ProjectsHandle, file: ArchiveFile, progress: ReportProgress | None
 ) -> Steps[ProjectImport]:
     """Create a project from an archive, and delete it again if one of its files cannot be uploaded.
 
@@ -159,7 +159,6 @@ def import_archive(
 
     Args:
         projects: The projects of the workspace.
-        get_session: Requests the caller's own user, who becomes the uploader of the files.
         file: The archive. It is read to its end before anything is sent.
         progress: Called with the number of uploaded bytes of files and the total.
 
@@ -172,7 +171,8 @@ def import_archive(
     with ReadArchive(file) as archive:
         key = projects._caller.options.idempotency_key  # noqa: SLF001 - of this package
         without_key = projects.with_options(idempotency_key=None, if_match=None)
-        session = (yield get_session) if archive.files else None
+        # The caller becomes the uploader of the files.
+        session = (yield partial(without_key._caller.one, _ME, {})) if archive.files else None  # noqa: SLF001
         created: ProjectImport = yield partial(projects.import_file, archive.project)
         sent, total = 0, sum(packed.size for packed in archive.files)
         current = ""

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from stellary.client.calling.call import CallPlan
+from stellary.client.calling.method import Resource
 from stellary.client.calling.steps import Steps
 from stellary.client.errors import UnsuitableFile
 from stellary.client.transfer.bulk_steps import renumber_rows, with_own_key
 from stellary.client.transfer.json_file import parse_json_file
 from stellary.contract.errors import ApiError
-from stellary.contract.multipart_imports import ADD_IMPORT_PART, CREATE_IMPORT, MultipartImport
+from stellary.contract.multipart_imports import (
+    ADD_IMPORT_PART,
+    COMPLETE_IMPORT,
+    CREATE_IMPORT,
+    DELETE_IMPORT,
+    GET_IMPORT,
+    MultipartImport,
+)
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.project_imports import (
     CARDS_MAX,
     COLUMNS_MAX,
     FILE_MAX,
+    IMPORT_PROJECT,
     IN_ALL_MAX,
     ImportProject,
     ProjectImport,
@@ -27,48 +37,20 @@ from stellary.contract.project_imports import (
 from stellary.contract.wire import dump
 
 if TYPE_CHECKING:
-    from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.client.calling.form import ReportProgress
 
 PART_BYTES = 4 << 20
 """The size of a part, in bytes, if its cards are long."""
-_CREATE, _ADD_PART = CallPlan(CREATE_IMPORT), CallPlan(ADD_IMPORT_PART)
+_CREATE, _GET, _DELETE = CallPlan(CREATE_IMPORT), CallPlan(GET_IMPORT), CallPlan(DELETE_IMPORT)
+_ADD_PART, _COMPLETE, _IMPORT = CallPlan(ADD_IMPORT_PART), CallPlan(COMPLETE_IMPORT), CallPlan(IMPORT_PROJECT)
 JsonMapping = Mapping[str, Any]
 
 
-class ImportHandle(Protocol):
-    """The handle of an import in parts."""
-
-    _caller: SyncCaller | AsyncCaller
-    _path_params: Mapping[str, str]
-
-    def with_options(self, *, idempotency_key: str | None) -> Self: ...
-    @property
-    def get(self) -> Callable[[], Any]: ...
-    @property
-    def complete(self) -> Callable[[], Any]: ...
-    @property
-    def delete(self) -> Callable[[], Any]: ...
-
-
-class ImportsHandle(Protocol):
-    """The handle of the imports of a workspace."""
-
-    _caller: SyncCaller | AsyncCaller
-    _path_params: Mapping[str, str]
-
-    def with_options(self, *, idempotency_key: str | None) -> Self: ...
-    def __call__(self, import_: str, /) -> ImportHandle: ...
-
-
-def import_file(
-    imports: ImportsHandle, send: Callable[[Any], Any], file: Any, progress: ReportProgress | None
-) -> Steps[ProjectImport]:
+def import_file(projects: Resource[Any], file: Any, progress: ReportProgress | None) -> Steps[ProjectImport]:
     """Create a project from a file: in one request if it is small enough, otherwise in parts.
 
     Args:
-        imports: The imports of the workspace.
-        send: Sends a file in one request.
+        projects: The projects of the workspace.
         file: The file, as ``projects.import_file`` takes it.
         progress: Called with the number of cards that have been sent, and of all.
 
@@ -88,9 +70,9 @@ def import_file(
     if not isinstance(project, dict) or "name" not in project:
         raise UnsuitableFile("this is not an exported project: it has no 'project' with a 'name'")
     if not _needs_parts(content):
-        created: ProjectImport = yield partial(send, payload)
+        created: ProjectImport = yield _call(projects, _IMPORT, payload)
         return created
-    return (yield from _import_in_parts(imports, content, progress))
+    return (yield from _import_in_parts(projects, content, progress))
 
 
 def _needs_parts(content: JsonMapping) -> bool:
@@ -102,43 +84,48 @@ def _needs_parts(content: JsonMapping) -> bool:
 
 
 def _import_in_parts(
-    imports: ImportsHandle, content: JsonMapping, progress: ReportProgress | None
+    projects: Resource[Any], content: JsonMapping, progress: ReportProgress | None
 ) -> Steps[ProjectImport]:
     """Import a project in parts; with an idempotency key of the caller, continue an earlier attempt.
 
     Without a key nothing can continue the import after an error, so it is deleted.
     """
-    key = imports._caller.options.idempotency_key  # noqa: SLF001 - of this package
+    key = projects._caller.options.idempotency_key  # noqa: SLF001 - of this package
     cards = _to_list(content.get("cards"))
-    started: MultipartImport = yield _post(with_own_key(imports, 0), _CREATE, _build_header(content))
-    with_key = imports(started.id)
-    handle = with_key.with_options(idempotency_key=None)
+    started: MultipartImport = yield _call(with_own_key(projects, 0), _CREATE, _build_header(content))
+    without_key = projects.with_options(idempotency_key=None)
+    at = {"import_id": started.id}
     sent = 0
     try:
         # With a key, an earlier attempt may have added parts.
-        current: MultipartImport = started if key is None else (yield handle.get)
+        current: MultipartImport = started if key is None else (yield _call(without_key, _GET, **at))
         for number, part in enumerate(_split(cards)):
             if number >= current.parts and current.status == "open":
                 payload = {"part": number, "cards": part}
                 try:
-                    yield _post(with_own_key(with_key, number + 1), _ADD_PART, payload)
+                    yield _call(with_own_key(projects, number + 1), _ADD_PART, payload, **at)
                 except ApiError as error:
                     renumber_rows(error, "cards", range(sent, sent + len(part)))
                     raise
             sent += len(part)
             if progress is not None:
                 progress(sent, len(cards))
-        completed: ProjectImport = yield with_own_key(with_key, -1).complete
+        completed: ProjectImport = yield _call(with_own_key(projects, -1), _COMPLETE, **at)
     except BaseException:
         if key is None:
-            yield from _delete(handle)
+            # If it cannot be deleted, it expires by itself, and the error that led here is raised.
+            with suppress(Exception):
+                yield _call(without_key, _DELETE, **at)
         raise
     return completed
 
 
-def _post(handle: ImportHandle | ImportsHandle, plan: CallPlan, payload: JsonMapping) -> Callable[[], Any]:
-    """Return the call that sends JSON as it is, with the fields that only a newer server knows."""
-    return partial(handle._caller.one, plan, handle._path_params, payload)  # noqa: SLF001 - of this package
+def _call(
+    handle: Resource[Any], plan: CallPlan, payload: Any = None, **path_params: str
+) -> Callable[[], Any]:
+    """Return a call; it sends JSON as it is, with the fields that only a newer server knows."""
+    path = {**handle._path_params, **path_params}  # noqa: SLF001 - of this package
+    return partial(handle._caller.one, plan, path, payload)  # noqa: SLF001 - of this package
 
 
 def _build_header(content: JsonMapping) -> JsonMapping:
@@ -172,13 +159,6 @@ def _split(cards: Sequence[Any]) -> Iterator[list[Any]]:
         comments += card_comments
     if part:
         yield part
-
-
-def _delete(handle: ImportHandle) -> Steps[None]:
-    try:
-        yield handle.delete
-    except Exception:  # noqa: BLE001 - the import expires by itself, and the error that led here is raised
-        return
 
 
 def _count(card: Any, name: str) -> int:

@@ -8,10 +8,14 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from stellary.client._environment import in_notebook
 from stellary.client.calling.form import ReportProgress
+
+if TYPE_CHECKING:
+    from stellary.client.calling.method import Resource
+    from stellary.client.calling.steps import Steps
 
 Progress = bool | ReportProgress
 """True for a bar, which needs the extra ``notebook``; or a function that is called with the amount done and the
@@ -48,6 +52,29 @@ def show_progress(
         return _show_progress_async(bar, work)
     with bar:
         return work(bar)
+
+
+def run_showing_progress(
+    handle: Resource[Any],
+    start: Callable[[ReportProgress | None], Steps[Any]],
+    progress: Progress | None,
+    what: str,
+    unit: Literal["B", "card", "change", "project"],
+) -> Any:
+    """Run the steps of a handle, blocking or as a coroutine, and show their progress.
+
+    Args:
+        handle: The handle.
+        start: Returns the steps, which report to a callback.
+        progress: What the user has passed.
+        what: The work, as the bar calls it.
+        unit: What the callback counts.
+    """
+
+    def work(report: ReportProgress | None) -> Any:
+        return handle._run_steps(start(report))  # noqa: SLF001 - of this package
+
+    return show_progress(progress, what, unit, work, awaits=handle._awaits)  # noqa: SLF001 - of this package
 
 
 async def _show_progress_async(bar: ProgressBar, work: Callable[[ReportProgress | None], Any]) -> Any:
