@@ -114,9 +114,7 @@ def test_iterating_requests_pages_lazily(port):
 
 
 def test_wrong_keyword_raises_before_iterating(port):
-    with pytest.raises(
-        TypeError, match=r"Cards\.iterate\(\) got an unexpected keyword argument 'lmit'"
-    ):
+    with pytest.raises(TypeError, match=r"Cards\.iterate\(\) got an unexpected keyword argument 'lmit'"):
         cards(Stellary.embedded(port)).iterate(lmit=2)
 
 
