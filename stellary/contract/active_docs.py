@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Name
-from stellary.contract.paging import Paged
 from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import ActiveDocRef, WorkspaceRef
@@ -69,7 +68,6 @@ LIST_DOCS = lists(
     WorkspaceRef,
     "pilotage/docs",
     summary="List the active documents of a workspace.",
-    takes=Paged,
     item=ActiveDoc,
     policy=PILOTAGE_READ,
 )
@@ -85,6 +83,5 @@ DELETE_DOC = deletes(
     "pilotage.delete_doc",
     ActiveDocRef,
     summary="Remove an active document from the register.",
-    returns=Ok,
     policy=PILOTAGE_DELETE,
 )

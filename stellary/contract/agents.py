@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
-from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
@@ -207,7 +206,6 @@ LIST_AGENTS = lists(
     WorkspaceRef,
     "agents",
     summary="List the agents of a workspace.",
-    takes=Paged,
     item=Agent,
     policy=AGENTS_READ,
 )
@@ -226,7 +224,6 @@ DELETE_AGENT = deletes(
     "agents.delete",
     AgentRef,
     summary="Delete an agent with its tokens and missions. Its changes are kept and still carry its name.",
-    returns=Ok,
     policy=AGENTS_ADMIN,
 )
 LIST_AUDIT = lists(
@@ -234,7 +231,6 @@ LIST_AUDIT = lists(
     AgentRef,
     "audit",
     summary="List the actions that an agent attempted, newest first. About the latest 10 000 are kept.",
-    takes=Paged,
     item=AuditEntry,
     policy=AGENTS_READ,
 )
@@ -253,7 +249,6 @@ LIST_AGENT_TOKENS = lists(
     AgentRef,
     "tokens",
     summary="List the tokens of an agent, without their secrets.",
-    takes=Paged,
     item=AgentToken,
     policy=AGENT_TOKENS,
 )
@@ -261,6 +256,5 @@ REVOKE_AGENT_TOKEN = deletes(
     "agents.revoke_token",
     AgentTokenRef,
     summary="Revoke a token of an agent. Requests with it are refused from then on.",
-    returns=Ok,
     policy=AGENT_TOKENS,
 )

@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, TokenScope, creates, deletes, lists
+from stellary.contract.endpoint import TokenScope, creates, deletes, lists
 from stellary.contract.limits import Id, Items, Name, Secret
-from stellary.contract.paging import Paged
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.unset import UNSET, Unset
@@ -79,7 +78,6 @@ LIST_API_TOKENS = lists(
     Ref,
     "api-tokens",
     summary="List the caller's tokens, without their secrets.",
-    takes=Paged,
     item=ApiToken,
     policy=PERSON_ONLY,
 )
@@ -87,6 +85,5 @@ DELETE_API_TOKEN = deletes(
     "api_tokens.delete",
     ApiTokenRef,
     summary="Permanently revoke a token. Requests with it are refused from then on.",
-    returns=Ok,
     policy=OWN_TOKEN,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads
-from stellary.contract.paging import Paged
+from stellary.contract.endpoint import creates, deletes, lists, reads
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.contract.wire import Value
@@ -41,7 +40,6 @@ LIST_ATTACHMENTS = lists(
     CardRef,
     "attachments",
     summary="List the attachments of a card.",
-    takes=Paged,
     item=Attachment,
     policy=BOARD_READ,
 )
@@ -66,6 +64,5 @@ DELETE_ATTACHMENT = deletes(
     "attachments.delete",
     AttachmentRef,
     summary="Delete a file.",
-    returns=Ok,
     policy=BOARD_AUTHOR,
 )

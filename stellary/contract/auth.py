@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
-from stellary.contract.paging import Paged
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
 from stellary.contract.refs import IdentityRef, Ref, SessionRef
 from stellary.contract.roles import PilotageRole
@@ -359,7 +358,6 @@ CHANGE_EMAIL = acts(
     "auth/change-email",
     summary="Send a link to a new e-mail address. The address of the account changes once the link is used.",
     takes=ChangeEmail,
-    returns=Ok,
     policy=PERSON_ONLY,
 )
 CONFIRM_EMAIL = acts(
@@ -368,7 +366,6 @@ CONFIRM_EMAIL = acts(
     "auth/confirm-email",
     summary="Change the e-mail address of an account with the token from the e-mail.",
     takes=ConfirmEmail,
-    returns=Ok,
     policy=PUBLIC,
 )
 SEND_CONFIRMATION = acts(
@@ -377,7 +374,6 @@ SEND_CONFIRMATION = acts(
     "auth/send-confirmation",
     summary="Send a link that confirms a change of an account without a password. It is valid for one hour, once.",
     takes=SendConfirmation,
-    returns=Ok,
     policy=PERSON_ONLY,
 )
 DELETE_ACCOUNT = acts(
@@ -386,7 +382,6 @@ DELETE_ACCOUNT = acts(
     "auth/delete-account",
     summary="Delete the caller's account. What it has shared stays, under the name 'former member'.",
     takes=DeleteAccount,
-    returns=Ok,
     policy=PERSON_ONLY,
 )
 LOGOUT = acts(
@@ -394,7 +389,6 @@ LOGOUT = acts(
     Ref,
     "auth/logout",
     summary="Log out: the JWT of this request is refused from the next request on.",
-    returns=Ok,
     policy=PERSON_ONLY,
 )
 LIST_SESSIONS = lists(
@@ -402,7 +396,6 @@ LIST_SESSIONS = lists(
     Ref,
     "auth/sessions",
     summary="List the caller's logins that have not ended.",
-    takes=Paged,
     item=ActiveSession,
     policy=PERSON_ONLY,
 )
@@ -410,7 +403,6 @@ REVOKE_SESSION = deletes(
     "auth.revoke_session",
     SessionRef,
     summary="End a login of the caller. Its JWT is refused from the next request on.",
-    returns=Ok,
     policy=OWN_TOKEN,
 )
 LIST_IDENTITIES = lists(
@@ -418,7 +410,6 @@ LIST_IDENTITIES = lists(
     Ref,
     "auth/identities",
     summary="List the identities by which OpenID Connect providers sign the caller in.",
-    takes=Paged,
     item=LinkedIdentity,
     policy=PERSON_ONLY,
 )
@@ -426,7 +417,6 @@ UNLINK_IDENTITY = deletes(
     "auth.unlink_identity",
     IdentityRef,
     summary="Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.",
-    returns=Ok,
     policy=OWN_TOKEN,
 )
 GET_SECOND_FACTOR = reads(
@@ -463,7 +453,6 @@ DISABLE_SECOND_FACTOR = acts(
     "auth/second-factor/disable",
     summary="Disable the second factor. The recovery codes are deleted.",
     takes=DisableSecondFactor,
-    returns=Ok,
     policy=PERSON_ONLY,
 )
 FORGOT_PASSWORD = acts(
@@ -472,7 +461,6 @@ FORGOT_PASSWORD = acts(
     "auth/forgot-password",
     summary="Send a link to reset the password. The response is the same if no account has the address.",
     takes=ForgotPassword,
-    returns=Ok,
     policy=PUBLIC,
 )
 RESET_PASSWORD = acts(

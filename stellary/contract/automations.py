@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name
-from stellary.contract.paging import Paged
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
 from stellary.contract.refs import AutomationRef, ProjectRef
@@ -279,7 +278,6 @@ LIST_AUTOMATIONS = lists(
     ProjectRef,
     "automations",
     summary="List the rules of a project, in the order in which they run.",
-    takes=Paged,
     item=Automation,
     policy=AUTOMATIONS_READ,
 )
@@ -302,7 +300,6 @@ DELETE_AUTOMATION = deletes(
     "automations.delete",
     AutomationRef,
     summary="Delete a rule and its execution traces.",
-    returns=Ok,
     policy=PROJECT_MANAGE,
 )
 TOGGLE_AUTOMATION = updates(
@@ -328,7 +325,6 @@ LIST_TRACES = lists(
     AutomationRef,
     "traces",
     summary="List the execution traces of a rule, newest first. About the latest 1000 are kept.",
-    takes=Paged,
     item=AutomationTrace,
     policy=AUTOMATIONS_READ,
 )
@@ -337,7 +333,6 @@ LIST_TRIGGERS = lists(
     ProjectRef,
     "automations/triggers",
     summary="List the triggers that rules can use: the built-in ones, and those of the application.",
-    takes=Paged,
     item=AutomationTrigger,
     policy=AUTOMATIONS_READ,
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Length, Named, Place
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
 from stellary.contract.unset import UNSET, Unset
@@ -75,7 +74,6 @@ LIST_CHECKLIST_ITEMS = lists(
     FlatCardRef,
     "checklist",
     summary="List the checklist items of a card, in order.",
-    takes=Paged,
     item=ChecklistItem,
     policy=BOARD_READ,
 )
@@ -100,6 +98,5 @@ DELETE_CHECKLIST_ITEM = deletes(
     "checklist.delete",
     ChecklistItemRef,
     summary="Delete an item from a card's checklist.",
-    returns=Ok,
     policy=BOARD_WRITE,
 )

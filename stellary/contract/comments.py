@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Length
-from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     BOARD_READ,
     COMMENT_AUTHOR,
@@ -81,7 +80,6 @@ LIST_COMMENTS = lists(
     CardRef,
     "comments",
     summary="List the comments on a card, oldest first.",
-    takes=Paged,
     item=Comment,
     policy=BOARD_READ,
 )
@@ -106,7 +104,6 @@ DELETE_COMMENT = deletes(
     "comments.delete",
     CommentRef,
     summary="Delete a comment.",
-    returns=Ok,
     policy=COMMENT_AUTHOR,
 )
 LIST_DOCUMENT_COMMENTS = lists(
@@ -114,7 +111,6 @@ LIST_DOCUMENT_COMMENTS = lists(
     DocumentRef,
     "comments",
     summary="List the comments on a document, oldest first.",
-    takes=Paged,
     item=DocumentComment,
     policy=DOCUMENT_READ,
 )
@@ -139,6 +135,5 @@ DELETE_DOCUMENT_COMMENT = deletes(
     "document_comments.delete",
     DocumentCommentRef,
     summary="Delete a comment on a document.",
-    returns=Ok,
     policy=COMMENT_AUTHOR,
 )

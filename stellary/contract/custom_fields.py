@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from stellary.contract.cards import Card
 from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Name, Whole
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
@@ -103,7 +102,6 @@ LIST_CUSTOM_FIELDS = lists(
     ProjectRef,
     "custom-fields",
     summary="List the custom fields of a project.",
-    takes=Paged,
     item=CustomField,
     policy=BOARD_READ,
 )

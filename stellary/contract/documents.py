@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Different, Id, Items, Length
 from stellary.contract.paging import Paged
 from stellary.contract.policies import (
@@ -268,7 +268,6 @@ DELETE_DOCUMENT = deletes(
     "documents.delete",
     DocumentRef,
     summary="Delete a document and its versions. Its children move up to its parent.",
-    returns=Ok,
     policy=DOCUMENT_DELETE,
 )
 DUPLICATE_DOCUMENT = creates(
@@ -302,7 +301,6 @@ LIST_VERSIONS = lists(
     DocumentRef,
     "versions",
     summary="List the submitted versions of a document, newest first, without their content.",
-    takes=Paged,
     item=DocumentVersionSummary,
     policy=DOCUMENT_READ,
 )

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack,
 
 import attrs
 
-from stellary.contract.paging import Listing
+from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import Ref
 from stellary.contract.roles import ProjectRole
 from stellary.contract.streaming import Stream
@@ -267,10 +267,33 @@ class _EndpointFactory:
         tail: str = "",
         *,
         summary: str,
+        policy: Policy,
+        **more: Unpack[_More],
+    ) -> Endpoint[R, [], Nothing, Ok]: ...
+    @overload
+    def __call__(
+        self,
+        operation: str,
+        ref: type[R],
+        tail: str = "",
+        *,
+        summary: str,
         returns: type[T],
         policy: Policy,
         **more: Unpack[_More],
     ) -> Endpoint[R, [], Nothing, T]: ...
+    @overload
+    def __call__(
+        self,
+        operation: str,
+        ref: type[R],
+        tail: str = "",
+        *,
+        summary: str,
+        takes: Callable[P, Q],
+        policy: Policy,
+        **more: Unpack[_More],
+    ) -> Endpoint[R, P, Q, Ok]: ...
     @overload
     def __call__(
         self,
@@ -292,7 +315,7 @@ class _EndpointFactory:
             path=_join_path(ref.template, tail),
             alias=ref.alias and _join_path(ref.alias, tail),
             ref=ref,
-            **{"takes": Nothing, **fields},
+            **{"takes": Nothing, "returns": Ok, **fields},
         )
 
 
@@ -305,20 +328,35 @@ creates = _EndpointFactory("POST", 201)
 acts = _EndpointFactory("POST", 200)
 updates = _EndpointFactory("PATCH", 200)
 deletes = _EndpointFactory("DELETE", 200)
-"""Factories: GET 200, POST 201, POST 200, PATCH 200, DELETE 200."""
+"""Factories: GET 200, POST 201, POST 200, PATCH 200, DELETE 200. The response is ``Ok`` by default."""
 _untyped_reads: Any = reads
 
 
+@overload
+def lists(
+    operation: str, ref: type[R], tail: str, *, summary: str, item: type[T], policy: Policy
+) -> Endpoint[R, ..., Paged, Listing[T]]: ...
+@overload
 def lists(
     operation: str,
     ref: type[R],
     tail: str,
     *,
     summary: str,
-    takes: Callable[P, Q],
     item: type[T],
     policy: Policy,
-) -> Endpoint[R, P, Q, Listing[T]]:
+    takes: Callable[P, Q],
+) -> Endpoint[R, P, Q, Listing[T]]: ...
+def lists(
+    operation: str,
+    ref: type[Any],
+    tail: str,
+    *,
+    summary: str,
+    item: type[Any],
+    policy: Policy,
+    takes: Any = Paged,
+) -> Any:
     """Create a GET endpoint that returns 200 with a list.
 
     Args:
@@ -326,14 +364,13 @@ def lists(
         ref: The address class of the container.
         tail: The last part of the path, after the container's.
         summary: A description in one sentence.
-        takes: The request class, a subclass of ``Paged``.
         item: The value class of the items.
         policy: The callers that may use it.
+        takes: The request class, a subclass of ``Paged``. Default: ``Paged`` itself.
     """
-    endpoint: Endpoint[R, P, Q, Listing[T]] = _untyped_reads(
+    return _untyped_reads(
         operation, ref, tail, summary=summary, takes=takes, returns=item, policy=policy, many=True
     )
-    return endpoint
 
 
 def streams(

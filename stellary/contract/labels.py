@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Deleted, Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Length, Pattern
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
@@ -63,7 +62,6 @@ LIST_LABELS = lists(
     ProjectRef,
     "labels",
     summary="List the labels of a project.",
-    takes=Paged,
     item=Label,
     policy=BOARD_READ,
 )
@@ -86,13 +84,11 @@ ADD_LABEL_TO_CARD = creates(
     "labels.add_to_card",
     CardLabelRef,
     summary="Add a label to a card. Has no effect if the card already has the label.",
-    returns=Ok,
     policy=BOARD_WRITE,
 )
 REMOVE_LABEL_FROM_CARD = deletes(
     "labels.remove_from_card",
     CardLabelRef,
     summary="Remove a label from a card.",
-    returns=Ok,
     policy=BOARD_WRITE,
 )

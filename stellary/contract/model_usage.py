@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Ok, acts, reads
+from stellary.contract.endpoint import acts, reads
 from stellary.contract.limits import Pattern, Range, Secret
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_READ
 from stellary.contract.refs import WorkspaceRef
@@ -122,6 +122,5 @@ SET_MODEL_KEY = acts(
     "model-keys",
     summary="Set or remove the key with which calls of a provider's models are paid, instead of the server's.",
     takes=SetModelKey,
-    returns=Ok,
     policy=AGENT_TOKENS,
 )

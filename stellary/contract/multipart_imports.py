@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from stellary.contract.endpoint import Ok, creates, deletes, reads
+from stellary.contract.endpoint import creates, deletes, reads
 from stellary.contract.limits import Items, Range
 from stellary.contract.policies import PROJECT_IMPORT, PROJECT_IMPORT_CREATOR
 from stellary.contract.project_imports import (
@@ -100,7 +100,6 @@ DELETE_IMPORT = deletes(
     "imports.delete",
     ImportRef,
     summary="Abandon an import. A project that it has created stays.",
-    returns=Ok,
     policy=PROJECT_IMPORT_CREATOR,
 )
 ADD_IMPORT_PART = creates(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.activities import Activity
-from stellary.contract.endpoint import Ok, acts, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, deletes, lists, reads, updates
 from stellary.contract.limits import Range
 from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import ACCOUNT_FULL, BOARD_WATCH, NOTIFICATIONS, OWN_NOTIFICATION
@@ -145,7 +145,6 @@ READ_ALL_NOTIFICATIONS = updates(
     Ref,
     "notifications/read-all",
     summary="Mark all of the caller's notifications as read.",
-    returns=Ok,
     policy=NOTIFICATIONS,
 )
 READ_NOTIFICATION = updates(
@@ -197,7 +196,6 @@ UNWATCH_CARD = deletes(
     CardRef,
     "watch",
     summary="Follow a card again as by default: its creator, its assignee, and who comments on it or is mentioned watch it.",
-    returns=Ok,
     policy=BOARD_WATCH,
 )
 GET_PROJECT_WATCH = reads(
@@ -222,6 +220,5 @@ UNWATCH_PROJECT = deletes(
     ProjectRef,
     "watch",
     summary="Follow the cards of a project again as by default.",
-    returns=Ok,
     policy=BOARD_WATCH,
 )

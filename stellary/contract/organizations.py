@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.departures import EndedRights, MemberRemoved
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Name, Slug
-from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     ACCOUNT_ANY,
     ACCOUNT_FULL,
@@ -124,7 +123,6 @@ LIST_ORGANIZATIONS = lists(
     Ref,
     "organizations",
     summary="List the organizations that the caller is a member of.",
-    takes=Paged,
     item=Organization,
     policy=ACCOUNT_ANY,
 )
@@ -147,7 +145,6 @@ DELETE_ORGANIZATION = deletes(
     "organizations.delete",
     OrganizationRef,
     summary="Move an organization with all its workspaces, projects and files to the trash.",
-    returns=Ok,
     policy=ORGANIZATION_DELETE,
 )
 LIST_ORGANIZATION_MEMBERS = lists(
@@ -155,7 +152,6 @@ LIST_ORGANIZATION_MEMBERS = lists(
     OrganizationRef,
     "members",
     summary="List the members of an organization with their roles.",
-    takes=Paged,
     item=OrganizationMember,
     policy=ORGANIZATION_MEMBER,
 )

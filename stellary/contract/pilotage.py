@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Id, Length, Name
 from stellary.contract.paging import Paged
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
@@ -226,7 +226,6 @@ DELETE_MISSION = deletes(
     "pilotage.delete_mission",
     MissionRef,
     summary="Delete a mission. Its todos are kept and unlinked.",
-    returns=Ok,
     policy=PILOTAGE_DELETE,
 )
 CREATE_PRIORITY = creates(
@@ -259,7 +258,6 @@ DELETE_PRIORITY = deletes(
     "pilotage.delete_priority",
     PilotagePriorityRef,
     summary="Delete a priority. Its todos are kept and unlinked.",
-    returns=Ok,
     policy=PILOTAGE_DELETE,
 )
 CREATE_TODO = creates(
@@ -288,9 +286,7 @@ UPDATE_TODO = updates(
     returns=Todo,
     policy=PILOTAGE_WRITE,
 )
-DELETE_TODO = deletes(
-    "pilotage.delete_todo", TodoRef, summary="Delete a todo.", returns=Ok, policy=PILOTAGE_DELETE
-)
+DELETE_TODO = deletes("pilotage.delete_todo", TodoRef, summary="Delete a todo.", policy=PILOTAGE_DELETE)
 CREATE_DECISION = creates(
     "pilotage.create_decision",
     WorkspaceRef,
@@ -305,7 +301,6 @@ LIST_DECISIONS = lists(
     WorkspaceRef,
     "pilotage/decisions",
     summary="List the decisions of a workspace.",
-    takes=Paged,
     item=Decision,
     policy=PILOTAGE_READ,
 )

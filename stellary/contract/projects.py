@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from stellary.contract.cards import Card, CardStatus
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import creates, deletes, lists, reads, updates
 from stellary.contract.labels import Label
 from stellary.contract.limits import EmailAddress, Length, Name, Pattern
 from stellary.contract.paging import Paged
@@ -275,7 +275,6 @@ LIST_TEMPLATES = lists(
     WorkspaceRef,
     "projects/templates",
     summary="List the available project templates: the three of each workspace, then its own.",
-    takes=Paged,
     item=ProjectTemplate,
     policy=BOARD_READ,
 )
@@ -300,7 +299,6 @@ DELETE_TEMPLATE = deletes(
     "projects.delete_template",
     TemplateRef,
     summary="Delete a template of the workspace for good. Projects that were created from it stay.",
-    returns=Ok,
     policy=WORKSPACE_AUTHOR,
 )
 GET_PROJECT = reads(
@@ -318,7 +316,6 @@ DELETE_PROJECT = deletes(
     "projects.delete",
     ProjectRef,
     summary="Delete a project with everything in it.",
-    returns=Ok,
     policy=PROJECT_DELETE,
 )
 GET_BOARD = reads(
@@ -359,6 +356,5 @@ REMOVE_PROJECT_MEMBER = deletes(
     "projects.remove_member",
     ProjectMemberRef,
     summary="Remove a member from a project. The user keeps access to the workspace.",
-    returns=Ok,
     policy=PROJECT_MANAGE,
 )

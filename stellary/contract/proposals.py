@@ -81,7 +81,6 @@ LIST_MISSION_PROPOSALS = lists(
     AgentMissionRef,
     "proposals",
     summary="List the proposals of a mission, oldest first.",
-    takes=Paged,
     item=Proposal,
     policy=AGENTS_READ,
 )

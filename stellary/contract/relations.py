@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from stellary.contract.cards import CardStatus
-from stellary.contract.endpoint import Ok, creates, deletes, lists
+from stellary.contract.endpoint import creates, deletes, lists
 from stellary.contract.limits import Id
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import FlatCardRef, RelationRef
 from stellary.contract.wire import Request, Value
@@ -80,7 +79,6 @@ LIST_RELATIONS = lists(
     FlatCardRef,
     "relations",
     summary="List the relations of a card, as seen from it.",
-    takes=Paged,
     item=Relation,
     policy=BOARD_READ,
 )
@@ -88,6 +86,5 @@ DELETE_RELATION = deletes(
     "relations.delete",
     RelationRef,
     summary="Delete a relation, for both cards.",
-    returns=Ok,
     policy=BOARD_WRITE,
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.cards import Filter
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
@@ -80,7 +79,6 @@ LIST_SAVED_FILTERS = lists(
     WorkspaceRef,
     "saved-filters",
     summary="List your own saved filters and the shared ones that you see, your own first, each in order.",
-    takes=Paged,
     item=SavedFilter,
     policy=BOARD_READ,
 )
@@ -105,6 +103,5 @@ DELETE_SAVED_FILTER = deletes(
     "saved_filters.delete",
     SavedFilterRef,
     summary="Delete a saved filter for good. Rules that use it fail from then on.",
-    returns=Ok,
     policy=WORKSPACE_AUTHOR,
 )

@@ -9,7 +9,6 @@ from stellary.contract.cards import CardStatus
 from stellary.contract.columns import Column, WipLimit
 from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Place
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.unset import UNSET, Unset
@@ -137,7 +136,6 @@ LIST_SCOPES = lists(
     ProjectRef,
     "scopes",
     summary="List the scopes of a project with their columns, in order.",
-    takes=Paged,
     item=Scope,
     policy=BOARD_READ,
 )

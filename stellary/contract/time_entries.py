@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Length, Named, Range
 from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
@@ -133,7 +133,6 @@ LIST_TIME_ENTRIES = lists(
     CardRef,
     "time-entries",
     summary="List the time entries of a card, oldest first.",
-    takes=Paged,
     item=TimeEntry,
     policy=BOARD_READ,
 )
@@ -158,7 +157,6 @@ DELETE_TIME_ENTRY = deletes(
     "time_entries.delete",
     TimeEntryRef,
     summary="Delete a time entry.",
-    returns=Ok,
     policy=TIME_AUTHOR,
 )
 GET_CARD_TIME = reads(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Ok, acts, deletes, lists
+from stellary.contract.endpoint import acts, deletes, lists
 from stellary.contract.limits import Id, Length, Slug
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE, OWN_CONTAINER, PERSON_ONLY
@@ -145,7 +145,6 @@ PURGE_ITEM = deletes(
     "trash.delete",
     TrashedItemRef,
     summary="Delete an item in the trash for good, with its files.",
-    returns=Ok,
     policy=BOARD_AUTHOR,
 )
 
@@ -154,7 +153,6 @@ LIST_CONTAINERS = lists(
     Ref,
     "trash",
     summary="List the deleted organizations and workspaces that the caller administers, the last one first.",
-    takes=Paged,
     item=TrashedContainer,
     policy=PERSON_ONLY,
 )
@@ -171,6 +169,5 @@ PURGE_CONTAINER = deletes(
     "deleted_containers.delete",
     TrashedContainerRef,
     summary="Delete an organization or a workspace in the trash for good. Owner only.",
-    returns=Ok,
     policy=OWN_CONTAINER,
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.activities import ActivityType, WorkspaceEvent
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.paging import Paged
 from stellary.contract.policies import WORKSPACE_ADMIN
@@ -146,7 +146,6 @@ LIST_WEBHOOKS = lists(
     WorkspaceRef,
     "webhooks",
     summary="List the webhooks of a workspace, without their secrets.",
-    takes=Paged,
     item=Webhook,
     policy=WORKSPACE_ADMIN,
 )
@@ -162,7 +161,6 @@ DELETE_WEBHOOK = deletes(
     "webhooks.delete",
     WebhookRef,
     summary="Delete a webhook and its delivery log.",
-    returns=Ok,
     policy=WORKSPACE_ADMIN,
 )
 LIST_DELIVERIES = lists(

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from stellary.contract.cards import Priority
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range
 from stellary.contract.model_usage import ModelUsage
-from stellary.contract.paging import Paged
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
@@ -314,7 +313,6 @@ LIST_PROJECT_DRAFTS = lists(
     WorkspaceRef,
     "project-drafts",
     summary="List the drafts of a workspace, newest first, without their texts.",
-    takes=Paged,
     item=DraftSummary,
     policy=DRAFTS,
 )
@@ -329,7 +327,6 @@ DELETE_PROJECT_DRAFT = deletes(
     "project_drafts.delete",
     DraftRef,
     summary="Delete a draft. A project that was created from it is kept.",
-    returns=Ok,
     policy=DRAFT_AUTHOR,
 )
 REFINE_PROJECT_DRAFT = acts(

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.departures import EndedRights, MemberRemoved
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Id, Length, Name, Secret, Slug
-from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     INVITEE,
     ORGANIZATION_MEMBER,
@@ -192,7 +191,6 @@ LIST_WORKSPACES = lists(
     WorkspacesRef,
     "workspaces",
     summary="List the workspaces of an organization that the caller has access to.",
-    takes=Paged,
     item=Workspace,
     policy=ORGANIZATION_READ,
 )
@@ -215,7 +213,6 @@ DELETE_WORKSPACE = deletes(
     "workspaces.delete",
     WorkspaceRef,
     summary="Move a workspace with everything in it to the trash.",
-    returns=Ok,
     policy=WORKSPACE_DELETE,
 )
 LIST_WORKSPACE_MEMBERS = lists(
@@ -223,7 +220,6 @@ LIST_WORKSPACE_MEMBERS = lists(
     WorkspaceRef,
     "members",
     summary="List the members of a workspace with their roles.",
-    takes=Paged,
     item=WorkspaceMember,
     policy=WORKSPACE_READ,
 )
@@ -257,7 +253,6 @@ LIST_INVITATIONS = lists(
     WorkspaceRef,
     "invitations",
     summary="List the pending invitations of a workspace.",
-    takes=Paged,
     item=Invitation,
     policy=WORKSPACE_ADMIN,
 )
@@ -265,7 +260,6 @@ REVOKE_INVITATION = deletes(
     "invitations.revoke",
     InvitationRef,
     summary="Revoke an invitation.",
-    returns=Ok,
     policy=WORKSPACE_ADMIN,
 )
 ACCEPT_INVITATION = acts(
