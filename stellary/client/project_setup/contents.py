@@ -17,7 +17,7 @@ from stellary.client.project_setup.changes import (
     is_default,
     plain_names,
 )
-from stellary.client.project_setup.checking import fold_case
+from stellary.client.project_setup.checking import fold_case, related_cards
 from stellary.client.project_setup.declaration import Automation, Card, Step, format_date
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector
@@ -44,16 +44,8 @@ _NAMES_MAX = 6
 """The maximum number of cards of a cycle that a message names."""
 
 
-@attrs.frozen
-class DeclaredRelation:
-    """A relation that is declared, and its path in the declaration."""
-
-    edge: Edge
-    path: str
-
-
 def note_cycles(
-    declared: Sequence[DeclaredRelation],
+    declared: Sequence[tuple[Edge, str]],
     remaining: Iterable[Edge],
     titles: Mapping[str, str],
     problems: ProblemCollector,
@@ -67,17 +59,17 @@ def note_cycles(
         problems: Collects the problems.
     """
     for type in ACYCLIC:
-        relations = [relation for relation in declared if relation.edge.type == type]
-        edges = [relation.edge for relation in relations] + [edge for edge in remaining if edge.type == type]
+        relations = [(edge, path) for edge, path in declared if edge.type == type]
+        edges = [edge for edge, _ in relations] + [edge for edge in remaining if edge.type == type]
         targets: dict[str, list[str]] = {}
         for edge in edges:
             targets.setdefault(edge.source, []).append(edge.target)
         noted: set[str] = set()
-        for relation in relations:
-            cycle = _find_path(targets, relation.edge.target, relation.edge.source)
+        for edge, path in relations:
+            cycle = _find_path(targets, edge.target, edge.source)
             if cycle and noted.isdisjoint(cycle):
                 noted.update(cycle)
-                problems.note(relation.path, _message(type, [titles.get(id, id.lstrip("+")) for id in cycle]))
+                problems.note(path, _message(type, [titles.get(id, id.lstrip("+")) for id in cycle]))
 
 
 def _find_path(targets: Mapping[str, list[str]], start: str, end: str) -> list[str]:
@@ -348,12 +340,10 @@ def _merge_checklist(
     if steps is UNSET:
         return UNSET
     unmatched = list(existing.checklist) if existing else []
-    merged = []
-    for step in steps:
-        same = next((item for item in unmatched if item.title == step.title), None)
-        if same is not None:
-            unmatched.remove(same)
-        merged.append(Step(step.title, step.done if step.done is not UNSET else bool(same and same.done)))
+    merged = [
+        Step(step.title, step.done if step.done is not UNSET else bool(same and same.done))
+        for step, same in match_steps(steps, unmatched)
+    ]
     return merged if prune else merged + [Step(item.title, item.done) for item in unmatched]
 
 
@@ -384,7 +374,7 @@ def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
         edge for edge in matched.state.edges if edge not in by_edge and _is_to_delete(edge, managed, prune)
     }
     note_cycles(
-        [DeclaredRelation(edge, path) for edge, _, path in declared],
+        [(edge, path) for edge, _, path in declared],
         matched.state.edges - to_delete,
         titles,
         matched.problems,
@@ -408,20 +398,13 @@ def _declared_relations(matched: Matched) -> Iterator[tuple[Edge, RelationByName
     for card, existing, path in matched.cards.pairs:
         id = existing.id if existing else f"+{card.title}"
         name = existing.key if existing else card.title
-        for type, title, relation_path in _relations_of(card, path):
+        for below, title in related_cards(card):
+            type, relation_path = below.partition("[")[0], f"{path}.{below}"
             other = matched.find_card(title, relation_path)
             if other is not None:
                 edge = to_edge("child_of" if type == "parent" else type, id, other or f"+{title}")
                 ends = (title, name) if type == "parent" else (name, title)
                 yield edge, RelationByName(edge.type, *ends), relation_path
-
-
-def _relations_of(card: Card, path: str) -> Iterator[tuple[str, str, str]]:
-    if card.parent:
-        yield "parent", card.parent, f"{path}.parent"
-    for type in RELATIONS:
-        for at, title in enumerate(getattr(card, type) or ()):
-            yield type, title, f"{path}.{type}[{at}]"
 
 
 def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> bool:
@@ -450,6 +433,17 @@ def _relation_change(
     return Change(
         action=action, kind="relation", name=f'{source}" {verb} "{target}', about=existing or relation
     )
+
+
+def match_steps(steps: Iterable[Step], items: list[Any]) -> list[tuple[Step, Any]]:
+    """Return each step with the item of the same title, which is taken from the items; None if there is none."""
+    pairs = []
+    for step in steps:
+        same = next((item for item in items if item.title == step.title), None)
+        if same is not None:
+            items.remove(same)
+        pairs.append((step, same))
+    return pairs
 
 
 # ---------------------------------------------------------------------------------------------- automations

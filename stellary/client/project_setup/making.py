@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stellary.client.errors import StalePlan
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
-from stellary.client.project_setup.changes import Change, get_values
-from stellary.client.project_setup.contents import RelationByName, first_column
+from stellary.client.project_setup.changes import Change, Kind, get_values
+from stellary.client.project_setup.contents import RelationByName, first_column, match_steps
 from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
@@ -26,6 +26,17 @@ from stellary.contract.recurrences import Recurrence
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import load
+
+_HANDLES: Mapping[Kind, str] = {
+    "field": "custom_fields",
+    "label": "labels",
+    "member": "members",
+    "scope": "scopes",
+    "column": "columns",
+    "card": "cards",
+    "automation": "automations",
+}
+"""The handles of the project that send what needs no method of its own."""
 
 
 class ChangeRequests:
@@ -45,8 +56,18 @@ class ChangeRequests:
 
     def send(self, change: Change) -> PlanSteps[None]:
         """Send the requests of a change."""
-        method: Callable[[Change], PlanSteps[None]] = getattr(self, f"_{change.action}_{change.kind}")
-        yield from method(change)
+        if method := getattr(self, f"_{change.action}_{change.kind}", None):
+            yield from method(change)
+            return
+        handle = getattr(self.at, _HANDLES[change.kind])
+        if change.action == "create":
+            yield handle.create(name=change.name, **_new_values(change))
+        elif change.action == "delete":
+            # The cards of a column go to another one.
+            yield handle.delete(change.id, **({"move_cards_to": change.about[0]} if change.about else {}))
+        else:
+            order = {} if change.order is None else {"order": change.order}
+            yield handle.update(change.id, **_new_values(change), **order)
 
     # ------------------------------------------------------------------------------------------ project
 
@@ -80,29 +101,8 @@ class ChangeRequests:
 
     # ------------------------------------------------------------------------------------------ structure
 
-    def _create_field(self, change: Change) -> PlanSteps[None]:
-        yield self.at.custom_fields.create(name=change.name, **_new_values(change))
-
-    def _update_field(self, change: Change) -> PlanSteps[None]:
-        yield self.at.custom_fields.update(change.id, **_new_values(change))
-
-    def _delete_field(self, change: Change) -> PlanSteps[None]:
-        yield self.at.custom_fields.delete(change.id)
-
-    def _create_label(self, change: Change) -> PlanSteps[None]:
-        yield self.at.labels.create(name=change.name, **_new_values(change))
-
-    def _update_label(self, change: Change) -> PlanSteps[None]:
-        yield self.at.labels.update(change.id, **_new_values(change))
-
-    def _delete_label(self, change: Change) -> PlanSteps[None]:
-        yield self.at.labels.delete(change.id)
-
     def _create_member(self, change: Change) -> PlanSteps[None]:
         yield self.at.members.add(email=change.name, **_new_values(change))
-
-    def _update_member(self, change: Change) -> PlanSteps[None]:
-        yield self.at.members.update(change.id, **_new_values(change))
 
     def _delete_member(self, change: Change) -> PlanSteps[None]:
         yield self.at.members.remove(change.id)
@@ -134,12 +134,6 @@ class ChangeRequests:
             if difference.name == "view":
                 yield self.at.scopes.set_view(scope, active_view=difference.new)
 
-    def _move_scope(self, change: Change) -> PlanSteps[None]:
-        yield self.at.scopes.update(change.id, order=change.order)
-
-    def _delete_scope(self, change: Change) -> PlanSteps[None]:
-        yield self.at.scopes.delete(change.id, **_move_cards_to(change))
-
     def _create_column(self, change: Change) -> PlanSteps[None]:
         scope, column = change.about
         frame = next(
@@ -147,15 +141,6 @@ class ChangeRequests:
         )
         id = frame.existing.id if frame.existing else UNSET
         yield self.at.columns.create(name=column.name, scope_id=id, order=change.order, **_new_values(change))
-
-    def _update_column(self, change: Change) -> PlanSteps[None]:
-        yield self.at.columns.update(change.id, **_new_values(change))
-
-    def _move_column(self, change: Change) -> PlanSteps[None]:
-        yield self.at.columns.update(change.id, order=change.order)
-
-    def _delete_column(self, change: Change) -> PlanSteps[None]:
-        yield self.at.columns.delete(change.id, **_move_cards_to(change))
 
     # ------------------------------------------------------------------------------------------ cards
 
@@ -218,9 +203,6 @@ class ChangeRequests:
         assert column is not None
         return column[0]
 
-    def _delete_card(self, change: Change) -> PlanSteps[None]:
-        yield self.at.cards.delete(change.id)
-
     # ------------------------------------------------------------------------------------------ relations and rules
 
     def _create_relation(self, change: Change) -> PlanSteps[None]:
@@ -275,9 +257,6 @@ class ChangeRequests:
     def _resolve(self, data: Any) -> Any:
         return resolve(data, lambda kind, name, scope: self.matched.find_reference(kind, name, scope, ""))
 
-    def _delete_automation(self, change: Change) -> PlanSteps[None]:
-        yield self.at.automations.delete(change.id)
-
 
 def _declares_columns(declaration: Declaration) -> bool:
     scopes = declaration.scopes or []
@@ -293,10 +272,6 @@ def _scope_values(change: Change) -> dict[str, Any]:
     return {name: value for name, value in _new_values(change).items() if not name.startswith("view")}
 
 
-def _move_cards_to(change: Change) -> dict[str, str]:
-    return {"move_cards_to": change.about[0]} if change.about else {}
-
-
 def _has_column(frame: Any, column: Any) -> bool:
     return frame.columns is not None and any(
         declared is column or declared == column for declared, _, _ in frame.columns.pairs
@@ -305,9 +280,5 @@ def _has_column(frame: Any, column: Any) -> bool:
 
 def _checklist_entries(steps: list[Step], card: Any) -> Iterator[ChecklistEntry]:
     """Yield the entries of a card's checklist; existing steps keep their ids."""
-    unmatched = list(card.checklist)
-    for step in steps:
-        same = next((item for item in unmatched if item.title == step.title), None)
-        if same is not None:
-            unmatched.remove(same)
+    for step, same in match_steps(steps, [*card.checklist]):
         yield ChecklistEntry(title=step.title, done=bool(step.done), id=UNSET if same is None else same.id)

@@ -10,7 +10,6 @@ import attrs
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
-from stellary.client.project_setup.checking import related_cards
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.references import references
@@ -102,12 +101,9 @@ class StateParts:
             archived=declaration.cards is not UNSET or prune,
             automations=declaration.automations is not UNSET,
             relations=any(
-                next(related_cards(card), None)
-                or any(
-                    getattr(card, name) is not UNSET
-                    for name in ("parent", "blocks", "related_to", "duplicates")
-                )
+                getattr(card, name) is not UNSET
                 for card in cards
+                for name in ("parent", "blocks", "related_to", "duplicates")
             ),
             people=bool(assignees)
             or declaration.members is not UNSET
