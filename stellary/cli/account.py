@@ -571,20 +571,3 @@ def notify(
             print_fields((f"{channel}.{kind}", time))
     if not preferences.channels:
         print_line("The server has no channel: notifications are only listed.")
-
-
-COMMANDS = (
-    notify,
-    login,
-    register,
-    forgot_password,
-    logout,
-    whoami,
-    sessions,
-    identities,
-    second_factor,
-    tokens,
-    change_email,
-    confirm_email,
-    delete_account,
-)

@@ -71,7 +71,7 @@ class Program(Group):
         if cmd_name not in MODULES:
             return None
         module = import_module(f"stellary.cli.{MODULES[cmd_name]}")
-        commands: tuple[click.Command, ...] = module.COMMANDS
+        commands = (member for member in vars(module).values() if isinstance(member, click.Command))
         return next(command for command in commands if command.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -222,6 +222,3 @@ def _find_filter(session: CommandContext, query: str) -> SavedFilter:
         lambda saved: (saved.name, saved.id),
         lambda saved: f'"{saved.name}" ({saved.id})',
     )
-
-
-COMMANDS = (board, flow, search, saved_filter)

@@ -376,6 +376,3 @@ def work(session: CommandContext, as_json: JsonOptions) -> None:
         print_line(
             "There is more: stellary card list --everywhere --filter 'assignee = me order by due'", err=True
         )
-
-
-COMMANDS = (card, work)

@@ -221,6 +221,3 @@ def delete_template(session: CommandContext, query: str, yes: bool) -> None:
     confirm(f'Delete the template "{match.name}"', is_confirmed=yes)
     session.workspace().projects.delete_template(match)
     print_line(f'Deleted "{match.name}".')
-
-
-COMMANDS = (import_file, export, template)

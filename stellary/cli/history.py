@@ -193,6 +193,3 @@ def describe(entry: Entry) -> str:
     """Return the kind, the key or the slug, and the name of an entry."""
     key = entry.key if isinstance(entry, TrashedItem) else entry.slug
     return f'{entry.kind.replace("_", " ")}{f" {key}" if key else ""} "{entry.name}"'
-
-
-COMMANDS = (trash, undo)

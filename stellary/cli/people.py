@@ -130,6 +130,3 @@ def remove(session: CommandContext, query: str) -> None:
     person = find_person(members.iterate(), query)
     members.remove(person)
     print_line(f"{person.name} is no longer a member of the project.")
-
-
-COMMANDS = (member,)

@@ -200,6 +200,3 @@ def _split_path(path: str, project: str | None) -> tuple[str, str, str | None]:
     if len(parts) not in (2, 3) or not all(parts):
         raise click.UsageError("PATH must be ORG/SLUG or ORG/SLUG/KEY", click.get_current_context())
     return parts[0], parts[1], parts[2] if len(parts) == 3 else project
-
-
-COMMANDS = (orgs, workspaces, projects, project, use, usage)

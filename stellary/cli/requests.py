@@ -156,6 +156,3 @@ def _format_activity(activity: Activity) -> str:
         if activity.meta.get(name)
     ]
     return "  ".join(part for part in parts if part)
-
-
-COMMANDS = (api, watch)

@@ -61,6 +61,3 @@ def completion(ctx: click.Context, shell: str) -> None:
     assert kind is not None
     script = kind(ctx.find_root().command, {}, "stellary", "_STELLARY_COMPLETE")
     click.echo(script.source_template % script.source_vars())
-
-
-COMMANDS = (serve, completion)

@@ -147,6 +147,3 @@ def describe(session: CommandContext, format: str) -> None:
         click.echo(json.dumps(as_dict(declaration), indent=2, ensure_ascii=False))
     else:
         click.echo(readable(project_setup.dumps(declaration)), nl=False)
-
-
-COMMANDS = (setup,)

@@ -122,6 +122,3 @@ def export(session: CommandContext, since: date | None, until: date | None) -> N
 def _report(entry: TimeEntry, as_json: JsonOptions) -> None:
     sentence = f'Recorded {entry.minutes} min on {entry.card_key} "{entry.card_title}", {entry.day}.'
     print_result(entry, sentence, as_json)
-
-
-COMMANDS = (time,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
@@ -62,82 +61,55 @@ def _sections(state: PilotageState, options: RenderOptions) -> list[Section]:
     open_actions = [action for action in state.traces if action.status in ("suggested", "approved")]
     names = {mission.id: mission.objective for mission in state.missions}
     names |= {priority.id: priority.label for priority in state.active_priorities}
-    sections = [
-        _section(
-            "Priorities",
+    rows: dict[str, list[tuple[Span | Meter | None, ...]]] = {
+        "Priorities": [
+            (Span(line(priority.label, TEXT_MAX)), _code_span(priority.module))
+            for priority in state.active_priorities
+        ],
+        "Missions": [_mission(mission, state) for mission in state.missions],
+        "Waiting for you": [
             (
-                (Span(line(priority.label, TEXT_MAX)), _code_span(priority.module))
-                for priority in state.active_priorities
-            ),
-            options,
-        ),
-        _section("Missions", (_mission(mission, state) for mission in state.missions), options),
-        _section(
-            "Waiting for you",
+                w.status_tag(action.status),
+                Span(line(action.explanation, TEXT_MAX)),
+                Span(line(action.action_type, 40), "quiet", "code"),
+            )
+            for action in open_actions
+        ],
+        "Todos": [
             (
-                (
-                    w.status_tag(action.status),
-                    Span(line(action.explanation, TEXT_MAX)),
-                    Span(line(action.action_type, 40), "quiet", "code"),
-                )
-                for action in open_actions
-            ),
-            options,
-        ),
-        _section(
-            "Todos",
+                w.status_tag(todo.status),
+                Span(line(todo.label, TEXT_MAX)),
+                _purpose_span(names.get(todo.mission_id or todo.priority_id or "")),
+            )
+            for todo in state.todos
+        ],
+        "Decisions": [
             (
-                (
-                    w.status_tag(todo.status),
-                    Span(line(todo.label, TEXT_MAX)),
-                    _purpose_span(names.get(todo.mission_id or todo.priority_id or "")),
-                )
-                for todo in state.todos
-            ),
-            options,
-        ),
-        _section(
-            "Decisions",
+                Span(line(decision.title, TEXT_MAX)),
+                Span(line(decision.impact, TEXT_MAX), "quiet") if decision.impact else None,
+                Span(w.format_day(decision.created_at, options.now), "quiet"),
+            )
+            for decision in state.decisions
+        ],
+        "Documents": [(Span(line(doc.title, TEXT_MAX)), _code_span(doc.owner)) for doc in state.active_docs],
+        "History": [
             (
-                (
-                    Span(line(decision.title, TEXT_MAX)),
-                    Span(line(decision.impact, TEXT_MAX), "quiet") if decision.impact else None,
-                    Span(w.format_day(decision.created_at, options.now), "quiet"),
-                )
-                for decision in state.decisions
-            ),
-            options,
-        ),
-        _section(
-            "Documents",
-            ((Span(line(doc.title, TEXT_MAX)), _code_span(doc.owner)) for doc in state.active_docs),
-            options,
-        ),
-        _section(
-            "History",
-            (
-                (
-                    Span(w.format_day(activity.created_at, options.now), "quiet"),
-                    Span(line(activity.actor_name or "somebody", 60)),
-                    Span(w.humanize(str(activity.type)), "quiet"),
-                    Span(line(_activity_subject(activity.meta), 80)) if activity.meta else None,
-                )
-                for activity in state.history
-            ),
-            options,
-        ),
-    ]
-    return [section for section in sections if section is not None]
-
-
-def _section(
-    title: str, rows: Iterable[tuple[Span | Meter | None, ...]], options: RenderOptions
-) -> Section | None:
-    points: list[Cell] = [tuple(span for span in row if span is not None) for row in rows]
-    if not points:
-        return None
-    visible = points[: options.limit(SECTION_ITEMS)]
-    return Section(title, (Points(tuple(visible), hidden=len(points) - len(visible)),), len(points))
+                Span(w.format_day(activity.created_at, options.now), "quiet"),
+                Span(line(activity.actor_name or "somebody", 60)),
+                Span(w.humanize(str(activity.type)), "quiet"),
+                Span(line(_activity_subject(activity.meta), 80)) if activity.meta else None,
+            )
+            for activity in state.history
+        ],
+    }
+    sections = []
+    for title, spans in rows.items():
+        points: list[Cell] = [tuple(span for span in row if span is not None) for row in spans]
+        visible = tuple(points[: options.limit(SECTION_ITEMS)])
+        if points:
+            part = Points(visible, hidden=len(points) - len(visible))
+            sections.append(Section(title, (part,), len(points)))
+    return sections
 
 
 def _mission(mission: Mission, state: PilotageState) -> tuple[Span | Meter | None, ...]:

@@ -12,32 +12,14 @@ MONTHS = (
 )
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_STATUS_TONES: dict[str, Tone] = {
-    "open": "quiet",
-    "to_launch": "quiet",
-    "todo": "quiet",
-    "draft": "quiet",
-    "queued": "quiet",
-    "cancelled": "quiet",
-    "suspended": "warn",
-    "in_progress": "info",
-    "running": "info",
-    "pending_review": "warn",
-    "awaiting_approval": "warn",
-    "suggested": "warn",
-    "pending": "warn",
-    "changes_requested": "warn",
-    "blocked": "bad",
-    "failed": "bad",
-    "failure": "bad",
-    "rejected": "bad",
-    "done": "good",
-    "completed": "good",
-    "approved": "good",
-    "applied": "good",
-    "success": "good",
-    "active": "good",
+_STATUSES: dict[Tone, str] = {
+    "quiet": "open to_launch todo draft queued cancelled",
+    "warn": "suspended pending_review awaiting_approval suggested pending changes_requested",
+    "info": "in_progress running",
+    "bad": "blocked failed failure rejected",
+    "good": "done completed approved applied success active",
 }
+_STATUS_TONES = {status: tone for tone, statuses in _STATUSES.items() for status in statuses.split()}
 _PRIORITY_TONES: dict[str, Tone] = {"high": "bad", "medium": "warn", "low": "quiet"}
 
 
