@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import click
 
@@ -523,15 +523,7 @@ def revoke_token(session: CommandContext, token: str) -> None:
 )
 @as_json
 @pass_session
-def notify(
-    session: CommandContext,
-    choices: Sequence[str],
-    time_zone: str | None,
-    digest: DigestPeriod | None,
-    digest_hour: int | None,
-    digest_weekday: Weekday | None,
-    as_json: JsonOptions,
-) -> None:
+def notify(session: CommandContext, /, choices: Sequence[str], as_json: JsonOptions, **settings: Any) -> None:
     """Show or change when channels of the server, such as mail, deliver your notifications.
 
     TIME is immediate, digest or never.
@@ -548,15 +540,10 @@ def notify(
         if not (kind and time):
             raise click.UsageError(f"{choice!r} must look like mail.card=never")
         channels[channel][kind] = cast("DeliveryTime", time)
+    changes = {name: value for name, value in settings.items() if value is not None}
     preferences = session.client.notifications.preferences()
-    if any(option is not None for option in (time_zone, digest, digest_hour, digest_weekday)) or channels:
-        preferences = session.client.notifications.update_preferences(
-            time_zone=UNSET if time_zone is None else time_zone,
-            digest=UNSET if digest is None else digest,
-            digest_hour=UNSET if digest_hour is None else digest_hour,
-            digest_weekday=UNSET if digest_weekday is None else digest_weekday,
-            channels=channels,
-        )
+    if changes or channels:
+        preferences = session.client.notifications.update_preferences(**changes, channels=channels)
     if as_json:
         print_json(preferences, as_json)
         return

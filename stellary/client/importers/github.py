@@ -211,6 +211,7 @@ class _Issues:
             _ADDRESS: issue.get("html_url"),
         }
         author = _login(issue.get("user"))
+        logins = dict.fromkeys(map(_login, _assignees(issue)))
         completed = max(filter(None, (closed, created)), default=None)
         return ImportedCard(
             id=f"{_repository(issue)[:60]}#{issue['number']}",
@@ -219,7 +220,7 @@ class _Issues:
             description=description,
             number=issue["number"] if numbered else UNSET,
             status="open" if is_open else "done",
-            assignee=self._assignee(issue, where),
+            assignee=report.choose_assignee([(login, self.people.get(login)) for login in logins], where),
             label_ids=labels.ids(label_names, where),
             custom_fields=fields.values({id: value for id, value in values.items() if value}, where),
             comments=[
@@ -231,21 +232,6 @@ class _Issues:
             created_at=created or UNSET,
             completed_at=UNSET if is_open else completed,
         )
-
-    def _assignee(self, issue: dict[str, Any], where: str) -> str | None:
-        assignee: str | None = None
-        for login in dict.fromkeys(map(_login, _assignees(issue))):
-            email = self.people.get(login)
-            if assignee is None and email is not None:
-                assignee = email
-            else:
-                reason = (
-                    "`people` has no e-mail address for this login"
-                    if email is None
-                    else "a card has one assignee"
-                )
-                self.report.note("assignee", f"{login}: {reason}", where)
-        return assignee
 
 
 def _columns(cards: Iterable[ImportedCard]) -> Iterator[ImportedColumn]:

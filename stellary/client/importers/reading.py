@@ -117,6 +117,27 @@ class LossReport:
             if name not in file_names:
                 self.note(kind, f"the file does not have {name!r}{nearest(name, file_names)}", name)
 
+    def choose_assignee(self, candidates: Iterable[tuple[str, str | None]], where: str) -> str | None:
+        """Return the first address among those of the people of a card, and note the others.
+
+        Args:
+            candidates: The name and the address of each person; None for an unknown address.
+            where: The card.
+        """
+        assignee: str | None = None
+        for name, email in candidates:
+            if assignee is None and email is not None:
+                assignee = email
+            else:
+                is_unknown = email is None
+                reason = (
+                    "`people` has no e-mail address for this login"
+                    if is_unknown
+                    else "a card has one assignee"
+                )
+                self.note("assignee", f"{name}: {reason}", where)
+        return assignee
+
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all notes."""
         return tuple(

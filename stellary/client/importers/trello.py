@@ -296,20 +296,11 @@ class _Board:
     def _assignee(
         self, card: dict[str, Any], members: Mapping[str, dict[str, Any]], where: str
     ) -> str | None:
-        assignee = None
-        for id in card.get("idMembers", []):
-            member = members.get(id, {})
-            email = self.people.get(member.get("username", ""))
-            if assignee is None and email is not None:
-                assignee = email
-            else:
-                reason = (
-                    "`people` has no e-mail address for this login"
-                    if email is None
-                    else "a card has one assignee"
-                )
-                self.report.note("assignee", f"{_name(member) or id}: {reason}", where)
-        return assignee
+        candidates = [(id, members.get(id, {})) for id in card.get("idMembers", [])]
+        return self.report.choose_assignee(
+            [(_name(member) or id, self.people.get(member.get("username", ""))) for id, member in candidates],
+            where,
+        )
 
     def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[ImportedChecklistItem]:
         steps: list[ImportedChecklistItem] = []

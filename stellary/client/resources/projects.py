@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import Async, C, Later, Resource, Sync
 from stellary.client.transfer.json_file import JsonFile
-from stellary.contract.port import RawResponse
 from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
 from stellary.contract.project_imports import ImportProject, ProjectImport
 
 if TYPE_CHECKING:
+    from stellary.client.calling.steps import Steps
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.progress import Progress
 
@@ -149,10 +149,7 @@ class ProjectExports(Resource[C]):
         Returns:
             The path.
         """
-        if self._awaits:
-            return self._export_to(Path(path))
-        caller: Any = self._caller
-        return _write_body(Path(path), caller.response(_EXPORT, self._path_params))
+        return self._run_steps(_write_export(self._export_call(), Path(path)))
 
     @overload
     def export_archive(
@@ -179,18 +176,16 @@ class ProjectExports(Resource[C]):
         from stellary.client.transfer.progress import run_showing_progress
 
         handle: Any = self
-        export = partial(handle._caller.response, _EXPORT, self._path_params)  # noqa: SLF001 - of this class
-        steps = partial(export_archive, handle, export, Path(path))
+        steps = partial(export_archive, handle, self._export_call(), Path(path))
         return run_showing_progress(self, steps, progress, "export", "B")
 
-    async def _export_to(self, path: Path) -> Path:
-        import asyncio
-
+    def _export_call(self) -> Callable[[], Any]:
         caller: Any = self._caller
-        return await asyncio.to_thread(_write_body, path, await caller.response(_EXPORT, self._path_params))
+        return partial(caller.response, _EXPORT, self._path_params)
 
 
-def _write_body(path: Path, response: RawResponse) -> Path:
-    """Write the body of a response as it is, so that data of a newer server is kept even if this version does not know it."""
+def _write_export(export: Callable[[], Any], path: Path) -> Steps[Path]:
+    """Write the body of the response as it is, so that data of a newer server is preserved."""
+    response = yield export
     path.write_bytes(response.body)
     return path
