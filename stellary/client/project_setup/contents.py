@@ -436,7 +436,12 @@ def _relation_change(
 
 
 def match_steps(steps: Iterable[Step], items: list[Any]) -> list[tuple[Step, Any]]:
-    """Return each step with the item of the same title, which is taken from the items; None if there is none."""
+    """Return each step with the item of the same title; None if there is none.
+
+    Args:
+        steps: The declared steps.
+        items: The items of a checklist, from which those of the steps are removed.
+    """
     pairs = []
     for step in steps:
         same = next((item for item in items if item.title == step.title), None)
