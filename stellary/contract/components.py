@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from stellary.contract.errors import BY_STATUS
@@ -35,58 +37,31 @@ ERROR: Json = {
     "required": ["statusCode", "message", "error"],
 }
 
+
+def _header(description: str, type: str = "string", **limits: Any) -> Json:
+    return {"description": description, "schema": {"type": type, **limits}}
+
+
 HEADERS: Json = {
-    "RequestId": {
-        "description": "The id of the request, as in the server's log.",
-        "schema": {"type": "string"},
-    },
-    "Link": {
-        "description": 'The next page, if there is one: `<…>; rel="next"` (RFC 8288).',
-        "schema": {"type": "string"},
-    },
-    "FileETag": {
-        "description": "The file's `ETag`, for use with `If-None-Match`.",
-        "schema": {"type": "string"},
-    },
-    "ContentTag": {
-        "description": "The tag of this response, for use with `If-None-Match`; absent if the response is larger than 32 KiB.",
-        "schema": {"type": "string"},
-    },
-    "ContentDisposition": {
-        "description": "`attachment`, with the file name (RFC 6266).",
-        "schema": {"type": "string"},
-    },
-    "ContentRange": {
-        "description": "The range and the total size: `bytes 0-99/1000`.",
-        "schema": {"type": "string"},
-    },
-    "ETag": {
-        "description": 'The version in quotes, for use with `If-Match`: `"3"`.',
-        "schema": {"type": "string"},
-    },
-    "Location": {"description": "The path of the item.", "schema": {"type": "string"}},
-    "RetryAfter": {
-        "description": "Seconds to wait before the next attempt.",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    "RateLimitLimit": {
-        "description": "The number of requests allowed in the current window.",
-        "schema": {"type": "integer"},
-    },
-    "RateLimitRemaining": {
-        "description": "The number of requests left in the current window.",
-        "schema": {"type": "integer"},
-    },
-    "RateLimitReset": {"description": "Seconds until the next window starts.", "schema": {"type": "integer"}},
-    "Allow": {"description": "The methods that the path supports.", "schema": {"type": "string"}},
-    "WwwAuthenticate": {"description": "`Bearer`", "schema": {"type": "string"}},
+    "RequestId": _header("The id of the request, as in the server's log."),
+    "Link": _header('The next page, if there is one: `<…>; rel="next"` (RFC 8288).'),
+    "FileETag": _header("The file's `ETag`, for use with `If-None-Match`."),
+    "ContentTag": _header(
+        "The tag of this response, for use with `If-None-Match`; absent if the response is larger than 32 KiB."
+    ),
+    "ContentDisposition": _header("`attachment`, with the file name (RFC 6266)."),
+    "ContentRange": _header("The range and the total size: `bytes 0-99/1000`."),
+    "ETag": _header('The version in quotes, for use with `If-Match`: `"3"`.'),
+    "Location": _header("The path of the item."),
+    "RetryAfter": _header("Seconds to wait before the next attempt.", "integer", minimum=0),
+    "RateLimitLimit": _header("The number of requests allowed in the current window.", "integer"),
+    "RateLimitRemaining": _header("The number of requests left in the current window.", "integer"),
+    "RateLimitReset": _header("Seconds until the next window starts.", "integer"),
+    "Allow": _header("The methods that the path supports."),
+    "WwwAuthenticate": _header("`Bearer`"),
 }
 
-FILE_HEADERS = {
-    "X-Request-Id": "RequestId",
-    "ETag": "FileETag",
-    "Content-Disposition": "ContentDisposition",
-}
+FILE_HEADERS = {"ETag": "FileETag", "Content-Disposition": "ContentDisposition"}
 
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": "WwwAuthenticate"},
@@ -105,35 +80,39 @@ PARAMETERS: Json = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The `ETag` of the version to change. If it is not the current version, the request fails with a 412.",
-        "schema": {"type": "string"},
+        **_header(
+            "The `ETag` of the version to change. If it is not the current version, the request fails with a 412."
+        ),
         "example": '"3"',
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A unique string chosen by the caller, 1-255 characters. A repeated request with the same key and body "
-        "within 24 hours returns the first response and changes nothing; with another body, it fails with a 422.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        **_header(
+            "A unique string chosen by the caller, 1-255 characters. A repeated request with the same key and body "
+            "within 24 hours returns the first response and changes nothing; with another body, it fails with a 422.",
+            minLength=1,
+            maxLength=255,
+        ),
     },
     "Range": {
         "name": "Range",
         "in": "header",
-        "description": "A single range of bytes to return instead of the whole file (RFC 9110).",
-        "schema": {"type": "string"},
+        **_header("A single range of bytes to return instead of the whole file (RFC 9110)."),
         "example": "bytes=0-1048575",
     },
     "LastEventId": {
         "name": "Last-Event-ID",
         "in": "header",
-        "description": "The id of the last event received; the stream continues after it. Takes precedence over `lastEventId`.",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        **_header(
+            "The id of the last event received; the stream continues after it. Takes precedence over `lastEventId`.",
+            pattern="^[0-9]{1,18}$",
+        ),
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` of the caller's copy: the response is a 304 if it would be the same.",
-        "schema": {"type": "string"},
+        **_header("The `ETag` of the caller's copy: the response is a 304 if it would be the same."),
     },
 }
 
@@ -168,13 +147,22 @@ def error_response(status: int) -> Json:
     """Return the response object of an error status, described by its error class."""
     kind = BY_STATUS[status]
     _, _, description = inspect.cleandoc(kind.__doc__ or "").partition(": ")
-    return {
-        "description": " ".join(description.split()).replace("``", "`").capitalize(),
-        "headers": header_references({"X-Request-Id": "RequestId"} | _ERROR_HEADERS.get(status, {})),
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-    }
+    text = " ".join(description.split()).replace("``", "`").capitalize()
+    schema = {"$ref": "#/components/schemas/Error"}
+    return describe_response(text, {"application/json": {"schema": schema}}, _ERROR_HEADERS.get(status, {}))
 
 
-def header_references(headers: dict[str, str]) -> Json:
-    """Return references to response headers, given by their keys in ``HEADERS``."""
-    return {name: {"$ref": f"#/components/headers/{key}"} for name, key in headers.items()}
+def describe_response(
+    description: str, content: Json | None = None, headers: Mapping[str, str] = MappingProxyType({})
+) -> Json:
+    """Return a response object.
+
+    Args:
+        description: The description.
+        content: The schemas of its body, by media type; None for no body.
+        headers: The keys in ``HEADERS`` of its headers, by their names, beside that with the id of the request.
+    """
+    keys = {"X-Request-Id": "RequestId", **headers}
+    references = {name: {"$ref": f"#/components/headers/{key}"} for name, key in keys.items()}
+    body = {} if content is None else {"content": content}
+    return {"description": description, "headers": references, **body}

@@ -18,8 +18,8 @@ from stellary.contract.components import (
     PARAMETERS,
     SECURITY,
     Json,
+    describe_response,
     error_response,
-    header_references,
 )
 from stellary.contract.endpoint import EVENT_STREAM, JSON, TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES, list_endpoints
@@ -144,11 +144,8 @@ def _protocol_error() -> Json:
             "error": error,
         },
     }
-    return {
-        "description": "The body is not a message of the protocol. The error is a JSON-RPC error.",
-        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
-        "content": {"application/json": {"schema": schema}},
-    }
+    text = "The body is not a message of the protocol. The error is a JSON-RPC error."
+    return describe_response(text, {JSON: {"schema": schema}})
 
 
 def _security(endpoint: AnyEndpoint) -> list[Json]:
@@ -227,18 +224,14 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
     if endpoint.is_stream:
         return _stream(endpoint, item)
     schema = {"type": "array", "items": item} if endpoint.many else item
-    headers = {"X-Request-Id": "RequestId"}
+    headers = {}
     if endpoint.many:
         headers["Link"] = "Link"
     elif _is_versioned(endpoint):
         headers["ETag"] = "ETag"
     if _is_conditional(endpoint):
         headers["ETag"] = "ContentTag"
-    return {
-        "description": endpoint.summary,
-        "headers": header_references(headers),
-        "content": {endpoint.media: _media_type(endpoint, schema)},
-    }
+    return describe_response(endpoint.summary, {endpoint.media: _media_type(endpoint, schema)}, headers)
 
 
 def _media_type(endpoint: AnyEndpoint, schema: Json) -> Json:
@@ -250,28 +243,19 @@ def _media_type(endpoint: AnyEndpoint, schema: Json) -> Json:
 
 def _not_modified(endpoint: AnyEndpoint) -> Json:
     link = {"Link": "Link"} if endpoint.many else {}
-    return {
-        "description": "The response would be the same as the caller's copy.",
-        "headers": header_references({"X-Request-Id": "RequestId", **link, "ETag": "ContentTag"}),
-    }
+    text = "The response would be the same as the caller's copy."
+    return describe_response(text, headers={**link, "ETag": "ContentTag"})
 
 
 def _proposal_response(schemas: Schemas) -> Json:
-    return {
-        "description": "The agent's request is stored as a proposal and waits for approval.",
-        "headers": header_references({"X-Request-Id": "RequestId"}),
-        "content": {"application/json": {"schema": schemas.of(Proposal)}},
-    }
+    text = "The agent's request is stored as a proposal and waits for approval."
+    return describe_response(text, {JSON: {"schema": schemas.of(Proposal)}})
 
 
 def _unfinished_response(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
-    return {
-        "description": "The result is not available within 30 seconds: look for it at the path in `Location`.",
-        "headers": header_references(
-            {"X-Request-Id": "RequestId", "Location": "Location", "Retry-After": "RetryAfter"}
-        ),
-        "content": {"application/json": {"schema": schemas.of(endpoint.returns)}},
-    }
+    text = "The result is not available within 30 seconds: look for it at the path in `Location`."
+    headers = {"Location": "Location", "Retry-After": "RetryAfter"}
+    return describe_response(text, {JSON: {"schema": schemas.of(endpoint.returns)}}, headers)
 
 
 def _stream(endpoint: AnyEndpoint, item: Json) -> Json:
@@ -280,31 +264,18 @@ def _stream(endpoint: AnyEndpoint, item: Json) -> Json:
         "type": "string",
         "description": "Server-sent events. `x-event-data` is the schema of their data.",
     }
-    return {
-        "description": endpoint.summary,
-        "headers": header_references({"X-Request-Id": "RequestId"}),
-        "content": {EVENT_STREAM: {"schema": stream_schema, "x-event-data": item}},
-    }
+    return describe_response(
+        endpoint.summary, {EVENT_STREAM: {"schema": stream_schema, "x-event-data": item}}
+    )
 
 
 def _file() -> Json:
     content = {"*/*": {"schema": BYTES}}
     part = {**FILE_HEADERS, "Content-Range": "ContentRange"}
     return {
-        "200": {
-            "description": "The bytes of the file.",
-            "headers": header_references(FILE_HEADERS),
-            "content": content,
-        },
-        "206": {
-            "description": "The requested range of bytes.",
-            "headers": header_references(part),
-            "content": content,
-        },
-        "304": {
-            "description": "The file has not changed.",
-            "headers": header_references({"X-Request-Id": "RequestId", "ETag": "FileETag"}),
-        },
+        "200": describe_response("The bytes of the file.", content, FILE_HEADERS),
+        "206": describe_response("The requested range of bytes.", content, part),
+        "304": describe_response("The file has not changed.", headers={"ETag": "FileETag"}),
     }
 
 
