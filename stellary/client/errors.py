@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stellary.contract.errors import StellaryError
+from stellary.contract.errors import RequestDetails, StellaryError
 
 if TYPE_CHECKING:
     from stellary.contract.proposals import Proposal
 
 
-class CallFailed(StellaryError):
+class CallFailed(RequestDetails, StellaryError):
     """A call without a usable response.
 
     Attributes:
@@ -41,18 +41,9 @@ class CallFailed(StellaryError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.method: str | None = None
-        self.path: str | None = None
-        self.request_id: str | None = None
-        self.retries = 0
 
     def __str__(self) -> str:
-        where = [f"{self.method} {self.path}"] if self.method else []
-        if self.request_id:
-            where.append(f"request {self.request_id}")
-        if self.retries:
-            where.append(f"after {self.retries} {'retry' if self.retries == 1 else 'retries'}")
-        return f"{self.message} ({', '.join(where)})" if where else self.message
+        return self.message + self.describe_request()
 
 
 class Unanswered(CallFailed):

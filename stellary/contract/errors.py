@@ -51,7 +51,25 @@ class StellaryError(Exception):
     created: tuple[Any, ...] = ()
 
 
-class ApiError(StellaryError):
+class RequestDetails:
+    """The request that an error is about; without a client, nothing is known of it."""
+
+    method: str | None = None
+    path: str | None = None
+    request_id: str | None = None
+    retries = 0
+
+    def describe_request(self) -> str:
+        """Return the request in parentheses, to follow the message; an empty string if nothing is known."""
+        where = [f"{self.method} {self.path}"] if self.method else []
+        if self.request_id:
+            where.append(f"request {self.request_id}")
+        if self.retries:
+            where.append(f"after {self.retries} {'retry' if self.retries == 1 else 'retries'}")
+        return f" ({', '.join(where)})" if where else ""
+
+
+class ApiError(RequestDetails, StellaryError):
     """A response that is not 2xx, as in the section Error Handling of the API reference.
 
     Attributes:
@@ -86,10 +104,6 @@ class ApiError(StellaryError):
         self.headers: dict[str, str] = {}
         self.body = b""
         self.parameters: tuple[str, ...] = ()
-        self.request_id: str | None = None
-        self.method: str | None = None
-        self.path: str | None = None
-        self.retries = 0
 
     @property
     def reason(self) -> str:
@@ -100,13 +114,7 @@ class ApiError(StellaryError):
             return "Error"
 
     def __str__(self) -> str:
-        where = [f"{self.method} {self.path}"] if self.method else []
-        if self.request_id:
-            where.append(f"request {self.request_id}")
-        if self.retries:
-            where.append(f"after {self.retries} {'retry' if self.retries == 1 else 'retries'}")
-        place = f" ({', '.join(where)})" if where else ""
-        return f"{self.status} {self.reason}: {self._add_python_names()}{place}"
+        return f"{self.status} {self.reason}: {self._add_python_names()}{self.describe_request()}"
 
     def _add_python_names(self) -> str:
         """Return the message with the Python name of each field before its wire name: ``due_date (dueDate) must …``."""

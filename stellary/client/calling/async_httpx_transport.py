@@ -219,7 +219,7 @@ class AsyncHttpCarrier:
     ) -> AsyncHttpStream:
         try:
             response = await client.send(
-                self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
+                self._requests.build(request, silence, is_stream=True), stream=True, auth=get_auth(request)
             )
         except RAISED as error:
             raise translate_error(error) from None

@@ -58,7 +58,12 @@ class RequestBuilder:
         return math.inf if read is None else read
 
     def build(
-        self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
+        self,
+        request: RawRequest,
+        seconds: float,
+        body: Iterable[bytes] | AsyncIterator[bytes] | None = None,
+        *,
+        is_stream: bool = False,
     ) -> httpx.Request:
         """Return a request that waits at most ``seconds`` for each step: connecting, sending, reading.
 
@@ -66,43 +71,21 @@ class RequestBuilder:
             request: The request.
             seconds: The longest wait for each step, in seconds.
             body: Used if the request has no body of its own.
+            is_stream: Whether the time between two bytes may be longer than the limit of the caller's own client.
         """
-        return (
-            self._build_merged(request, seconds, seconds, body)
-            if self._client
-            else self._build_plain(request, seconds, body)
-        )
-
-    def build_stream(self, request: RawRequest, silence: float) -> httpx.Request:
-        """Return a request for a stream, which fails after ``silence`` seconds without a byte.
-
-        Args:
-            request: The request.
-            silence: The longest time between two bytes, in seconds.
-        """
-        return (
-            self._build_merged(request, silence, None, None)
-            if self._client
-            else self._build_plain(request, silence, None)
-        )
+        if self._client is None:
+            return self._build_plain(request, seconds, body)
+        return self._build_merged(self._client, request, seconds, body, is_stream)
 
     def _build_merged(
         self,
+        client: httpx.Client | httpx.AsyncClient,
         request: RawRequest,
         seconds: float,
-        read: float | None,
         body: Iterable[bytes] | AsyncIterator[bytes] | None,
+        is_stream: bool,
     ) -> httpx.Request:
-        """Return a request merged with the settings of the caller's own client.
-
-        Args:
-            request: The request; its headers win.
-            seconds: The longest wait.
-            read: The longest wait for reading, within the client's limit; None to ignore that limit.
-            body: Used if the request has no body of its own.
-        """
-        client = self._client
-        assert client is not None
+        """Return a request merged with the settings of the caller's own client; the headers of the request win."""
         headers = dict(request.headers)
         user_agent = client.headers.get("user-agent", "")
         if not user_agent.startswith("python-httpx/") and headers.get("user-agent", "").startswith(
@@ -111,7 +94,7 @@ class RequestBuilder:
             del headers["user-agent"]
         limits = _OUR_TIMEOUT if client.timeout == _HTTPX_TIMEOUT else client.timeout.as_dict()
         waits = {name: min(seconds, math.inf if limit is None else limit) for name, limit in limits.items()}
-        if read is None:
+        if is_stream:
             waits["read"] = seconds
         target = f"{request.path}?{request.query}" if request.query else request.path
         return client.build_request(
@@ -351,7 +334,7 @@ class HttpCarrier:
         client = self._take()
         try:
             response = client.send(
-                self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
+                self._requests.build(request, silence, is_stream=True), stream=True, auth=get_auth(request)
             )
         except RAISED as error:
             self._discard(client)
