@@ -20,152 +20,31 @@ from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
 from stellary.contract.wire import Request
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts import (
-    api_tokens,
-    auth,
-    deleted_containers,
-    deletion,
-    email_links,
-    invitations,
-    linked_identities,
-    organization_members,
-    organizations,
-    second_factors,
-    sessions,
-    workspace_members,
-    workspaces,
-)
+from stellary.core.accounts import deleted_containers
 from stellary.core.agents import access as agents_access
 from stellary.core.agents import actions as agents_actions
-from stellary.core.agents import agents, audit, mission_log, missions, model_usage, proposals
-from stellary.core.agents import tokens as agent_tokens
+from stellary.core.api import service_modules
 from stellary.core.api.calls import ServiceCall
 from stellary.core.api.uploads import Upload
 from stellary.core.automations import access as automations_access
-from stellary.core.automations import acting, automations, project_files, traces, triggers
 from stellary.core.board import access as board_access
 from stellary.core.board import actions as board_actions
-from stellary.core.board import (
-    attachments,
-    board,
-    bulk,
-    cards,
-    checklists,
-    columns,
-    comments,
-    custom_fields,
-    duplicates,
-    finding,
-    labels,
-    listing,
-    multipart_imports,
-    project_members,
-    projects,
-    relations,
-    saved_filters,
-    scopes,
-    templates,
-    time_entries,
-    transfers,
-)
+from stellary.core.board import multipart_imports
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.insights import actions as insights_actions
-from stellary.core.insights import flow, portfolio, views
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor, Service, UnitOfWork, is_service, service_of
 from stellary.core.kernel.units import Units
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
-from stellary.core.knowledge import comments as document_comments
-from stellary.core.knowledge import documents, reviews
-from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
-from stellary.core.notifications import feed, notifications, preferences, stream, undo, watches
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
-from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import actions as search_actions
-from stellary.core.search import search
 from stellary.core.streaming.streams import Record, StreamReader, StreamResponse
 from stellary.core.trash import access as trash_access
-from stellary.core.trash import trash
 from stellary.core.webhooks import access as webhooks_access
-from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
-from stellary.core.wizard import drafts, execution
-from stellary.core.work import work
-
-_MODULES = (
-    auth,
-    email_links,
-    deletion,
-    sessions,
-    linked_identities,
-    second_factors,
-    organizations,
-    organization_members,
-    workspaces,
-    workspace_members,
-    invitations,
-    deleted_containers,
-    api_tokens,
-    projects,
-    templates,
-    portfolio,
-    board,
-    project_files,
-    multipart_imports,
-    project_members,
-    columns,
-    duplicates,
-    listing,
-    finding,
-    saved_filters,
-    work,
-    cards,
-    bulk,
-    transfers,
-    scopes,
-    views,
-    flow,
-    labels,
-    custom_fields,
-    relations,
-    checklists,
-    comments,
-    time_entries,
-    attachments,
-    documents,
-    knowledge_listing,
-    reviews,
-    document_comments,
-    trash,
-    feed,
-    undo,
-    search,
-    stream,
-    acting,
-    automations,
-    triggers,
-    traces,
-    drafts,
-    execution,
-    webhooks,
-    deliveries,
-    agents,
-    audit,
-    agent_tokens,
-    missions,
-    mission_log,
-    proposals,
-    model_usage,
-    notifications,
-    preferences,
-    watches,
-    state,
-    pilotage,
-    proposed_actions,
-)
 
 
 def _find_services(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Service]]:
@@ -185,9 +64,11 @@ def _find_services(modules: Iterable[ModuleType]) -> Iterator[tuple[str, Service
             yield service.endpoint.operation, service
 
 
-_SERVICES = list(_find_services(_MODULES))
+_SERVICES = list(
+    _find_services(module for module in vars(service_modules).values() if isinstance(module, ModuleType))
+)
 SERVICES: Mapping[str, Service] = dict(_SERVICES)
-"""Every service of these modules, by its operation."""
+"""Every service of ``service_modules``, by its operation."""
 if len(SERVICES) < len(_SERVICES):
     raise TypeError("two functions serve the same endpoint")
 
