@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import parse_qsl, urlencode
+from functools import partial
+from urllib.parse import parse_qsl
 
 import attrs
-import orjson
 
 from reference_server.oidc import OidcProvider
 from reference_server.pages.rendering import HTML, render_message
@@ -20,7 +16,7 @@ from reference_server.pages.requests import (
     FIELDS_MAX,
     FORM_COOKIE,
     WORK_FIELDS_MAX,
-    ApiResponse,
+    PageApi,
     PageRequest,
     parse_form,
     parse_response,
@@ -36,15 +32,10 @@ from reference_server.pages.routes import (
 )
 from reference_server.pages.unsubscribe import submit_unsubscribe
 from reference_server.settings import Settings
-from stellary.contract.auth import ME
 from stellary.contract.errors import ApiError
-from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.refs import Ref
-from stellary.contract.router import AnyEndpoint, Match
+from stellary.contract.port import RawResponse
+from stellary.contract.router import AnyEndpoint
 from stellary.core import Core
-from stellary.core.accounts.identities import Identity, link_identity, sign_in
-from stellary.core.accounts.second_factors import finish_login, open_pending_login
-from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import PASSWORD, RequestBody
 from stellary.core.http.context import OperationHandler, RequestContext
@@ -52,19 +43,11 @@ from stellary.core.http.cors import check_same_site, read_origin
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.shares import Owner
 from stellary.core.http.threads import Threads
-from stellary.core.http.throttle import GUARDED, LOGIN, Caller
-from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 
-if TYPE_CHECKING:
-    from stellary import Stellary
-
-T = TypeVar("T")
 PROVIDER_THREADS = 8
 """The number of users who can come from or go to the OpenID Connect provider at the same moment."""
 FORM_MAX = 96 << 10
 """The maximum size of a form with the text of a card, in bytes; each of its 5,000 characters may be escaped."""
-_ROOT = Ref()
-_NONE: Mapping[str, str] = {}
 
 
 class PageHandlers:
@@ -134,7 +117,7 @@ class PageHandlers:
             actor = None
             if request.session is None and context.identify is not None:
                 actor = await context.identify()
-            api = _Api(self._core, self._password_limits, context, request.session, actor, self._provider)
+            api = PageApi(self._core, self._password_limits, context, request.session, actor, self._provider)
             if page_function in CALLS_OF_PROVIDER:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._provider_threads, page_function, request, api)
@@ -157,144 +140,6 @@ class PageHandlers:
             # The first page of a process loads the templates, which takes longer than the event loop may wait.
             page = await asyncio.to_thread(render)
             return attrs.evolve(page, headers={**raw.headers, **page.headers})
-
-
-class _Api:
-    """The API for the form of one client."""
-
-    def __init__(
-        self,
-        core: Core,
-        password_limits: PasswordLimits,
-        context: RequestContext,
-        session: str | None,
-        actor: Actor | None,
-        provider: OidcProvider | None,
-    ) -> None:
-        self._core = core
-        self._password_limits = password_limits
-        self._context = context
-        self._session = session
-        self._actor = actor
-        self.provider = provider
-        self.public_url = core.env.public_url
-
-    def call(
-        self,
-        endpoint: AnyEndpoint,
-        body: Mapping[str, object],
-        *,
-        ref: Ref = _ROOT,
-        token: str | None = None,
-        actor: Actor | None = None,
-        headers: Mapping[str, str] = _NONE,
-    ) -> ApiResponse:
-        headers = {**self._build_headers(token), **headers}
-        if endpoint.in_query:
-            raw = RawRequest(endpoint.method, endpoint.path, urlencode(body), headers)
-        else:
-            raw = RawRequest(endpoint.method, endpoint.path, "", headers, orjson.dumps(body))
-
-        # A user of a proxy has no password to guess.
-        if endpoint.operation not in GUARDED or actor is not None:
-            return self._send(raw, Match(endpoint, ref), actor)
-        caller = Caller(self._context.client, headers.get("authorization"))
-        attempt = self._password_limits.attempt(endpoint.operation, caller, raw.body)
-        attempt.admit()
-        response = self._send(raw, Match(endpoint, ref))
-        attempt.record(response.status, response.code)
-        return response
-
-    @cached_property
-    def user(self) -> Mapping[str, str] | None:
-        user = self.call_as_user(ME, {}).body.get("user")
-        return user if isinstance(user, dict) else None
-
-    def call_as_user(
-        self,
-        endpoint: AnyEndpoint,
-        body: Mapping[str, object],
-        *,
-        ref: Ref = _ROOT,
-        headers: Mapping[str, str] = _NONE,
-    ) -> ApiResponse:
-        return self.call(endpoint, body, ref=ref, token=self._session, actor=self._actor, headers=headers)
-
-    def is_allowed(self, endpoint: AnyEndpoint, ref: Ref) -> bool:
-        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
-        return dispatch.find_refusal(self._core.units, raw, Match(endpoint, ref), self._actor) is None
-
-    def open_file(self, endpoint: AnyEndpoint, ref: Ref) -> RawResponse:
-        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
-        file = dispatch.answer(self._core.units, raw, self._actor, match=Match(endpoint, ref))
-        if file.status >= 400:
-            parse_response(file).check()
-        return file
-
-    def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
-        units = self._core.units
-
-        def finish() -> str:
-            login = open_pending_login(units, pending)
-            token = finish_login(units, login, code, device)
-            # From now on, the account is known to use the client's address.
-            body = orjson.dumps({"email": login.email})
-            self._password_limits.attempt(LOGIN, Caller(self._context.client), body).record(201)
-            return token
-
-        return self._respond(finish)
-
-    def sign_in(self, identity: Identity, device: str) -> ApiResponse:
-        return self._respond(lambda: sign_in(self._core.units, identity, device))
-
-    def link_identity(self, identity: Identity, token: str) -> ApiResponse:
-        units = self._core.units
-
-        def link() -> None:
-            claims = units.env.signer.read(token, units.env.clock())
-            link_identity(units, identity, claims.user_id)
-
-        return self._respond(link)
-
-    def _respond(self, work: Callable[[], str | None]) -> ApiResponse:
-        """Return the login that a function returns, or its error, as a response."""
-        try:
-            return ApiResponse(201, {"access_token": work()})
-        except ApiError as error:
-            return parse_response(error_response(error, self._context.request_id))
-
-    def open_client(self) -> Stellary | None:
-        # Loaded when the first user signs in.
-        from stellary import Stellary
-
-        if self._session is not None:
-            return Stellary.embedded(self._core.port(), token=self._session)
-        return None if self._actor is None else Stellary.embedded(self._core.port(self._actor))
-
-    def read(self, query: Callable[[UnitOfWork], T]) -> T:
-        return self._core.units.run(query, NOBODY, read_only=True)
-
-    def write(self, work: Callable[[UnitOfWork], T], *, as_user: bool = False) -> T:
-        actor = NOBODY
-        if as_user:
-            actor = self._actor or self._core.authenticate(self._session or "")
-        return self._core.units.run(work, actor)
-
-    def seal(self, purpose: str, data: Mapping[str, str], lifetime: timedelta) -> str:
-        # A claim of its own, since names such as `sub` and `iss` are claims of the signed text.
-        return self._core.env.signer.seal(purpose, {"data": data}, self._core.env.clock(), lifetime)
-
-    def unseal(self, purpose: str, text: str) -> Mapping[str, str] | None:
-        claims = self._core.env.signer.unseal(purpose, text, self._core.env.clock())
-        return None if claims is None else cast("Mapping[str, str]", claims["data"])
-
-    def _build_headers(self, token: str | None) -> dict[str, str]:
-        headers = {"content-type": "application/json", "x-request-id": self._context.request_id}
-        return headers if token is None else {**headers, "authorization": f"Bearer {token}"}
-
-    def _send(self, raw: RawRequest, match: Match, actor: Actor | None = None) -> ApiResponse:
-        response = dispatch.answer(self._core.units, raw, actor, match=match)
-        return parse_response(dispatch.read_body(response))
 
 
 async def _read_body(context: RequestContext, *, is_large: bool) -> bytes:

@@ -6,25 +6,37 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import orjson
 
-from stellary.contract.errors import Forbidden, Invalid, UnsupportedMedia, error_from
-from stellary.contract.port import RawResponse
+from stellary.contract.auth import ME
+from stellary.contract.errors import ApiError, Forbidden, Invalid, UnsupportedMedia, error_from
+from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
-from stellary.contract.router import AnyEndpoint
-from stellary.core.kernel.unit import UnitOfWork
+from stellary.contract.router import AnyEndpoint, Match
+from stellary.core import Core
+from stellary.core.accounts.identities import Identity, link_identity, sign_in
+from stellary.core.accounts.second_factors import finish_login, open_pending_login
+from stellary.core.api import dispatch
+from stellary.core.db.errors import error_response
+from stellary.core.http.context import RequestContext
+from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.throttle import GUARDED, LOGIN, Caller
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 
 if TYPE_CHECKING:
     from reference_server.oidc import OidcProvider
     from stellary import Stellary
-    from stellary.core.accounts.identities import Identity
 
 T = TypeVar("T")
+_ROOT = Ref()
+_NONE: Mapping[str, str] = {}
+
 FIELDS_MAX, WORK_FIELDS_MAX = 20, 200
 """The numbers of fields of a form, and of one with choices for each channel and each kind of notification."""
 SESSION_COOKIE, FORM_COOKIE = "stellary_session", "stellary_form"
@@ -192,26 +204,54 @@ class ApiResponse:
         return self.body.get("code") if self.status >= 400 else None
 
 
-class PageApi(Protocol):
-    """The API, as pages use it: with the limits of the client that sent the form."""
+def parse_response(raw: RawResponse) -> ApiResponse:
+    """Return the response to a page's call from the response of the API."""
+    body = orjson.loads(raw.body) if raw.body else {}
+    return ApiResponse(raw.status, body, raw.headers)
 
-    @property
-    def public_url(self) -> str:
-        """The URL at which people reach the server."""
-        ...
 
-    @property
-    def provider(self) -> OidcProvider | None:
-        """The OpenID Connect provider; None without one."""
-        ...
+class PageApi:
+    """The API, as pages use it: with the limits of the client that sent the form.
 
-    @property
-    def user(self) -> Mapping[str, str] | None:
-        """The user who has signed in; None if nobody has. Read once for a page."""
-        ...
+    Args:
+        core: The core.
+        password_limits: The limits of logins.
+        context: The request for the page.
+        session: The token of the session; None without one.
+        actor: The user whom a trusted proxy has signed in; None if there is none.
+        provider: The OpenID Connect provider; None without one.
+
+    Attributes:
+        provider: The OpenID Connect provider; None without one.
+        public_url: The URL at which people reach the server.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        password_limits: PasswordLimits,
+        context: RequestContext,
+        session: str | None,
+        actor: Actor | None,
+        provider: OidcProvider | None,
+    ) -> None:
+        self._core = core
+        self._password_limits = password_limits
+        self._context = context
+        self._session = session
+        self._actor = actor
+        self.provider = provider
+        self.public_url = core.env.public_url
 
     def call(
-        self, endpoint: AnyEndpoint, body: Mapping[str, object], *, ref: Ref = ..., token: str | None = None
+        self,
+        endpoint: AnyEndpoint,
+        body: Mapping[str, object],
+        *,
+        ref: Ref = _ROOT,
+        token: str | None = None,
+        actor: Actor | None = None,
+        headers: Mapping[str, str] = _NONE,
     ) -> ApiResponse:
         """Call an endpoint.
 
@@ -220,16 +260,38 @@ class PageApi(Protocol):
             body: The JSON body.
             ref: The address of the item. Default: none.
             token: The bearer token. Default: none.
+            actor: The caller, if a trusted proxy has signed them in. Default: none.
+            headers: Further headers. Default: none.
         """
-        ...
+        headers = {**self._build_headers(token), **headers}
+        if endpoint.in_query:
+            raw = RawRequest(endpoint.method, endpoint.path, urlencode(body), headers)
+        else:
+            raw = RawRequest(endpoint.method, endpoint.path, "", headers, orjson.dumps(body))
+
+        # A user of a proxy has no password to guess.
+        if endpoint.operation not in GUARDED or actor is not None:
+            return self._send(raw, Match(endpoint, ref), actor)
+        caller = Caller(self._context.client, headers.get("authorization"))
+        attempt = self._password_limits.attempt(endpoint.operation, caller, raw.body)
+        attempt.admit()
+        response = self._send(raw, Match(endpoint, ref))
+        attempt.record(response.status, response.code)
+        return response
+
+    @cached_property
+    def user(self) -> Mapping[str, str] | None:
+        """The user who has signed in; None if nobody has. Read once for a page."""
+        user = self.call_as_user(ME, {}).body.get("user")
+        return user if isinstance(user, dict) else None
 
     def call_as_user(
         self,
         endpoint: AnyEndpoint,
         body: Mapping[str, object],
         *,
-        ref: Ref = ...,
-        headers: Mapping[str, str] = ...,
+        ref: Ref = _ROOT,
+        headers: Mapping[str, str] = _NONE,
     ) -> ApiResponse:
         """Call an endpoint for the user who has signed in, by a session or a trusted proxy.
 
@@ -239,7 +301,7 @@ class PageApi(Protocol):
             ref: The address of the item. Default: none.
             headers: Further headers, such as ``if-match``. Default: none.
         """
-        ...
+        return self.call(endpoint, body, ref=ref, token=self._session, actor=self._actor, headers=headers)
 
     def is_allowed(self, endpoint: AnyEndpoint, ref: Ref) -> bool:
         """Return whether the user who has signed in may call an endpoint.
@@ -248,7 +310,8 @@ class PageApi(Protocol):
             endpoint: The endpoint.
             ref: The address of the item, or of one that contains it.
         """
-        ...
+        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
+        return dispatch.find_refusal(self._core.units, raw, Match(endpoint, ref), self._actor) is None
 
     def open_file(self, endpoint: AnyEndpoint, ref: Ref) -> RawResponse:
         """Return a file for the user who has signed in, which is not read yet.
@@ -260,7 +323,11 @@ class PageApi(Protocol):
         Raises:
             ApiError: There is no such file for this user.
         """
-        ...
+        raw = RawRequest(endpoint.method, endpoint.path, "", self._build_headers(self._session))
+        file = dispatch.answer(self._core.units, raw, self._actor, match=Match(endpoint, ref))
+        if file.status >= 400:
+            parse_response(file).check()
+        return file
 
     def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
         """Finish a login that waits for a code; the body of the response contains ``access_token``.
@@ -270,7 +337,17 @@ class PageApi(Protocol):
             code: The code.
             device: The name of the device.
         """
-        ...
+        units = self._core.units
+
+        def finish() -> str:
+            login = open_pending_login(units, pending)
+            token = finish_login(units, login, code, device)
+            # From now on, the account is known to use the client's address.
+            body = orjson.dumps({"email": login.email})
+            self._password_limits.attempt(LOGIN, Caller(self._context.client), body).record(201)
+            return token
+
+        return self._respond(finish)
 
     def sign_in(self, identity: Identity, device: str) -> ApiResponse:
         """Sign in the user with an identity; see ``identities.sign_in``. The body contains ``access_token``.
@@ -279,7 +356,7 @@ class PageApi(Protocol):
             identity: The identity, which the provider has just authenticated.
             device: The name of the device.
         """
-        ...
+        return self._respond(lambda: sign_in(self._core.units, identity, device))
 
     def link_identity(self, identity: Identity, token: str) -> ApiResponse:
         """Link an identity to the account of a login.
@@ -288,15 +365,33 @@ class PageApi(Protocol):
             identity: The identity.
             token: The login, which has just begun.
         """
-        ...
+        units = self._core.units
+
+        def link() -> None:
+            claims = units.env.signer.read(token, units.env.clock())
+            link_identity(units, identity, claims.user_id)
+
+        return self._respond(link)
+
+    def _respond(self, work: Callable[[], str | None]) -> ApiResponse:
+        """Return the login that a function returns, or its error, as a response."""
+        try:
+            return ApiResponse(201, {"access_token": work()})
+        except ApiError as error:
+            return parse_response(error_response(error, self._context.request_id))
 
     def open_client(self) -> Stellary | None:
         """Return a client of the API for the user who has signed in; None if nobody has."""
-        ...
+        # Loaded when the first user signs in.
+        from stellary import Stellary
+
+        if self._session is not None:
+            return Stellary.embedded(self._core.port(), token=self._session)
+        return None if self._actor is None else Stellary.embedded(self._core.port(self._actor))
 
     def read(self, query: Callable[[UnitOfWork], T]) -> T:
         """Return the result of a function that reads from the database."""
-        ...
+        return self._core.units.run(query, NOBODY, read_only=True)
 
     def write(self, work: Callable[[UnitOfWork], T], *, as_user: bool = False) -> T:
         """Return the result of a function that changes the database.
@@ -308,7 +403,10 @@ class PageApi(Protocol):
         Raises:
             Unauthenticated: It acts for the user, and nobody has signed in.
         """
-        ...
+        actor = NOBODY
+        if as_user:
+            actor = self._actor or self._core.authenticate(self._session or "")
+        return self._core.units.run(work, actor)
 
     def seal(self, purpose: str, data: Mapping[str, str], lifetime: timedelta) -> str:
         """Return data as a signed text; see ``Signer.seal``.
@@ -318,7 +416,8 @@ class PageApi(Protocol):
             data: The data.
             lifetime: How long the text is valid.
         """
-        ...
+        # A claim of its own, since names such as `sub` and `iss` are claims of the signed text.
+        return self._core.env.signer.seal(purpose, {"data": data}, self._core.env.clock(), lifetime)
 
     def unseal(self, purpose: str, text: str) -> Mapping[str, str] | None:
         """Return the data of a signed text; None if it is forged, expired, or for another purpose.
@@ -327,13 +426,16 @@ class PageApi(Protocol):
             purpose: The name of the purpose.
             text: The text.
         """
-        ...
+        claims = self._core.env.signer.unseal(purpose, text, self._core.env.clock())
+        return None if claims is None else cast("Mapping[str, str]", claims["data"])
 
+    def _build_headers(self, token: str | None) -> dict[str, str]:
+        headers = {"content-type": "application/json", "x-request-id": self._context.request_id}
+        return headers if token is None else {**headers, "authorization": f"Bearer {token}"}
 
-def parse_response(raw: RawResponse) -> ApiResponse:
-    """Return the response to a page's call from the response of the API."""
-    body = orjson.loads(raw.body) if raw.body else {}
-    return ApiResponse(raw.status, body, raw.headers)
+    def _send(self, raw: RawRequest, match: Match, actor: Actor | None = None) -> ApiResponse:
+        response = dispatch.answer(self._core.units, raw, actor, match=match)
+        return parse_response(dispatch.read_body(response))
 
 
 def parse_form(headers: Mapping[str, str], body: bytes, fields_max: int) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reference_server.pages.handler import _Api
+from reference_server.pages.requests import PageApi
 from tests.server.test_board_pages import cookie_of
 from tests.server.test_board_pages import sign_in as sign_in_with_password
 from tests.server.test_pages import send_form, text_of
@@ -93,12 +93,12 @@ def test_other_forms_change_nothing(server, emails):
 
 
 def test_page_reads_the_user_once(server, monkeypatch):
-    cookie, call, operations = sign_in_without_password(server), _Api.call, []
+    cookie, call, operations = sign_in_without_password(server), PageApi.call, []
 
     def count(api, endpoint, *arguments, **options):
         operations.append(endpoint.operation)
         return call(api, endpoint, *arguments, **options)
 
-    monkeypatch.setattr(_Api, "call", count)
+    monkeypatch.setattr(PageApi, "call", count)
     assert server.ask("GET", PATH, **cookie).status == 200
     assert operations.count("auth.me") == 1
