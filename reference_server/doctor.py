@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 
 from reference_server.secret import FILE_NAME
-from reference_server.settings import Settings, find_refusals
+from reference_server.settings import LIMITS, Settings, find_refusals
 
 LIFETIME_MAX = timedelta(days=31)
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
@@ -63,17 +63,13 @@ def find_risks(settings: Settings) -> Iterator[str]:
 
 
 def _risks_of_access(settings: Settings) -> Iterator[str]:
-    limits = settings.limits
-    every_limit = (
-        ("STELLARY_LIMIT_LOGINS", limits.logins),
-        ("STELLARY_LIMIT_LOGINS_PER_ACCOUNT", limits.logins_per_account),
-        ("STELLARY_LIMIT_LOGINS_PER_ADDRESS", limits.logins_per_address),
-        ("STELLARY_LIMIT_REGISTRATIONS", limits.registrations),
-        ("STELLARY_LIMIT_PASSWORD_RESETS", limits.password_resets),
-        ("STELLARY_LIMIT_BAD_TOKENS", limits.bad_tokens),
-    )
-    open_limits = [variable for variable, limit in every_limit if limit is None]
-    if len(open_limits) == len(every_limit):
+    open_limits = [
+        variable
+        for variable, (field, _) in LIMITS.items()
+        if field != "requests" and getattr(settings.limits, field) is None
+    ]
+    # By default, requests have no limit.
+    if len(open_limits) == len(LIMITS) - 1:
         yield "STELLARY_LIMITS is off: clients can try passwords and tokens, and create accounts, without a limit."
     else:
         for variable in open_limits:

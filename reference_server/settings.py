@@ -26,6 +26,8 @@ from stellary.core.kernel.retention_days import Retention
 from stellary.core.ports.model_budgets import ModelBudgets
 
 LogFormat = Literal["json", "console", "off"]
+Variables = Mapping[str, tuple[str, Callable[[str], object]]]
+"""The field that each variable sets, and the function that parses its text."""
 
 BCRYPT_ROUNDS_MIN = 10
 _POSTGRES = ("postgres://", "postgresql://", "postgresql+psycopg://")
@@ -166,9 +168,7 @@ def parse_environment(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _read(
-    environment: Mapping[str, str], variables: Mapping[str, tuple[str, Callable[[str], object]]]
-) -> dict[str, Any]:
+def _read(environment: Mapping[str, str], variables: Variables) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, (field, read) in variables.items():
         text = environment.get(variable, "").strip()
@@ -417,7 +417,7 @@ def _unquote(text: str | None) -> str | None:
     return None if text is None else unquote(text)
 
 
-_VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_VARIABLES: Variables = {
     "STELLARY_DATABASE_URL": ("database_url", database_url),
     "STELLARY_DIRECT_DATABASE_URL": ("direct_database_url", direct_database_url),
     "STELLARY_READ_DATABASE_URL": (
@@ -465,37 +465,31 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
 
-_RETENTION: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_RETENTION: Variables = {
     f"STELLARY_{field.name.upper()}": (field.name, lambda text: _integer(text, 1, 36500))
     for field in attrs.fields(Retention)
 }
 """The fields of ``Retention``: ``STELLARY_NOTIFICATION_DAYS`` and others."""
 
-_BUDGETS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_BUDGETS: Variables = {
     f"STELLARY_{field.name.upper()}_TOKENS": (field.name, lambda text: _integer(text, 1, 999_999_999))
     for field in attrs.fields(ModelBudgets)
 }
 """The fields of ``ModelBudgets``: ``STELLARY_MISSION_TOKENS`` and others."""
 
-_LIMITS: Mapping[str, str] = {
-    "STELLARY_LIMIT_LOGINS": "logins",
-    "STELLARY_LIMIT_LOGINS_PER_ACCOUNT": "logins_per_account",
-    "STELLARY_LIMIT_LOGINS_PER_ADDRESS": "logins_per_address",
-    "STELLARY_LIMIT_REGISTRATIONS": "registrations",
-    "STELLARY_LIMIT_PASSWORD_RESETS": "password_resets",
-    "STELLARY_LIMIT_BAD_TOKENS": "bad_tokens",
-    "STELLARY_LIMIT_REQUESTS": "requests",
+LIMITS: Variables = {
+    f"STELLARY_LIMIT_{field.name.upper()}": (field.name, limit) for field in attrs.fields(Limits)
 }
-"""The field of ``Limits`` for each variable."""
+"""The fields of ``Limits``: ``STELLARY_LIMIT_LOGINS`` and others."""
 
 
 def _limits(environment: Mapping[str, str]) -> Limits:
-    limits = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
+    limits = _read(environment, LIMITS)
     has_limits = _read(environment, {"STELLARY_LIMITS": ("on", _switch)}).get("on", True)
     return attrs.evolve(Limits(), **limits) if has_limits else NO_LIMITS
 
 
-_MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_MCP: Variables = {
     "MCP_TOKEN": ("secret", _strong_secret),
     "MCP_USER": ("user", _email),
     "MCP_WORKSPACE": ("workspace", _workspace),
@@ -510,7 +504,7 @@ def _mcp_token(environment: Mapping[str, str]) -> McpToken | None:
     return McpToken(**values) if values else None
 
 
-_OIDC: Mapping[str, tuple[str, Callable[[str], object]]] = {
+_OIDC: Variables = {
     "STELLARY_OIDC_ISSUER": ("issuer", issuer_url),
     "STELLARY_OIDC_CLIENT_ID": ("client_id", str),
     "STELLARY_OIDC_CLIENT_SECRET": ("client_secret", str),

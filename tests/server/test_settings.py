@@ -294,7 +294,7 @@ def test_guide_lists_every_variable_with_its_default():
         *settings._VARIABLES,
         *settings._RETENTION,
         *settings._BUDGETS,
-        *settings._LIMITS,
+        *settings.LIMITS,
         "STELLARY_LIMITS",
     }
     defaults = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}

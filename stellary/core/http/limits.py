@@ -61,11 +61,4 @@ class Limits:
     requests: RateLimit | None = None
 
 
-NO_LIMITS = Limits(
-    logins=None,
-    logins_per_account=None,
-    logins_per_address=None,
-    registrations=None,
-    password_resets=None,
-    bad_tokens=None,
-)
+NO_LIMITS = Limits(**dict.fromkeys(attrs.fields_dict(Limits)))
