@@ -13,10 +13,9 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
-    text,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 users = Table(
     "stellary_users",
@@ -244,33 +243,15 @@ login_attempts = Table(
     Column("window_ends_at", UtcDateTime, nullable=False),
     # The time until which the address counts as known to the account.
     Column("known_until", UtcDateTime),
-    Index(
-        "ix_stellary_login_attempts_unknown",
-        "window_ends_at",
-        sqlite_where=text("known_until IS NULL"),
-        postgresql_where=text("known_until IS NULL"),
-    ),
-    Index(
-        "ix_stellary_login_attempts_known",
-        "known_until",
-        sqlite_where=text("known_until IS NOT NULL"),
-        postgresql_where=text("known_until IS NOT NULL"),
-    ),
+    partial_index("ix_stellary_login_attempts_unknown", "window_ends_at", where="known_until IS NULL"),
+    partial_index("ix_stellary_login_attempts_known", "known_until", where="known_until IS NOT NULL"),
 )
 
-DELETED_WORKSPACES = Index(
-    "ix_stellary_workspaces_trash_id",
-    workspaces.c.trash_id,
-    workspaces.c.id,
-    sqlite_where=text("trash_id IS NOT NULL"),
-    postgresql_where=text("trash_id IS NOT NULL"),
+DELETED_WORKSPACES = partial_index(
+    "ix_stellary_workspaces_trash_id", workspaces.c.trash_id, workspaces.c.id, where="trash_id IS NOT NULL"
 )
 """For the workspaces that were deleted with their organization, when it is restored."""
 
-ONE_PERSONAL_WORKSPACE = Index(
-    "uq_stellary_workspaces_owner_id_personal",
-    workspaces.c.owner_id,
-    unique=True,
-    sqlite_where=text("is_personal"),
-    postgresql_where=text("is_personal"),
+ONE_PERSONAL_WORKSPACE = partial_index(
+    "uq_stellary_workspaces_owner_id_personal", workspaces.c.owner_id, unique=True, where="is_personal"
 )

@@ -13,10 +13,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 agents = Table(
     "stellary_agents",
@@ -94,12 +93,11 @@ missions = Table(
     Index("ix_stellary_agent_missions_agent_id_id", "agent_id", "id"),
     Index("ix_stellary_agent_missions_card_id_id", "card_id", "id"),
     # At most one mission per card is running or waits for approval.
-    Index(
+    partial_index(
         "uq_stellary_agent_missions_card_id_active",
         "card_id",
         unique=True,
-        sqlite_where=text("status IN ('running', 'awaiting_approval')"),
-        postgresql_where=text("status IN ('running', 'awaiting_approval')"),
+        where="status IN ('running', 'awaiting_approval')",
     ),
     # They stay with the agent when their card leaves the workspace.
     info={"of_workspace": True},

@@ -12,10 +12,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 automations = Table(
     "stellary_automations",
@@ -41,12 +40,7 @@ automations = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_automations_project_id_id", "project_id", "id"),
-    Index(
-        "ix_stellary_automations_next_run_at",
-        "next_run_at",
-        sqlite_where=text("next_run_at IS NOT NULL"),
-        postgresql_where=text("next_run_at IS NOT NULL"),
-    ),
+    partial_index("ix_stellary_automations_next_run_at", "next_run_at", where="next_run_at IS NOT NULL"),
     # For the lookup of rules at each change of a card.
     Index("ix_stellary_automations_trigger_project_id", "trigger", "project_id"),
 )

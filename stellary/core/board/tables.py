@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from stellary.core.board.card_terms import TRIGGERS
-from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata, partial_index
 
 projects = Table(
     "stellary_projects",
@@ -147,20 +147,8 @@ cards = Table(
     Index("ix_stellary_cards_project_id_updated_at", "project_id", "updated_at"),
     # The order of cards in a column. Archived cards have no position in it.
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
-    Index(
-        "ix_stellary_cards_due_date",
-        "project_id",
-        "due_date",
-        sqlite_where=text("due_date IS NOT NULL"),
-        postgresql_where=text("due_date IS NOT NULL"),
-    ),
-    Index(
-        "ix_stellary_cards_recurs_at",
-        "recurs_at",
-        "recurs_after",
-        sqlite_where=text("recurs_at IS NOT NULL"),
-        postgresql_where=text("recurs_at IS NOT NULL"),
-    ),
+    partial_index("ix_stellary_cards_due_date", "project_id", "due_date", where="due_date IS NOT NULL"),
+    partial_index("ix_stellary_cards_recurs_at", "recurs_at", "recurs_after", where="recurs_at IS NOT NULL"),
 )
 
 former_keys = Table(
@@ -185,56 +173,34 @@ IS_ESTIMATED = text("archived = false AND estimate IS NOT NULL")
 """The condition of the cards whose estimates are summed, and of their index."""
 _IS_COMPLETED = text("completed_at IS NOT NULL")
 # For the portfolio: each has all columns that it reads.
-Index(
-    "ix_stellary_cards_counted",
-    cards.c.project_id,
-    cards.c.column_id,
-    cards.c.status,
-    sqlite_where=IS_COUNTED,
-    postgresql_where=IS_COUNTED,
+partial_index(
+    "ix_stellary_cards_counted", cards.c.project_id, cards.c.column_id, cards.c.status, where=IS_COUNTED
 )
-Index(
+partial_index(
     "ix_stellary_cards_open_due_date",
     cards.c.project_id,
     cards.c.due_date,
     cards.c.status,
     cards.c.archived,
-    sqlite_where=IS_DUE,
-    postgresql_where=IS_DUE,
+    where=IS_DUE,
 )
 # For the sums of columns, scopes and projects.
-Index(
-    "ix_stellary_cards_estimated",
-    cards.c.project_id,
-    cards.c.column_id,
-    cards.c.estimate,
-    sqlite_where=IS_ESTIMATED,
-    postgresql_where=IS_ESTIMATED,
+partial_index(
+    "ix_stellary_cards_estimated", cards.c.project_id, cards.c.column_id, cards.c.estimate, where=IS_ESTIMATED
 )
 # For the work of one person.
-Index(
+partial_index(
     "ix_stellary_cards_assigned_due_date",
     cards.c.assignee_id,
     cards.c.due_date,
     cards.c.project_id,
-    sqlite_where=IS_DUE,
-    postgresql_where=IS_DUE,
+    where=IS_DUE,
 )
 # For the reminders of one person.
-Index(
-    "ix_stellary_cards_assigned_start_date",
-    cards.c.assignee_id,
-    cards.c.start_date,
-    sqlite_where=IS_TO_START,
-    postgresql_where=IS_TO_START,
+partial_index(
+    "ix_stellary_cards_assigned_start_date", cards.c.assignee_id, cards.c.start_date, where=IS_TO_START
 )
-Index(
-    "ix_stellary_cards_completed_at",
-    cards.c.project_id,
-    cards.c.completed_at,
-    sqlite_where=_IS_COMPLETED,
-    postgresql_where=_IS_COMPLETED,
-)
+partial_index("ix_stellary_cards_completed_at", cards.c.project_id, cards.c.completed_at, where=_IS_COMPLETED)
 
 card_terms = Table(
     "stellary_card_terms",
@@ -409,13 +375,7 @@ relations = Table(
     UniqueConstraint("source_id", "target_id", "type"),
     Index("ix_stellary_relations_target_id_id", "target_id", "id"),
     # A card has at most one parent.
-    Index(
-        "uq_stellary_relations_parent",
-        "target_id",
-        unique=True,
-        sqlite_where=text("type = 'parent_of'"),
-        postgresql_where=text("type = 'parent_of'"),
-    ),
+    partial_index("uq_stellary_relations_parent", "target_id", unique=True, where="type = 'parent_of'"),
 )
 
 attachments = Table(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, Integer, MetaData, String, Text, TextClause, text
+from sqlalchemy import Column, Connection, DateTime, Index, Integer, MetaData, String, Text, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -37,6 +37,21 @@ metadata = MetaData(
     }
 )
 """The schema: every area adds its tables, all named ``stellary_*``."""
+
+
+def partial_index(
+    name: str, *columns: str | Column[Any], where: str | TextClause, unique: bool = False
+) -> Index:
+    """Return an index of the rows that meet a condition.
+
+    Args:
+        name: The name of the index.
+        columns: The columns, or their names inside the definition of a table.
+        where: The condition. Only statements with the same text use the index.
+        unique: Whether the values are unique among these rows. Default: False.
+    """
+    condition = text(where) if isinstance(where, str) else where
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 IdType = String(24).with_variant(String(24, collation="C"), "postgresql")

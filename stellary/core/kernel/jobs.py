@@ -30,13 +30,12 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    text,
     union_all,
     update,
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata, partial_index
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
@@ -72,25 +71,15 @@ jobs = Table(
     Column("turn", Integer),
     Index("ix_stellary_jobs_kind_due_at_id", "kind", "due_at", "id"),
     *(
-        Index(f"ix_stellary_jobs_{name}", *names, sqlite_where=text(where), postgresql_where=text(where))
+        partial_index(f"ix_stellary_jobs_{name}", *names, where=where)
         for name, names, where in (
             ("kind_turn_id", ("kind", "turn", "id"), "workspace_id IS NOT NULL"),
             ("kind_workspace_id_turn", ("kind", "workspace_id", "turn"), "workspace_id IS NOT NULL"),
             ("kind_turn_claimed", ("kind", "turn"), "workspace_id IS NOT NULL AND claim_id IS NOT NULL"),
         )
     ),
-    Index(
-        "ix_stellary_jobs_claimed_by",
-        "claimed_by",
-        sqlite_where=text("claimed_by IS NOT NULL"),
-        postgresql_where=text("claimed_by IS NOT NULL"),
-    ),
-    Index(
-        "ix_stellary_jobs_given_up",
-        "created_at",
-        sqlite_where=text("due_at IS NULL"),
-        postgresql_where=text("due_at IS NULL"),
-    ),
+    partial_index("ix_stellary_jobs_claimed_by", "claimed_by", where="claimed_by IS NOT NULL"),
+    partial_index("ix_stellary_jobs_given_up", "created_at", where="due_at IS NULL"),
 )
 
 

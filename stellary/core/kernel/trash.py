@@ -30,14 +30,13 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    text,
     update,
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
 from stellary.contract.errors import NotFound
 from stellary.contract.trash import TrashKind
-from stellary.core.db.base import IdType, UtcDateTime, metadata
+from stellary.core.db.base import IdType, UtcDateTime, metadata, partial_index
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.trash_statements import (
     FUNCTIONS,
@@ -90,12 +89,7 @@ rows = Table(
     # The file that the row refers to, which is therefore kept.
     Column("blob_key", String(40)),
     Column("file_size", Integer),
-    Index(
-        "ix_stellary_trash_rows_blob_key",
-        "blob_key",
-        sqlite_where=text("blob_key IS NOT NULL"),
-        postgresql_where=text("blob_key IS NOT NULL"),
-    ),
+    partial_index("ix_stellary_trash_rows_blob_key", "blob_key", where="blob_key IS NOT NULL"),
     Index("ix_stellary_trash_rows_table_name_key", "table_name", "key"),
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 documents = Table(
     "stellary_documents",
@@ -43,12 +43,7 @@ documents = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_documents_workspace_id_id", "workspace_id", "id"),
-    Index(
-        "ix_stellary_documents_pending_review",
-        "workspace_id",
-        sqlite_where=text("status = 'pending_review'"),
-        postgresql_where=text("status = 'pending_review'"),
-    ),
+    partial_index("ix_stellary_documents_pending_review", "workspace_id", where="status = 'pending_review'"),
     Index("ix_stellary_documents_organization_id_context_type_id", "organization_id", "context_type", "id"),
 )
 

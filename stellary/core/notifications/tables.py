@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 activities = Table(
     "stellary_activities",
@@ -41,45 +41,33 @@ activities = Table(
 NOT_OF_CARDS = text("entity <> 'card'")
 """The condition of the index for activities about one kind of item; most activities are about cards."""
 
-OTHER_ENTITIES = Index(
+OTHER_ENTITIES = partial_index(
     "ix_stellary_activities_other_entities",
     activities.c.project_id,
     activities.c.entity,
     activities.c.id,
-    sqlite_where=NOT_OF_CARDS,
-    postgresql_where=NOT_OF_CARDS,
+    where=NOT_OF_CARDS,
 )
 
 OF_PEOPLE = text("entity IN ('invitation', 'member', 'workspace_member')")
 """The condition of the index for activities about people, which can contain their addresses."""
 
-PEOPLE = Index(
-    "ix_stellary_activities_people",
-    activities.c.entity,
-    activities.c.entity_id,
-    sqlite_where=OF_PEOPLE,
-    postgresql_where=OF_PEOPLE,
+PEOPLE = partial_index(
+    "ix_stellary_activities_people", activities.c.entity, activities.c.entity_id, where=OF_PEOPLE
 )
 
 HAS_ADDRESS = text("address_digest IS NOT NULL")
 """The condition of the index for activities that contain an address."""
 
-ADDRESSES = Index(
-    "ix_stellary_activities_address_digest",
-    activities.c.address_digest,
-    sqlite_where=HAS_ADDRESS,
-    postgresql_where=HAS_ADDRESS,
+ADDRESSES = partial_index(
+    "ix_stellary_activities_address_digest", activities.c.address_digest, where=HAS_ADDRESS
 )
 
 IS_SAMPLED = text("(seq & 63) = 0")
 """The condition of the index by time, which has one activity in 64."""
 
-SAMPLED_TIMES = Index(
-    "ix_stellary_activities_sampled_times",
-    activities.c.project_id,
-    activities.c.created_at,
-    sqlite_where=IS_SAMPLED,
-    postgresql_where=IS_SAMPLED,
+SAMPLED_TIMES = partial_index(
+    "ix_stellary_activities_sampled_times", activities.c.project_id, activities.c.created_at, where=IS_SAMPLED
 )
 
 organization_activities = Table(
@@ -105,12 +93,11 @@ OF_MEMBERS = text("entity = 'organization_member'")
 """The condition of the index for activities about the members of organizations. Only a statement with the same text can
 use it."""
 
-MEMBERS = Index(
+MEMBERS = partial_index(
     "ix_stellary_organization_activities_members",
     organization_activities.c.entity_id,
     organization_activities.c.id,
-    sqlite_where=OF_MEMBERS,
-    postgresql_where=OF_MEMBERS,
+    where=OF_MEMBERS,
 )
 
 notifications = Table(
@@ -134,21 +121,17 @@ notifications = Table(
     Index("ix_stellary_notifications_user_id_id", "user_id", "id"),
 )
 
-UNREAD = Index(
+UNREAD = partial_index(
     "ix_stellary_notifications_unread",
     notifications.c.user_id,
     notifications.c.id,
     notifications.c.workspace_id,
-    sqlite_where=text("read_at IS NULL"),
-    postgresql_where=text("read_at IS NULL"),
+    where="read_at IS NULL",
 )
 """For the count of unread notifications, which clients ask for often."""
 
-READ = Index(
-    "ix_stellary_notifications_read_at",
-    notifications.c.read_at,
-    sqlite_where=text("read_at IS NOT NULL"),
-    postgresql_where=text("read_at IS NOT NULL"),
+READ = partial_index(
+    "ix_stellary_notifications_read_at", notifications.c.read_at, where="read_at IS NOT NULL"
 )
 """For the deletion of notifications that were read long ago."""
 
@@ -200,11 +183,10 @@ OUTSIDE_PROJECTS = Index(
 APART_FROM_CARDS = text("entity NOT IN ('card', 'comment', 'attachment', 'relation')")
 """The condition of the activities that are not about a card. Only a statement with the same text can use their index."""
 
-OF_WORKSPACE = Index(
+OF_WORKSPACE = partial_index(
     "ix_stellary_activities_apart_from_cards",
     activities.c.workspace_id,
     activities.c.id,
-    sqlite_where=APART_FROM_CARDS,
-    postgresql_where=APART_FROM_CARDS,
+    where=APART_FROM_CARDS,
 )
 """For the feed and the pilotage of a workspace: few of its activities are not about cards."""

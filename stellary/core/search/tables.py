@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from stellary.core.db.base import IdType, metadata
+from stellary.core.db.base import IdType, metadata, partial_index
 from stellary.core.search.prefixes import TRIGGERS
 
 entries = Table(
@@ -46,22 +46,20 @@ IS_FRESH = text("is_indexed = false")
 IS_FRESH_IN_ORGANIZATION = text("is_indexed = false AND organization_id IS NOT NULL")
 Index("ix_stellary_search_entries_organization_id_id", entries.c.organization_id, entries.c.id)
 Index("ix_stellary_search_entries_project_id_id", entries.c.project_id, entries.c.id)
-Index(
+partial_index(
     "ix_stellary_search_entries_fresh",
     # SQLite prefers the index with the most columns that a statement compares.
     entries.c.is_indexed,
     entries.c.workspace_id,
     entries.c.id,
-    sqlite_where=IS_FRESH,
-    postgresql_where=IS_FRESH,
+    where=IS_FRESH,
 )
-Index(
+partial_index(
     "ix_stellary_search_entries_fresh_in_organization",
     entries.c.is_indexed,
     entries.c.organization_id,
     entries.c.id,
-    sqlite_where=IS_FRESH_IN_ORGANIZATION,
-    postgresql_where=IS_FRESH_IN_ORGANIZATION,
+    where=IS_FRESH_IN_ORGANIZATION,
 )
 
 prefixes = Table(

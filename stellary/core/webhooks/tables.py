@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
 
 webhooks = Table(
     "stellary_webhooks",
@@ -51,26 +51,15 @@ deliveries = Table(
     Column("next_attempt_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
-    Index(
+    partial_index(
         "ix_stellary_webhook_deliveries_pending",
         "webhook_id",
         "next_attempt_at",
         "id",
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
+        where="status = 'pending'",
     ),
     # For the deletion of old messages.
-    Index(
-        "ix_stellary_webhook_deliveries_sent",
-        "created_at",
-        sqlite_where=text("status <> 'pending'"),
-        postgresql_where=text("status <> 'pending'"),
-    ),
+    partial_index("ix_stellary_webhook_deliveries_sent", "created_at", where="status <> 'pending'"),
     # For the deletion of bodies.
-    Index(
-        "ix_stellary_webhook_deliveries_bodies",
-        "created_at",
-        sqlite_where=HAS_BODY,
-        postgresql_where=HAS_BODY,
-    ),
+    partial_index("ix_stellary_webhook_deliveries_bodies", "created_at", where=HAS_BODY),
 )
