@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 users = Table(
     "stellary_users",
@@ -56,15 +56,8 @@ organizations = Table(
 organization_members = Table(
     "stellary_organization_members",
     metadata,
-    Column(
-        "organization_id",
-        IdType,
-        ForeignKey("stellary_organizations.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    Column(
-        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
-    ),
+    Column("organization_id", IdType, parent_key("stellary_organizations.id"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -73,9 +66,7 @@ workspaces = Table(
     "stellary_workspaces",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column(
-        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), nullable=False
-    ),
+    Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("slug", String(60), nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
@@ -100,12 +91,8 @@ workspaces = Table(
 workspace_members = Table(
     "stellary_workspace_members",
     metadata,
-    Column(
-        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-    ),
-    Column(
-        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
     Column("pilotage_role", String(10), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -116,20 +103,14 @@ private_projects = Table(
     metadata,
     # No foreign key: a deleted project stays private, as far as its traces are concerned.
     Column("project_id", IdType, primary_key=True),
-    Column(
-        "workspace_id",
-        IdType,
-        ForeignKey("stellary_workspaces.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False, index=True),
 )
 
 invitations = Table(
     "stellary_invitations",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("email", String(254), nullable=False),
     Column("email_key", String(762), nullable=False),
     Column("role", String(10), nullable=False),
@@ -150,7 +131,7 @@ api_tokens = Table(
     "stellary_api_tokens",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("prefix", String(20), nullable=False),
     Column("token_digest", String(64), nullable=False, unique=True),
@@ -172,7 +153,7 @@ sessions = Table(
     metadata,
     # The ``jti`` of its JWT.
     Column("id", String(64), primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     # The token generation of the user at the login.
     Column("generation", Integer, nullable=False),
     Column("device", String(100)),
@@ -185,7 +166,7 @@ sessions = Table(
 second_factors = Table(
     "stellary_second_factors",
     metadata,
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     # Encrypted with the key that signs logins, since checking a code needs the secret; see ``second_factors``.
     Column("secret", String(64), nullable=False),
     # The time step of the last code that was used: no code of that step or an earlier one is accepted again.
@@ -198,7 +179,7 @@ second_factors = Table(
 recovery_codes = Table(
     "stellary_recovery_codes",
     metadata,
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     # The code itself is shown once and not stored.
     Column("code_digest", String(64), primary_key=True),
 )
@@ -210,7 +191,7 @@ identities = Table(
     Column("issuer", String(255), primary_key=True),
     Column("subject", String(255), primary_key=True),
     Column("id", IdType, nullable=False),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_identities_user_id_id", "user_id", "id"),
 )
@@ -219,7 +200,7 @@ email_tokens = Table(
     "stellary_email_tokens",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     # What the link in the email is for.
     Column("purpose", String(20), nullable=False),
     # The token itself is mailed and not stored.

@@ -15,14 +15,14 @@ from sqlalchemy import (
     false,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 agents = Table(
     "stellary_agents",
     metadata,
     # The id of its user row, which stays when the agent is deleted.
     Column("id", IdType, ForeignKey("stellary_users.id"), primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("slug", String(60), nullable=False),
     Column("description", Text),
@@ -49,7 +49,7 @@ agent_tokens = Table(
     "stellary_agent_tokens",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("prefix", String(20), nullable=False),
     Column("token_digest", String(64), nullable=False, unique=True),
@@ -64,9 +64,9 @@ missions = Table(
     "stellary_agent_missions",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
+    Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("project_id", IdType, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("status", String(20), nullable=False),
@@ -106,9 +106,7 @@ missions = Table(
 mission_log = Table(
     "stellary_agent_mission_log",
     metadata,
-    Column(
-        "mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("mission_id", IdType, parent_key("stellary_agent_missions.id"), primary_key=True),
     # Counts from 1. Writers lock the mission, so entries become visible in the order of their numbers.
     Column("number", Integer, primary_key=True),
     Column("kind", String(20), nullable=False),
@@ -120,9 +118,9 @@ proposals = Table(
     "stellary_agent_proposals",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
-    Column("mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE")),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
+    Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
+    Column("mission_id", IdType, parent_key("stellary_agent_missions.id")),
     # The call of a mission's turn that the proposal represents.
     Column("call_id", String(100)),
     Column("action", String(100), nullable=False),
@@ -151,7 +149,7 @@ audit = Table(
     "stellary_agent_audit",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
+    Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     # No foreign keys, since entries outlive the missions and proposals they name.
     Column("mission_id", IdType),
     Column("tool", String(100), nullable=False),

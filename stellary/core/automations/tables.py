@@ -14,13 +14,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 automations = Table(
     "stellary_automations",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("trigger", String(40), nullable=False),
     Column("conditions", Json, nullable=False),
@@ -49,9 +49,7 @@ traces = Table(
     "stellary_automation_traces",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column(
-        "automation_id", IdType, ForeignKey("stellary_automations.id", ondelete="CASCADE"), nullable=False
-    ),
+    Column("automation_id", IdType, parent_key("stellary_automations.id"), nullable=False),
     # No foreign keys below, since traces outlive their cards and users.
     Column("event_id", IdType, nullable=False),
     Column("event", String(40), nullable=False),
@@ -77,7 +75,7 @@ traces = Table(
 due_dates = Table(
     "stellary_due_dates_reached",
     metadata,
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), primary_key=True),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), primary_key=True),
     Column("due_date", UtcDateTime, primary_key=True),
 )
 """Due dates for which an event was emitted, so that each has one event."""

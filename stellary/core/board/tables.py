@@ -23,14 +23,14 @@ from sqlalchemy import (
 )
 
 from stellary.core.board.card_terms import TRIGGERS
-from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 projects = Table(
     "stellary_projects",
     metadata,
     Column("id", IdType, primary_key=True),
     # Null while the project is imported in parts: it belongs to no workspace, and no reader finds it.
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE")),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id")),
     Column("name", String(100), nullable=False),
     Column("description", Text),
     Column("key", String(6), nullable=False),
@@ -55,10 +55,8 @@ PROJECT_WORKSPACE_ID: ColumnElement[str] = projects.c.workspace_id.label("worksp
 project_members = Table(
     "stellary_project_members",
     metadata,
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), primary_key=True),
-    Column(
-        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
-    ),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False, server_default="manager"),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -67,7 +65,7 @@ scopes = Table(
     "stellary_scopes",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("description", Text),
     Column("position", Integer, nullable=False),
@@ -85,8 +83,8 @@ columns = Table(
     "stellary_columns",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
-    Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
+    Column("scope_id", IdType, parent_key("stellary_scopes.id"), nullable=False),
     Column("name", String(100), nullable=False),
     # Consecutive from 0 in the scope. There are few columns, so a move may rewrite all of them.
     Column("position", Integer, nullable=False),
@@ -104,7 +102,7 @@ cards = Table(
     "stellary_cards",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     # The scope of the column. It needs no foreign key, since the column has one.
     Column("scope_id", IdType, nullable=False),
     Column("column_id", IdType, ForeignKey("stellary_columns.id"), nullable=False),
@@ -155,11 +153,9 @@ former_keys = Table(
     "stellary_former_card_keys",
     metadata,
     # The project that the card has left, and its number there.
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column(
-        "card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False, index=True),
 )
 """The keys that cards had in other projects, which still lead to them."""
 
@@ -278,8 +274,8 @@ saved_filters = Table(
     "stellary_saved_filters",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), index=True),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), index=True),
     Column("name", String(100), nullable=False),
     # As for custom fields.
     Column("name_key", String(300), nullable=False),
@@ -299,7 +295,7 @@ project_templates = Table(
     "stellary_project_templates",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("name", String(100), nullable=False),
     # As for custom fields.
     Column("name_key", String(300), nullable=False),
@@ -317,7 +313,7 @@ comments = Table(
     "stellary_comments",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     # The author; for an imported comment, the importer.
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     # The author of an imported comment as named by its file, which is not verified: {"name", "email"}.
@@ -332,7 +328,7 @@ labels = Table(
     "stellary_labels",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(50), nullable=False),
     # The case-folded name, which must be unique.
     Column("name_key", String(100), nullable=False),
@@ -347,7 +343,7 @@ custom_fields = Table(
     "stellary_custom_fields",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     # As for labels; a case-folded name can be three times as long.
     Column("name_key", String(300), nullable=False),
@@ -367,8 +363,8 @@ relations = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     # One row for both cards. The blocked card is the target; for ``related_to`` the older card is the source.
-    Column("source_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
-    Column("target_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("source_id", IdType, parent_key("stellary_cards.id"), nullable=False),
+    Column("target_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("type", String(20), nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -382,7 +378,7 @@ attachments = Table(
     "stellary_attachments",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("uploaded_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("original_name", String(255), nullable=False),
     Column("mime_type", String(255), nullable=False),
@@ -401,8 +397,8 @@ time_entries = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     # The project of the card.
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("user_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("minutes", Integer, nullable=False),
     Column("day", String(10), nullable=False),
@@ -417,7 +413,7 @@ time_entries = Table(
 timers = Table(
     "stellary_timers",
     metadata,
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     # No foreign key, so that the timer goes on if the card is restored from the trash.
     Column("card_id", IdType, nullable=False, index=True),
     Column("started_at", UtcDateTime, nullable=False),
@@ -427,21 +423,9 @@ imports = Table(
     "stellary_imports",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
-    Column(
-        "project_id",
-        IdType,
-        ForeignKey("stellary_projects.id", ondelete="CASCADE"),
-        nullable=False,
-        unique=True,
-    ),
-    Column(
-        "created_by_id",
-        IdType,
-        ForeignKey("stellary_users.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False, unique=True),
+    Column("created_by_id", IdType, parent_key("stellary_users.id"), nullable=False, index=True),
     Column("name", String(100), nullable=False),
     # The file without its cards, as JSON.
     Column("header", LargeBinary, nullable=False),
@@ -462,7 +446,7 @@ imports = Table(
 import_parts = Table(
     "stellary_import_parts",
     metadata,
-    Column("import_id", IdType, ForeignKey("stellary_imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("import_id", IdType, parent_key("stellary_imports.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     # Of the cards as they were sent, by which a repeated part is recognized.
     Column("digest", String(64), nullable=False),

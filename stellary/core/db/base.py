@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, DateTime, Index, Integer, MetaData, String, Text, TextClause, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TextClause,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -37,6 +49,15 @@ metadata = MetaData(
     }
 )
 """The schema: every area adds its tables, all named ``stellary_*``."""
+
+
+def parent_key(column: str) -> ForeignKey:
+    """Return a foreign key to the row with which a row is deleted.
+
+    Args:
+        column: The column that identifies the other row, such as ``stellary_users.id``.
+    """
+    return ForeignKey(column, ondelete="CASCADE")
 
 
 def partial_index(

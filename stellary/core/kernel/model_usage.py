@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -31,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stellary.contract.errors import Conflict
 from stellary.contract.model_usage import NO_USAGE, DailyUsage, ModelPurpose, ModelUsage, add_usage
 from stellary.contract.wire import as_dict, read
-from stellary.core.db.base import IdType, UtcDateTime, metadata
+from stellary.core.db.base import IdType, UtcDateTime, metadata, parent_key
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
@@ -42,9 +41,7 @@ from stellary.core.ports.llm import BudgetUsed, ModelAccount, Refused
 usage = Table(
     "stellary_model_usage",
     metadata,
-    Column(
-        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
     # Midnight UTC.
     Column("day", UtcDateTime, primary_key=True),
     Column("purpose", String(20), primary_key=True),
@@ -58,9 +55,7 @@ usage = Table(
 keys = Table(
     "stellary_model_keys",
     metadata,
-    Column(
-        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
     Column("provider", String(60), primary_key=True),
     # Encrypted.
     Column("secret", LargeBinary, nullable=False),

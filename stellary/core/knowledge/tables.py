@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 documents = Table(
     "stellary_documents",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column(
-        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), nullable=False
-    ),
+    Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     # The workspace in which it was created and is changed. Documents of the organization are readable in all its workspaces.
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     # The context that it belongs to. For a scope also the project, so that it is deleted with either.
     Column("context_type", String(20), nullable=False),
     Column("context_id", IdType, nullable=False),
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), index=True),
-    Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), index=True),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), index=True),
+    Column("scope_id", IdType, parent_key("stellary_scopes.id"), index=True),
     # Deleting a document moves its children up; SET NULL applies if it is deleted together with its project.
     Column("parent_id", IdType, ForeignKey("stellary_documents.id", ondelete="SET NULL"), index=True),
     Column("title", String(200), nullable=False),
@@ -51,7 +49,7 @@ versions = Table(
     "stellary_document_versions",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("document_id", IdType, ForeignKey("stellary_documents.id", ondelete="CASCADE"), nullable=False),
+    Column("document_id", IdType, parent_key("stellary_documents.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("title", String(200), nullable=False),
     Column("doc_type", String(20), nullable=False),
@@ -71,7 +69,7 @@ comments = Table(
     "stellary_document_comments",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("document_id", IdType, ForeignKey("stellary_documents.id", ondelete="CASCADE"), nullable=False),
+    Column("document_id", IdType, parent_key("stellary_documents.id"), nullable=False),
     # As in the table of the comments on cards.
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("imported_from", Json),

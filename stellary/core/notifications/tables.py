@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 activities = Table(
     "stellary_activities",
@@ -12,7 +12,7 @@ activities = Table(
     # The order of streams: a new row never comes before an older one. Numbers are never reused.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", IdType, nullable=False, unique=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     # No foreign keys, since activities outlive their cards.
     Column("project_id", IdType),
     Column("card_id", IdType),
@@ -74,9 +74,7 @@ organization_activities = Table(
     "stellary_organization_activities",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column(
-        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), nullable=False
-    ),
+    Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     Column("actor_id", IdType, nullable=False),
     Column("type", String(40), nullable=False),
     Column("entity", String(40), nullable=False),
@@ -104,14 +102,8 @@ notifications = Table(
     "stellary_notifications",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
-    Column(
-        "activity_id",
-        IdType,
-        ForeignKey("stellary_activities.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
+    Column("activity_id", IdType, parent_key("stellary_activities.id"), nullable=False, index=True),
     # The activity's workspace, copied so that counting and deleting need no join.
     Column("workspace_id", IdType, nullable=False),
     # Null for notifications that were written by an earlier version.
@@ -138,7 +130,7 @@ READ = partial_index(
 deliveries = Table(
     "stellary_deliveries",
     metadata,
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     Column("channel", String(52), primary_key=True),
     # No foreign key, whose index each insertion would have to write: a job deletes the row when it is due.
     Column("notification_id", IdType, primary_key=True),
@@ -150,7 +142,7 @@ deliveries = Table(
 preferences = Table(
     "stellary_notification_preferences",
     metadata,
-    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     # The choices that differ from the defaults, as requests contain them.
     Column("choices", Json, nullable=False),
     # The local day of the user's last reminders, as YYYY-MM-DD, and their time.
@@ -163,16 +155,8 @@ watches = Table(
     metadata,
     # Empty for the whole project. No foreign key, since a card in the trash keeps its row, which a purge deletes.
     Column("card_id", IdType, primary_key=True),
-    Column(
-        "project_id",
-        IdType,
-        ForeignKey("stellary_projects.id", ondelete="CASCADE"),
-        primary_key=True,
-        index=True,
-    ),
-    Column(
-        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True, index=True
-    ),
+    Column("project_id", IdType, parent_key("stellary_projects.id"), primary_key=True, index=True),
+    Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("level", String(10), nullable=False),
 )
 

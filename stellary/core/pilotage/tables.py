@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key
 
 
 def _build_table(name: str, *parts: Column[Any] | Index) -> Table:
@@ -14,9 +14,7 @@ def _build_table(name: str, *parts: Column[Any] | Index) -> Table:
     return Table(
         f"stellary_pilotage_{name}",
         metadata,
-        Column(
-            "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-        ),
+        Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
         Column("number", Integer, primary_key=True, autoincrement=False),
         *parts,
         Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
@@ -87,9 +85,9 @@ references = Table(
     "stellary_action_references",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     # The rule, or the number of the proposed action, that needs the item.
-    Column("automation_id", IdType, ForeignKey("stellary_automations.id", ondelete="CASCADE"), index=True),
+    Column("automation_id", IdType, parent_key("stellary_automations.id"), index=True),
     Column("action_number", Integer),
     # ``conditions`` or ``action``.
     Column("part", String(20), nullable=False),
@@ -108,9 +106,7 @@ references = Table(
 numbers = Table(
     "stellary_pilotage_numbers",
     metadata,
-    Column(
-        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
     Column("kind", String(20), primary_key=True),
     Column("last", Integer, nullable=False),
 )

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
     String,
     Table,
@@ -17,24 +16,22 @@ from sqlalchemy import (
     text,
 )
 
-from stellary.core.db.base import IdType, metadata, partial_index
+from stellary.core.db.base import IdType, metadata, parent_key, partial_index
 from stellary.core.search.prefixes import TRIGGERS
 
 entries = Table(
     "stellary_search_entries",
     metadata,
-    Column(
-        "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
     # The id of the item.
     Column("id", IdType, primary_key=True),
     Column("kind", String(20), nullable=False),
     # Set for items that are found in all workspaces of the organization.
-    Column("organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE")),
+    Column("organization_id", IdType, parent_key("stellary_organizations.id")),
     # An entry is deleted with the item that it belongs to.
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE")),
-    Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), index=True),
-    Column("document_id", IdType, ForeignKey("stellary_documents.id", ondelete="CASCADE"), index=True),
+    Column("project_id", IdType, parent_key("stellary_projects.id")),
+    Column("card_id", IdType, parent_key("stellary_cards.id"), index=True),
+    Column("document_id", IdType, parent_key("stellary_documents.id"), index=True),
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
     # The numbers of the prefixes of the words that are in the table of prefixes, separated by commas.

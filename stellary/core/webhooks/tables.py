@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
 webhooks = Table(
     "stellary_webhooks",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("url", Text, nullable=False),
     Column("events", Json, nullable=False),
     # In plain text, since signing needs the key.
@@ -38,7 +38,7 @@ deliveries = Table(
     "stellary_webhook_deliveries",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("webhook_id", IdType, ForeignKey("stellary_webhooks.id", ondelete="CASCADE"), nullable=False),
+    Column("webhook_id", IdType, parent_key("stellary_webhooks.id"), nullable=False),
     Column("event", String(40), nullable=False),
     # The exact text that is signed and sent, the same at each attempt. Empty a day later, if it was delivered.
     Column("payload", Text, nullable=False),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key
 
 drafts = Table(
     "stellary_project_drafts",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("description", Text),
     # The following columns are in wire format: they are read and written as a whole, and never searched.
