@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 
 BYTES_MIN = 32
 DISTINCT_MIN = 8
 REST_MIN = 16
 # Common words in secrets of examples and tutorials.
-_WORDS = (
-    "abc123 access admin administrator api app asdfghjkl auth authentication backend bearer change "
-    "changeit changeme changethis chosen company correct debug default demo dev development dont dummy "
-    "enter example fixme foobar generate generated have here hello horse hs256 hunter2 insecure insert "
-    "jsonwebtoken jwt key keyboard letmein local localhost long lorem ipsum make minimum must mysecret "
-    "mykey mytoken nobody not password passwd passphrase passw0rd placeholder please prod production "
-    "private project qwerty qwertyuiop random replace replaceme reference safe sample secret secretkey "
-    "secure security server session shared should sign signing some something stage staging staple "
-    "battery stellary string strong super supersecret symmetric test testing that thing this todo token "
-    "unsafe value very welcome with word world your yours zxcvbnm 1q2w3e4r 1qaz2wsx bits bytes character "
-    "characters chars at be in is least no of on only the to use used "
-    "dragon monkey shadow master sunshine princess football baseball iloveyou superman batman summer winter"
-)
-# Longer words come first, so that they are removed as a whole.
+_WORDS = Path(__file__).with_name("common_words.txt").read_text("utf-8")
 _WORD = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)), re.IGNORECASE)
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}")
 _SEPARATORS = re.compile(r"[\W_]+")

@@ -6,30 +6,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from types import MappingProxyType
 
 from stellary.core.accounts.people import find_contact
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.mail import Email, EmailKind
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-</head>
-<body style="margin:0 auto;max-width:34rem;padding:1.5rem;font:16px/1.5 system-ui,sans-serif">
-{intro}
-<p><a href="{link}" style="display:inline-block;padding:.6rem 1rem;border-radius:.4rem;\
-background:#2447b3;color:#fff;text-decoration:none">{action}</a></p>
-{outro}
-<p style="font-size:.85rem;overflow-wrap:anywhere">If the button does not work, open this address: {link}</p>
-</body>
-</html>
-"""
+_PAGE = Path(__file__).with_name("email.html").read_text("utf-8")
 
 # Mail programs make links of host names too.
 _DOT = re.compile(r"(?<=\w)[.\u3002](?=[^\W\d_])")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from string import Template
 from typing import Generic, TypeVar
 
 import attrs
@@ -275,50 +276,7 @@ def _json(value: Value) -> RawResponse:
     return RawResponse(200, _JSON, dump(value))
 
 
-_FILES = Path(__file__).with_name("swagger_ui")
-
-# Registering or logging in on the page also sets the token of "Authorize".
-_START = """\
-window.onload = () => {
-  const issuing = %(issuing)s;
-  const ui = SwaggerUIBundle({
-    url: %(document)s,
-    dom_id: "#page",
-    deepLinking: true,
-    docExpansion: "none",
-    filter: true,
-    persistAuthorization: false,
-    tryItOutEnabled: true,
-    validatorUrl: null,
-    presets: [SwaggerUIBundle.presets.apis],
-    responseInterceptor: (answer) => {
-      const path = new URL(answer.url, location.href).pathname;
-      if (answer.ok && issuing.includes(path) && answer.body && answer.body.access_token) {
-        ui.preauthorizeApiKey("login", answer.body.access_token);
-      }
-      return answer;
-    },
-  });
-};
-"""
-
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Stellary API</title>
-<link rel="icon" href="data:,">
-<style>%(style)s</style>
-</head>
-<body>
-<div id="page"></div>
-<script>%(bundle)s</script>
-<script>%(start)s</script>
-</body>
-</html>
-"""
+_FOLDER = Path(__file__).parent
 
 
 @attrs.frozen
@@ -356,22 +314,27 @@ def api_page(prefix: str) -> ApiPage:
         prefix: The prefix of its paths, if it is part of a host's application.
     """
     bundle = _text("swagger-ui-bundle.js")
-    start = _START % {
-        "document": json.dumps(f"{prefix}/openapi.json"),
-        "issuing": json.dumps([f"{prefix}{endpoint.path}" for endpoint in (LOGIN, REGISTER)]),
-    }
+    start = _fill(
+        "api_page.js",
+        document=json.dumps(f"{prefix}/openapi.json"),
+        issuing=json.dumps([f"{prefix}{endpoint.path}" for endpoint in (LOGIN, REGISTER)]),
+    )
     scripts = " ".join(f"'sha256-{_sha256(text)}'" for text in (bundle, start))
     policy = (
         "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src {scripts}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    page = _PAGE % {"style": _text("swagger-ui.css"), "bundle": bundle, "start": start}
+    page = _fill("api_page.html", style=_text("swagger-ui.css"), bundle=bundle, start=start)
     packed = gzip.compress(page.encode(), mtime=0)
     return ApiPage(packed, f'"{hashlib.sha256(packed).hexdigest()[:32]}"', policy)
 
 
+def _fill(name: str, **values: str) -> str:
+    return Template((_FOLDER / name).read_text("utf-8")).substitute(values)
+
+
 def _text(name: str) -> str:
-    text = gzip.decompress((_FILES / f"{name}.gz").read_bytes()).decode()
+    text = gzip.decompress((_FOLDER / "swagger_ui" / f"{name}.gz").read_bytes()).decode()
     # Without the reference to a source map, which is not served.
     return text.partition("/*# sourceMappingURL=")[0]
 
