@@ -11,10 +11,8 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
     Iterator,
     MutableMapping,
-    Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -23,12 +21,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from stellary.contract.port import RawResponse
-from stellary.core import Core
-from stellary.core.http.addresses import Network, client_address
-from stellary.core.http.api import Api, hide_tokens, refuse_tokens, select_endpoints
+from stellary.core.http.addresses import client_address
+from stellary.core.http.api import Api, HostedApi
 from stellary.core.http.context import RequestContext, create_context, encode_target
-from stellary.core.http.limits import Limits
-from stellary.core.http.observers import AccessLog
 from stellary.core.kernel.unit import Actor
 
 T = TypeVar("T")
@@ -47,7 +42,7 @@ IsActive = Callable[[str], bool | Awaitable[bool]]
 """Returns whether the user with an external id may still use the API. A function that is not a coroutine runs in a thread."""
 
 
-class AsgiApp:
+class AsgiApp(HostedApi[Who, IsActive]):
     """The API of a core as an ASGI 3 application.
 
     Frameworks do not run the lifespan of mounted applications: enter ``running`` in that of the host's application.
@@ -63,6 +58,7 @@ class AsgiApp:
         limits: The limits of requests and logins. By default, those of the reference server.
         trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used, unless the server does so itself.
         cors_origins: The origins whose pages may call the API from a browser. Leave it empty if the host adds such headers.
+        streams_max: The number of event streams in this process. Default: 10,000.
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
         access_log: Logs each response. By default, none is logged.
 
@@ -70,35 +66,7 @@ class AsgiApp:
         ValueError: ``hide`` names an unknown operation.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        *,
-        who: Who | None = None,
-        is_active: IsActive | None = None,
-        hide: Collection[str] = (),
-        limits: Limits | None = None,
-        trusted_proxies: Sequence[Network] = (),
-        cors_origins: Sequence[str] = (),
-        jobs: bool = True,
-        access_log: AccessLog | None = None,
-    ) -> None:
-        hide = hide_tokens(hide, who, is_active)
-        self._create_api = partial(
-            Api,
-            core,
-            hide=hide,
-            limits=limits,
-            trusted_proxies=trusted_proxies,
-            cors_origins=cors_origins,
-            jobs=jobs,
-            access_log=access_log,
-        )
-        select_endpoints(hide)
-        self._who = who
-        self._is_active = is_active or refuse_tokens
-        self._trusted_proxies = trusted_proxies
-        self._api: Api | None = None
+    _api: Api | None = None
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve a connection, or run the lifespan of the application."""

@@ -10,7 +10,7 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -22,14 +22,10 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.port import RawResponse
-from stellary.core import Core
-from stellary.core.db import forks
-from stellary.core.http.addresses import Network, client_address
-from stellary.core.http.api import Api, hide_tokens, refuse_tokens, select_endpoints
+from stellary.core.http.addresses import client_address
+from stellary.core.http.api import Api, HostedApi
 from stellary.core.http.body import incomplete_body
 from stellary.core.http.context import RequestContext, create_context, encode_target
-from stellary.core.http.limits import Limits
-from stellary.core.http.observers import AccessLog
 from stellary.core.kernel.unit import Actor
 
 Environ = dict[str, Any]
@@ -51,7 +47,7 @@ class StartResponse(Protocol):
     def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object: ...
 
 
-class WsgiApp:
+class WsgiApp(HostedApi[Who, IsActive]):
     """The API of a core as a WSGI application.
 
     The first request in a process starts its threads, so that the application may be created before a fork. With gevent,
@@ -76,43 +72,8 @@ class WsgiApp:
         ValueError: ``hide`` names an unknown operation.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        *,
-        who: Who | None = None,
-        is_active: IsActive | None = None,
-        hide: Collection[str] = (),
-        limits: Limits | None = None,
-        trusted_proxies: Sequence[Network] = (),
-        cors_origins: Sequence[str] = (),
-        streams_max: int = STREAMS_MAX,
-        jobs: bool = True,
-        access_log: AccessLog | None = None,
-    ) -> None:
-        hide = hide_tokens(hide, who, is_active)
-        select_endpoints(hide)
-        self._create_api = partial(
-            Api,
-            core,
-            hide=hide,
-            limits=limits,
-            trusted_proxies=trusted_proxies,
-            cors_origins=cors_origins,
-            streams_max=streams_max,
-            jobs=jobs,
-            access_log=access_log,
-        )
-        self._who = who
-        self._is_active = is_active or refuse_tokens
-        self._trusted_proxies = trusted_proxies
-        self._lock = threading.Lock()
-        self._thread: _ApiThread | None = None
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        """Renew the lock, which a thread of the parent may hold."""
-        self._lock = threading.Lock()
+    _streams_max = STREAMS_MAX
+    _thread: _ApiThread | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
