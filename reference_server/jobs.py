@@ -9,10 +9,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from reference_server.log import configure
-from reference_server.mail import MailChannel, SmtpMailer, sending_in_thread
-from reference_server.serve import create_planner, exclusive_database, migrate, open_core
+from reference_server.mail import sending_in_thread
+from reference_server.serve import exclusive_database, migrate, open_core
 from reference_server.settings import Settings, SettingsError
-from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.owned_blobs import ForeignStore
@@ -114,25 +113,6 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
     Raises:
         SettingsError: The database cannot be used.
     """
-    core = open_core(
-        settings,
-        bcrypt_rounds=settings.bcrypt_rounds,
-        mailer=mailer,
-        channels=[MailChannel(mailer)] if isinstance(mailer, SmtpMailer) else [],
-        public_url=settings.public_url or f"http://localhost:{settings.port}",
-        retention=settings.retention,
-        blobs=settings.blobs,
-        webhook_sender=HttpWebhookSender(),
-        private_webhooks=settings.private_webhooks,
-        webhook_ports=settings.webhook_ports,
-        jwt_secret=settings.jwt_secret,
-        former_jwt_secrets=settings.former_jwt_secrets,
-        planner=create_planner(settings),
-        agent_models=settings.agent_models,
-        model_budgets=settings.model_budgets,
-    )
-    try:
+    with closing(open_core(settings, mailer)) as core:
         migrate(core, settings.database_wait)
         yield core
-    finally:
-        core.close()

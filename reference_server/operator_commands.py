@@ -77,14 +77,12 @@ def back_up(settings: Settings, folder: Path) -> int:
     Raises:
         SettingsError: The backup has failed.
     """
-    core = open_core(settings, blobs=settings.blobs)
-    try:
-        backup = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
-    except Exception as error:
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise SettingsError(f"the backup has failed: {reason or type(error).__name__}") from error
-    finally:
-        core.close()
+    with closing(open_core(settings)) as core:
+        try:
+            backup = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
+        except Exception as error:
+            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            raise SettingsError(f"the backup has failed: {reason or type(error).__name__}") from error
     for key in backup.lost:
         sys.stderr.write(f"stellary: the file {key} is missing or damaged\n")
     sys.stdout.write(f"{backup.folder}: the database and {backup.files} files\n")

@@ -15,11 +15,11 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+import attrs
 import uvloop
 
 from reference_server.app import STATE, make_app
@@ -34,7 +34,7 @@ from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.errors import may_become_reachable
 from stellary.core.http.state import State
-from stellary.core.ports.mail import log_email
+from stellary.core.ports.mail import Mailer, log_email
 from stellary.core.ports.planner import Planner
 
 _log = logging.getLogger("stellary.server")
@@ -71,28 +71,8 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         if secret_file is not None:
             _log.warning("no JWT_SECRET is set: generated one and stored it in %s", secret_file)
         mailer = SmtpMailer(settings.smtp, settings.mail_from) if settings.smtp else None
-        core = open_core(
-            settings,
-            jwt_secret=secret,
-            former_jwt_secrets=settings.former_jwt_secrets,
-            jwt_lifetime=settings.jwt_lifetime,
-            bcrypt_rounds=settings.bcrypt_rounds,
-            registration=settings.registration or "open",
-            verify_email=settings.verifies_email,
-            trash_days=settings.trash_days,
-            retention=settings.retention,
-            mailer=mailer or log_email,
-            channels=[MailChannel(mailer)] if mailer else [],
-            public_url=settings.public_url or url,
-            blobs=settings.blobs,
-            webhook_sender=HttpWebhookSender(),
-            private_webhooks=settings.private_webhooks,
-            webhook_ports=settings.webhook_ports,
-            planner=create_planner(settings),
-            agent_models=settings.agent_models,
-            model_budgets=settings.model_budgets,
-            read_databases=settings.read_database_urls,
-        )
+        known = attrs.evolve(settings, jwt_secret=secret, public_url=settings.public_url or url)
+        core = open_core(known, mailer or log_email, read_databases=settings.read_database_urls)
         with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)
             start_store(core)
@@ -120,12 +100,13 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
-def open_core(settings: Settings, **options: Any) -> Core:
+def open_core(settings: Settings, mailer: Mailer = log_email, *, read_databases: Sequence[str] = ()) -> Core:
     """Return a core on the database of the settings.
 
     Args:
         settings: The settings of the process.
-        options: Further arguments of ``Core``.
+        mailer: Sends emails. By default, they are logged.
+        read_databases: The replicas that reads use. Default: none.
 
     Returns:
         The core, which the caller closes.
@@ -137,8 +118,26 @@ def open_core(settings: Settings, **options: Any) -> Core:
         core = Core(
             settings.database,
             direct_database=settings.direct_database_url,
+            read_databases=read_databases,
             time_zone=settings.time_zone,
-            **options,
+            jwt_secret=settings.jwt_secret,
+            former_jwt_secrets=settings.former_jwt_secrets,
+            jwt_lifetime=settings.jwt_lifetime,
+            bcrypt_rounds=settings.bcrypt_rounds,
+            registration=settings.registration or "open",
+            verify_email=settings.verifies_email,
+            trash_days=settings.trash_days,
+            retention=settings.retention,
+            mailer=mailer,
+            channels=[MailChannel(mailer)] if isinstance(mailer, SmtpMailer) else [],
+            public_url=settings.public_url or f"http://localhost:{settings.port}",
+            blobs=settings.blobs,
+            webhook_sender=HttpWebhookSender(),
+            private_webhooks=settings.private_webhooks,
+            webhook_ports=settings.webhook_ports,
+            planner=create_planner(settings),
+            agent_models=settings.agent_models,
+            model_budgets=settings.model_budgets,
         )
     except ValueError as error:
         raise SettingsError(f"the URL of the database {error}") from None
