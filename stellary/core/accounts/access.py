@@ -56,6 +56,7 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.accounts.tokens import digest
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -103,19 +104,17 @@ _INVITATION_BY_TOKEN = Query(
     .select_from(
         invitations.join(workspaces, workspaces.c.id == invitations.c.workspace_id)
         .join(organizations, organizations.c.id == workspaces.c.organization_id)
-        .join(users, users.c.id == bindparam("_user_id"))
+        .join(users, given(users.c.id, "user_id"))
     )
     .where(
-        invitations.c.token_digest == bindparam("_digest"),
+        given(invitations.c.token_digest, "digest"),
         invitations.c.expires_at > bindparam("_now"),
         workspaces.c.trash_id.is_(None),
     ),
 )
 _API_TOKEN = Query(
     IdRow,
-    select(api_tokens.c.id).where(
-        api_tokens.c.id == bindparam("_token_id"), api_tokens.c.user_id == bindparam("_user_id")
-    ),
+    select(api_tokens.c.id).where(given(api_tokens.c.id, "token_id"), given(api_tokens.c.user_id)),
 )
 
 _SESSION = Query(
@@ -123,8 +122,8 @@ _SESSION = Query(
     select(sessions.c.id)
     .join_from(sessions, users)
     .where(
-        sessions.c.id == bindparam("_session_id"),
-        sessions.c.user_id == bindparam("_user_id"),
+        given(sessions.c.id, "session_id"),
+        given(sessions.c.user_id),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("_now"),
         sessions.c.generation == users.c.token_generation,
@@ -132,9 +131,7 @@ _SESSION = Query(
 )
 _IDENTITY = Query(
     IdRow,
-    select(identities.c.id).where(
-        identities.c.id == bindparam("_identity_id"), identities.c.user_id == bindparam("_user_id")
-    ),
+    select(identities.c.id).where(given(identities.c.id, "identity_id"), given(identities.c.user_id)),
 )
 
 workspace = AccessCheck(WorkspaceRef, WorkspaceRow, columns=workspaces.c)

@@ -11,21 +11,20 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.core.accounts.audience import is_guest
 from stellary.core.accounts.tables import users
+from stellary.core.db.base import among, given
 from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
-_UPDATE = update(users).where(users.c.id == bindparam("_id"))
-_LIST = select(users.c.id, users.c.name).where(users.c.agent_of_id == bindparam("_workspace_id"))
-_THIS_ONE = _LIST.where(users.c.id == bindparam("_id"))
+_UPDATE = update(users).where(given(users.c.id))
+_LIST = select(users.c.id, users.c.name).where(given(users.c.agent_of_id, "workspace_id"))
+_THIS_ONE = _LIST.where(given(users.c.id))
 # Guests know no agents.
 _OF_MEMBERS = _LIST.where(
     users.c.email_key.startswith("agent:"), ~is_guest(bindparam("_user_id"), bindparam("_workspace_id"))
 )
 # The lock keeps an agent from being deleted before the reference to it is written.
-_ASSIGNABLE = _OF_MEMBERS.where(users.c.id.in_(bindparam("_ids", expanding=True))).with_for_update(
-    read=True, of=users
-)
-_FORGET = delete(users).where(users.c.agent_of_id.in_(bindparam("_workspace_ids", expanding=True)))
+_ASSIGNABLE = _OF_MEMBERS.where(among(users.c.id)).with_for_update(read=True, of=users)
+_FORGET = delete(users).where(among(users.c.agent_of_id, "workspace_ids"))
 
 
 def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.errors import Unauthenticated
 from stellary.contract.wire import invalid
 from stellary.core.accounts.passwords import verify_password
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
-USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
+USER = Query(UserRow, select(users).where(given(users.c.id, "user_id")))
 
 
 def check_current_password(units: Units, actor: Actor, password: str) -> UserRow:

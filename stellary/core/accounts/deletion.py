@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from stellary.contract.auth import DELETE_ACCOUNT, DeleteAccount
 from stellary.contract.endpoint import Ok
@@ -29,6 +29,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.signals import ACCESS
@@ -49,12 +50,12 @@ _MEMBERSHIPS = Query(
         .label("member_count"),
     )
     .join_from(members, organization_table)
-    .where(members.c.user_id == bindparam("_user_id"))
+    .where(given(members.c.user_id))
     .order_by(organization_table.c.id),
 )
 _FORGET = (
     update(users)
-    .where(users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation"))
+    .where(given(users.c.id), given(users.c.token_generation, "generation"))
     .values(
         name=FORMER_NAME,
         email="",
@@ -64,10 +65,10 @@ _FORGET = (
         token_generation=users.c.token_generation + 1,
     )
 )
-_FORMER = select(users.c.email, users.c.name).where(users.c.id == bindparam("_user_id"))
-_DELETE_INVITATIONS = delete(invitations).where(invitations.c.email_key == bindparam("_email_key"))
+_FORMER = select(users.c.email, users.c.name).where(given(users.c.id, "user_id"))
+_DELETE_INVITATIONS = delete(invitations).where(given(invitations.c.email_key))
 _DELETE_OWN = [
-    delete(table).where(table.c.user_id == bindparam("_user_id"))
+    delete(table).where(given(table.c.user_id))
     for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
 ]
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, TypedDict, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from stellary.contract.auth import (
     CHANGE_EMAIL,
@@ -59,6 +59,7 @@ from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import ADDRESS_TAKEN, find_user_by_address, id_by_address
+from stellary.core.db.base import given
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AccountTakenOver, AddressReleased
 from stellary.core.kernel.signals import ACCESS
@@ -91,12 +92,12 @@ _CONFIRMATION_TEXTS: Final[Mapping[ConfirmedAction, tuple[str, str, str]]] = {
 }
 """The subject, the first sentence and the action of the e-mail."""
 
-_EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
-_UPDATE = update(users).where(users.c.id == bindparam("_id"))
-_HAS_IDENTITY = select(identities.c.issuer).where(identities.c.user_id == bindparam("_user_id")).limit(1)
+_EMAIL = select(users.c.email).where(given(users.c.id, "user_id"))
+_UPDATE = update(users).where(given(users.c.id))
+_HAS_IDENTITY = select(identities.c.issuer).where(given(identities.c.user_id)).limit(1)
 _SET_PASSWORD = (
     update(users)
-    .where(users.c.id == bindparam("_id"))
+    .where(given(users.c.id))
     # The link was mailed to the address, so its owner has used it.
     .values(token_generation=users.c.token_generation + 1, unverified_since=None)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import attrs
-from sqlalchemy import bindparam, exists, insert, select
+from sqlalchemy import exists, insert, select
 
 from stellary.contract.errors import ApiError, Conflict
 from stellary.core.accounts.addresses import address, address_key
@@ -16,6 +16,7 @@ from stellary.core.accounts.row_types import IdentifiedUserRow
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
+from stellary.core.db.base import given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
@@ -26,12 +27,10 @@ _others = identities.alias("others")
 _USERS = select(users, exists().where(_others.c.user_id == users.c.id).label("has_identity"))
 _BY_IDENTITY = Query(
     IdentifiedUserRow,
-    _USERS.join_from(users, identities).where(
-        identities.c.issuer == bindparam("_issuer"), identities.c.subject == bindparam("_subject")
-    ),
+    _USERS.join_from(users, identities).where(given(identities.c.issuer), given(identities.c.subject)),
 )
 
-_BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(users.c.email_key == bindparam("_email_key")))
+_BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(given(users.c.email_key)))
 _INSERT = insert(identities)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ScalarSelect, bindparam, exists, select
+from sqlalchemy import ScalarSelect, exists, select
 
 from stellary.core.accounts.tables import sessions, users
+from stellary.core.db.base import given
 
 LOGIN_GENERATION: ScalarSelect[int] = (
     select(users.c.token_generation)
     .where(
-        users.c.id == bindparam("_user_id"),
+        given(users.c.id, "user_id"),
         users.c.deactivated_at.is_(None),
         ~exists().where(
-            sessions.c.id == bindparam("_session_id"),
-            sessions.c.user_id == bindparam("_user_id"),
-            sessions.c.ended_at.is_not(None),
+            given(sessions.c.id, "session_id"), given(sessions.c.user_id), sessions.c.ended_at.is_not(None)
         ),
     )
     .scalar_subquery()

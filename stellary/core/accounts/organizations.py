@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import build_value, update_value
@@ -25,6 +25,7 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
+from stellary.core.db.base import given
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -39,14 +40,12 @@ _ORGANIZATIONS = StoredItems(
     computed=("my_role",),
     internal=("trash_id",),
 )
-_HOME = select(workspaces.c.id).where(
-    workspaces.c.organization_id == bindparam("_organization_id"), workspaces.c.is_personal
-)
+_HOME = select(workspaces.c.id).where(given(workspaces.c.organization_id), workspaces.c.is_personal)
 _LIST = Pages(
     ListedOrganizationRow,
     select(*organizations.c, organization_members.c.role)
     .join_from(organizations, organization_members)
-    .where(organization_members.c.user_id == bindparam("_user_id"), organizations.c.trash_id.is_(None)),
+    .where(given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
     organizations.c.id,
 )
 

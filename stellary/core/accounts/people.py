@@ -12,6 +12,7 @@ from stellary.core.accounts.audience import ACTIVE, audience, leads, seen_by, se
 from stellary.core.accounts.project_sight import knows, sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
+from stellary.core.db.base import among, given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RightsLost
@@ -40,25 +41,22 @@ class Contact(Person):
 
 _PERSON = (users.c.id, users.c.email, users.c.name)
 _CONTACT = select(*_PERSON, users.c.external_id, users.c.unverified_since).where(
-    users.c.id == bindparam("_user_id"), ACTIVE, users.c.email != ""
+    given(users.c.id, "user_id"), ACTIVE, users.c.email != ""
 )
-_BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
+_BY_IDS: Select[Any] = select(*_PERSON).where(among(users.c.id))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
-_REACHING_OF = Query(PersonRow, _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True))))
+_REACHING_OF = Query(PersonRow, _REACHING.where(among(users.c.id)))
 _SEEING_OF = Query(
     PersonRow,
     _REACHING.where(
-        users.c.id.in_(bindparam("_ids", expanding=True)),
-        sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id")),
+        among(users.c.id), sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id"))
     ),
 )
 _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
-).where(users.c.id.in_(bindparam("_ids", expanding=True)))
+).where(among(users.c.id))
 _CALLER_KNOWS = knows(bindparam("_user_id"), users.c.id, bindparam("_workspace_id"))
-_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
-    users.c.email_key.in_(bindparam("_email_keys", expanding=True)), _CALLER_KNOWS
-)
+_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(among(users.c.email_key), _CALLER_KNOWS)
 _shared = workspaces.alias("shared")
 _KNOWN = (
     select(*_PERSON)
@@ -71,10 +69,9 @@ _KNOWN = (
     .distinct()
 )
 _COLLEAGUES = _KNOWN.where(_shared.c.id.in_(seen_by(bindparam("_user_id"))))
-_IN_WORKSPACE = _KNOWN.where(_shared.c.id == bindparam("_workspace_id"))
+_IN_WORKSPACE = _KNOWN.where(given(_shared.c.id, "workspace_id"))
 _IN_ORGANIZATION = select(organization_members.c.user_id).where(
-    organization_members.c.organization_id == bindparam("_organization_id"),
-    organization_members.c.user_id == bindparam("_user_id"),
+    given(organization_members.c.organization_id), given(organization_members.c.user_id)
 )
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _ADMINS = _AUDIENCE.where(leads(users.c.id, bindparam("_workspace_id")))
@@ -90,7 +87,7 @@ KNOWN_AUDIENCE: Select[Any] = _AUDIENCE.where(_CALLER_KNOWS)
 _LOCK_WORKSPACE: Select[Any] = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
-    .where(workspaces.c.id == bindparam("_workspace_id"))
+    .where(given(workspaces.c.id, "workspace_id"))
     .with_for_update(read=True)
 )
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 
 from stellary.core.accounts.tables import workspaces
+from stellary.core.db.base import given
 from stellary.core.kernel.unit import UnitOfWork
 
 _MARK_SUBSCRIBED = (
     update(workspaces)
-    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_listeners)
+    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_listeners)
     .values(has_listeners=True)
 )
 _MARK_CHANGE_RULES = (
     update(workspaces)
-    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_change_rules)
+    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_change_rules)
     .values(has_listeners=True, has_change_rules=True)
 )
 
 
 _MARK_WATCHED = (
     update(workspaces)
-    .where(workspaces.c.id == bindparam("_workspace_id"), ~workspaces.c.has_watches)
+    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_watches)
     .values(has_watches=True)
 )
 

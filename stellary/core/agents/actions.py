@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, select
 
 from stellary.contract.agent_missions import (
     CREATE_MISSION,
@@ -39,15 +39,14 @@ from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments, resolve_names
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
+from stellary.core.db.base import given
 from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
-_AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(
-    table.c.workspace_id == bindparam("_workspace_id")
-)
+_AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(given(table.c.workspace_id))
 _QUEUE = (
     select(missions_table.c.id)
-    .where(missions_table.c.agent_id == bindparam("_agent_id"), missions_table.c.status == "queued")
+    .where(given(missions_table.c.agent_id), missions_table.c.status == "queued")
     .order_by(missions_table.c.id)
     .limit(WAITING_MAX)
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from stellary.contract.errors import Conflict, Forbidden, Invalid, NotFound
 from stellary.contract.proposals import Proposal
@@ -14,6 +14,7 @@ from stellary.core.agents.row_types import AgentLimitsRow, PendingProposalRow, P
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
@@ -21,17 +22,13 @@ from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 _PENDING = Query(
     PendingProposalRow,
     select(proposals.c.id, proposals.c.seen)
-    .where(proposals.c.mission_id == bindparam("_mission_id"), proposals.c.status == "pending")
+    .where(given(proposals.c.mission_id), proposals.c.status == "pending")
     .order_by(proposals.c.created_at, proposals.c.id),
 )
-CHANGE = Query(
-    ProposalRow, update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
-)
+CHANGE = Query(ProposalRow, update(proposals).where(given(proposals.c.id)).returning(*proposals.c))
 _AGENT = Query(
     AgentLimitsRow,
-    select(agents.c.status, agents.c.tools, agents.c.project_ids).where(
-        agents.c.id == bindparam("_agent_id")
-    ),
+    select(agents.c.status, agents.c.tools, agents.c.project_ids).where(given(agents.c.id, "agent_id")),
 )
 
 Versions = dict[str, tuple[str, str]]

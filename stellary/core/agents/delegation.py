@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import attrs
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.agent_missions import CREATE_MISSION, PROMPT_MAX, CreateAgentMission
 from stellary.contract.errors import ApiError
@@ -23,18 +23,19 @@ from stellary.core.agents import missions
 from stellary.core.agents.row_types import AgentNameRow
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import missions as missions_table
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentCreated
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
 _SELECT_AGENTS = select(agents.c.id, agents.c.name, agents.c.slug).where(
-    agents.c.workspace_id == bindparam("_workspace_id"), agents.c.status == "active"
+    given(agents.c.workspace_id), agents.c.status == "active"
 )
 _IN_WORKSPACE = Query(AgentNameRow, _SELECT_AGENTS)
-_BY_ID = Query(AgentNameRow, _SELECT_AGENTS.where(agents.c.id == bindparam("_id")))
+_BY_ID = Query(AgentNameRow, _SELECT_AGENTS.where(given(agents.c.id)))
 _ACTIVE = select(missions_table.c.id).where(
-    missions_table.c.card_id == bindparam("_card_id"),
-    missions_table.c.agent_id == bindparam("_agent_id"),
+    given(missions_table.c.card_id),
+    given(missions_table.c.agent_id),
     missions_table.c.status.in_(missions.ACTIVE),
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from stellary.core.agents import missions
 from stellary.core.agents.row_types import SignsOfLifeRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -19,7 +20,7 @@ CHECK = "agents.absence"
 LIMIT = timedelta(hours=1)
 TIMED_OUT = "the agent's program has made no call for an hour"
 
-_RUNNING = select(table.c.id).where(table.c.agent_id == bindparam("_agent_id"), table.c.status == "running")
+_RUNNING = select(table.c.id).where(given(table.c.agent_id), table.c.status == "running")
 _SIGNS_OF_LIFE = Query(
     SignsOfLifeRow,
     (
@@ -33,7 +34,7 @@ _SIGNS_OF_LIFE = Query(
             .label("last_used_at"),
         )
         .join_from(table, agents, agents.c.id == table.c.agent_id)
-        .where(table.c.id == bindparam("_id"), table.c.status == "running", agents.c.runtime == "external")
+        .where(given(table.c.id), table.c.status == "running", agents.c.runtime == "external")
     ),
 )
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from stellary.contract.errors import Forbidden
 from stellary.contract.router import AnyEndpoint
 from stellary.core.agents.row_types import CallWindowRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
-_THIS_AGENT = agents.c.id == bindparam("_agent_id")
+_THIS_AGENT = given(agents.c.id, "agent_id")
 # The lock lets concurrent calls count one after the other.
 _LOCK = Query(
     CallWindowRow,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from stellary.core.agents import missions, rows
 from stellary.core.agents.row_types import EndedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, BecameGuest, TokensRevoked, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
@@ -17,7 +18,7 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
 CREATOR_LEFT = "the person who created it no longer has access to the workspace"
-_REVOKE_ALL = delete(agent_tokens).where(agent_tokens.c.created_by_id == bindparam("_user_id"))
+_REVOKE_ALL = delete(agent_tokens).where(given(agent_tokens.c.created_by_id, "user_id"))
 _REVOKED = (
     *agent_tokens.c,
     *(
@@ -28,17 +29,15 @@ _REVOKED = (
 _REVOKE_HERE = Query(
     EndedTokenRow,
     _REVOKE_ALL.where(
-        agent_tokens.c.agent_id.in_(
-            select(agents.c.id).where(agents.c.workspace_id == bindparam("_workspace_id"))
-        )
+        agent_tokens.c.agent_id.in_(select(agents.c.id).where(given(agents.c.workspace_id)))
     ).returning(*_REVOKED),
 )
 _REVOKE_EVERYWHERE = Query(EndedTokenRow, _REVOKE_ALL.returning(*_REVOKED))
 _ACTIVE_MISSIONS = (
     select(table.c.id)
     .where(
-        table.c.workspace_id == bindparam("_workspace_id"),
-        table.c.created_by_id == bindparam("_user_id"),
+        given(table.c.workspace_id),
+        given(table.c.created_by_id, "user_id"),
         table.c.status.in_(missions.ACTIVE),
     )
     .order_by(table.c.id)

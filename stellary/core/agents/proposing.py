@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import orjson
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import func, insert, select
 
 from stellary.contract.errors import Conflict
 from stellary.contract.limits import ID_PATTERN
@@ -24,6 +24,7 @@ from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.board.queries.item_names import load_descriptions
+from stellary.core.db.base import among, given
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import BaseEvent
@@ -37,12 +38,10 @@ PENDING_MAX = 500
 _NAMED_MAX = 100
 _ID = re.compile(rf"\b{ID_PATTERN}\b")
 _INSERT = insert(proposals)
-_COUNT = select(func.count()).where(
-    proposals.c.agent_id == bindparam("_agent_id"), proposals.c.status == "pending"
-)
+_COUNT = select(func.count()).where(given(proposals.c.agent_id), proposals.c.status == "pending")
 
 _PENDING_KEYS = select(proposals.c.blob_key).where(
-    proposals.c.blob_key.in_(bindparam("_keys", expanding=True)), proposals.c.status == "pending"
+    among(proposals.c.blob_key, "keys"), proposals.c.status == "pending"
 )
 _PENDING_FILES = select(proposals.c.call).where(
     proposals.c.blob_key.is_not(None), proposals.c.status == "pending"

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import attrs
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
@@ -31,6 +31,7 @@ from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.board.queries.current_cards import load_current_cards
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
@@ -56,22 +57,20 @@ _MISSION_AND_AGENT = Query(
         agents.c.project_ids,
     )
     .join_from(table, agents, agents.c.id == table.c.agent_id)
-    .where(table.c.id == bindparam("_id")),
+    .where(given(table.c.id)),
 )
 _STEP = (
     update(table)
-    .where(
-        table.c.id == bindparam("_id"), table.c.status == "running", table.c.step == bindparam("_step_seen")
-    )
+    .where(given(table.c.id), table.c.status == "running", given(table.c.step, "step_seen"))
     .values(step=table.c.step + 1)
 )
 _IS_UNCHANGED = select(table.c.id).where(
-    table.c.id == bindparam("_id"), table.c.status == "running", table.c.step == bindparam("_step_seen")
+    given(table.c.id), table.c.status == "running", given(table.c.step, "step_seen")
 )
-_STEP_NUMBER = select(table.c.step).where(table.c.id == bindparam("_id"))
-_UPDATE = update(table).where(table.c.id == bindparam("_id"))
+_STEP_NUMBER = select(table.c.step).where(given(table.c.id))
+_UPDATE = update(table).where(given(table.c.id))
 _USAGE = UsageColumn(table)
-_PROPOSALS = Query(ProposalRow, select(proposals).where(proposals.c.mission_id == bindparam("_id")))
+_PROPOSALS = Query(ProposalRow, select(proposals).where(given(proposals.c.mission_id, "id")))
 
 
 class _Overtaken(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.automations import Automation
 from stellary.contract.custom_fields import CustomField
@@ -13,6 +13,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.file_references import rename_options
 from stellary.core.automations.tables import automations
 from stellary.core.board.rules import custom_fields
+from stellary.core.db.base import among
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import Event, ItemChanged
 from stellary.core.kernel.item_changes import emit_change
@@ -21,9 +22,7 @@ from stellary.core.pilotage import references
 
 _RULES = Query(
     AutomationRow,
-    select(automations)
-    .where(automations.c.id.in_(bindparam("_ids", expanding=True)))
-    .order_by(automations.c.id),
+    select(automations).where(among(automations.c.id)).order_by(automations.c.id),
 )
 
 

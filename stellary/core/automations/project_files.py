@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import attrs
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.automations import (
     CREATE_AUTOMATION,
@@ -77,6 +77,7 @@ from stellary.core.board.imports import Imported, index_new_ids
 from stellary.core.board.multipart_imports import add_import_part, import_value
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.board.templates import add_template
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
@@ -96,9 +97,7 @@ DUPLICATED_MAX = 5_000
 
 _OF_PROJECT = Query(
     AutomationRow,
-    select(automations)
-    .where(automations.c.project_id == bindparam("_project_id"))
-    .order_by(automations.c.id),
+    select(automations).where(given(automations.c.project_id)).order_by(automations.c.id),
 )
 
 

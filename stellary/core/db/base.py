@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     ForeignKey,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     String,
     Text,
     TextClause,
+    bindparam,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -49,6 +51,26 @@ metadata = MetaData(
     }
 )
 """The schema: every area adds its tables, all named ``stellary_*``."""
+
+
+def given(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a column equals a parameter.
+
+    Args:
+        column: The column.
+        name: The name of the parameter, without its underscore. Default: that of the column.
+    """
+    return column == bindparam(f"_{name or column.key}")
+
+
+def among(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the values of a parameter.
+
+    Args:
+        column: The column.
+        name: The name of the parameter, without its underscore. Default: that of the column in the plural.
+    """
+    return column.in_(bindparam(f"_{name or f'{column.key}s'}", expanding=True))
 
 
 def parent_key(column: str) -> ForeignKey:

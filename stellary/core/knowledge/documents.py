@@ -32,6 +32,7 @@ from stellary.contract.wire import Value, invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.db.base import given
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import (
     DocumentCreated,
@@ -49,12 +50,10 @@ from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
 
-_UPDATE = update(documents).where(
-    documents.c.id == bindparam("_id"), documents.c.version == bindparam("_version")
-)
+_UPDATE = update(documents).where(given(documents.c.id), given(documents.c.version))
 _MOVE_CHILDREN_UP = (
     update(documents)
-    .where(documents.c.parent_id == bindparam("_id"))
+    .where(given(documents.c.parent_id, "id"))
     .values(
         parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
         version=documents.c.version + 1,
@@ -63,7 +62,7 @@ _MOVE_CHILDREN_UP = (
 )
 UPDATE_VERSION = (
     update(versions)
-    .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
+    .where(given(versions.c.document_id, "id"), given(versions.c.number))
     .returning(versions.c.submitted_by_id)
 )
 _NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.comments import DocumentComment
 from stellary.contract.fields import replace_fields
@@ -16,6 +16,7 @@ from stellary.core.accounts import people
 from stellary.core.board import exports, imports, multipart_imports
 from stellary.core.board.row_types import ImportRow
 from stellary.core.board.rules.import_cards import plan_comments
+from stellary.core.db.base import given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -28,13 +29,13 @@ from stellary.core.knowledge.tables import documents
 
 _OF_PROJECT = Query(
     ExportedDocumentRow,
-    (select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)),
+    (select(documents).where(given(documents.c.project_id)).order_by(documents.c.id)),
 )
 _COMMENTS = Query(
     ExportedDocumentCommentRow,
     select(comments_table)
     .join_from(comments_table, documents)
-    .where(documents.c.project_id == bindparam("_project_id"))
+    .where(given(documents.c.project_id))
     .order_by(comments_table.c.id),
 )
 _FILE_FIELDS = RowFields(

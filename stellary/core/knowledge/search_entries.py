@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, case, func, literal, select
+from sqlalchemy import ColumnElement, Table, case, func, literal, select
 
 from stellary.contract.documents import DocumentSummary
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.rich_text import Node
 from stellary.contract.search import FoundKind, Hit
-from stellary.core.db.base import Json
+from stellary.core.db.base import Json, among, given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
@@ -36,12 +36,12 @@ def _select_hits(table: Table, **columns: ColumnElement[Any]) -> Query[DocumentH
         table.c.updated_at,
         *(column.label(name) for name, column in columns.items()),
     )
-    is_wanted = table.c.id.in_(bindparam("_ids", expanding=True))
+    is_wanted = among(table.c.id)
     source = documents if table is documents else documents.join(table)
     return Query(DocumentHitRow, rows.select_from(source).where(*VISIBLE_HERE, is_wanted))
 
 
-_CONTENT = select(comments.c.content).where(comments.c.id == bindparam("_id"))
+_CONTENT = select(comments.c.content).where(given(comments.c.id))
 
 
 def document_entry(event: DocumentWritten) -> SearchEntry:

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Boolean, Text, bindparam, select, update
 
+from stellary.core.db.base import given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -38,7 +39,7 @@ _FRESH = Query(
 )
 _UPDATE = (
     update(entries)
-    .where(entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
+    .where(given(entries.c.workspace_id), given(entries.c.id))
     .values(prefixes=bindparam("_prefixes", type_=Text), is_indexed=bindparam("_is_indexed", type_=Boolean))
 )
 

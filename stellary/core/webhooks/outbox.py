@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, literal_column, select
+from sqlalchemy import insert, literal_column, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.cards import Card
@@ -15,6 +15,7 @@ from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import as_dict, dump
 from stellary.core.accounts import people
 from stellary.core.accounts.people import Person
+from stellary.core.db.base import given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded, CommentDeleted, DocumentCommentDeleted
@@ -30,9 +31,7 @@ DELIVERIES_MAX = 1_000
 
 _ACTIVE_WEBHOOKS = Query(
     SubscriberRow,
-    select(webhooks.c.id, webhooks.c.events).where(
-        webhooks.c.workspace_id == bindparam("_workspace_id"), webhooks.c.active
-    ),
+    select(webhooks.c.id, webhooks.c.events).where(given(webhooks.c.workspace_id), webhooks.c.active),
 )
 _INSERT = insert(deliveries)
 LIMIT = CountLimit(deliveries, "webhook_id", DELIVERIES_MAX, deliveries.c.status != "pending")
