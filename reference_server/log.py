@@ -138,6 +138,10 @@ class _BatchListener(QueueListener):
             self._stream.flush()
 
 
+_OF_REQUEST = ("method", "path", "status", "ms", "request_id", "user_id", "token_id", "client")
+"""The fields of an entry, in the order of a line in JSON."""
+
+
 class _JsonFormatter(logging.Formatter):
     """A formatter that makes one JSON object of each record."""
 
@@ -147,18 +151,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
         }
         if isinstance(record, _AccessRecord):
-            entry = record.entry
-            event |= {
-                "event": "request",
-                "method": entry.method,
-                "path": entry.path,
-                "status": entry.status,
-                "ms": entry.ms,
-                "request_id": entry.request_id,
-                "user_id": entry.user_id,
-                "token_id": entry.token_id,
-                "client": entry.client,
-            }
+            event |= {"event": "request"} | {name: getattr(record.entry, name) for name in _OF_REQUEST}
         else:
             event |= {"event": record.getMessage(), "logger": record.name}
             if record.exc_info:

@@ -37,17 +37,8 @@ RENEWAL_SECONDS = 60.0
 LEEWAY_SECONDS = 60
 """The seconds by which the clock of the provider may be wrong."""
 ALGORITHMS = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-    "Ed25519",
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
 """The accepted signatures: those with public keys."""
 

@@ -8,6 +8,7 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
 from stellary.core.accounts.member_rows import OF_USER, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
 from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
+from stellary.core.accounts.subscribers import build_mark
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 from stellary.core.db.base import IdType, UtcDateTime, given
 from stellary.core.db.direct_connection import queue_statement
@@ -51,11 +52,7 @@ _ADAPT = Query(
     .values(role=bindparam("_role"))
     .returning(*organization_members.c, *select_user(_USER_ID)),
 )
-_MARK_GUESTS = (
-    update(workspaces)
-    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_guests)
-    .values(has_guests=True)
-)
+_MARK_GUESTS = build_mark("has_guests")
 _IS_WORKSPACE_SEAT = and_(given(workspace_members.c.workspace_id), workspace_members.c.user_id == _USER_ID)
 _WORKSPACE_SEAT = Query(
     WorkspaceMemberRow,

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 
 from stellary.core.accounts.tables import workspaces
 from stellary.core.db.base import given
 from stellary.core.kernel.unit import UnitOfWork
 
-_MARK_SUBSCRIBED = (
-    update(workspaces)
-    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_listeners)
-    .values(has_listeners=True)
-)
-_MARK_CHANGE_RULES = (
-    update(workspaces)
-    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_change_rules)
-    .values(has_listeners=True, has_change_rules=True)
-)
+
+def build_mark(*flags: str) -> Update:
+    """Return a statement that sets flags of a workspace, unless the last of them is set already.
+
+    Args:
+        flags: The names of the flags.
+    """
+    is_marked = workspaces.c[flags[-1]]
+    this = given(workspaces.c.id, "workspace_id")
+    return update(workspaces).where(this, ~is_marked).values(dict.fromkeys(flags, True))
 
 
-_MARK_WATCHED = (
-    update(workspaces)
-    .where(given(workspaces.c.id, "workspace_id"), ~workspaces.c.has_watches)
-    .values(has_watches=True)
-)
+_MARK_SUBSCRIBED = build_mark("has_listeners")
+_MARK_CHANGE_RULES = build_mark("has_listeners", "has_change_rules")
+_MARK_WATCHED = build_mark("has_watches")
 
 
 def mark_watched(uow: UnitOfWork, workspace_id: str) -> None:

@@ -6,24 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 _KINDS: Final[Mapping[str, str]] = {
-    "columnId": "columns",
-    "fromColumnId": "columns",
-    "toColumnId": "columns",
-    "targetColumn": "columns",
-    "column": "columns",
+    **dict.fromkeys(("columnId", "fromColumnId", "toColumnId", "targetColumn", "column"), "columns"),
     "scopeId": "scopes",
-    "labelIds": "labels",
-    "labelId": "labels",
-    "label": "labels",
-    "assigneeId": "people",
-    "createdById": "people",
-    "fromAssigneeId": "people",
-    "toAssigneeId": "people",
-    "to": "people",
-    "cardId": "cards",
-    "targetCardId": "cards",
-    "before": "cards",
-    "after": "cards",
+    **dict.fromkeys(("labelIds", "labelId", "label"), "labels"),
+    **dict.fromkeys(("assigneeId", "createdById", "fromAssigneeId", "toAssigneeId", "to"), "people"),
+    **dict.fromkeys(("cardId", "targetCardId", "before", "after"), "cards"),
 }
 """The kind of item that a field of a condition, or a param of an action, refers to."""
 _FIELD: Final = "customFields."

@@ -9,7 +9,8 @@ from typing import Any, Final
 import attrs
 
 from stellary.contract.cards import Card
-from stellary.core.automations.rules.conditions import DATA, Facts
+from stellary.contract.naming import wire_fields
+from stellary.core.automations.rules.conditions import DATA, FIELDS, Facts
 from stellary.core.kernel.causes import Chain
 from stellary.core.kernel.events import (
     CardArchived,
@@ -35,6 +36,10 @@ UNIT_ACTIONS_MAX = 100
 
 TOO_DEEP: Final = f"stopped: {CHAIN_DEPTH_MAX} rules have led to each other"
 TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
+
+
+_CARD_FACTS: Final = {fact: field.name for fact, field in wire_fields(Card).items() if fact in FIELDS}
+"""The facts that are fields of a card, with their names."""
 
 
 @attrs.frozen
@@ -125,28 +130,11 @@ def facts(event: CardEvent) -> Facts:
 def card_facts(card: Card) -> dict[str, object]:
     """Return the facts of a card."""
     progress = card.checklist_progress
-    values: dict[str, object] = {
-        "key": card.key,
-        "number": card.number,
-        "title": card.title,
-        "description": card.description,
-        "status": card.status,
-        "priority": card.priority,
-        "columnId": card.column_id,
-        "scopeId": card.scope_id,
-        "assigneeId": card.assignee_id,
-        "createdById": card.created_by_id,
-        "labelIds": card.label_ids,
-        "archived": card.archived,
-        "startDate": card.start_date,
-        "dueDate": card.due_date,
-        "completedAt": card.completed_at,
-        "createdAt": card.created_at,
+    values: dict[str, object] = {fact: getattr(card, name) for fact, name in _CARD_FACTS.items()}
+    values |= {
         "checklistTotal": progress.total,
         "checklistDone": progress.done,
         "checklistPercent": progress.percent,
-        "commentCount": card.comment_count,
-        "attachmentCount": card.attachment_count,
     }
     return values | {f"customFields.{id}": value for id, value in card.custom_fields.items()}
 
