@@ -22,17 +22,7 @@ from reference_server.settings import (
 from reference_server.sockets import bind_socket, url_of
 from reference_server.workers import VARIABLE, SupervisorLink, supervise
 
-_BANNER = """\
-Stellary listens on {url}
-Its data: {data}. Ctrl-C stops it. Boards in a browser: {url}/sign-in
-To try it, in another terminal's Python:
-
-    from stellary import Stellary
-    client = Stellary.register("{url}", "jane@example.com", "a-long-password", name="Jane Doe")
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-    print(client.workspace("acme", "eng").projects.create(name="Q1 Launch", template_id="development"))
-"""
+_BANNER = Path(__file__).with_name("banner.txt").read_text("utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,13 +26,6 @@ from stellary.core.http.mcp import resources
 from stellary.core.http.mcp.calling import McpClient, ToolRunner
 from stellary.core.http.mcp.tools import Tool, input_schema, output_schema
 
-INSTRUCTIONS = (
-    "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "
-    "todos, decisions). Projects, columns, cards, labels, people and documents can be given by name, you as `me`, and a "
-    "workspace as `acme/eng`; `whoami` lists yours. If a name is ambiguous, the result lists the matches: call the tool "
-    "again with an id. Lists have 25 rows; pass `next` as `cursor` for more, and other fields as `fields`. Changes by an agent may require approval: the result "
-    "is then a proposal, and nothing has been changed yet."
-)
 _CLIENT = "stellary.client"
 _OF_CONNECTION = ("connection", "content-length")
 """The headers that the server decides; WSGI forbids the first."""
@@ -56,7 +49,7 @@ class Bridge:
             "stellary",
             version=version,
             title="Stellary",
-            instructions=INSTRUCTIONS,
+            instructions=resources.TEXTS["instructions"],
             on_list_tools=self._list,
             on_call_tool=self._call,
             on_list_resources=self._list_resources,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import product
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import mcp_types as types
@@ -36,33 +39,18 @@ TEMPLATES = [
     )
     for kind, description in _KINDS.items()
 ]
-_PROJECT = "The id, key or name of the project."
-_PLAN = """Plan the project {project} in Stellary. Its goal: {goal}
-
-1. Read the board with get_project_details and list_cards, and the documents with list_documents.
-2. Ask me about what is unclear: scope, dates, people.
-3. Propose phases with deliverables as a list, and wait for my approval.
-4. Create the cards with create_cards_bulk, each with a due date and a checklist; relate those that block others with add_relation."""
-_REVIEW = """Review the last seven days of the project {project} in Stellary.
-
-1. Read the cards that changed with list_cards (updatedSince), and those that are due or overdue (dueBefore).
-2. Tell me in a few sentences what was done, what is late, and what is blocked, with the keys of the cards.
-3. Propose at most five changes for the next week, and make only those that I approve."""
-_PROMPTS = {
-    "plan_project": ("Plan a project.", {"goal": "What it is to achieve.", "project": _PROJECT}, _PLAN),
-    "review_week": ("Review the week of a project.", {"project": _PROJECT}, _REVIEW),
-}
-"""The description, the arguments and the text of each prompt."""
+TEXTS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+"""The instructions for all clients, and the prompts with their descriptions and arguments."""
 PROMPTS = [
     types.Prompt(
         name=name,
-        description=description,
+        description=prompt["description"],
         arguments=[
             types.PromptArgument(name=argument, description=text, required=True)
-            for argument, text in arguments.items()
+            for argument, text in prompt["arguments"].items()
         ],
     )
-    for name, (description, arguments, _) in _PROMPTS.items()
+    for name, prompt in TEXTS["prompts"].items()
 ]
 
 
@@ -76,14 +64,14 @@ def build_prompt(name: str, arguments: Mapping[str, str]) -> types.GetPromptResu
     Raises:
         MCPError: There is no such prompt, or an argument is missing.
     """
-    if name not in _PROMPTS:
+    prompt = TEXTS["prompts"].get(name)
+    if prompt is None:
         raise MCPError(types.INVALID_PARAMS, "There is no such prompt; prompts/list lists the available ones")
-    description, parameters, text = _PROMPTS[name]
-    if missing := sorted(parameters.keys() - arguments.keys()):
+    if missing := sorted(prompt["arguments"].keys() - arguments.keys()):
         raise MCPError(types.INVALID_PARAMS, f"The argument {missing[0]} is missing")
-    content = types.TextContent(type="text", text=text.format(**{key: arguments[key] for key in parameters}))
-    messages = [types.PromptMessage(role="user", content=content)]
-    return types.GetPromptResult(description=description, messages=messages)
+    text = prompt["text"].format(**{key: arguments[key] for key in prompt["arguments"]})
+    messages = [types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))]
+    return types.GetPromptResult(description=prompt["description"], messages=messages)
 
 
 async def list_resources(
