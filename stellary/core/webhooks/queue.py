@@ -28,7 +28,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
-from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent, Settled
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Sent, Settled
 from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
 from stellary.core.webhooks.rules.addresses import hide_path
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
@@ -91,7 +91,7 @@ _LOAD = Query(
         deliveries.c.payload,
         deliveries.c.attempts,
         deliveries.c.tries,
-        deliveries.c.queued_at,
+        func.coalesce(deliveries.c.queued_at, bindparam("_until")).label("queued_at"),
     )
     .where(*_OF_WEBHOOK, deliveries.c.next_attempt_at <= bindparam("_until"))
     .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
@@ -221,7 +221,7 @@ def _changes(sent: Sent, row: LockedWebhookRow, now: datetime) -> dict[str, Any]
     }
 
 
-def _with_attempt(message: PendingMessage, at: datetime, result: DeliveryResult) -> list[Any]:
+def _with_attempt(message: PendingMessageRow, at: datetime, result: DeliveryResult) -> list[Any]:
     attempt = DeliveryAttempt(
         at=at,
         status_code=result.status,
@@ -309,7 +309,7 @@ def _load(
     settled: Settled,
 ) -> None:
     """Load due messages. If there are none, let the job wait for the next message, or delete it."""
-    messages: list[PendingMessage] = []
+    messages: Sequence[PendingMessageRow] = ()
     if retry_at is None or retry_at <= uow.now:
         # The receiver may still fail, so only one message is loaded to try it.
         limit = 1 if webhook.failures else LOAD_MAX
@@ -331,11 +331,10 @@ def _load(
         jobs.put_back(uow.connection, webhook.job, max(next_at, retry_at or next_at))
 
 
-def _pending(connection: Connection, webhook_id: str, until: datetime, limit: int) -> list[PendingMessage]:
-    rows = _LOAD.all(connection, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
-    return [
-        PendingMessage(row.id, row.payload, row.attempts, row.tries, row.queued_at or until) for row in rows
-    ]
+def _pending(
+    connection: Connection, webhook_id: str, until: datetime, limit: int
+) -> Sequence[PendingMessageRow]:
+    return _LOAD.all(connection, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
 
 
 def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled) -> None:

@@ -9,24 +9,7 @@ import attrs
 
 from stellary.core.kernel.jobs import Job
 from stellary.core.ports.webhook_sender import DeliveryResult
-
-
-@attrs.frozen
-class PendingMessage:
-    """A pending message.
-
-    Attributes:
-        payload: The exact text that is signed and sent.
-        attempts: The earlier attempts, as JSON.
-        tries: The number of attempts since sending was last requested.
-        queued_at: When sending was last requested.
-    """
-
-    id: str
-    payload: str
-    attempts: list[object]
-    tries: int
-    queued_at: datetime
+from stellary.core.webhooks.row_types import PendingMessageRow
 
 
 @attrs.frozen
@@ -45,14 +28,14 @@ class ClaimedWebhook:
     secret: str = attrs.field(repr=False)
     active: bool
     failures: int
-    messages: Sequence[PendingMessage]
+    messages: Sequence[PendingMessageRow]
 
 
 @attrs.frozen
 class Sent:
     """A message that was sent, with the result."""
 
-    message: PendingMessage
+    message: PendingMessageRow
     at: datetime
     result: DeliveryResult
 

@@ -59,13 +59,20 @@ class StoredMessageRow(RowType):
 
 
 class PendingMessageRow(RowType):
-    """A pending message."""
+    """A pending message.
+
+    Attributes:
+        payload: The exact text that is signed and sent.
+        attempts: The earlier attempts, as JSON.
+        tries: The number of attempts since sending was last requested.
+        queued_at: When sending was last requested.
+    """
 
     id: str
     payload: str
     attempts: list[Any]
     tries: int
-    queued_at: datetime | None
+    queued_at: datetime
 
 
 class DeliveryRow(RowType):

@@ -23,7 +23,8 @@ from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
 from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
-from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Sent
+from stellary.core.webhooks.row_types import PendingMessageRow
 from stellary.core.webhooks.rules.addresses import is_allowed_port
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
 
@@ -54,7 +55,7 @@ class _Lane:
     """A claimed webhook with its messages: waiting, being sent, or sent but not recorded yet."""
 
     webhook: ClaimedWebhook
-    waiting: deque[PendingMessage]
+    waiting: deque[PendingMessageRow]
     on_their_way: int = 0
     sent: list[Sent] = attrs.field(factory=list)
     failures_in_a_row: int = 0
@@ -78,7 +79,7 @@ class _Lane:
             self.failures_in_a_row, self.failed, self.answered, self.retry_after = 0, False, False, None
         self.webhook = webhook
 
-    def take(self, on_their_way_max: int) -> PendingMessage | None:
+    def take(self, on_their_way_max: int) -> PendingMessageRow | None:
         if not self.waiting or self.on_their_way >= on_their_way_max:
             return None
         self.on_their_way += 1
@@ -295,7 +296,7 @@ class WebhookWorker:
                 if self._stopping.is_set():
                     self._changed.notify_all()
 
-    def _take(self) -> tuple[_Lane, PendingMessage] | None:
+    def _take(self) -> tuple[_Lane, PendingMessageRow] | None:
         with self._changed:
             until = time.monotonic() + IDLE_SECONDS
             while not self._stopping.is_set():
@@ -311,7 +312,7 @@ class WebhookWorker:
             self._senders -= 1
             return None
 
-    def _next_message(self) -> tuple[_Lane, PendingMessage] | None:
+    def _next_message(self) -> tuple[_Lane, PendingMessageRow] | None:
         failing = sum(lane.on_their_way for lane in self._lanes.values() if lane.webhook.failures)
         # Webhooks with the fewest messages in flight come first, so that none waits for one with many messages.
         for lane in sorted(self._lanes.values(), key=lambda lane: lane.on_their_way):
@@ -354,7 +355,7 @@ class WebhookWorker:
                 else:
                     lanes[id] = _Lane(webhook, deque(webhook.messages))
 
-    def _deliver(self, webhook: ClaimedWebhook, message: PendingMessage) -> Sent:
+    def _deliver(self, webhook: ClaimedWebhook, message: PendingMessageRow) -> Sent:
         """Send a message once, without an open transaction."""
         try:
             result = self._send(webhook, message)
@@ -363,7 +364,7 @@ class WebhookWorker:
             result = DeliveryResult(error=f"it could not be sent: {type(error).__name__}")
         return Sent(message, self._units.env.clock(), result)
 
-    def _send(self, webhook: ClaimedWebhook, message: PendingMessage) -> DeliveryResult:
+    def _send(self, webhook: ClaimedWebhook, message: PendingMessageRow) -> DeliveryResult:
         if not webhook.active:
             return DeliveryResult(error=TURNED_OFF, final=True)
         env = self._units.env
