@@ -10,9 +10,9 @@ from stellary.contract.wire import load
 from stellary.core import Brief
 from stellary.core.wizard import models
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.wizard.rules.outline import split_entries
 from stellary.core.wizard.rules.dates import DateReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
+from stellary.core.wizard.rules.outline import split_entries
 from tests.core.wizard.draft_api import BRIEF
 from tests.support.core_parts import Text
 from tests.support.cpu_time import measure_cpu_time

@@ -211,7 +211,7 @@ class LoadedCards(NamedTuple):
 
     positions: Sequence[int]
     listed: Sequence[ListedCard]
-    state: Sequence[Any] | None = None
+    state: Sequence[object] | None = None
 
     def first(self, count: int) -> LoadedCards:
         """Return the first cards."""

@@ -40,8 +40,8 @@ _CHANGED_MAX = 8
 """The number of changed cards that are read in the same round trip as their list."""
 _LISTED_SIZE = 1_100
 """The approximate size of a card in a remembered list with its JSON, in bytes."""
-_READER_SIZE = 500
-"""The approximate size of a remembered reader, in bytes."""
+_CALLER_SIZE = 500
+"""The approximate size of a remembered caller, in bytes."""
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 _CHANGED_SINCE: Select[Any] = (
@@ -83,14 +83,14 @@ class _RememberedList(NamedTuple):
         return _LISTED_SIZE * len(self.cards)
 
 
-class _Reader(NamedTuple):
+class _KnownCaller(NamedTuple):
     """Somebody who has listed the cards of a project, and may again be allowed to."""
 
     project_key: str
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes."""
-        return _READER_SIZE
+        return _CALLER_SIZE
 
 
 class QueuedList(NamedTuple):
@@ -111,7 +111,7 @@ class QueuedList(NamedTuple):
         return self.texts.fetch_rows()[0]
 
 
-def _find_reader(uow: UnitOfWork, project_id: str) -> tuple[str | None, str]:
+def _find_caller(uow: UnitOfWork, project_id: str) -> tuple[str | None, str]:
     return uow.principal_id, project_id
 
 
@@ -122,13 +122,19 @@ def queue_list(
 
     Nobody else learns from the time of the answer whether a project exists.
 
+    Args:
+        uow: The unit of work.
+        statements: The statements of the list.
+        values: The values of the filters: columns of the table of cards by name.
+        project_id: The project, as the request names it.
+
     Returns:
         None if the list is not remembered, or the caller has not read it.
     """
     if not uow.sees_only_committed or uow.connection.dialect.name == "sqlite":
         return None
-    (reader,) = cast("ItemMemory[_Reader]", uow.env.listed_cards).find((_find_reader(uow, project_id),))
-    key = (project_id, reader and reader.project_key, *values.items())
+    (caller,) = cast("ItemMemory[_KnownCaller]", uow.env.listed_cards).find((_find_caller(uow, project_id),))
+    key = (project_id, caller and caller.project_key, *values.items())
     (earlier,) = cast("ItemMemory[_RememberedList]", uow.env.listed_cards).find((key,))
     if earlier is None:
         return None
@@ -175,7 +181,7 @@ def load_whole_columns(
     else:
         texts = None if queued is None else queued.remember_changes(uow, project_key)
         loaded = load_cards(uow, statements, parameters, project_key, known, texts)
-        uow.env.listed_cards.add((_find_reader(uow, project_id),), (_Reader(project_key),))
+        uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
     if earlier is None or loaded.listed is not earlier.loaded.listed:
         listed = put_in_order(loaded)
         if earlier is not None:
@@ -194,7 +200,7 @@ def _follow_log(
     """Return a known list with the changes since, as the log has them; None if it must be read again."""
     assert known.state is not None
     parameters = {"_seen": known.state[0], "_project_id": project_id}
-    rows: Sequence[Sequence[Any]] = fetch_rows(uow.connection, _CHANGES, parameters)
+    rows = fetch_rows(uow.connection, _CHANGES, parameters)
     # The log forgets old changes, and a database that was replaced has another one.
     if not rows or (rows[0][0], rows[0][1]) != known.state or len(rows) > _CHANGES_MAX:
         return None
@@ -204,13 +210,13 @@ def _follow_log(
     if NO_CARD in changed:
         return None
     present = {
-        id: (row[2], ListedCard(row[3:], project_key))
+        id: (cast("int", row[2]), ListedCard(row[3:], project_key))
         for id, row in changed.items()
         if row[2] is not None and all(row[3 + INDEXES[name]] == value for name, value in values.items())
     }
     earlier = [index for index, card in enumerate(known.listed) if card.id in changed]
     if not earlier and not present:
-        return known if state == known.state else known._replace(state=state)
+        return known._replace(state=state)
     positions, listed = [*known.positions], [*known.listed]
     for index in reversed(earlier):
         position, card = present.get(listed[index].id, (None, listed[index]))
