@@ -12,7 +12,7 @@ from stellary.client.display import _words as w
 from stellary.client.display._calendar import build_months
 from stellary.client.display._look import Names, RenderOptions, collect_names
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Lane, Lanes, Part, Prose, Span, Table, Tile
+from stellary.client.display._parts import Cell, Lane, Lanes, Part, Prose, Span, Table, Tile, to_cell
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
@@ -161,40 +161,31 @@ def build_card_table(
     cards: Sequence[Card], options: RenderOptions, names: Names, more: bool = False
 ) -> Table:
     """Build a table of cards; columns without any content are omitted."""
-    visible_cards = cards[: options.limit(ROWS)]
-    columns: list[tuple[str, list[Cell]]] = [
-        ("Key", [(Span(card.key or "", "quiet", "code"),) for card in visible_cards]),
-        (
-            "Title",
-            [(Span(line(card.title, TITLE_MAX), url=options.find_url(card.key)),) for card in visible_cards],
-        ),
-        (
-            "Column",
-            [
-                _cell_if(card.column_id in names.columns, names.columns.get(card.column_id))
-                for card in visible_cards
-            ],
-        ),
-        ("Status", [_optional_cell(w.status_tag(card.status)) for card in visible_cards]),
-        ("Priority", [_optional_cell(w.priority_mark(card.priority)) for card in visible_cards]),
-        ("Labels", [names.chips(card.label_ids) for card in visible_cards]),
-        ("Assignee", [_optional_cell(names.person(card.assignee_id)) for card in visible_cards]),
-        (
-            "Due",
-            [
-                _optional_cell(w.due_date_label(card.due_date, options.now, done=card.status == "done"))
-                for card in visible_cards
-            ],
-        ),
-        ("Checklist", [_optional_cell(w.checklist_meter(card.checklist_progress)) for card in visible_cards]),
-    ]
-    used_columns = [column for column in columns if any(column[1])]
+    rows = [_card_cells(card, options, names) for card in cards[: options.limit(ROWS)]]
+    used_columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     return Table(
-        heads=tuple(name for name, _ in used_columns),
-        rows=tuple(zip(*(cells for _, cells in used_columns), strict=True)),
-        note=describe_hidden(len(cards) - len(visible_cards), more),
+        heads=tuple(used_columns),
+        rows=tuple(tuple(row[name] for name in used_columns) for row in rows),
+        note=describe_hidden(len(cards) - len(rows), more),
         empty="No cards.",
     )
+
+
+def _card_cells(card: Card, options: RenderOptions, names: Names) -> dict[str, Cell]:
+    """Return the cells of a card by the heads of their columns."""
+    due_label = w.due_date_label(card.due_date, options.now, done=card.status == "done")
+    column = names.columns.get(card.column_id)
+    return {
+        "Key": (Span(card.key or "", "quiet", "code"),),
+        "Title": (Span(line(card.title, TITLE_MAX), url=options.find_url(card.key)),),
+        "Column": () if column is None else (Span(column),),
+        "Status": to_cell(w.status_tag(card.status)),
+        "Priority": to_cell(w.priority_mark(card.priority)),
+        "Labels": names.chips(card.label_ids),
+        "Assignee": to_cell(names.person(card.assignee_id)),
+        "Due": to_cell(due_label),
+        "Checklist": to_cell(w.checklist_meter(card.checklist_progress)),
+    }
 
 
 def build_cards(cards: Sequence[Card], names: Names) -> View:
@@ -209,11 +200,3 @@ def describe_hidden(hidden: int, more: bool) -> str | None:
         hidden_on_page = f"+ {hidden:,} more on this page; " if hidden else ""
         return f"{hidden_on_page}there are further pages: next_page() has them"
     return f"+ {hidden:,} more" if hidden else None
-
-
-def _optional_cell(item: Any) -> Cell:
-    return () if item is None else (item,)
-
-
-def _cell_if(condition: bool, text: str | None) -> Cell:
-    return (Span(text or ""),) if condition else ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stellary.client.display import _words as w
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line, readable
-from stellary.client.display._parts import Cell, FactList, Part, Points, Prose, Section, Span
+from stellary.client.display._parts import Cell, FactList, Part, Points, Prose, Section, Span, to_cell
 from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import View
 
@@ -78,7 +78,7 @@ def _facts(card: Card, options: RenderOptions, names: Names, *, done: bool) -> l
         ("Done", Span(w.format_day(card.completed_at, options.now), "good") if card.completed_at else None),
         ("Progress", w.checklist_meter(card.checklist_progress)),
     ]
-    facts: list[tuple[str, Cell]] = [(name, () if span is None else (span,)) for name, span in optional_spans]
+    facts: list[tuple[str, Cell]] = [(name, to_cell(span)) for name, span in optional_spans]
     facts.insert(2, ("Labels", names.chips(card.label_ids)))
     for field_id, value in (card.custom_fields or {}).items():
         name = names.fields[field_id].name if field_id in names.fields else field_id

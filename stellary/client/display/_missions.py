@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, FactList, LogLine, LogPart, Part, Prose, Section, Span
+from stellary.client.display._parts import (
+    Cell,
+    FactList,
+    LogLine,
+    LogPart,
+    Part,
+    Prose,
+    Section,
+    Span,
+    to_cell,
+)
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
@@ -38,7 +48,7 @@ def build_mission(mission: AgentMission, options: RenderOptions) -> View:
     if mission.error:
         parts.append(Section("Error", (Prose(line(mission.error, 2_000), "bad"),)))
     status = w.status_tag(mission.status)
-    return View("Mission", "Mission", tuple(parts), () if status is None else (status,))
+    return View("Mission", "Mission", tuple(parts), to_cell(status))
 
 
 def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
@@ -51,7 +61,7 @@ def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
     log_entries = tuple(build_entry(entry) for entry in latest)
     running = not is_finished and (not mission_statuses or mission_statuses[-1] in ("queued", "running"))
     parts = (LogPart(log_entries, running=running, hidden=len(entries) - len(latest)),)
-    return View("Mission log", "Mission", parts, () if status is None else (status,))
+    return View("Mission log", "Mission", parts, to_cell(status))
 
 
 def build_entry(entry: MissionEntry) -> LogLine:

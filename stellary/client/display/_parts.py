@@ -77,6 +77,11 @@ InlinePart = Span | Chip | Meter
 Cell = tuple[InlinePart, ...]
 
 
+def to_cell(part: InlinePart | None) -> Cell:
+    """Return a cell with one part; an empty one for None."""
+    return () if part is None else (part,)
+
+
 # ---------------------------------------------------------------------------------------------- parts
 
 

@@ -13,7 +13,7 @@ from stellary.client.display._activity import summarize_change
 from stellary.client.display._board import ROWS, build_card_table, describe_hidden
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Chip, FactList, Meter, Span, Table, Tone
+from stellary.client.display._parts import Cell, Chip, FactList, Meter, Span, Table, Tone, to_cell
 from stellary.client.display._sheet import View
 from stellary.contract.activities import FieldChange
 
@@ -183,9 +183,9 @@ def format_field(value: Any, name: str, options: RenderOptions) -> Cell:
     if name == "percent_done":
         return (Meter(content, 100, "percent", f"{content} %"),)
     if name in _STATUS:
-        return _optional_cell(w.status_tag(content))
+        return to_cell(w.status_tag(content))
     if name == "priority":
-        return _optional_cell(w.priority_mark(content))
+        return to_cell(w.priority_mark(content))
     if name == "color":
         return (Chip(str(content), content),)
     if name == "size" and isinstance(content, int):
@@ -198,10 +198,6 @@ def _format_value(value: Any, name: str, options: RenderOptions) -> Cell:
         if isinstance(value, kind):
             return format_kind(value, name, options)
     return (Span(line(summarize(value), TEXT_MAX)),)
-
-
-def _optional_cell(span: Span | None) -> Cell:
-    return () if span is None else (span,)
 
 
 def _format_bool(value: bool, name: str, options: RenderOptions) -> Cell:

@@ -14,7 +14,7 @@ LogOption = bool | LogCallback
 
 
 class MissionWait(Resource[C]):
-    """What the handle of a mission does beside its endpoints: waiting."""
+    """A method of a mission's handle beside its endpoints: it waits for the end."""
 
     @overload
     def wait(self: MissionWait[Sync], progress: LogOption | None = None) -> AgentMission: ...

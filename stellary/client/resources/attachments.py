@@ -22,7 +22,7 @@ _DOWNLOAD = CallPlan(DOWNLOAD_ATTACHMENT)
 
 
 class AttachmentFiles(Resource[C]):
-    """What the attachments of a card do beside their endpoints: they send and receive files in blocks."""
+    """Methods of a card's attachments beside their endpoints: they send and receive files in blocks."""
 
     @overload
     def upload(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CardBatches(Resource[C]):
-    """What the cards of a project do beside their endpoints: any number of cards, from frames too."""
+    """Methods of a project's cards beside their endpoints: any number of cards, from frames too."""
 
     @overload
     def create_all(
@@ -113,7 +113,7 @@ class CardBatches(Resource[C]):
 
 
 class CardHistory(ItemHandle[C]):
-    """What the handle of a card does beside its endpoints: its history."""
+    """A method of a card's handle beside its endpoints: its history."""
 
     @overload
     def history(self: CardHistory[Sync], *, limit: int = 50) -> Page[Activity]: ...

@@ -24,7 +24,7 @@ _EXPORT = CallPlan(EXPORT_PROJECT)
 
 
 class ProjectImports(Resource[C]):
-    """What the projects of a workspace do beside their endpoints: imports of files and archives."""
+    """Methods of a workspace's projects beside their endpoints: imports of files and archives."""
 
     @overload
     def import_file(
@@ -134,7 +134,7 @@ class ProjectImports(Resource[C]):
 
 
 class ProjectExports(Resource[C]):
-    """What the handle of a project does beside its endpoints: exports to files and archives."""
+    """Methods of a project's handle beside its endpoints: exports to files and archives."""
 
     @overload
     def export_to(self: ProjectExports[Sync], path: str | os.PathLike[str]) -> Path: ...

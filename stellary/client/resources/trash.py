@@ -15,7 +15,7 @@ _LIST = CallPlan(LIST_TRASH)
 
 
 class ProjectTrashLists(ListHandle[C]):
-    """What the trash of a project does: it lists the trash of the workspace, as far as it is of the project."""
+    """The lists of a project's trash: those of the workspace's trash, as far as the items are of the project."""
 
     @overload
     def list(

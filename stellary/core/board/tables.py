@@ -16,9 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    column,
     event,
-    table,
     text,
 )
 
@@ -234,8 +232,14 @@ BEGIN UPDATE stellary_cards SET version = version + 1 WHERE id = NEW.id; END""" 
 """A trigger of SQLite that increments the version of a card after a change that lists could not see otherwise."""
 event.listen(cards, "after_create", DDL(VERSION_TRIGGER).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
-card_log = table("stellary_card_log", column("id", Integer), column("card_id", IdType))
-"""The ids of changed cards in order of their changes, on SQLite only. Triggers keep the last rows."""
+card_log = Table(
+    "stellary_card_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("card_id", IdType, nullable=False),
+    info={"derived": True},
+)
+"""The ids of changed cards in order of their changes, on SQLite. Triggers keep the last rows. On PostgreSQL, it is empty."""
 NO_CARD = ""
 """Stands in the log for a change of the order of columns."""
 LOG_MAX = 1_000
@@ -247,23 +251,20 @@ _LOG_CHANGES = (
     ("columns", "UPDATE OF position, scope_id ON stellary_columns", "''"),
     ("scopes", "UPDATE OF position ON stellary_scopes", "''"),
 )
-_LOG_DDL = (
-    "CREATE TABLE stellary_card_log (id INTEGER PRIMARY KEY, card_id VARCHAR(24) NOT NULL)",
-    "INSERT INTO stellary_card_log VALUES (1, '')",
-    *(
-        f"CREATE TRIGGER stellary_card_log_{name} AFTER {change} BEGIN "  # noqa: S608 - no input
-        f"INSERT INTO stellary_card_log (card_id) VALUES ({id}); END"
-        for name, change, id in _LOG_CHANGES
-    ),
-    # Rarely, so that most commits write only the last page of the log.
-    (
-        "CREATE TRIGGER stellary_card_log_end AFTER INSERT ON stellary_card_log "  # noqa: S608 - no input
-        f"WHEN NEW.id = NEW.id / {LOG_MAX} * {LOG_MAX} "
-        f"BEGIN DELETE FROM stellary_card_log WHERE id <= NEW.id - {LOG_MAX}; END"
-    ),
-)
-for _part in _LOG_DDL:
-    event.listen(cards, "after_create", DDL(_part).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+# Old rows are deleted rarely, so that most commits write only the last page of the log.
+_LOG_END = f"""CREATE TRIGGER stellary_card_log_end AFTER INSERT ON stellary_card_log WHEN NEW.id = NEW.id / {LOG_MAX} * {LOG_MAX}
+BEGIN DELETE FROM stellary_card_log WHERE id <= NEW.id - {LOG_MAX}; END"""  # noqa: S608 - no input
+_LOG_TRIGGERS = [
+    f"CREATE TRIGGER stellary_card_log_{name} AFTER {change}\n"  # noqa: S608 - no input
+    f"BEGIN INSERT INTO stellary_card_log (card_id) VALUES ({id}); END"
+    for name, change, id in _LOG_CHANGES
+]
+for _table, *_parts in (
+    (card_log, f"INSERT INTO stellary_card_log VALUES (1, '{NO_CARD}')", _LOG_END),  # noqa: S608 - no input
+    (cards, *_LOG_TRIGGERS),
+):
+    for _part in _parts:
+        event.listen(_table, "after_create", DDL(_part).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 for _dialect, _triggers in TRIGGERS.items():
     for _trigger in _triggers:
