@@ -11,26 +11,11 @@ import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
+from stellary.core.wizard.rules import vocabulary
 from stellary.core.wizard.rules.dates import DateReader, Timing, split_sentences
 from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline, split_entries
 from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, to_name, to_title
-from stellary.core.wizard.rules.vocabulary import (
-    DASHES,
-    LABEL_WORDS,
-    Language,
-    Marker,
-    detect_language,
-    find_label,
-    find_marker,
-    find_priority,
-    find_role,
-    fold,
-    is_done,
-    split_label,
-    split_words,
-    strip_numbering,
-    word_set,
-)
+from stellary.core.wizard.rules.vocabulary import DASHES, Language, Marker, find_marker, find_role, word_set
 
 PHASES_MAX = 12
 """The maximum number of items without sub-items that are read as the phases of a plan."""
@@ -90,7 +75,7 @@ class _Reader:
 
     def __init__(self, brief: Brief) -> None:
         self._brief = brief
-        self._findings = Findings(detect_language([text.content for text in brief.texts]))
+        self._findings = Findings(vocabulary.detect_language([text.content for text in brief.texts]))
         self._dates = DateReader(brief.today, self._findings.language)
         self._sections: list[OutlineNode] = []
         self._used: set[OutlineNode] = set()
@@ -172,7 +157,7 @@ class _Reader:
             key = (marker.kind, marker.label) if marker and not is_named else _find_number(node.text)
             kind = around if node.level == PHASE or marker is None else marker.kind
             for siblings in (plans[kind, around], entries[kind]):
-                siblings.append((key or fold(node.text), node, marker))
+                siblings.append((key or vocabulary.fold(node.text), node, marker))
 
         def rank(kind: object) -> tuple[bool, bool, int]:
             is_plan = len({key for key, _, _ in entries[kind]}) > 1
@@ -196,7 +181,7 @@ class _Reader:
                 if target is not phase:
                     target.add(phase)
         names = [phase.name for phase in phases.values()]
-        titles = {key: strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
+        titles = {key: vocabulary.strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
         for key, phase in phases.items():
             if key in titles and names.count(phase.name) > 1:
                 phase.name = to_name(titles[key])
@@ -233,7 +218,7 @@ class _Reader:
                 is_ticked = node.items and not node.sections and all(item.is_done for item in node.items)
                 if node.is_done or is_ticked or _is_finished(node.text):
                     self._used.add(node)
-                    self._findings.finished.append(strip_numbering(node.text))
+                    self._findings.finished.append(vocabulary.strip_numbering(node.text))
                 else:
                     kinds[node] = kinds[section] | {kind}
                     yield (section.parent or section) if node is section else section, node, mark
@@ -253,15 +238,11 @@ class _Reader:
                 for part in section.sections
                 if _has_work(part)
                 and part.own_role != "done"
-                and (
-                    part.role not in NOT_WORK
-                    or (is_plan and _find_number(part.text))
-                    or self._dates.take_timing(part.text)[1]
-                )
+                and (part.role not in NOT_WORK or self._dates.take_timing(part.text)[1])
             ]
             # A word such as "features" does not make one of several numbered sections the only work.
             numbered = [part.own_role for part in parts if _find_number(part.text)]
-            timed = [part for part in parts if self._dates.read_timing(strip_numbering(part.text))]
+            timed = [part for part in parts if self._dates.read_timing(vocabulary.strip_numbering(part.text))]
             is_plan = is_plan or (section.is_title and len(parts) < 2 * len(timed))
             is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
             if len(parts) > 1 and (is_plan or is_numbered):
@@ -273,7 +254,9 @@ class _Reader:
 
     def _are_phases(self, items: Sequence[OutlineNode], is_plan: bool) -> bool:
         """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
-        if not 2 <= len(items) <= PHASES_MAX or any(find_label(item.text)[0] in TIME_ROLES for item in items):
+        if not 2 <= len(items) <= PHASES_MAX or any(
+            vocabulary.find_label(item.text)[0] in TIME_ROLES for item in items
+        ):
             return False
         nested = sum(bool(item.items) for item in items)
         are_numbered = all(item.is_numbered for item in items)
@@ -282,7 +265,7 @@ class _Reader:
             is_deep = any(task.items for item in items for task in item.items)
             return nested == len(items) and (are_numbered or is_deep)
         timed = sum(self._find_timing(item)[1] is not None for item in items)
-        is_labelled = all(split_label(item.text) for item in items)
+        is_labelled = all(vocabulary.split_label(item.text) for item in items)
         return is_labelled or are_numbered or 2 * max(nested, timed) >= len(items)
 
     def _find_timing(self, node: OutlineNode) -> tuple[str, Timing | None]:
@@ -304,14 +287,14 @@ class _Reader:
             name = self._dates.take_timing(marker.name)[0].strip(f" :{DASHES}")
             name = name[1:-1] if name[:1] == "(" and name.find(")") == len(name) - 1 else name
         if node.level == ITEM and not node.items and not node.cells:
-            if parts := split_label(name):
+            if parts := vocabulary.split_label(name):
                 name, entries = parts[0], split_entries(parts[1])
             elif marker and len(split_entries(name)) > 1:
                 name, entries = "", split_entries(name)
         if marker and not name:
             title = node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}(")
             name, _ = self._dates.take_timing(title)
-        phase = PlannedPhase(to_name(strip_numbering(name) or node.text))
+        phase = PlannedPhase(to_name(vocabulary.strip_numbering(name) or node.text))
         phase.set_timing(timing or Timing(days=marker.days if marker else None))
         phase.items = _rank(self._collect(node, phase), node.own_role)
         phase.items += (PlannedItem(to_title(entry)) for entry in entries)
@@ -339,7 +322,7 @@ class _Reader:
             if items or (is_whole and any(map(_has_work, parts))):
                 phase = self._read_phase(section)
                 if section.own_role in PRIORITY_ROLES:
-                    phase.name = to_name(strip_numbering(section.name))
+                    phase.name = to_name(vocabulary.strip_numbering(section.name))
                 if not phase.is_bare:
                     yield phase
 
@@ -350,7 +333,7 @@ class _Reader:
         cards: list[PlannedItem] = []
         texts: list[str] = []
         for text in node.prose:
-            role, value = (None, "") if node.cells else find_label(text)
+            role, value = (None, "") if node.cells else vocabulary.find_label(text)
             if role:
                 cards += self._read_label(role, value, phase)
             elif timing := self._dates.read_timing(text):
@@ -383,7 +366,7 @@ class _Reader:
             cards = _rank(self._collect(section, phase), role)
             if cards or role is not None:
                 return cards
-            title = strip_numbering(self._find_timing(section)[0])
+            title = vocabulary.strip_numbering(self._find_timing(section)[0])
             return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None)]
         return []
 
@@ -400,16 +383,18 @@ class _Reader:
         return []
 
     def _read_item(self, item: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
-        role, text = (None, "") if item.cells else find_label(item.text)
+        role, text = (None, "") if item.cells else vocabulary.find_label(item.text)
         if item.is_done:
             self._findings.finished.append(item.text)
-        elif item.cells and find_priority(item.cells["priority"]) == "none":
+        elif item.cells and vocabulary.find_priority(item.cells["priority"]) == "none":
             self._findings.facts["out_of_scope"].append(item.text)
         elif role in NOT_WORK or (
-            role and not item.items and (role != "work" or len(split_words(item.text.partition(":")[0])) < 3)
+            role
+            and not item.items
+            and (role != "work" or len(vocabulary.split_words(item.text.partition(":")[0])) < 3)
         ):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
-        elif item.items and item.text.endswith(":") and len(item.text.split()) <= LABEL_WORDS:
+        elif item.items and item.text.endswith(":") and len(item.text.split()) <= vocabulary.LABEL_WORDS:
             return _rank([card for child in item.items for card in self._read_item(child, phase)], role)
         else:
             return [self._to_card(item)]
@@ -427,7 +412,7 @@ class _Reader:
             card.days, card.due = timing.days, timing.period.last if timing.period else None
         if item.cells is not None:
             card.key, card.depends = item.cells["id"], item.cells["depends"]
-            level = find_priority(item.cells["priority"])
+            level = vocabulary.find_priority(item.cells["priority"])
             priority = priority if level in (None, "none") else level
         card.priority = priority
         return card
@@ -436,10 +421,10 @@ class _Reader:
 
     def _keep_facts(self, section: OutlineNode) -> None:
         """Add the texts of a section without deliverables to the facts."""
-        is_done = section.role == "done"
-        self._findings.finished += [item.text for item in section.items if is_done or item.is_done]
-        texts = [item.text for item in section.items if not (is_done or item.is_done)] + section.names
-        self._findings.facts[section.role or ""] += [text for text in texts if text] or section.prose
+        texts: list[str] = []
+        for item in section.items:
+            (self._findings.finished if section.role == "done" or item.is_done else texts).append(item.text)
+        self._findings.facts[section.role or ""] += [*filter(None, texts + section.names)] or section.prose
 
     def _read_facts(self, section: OutlineNode) -> None:
         role = section.role
@@ -458,7 +443,7 @@ class _Reader:
 
     def _read_fact(self, text: str, role: str | None) -> bool:
         """Read a labelled date or fact; return False if the text is neither."""
-        label, value = find_label(text)
+        label, value = vocabulary.find_label(text)
         if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
             self._read_dates(text, is_end=role != "phases" or label in TIME_ROLES)
         elif label in NOT_WORK and role not in NOT_WORK:
@@ -472,14 +457,14 @@ class _Reader:
         for sentence in split_sentences(text):
             periods = self._dates.find_periods(sentence)
             for words, period in periods:
-                around = split_words(sentence) if len(periods) == 1 else words
+                around = vocabulary.split_words(sentence) if len(periods) == 1 else words
                 if period.last < self._brief.today:
                     findings.past.append(period.last)
                 elif not word_set("starts").isdisjoint(around):
                     findings.start = findings.start or period.first
                 elif is_end or not word_set("ends").isdisjoint(around):
                     findings.deadline = max(findings.deadline or period.last, period.last)
-            timing = self._dates.read_timing(find_label(sentence)[1])
+            timing = self._dates.read_timing(vocabulary.find_label(sentence)[1])
             if timing and timing.period is None:
                 findings.days = findings.days or timing.days
 
@@ -498,7 +483,7 @@ def _adopt_sections(section: OutlineNode) -> None:
 def _find_number(text: str) -> str:
     """Return the number that begins a title, or an empty text: ``3. Tests``."""
     number = text[: len(text) - len(text.lstrip("0123456789"))]
-    return number if strip_numbering(text) != text else ""
+    return number if vocabulary.strip_numbering(text) != text else ""
 
 
 def _count_items(node: OutlineNode) -> int:
@@ -508,7 +493,7 @@ def _count_items(node: OutlineNode) -> int:
 def _is_finished(title: str) -> bool:
     """Return whether a title marks its phase as done at its end: ``Phase 1: MVP (completed)``."""
     tail = title[max(title.rfind(mark) for mark in "([\u2013\u2014") + 1 :].rstrip(")] ")
-    return tail != title and len(tail.split()) < 3 and is_done(tail)
+    return tail != title and len(tail.split()) < 3 and vocabulary.is_done(tail)
 
 
 def _has_work(section: OutlineNode) -> bool:
@@ -529,9 +514,9 @@ def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
     by_name: dict[str, PlannedPhase] = {}
     titles: dict[str, set[str]] = defaultdict(set)
     for phase in phases:
-        name = fold(phase.name)
+        name = vocabulary.fold(phase.name)
         target = by_name.setdefault(name, phase)
         if target is not phase:
-            target.items += [item for item in phase.items if fold(item.title) not in titles[name]]
-        titles[name].update(fold(item.title) for item in phase.items)
+            target.items += [item for item in phase.items if vocabulary.fold(item.title) not in titles[name]]
+        titles[name].update(vocabulary.fold(item.title) for item in phase.items)
     return [phase for phase in by_name.values() if phase.items]
