@@ -97,7 +97,8 @@ class _Reader:
         work, unknown = [*self._read_work({"work", "phases"})], [*self._read_work({None})]
         ranked = [*self._read_work(set(PRIORITY_ROLES))]
         if not phases:
-            phases = [*(work or unknown), *ranked]
+            # Objectives are the work of a brief that lists nothing else.
+            phases = [*(work or unknown), *ranked] or [*self._read_work({"goals"})]
         elif all(phase.is_bare for phase in phases):
             phases = [*work, *ranked, *phases]
         chosen = set(phases)
@@ -123,8 +124,8 @@ class _Reader:
             section.own_role = "done"
         if (section.own_role == "later" and any(item.cells for item in section.items)) or (
             section.own_role is None
-            and around not in NOT_WORK
-            and any(item.is_task for item in section.items)
+            and around not in NOT_WORK - {"goals"}
+            and any(item.is_task or (item.cells and around == "goals") for item in section.items)
         ):
             # The table of a backlog, and boxes to tick, are work.
             section.own_role = None if is_named else "work"
@@ -394,7 +395,12 @@ class _Reader:
             and (role != "work" or len(vocabulary.split_words(item.text.partition(":")[0])) < 3)
         ):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
-        elif item.items and item.text.endswith(":") and len(item.text.split()) <= vocabulary.LABEL_WORDS:
+        elif (
+            item.items
+            and item.text.endswith(":")
+            and not item.is_numbered
+            and len(item.text.split()) <= vocabulary.LABEL_WORDS
+        ):
             return _rank([card for child in item.items for card in self._read_item(child, phase)], role)
         else:
             return [self._to_card(item)]
