@@ -29,7 +29,7 @@ _TIMES = re.compile(
     rf"\b(?:(?:\d{{1,4}}(?: ?[{DASHES}] ?| (?:a|to|or|ou|bis) ))?(?P<count>\d{{1,4}}) ?|(?P<number>[a-z]{{1,6}}) )"
     rf"(?:business |working )?(?P<unit>{_join_words('units')})\b"
     r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b|\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})(?P=dot)(?P<end>\d{4}|\d\d)\b"
-    rf"|\b[qt](?P<quarter>[1-4]){_YEAR.format('of_quarter')}"
+    rf"|\b[qt](?P<quarter>[1-4])(?:{_TO}[qt]?(?P<to_quarter>[1-4]))?{_YEAR.format('of_quarter')}"
     rf"|\b(?P<from>{_DAY})(?:{_TO}(?P<until>{_DAY}))? ?(?:of |de )?(?P<month>{_MONTH})(?:{_YEAR.format('year')})?"
     rf"|(?P<named>{_MONTH})(?: (?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?(?:{_YEAR.format('of_month')})?"
     rf"|(?P<word>[a-z]+|\d+|[^\s(),.:;'|/*~{DASHES}])"
@@ -161,7 +161,8 @@ class DateReader:
                 day, month = (second, first) if second > 12 else (first, second)
                 return Period(*[date(year, month, day)] * 2)
             if match["quarter"]:
-                return _to_months(int(match["of_quarter"]), 3 * int(match["quarter"]) - 2, 3)
+                month, last = 3 * int(match["quarter"]) - 2, 3 * int(match["to_quarter"] or match["quarter"])
+                return _to_months(int(match["of_quarter"]), month, last - month + 1)
             year = int(match["year"] or match["of_month"] or 0)
             if days := [part for part in match.group("from", "until", "day", "last") if part]:
                 dates = [self._to_date(year, month, int(part.rstrip("erstndh."))) for part in days]

@@ -234,7 +234,8 @@ def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
     if len(text) > 100 or not text.strip(" :*"):
         return 0
     is_bold = raw[:2] in ("**", "__") and raw.rstrip(":")[-2:] == raw[:2] and raw.count(raw[:2]) == 2
-    if is_bold or find_marker(text) is not None:
+    # A bold line with a value, such as "Deadline: 5 May", heads no list.
+    if (is_bold and not all(vocabulary.find_label(text))) or find_marker(text) is not None:
         return BOLD
     is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= vocabulary.LABEL_WORDS
     is_lead = text.endswith(":") and (len(text.split()) <= LEAD_WORDS or find_role(text) is not None)
@@ -262,6 +263,7 @@ def _read_list(block: SyntaxTreeNode) -> list[OutlineNode]:
             text = item.prose.pop(0)
             item.text, item.is_done = _read_box(text)
             item.is_task = text.startswith("[ ]")
+            item.is_numbered |= item.text[:1].isdigit() and item.text != vocabulary.strip_numbering(item.text)
             items.append(item)
     return items
 

@@ -160,14 +160,15 @@ class _Reader:
             for siblings in (plans[kind, around], entries[kind]):
                 siblings.append((key or vocabulary.fold(node.text), node, marker))
 
-        def rank(kind: object) -> tuple[bool, bool, int]:
-            is_plan = len({key for key, _, _ in entries[kind]}) > 1
-            is_strong = not isinstance(kind, str) or kind in word_set("phases")
-            return is_plan, is_strong, sum(_count_items(node) for _, node, _ in entries[kind])
+        def rank(kind: object) -> tuple[bool, int]:
+            # Words such as "phase" count twice as much as "week" and "version".
+            factor = 1 if isinstance(kind, str) and kind not in word_set("phases") else 2
+            count = sum(_count_items(node) for _, node, _ in entries[kind])
+            return len({key for key, _, _ in entries[kind]}) > 1, factor * count + factor
 
         chosen = max(entries, key=rank, default="")
-        is_plan, is_strong, _ = rank(chosen)
-        if not is_plan and not (is_strong and entries[chosen][0][1].level < PHASE):
+        is_strong = not isinstance(chosen, str) or chosen in word_set("phases")
+        if not rank(chosen)[0] and not (is_strong and entries[chosen][0][1].level < PHASE):
             return []
         # Rows and lines add to the phases that have a heading.
         groups = [(kind != chosen, siblings) for (kind, _), siblings in plans.items()]
@@ -232,6 +233,8 @@ class _Reader:
             section.parent for section in self._sections if section.parent and _has_work(section)
         )
         for section in self._sections:
+            if self._is_used(section):
+                continue
             is_plan = section.own_role == "phases"
             is_only_work = section.own_role == "work" and counts[section.parent] <= _has_work(section)
             parts = [
@@ -479,8 +482,8 @@ def _adopt_sections(section: OutlineNode) -> None:
     """Move sections on the level of a numbered phase before them into it, if it has no work of its own."""
     adopter: OutlineNode | None = None
     for part in [*section.sections]:
-        if find_marker(part.text):
-            adopter = None if _has_work(part) else part
+        if marker := find_marker(part.text):
+            adopter = None if _has_work(part) or marker.kind not in word_set("phases") else part
         elif adopter and (_find_number(part.text) or find_role(part.text) == "work"):
             section.sections.remove(part)
             adopter.sections.append(part)
@@ -493,7 +496,9 @@ def _find_number(text: str) -> str:
 
 
 def _count_items(node: OutlineNode) -> int:
-    return sum(1 + _count_items(part) for part in [*node.items, *node.sections])
+    """Return the number of open items below a node, or 1 if it has no parts."""
+    parts = [*node.items, *node.sections]
+    return 0 if node.is_done else sum(map(_count_items, parts)) if parts else 1
 
 
 def _is_finished(title: str) -> bool:
