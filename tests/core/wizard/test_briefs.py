@@ -57,6 +57,13 @@ def test_brief_gives_its_phases_no_invention_and_no_loss(path):
     assert find_problems(read_case(path)) == {}
 
 
+def test_months_before_that_of_the_next_phase_are_past():
+    text = "## Phase 1: A (Feb 2 - Feb 27)\n- Ask\n## Phase 2: B (Mar 1 - Apr 11)\n- Build\n## Phase 3: C (Apr 12 - May 9)\n- Test"
+    roadmap = BriefReader().plan(Brief("Plan", [Text("", text)], TODAY))
+    assert roadmap.start_date.date() == date(2026, 3, 1)
+    assert [(phase.start_day, phase.end_day) for phase in roadmap.phases[1:]] == [(0, 41), (42, 69)]
+
+
 def test_there_are_briefs_in_both_languages():
     languages = [read_case(path)["language"] for path in BRIEFS]
     assert (len(languages) >= 30, languages.count("fr") >= 10) == (True, True)

@@ -360,6 +360,10 @@ def test_what_is_done_or_out_of_scope_is_left_out():
         ("Deadline: 05/06/2026", None),
         ("Deadline: 06/06/2026", "2026-06-06"),
         ("Nous devons livrer pour la fête.\n\nÉchéance : 05/06/2026", "2026-06-05"),
+        ("Wir bauen mit der Stadt einen Laden.\n\nAbgabe: spätestens 15. Juni 2026", "2026-06-15"),
+        ("Fecha límite: 15 de junio de 2026", "2026-06-15"),
+        ("Nous devons livrer pour la fête.\n\nÉchéance : 05/06/26", "2026-06-05"),
+        ("Launch date: Q1-Q2 2026", "2026-06-30"),
         ("Last updated: June 2026", None),
         ("Prices hold until 30 June 2026.", None),
         ("Registration closes before the close of 2 October.", None),
@@ -439,6 +443,8 @@ def test_labels_lead_ins_and_marks_are_read_as_headings():
         "Out of scope (Phase 2)",
         "Non-goals for V1",
         "Équipe projet",
+        "Projektrisiken und Gegenmaßnahmen",
+        "Fuera de alcance",
     ],
 )
 def test_sections_about_the_project_are_no_phases(heading):

@@ -197,4 +197,5 @@ def _complete_years(periods: Sequence[tuple[list[str], Period]]) -> list[tuple[l
 
 def split_sentences(text: str) -> list[str]:
     """Return the sentences of a paragraph, and the parts between semicolons."""
-    return [part.strip(" .") for part in text.replace(";", ". ").split(". ") if part.strip(" .")]
+    # "15. Juni" is one date.
+    return [part.strip(" .") for part in re.split(r"(?<!\b\d)(?<!\b\d\d)\. |;", text) if part.strip(" .")]

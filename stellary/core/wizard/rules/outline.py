@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from stellary.core.wizard.rules import vocabulary
-from stellary.core.wizard.rules.vocabulary import DASHES, find_column, find_marker, find_role
+from stellary.core.wizard.rules.vocabulary import (
+    DASHES,
+    HEADING_MAX,
+    LABEL_WORDS,
+    find_column,
+    find_marker,
+    find_role,
+    split_label,
+)
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -140,7 +148,7 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
         if _is_numbered_heading(line, lines[place : place + 2]):
             yield from ("", f"**{text}**", "")
         else:
-            is_start = before and text and line[0] not in " \t-+|" and len(text) <= vocabulary.HEADING_MAX
+            is_start = before and text and line[0] not in " \t-+|" and len(text) <= HEADING_MAX
             if is_start and (line[:2] == "**" or (text[-1] == ":" and text[0] != "*") or find_marker(text)):
                 yield ""
             yield line
@@ -149,7 +157,7 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
 
 def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
     """Return whether a line such as ``3. Budget`` or ``B. Move`` is a heading: text or a list of its own is below it."""
-    number, dot, title = line[: vocabulary.HEADING_MAX].partition(".")
+    number, dot, title = line[:HEADING_MAX].partition(".")
     below = next((text for text in following if text.strip(" -_*")), " ")
     if not dot or not title.startswith(" ") or not number.isalnum() or len(number) > 2:
         return False
@@ -157,12 +165,7 @@ def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
         return number.isdecimal() or number.isupper()
     is_text = not below[0].isspace() and below[0] != "#" and below.partition(" ")[0][-1] not in ".)"
     is_ended = any(text.strip() and not text.strip(" -_*") for text in following[:1])
-    return (
-        is_text
-        and not is_ended
-        and len(line.split()) <= vocabulary.LABEL_WORDS + 1
-        and find_role(title) is not None
-    )
+    return is_text and not is_ended and len(line.split()) <= LABEL_WORDS + 1 and find_role(title) is not None
 
 
 def plain_text(content: str) -> str:
@@ -219,7 +222,7 @@ class _Builder:
         for place, raw in enumerate(lines, 1):
             text = plain_text(raw).strip()
             level = _find_level(raw.strip(), text, is_before_list=is_before_list and place == len(lines))
-            label = vocabulary.split_label(text)
+            label = split_label(text)
             if level:
                 self._start(text.rstrip(" :"), level)
             elif is_continued and not (label and (raw.lstrip().startswith("*") or find_role(label[0]))):
@@ -237,7 +240,7 @@ def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
     # A bold line with a value, such as "Deadline: 5 May", heads no list.
     if (is_bold and not all(vocabulary.find_label(text))) or find_marker(text) is not None:
         return BOLD
-    is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= vocabulary.LABEL_WORDS
+    is_title = text[-1].isalnum() and ":" not in text and len(text.split()) <= LABEL_WORDS
     is_lead = text.endswith(":") and (len(text.split()) <= LEAD_WORDS or find_role(text) is not None)
     return _LABEL if is_before_list and (is_lead or is_title) else 0
 
