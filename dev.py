@@ -550,9 +550,8 @@ def faults(arguments: list[str]) -> NoReturn:
     if shutil.which("apt-get") is not None:
         install_packages(FAULTS_BESIDE.get(chosen.kind, ()))
     paths = [path for name, (_, paths) in FAULTS.items() if chosen.kind in (None, name) for path in paths]
-    # Many rounds take longer than a test may.
-    patience = ["-o", "faulthandler_timeout=0"]
-    become("pytest", *paths, f"--rounds={chosen.rounds}", *patience, *pytest_arguments)
+    # Many rounds take longer than a test may, and say on the way what they have measured.
+    become("pytest", *paths, f"--rounds={chosen.rounds}", *WITHOUT_TIME_LIMIT, "-s", *pytest_arguments)
 
 
 def install_packages(packages: Iterable[str]) -> None:

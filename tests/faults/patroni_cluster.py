@@ -85,11 +85,11 @@ class Node:
         self._process.wait()
         self.crash()
 
-    def read_status(self) -> dict[str, Any]:
-        """Return what Patroni says of the node; empty if it does not answer."""
+    def read_status(self, of: str = "patroni") -> dict[str, Any]:
+        """Return what Patroni says of the node, or of the ``cluster``; empty if it does not answer."""
         with (
             suppress(OSError, ValueError),
-            urlopen(f"http://127.0.0.1:{self.api}/patroni", timeout=1) as reply,
+            urlopen(f"http://127.0.0.1:{self.api}/{of}", timeout=1) as reply,
         ):
             status: dict[str, Any] = orjson.loads(reply.read())
             return status
@@ -120,19 +120,21 @@ class Cluster:
                 status = {} if node is other_than else node.read_status()
                 if status.get("role") in ("primary", "master") and status.get("state") == "running":
                     return node
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError("there is no primary")
 
-    def wait_for_replicas(self) -> None:
-        """Wait until every machine follows the primary, so that any of them may be lost."""
+    def wait_for_standby(self) -> None:
+        """Wait until another machine has each commit of the primary, which may then be lost.
+
+        The third one may still be on its way back.
+        """
         ends = time.monotonic() + PATIENCE
         while time.monotonic() < ends:
-            states = [node.read_status() for node in self.nodes]
-            followers = [state for state in states if state.get("replication_state") == "streaming"]
-            if len(followers) == NODES - 1 and any(state.get("sync_standby") for state in states):
+            members = self.find_primary().read_status("cluster").get("members", [])
+            if any((member["role"], member["state"]) == ("sync_standby", "streaming") for member in members):
                 return
             time.sleep(0.1)
-        raise AssertionError("the replicas do not follow")
+        raise AssertionError("no replica follows")
 
 
 @contextmanager
@@ -177,7 +179,7 @@ def running_cluster() -> Iterator[Cluster]:
             f"postgresql://postgres:secret@127.0.0.1:{primary.port}/postgres", autocommit=True
         ) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
-        cluster.wait_for_replicas()
+        cluster.wait_for_standby()
         yield cluster
 
 

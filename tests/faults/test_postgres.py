@@ -34,12 +34,16 @@ class Load:
 
     Attributes:
         acknowledged: The titles of the cards that were acknowledged.
+        acknowledged_at: When they were, in seconds of the monotonic clock.
         answers: How often each status was answered.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, pause: float = 0.0) -> None:
+        """Prepare the clients, each of which waits for ``pause`` seconds between its writes."""
         self.board = board
+        self.pause = pause
         self.acknowledged: list[str] = []
+        self.acknowledged_at: list[float] = []
         self.answers: Counter[int] = Counter()
         self.unfinished: list[str] = []
         self._stopping = threading.Event()
@@ -76,11 +80,13 @@ class Load:
                 self.answers[answer.status] += 1
                 if answer.status == 201:
                     self.acknowledged.append(title)
+                    self.acknowledged_at.append(time.monotonic())
+                    time.sleep(self.pause)
                     break
                 if time.monotonic() > ends:
                     self.unfinished.append(title)
                     return
-                time.sleep(0.02)
+                time.sleep(max(self.pause, 0.02))
 
     def _read_cards(self) -> Any:
         ends = time.monotonic() + PATIENCE
