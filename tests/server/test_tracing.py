@@ -10,11 +10,14 @@ from pydantic_ai.messages import ModelRequest
 from pydantic_ai.models import Model, ModelRequestParameters
 from sqlalchemy import text
 
+from stellary._tracing import add_context
+from stellary._tracing import trace as trace_block
 from stellary.core import NOBODY, Core
 from tests.core.webhooks.webhook_api import WebhookApi
 from tests.server.running import Running, running
-from tests.support.core_parts import llm
+from tests.support.core_parts import NO_LIMITS, llm, tracing
 from tests.support.provider import model_of, run_provider
+from tests.support.server_parts import Settings
 from tests.support.spans import RecordedSpan, record_spans
 from tests.support.world import World
 
@@ -24,6 +27,7 @@ TRACEPARENT = f"00-{REMOTE_TRACE:032x}-{REMOTE_SPAN:016x}-01"
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> list[RecordedSpan]:
+    monkeypatch.setattr(tracing, "UNIT_SECONDS", 0.0)
     return record_spans(monkeypatch)
 
 
@@ -62,6 +66,40 @@ def test_request_without_a_parent_begins_a_trace(server: Running, spans: list[Re
     request = find_span(spans, "none")
     assert (request.parent, request.attributes["http.response.status_code"]) == (0, 404)
     assert "eyJsecret" not in request.attributes["url.path"]
+
+
+def test_quick_unit_has_no_span(server: Running, spans: list[RecordedSpan], monkeypatch):
+    monkeypatch.setattr(tracing, "UNIT_SECONDS", 60.0)
+    server.register("ann")
+    find_span(spans, "auth.register")
+    assert not [span for span in spans if span.name.startswith("unit")]
+
+
+def test_share_of_requests_without_a_parent_is_traced(core: Core, spans: list[RecordedSpan]):
+    for percent, count in ((0, 0), (100, 1)):
+        with running(core, Settings(limits=NO_LIMITS, jobs=False, trace_percent=percent)) as server:
+            spans.clear()
+            assert server.ask("GET", "/health/live").status == 200
+            assert len(spans) == count
+            assert server.ask("GET", "/health/live", traceparent=TRACEPARENT).status == 200
+            assert spans[-1].parent == REMOTE_SPAN
+
+
+def test_share_does_not_concern_the_spans_within_another(spans: list[RecordedSpan]):
+    outer = RecordedSpan("outer", 99, trace.INVALID_SPAN_CONTEXT)
+    with trace.use_span(outer), trace_block("request", "SERVER", {}, share=0.0):
+        assert spans[0].parent == 99
+
+
+def test_dropped_span_is_the_current_one_only_in_the_trace_of_another_program(
+    spans: list[RecordedSpan], monkeypatch
+):
+    monkeypatch.setattr(RecordedSpan, "is_recording", lambda span: False)
+    for sent in ({}, {"traceparent": TRACEPARENT}):
+        carried: dict[str, str] = {}
+        with trace_block("request", "SERVER", sent):
+            add_context(carried)
+        assert carried.keys() == sent.keys()
 
 
 def test_job_has_a_span_that_fails_with_it(core: Core, spans: list[RecordedSpan]):

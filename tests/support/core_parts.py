@@ -75,7 +75,7 @@ from stellary.core.http.observers import AccessEntry
 from stellary.core.http.threads import Threads
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import flow as insights_flow
-from stellary.core.kernel import actions, claims, grammars, jobs, paging
+from stellary.core.kernel import actions, claims, grammars, jobs, paging, tracing
 from stellary.core.kernel.actions import ActionList, Category
 from stellary.core.kernel.batches import Batches, dump_in_parts
 from stellary.core.kernel.grammars import Grammar

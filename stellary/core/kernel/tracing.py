@@ -8,15 +8,20 @@ from collections.abc import Mapping
 
 from sqlalchemy import Engine, event
 
-from stellary._tracing import find_tracer
+from stellary._tracing import find_span, find_tracer
 from stellary.core.kernel.unit_times import UnitTimes
+
+UNIT_SECONDS = 0.01
+"""The duration from which on a unit has a span, which takes as long as that of the request."""
 
 
 class UnitSpans:
-    """An observer that makes a span of each unit of work within another span."""
+    """An observer that makes a span of each unit of work within another span, unless the unit was quick."""
 
     def end_unit(self, times: UnitTimes) -> None:
         """Create the span of a unit that has ended."""
+        if times.seconds < UNIT_SECONDS:
+            return
         _record(
             f"unit {times.operation}",
             times.ended_at - times.seconds,
@@ -47,12 +52,8 @@ _begun_at = contextvars.ContextVar("begun_at", default=0.0)
 
 def _record(name: str, begun_at: float, ended_at: float, attributes: Mapping[str, str | float]) -> None:
     """Create a span that has ended, if the current one is recorded. The times are those of ``time.perf_counter``."""
-    tracer = find_tracer()
-    if tracer is None:
-        return
-    from opentelemetry.trace import get_current_span
-
-    if get_current_span().is_recording():
+    parent, tracer = find_span(), find_tracer()
+    if tracer is not None and parent is not None and parent.is_recording():
         offset = time.time_ns() - time.perf_counter_ns()
         start, end = (offset + int(moment * 1e9) for moment in (begun_at, ended_at))
         tracer.start_span(name, attributes=attributes, start_time=start).end(end)
