@@ -66,6 +66,7 @@ class Replica:
         self.database = database
         self.current_at = -math.inf
         self._replayed = 0
+        self._is_late = False
         # Positions of the primary that it has not replayed yet, with their moments.
         self._ahead: deque[tuple[float, int]] = deque(maxlen=100)
 
@@ -82,8 +83,10 @@ class Replica:
         """
         ahead = self._ahead
         ahead.append((moment, position))
-        replayed = self._read_replayed()
-        while ahead and ahead[0][1] <= replayed:
+        # It must answer. One that needs some milliseconds is not late.
+        self._read_replayed()
+        self._is_late = not self._wait_for(position, WAIT_SECONDS)
+        while ahead and ahead[0][1] <= self._replayed:
             moment, _ = ahead.popleft()
             if ahead is self._ahead:
                 self.current_at = moment
@@ -99,9 +102,12 @@ class Replica:
             LookupError: The server is no replica.
             DBAPIError: It does not answer.
         """
-        until = time.monotonic() + WAIT_SECONDS
+        return self._wait_for(position, 0.0 if self._is_late else WAIT_SECONDS)
+
+    def _wait_for(self, position: int, seconds: float) -> bool:
+        until = time.monotonic() + seconds
         while self._replayed < position and self._read_replayed() < position:
-            if self._ahead or time.monotonic() >= until:
+            if time.monotonic() >= until:
                 return False
             time.sleep(POLL_SECONDS)
         return True
