@@ -227,8 +227,8 @@ class Core(HostAccounts, HostHandlers):
     def in_schema(self, name: str, blobs: Blobs | str | PathLike[str] = MEMORY) -> Core:
         """Return the same core for another schema of the database, such as that of a tenant, over the same connections.
 
-        It has the settings, handlers, restrictions, jobs and observers of this one; register them before. The schema must exist, and
-        ``migrate`` creates its tables. Units prefer a connection that has used the schema last, so raise ``readers`` and
+        It has the settings, handlers, restrictions, jobs and observers of this one; register them before. It uses no read replicas.
+        The schema must exist, and ``migrate`` creates its tables. Units prefer a connection that has used the schema last, so raise ``readers`` and
         ``writers`` with the number of tenants that are active at the same time.
 
         Args:
