@@ -71,8 +71,8 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         if secret_file is not None:
             _log.warning("no JWT_SECRET is set: generated one and stored it in %s", secret_file)
         mailer = SmtpMailer(settings.smtp, settings.mail_from) if settings.smtp else None
-        known = attrs.evolve(settings, jwt_secret=secret, public_url=settings.public_url or url)
-        core = open_core(known, mailer or log_email, read_databases=settings.read_database_urls)
+        core_settings = attrs.evolve(settings, jwt_secret=secret, public_url=settings.public_url or url)
+        core = open_core(core_settings, mailer or log_email, read_databases=settings.read_database_urls)
         with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)
             start_store(core)

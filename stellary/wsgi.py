@@ -23,9 +23,10 @@ import attrs
 
 from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address
-from stellary.core.http.api import Api, HostedApi
+from stellary.core.http.api import Api
 from stellary.core.http.body import incomplete_body
 from stellary.core.http.context import RequestContext, create_context, encode_target
+from stellary.core.http.hosted_api import HostedApi
 from stellary.core.kernel.unit import Actor
 
 Environ = dict[str, Any]

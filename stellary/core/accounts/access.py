@@ -56,7 +56,7 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.accounts.tokens import digest
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -104,17 +104,17 @@ _INVITATION_BY_TOKEN = Query(
     .select_from(
         invitations.join(workspaces, workspaces.c.id == invitations.c.workspace_id)
         .join(organizations, organizations.c.id == workspaces.c.organization_id)
-        .join(users, given(users.c.id, "user_id"))
+        .join(users, is_given(users.c.id, "user_id"))
     )
     .where(
-        given(invitations.c.token_digest, "digest"),
+        is_given(invitations.c.token_digest, "digest"),
         invitations.c.expires_at > bindparam("_now"),
         workspaces.c.trash_id.is_(None),
     ),
 )
 _API_TOKEN = Query(
     IdRow,
-    select(api_tokens.c.id).where(given(api_tokens.c.id, "token_id"), given(api_tokens.c.user_id)),
+    select(api_tokens.c.id).where(is_given(api_tokens.c.id, "token_id"), is_given(api_tokens.c.user_id)),
 )
 
 _SESSION = Query(
@@ -122,8 +122,8 @@ _SESSION = Query(
     select(sessions.c.id)
     .join_from(sessions, users)
     .where(
-        given(sessions.c.id, "session_id"),
-        given(sessions.c.user_id),
+        is_given(sessions.c.id, "session_id"),
+        is_given(sessions.c.user_id),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("_now"),
         sessions.c.generation == users.c.token_generation,
@@ -131,7 +131,7 @@ _SESSION = Query(
 )
 _IDENTITY = Query(
     IdRow,
-    select(identities.c.id).where(given(identities.c.id, "identity_id"), given(identities.c.user_id)),
+    select(identities.c.id).where(is_given(identities.c.id, "identity_id"), is_given(identities.c.user_id)),
 )
 
 workspace = AccessCheck(WorkspaceRef, WorkspaceRow, columns=workspaces.c)

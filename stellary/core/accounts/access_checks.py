@@ -27,7 +27,7 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -51,10 +51,12 @@ ORGANIZATION_ROLES = (
 """The first columns of a statement that reads the caller's roles in an organization and confirms the login."""
 TO_ORGANIZATION: FromClause = organizations.outerjoin(
     organization_members,
-    and_(organization_members.c.organization_id == organizations.c.id, given(organization_members.c.user_id)),
+    and_(
+        organization_members.c.organization_id == organizations.c.id, is_given(organization_members.c.user_id)
+    ),
 )
 """The organization of the slug ``_org_slug``, with the membership of the caller."""
-IN_ORGANIZATION: ColumnElement[bool] = given(organizations.c.slug, "org_slug")
+IN_ORGANIZATION: ColumnElement[bool] = is_given(organizations.c.slug, "org_slug")
 
 _ROLES = (
     *ORGANIZATION_ROLES,
@@ -79,12 +81,12 @@ def join_seat(source: FromClause) -> FromClause:
         source: The clause with the workspace.
     """
     is_here = workspace_members.c.workspace_id == workspaces.c.id
-    is_own = given(workspace_members.c.user_id)
+    is_own = is_given(workspace_members.c.user_id)
     return source.outerjoin(workspace_members, and_(is_here, is_own))
 
 
 IS_NAMED: ColumnElement[bool] = and_(
-    workspaces.c.organization_id == organizations.c.id, given(workspaces.c.slug, "ws_slug")
+    workspaces.c.organization_id == organizations.c.id, is_given(workspaces.c.slug, "ws_slug")
 )
 """The condition that a workspace has the slug ``_ws_slug`` in its organization."""
 _TO_WORKSPACE = join_seat(TO_ORGANIZATION.join(workspaces, IS_NAMED))

@@ -11,20 +11,20 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.core.accounts.audience import is_guest
 from stellary.core.accounts.tables import users
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
-_UPDATE = update(users).where(given(users.c.id))
-_LIST = select(users.c.id, users.c.name).where(given(users.c.agent_of_id, "workspace_id"))
-_THIS_ONE = _LIST.where(given(users.c.id))
+_UPDATE = update(users).where(is_given(users.c.id))
+_LIST = select(users.c.id, users.c.name).where(is_given(users.c.agent_of_id, "workspace_id"))
+_THIS_ONE = _LIST.where(is_given(users.c.id))
 # Guests know no agents.
 _OF_MEMBERS = _LIST.where(
     users.c.email_key.startswith("agent:"), ~is_guest(bindparam("_user_id"), bindparam("_workspace_id"))
 )
 # The lock keeps an agent from being deleted before the reference to it is written.
-_ASSIGNABLE = _OF_MEMBERS.where(among(users.c.id)).with_for_update(read=True, of=users)
-_FORGET = delete(users).where(among(users.c.agent_of_id, "workspace_ids"))
+_ASSIGNABLE = _OF_MEMBERS.where(is_among(users.c.id)).with_for_update(read=True, of=users)
+_FORGET = delete(users).where(is_among(users.c.agent_of_id, "workspace_ids"))
 
 
 def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) -> None:

@@ -28,7 +28,7 @@ from stellary.core.accounts.project_sight import select_visible_projects
 from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -50,7 +50,7 @@ _OF_GRANTS = ("grant_digests", "renewals", "renewable_until")
 """The columns of ``oauth_grants``."""
 _TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns, internal=_OF_GRANTS)
 _COUNT_LIVE = select(func.count()).where(
-    given(api_tokens.c.user_id),
+    is_given(api_tokens.c.user_id),
     or_(
         api_tokens.c.expires_at.is_(None),
         api_tokens.c.expires_at > bindparam("_now"),
@@ -58,13 +58,13 @@ _COUNT_LIVE = select(func.count()).where(
     ),
 )
 _SEEN = select_visible_projects(bindparam("_user_id"), bindparam("_project_ids", expanding=True))
-_DELETE = delete(api_tokens).where(given(api_tokens.c.id))
-_DELETE_ALL = delete(api_tokens).where(given(api_tokens.c.user_id))
+_DELETE = delete(api_tokens).where(is_given(api_tokens.c.id))
+_DELETE_ALL = delete(api_tokens).where(is_given(api_tokens.c.user_id))
 _LIST = Pages(
     ApiTokenRow,
     # A grant is listed once its code has been used.
     select(api_tokens).where(
-        given(api_tokens.c.user_id), or_(api_tokens.c.renewals.is_(None), api_tokens.c.renewals > 0)
+        is_given(api_tokens.c.user_id), or_(api_tokens.c.renewals.is_(None), api_tokens.c.renewals > 0)
     ),
     api_tokens.c.id,
 )

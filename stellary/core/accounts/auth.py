@@ -36,7 +36,7 @@ from stellary.core.accounts.second_factors import use_second_factor
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.signals import ACCESS
@@ -54,15 +54,15 @@ _USERS = select(users, workspace_members.c.pilotage_role).select_from(
 _BY_EMAIL = Query(UserWithRoleRow, _USERS.where(users.c.email_key == bindparam("email_key")))
 _CALLER = Query(
     CallerRow,
-    _USERS.add_columns(LOGIN_GENERATION.label("live_generation")).where(given(users.c.id, "user_id")),
+    _USERS.add_columns(LOGIN_GENERATION.label("live_generation")).where(is_given(users.c.id, "user_id")),
 )
 _IS_INVITED = select(
-    exists().where(given(invitations.c.email_key), invitations.c.expires_at > bindparam("_now"))
+    exists().where(is_given(invitations.c.email_key), invitations.c.expires_at > bindparam("_now"))
 )
-_RENAME = update(users).where(given(users.c.id))
-_CHANGE_PASSWORD = update(users).where(given(users.c.id), given(users.c.token_generation, "generation"))
+_RENAME = update(users).where(is_given(users.c.id))
+_CHANGE_PASSWORD = update(users).where(is_given(users.c.id), is_given(users.c.token_generation, "generation"))
 _MOST_ROUNDS = select(func.max(func.substr(users.c.password_hash, 5, 2)))
-_REHASH = update(users).where(given(users.c.id), given(users.c.password_hash, "before"))
+_REHASH = update(users).where(is_given(users.c.id), is_given(users.c.password_hash, "before"))
 
 
 @serves_self_managed(REGISTER)

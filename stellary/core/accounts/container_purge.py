@@ -11,7 +11,7 @@ from sqlalchemy import Delete, Table, bindparam, delete, or_, select
 from stellary.contract.trash import ContainerKind
 from stellary.core.accounts.agent_users import delete_agent_users
 from stellary.core.accounts.tables import organizations, workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel import jobs, trash
 from stellary.core.kernel.retention import BatchSize, restrict
 from stellary.core.kernel.trash_statements import find_contents
@@ -22,11 +22,11 @@ DELETE: Final = "trash.delete_container"
 _TABLES: Final[Mapping[str, Table]] = {"workspace": workspaces, "organization": organizations}
 _ENTRY_COLUMNS = {"workspace": trash.trash.c.workspace_id, "organization": trash.trash.c.organization_id}
 _INSIDE = {
-    "workspace": select(workspaces.c.id).where(given(workspaces.c.id)),
-    "organization": select(workspaces.c.id).where(given(workspaces.c.organization_id, "id")),
+    "workspace": select(workspaces.c.id).where(is_given(workspaces.c.id)),
+    "organization": select(workspaces.c.id).where(is_given(workspaces.c.organization_id, "id")),
 }
 _IS_DELETED = {
-    kind: select(table.c.id).where(given(table.c.id), table.c.trash_id.is_not(None))
+    kind: select(table.c.id).where(is_given(table.c.id), table.c.trash_id.is_not(None))
     for kind, table in _TABLES.items()
 }
 
@@ -94,7 +94,7 @@ def delete_container(uow: UnitOfWork, kind: ContainerKind, id: str) -> None:
 @cache
 def _build_last_deletion(kind: ContainerKind) -> Delete:
     table = _TABLES[kind]
-    return delete(table).where(given(table.c.id))
+    return delete(table).where(is_given(table.c.id))
 
 
 @cache

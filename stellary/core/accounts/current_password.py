@@ -9,12 +9,12 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.passwords import verify_password
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
-USER = Query(UserRow, select(users).where(given(users.c.id, "user_id")))
+USER = Query(UserRow, select(users).where(is_given(users.c.id, "user_id")))
 
 
 def check_current_password(units: Units, actor: Actor, password: str) -> UserRow:

@@ -9,7 +9,7 @@ from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.row_types import SeatOwnersRow
 from stellary.core.accounts.tables import email_tokens, organizations, sessions, users, workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import MemberDeactivated
 from stellary.core.kernel.signals import ACCESS
@@ -27,15 +27,15 @@ _WORKSPACES = Query(
 )
 _DEACTIVATE = (
     update(users)
-    .where(given(users.c.id), users.c.deactivated_at.is_(None))
+    .where(is_given(users.c.id), users.c.deactivated_at.is_(None))
     .values(deactivated_at=bindparam("_now"), token_generation=users.c.token_generation + 1)
 )
 _REACTIVATE = (
     update(users)
-    .where(given(users.c.external_id), users.c.deactivated_at.is_not(None))
+    .where(is_given(users.c.external_id), users.c.deactivated_at.is_not(None))
     .values(deactivated_at=None)
 )
-_END_LOGINS = [delete(table).where(given(table.c.user_id)) for table in (sessions, email_tokens)]
+_END_LOGINS = [delete(table).where(is_given(table.c.user_id)) for table in (sessions, email_tokens)]
 
 
 def deactivate(units: Units, external_id: str, connection: Connection | None) -> bool:

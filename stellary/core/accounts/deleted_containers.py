@@ -39,7 +39,7 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.db.base import IdType, given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import OrganizationItemChanged, WorkspacesRestored
@@ -101,22 +101,22 @@ _VISIBLE = (
     )
 )
 _LIST = Pages(TrashedContainerRow, _VISIBLE, _containers.c.id, newest_first=True)
-_ONE = Query(TrashedContainerRow, _VISIBLE.where(given(_containers.c.id, "trash_id")))
+_ONE = Query(TrashedContainerRow, _VISIBLE.where(is_given(_containers.c.id, "trash_id")))
 _INSERT = insert(trash)
-_TAKE = delete(trash).where(given(trash.c.id, "trash_id")).returning(trash.c.id)
+_TAKE = delete(trash).where(is_given(trash.c.id, "trash_id")).returning(trash.c.id)
 _MARK = {
     kind: update(table)
-    .where(given(table.c.id))
+    .where(is_given(table.c.id))
     .values(trash_id=bindparam("_trash_id", type_=IdType), slug=bindparam("_slug"))
     for kind, table in _TABLES.items()
 }
 _MARK_WORKSPACES = (
     update(workspaces)
-    .where(given(workspaces.c.organization_id, "id"), workspaces.c.trash_id.is_(None))
+    .where(is_given(workspaces.c.organization_id, "id"), workspaces.c.trash_id.is_(None))
     .values(trash_id=bindparam("_trash_id", type_=IdType))
 )
 _UNMARK_WORKSPACES = (
-    update(workspaces).where(given(workspaces.c.trash_id)).values(trash_id=None).returning(workspaces.c.id)
+    update(workspaces).where(is_given(workspaces.c.trash_id)).values(trash_id=None).returning(workspaces.c.id)
 )
 
 

@@ -29,7 +29,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.signals import ACCESS
@@ -50,12 +50,12 @@ _MEMBERSHIPS = Query(
         .label("member_count"),
     )
     .join_from(members, organization_table)
-    .where(given(members.c.user_id))
+    .where(is_given(members.c.user_id))
     .order_by(organization_table.c.id),
 )
 _FORGET = (
     update(users)
-    .where(given(users.c.id), given(users.c.token_generation, "generation"))
+    .where(is_given(users.c.id), is_given(users.c.token_generation, "generation"))
     .values(
         name=FORMER_NAME,
         email="",
@@ -65,10 +65,10 @@ _FORGET = (
         token_generation=users.c.token_generation + 1,
     )
 )
-_FORMER = select(users.c.email, users.c.name).where(given(users.c.id, "user_id"))
-_DELETE_INVITATIONS = delete(invitations).where(given(invitations.c.email_key))
+_FORMER = select(users.c.email, users.c.name).where(is_given(users.c.id, "user_id"))
+_DELETE_INVITATIONS = delete(invitations).where(is_given(invitations.c.email_key))
 _DELETE_OWN = [
-    delete(table).where(given(table.c.user_id))
+    delete(table).where(is_given(table.c.user_id))
     for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
 ]
 

@@ -59,7 +59,7 @@ from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import ADDRESS_TAKEN, find_user_by_address, id_by_address
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AccountTakenOver, AddressReleased
 from stellary.core.kernel.signals import ACCESS
@@ -92,12 +92,12 @@ _CONFIRMATION_TEXTS: Final[Mapping[ConfirmedAction, tuple[str, str, str]]] = {
 }
 """The subject, the first sentence and the action of the e-mail."""
 
-_EMAIL = select(users.c.email).where(given(users.c.id, "user_id"))
-_UPDATE = update(users).where(given(users.c.id))
-_HAS_IDENTITY = select(identities.c.issuer).where(given(identities.c.user_id)).limit(1)
+_EMAIL = select(users.c.email).where(is_given(users.c.id, "user_id"))
+_UPDATE = update(users).where(is_given(users.c.id))
+_HAS_IDENTITY = select(identities.c.issuer).where(is_given(identities.c.user_id)).limit(1)
 _SET_PASSWORD = (
     update(users)
-    .where(given(users.c.id))
+    .where(is_given(users.c.id))
     # The link was mailed to the address, so its owner has used it.
     .values(token_generation=users.c.token_generation + 1, unverified_since=None)
 )

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select
 from stellary.contract.errors import ApiError, Invalid
 from stellary.core.accounts.tables import email_tokens, users
 from stellary.core.accounts.tokens import digest, new_secret
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -20,14 +20,14 @@ LIVE_MAX = 3
 """The number of valid links for one purpose after which no further ones are mailed to an account."""
 
 _COUNT_LIVE = select(func.count()).where(
-    given(email_tokens.c.user_id),
-    given(email_tokens.c.purpose),
+    is_given(email_tokens.c.user_id),
+    is_given(email_tokens.c.purpose),
     email_tokens.c.expires_at > bindparam("_now"),
 )
 _INSERT = insert(email_tokens)
 _IS_LIVE = (
-    given(email_tokens.c.token_digest, "digest"),
-    given(email_tokens.c.purpose),
+    is_given(email_tokens.c.token_digest, "digest"),
+    is_given(email_tokens.c.purpose),
     email_tokens.c.expires_at > bindparam("_now"),
 )
 _FIND = (
@@ -40,12 +40,13 @@ _FIND = (
     .join_from(email_tokens, users)
     .where(*_IS_LIVE)
 )
-_DELETE_ALL = delete(email_tokens).where(given(email_tokens.c.user_id), among(email_tokens.c.purpose))
+_DELETE_ALL = delete(email_tokens).where(is_given(email_tokens.c.user_id), is_among(email_tokens.c.purpose))
 _DELETE_FOREIGN = delete(email_tokens).where(
-    given(email_tokens.c.user_id),
+    is_given(email_tokens.c.user_id),
     or_(
         email_tokens.c.email.is_(None),
-        email_tokens.c.email != select(users.c.email).where(given(users.c.id, "user_id")).scalar_subquery(),
+        email_tokens.c.email
+        != select(users.c.email).where(is_given(users.c.id, "user_id")).scalar_subquery(),
     ),
 )
 RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at)

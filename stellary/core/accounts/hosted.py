@@ -13,7 +13,7 @@ from stellary.core.accounts.addresses import address_key, host_address
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AddressReleased
@@ -24,10 +24,10 @@ EXTERNAL_ID_MAX = 200
 
 _FIND = Query(UserRow, select(users).where(users.c.external_id == bindparam("external_id")))
 _FIND_DEACTIVATED = Query(
-    UserRow, select(users).where(given(users.c.email_key, "key"), users.c.deactivated_at.is_not(None))
+    UserRow, select(users).where(is_given(users.c.email_key, "key"), users.c.deactivated_at.is_not(None))
 )
-_FIND_EXTERNAL_ID = select(users.c.external_id).where(given(users.c.id))
-_UPDATE = update(users).where(given(users.c.id))
+_FIND_EXTERNAL_ID = select(users.c.external_id).where(is_given(users.c.id))
+_UPDATE = update(users).where(is_given(users.c.id))
 
 
 def map_user(

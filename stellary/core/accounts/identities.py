@@ -16,7 +16,7 @@ from stellary.core.accounts.row_types import IdentifiedUserRow
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
@@ -27,10 +27,10 @@ _others = identities.alias("others")
 _USERS = select(users, exists().where(_others.c.user_id == users.c.id).label("has_identity"))
 _BY_IDENTITY = Query(
     IdentifiedUserRow,
-    _USERS.join_from(users, identities).where(given(identities.c.issuer), given(identities.c.subject)),
+    _USERS.join_from(users, identities).where(is_given(identities.c.issuer), is_given(identities.c.subject)),
 )
 
-_BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(given(users.c.email_key)))
+_BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(is_given(users.c.email_key)))
 _INSERT = insert(identities)
 
 

@@ -44,7 +44,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import InvitationAccepted
 from stellary.core.kernel.item_changes import emit_change
@@ -61,25 +61,25 @@ PER_USER_MAX, PER_ADDRESS_MAX = 50, 10
 _IS_MEMBER = (
     select(workspace_members.c.user_id)
     .join_from(workspace_members, users)
-    .where(given(workspace_members.c.workspace_id), given(users.c.email_key))
+    .where(is_given(workspace_members.c.workspace_id), is_given(users.c.email_key))
 )
-_INVITER = select(users.c.name, users.c.unverified_since).where(given(users.c.id, "user_id"))
+_INVITER = select(users.c.name, users.c.unverified_since).where(is_given(users.c.id, "user_id"))
 _RECENT = Query(
     InvitationRow,
     select(invitations).where(
-        given(invitations.c.workspace_id),
-        given(invitations.c.email_key),
+        is_given(invitations.c.workspace_id),
+        is_given(invitations.c.email_key),
         invitations.c.created_at > bindparam("_since"),
     ),
 )
 _MAKE_ROOM = delete(invitations).where(
-    given(invitations.c.workspace_id),
-    or_(given(invitations.c.email_key), invitations.c.expires_at <= bindparam("_now")),
+    is_given(invitations.c.workspace_id),
+    or_(is_given(invitations.c.email_key), invitations.c.expires_at <= bindparam("_now")),
 )
 _LIST = Pages(
     InvitationRow,
     select(invitations).where(
-        given(invitations.c.workspace_id), invitations.c.expires_at > bindparam("_now")
+        is_given(invitations.c.workspace_id), invitations.c.expires_at > bindparam("_now")
     ),
     invitations.c.id,
 )
@@ -91,7 +91,7 @@ _PENDING = (
         )
     )
     .where(
-        given(invitations.c.token_digest, "digest"),
+        is_given(invitations.c.token_digest, "digest"),
         invitations.c.expires_at > bindparam("_now"),
         workspaces.c.trash_id.is_(None),
     )
@@ -109,7 +109,7 @@ _INVITER_ID = invitations.c.invited_by_id
 _TAKE = Query(
     AcceptedInvitationRow,
     delete(invitations)
-    .where(given(invitations.c.id))
+    .where(is_given(invitations.c.id))
     .returning(
         invitations.c.role,
         invitations.c.invited_by_id,

@@ -10,7 +10,7 @@ from stellary.core.accounts.member_rows import OF_USER, ORGANIZATION_MEMBER, WOR
 from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.subscribers import build_mark
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
-from stellary.core.db.base import IdType, UtcDateTime, given
+from stellary.core.db.base import IdType, UtcDateTime, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
@@ -19,7 +19,7 @@ from stellary.core.kernel.unit import UnitOfWork
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
 _INSERT_ORGANIZATION_MEMBER = insert(organization_members)
 _INSERT_WORKSPACE_MEMBER = insert(workspace_members)
-_IS_SEAT = and_(given(organization_members.c.organization_id), organization_members.c.user_id == _USER_ID)
+_IS_SEAT = and_(is_given(organization_members.c.organization_id), organization_members.c.user_id == _USER_ID)
 _ORGANIZATION_SEAT = Query(
     OrganizationMemberRow,
     select(*organization_members.c, *OF_USER.values()).join_from(organization_members, users).where(_IS_SEAT),
@@ -40,7 +40,7 @@ _JOIN_ORGANIZATION = (
 HAS_SEATS = exists().where(
     workspace_members.c.user_id == _USER_ID,
     workspace_members.c.workspace_id == workspaces.c.id,
-    given(workspaces.c.organization_id),
+    is_given(workspaces.c.organization_id),
 )
 """The condition that the user ``_user_id`` is a member of a workspace of the organization ``_organization_id``."""
 _IS_ONLY_GUEST = ~HAS_SEATS.where(workspace_members.c.role != "guest")
@@ -53,7 +53,7 @@ _ADAPT = Query(
     .returning(*organization_members.c, *select_user(_USER_ID)),
 )
 _MARK_GUESTS = build_mark("has_guests")
-_IS_WORKSPACE_SEAT = and_(given(workspace_members.c.workspace_id), workspace_members.c.user_id == _USER_ID)
+_IS_WORKSPACE_SEAT = and_(is_given(workspace_members.c.workspace_id), workspace_members.c.user_id == _USER_ID)
 _WORKSPACE_SEAT = Query(
     WorkspaceMemberRow,
     select(*workspace_members.c, *OF_USER.values())

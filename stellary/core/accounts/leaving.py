@@ -26,15 +26,15 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.accounts.workspaces import workspace_value
-from stellary.core.db.base import IdType, UtcDateTime, given
+from stellary.core.db.base import IdType, UtcDateTime, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
 
-_HERE = given(workspaces.c.organization_id)
-_OWNED = and_(_HERE, given(workspaces.c.owner_id, "user_id"))
+_HERE = is_given(workspaces.c.organization_id)
+_OWNED = and_(_HERE, is_given(workspaces.c.owner_id, "user_id"))
 _WORKSPACES = select(workspaces.c.id).where(_HERE)
 
 _SEATS = (
@@ -78,18 +78,18 @@ _TRANSFER_WORKSPACES = Query(
 _LEAVE_WORKSPACES = Query(
     SeatRow,
     delete(workspace_members)
-    .where(given(workspace_members.c.user_id), workspace_members.c.workspace_id.in_(_WORKSPACES))
+    .where(is_given(workspace_members.c.user_id), workspace_members.c.workspace_id.in_(_WORKSPACES))
     .returning(*workspace_members.c, *select_user(bindparam("_user_id"))),
 )
 _END_INVITATIONS = delete(invitations).where(
     invitations.c.workspace_id.in_(_WORKSPACES),
     invitations.c.email_key
-    == select(users.c.email_key).where(given(users.c.id, "user_id")).scalar_subquery(),
+    == select(users.c.email_key).where(is_given(users.c.id, "user_id")).scalar_subquery(),
 )
 _END_SENT_INVITATIONS = Query(
     InvitationRow,
     delete(invitations)
-    .where(given(invitations.c.workspace_id), given(invitations.c.invited_by_id, "user_id"))
+    .where(is_given(invitations.c.workspace_id), is_given(invitations.c.invited_by_id, "user_id"))
     .returning(*INVITATION.columns),
 )
 _LEAVE, _LEAVE_AS_GUEST = (
@@ -97,7 +97,9 @@ _LEAVE, _LEAVE_AS_GUEST = (
         OrganizationMemberRow,
         delete(organization_members)
         .where(
-            given(organization_members.c.organization_id), given(organization_members.c.user_id), *conditions
+            is_given(organization_members.c.organization_id),
+            is_given(organization_members.c.user_id),
+            *conditions,
         )
         .returning(*organization_members.c, *select_user(bindparam("_user_id"))),
     )

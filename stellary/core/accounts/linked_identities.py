@@ -15,15 +15,15 @@ from stellary.core.accounts.current_password import has_password
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import IdentityRow
 from stellary.core.accounts.tables import identities
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
 
-_OF_USER = given(identities.c.user_id)
+_OF_USER = is_given(identities.c.user_id)
 _LIST = Pages(IdentityRow, select(identities).where(_OF_USER), identities.c.id)
 _COUNT = select(func.count()).where(_OF_USER)
-_DELETE = delete(identities).where(_OF_USER, given(identities.c.id))
+_DELETE = delete(identities).where(_OF_USER, is_given(identities.c.id))
 
 
 @serves(LIST_IDENTITIES)

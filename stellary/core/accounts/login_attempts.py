@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import DirectConnection, queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import NOW, RetentionRule
@@ -39,11 +39,11 @@ _READ = Query(
 _TRIM = (
     update(login_attempts)
     .where(
-        given(login_attempts.c.account),
+        is_given(login_attempts.c.account),
         login_attempts.c.known_until
         <= (
             select(login_attempts.c.known_until)
-            .where(given(login_attempts.c.account), login_attempts.c.known_until.is_not(None))
+            .where(is_given(login_attempts.c.account), login_attempts.c.known_until.is_not(None))
             .order_by(login_attempts.c.known_until.desc())
             .limit(1)
             .offset(KNOWN_MAX)
@@ -94,7 +94,7 @@ _COUNT_AND_READ = {
     name: statement.returning(login_attempts.c.failures, login_attempts.c.window_ends_at)
     for name, statement in _COUNT.items()
 }
-_DELETE = delete(login_attempts).where(given(login_attempts.c.key))
+_DELETE = delete(login_attempts).where(is_given(login_attempts.c.key))
 _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postgresql, counts=False)}
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from sqlalchemy import ScalarSelect, exists, select
 
 from stellary.core.accounts.tables import sessions, users
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 
 LOGIN_GENERATION: ScalarSelect[int] = (
     select(users.c.token_generation)
     .where(
-        given(users.c.id, "user_id"),
+        is_given(users.c.id, "user_id"),
         users.c.deactivated_at.is_(None),
         ~exists().where(
-            given(sessions.c.id, "session_id"), given(sessions.c.user_id), sessions.c.ended_at.is_not(None)
+            is_given(sessions.c.id, "session_id"),
+            is_given(sessions.c.user_id),
+            sessions.c.ended_at.is_not(None),
         ),
     )
     .scalar_subquery()

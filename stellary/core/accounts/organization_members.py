@@ -31,7 +31,7 @@ from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER
 from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.tables import organization_members, users, workspaces
 from stellary.core.accounts.users import id_by_address
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.events import ItemChanged
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
@@ -42,7 +42,7 @@ _LIST = Pages(
     OrganizationMemberRow,
     select(*organization_members.c, users.c.email, users.c.name, users.c.deactivated_at)
     .join_from(organization_members, users)
-    .where(given(organization_members.c.organization_id)),
+    .where(is_given(organization_members.c.organization_id)),
     organization_members.c.user_id,
 )
 _BY_EMAIL = (
@@ -50,11 +50,13 @@ _BY_EMAIL = (
     .select_from(
         users.outerjoin(
             organization_members,
-            and_(organization_members.c.user_id == users.c.id, given(organization_members.c.organization_id)),
+            and_(
+                organization_members.c.user_id == users.c.id, is_given(organization_members.c.organization_id)
+            ),
         )
     )
     # Anyone can register an address; only its owner can verify it.
-    .where(given(users.c.email_key), users.c.unverified_since.is_(None))
+    .where(is_given(users.c.email_key), users.c.unverified_since.is_(None))
     # The account is not deleted before the membership is committed.
     .with_for_update(read=True, key_share=True, of=users)
 )
@@ -62,10 +64,10 @@ UNKNOWN_MAX = 30
 UNKNOWN_WINDOW = timedelta(hours=1)
 """How many addresses without an account a caller can name within this time, when adding members."""
 
-_HOME = select(workspaces.c.id).where(given(workspaces.c.owner_id, "member_id"), workspaces.c.is_personal)
+_HOME = select(workspaces.c.id).where(is_given(workspaces.c.owner_id, "member_id"), workspaces.c.is_personal)
 _INSERT = insert(organization_members)
 _UPDATE = update(organization_members).where(
-    given(organization_members.c.organization_id), given(organization_members.c.user_id, "member_id")
+    is_given(organization_members.c.organization_id), is_given(organization_members.c.user_id, "member_id")
 )
 
 

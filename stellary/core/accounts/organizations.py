@@ -25,7 +25,7 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -40,12 +40,12 @@ _ORGANIZATIONS = StoredItems(
     computed=("my_role",),
     internal=("trash_id",),
 )
-_HOME = select(workspaces.c.id).where(given(workspaces.c.organization_id), workspaces.c.is_personal)
+_HOME = select(workspaces.c.id).where(is_given(workspaces.c.organization_id), workspaces.c.is_personal)
 _LIST = Pages(
     ListedOrganizationRow,
     select(*organizations.c, organization_members.c.role)
     .join_from(organizations, organization_members)
-    .where(given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
+    .where(is_given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
     organizations.c.id,
 )
 

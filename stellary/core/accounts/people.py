@@ -12,7 +12,7 @@ from stellary.core.accounts.audience import ACTIVE, audience, leads, seen_by, se
 from stellary.core.accounts.project_sight import knows, sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RightsLost
@@ -41,22 +41,24 @@ class Contact(Person):
 
 _PERSON = (users.c.id, users.c.email, users.c.name)
 _CONTACT = select(*_PERSON, users.c.external_id, users.c.unverified_since).where(
-    given(users.c.id, "user_id"), ACTIVE, users.c.email != ""
+    is_given(users.c.id, "user_id"), ACTIVE, users.c.email != ""
 )
-_BY_IDS: Select[Any] = select(*_PERSON).where(among(users.c.id))
+_BY_IDS: Select[Any] = select(*_PERSON).where(is_among(users.c.id))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
-_REACHING_OF = Query(PersonRow, _REACHING.where(among(users.c.id)))
+_REACHING_OF = Query(PersonRow, _REACHING.where(is_among(users.c.id)))
 _SEEING_OF = Query(
     PersonRow,
     _REACHING.where(
-        among(users.c.id), sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id"))
+        is_among(users.c.id), sees_project(users.c.id, bindparam("_project_id"), bindparam("_workspace_id"))
     ),
 )
 _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
-).where(among(users.c.id))
+).where(is_among(users.c.id))
 _CALLER_KNOWS = knows(bindparam("_user_id"), users.c.id, bindparam("_workspace_id"))
-_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(among(users.c.email_key), _CALLER_KNOWS)
+_REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
+    is_among(users.c.email_key), _CALLER_KNOWS
+)
 _shared = workspaces.alias("shared")
 _KNOWN = (
     select(*_PERSON)
@@ -69,9 +71,9 @@ _KNOWN = (
     .distinct()
 )
 _COLLEAGUES = _KNOWN.where(_shared.c.id.in_(seen_by(bindparam("_user_id"))))
-_IN_WORKSPACE = _KNOWN.where(given(_shared.c.id, "workspace_id"))
+_IN_WORKSPACE = _KNOWN.where(is_given(_shared.c.id, "workspace_id"))
 _IN_ORGANIZATION = select(organization_members.c.user_id).where(
-    given(organization_members.c.organization_id), given(organization_members.c.user_id)
+    is_given(organization_members.c.organization_id), is_given(organization_members.c.user_id)
 )
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _ADMINS = _AUDIENCE.where(leads(users.c.id, bindparam("_workspace_id")))
@@ -87,7 +89,7 @@ KNOWN_AUDIENCE: Select[Any] = _AUDIENCE.where(_CALLER_KNOWS)
 _LOCK_WORKSPACE: Select[Any] = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces, workspaces.c.organization_id == organizations.c.id)
-    .where(given(workspaces.c.id, "workspace_id"))
+    .where(is_given(workspaces.c.id, "workspace_id"))
     .with_for_update(read=True)
 )
 

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Select, bindparam, select
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.tables import organizations, workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 WORKSPACES_MAX = 500
@@ -18,7 +18,7 @@ WORKSPACES_MAX = 500
 _SLUGS = (
     select(organizations.c.slug, workspaces.c.slug)
     .join_from(workspaces, organizations, organizations.c.id == workspaces.c.organization_id)
-    .where(given(workspaces.c.id, "workspace_id"), workspaces.c.trash_id.is_(None))
+    .where(is_given(workspaces.c.id, "workspace_id"), workspaces.c.trash_id.is_(None))
 )
 _ME: BindParameter[str] = bindparam("_user_id")
 _WITH_ACCESS: Select[Any] = (
@@ -34,7 +34,7 @@ _WITH_ACCESS: Select[Any] = (
     .order_by(workspaces.c.id)
     .limit(WORKSPACES_MAX)
 )
-_ONE_WITH_ACCESS = _WITH_ACCESS.where(given(workspaces.c.id, "workspace_id"))
+_ONE_WITH_ACCESS = _WITH_ACCESS.where(is_given(workspaces.c.id, "workspace_id"))
 
 
 @attrs.frozen

@@ -34,7 +34,7 @@ from stellary.contract.roles import Visibility
 from stellary.core.accounts.audience import is_guest, is_reachable, leads, reviewers, sees
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspace_members, workspaces
-from stellary.core.db.base import IdType, given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 # Projects and their members; their tables are the board's, which is above.
@@ -63,7 +63,7 @@ def join_caller(source: FromClause, project: FromClause) -> FromClause:
         source: The clause with the project.
         project: The table of the project.
     """
-    is_own = and_(CALLER.c.project_id == project.c.id, given(CALLER.c.user_id))
+    is_own = and_(CALLER.c.project_id == project.c.id, is_given(CALLER.c.user_id))
     return source.outerjoin(CALLER, is_own)
 
 
@@ -178,7 +178,7 @@ def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]
 
 
 PROJECT_OF_WORKSPACE: Final = select(_PROJECTS.c.id).where(
-    given(_PROJECTS.c.id, "project_id"), given(_PROJECTS.c.workspace_id)
+    is_given(_PROJECTS.c.id, "project_id"), is_given(_PROJECTS.c.workspace_id)
 )
 """The statement for the id of the project ``_project_id``, if it is one of the workspace ``_workspace_id``."""
 
@@ -207,7 +207,7 @@ _HIDDEN: Final[ScalarSelect[str]] = (
 _OWN: Final[ScalarSelect[str]] = (
     select(_join_ids(_own.c.project_id))
     .join(_PROJECTS, _PROJECTS.c.id == _own.c.project_id)
-    .where(given(_own.c.user_id), _PROJECTS.c.workspace_id == workspaces.c.id)
+    .where(is_given(_own.c.user_id), _PROJECTS.c.workspace_id == workspaces.c.id)
     .correlate(workspaces)
     .scalar_subquery()
 )
@@ -271,7 +271,7 @@ def is_shared(uow: UnitOfWork, workspace_id: str, project_id: str | None) -> boo
 
 
 _HIDE = insert(private_projects)
-_SHOW = delete(private_projects).where(given(private_projects.c.project_id))
+_SHOW = delete(private_projects).where(is_given(private_projects.c.project_id))
 
 
 def set_visibility(

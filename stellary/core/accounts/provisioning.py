@@ -36,7 +36,7 @@ from stellary.core.accounts.tables import organization_members, organizations, w
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.accounts.workspace_members import remove_workspace_member, update_workspace_member
 from stellary.core.accounts.workspaces import create_workspace
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -70,7 +70,7 @@ _SEATS = Query(
             null().label("pilotage_role"),
         )
         .join_from(organization_members, organizations)
-        .where(given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
+        .where(is_given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
         select(
             *_ORGANIZATION_SEAT,
             workspaces.c.slug,
@@ -80,7 +80,7 @@ _SEATS = Query(
         )
         .join_from(workspace_members, workspaces)
         .join(organizations)
-        .where(given(workspace_members.c.user_id), workspaces.c.trash_id.is_(None)),
+        .where(is_given(workspace_members.c.user_id), workspaces.c.trash_id.is_(None)),
     ),
 )
 """The seats of a user in organizations, in whose rows the workspace is null, and in workspaces."""

@@ -18,7 +18,7 @@ from stellary.core.accounts.users import (
     default_name,
     find_user_by_address,
 )
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.events import AccountTakenOver
 from stellary.core.kernel.signals import ACCESS
@@ -27,7 +27,7 @@ from stellary.core.kernel.units import Units
 
 _TAKE_OVER = (
     update(users)
-    .where(given(users.c.id), users.c.unverified_since.is_not(None))
+    .where(is_given(users.c.id), users.c.unverified_since.is_not(None))
     .values(unverified_since=None, password_hash=None, token_generation=users.c.token_generation + 1)
 )
 

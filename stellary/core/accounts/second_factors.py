@@ -51,7 +51,7 @@ from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import recovery_codes, second_factors
 from stellary.core.accounts.tokens import digest
 from stellary.core.accounts.users import check_not_deactivated, find_user_by_address, id_by_address
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_self_managed
@@ -67,17 +67,17 @@ _ENCRYPTED, _PURPOSE = "encrypted:", "second-factor"
 PENDING_LIFETIME = timedelta(minutes=10)
 _PENDING_PURPOSE = "pending-login"
 
-_OF_USER = given(second_factors.c.user_id)
+_OF_USER = is_given(second_factors.c.user_id)
 _FIND = Query(SecondFactorRow, select(second_factors).where(_OF_USER))
 _INSERT = insert(second_factors)
 _USE_STEP = update(second_factors).where(_OF_USER, second_factors.c.last_step < bindparam("_step"))
 _DELETE = delete(second_factors).where(_OF_USER)
 _INSERT_CODES = insert(recovery_codes)
-_COUNT_CODES = select(func.count()).where(given(recovery_codes.c.user_id))
+_COUNT_CODES = select(func.count()).where(is_given(recovery_codes.c.user_id))
 _USE_RECOVERY_CODE = delete(recovery_codes).where(
-    given(recovery_codes.c.user_id), given(recovery_codes.c.code_digest, "digest")
+    is_given(recovery_codes.c.user_id), is_given(recovery_codes.c.code_digest, "digest")
 )
-_DELETE_CODES = delete(recovery_codes).where(given(recovery_codes.c.user_id))
+_DELETE_CODES = delete(recovery_codes).where(is_given(recovery_codes.c.user_id))
 
 
 @serves(GET_SECOND_FACTOR)

@@ -23,7 +23,7 @@ from stellary.core.accounts.authentication import confirm_login
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import SessionRow
 from stellary.core.accounts.tables import sessions, users
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
@@ -32,7 +32,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 _INSERT = insert(sessions)
 _END = (
     update(sessions)
-    .where(given(sessions.c.id), given(sessions.c.user_id), sessions.c.ended_at.is_(None))
+    .where(is_given(sessions.c.id), is_given(sessions.c.user_id), sessions.c.ended_at.is_(None))
     .values(ended_at=bindparam("_now"))
 )
 _LIST = Pages(
@@ -40,7 +40,7 @@ _LIST = Pages(
     select(sessions)
     .join_from(sessions, users)
     .where(
-        given(sessions.c.user_id),
+        is_given(sessions.c.user_id),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("_now"),
         sessions.c.generation == users.c.token_generation,

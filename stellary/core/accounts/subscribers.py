@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Update, update
 
 from stellary.core.accounts.tables import workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -16,7 +16,7 @@ def build_mark(*flags: str) -> Update:
         flags: The names of the flags.
     """
     is_marked = workspaces.c[flags[-1]]
-    this = given(workspaces.c.id, "workspace_id")
+    this = is_given(workspaces.c.id, "workspace_id")
     return update(workspaces).where(this, ~is_marked).values(dict.fromkeys(flags, True))
 
 

@@ -10,15 +10,15 @@ from stellary.core.accounts import personal
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
 ADDRESS_TAKEN = "an account with this e-mail address exists already"
 _INSERT = insert(users)
-_BY_ADDRESS = select(users.c.id).where(given(users.c.email_key, "key"))
-_USER_BY_ADDRESS = Query(UserRow, select(users).where(given(users.c.email_key, "key")))
+_BY_ADDRESS = select(users.c.id).where(is_given(users.c.email_key, "key"))
+_USER_BY_ADDRESS = Query(UserRow, select(users).where(is_given(users.c.email_key, "key")))
 _BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
 
 

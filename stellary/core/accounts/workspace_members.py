@@ -26,7 +26,7 @@ from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
 from stellary.core.accounts.project_sight import knows
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.events import AdminRightsLost, BecameGuest, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
@@ -39,12 +39,12 @@ _LIST = Pages(
     select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
     .join_from(workspace_members, users)
     .where(
-        given(workspace_members.c.workspace_id),
+        is_given(workspace_members.c.workspace_id),
         knows(bindparam("_user_id"), workspace_members.c.user_id, bindparam("_workspace_id")),
     ),
     workspace_members.c.user_id,
 )
-_MEMBER = (given(workspace_members.c.workspace_id), given(workspace_members.c.user_id, "member_id"))
+_MEMBER = (is_given(workspace_members.c.workspace_id), is_given(workspace_members.c.user_id, "member_id"))
 _UPDATE = update(workspace_members).where(*_MEMBER)
 _DELETE = delete(workspace_members).where(*_MEMBER)
 

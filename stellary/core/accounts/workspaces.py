@@ -25,7 +25,7 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -42,13 +42,13 @@ _WORKSPACES = StoredItems(
     computed=("my_role", "my_pilotage_role"),
     internal=("has_listeners", "has_change_rules", "has_guests", "has_watches", "trash_id"),
 )
-_MINE = and_(workspace_members.c.workspace_id == workspaces.c.id, given(workspace_members.c.user_id))
+_MINE = and_(workspace_members.c.workspace_id == workspaces.c.id, is_given(workspace_members.c.user_id))
 _LIST = Pages(
     ListedWorkspaceRow,
     select(*workspaces.c, workspace_members.c.role, workspace_members.c.pilotage_role)
     .select_from(workspaces.outerjoin(workspace_members, _MINE))
     .where(
-        given(workspaces.c.organization_id),
+        is_given(workspaces.c.organization_id),
         workspaces.c.trash_id.is_(None),
         # The same condition as the rule ``reaches``.
         or_(workspace_members.c.role.is_not(None), and_(bindparam("_leads"), ~workspaces.c.is_personal)),

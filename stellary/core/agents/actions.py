@@ -39,14 +39,14 @@ from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments, resolve_names
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
-_AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(given(table.c.workspace_id))
+_AGENTS: Select[Any] = select(table.c.id, table.c.name, table.c.slug).where(is_given(table.c.workspace_id))
 _QUEUE = (
     select(missions_table.c.id)
-    .where(given(missions_table.c.agent_id), missions_table.c.status == "queued")
+    .where(is_given(missions_table.c.agent_id), missions_table.c.status == "queued")
     .order_by(missions_table.c.id)
     .limit(WAITING_MAX)
 )

@@ -41,7 +41,7 @@ from stellary.core.board.access import require_row
 from stellary.core.board.on_member_removed import unassign_cards
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.item_changes import emit_change
@@ -50,11 +50,11 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import refuse_duplicate
 
-_HERE = given(agents.c.workspace_id)
+_HERE = is_given(agents.c.workspace_id)
 _LIST = Pages(AgentRow, select(agents).where(_HERE), agents.c.id)
 _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
-_UPDATE = Query(AgentRow, update(agents).where(given(agents.c.id)).returning(*agents.c))
+_UPDATE = Query(AgentRow, update(agents).where(is_given(agents.c.id)).returning(*agents.c))
 _PROJECTS = select_project_ids(bindparam("_workspace_id"))
 
 

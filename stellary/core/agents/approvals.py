@@ -14,7 +14,7 @@ from stellary.core.agents.row_types import AgentLimitsRow, PendingProposalRow, P
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
@@ -22,13 +22,13 @@ from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 _PENDING = Query(
     PendingProposalRow,
     select(proposals.c.id, proposals.c.seen)
-    .where(given(proposals.c.mission_id), proposals.c.status == "pending")
+    .where(is_given(proposals.c.mission_id), proposals.c.status == "pending")
     .order_by(proposals.c.created_at, proposals.c.id),
 )
-CHANGE = Query(ProposalRow, update(proposals).where(given(proposals.c.id)).returning(*proposals.c))
+CHANGE = Query(ProposalRow, update(proposals).where(is_given(proposals.c.id)).returning(*proposals.c))
 _AGENT = Query(
     AgentLimitsRow,
-    select(agents.c.status, agents.c.tools, agents.c.project_ids).where(given(agents.c.id, "agent_id")),
+    select(agents.c.status, agents.c.tools, agents.c.project_ids).where(is_given(agents.c.id, "agent_id")),
 )
 
 Versions = dict[str, tuple[str, str]]

@@ -12,7 +12,7 @@ from stellary.contract.refs import AgentRef
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AuditRow
 from stellary.core.agents.tables import agents, audit
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
@@ -21,17 +21,17 @@ from stellary.core.kernel.units import Units
 ENTRIES_MAX = 10_000
 REASON_MAX = 1_000
 
-_OF_AGENT = given(audit.c.agent_id)
+_OF_AGENT = is_given(audit.c.agent_id)
 _LIST = Pages(AuditRow, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
 _OWN_LIST = Pages(
     AuditRow,
     select(audit).where(_OF_AGENT),
     audit.c.id,
     newest_first=True,
-    residual=[given(audit.c.on_behalf_of_id, "user_id")],
+    residual=[is_given(audit.c.on_behalf_of_id, "user_id")],
 )
 _INSERT = insert(audit)
-_AGENT_EXISTS = select(agents.c.id).where(given(agents.c.id, "agent_id"))
+_AGENT_EXISTS = select(agents.c.id).where(is_given(agents.c.id, "agent_id"))
 LIMIT = CountLimit(audit, "agent_id", ENTRIES_MAX)
 """The limit of the entries of an agent."""
 RETENTION = RetentionRule(audit, audit.c.created_at, lambda retention: timedelta(days=retention.audit_days))

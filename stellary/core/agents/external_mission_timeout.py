@@ -11,7 +11,7 @@ from stellary.core.agents import missions
 from stellary.core.agents.row_types import SignsOfLifeRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -20,7 +20,7 @@ CHECK = "agents.absence"
 LIMIT = timedelta(hours=1)
 TIMED_OUT = "the agent's program has made no call for an hour"
 
-_RUNNING = select(table.c.id).where(given(table.c.agent_id), table.c.status == "running")
+_RUNNING = select(table.c.id).where(is_given(table.c.agent_id), table.c.status == "running")
 _SIGNS_OF_LIFE = Query(
     SignsOfLifeRow,
     (
@@ -34,7 +34,7 @@ _SIGNS_OF_LIFE = Query(
             .label("last_used_at"),
         )
         .join_from(table, agents, agents.c.id == table.c.agent_id)
-        .where(given(table.c.id), table.c.status == "running", agents.c.runtime == "external")
+        .where(is_given(table.c.id), table.c.status == "running", agents.c.runtime == "external")
     ),
 )
 

@@ -16,13 +16,13 @@ from stellary.contract.router import AnyEndpoint
 from stellary.core.agents.row_types import CallWindowRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
-_THIS_AGENT = given(agents.c.id, "agent_id")
+_THIS_AGENT = is_given(agents.c.id, "agent_id")
 # The lock lets concurrent calls count one after the other.
 _LOCK = Query(
     CallWindowRow,

@@ -14,7 +14,7 @@ from stellary.contract.wire import dump
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import MissionEntryRow
 from stellary.core.agents.tables import mission_log, missions
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -26,16 +26,16 @@ NewEntry = tuple[EntryKind, Mapping[str, object]]
 # The update locks the mission until the end of the transaction, so entries become visible in the order of their numbers.
 _COUNT = (
     update(missions)
-    .where(given(missions.c.id))
+    .where(is_given(missions.c.id))
     .values(last_entry=missions.c.last_entry + bindparam("_more"))
     .returning(missions.c.last_entry)
 )
 _INSERT = insert(mission_log)
-_IS_NOT_OVER = select(missions.c.id).where(given(missions.c.id), missions.c.finished_at.is_(None))
+_IS_NOT_OVER = select(missions.c.id).where(is_given(missions.c.id), missions.c.finished_at.is_(None))
 _AFTER = Query(
     MissionEntryRow,
     select(mission_log)
-    .where(given(mission_log.c.mission_id, "id"), mission_log.c.number > bindparam("_after"))
+    .where(is_given(mission_log.c.mission_id, "id"), mission_log.c.number > bindparam("_after"))
     .order_by(mission_log.c.number)
     .limit(bindparam("_limit")),
 )

@@ -48,7 +48,7 @@ from stellary.core.board.changes.card_references import find_project_of_card
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import NoticeGiven
@@ -67,9 +67,9 @@ ENDED = {
     "cancelled": "the mission was cancelled",
 }
 
-_THIS_MISSION = given(missions.c.id)
-_ON_CARD = given(missions.c.card_id)
-_OF_AGENT = given(missions.c.agent_id)
+_THIS_MISSION = is_given(missions.c.id)
+_ON_CARD = is_given(missions.c.card_id)
+_OF_AGENT = is_given(missions.c.agent_id)
 _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
 # A card has few missions, an agent may have many.
 _MISSIONS_ON_CARD: Select[Any] = select(*rows.MISSION).where(
@@ -120,7 +120,7 @@ _WITH_AGENT = Query(
 )
 _END = (
     update(missions)
-    .where(_THIS_MISSION, given(missions.c.status, "from"))
+    .where(_THIS_MISSION, is_given(missions.c.status, "from"))
     .values(
         status=bindparam("_to"),
         result=bindparam("_result"),
@@ -132,7 +132,7 @@ _END = (
 _REJECT_OPEN = Query(
     RejectedProposalRow,
     update(proposals)
-    .where(given(proposals.c.mission_id, "id"), among(proposals.c.status, "open"))
+    .where(is_given(proposals.c.mission_id, "id"), is_among(proposals.c.status, "open"))
     .values(
         status="rejected",
         reason=bindparam("_reason"),
@@ -141,7 +141,7 @@ _REJECT_OPEN = Query(
     )
     .returning(proposals.c.id, proposals.c.action, proposals.c.summary),
 )
-_RUNTIME = select(agents.c.runtime).where(given(agents.c.id, "agent_id"))
+_RUNTIME = select(agents.c.runtime).where(is_given(agents.c.id, "agent_id"))
 _WAKE = (
     select(missions.c.id)
     .where(_OF_AGENT, missions.c.status.in_(("queued", "running")))

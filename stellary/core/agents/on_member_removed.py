@@ -10,7 +10,7 @@ from stellary.core.agents import missions, rows
 from stellary.core.agents.row_types import EndedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, BecameGuest, TokensRevoked, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
@@ -18,7 +18,7 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
 CREATOR_LEFT = "the person who created it no longer has access to the workspace"
-_REVOKE_ALL = delete(agent_tokens).where(given(agent_tokens.c.created_by_id, "user_id"))
+_REVOKE_ALL = delete(agent_tokens).where(is_given(agent_tokens.c.created_by_id, "user_id"))
 _REVOKED = (
     *agent_tokens.c,
     *(
@@ -29,15 +29,15 @@ _REVOKED = (
 _REVOKE_HERE = Query(
     EndedTokenRow,
     _REVOKE_ALL.where(
-        agent_tokens.c.agent_id.in_(select(agents.c.id).where(given(agents.c.workspace_id)))
+        agent_tokens.c.agent_id.in_(select(agents.c.id).where(is_given(agents.c.workspace_id)))
     ).returning(*_REVOKED),
 )
 _REVOKE_EVERYWHERE = Query(EndedTokenRow, _REVOKE_ALL.returning(*_REVOKED))
 _ACTIVE_MISSIONS = (
     select(table.c.id)
     .where(
-        given(table.c.workspace_id),
-        given(table.c.created_by_id, "user_id"),
+        is_given(table.c.workspace_id),
+        is_given(table.c.created_by_id, "user_id"),
         table.c.status.in_(missions.ACTIVE),
     )
     .order_by(table.c.id)

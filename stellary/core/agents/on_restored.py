@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from stellary.core.agents import missions
 from stellary.core.agents.tables import missions as table
-from stellary.core.db.base import among
+from stellary.core.db.base import is_among
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardTransferred, ItemRestored
 from stellary.core.kernel.unit import UnitOfWork
@@ -19,7 +19,7 @@ CARD_LEFT = "the card has left the workspace"
 _OUTSIDE = (
     select(table.c.id)
     .where(
-        among(table.c.card_id),
+        is_among(table.c.card_id),
         table.c.workspace_id != bindparam("_workspace_id"),
         table.c.status.in_(missions.ACTIVE),
     )

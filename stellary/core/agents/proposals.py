@@ -36,15 +36,15 @@ from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.ports.blobs import discard
 
-_HERE = select(proposals).where(given(proposals.c.workspace_id))
-_OF_MISSION = select(proposals).where(given(proposals.c.mission_id))
+_HERE = select(proposals).where(is_given(proposals.c.workspace_id))
+_OF_MISSION = select(proposals).where(is_given(proposals.c.mission_id))
 _IN_ORDER = (proposals.c.created_at, proposals.c.id)
 # What an agent proposes outside of missions may name any project.
 _SEEN = exists().where(missions_table.c.id == proposals.c.mission_id, is_visible(missions_table.c.project_id))
@@ -52,7 +52,7 @@ _LISTS = {
     (has_status, is_limited): Pages(
         ProposalRow,
         _HERE.where(
-            *([given(proposals.c.status)] if has_status else []),
+            *([is_given(proposals.c.status)] if has_status else []),
             *([_SEEN] if is_limited else []),
         ),
         proposals.c.id,
@@ -68,7 +68,7 @@ _BATCH = Query(ProposalRow, _OF_MISSION.order_by(*_IN_ORDER))
 # The condition on the status lets the second of two concurrent decisions update no row.
 _DECIDE = (
     update(proposals)
-    .where(given(proposals.c.id), among(proposals.c.status, "from"))
+    .where(is_given(proposals.c.id), is_among(proposals.c.status, "from"))
     .values(
         status=bindparam("_status"),
         reason=bindparam("_reason"),
@@ -76,10 +76,10 @@ _DECIDE = (
         decided_at=bindparam("_now"),
     )
 )
-_ONE = Query(ProposalRow, select(proposals).where(given(proposals.c.id)))
+_ONE = Query(ProposalRow, select(proposals).where(is_given(proposals.c.id)))
 _RESUME = (
     update(missions_table)
-    .where(given(missions_table.c.id, "mission_id"), missions_table.c.status == "awaiting_approval")
+    .where(is_given(missions_table.c.id, "mission_id"), missions_table.c.status == "awaiting_approval")
     .values(status="running", step=missions_table.c.step + 1)
 )
 

@@ -24,7 +24,7 @@ from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.board.queries.item_names import load_descriptions
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import BaseEvent
@@ -38,10 +38,10 @@ PENDING_MAX = 500
 _NAMED_MAX = 100
 _ID = re.compile(rf"\b{ID_PATTERN}\b")
 _INSERT = insert(proposals)
-_COUNT = select(func.count()).where(given(proposals.c.agent_id), proposals.c.status == "pending")
+_COUNT = select(func.count()).where(is_given(proposals.c.agent_id), proposals.c.status == "pending")
 
 _PENDING_KEYS = select(proposals.c.blob_key).where(
-    among(proposals.c.blob_key, "keys"), proposals.c.status == "pending"
+    is_among(proposals.c.blob_key, "keys"), proposals.c.status == "pending"
 )
 _PENDING_FILES = select(proposals.c.call).where(
     proposals.c.blob_key.is_not(None), proposals.c.status == "pending"

@@ -31,7 +31,7 @@ from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.board.queries.current_cards import load_current_cards
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
@@ -57,20 +57,20 @@ _MISSION_AND_AGENT = Query(
         agents.c.project_ids,
     )
     .join_from(table, agents, agents.c.id == table.c.agent_id)
-    .where(given(table.c.id)),
+    .where(is_given(table.c.id)),
 )
 _STEP = (
     update(table)
-    .where(given(table.c.id), table.c.status == "running", given(table.c.step, "step_seen"))
+    .where(is_given(table.c.id), table.c.status == "running", is_given(table.c.step, "step_seen"))
     .values(step=table.c.step + 1)
 )
 _IS_UNCHANGED = select(table.c.id).where(
-    given(table.c.id), table.c.status == "running", given(table.c.step, "step_seen")
+    is_given(table.c.id), table.c.status == "running", is_given(table.c.step, "step_seen")
 )
-_STEP_NUMBER = select(table.c.step).where(given(table.c.id))
-_UPDATE = update(table).where(given(table.c.id))
+_STEP_NUMBER = select(table.c.step).where(is_given(table.c.id))
+_UPDATE = update(table).where(is_given(table.c.id))
 _USAGE = UsageColumn(table)
-_PROPOSALS = Query(ProposalRow, select(proposals).where(given(proposals.c.mission_id, "id")))
+_PROPOSALS = Query(ProposalRow, select(proposals).where(is_given(proposals.c.mission_id, "id")))
 
 
 class _Overtaken(Exception):

@@ -26,7 +26,7 @@ from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AgentTokenRow, AuthenticatedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
@@ -37,7 +37,7 @@ PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)
 _PREFIX_LENGTH = len(PREFIX) + 4
 
-_OF_AGENT = given(agent_tokens.c.agent_id)
+_OF_AGENT = is_given(agent_tokens.c.agent_id)
 _LIST = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
 _BY_DIGEST = Query(
@@ -54,12 +54,12 @@ _BY_DIGEST = Query(
         agents.c.autonomy_mode,
     )
     .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
-    .where(given(agent_tokens.c.token_digest, "digest")),
+    .where(is_given(agent_tokens.c.token_digest, "digest")),
 )
 _TOUCH = (
     update(agent_tokens)
     .where(
-        given(agent_tokens.c.id),
+        is_given(agent_tokens.c.id),
         func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
     )
     .values(last_used_at=bindparam("_now"))

@@ -47,7 +47,7 @@ from stellary.core.board.columns import scope_columns
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.queries.item_names import name_of_item
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.causes import Cause, Chain
@@ -69,19 +69,19 @@ _RULES = select(automations, is_broken(automations.c.id).label("broken"))
 _ENABLED = Query(
     EnabledRow,
     _RULES.where(
-        among(automations.c.project_id), among(automations.c.trigger), automations.c.enabled
+        is_among(automations.c.project_id), is_among(automations.c.trigger), automations.c.enabled
     ).order_by(automations.c.id),
 )
-_ONE = Query(EnabledRow, _RULES.where(given(automations.c.id)))
+_ONE = Query(EnabledRow, _RULES.where(is_given(automations.c.id)))
 _TURN_OFF = (
     update(automations)
-    .where(given(automations.c.id), given(automations.c.owner_id))
+    .where(is_given(automations.c.id), is_given(automations.c.owner_id))
     .values(enabled=False, updated_at=bindparam("_now"))
 )
 _ACTIONS_OF = (
     # A trace without a step is one of a rule that was stopped.
     select(func.coalesce(func.sum(func.coalesce(traces_table.c.step, 1)), 0)).where(
-        given(traces_table.c.chain_id), traces_table.c.result != "skipped"
+        is_given(traces_table.c.chain_id), traces_table.c.result != "skipped"
     )
 )
 _VALUE_NAMES = select(

@@ -42,7 +42,7 @@ from stellary.core.automations.scheduling import check_schedule, find_next_run, 
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE, Trigger
 from stellary.core.board import access as board_access
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.item_changes import emit_change
@@ -57,10 +57,10 @@ from stellary.core.pilotage.references import (
     save_references,
 )
 
-_IN_PROJECT = given(automations.c.project_id)
+_IN_PROJECT = is_given(automations.c.project_id)
 _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
-_CHANGE = update(automations).where(given(automations.c.id)).returning(*rows.RULE)
+_CHANGE = update(automations).where(is_given(automations.c.id)).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
 _OWNED = {"trigger", "conditions", "action_type", "action_params", "further_actions", "schedule", "enabled"}
 """The columns whose change makes the caller the owner."""

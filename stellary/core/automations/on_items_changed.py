@@ -13,7 +13,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.file_references import rename_options
 from stellary.core.automations.tables import automations
 from stellary.core.board.rules import custom_fields
-from stellary.core.db.base import among
+from stellary.core.db.base import is_among
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import Event, ItemChanged
 from stellary.core.kernel.item_changes import emit_change
@@ -22,7 +22,7 @@ from stellary.core.pilotage import references
 
 _RULES = Query(
     AutomationRow,
-    select(automations).where(among(automations.c.id)).order_by(automations.c.id),
+    select(automations).where(is_among(automations.c.id)).order_by(automations.c.id),
 )
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import bindparam, update
 from stellary.core.automations import traces
 from stellary.core.automations.tables import automations
 from stellary.core.board.queries.recipient_queries import select_project_ids
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.events import AccountTakenOver, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
 _TURN_OFF_ALL = (
     update(automations)
-    .where(given(automations.c.owner_id, "user_id"), automations.c.enabled)
+    .where(is_given(automations.c.owner_id, "user_id"), automations.c.enabled)
     .values(enabled=False, updated_at=bindparam("_now"))
     .returning(automations.c.id)
 )

@@ -77,7 +77,7 @@ from stellary.core.board.imports import Imported, index_new_ids
 from stellary.core.board.multipart_imports import add_import_part, import_value
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.board.templates import add_template
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
@@ -97,7 +97,7 @@ DUPLICATED_MAX = 5_000
 
 _OF_PROJECT = Query(
     AutomationRow,
-    select(automations).where(given(automations.c.project_id)).order_by(automations.c.id),
+    select(automations).where(is_given(automations.c.project_id)).order_by(automations.c.id),
 )
 
 

@@ -31,7 +31,7 @@ from stellary.core.board.listing import find_matching
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.rules.schedules import YEARS, check_rule, find_next, find_zone
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -68,11 +68,11 @@ _DUE = Query(
     .order_by(automations.c.next_run_at, automations.c.id)
     .limit(BATCH_SIZE),
 )
-_ONE = Query(ScheduledRow, _RULES.where(given(automations.c.id)))
+_ONE = Query(ScheduledRow, _RULES.where(is_given(automations.c.id)))
 _NEXT = select(func.min(automations.c.next_run_at)).where(
     automations.c.enabled, automations.c.next_run_at > bindparam("_now")
 )
-_ADVANCE = update(automations).where(given(automations.c.id))
+_ADVANCE = update(automations).where(is_given(automations.c.id))
 
 
 def check_schedule(request: ScheduleToRun, now: datetime, path: str) -> AutomationSchedule:

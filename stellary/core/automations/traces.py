@@ -16,7 +16,7 @@ from stellary.core.automations import access, rows
 from stellary.core.automations.row_types import TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.board.queries.recipient_queries import select_workspace_id
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.events import ItemNoticeGiven
 from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.paging import Pages
@@ -29,18 +29,18 @@ TAKEN_OVER = "its owner's account was given to the owner of its e-mail address: 
 NOTICE_PAUSE = timedelta(days=1)
 """The time after which the owner of a rule that still fails is notified again."""
 
-_OF_RULE = given(traces.c.automation_id, "rule_id")
+_OF_RULE = is_given(traces.c.automation_id, "rule_id")
 _LIST = Pages(TraceRow, select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
 _INSERT = insert(traces)
 # One process notifies the owner, even if the rule fails in several at the same time.
 _NOTE_NOTICES = (
     update(automations)
     .where(
-        among(automations.c.id),
+        is_among(automations.c.id),
         or_(
             automations.c.noticed_at.is_(None),
             automations.c.noticed_at <= bindparam("_before"),
-            among(automations.c.id, "switched_off"),
+            is_among(automations.c.id, "switched_off"),
         ),
     )
     .values(noticed_at=bindparam("_now"))

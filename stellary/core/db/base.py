@@ -53,7 +53,7 @@ metadata = MetaData(
 """The schema: every area adds its tables, all named ``stellary_*``."""
 
 
-def given(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
+def is_given(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a column equals a parameter.
 
     Args:
@@ -63,7 +63,7 @@ def given(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[
     return column == bindparam(f"_{name or column.key}")
 
 
-def among(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
+def is_among(column: ColumnElement[Any], name: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a column is one of the values of a parameter.
 
     Args:

@@ -21,7 +21,7 @@ from stellary.core.accounts.access_checks import (
 from stellary.core.accounts.audience import name_of
 from stellary.core.board.access import in_project_of
 from stellary.core.board.order.locks import uses_row_locks
-from stellary.core.db.base import IdType, given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import rows
@@ -77,7 +77,7 @@ _document = AccessCheck(
     version="version",
     parameters=_name_caller,
 )
-_THIS = select(*rows.DOCUMENT).where(given(documents.c.id, "document_id"))
+_THIS = select(*rows.DOCUMENT).where(is_given(documents.c.id, "document_id"))
 _CURRENT = Query(StoredDocumentRow, _THIS)
 
 
@@ -95,7 +95,7 @@ _comment = AccessCheck(
     ),
     author="comment_author_id",
 )
-_KEEP = select(documents.c.id).where(given(documents.c.id, "document_id"))
+_KEEP = select(documents.c.id).where(is_given(documents.c.id, "document_id"))
 _KEEP = _KEEP.with_for_update(read=True, key_share=True)
 
 

@@ -20,7 +20,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentCommentRef, DocumentRef
 from stellary.core.board.rows.comment_rows import CommentRows
-from stellary.core.db.base import among
+from stellary.core.db.base import is_among
 from stellary.core.kernel.events import DocumentCommentCreated, DocumentCommentDeleted, DocumentCommentUpdated
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
@@ -34,7 +34,7 @@ ROWS = CommentRows(DocumentComment, comments, comments.c.document_id, "document_
 _PLACES = select(comments.c.id, documents.c.workspace_id, documents.c.project_id).join_from(
     comments, documents, documents.c.id == comments.c.document_id
 )
-_PLACES_OF = _PLACES.where(among(comments.c.id))
+_PLACES_OF = _PLACES.where(is_among(comments.c.id))
 
 
 def read_current_comments(

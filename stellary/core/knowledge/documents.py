@@ -32,7 +32,7 @@ from stellary.contract.wire import Value, invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import (
     DocumentCreated,
@@ -50,10 +50,10 @@ from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
 
-_UPDATE = update(documents).where(given(documents.c.id), given(documents.c.version))
+_UPDATE = update(documents).where(is_given(documents.c.id), is_given(documents.c.version))
 _MOVE_CHILDREN_UP = (
     update(documents)
-    .where(given(documents.c.parent_id, "id"))
+    .where(is_given(documents.c.parent_id, "id"))
     .values(
         parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
         version=documents.c.version + 1,
@@ -62,7 +62,7 @@ _MOVE_CHILDREN_UP = (
 )
 UPDATE_VERSION = (
     update(versions)
-    .where(given(versions.c.document_id, "id"), given(versions.c.number))
+    .where(is_given(versions.c.document_id, "id"), is_given(versions.c.number))
     .returning(versions.c.submitted_by_id)
 )
 _NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")

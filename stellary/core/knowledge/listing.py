@@ -28,7 +28,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import IdType, given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
@@ -52,8 +52,8 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
 _INDEXED = frozenset({"project_id", "parent_id"})
 """Filters that have an index of their own, whose documents are sorted: those of a project, or below a document."""
 VISIBLE_HERE = (
-    given(documents.c.organization_id),
-    or_(given(documents.c.workspace_id), rows.OF_ORGANIZATION),
+    is_given(documents.c.organization_id),
+    or_(is_given(documents.c.workspace_id), rows.OF_ORGANIZATION),
 )
 """The conditions for documents that are visible in a workspace."""
 _SELECT_VISIBLE: Select[Any] = select(*rows.SUMMARY).where(*VISIBLE_HERE)
@@ -69,11 +69,11 @@ _PARTS = (
 )
 """The documents of a workspace, and those of an organization, by an index each."""
 _SEEN = (*VISIBLE_HERE, is_visible(documents.c.project_id))
-_VISIBLE_BY_ID = select(documents.c.id).where(*_SEEN, given(documents.c.id))
-_BY_AUTHOR = select(documents.c.id).where(*_SEEN, given(documents.c.author_id, "id")).limit(1)
+_VISIBLE_BY_ID = select(documents.c.id).where(*_SEEN, is_given(documents.c.id))
+_BY_AUTHOR = select(documents.c.id).where(*_SEEN, is_given(documents.c.author_id, "id")).limit(1)
 _VERSIONS = Pages(
     VersionRow,
-    select(*rows.VERSION_SUMMARY).where(given(versions.c.document_id)),
+    select(*rows.VERSION_SUMMARY).where(is_given(versions.c.document_id)),
     versions.c.id,
     newest_first=True,
 )

@@ -17,7 +17,7 @@ from stellary.core.accounts.project_sight import find_sight
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access as board_access
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.row_types import ParentRow
@@ -26,7 +26,7 @@ from stellary.core.knowledge.tables import documents
 R = TypeVar("R", bound=Ref)
 
 _PROJECT = board_access.in_project_of(documents.c.project_id)
-_HERE = given(documents.c.workspace_id)
+_HERE = is_given(documents.c.workspace_id)
 # The lock keeps the parent from being deleted before the unit ends.
 _PARENT = Query(
     ParentRow,
@@ -39,7 +39,7 @@ _PARENT = Query(
         *_PROJECT.roles,
     )
     .select_from(_PROJECT.join(documents))
-    .where(_HERE, given(documents.c.id, "parent_id"))
+    .where(_HERE, is_given(documents.c.id, "parent_id"))
     .with_for_update(read=True, key_share=True, of=documents),
 )
 
@@ -48,12 +48,12 @@ def _select_ancestors() -> Select[Any]:
     """Return the ids of a document and its ancestors."""
     ancestors = (
         select(documents.c.id, documents.c.parent_id)
-        .where(_HERE, given(documents.c.id, "parent_id"))
+        .where(_HERE, is_given(documents.c.id, "parent_id"))
         .cte("above", recursive=True)
     )
     next_one = documents.alias("next_one")
     further = select(next_one.c.id, next_one.c.parent_id).where(
-        given(next_one.c.workspace_id), next_one.c.id == ancestors.c.parent_id
+        is_given(next_one.c.workspace_id), next_one.c.id == ancestors.c.parent_id
     )
     return select(ancestors.union(further).c.id)
 

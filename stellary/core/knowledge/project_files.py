@@ -16,7 +16,7 @@ from stellary.core.accounts import people
 from stellary.core.board import exports, imports, multipart_imports
 from stellary.core.board.row_types import ImportRow
 from stellary.core.board.rules.import_cards import plan_comments
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -29,13 +29,13 @@ from stellary.core.knowledge.tables import documents
 
 _OF_PROJECT = Query(
     ExportedDocumentRow,
-    (select(documents).where(given(documents.c.project_id)).order_by(documents.c.id)),
+    (select(documents).where(is_given(documents.c.project_id)).order_by(documents.c.id)),
 )
 _COMMENTS = Query(
     ExportedDocumentCommentRow,
     select(comments_table)
     .join_from(comments_table, documents)
-    .where(given(documents.c.project_id))
+    .where(is_given(documents.c.project_id))
     .order_by(comments_table.c.id),
 )
 _FILE_FIELDS = RowFields(

@@ -15,7 +15,7 @@ from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board.queries import searching
 from stellary.core.board.resolve_names import resolve_title
 from stellary.core.board.row_types import TitleRow
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access
@@ -25,7 +25,7 @@ from stellary.core.knowledge.tables import documents
 _SELECT_TITLES: Select[Any] = select(documents.c.id, documents.c.title).where(
     *VISIBLE_HERE, is_visible(documents.c.project_id)
 )
-_BY_ID = Query(TitleRow, _SELECT_TITLES.where(given(documents.c.id, "name")))
+_BY_ID = Query(TitleRow, _SELECT_TITLES.where(is_given(documents.c.id, "name")))
 _BY_TITLE = [
     Query(TitleRow, rows)
     for rows in (
@@ -35,10 +35,12 @@ _BY_TITLE = [
 ]
 _BY_IDS = Query(
     TitleRow,
-    select(documents.c.id, documents.c.title).where(given(documents.c.workspace_id), among(documents.c.id)),
+    select(documents.c.id, documents.c.title).where(
+        is_given(documents.c.workspace_id), is_among(documents.c.id)
+    ),
 )
 
-_PROJECTS = select(documents.c.id, documents.c.project_id).where(among(documents.c.id))
+_PROJECTS = select(documents.c.id, documents.c.project_id).where(is_among(documents.c.id))
 
 
 def title_of(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ScalarSelect[Any]:

@@ -13,7 +13,7 @@ from stellary.core.board.restoring.containers import (
     refuse_names,
 )
 from stellary.core.board.restoring.events import emit_restored
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
@@ -22,12 +22,12 @@ from stellary.core.knowledge import placing, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import comments, documents
 
-_SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(given(documents.c.id)))
-_CHILD = select(documents.c.id, documents.c.parent_id).where(given(documents.c.id))
-_RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(given(documents.c.id))
+_SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(is_given(documents.c.id)))
+_CHILD = select(documents.c.id, documents.c.parent_id).where(is_given(documents.c.id))
+_RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
 _MOVE = (
     update(documents)
-    .where(given(documents.c.id))
+    .where(is_given(documents.c.id))
     .values(
         parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
         version=documents.c.version + 1,

@@ -11,7 +11,7 @@ from stellary.contract.documents import DocumentSummary
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.rich_text import Node
 from stellary.contract.search import FoundKind, Hit
-from stellary.core.db.base import Json, among, given
+from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
@@ -36,12 +36,12 @@ def _select_hits(table: Table, **columns: ColumnElement[Any]) -> Query[DocumentH
         table.c.updated_at,
         *(column.label(name) for name, column in columns.items()),
     )
-    is_wanted = among(table.c.id)
+    is_wanted = is_among(table.c.id)
     source = documents if table is documents else documents.join(table)
     return Query(DocumentHitRow, rows.select_from(source).where(*VISIBLE_HERE, is_wanted))
 
 
-_CONTENT = select(comments.c.content).where(given(comments.c.id))
+_CONTENT = select(comments.c.content).where(is_given(comments.c.id))
 
 
 def document_entry(event: DocumentWritten) -> SearchEntry:

@@ -19,7 +19,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages, equals_unindexed
@@ -75,8 +75,8 @@ class Ledger(Generic[Row, T]):
     ) -> None:
         self.name, self.table, self.row_type, self.to_value = name, table, row_type, to_value
         self._kind, self._title = kind, title
-        in_workspace: ColumnElement[bool] = given(table.c.workspace_id)
-        self.this: ColumnElement[bool] = and_(in_workspace, given(table.c.number))
+        in_workspace: ColumnElement[bool] = is_given(table.c.workspace_id)
+        self.this: ColumnElement[bool] = and_(in_workspace, is_given(table.c.number))
         """The condition of one row, by its workspace and its number."""
         all_rows: Select[Any] = select(table).where(in_workspace)
         self._all = Pages(row_type, all_rows, table.c.number)

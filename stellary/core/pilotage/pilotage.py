@@ -51,7 +51,7 @@ from stellary.contract.pilotage import (
 from stellary.contract.refs import ActiveDocRef, MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage import access
 from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
@@ -59,11 +59,11 @@ from stellary.core.pilotage.row_types import LedgerRow
 from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
 
-_OF_WORKSPACE = update(todos).where(given(todos.c.workspace_id))
-_DETACH_FROM_MISSION = _OF_WORKSPACE.where(given(todos.c.mission_number, "number")).values(
+_OF_WORKSPACE = update(todos).where(is_given(todos.c.workspace_id))
+_DETACH_FROM_MISSION = _OF_WORKSPACE.where(is_given(todos.c.mission_number, "number")).values(
     mission_number=None, updated_at=bindparam("_now")
 )
-_DETACH_FROM_PRIORITY = _OF_WORKSPACE.where(given(todos.c.priority_number, "number")).values(
+_DETACH_FROM_PRIORITY = _OF_WORKSPACE.where(is_given(todos.c.priority_number, "number")).values(
     priority_number=None, updated_at=bindparam("_now")
 )
 

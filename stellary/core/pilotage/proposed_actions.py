@@ -34,7 +34,7 @@ from stellary.core.accounts.audience import reviewed_by
 from stellary.core.accounts.project_sight import sees_all_projects
 from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
-from stellary.core.db.base import IdType, given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.causes import Cause, Chain
@@ -47,11 +47,11 @@ from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
 from stellary.core.pilotage.rules import OPEN
 from stellary.core.pilotage.tables import actions as table
 
-_HERE = given(table.c.workspace_id)
+_HERE = is_given(table.c.workspace_id)
 _CHANGE_STATUS = Query(
     ActionRow,
     update(table)
-    .where(ACTIONS.this, given(table.c.status, "from"))
+    .where(ACTIONS.this, is_given(table.c.status, "from"))
     .values(updated_at=bindparam("_now"))
     .returning(*table.c),
 )
@@ -59,7 +59,7 @@ _UPDATE = Query(ActionRow, update(table).where(ACTIONS.this).returning(*table.c)
 _REOPEN = Query(
     ActionRow,
     update(table)
-    .where(_HERE, table.c.status == "approved", given(table.c.reviewed_by_id, "user_id"))
+    .where(_HERE, table.c.status == "approved", is_given(table.c.reviewed_by_id, "user_id"))
     .values(
         status="suggested",
         reviewed_by_id=None,

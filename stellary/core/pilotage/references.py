@@ -13,7 +13,7 @@ from stellary.contract.proposed_actions import ActionReference, ReferenceKind
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.board.queries.item_names import name_of_item
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     CardDeleted,
@@ -39,19 +39,19 @@ _id = table.c.item_id
 _workspace_id = table.c.workspace_id
 _PRESENT_NAME = func.coalesce(name_of(_id), name_of_item(_id, _workspace_id), title_of(_id, _workspace_id))
 _ALL = select(*table.c, _PRESENT_NAME.label("present_name")).order_by(table.c.id)
-_OF_RULES = Query(ReferenceRow, _ALL.where(among(table.c.automation_id, "ids")))
+_OF_RULES = Query(ReferenceRow, _ALL.where(is_among(table.c.automation_id, "ids")))
 _OF_ACTIONS = Query(
     ReferenceRow,
-    _ALL.where(given(table.c.workspace_id), among(table.c.action_number, "ids")),
+    _ALL.where(is_given(table.c.workspace_id), is_among(table.c.action_number, "ids")),
 )
 _DELETE = delete(table).where(
-    given(table.c.automation_id, "rule_id"), table.c.part.startswith(bindparam("_part", type_=String))
+    is_given(table.c.automation_id, "rule_id"), table.c.part.startswith(bindparam("_part", type_=String))
 )
 _INSERT = insert(table)
 _FIND = select(table.c.item_id, table.c.automation_id).where(
-    given(table.c.workspace_id), among(table.c.item_id, "ids")
+    is_given(table.c.workspace_id), is_among(table.c.item_id, "ids")
 )
-_THIS = (given(table.c.workspace_id), given(table.c.item_id, "id"))
+_THIS = (is_given(table.c.workspace_id), is_given(table.c.item_id, "id"))
 _MARK = (
     update(table)
     .where(*_THIS)

@@ -12,7 +12,7 @@ from sqlalchemy import Insert, Integer, Text, bindparam, delete, func, insert, s
 from stellary.contract.documents import DocumentSummary
 from stellary.core.board import search_entries
 from stellary.core.board.order.ordering import find_card_ids
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel import events
 from stellary.core.kernel.search_sources import SearchEntry
@@ -35,16 +35,16 @@ _INSERT_OF_PROJECT = insert(entries).from_select(
 _INSERT_OF_DOCUMENT = insert(entries).from_select(
     _NAMES, select(*_PARAMETERS.values()).where(knowledge.document_exists(_PARAMETERS["document_id"]))
 )
-_THIS_ENTRY = (given(entries.c.workspace_id), given(entries.c.id))
+_THIS_ENTRY = (is_given(entries.c.workspace_id), is_given(entries.c.id))
 _UPDATE = update(entries).where(*_THIS_ENTRY)
 _DELETE = delete(entries).where(*_THIS_ENTRY)
 _MOVE_COMMENTS = update(entries).where(
-    given(entries.c.workspace_id), given(entries.c.document_id), entries.c.kind == "document_comment"
+    is_given(entries.c.workspace_id), is_given(entries.c.document_id), entries.c.kind == "document_comment"
 )
 # The title of a card begins with its key, folded: `` eng 12 fix the login ``.
 _RENAME_KEY = (
     update(entries)
-    .where(given(entries.c.workspace_id), given(entries.c.project_id), entries.c.kind == "card")
+    .where(is_given(entries.c.workspace_id), is_given(entries.c.project_id), entries.c.kind == "card")
     .values(
         title=bindparam("_new", type_=Text)
         + func.substr(entries.c.title, bindparam("_after", type_=Integer)),

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Boolean, Text, bindparam, select, update
 
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -39,7 +39,7 @@ _FRESH = Query(
 )
 _UPDATE = (
     update(entries)
-    .where(given(entries.c.workspace_id), given(entries.c.id))
+    .where(is_given(entries.c.workspace_id), is_given(entries.c.id))
     .values(prefixes=bindparam("_prefixes", type_=Text), is_indexed=bindparam("_is_indexed", type_=Boolean))
 )
 

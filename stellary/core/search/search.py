@@ -34,7 +34,7 @@ from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
-from stellary.core.db.base import IdType, among, given
+from stellary.core.db.base import IdType, is_among, is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import search_entries as knowledge
@@ -225,7 +225,7 @@ def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_exclude
     if "_project_id" not in names and "_is_bound" not in names:
         containers.append(
             and_(
-                given(entries.c.organization_id),
+                is_given(entries.c.organization_id),
                 entries.c.workspace_id != workspace_id,
                 is_reachable(entries.c.workspace_id),
             )
@@ -239,7 +239,7 @@ def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_exclude
     ranked = union_all(*parts).subquery("ranked")
     beyond = or_(
         ranked.c.rank < bindparam("_rank"),
-        and_(given(ranked.c.rank), ranked.c.id < bindparam("_id")),
+        and_(is_given(ranked.c.rank), ranked.c.id < bindparam("_id")),
     )
     page = select(ranked).where(beyond).order_by(ranked.c.rank.desc(), ranked.c.id.desc())
     return Query(_RankedRow, page.limit(bindparam("_limit")))
@@ -249,11 +249,11 @@ def _select_ranked(terms: int, names: frozenset[str], where: Sequence[Condition]
     source: FromClause = entries
     conditions: list[Condition] = [
         *where,
-        among(entries.c.kind),
+        is_among(entries.c.kind),
         *(_contains(number) for number in range(terms)),
     ]
     if "_project_id" in names:
-        conditions.append(given(entries.c.project_id))
+        conditions.append(is_given(entries.c.project_id))
     if "_archived" in names:
         source, archived = search_entries.join_archived(source, entries.c.project_id, entries.c.card_id)
         conditions.append(archived == bindparam("_archived"))

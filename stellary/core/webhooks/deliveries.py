@@ -18,7 +18,7 @@ from stellary.contract.webhooks import (
     WebhookDelivery,
 )
 from stellary.contract.wire import read
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages, equals_unindexed
@@ -29,7 +29,7 @@ from stellary.core.webhooks.tables import deliveries
 
 _FIELDS = RowFields(WebhookDelivery, deliveries, converted=("payload",), internal=("tries", "queued_at"))
 _SHOWN = _FIELDS.columns
-_OF_WEBHOOK = select(*_SHOWN).where(given(deliveries.c.webhook_id))
+_OF_WEBHOOK = select(*_SHOWN).where(is_given(deliveries.c.webhook_id))
 _LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
 _LIST_STATUS = Pages(
     DeliveryRow,
@@ -38,7 +38,7 @@ _LIST_STATUS = Pages(
     newest_first=True,
     residual=[equals_unindexed(deliveries.c.status, bindparam("_status"))],
 )
-_THIS = given(deliveries.c.id)
+_THIS = is_given(deliveries.c.id)
 _AGAIN = Query(
     DeliveryRow,
     update(deliveries)

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, update
 from stellary.contract.wire import JsonObject
 from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.rules import FORMER_NAME
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -33,14 +33,14 @@ _READ = Query(
     StoredMessageRow,
     select(deliveries.c.id, deliveries.c.payload)
     .where(
-        deliveries.c.webhook_id.in_(select(webhooks.c.id).where(given(webhooks.c.workspace_id))),
+        deliveries.c.webhook_id.in_(select(webhooks.c.id).where(is_given(webhooks.c.workspace_id))),
         deliveries.c.id > bindparam("_after"),
         deliveries.c.payload != "",
     )
     .order_by(deliveries.c.id)
     .limit(BATCH_MAX),
 )
-_REVISE = update(deliveries).where(given(deliveries.c.id)).values(payload=bindparam("_payload"))
+_REVISE = update(deliveries).where(is_given(deliveries.c.id)).values(payload=bindparam("_payload"))
 
 
 def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:

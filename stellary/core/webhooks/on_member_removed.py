@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select, update
 
 from stellary.contract.fields import replace_fields
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AccountTakenOver, AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
@@ -16,14 +16,14 @@ from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.tables import webhooks
 from stellary.core.webhooks.webhooks import SHOWN, hide_secret, webhook_value
 
-_OF_USER = (given(webhooks.c.workspace_id), given(webhooks.c.created_by_id, "user_id"))
+_OF_USER = (is_given(webhooks.c.workspace_id), is_given(webhooks.c.created_by_id, "user_id"))
 _LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
 _TRANSFER = (
     update(webhooks)
     .where(*_OF_USER)
     .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
 )
-_ACTIVE_OF_USER = (given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
+_ACTIVE_OF_USER = (is_given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
 _LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
 _DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
 

@@ -15,7 +15,7 @@ from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import as_dict, dump
 from stellary.core.accounts import people
 from stellary.core.accounts.people import Person
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded, CommentDeleted, DocumentCommentDeleted
@@ -31,7 +31,7 @@ DELIVERIES_MAX = 1_000
 
 _ACTIVE_WEBHOOKS = Query(
     SubscriberRow,
-    select(webhooks.c.id, webhooks.c.events).where(given(webhooks.c.workspace_id), webhooks.c.active),
+    select(webhooks.c.id, webhooks.c.events).where(is_given(webhooks.c.workspace_id), webhooks.c.active),
 )
 _INSERT = insert(deliveries)
 LIMIT = CountLimit(deliveries, "webhook_id", DELIVERIES_MAX, deliveries.c.status != "pending")

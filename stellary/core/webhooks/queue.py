@@ -19,7 +19,7 @@ from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
 from stellary.core.accounts.audience import is_reachable, trash_id_of
 from stellary.core.accounts.people import list_admins
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import ItemNoticeGiven, WorkspacesRestored
@@ -50,8 +50,8 @@ EXPIRED = "the receiver has accepted no message for a day"
 _PENDING = text("stellary_webhook_deliveries.status = 'pending'")
 _BACKLOG = select(func.count(), func.min(deliveries.c.created_at)).where(_PENDING)
 _FAILING = select(func.count()).where(webhooks.c.active, webhooks.c.failing_since.is_not(None))
-_OF_WEBHOOK = (given(deliveries.c.webhook_id), _PENDING)
-_IDS = among(webhooks.c.id)
+_OF_WEBHOOK = (is_given(deliveries.c.webhook_id), _PENDING)
+_IDS = is_among(webhooks.c.id)
 _LOCK = Query(
     LockedWebhookRow,
     select(
@@ -76,10 +76,12 @@ _LOCK = Query(
 _EXISTING = select(webhooks.c.id).where(_IDS, is_reachable(webhooks.c.workspace_id))
 _WAITING = (
     select(webhooks.c.id)
-    .where(among(webhooks.c.workspace_id), exists().where(deliveries.c.webhook_id == webhooks.c.id, _PENDING))
+    .where(
+        is_among(webhooks.c.workspace_id), exists().where(deliveries.c.webhook_id == webhooks.c.id, _PENDING)
+    )
     .order_by(webhooks.c.id)
 )
-_UPDATE = update(webhooks).where(given(webhooks.c.id))
+_UPDATE = update(webhooks).where(is_given(webhooks.c.id))
 _NOTE_NOTICE = _UPDATE.where(
     or_(webhooks.c.noticed_at.is_(None), webhooks.c.noticed_at < webhooks.c.failing_since)
 ).returning(webhooks.c.workspace_id, webhooks.c.created_by_id)
@@ -100,7 +102,7 @@ _LOAD = Query(
 _NEXT = select(func.min(deliveries.c.next_attempt_at)).where(*_OF_WEBHOOK)
 _HASTEN = update(deliveries).where(*_OF_WEBHOOK)
 # The number of attempts shows whether another process has recorded an attempt for the same message.
-_NOTE = update(deliveries).where(given(deliveries.c.id), _PENDING, given(deliveries.c.tries))
+_NOTE = update(deliveries).where(is_given(deliveries.c.id), _PENDING, is_given(deliveries.c.tries))
 
 
 @attrs.frozen

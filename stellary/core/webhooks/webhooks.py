@@ -29,7 +29,7 @@ from stellary.contract.webhooks import (
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.db.base import given
+from stellary.core.db.base import is_given
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -57,7 +57,7 @@ _WEBHOOKS = StoredItems(
 )
 SHOWN = _WEBHOOKS.columns
 """The columns of a webhook that its admins see."""
-_IN_WORKSPACE = given(webhooks.c.workspace_id)
+_IN_WORKSPACE = is_given(webhooks.c.workspace_id)
 _LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
 
