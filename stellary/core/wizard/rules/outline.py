@@ -276,9 +276,8 @@ def _read_box(text: str) -> tuple[str, bool]:
     is_done = text.startswith("~~") and text.endswith("~~") and len(text) > 4
     if box := _BOX.match(text):
         is_done, text = box[1] in ("[x]", "[X]", "☑", "✅"), text[box.end() :]
-    start = 0
-    while start < len(text) and unicodedata.category(text[start]) in ("So", "Zs", "Mn", "Cf"):
-        start += 1
+    pictures = ("So", "Zs", "Mn", "Cf")
+    start = next((place for place, sign in enumerate(text) if unicodedata.category(sign) not in pictures), 0)
     return text[start:].strip("~") if is_done else text[start:] or text, is_done
 
 

@@ -68,13 +68,12 @@ def _find_readiness(
     findings: Findings, selection: Selection, stated_names: Collection[str]
 ) -> tuple[int, list[str]]:
     """Return the score of a brief, and descriptions of the missing information. Phases count as far as they have work."""
-    phases = (
-        [phase for _, phase in selection.phases] if findings.are_stated or "phases" in stated_names else []
-    )
-    share = sum(not phase.is_bare for phase in phases) / max(1, len(phases))
-    stated = {name for name in stated_names if name != "phases"} | ({"phases"} if share == 1 else set())
-    score = sum(WEIGHTS[name] for name in stated) + (int(WEIGHTS["phases"] * share) if share < 1 else 0)
-    missing = [name for name in WEIGHTS if name not in stated]
+    has_phases = selection.phases and (findings.are_stated or "phases" in stated_names)
+    with_work = sum(not phase.is_bare for _, phase in selection.phases)
+    shares = dict.fromkeys(stated_names, 1.0)
+    shares["phases"] = with_work / len(selection.phases) if has_phases else 0.0
+    score = sum(int(weight * shares.get(name, 0)) for name, weight in WEIGHTS.items())
+    missing = [name for name in WEIGHTS if shares.get(name, 0) < 1]
     return score, [format_message(findings.language, f"missing_{name}") for name in missing]
 
 

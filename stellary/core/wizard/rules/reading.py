@@ -15,7 +15,15 @@ from stellary.core.wizard.rules import vocabulary
 from stellary.core.wizard.rules.dates import DateReader, Timing, split_sentences
 from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline, split_entries
 from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, to_name, to_title
-from stellary.core.wizard.rules.vocabulary import DASHES, Language, Marker, find_marker, find_role, word_set
+from stellary.core.wizard.rules.vocabulary import (
+    DASHES,
+    LABEL_WORDS,
+    Language,
+    Marker,
+    find_marker,
+    find_role,
+    word_set,
+)
 
 PHASES_MAX = 12
 """The maximum number of items without sub-items that are read as the phases of a plan."""
@@ -122,11 +130,10 @@ class _Reader:
         section.own_role = None if is_named else find_role(section.text)
         if section.text and _is_finished(section.text):
             section.own_role = "done"
-        if (section.own_role == "later" and any(item.cells for item in section.items)) or (
-            section.own_role is None
-            and around not in NOT_WORK - {"goals"}
-            and any(item.is_task or (item.cells and around == "goals") for item in section.items)
-        ):
+        is_backlog = section.own_role == "later" and any(item.cells for item in section.items)
+        is_open = section.own_role is None and around not in NOT_WORK - {"goals"}
+        has_tasks = any(item.is_task or (item.cells and around == "goals") for item in section.items)
+        if is_backlog or (is_open and has_tasks):
             # The table of a backlog, and boxes to tick, are work.
             section.own_role = None if is_named else "work"
         if section.level == 0 and not section.sections:
@@ -205,8 +212,6 @@ class _Reader:
             below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
             counts = Counter(mark.kind for _, mark in items if mark)
             for node, mark in ((section, marker), *items):
-                if node.level != PHASE and mark is None:
-                    continue
                 kind = mark.kind if mark else ""
                 if node.level == ITEM:
                     # A list of phases has few other items.
@@ -215,7 +220,7 @@ class _Reader:
                     # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
                     same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
                     is_other = len(same) > 1 and not all(same)
-                if is_other or (mark and kind in kinds[section]):
+                if is_other or kind in kinds[section] or (mark is None and node.level != PHASE):
                     continue
                 is_ticked = node.items and not node.sections and all(item.is_done for item in node.items)
                 if node.is_done or is_ticked or _is_finished(node.text):
@@ -229,9 +234,7 @@ class _Reader:
         """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
         # By section, how many of the sections below it have work.
-        counts: Counter[OutlineNode | None] = Counter(
-            section.parent for section in self._sections if section.parent and _has_work(section)
-        )
+        counts = Counter(section.parent for section in self._sections if _has_work(section))
         for section in self._sections:
             if self._is_used(section):
                 continue
@@ -258,9 +261,8 @@ class _Reader:
 
     def _are_phases(self, items: Sequence[OutlineNode], is_plan: bool) -> bool:
         """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
-        if not 2 <= len(items) <= PHASES_MAX or any(
-            vocabulary.find_label(item.text)[0] in TIME_ROLES for item in items
-        ):
+        labels = {vocabulary.find_label(item.text)[0] for item in items}
+        if not 2 <= len(items) <= PHASES_MAX or TIME_ROLES & labels:
             return False
         nested = sum(bool(item.items) for item in items)
         are_numbered = all(item.is_numbered for item in items)
@@ -388,22 +390,15 @@ class _Reader:
 
     def _read_item(self, item: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
         role, text = (None, "") if item.cells else vocabulary.find_label(item.text)
+        words = len(item.text.partition(":")[0].split())
+        is_label = item.text.endswith(":") and not item.is_numbered
         if item.is_done:
             self._findings.finished.append(item.text)
         elif item.cells and vocabulary.find_priority(item.cells["priority"]) == "none":
             self._findings.facts["out_of_scope"].append(item.text)
-        elif role in NOT_WORK or (
-            role
-            and not item.items
-            and (role != "work" or len(vocabulary.split_words(item.text.partition(":")[0])) < 3)
-        ):
+        elif role in NOT_WORK or (role and not item.items and (role != "work" or words < 3)):
             return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
-        elif (
-            item.items
-            and item.text.endswith(":")
-            and not item.is_numbered
-            and len(item.text.split()) <= vocabulary.LABEL_WORDS
-        ):
+        elif item.items and is_label and len(item.text.split()) <= LABEL_WORDS:
             return _rank([card for child in item.items for card in self._read_item(child, phase)], role)
         else:
             return [self._to_card(item)]
