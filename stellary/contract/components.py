@@ -38,7 +38,7 @@ ERROR: Json = {
 }
 
 
-def _header(description: str, type: str = "string", **limits: Any) -> Json:
+def _header(description: str, type: str = "string", **limits: object) -> Json:
     return {"description": description, "schema": {"type": type, **limits}}
 
 
