@@ -23,10 +23,11 @@ from benchmarks.project import SECRET, Site, seed_database
 
 Subject = Literal["bare", "ours"]
 SUBJECTS: tuple[Subject, ...] = ("bare", "ours")
-MEASURES = ("whoami", "list", "get", "create", "move")
+MEASURES = ("whoami", "list", "get", "create", "move", "turn")
+"""The kinds of requests; ``turn`` is a change of a card and a list of all cards in turn."""
 CLIENTS = 8
 ROUNDS = 5
-LIMIT_CALLS = {"whoami": 200, "list": 20, "get": 200, "create": 30, "move": 30}
+LIMIT_CALLS = {"whoami": 200, "list": 20, "get": 200, "create": 30, "move": 30, "turn": 30}
 """How many requests of each kind the driver executes in a round."""
 
 

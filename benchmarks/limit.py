@@ -18,7 +18,7 @@ from benchmarks.project import SECRET, Site, seed_database
 from stellary.contract.port import RawRequest
 from stellary.core import Core
 
-WRITES = ("create", "move")
+WRITES = ("create", "move", "turn")
 _NAMED = re.compile(r"%\((\w+)\)s|%%")
 
 

@@ -102,11 +102,23 @@ class Site:
                     "PATCH", path, self.token, orjson.dumps({"columnId": column, **next(positions)})
                 )
 
+    def change_and_list_cards(self, cards: list[Json]) -> Iterator[bytes]:
+        """Yield requests that change the title of each card, with a list of all cards after each of them."""
+        for number in itertools.count(1):
+            for card in cards:
+                path = f"{self.project_path}/cards/{card['id']}"
+                yield request_bytes(
+                    "PATCH", path, self.token, orjson.dumps({"title": f"{card['title']} {number}"})
+                )
+                yield self.list_cards()
+
     def clients(self, measure: str, count: int) -> list[Requests]:
         """Return the requests of each client."""
         if measure == "move":
             # Each card is moved by one client only, so that each move changes its column.
             return [self.move_cards(self.cards[number::count]) for number in range(count)]
+        if measure == "turn":
+            return [self.change_and_list_cards(self.cards[number::count]) for number in range(count)]
         requests = {
             "whoami": [self.whoami()],
             "list": [self.list_cards()],

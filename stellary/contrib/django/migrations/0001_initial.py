@@ -10,7 +10,7 @@ from stellary.contrib.django.operations import CreateTables
 def _create_model(model: type[models.Model]) -> migrations.CreateModel:
     # As Django writes it for a model whose table it does not manage: without its relations.
     state = ModelState.from_model(model, exclude_rels=True)
-    return migrations.CreateModel(state.name, [*state.fields.items()], state.options)
+    return migrations.CreateModel(state.name, [*dict(state.fields).items()], state.options)
 
 
 class Migration(migrations.Migration):
