@@ -249,12 +249,17 @@ def test_commit_of_another_process_is_seen(board, increment):
     engine.dispose()
 
 
-def test_remembered_list_is_returned_only_to_those_with_access(board):
+def test_remembered_list_is_returned_only_to_those_with_access(board, statements):
     bob = board.world.person("bob")
     read(board)
-    assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
+    with statements() as sent:
+        assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
+    assert list_fingerprints(sent) == []
     board.join(bob)
-    assert board.world.call(bob, "GET", f"{board.path}/cards").body == read(board)
+    for _ in range(2):
+        assert board.world.call(bob, "GET", f"{board.path}/cards").body == read(board)
+    ask(board, "DELETE", f"{board.flat}/members/{bob.id}")
+    assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
 
 
 def test_list_above_the_limit_is_read_again(board, statements, monkeypatch):
