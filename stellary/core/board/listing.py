@@ -33,6 +33,7 @@ from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards, columns, projects, scopes
+from stellary.core.db.direct_connection import require_snapshot
 from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -129,7 +130,7 @@ def in_board_order(statement: Select[str], *parts: ColumnElement[object]) -> Sel
     )
 
 
-@serves(LIST_CARDS)
+@serves(LIST_CARDS, snapshot=False)
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """Return the cards that match all filters."""
     return find_matching(uow, ref, request)
@@ -147,6 +148,8 @@ def find_matching(
     """
     is_plain = _has_plain_filters(request)
     values = _find_whole_columns(request) if is_plain else None
+    if values is None:
+        require_snapshot(uow.connection)
     statements = None if values is None else _select_whole(frozenset(values))
     # Those who list the cards again wait for the database once, for their access and the list.
     queued = None if statements is None else queue_list(uow, statements, values or {}, ref.project_id)

@@ -583,5 +583,15 @@ def allow_statement(connection: Connection) -> None:
         connection.statements_left += 1
 
 
+def require_snapshot(connection: Connection) -> None:
+    """Raise an error if the unit has no snapshot, before a service executes statements that must see the same state.
+
+    Raises:
+        SnapshotNeeded: The unit has none. It runs again with one.
+    """
+    if isinstance(connection, DirectConnection) and connection.statements_left is not None:
+        raise SnapshotNeeded
+
+
 def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
     return any(getattr(dispatch, name) for name in names)
