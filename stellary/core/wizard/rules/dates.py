@@ -148,7 +148,7 @@ class DateReader:
         month = word_numbers("months").get((match["month"] or match["named"] or "").rstrip("."), 0)
         with suppress(ValueError):
             if match["iso"]:
-                return Period(*[date.fromisoformat(match["iso"])] * 2)
+                return _to_period(date.fromisoformat(match["iso"]))
             if match["end"]:
                 first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
                 if year < 100:
@@ -159,7 +159,7 @@ class DateReader:
                     self.unclear.append(match[0])
                     return None
                 day, month = (second, first) if second > 12 else (first, second)
-                return Period(*[date(year, month, day)] * 2)
+                return _to_period(date(year, month, day))
             if match["quarter"]:
                 month, last = 3 * int(match["quarter"]) - 2, 3 * int(match["to_quarter"] or match["quarter"])
                 return _to_months(int(match["of_quarter"]), month, last - month + 1)
@@ -175,6 +175,10 @@ class DateReader:
     def _to_date(self, year: int, month: int, day: int) -> date:
         value = date(year or self._today.year, month, day)
         return value if year or value >= self._today else value.replace(year=value.year + 1)
+
+
+def _to_period(day: date) -> Period:
+    return Period(day, day)
 
 
 def _to_months(year: int, month: int, count: int, *, has_year: bool = True) -> Period:

@@ -162,7 +162,7 @@ class _Reader:
         for around, node, marker in self._find_marked():
             # Quarters of two years have the same numbers.
             is_named = marker is None or marker.kind == "quarter"
-            key = (marker.kind, marker.label) if marker and not is_named else _find_number(node.text)
+            key: object = (marker.kind, marker.label) if marker and not is_named else _find_number(node.text)
             kind = around if node.level == PHASE or marker is None else marker.kind
             for siblings in (plans[kind, around], entries[kind]):
                 siblings.append((key or vocabulary.fold(node.text), node, marker))
@@ -417,7 +417,8 @@ class _Reader:
         if item.cells is not None:
             card.key, card.depends = item.cells["id"], item.cells["depends"]
             level = vocabulary.find_priority(item.cells["priority"])
-            priority = priority if level in (None, "none") else level
+            if level and level != "none":
+                priority = level
         card.priority = priority
         return card
 
