@@ -13,7 +13,7 @@ MODEL_ID_PREFIX = "model-"
 
 
 class BriefReader:
-    """A planner that reads headings, lists and tables, and knows their usual English and French names.
+    """A planner that reads headings, lists and tables, and knows their usual names in English, French, German and Spanish.
 
     Its rules are imported on first use, since most processes never read a brief.
     """
