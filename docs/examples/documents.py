@@ -82,6 +82,14 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
     first = ws.document(spec).get_version(versions[-1], content_format="markdown")
     # --8<-- [end:versions]
     assert "locked out" in first.content
+
+    operations = author.organization(organization).workspaces.create(name="Operations", slug="ops")
+    # --8<-- [start:transfer]
+    moved = ws.document(handbook).transfer(context_type="workspace", context_id=operations.id)
+    assert moved.id == handbook.id
+    # --8<-- [end:transfer]
+    # Child documents of other projects stay.
+    assert ws.documents.get(spec).parent_id is None
     return history
 
 

@@ -38,6 +38,8 @@ ActivityType = Literal[
     "project_imported",
     "document_created",
     "document_updated",
+    "document_transferred",
+    "document_transferred_out",
     "document_deleted",
     "document_submitted",
     "document_approved",

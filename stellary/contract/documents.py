@@ -217,6 +217,21 @@ class UpdateDocument(Request):
     tags: Tags | Unset = UNSET
 
 
+class TransferDocument(Request):
+    """The project or workspace that a document is moved to, with its child documents of the same project.
+
+    Attributes:
+        context_type: The kind of context that they belong to from then on.
+        context_id: Another project of the organization, a scope of one, or another workspace, in which you may write documents
+            as well.
+        parent_id: The new parent, a document of that workspace. Default: none, at the top level.
+    """
+
+    context_type: Literal["workspace", "project", "scope"]
+    context_id: Id
+    parent_id: Id | Unset | None = UNSET
+
+
 class ReviewDocument(Request):
     """A reviewer's decision on a document that is pending review.
 
@@ -276,6 +291,15 @@ DUPLICATE_DOCUMENT = creates(
     "duplicate",
     summary="Copy a document beside it, as a draft of the caller, without comments and child documents.",
     takes=DuplicateDocument,
+    returns=Document,
+    policy=DOCUMENT_WRITE,
+)
+TRANSFER_DOCUMENT = acts(
+    "documents.transfer",
+    DocumentRef,
+    "transfer",
+    summary="Move a document with its child documents, up to 500, to another project or workspace of the organization.",
+    takes=TransferDocument,
     returns=Document,
     policy=DOCUMENT_WRITE,
 )

@@ -487,6 +487,20 @@ def put_document_below_deleted_one(agent_api: AgentApi) -> None:
     assert status == 400
 
 
+def transfer_document_with_new_comment(agent_api: AgentApi) -> None:
+    ask, owner = agent_api.world.ask, agent_api.owner
+    document = make_document(agent_api, "Spec")
+    path = f"{agent_api.flat}/documents/{document['id']}"
+    body = {"contextType": "project", "contextId": agent_api.project["id"]}
+    race(
+        agent_api,
+        (owner, "POST", f"{path}/comments", {"content": "Hi"}),
+        (owner, "POST", f"{path}/transfer", body),
+    )
+    types = [item["type"] for item in ask(owner, "GET", f"{agent_api.path}/activity?entity=document_comment")]
+    assert types == ["document_comment_added"]
+
+
 def act_as_demoted_organization_admin(agent_api: AgentApi) -> None:
     bob, cid = agent_api.world.people("bob cid")
     organization = agent_api.workspace.organization
@@ -743,6 +757,7 @@ LOCKS = [
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
     Lock("knowledge.access", "_KEEP", delete_document_with_deleted_comment),
+    Lock("knowledge.documents", "_LEVEL", transfer_document_with_new_comment),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
     Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),

@@ -169,6 +169,9 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.duplicate": _with_body(title="Another", comments=True),
     "columns.duplicate": _with_body(name="Another"),
     "documents.duplicate": _with_body(title="Another"),
+    "documents.transfer": GoodRequest(
+        lambda permission_world: {"contextType": "scope", "contextId": permission_world.beside["scopeId"]}
+    ),
     "projects.duplicate": _with_body(name="Another", content="all"),
     "projects.save_template": _with_body(name="Another", content="all"),
     "projects.update_template": _with_body(name="Renamed"),

@@ -56,6 +56,7 @@ REFERENCES = {
     "custom_fields.set_values": {"{}": "fieldId"},
     "documents.create": {"parentId": "documentId", "contextId": "projectId"},
     "documents.update": {"parentId": "pendingDocumentId", "contextId": "projectId"},
+    "documents.transfer": {"parentId": "pendingDocumentId", "contextId": "projectId"},
     "documents.list": {
         "parentId": "documentId",
         "contextId": "projectId",
@@ -97,7 +98,7 @@ WORKSPACE_WIDE = {
     "workspaces.invite",
 }
 # Operations that also accept items of another workspace that the caller sees.
-TRANSFERS = {"columns.transfer", "cards.transfer", "cards.transfer_many"}
+TRANSFERS = {"columns.transfer", "cards.transfer", "cards.transfer_many", "documents.transfer"}
 EVERYWHERE = {"api_tokens.create", "cards.list_all", *TRANSFERS}
 
 

@@ -12,7 +12,7 @@ from tests.security.table import OWN_AND_OTHER, PEOPLE, SERVED, Row
 BAD_BODIES = (b"{", b'{"noSuchField": 1}', b"[]")
 VERSIONED = {
     *("activity.undo", "cards.delete", "cards.update", "custom_fields.set_values", "documents.delete"),
-    "cards.transfer",
+    *("cards.transfer", "documents.transfer"),
     *("documents.review", "documents.submit_review", "documents.update", "project_drafts.delete"),
     "project_drafts.edit_roadmap",
     *("projects.delete", "projects.update"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, DUPLICATE_DOCUMENT, GET_DOCUMENT, GET_VERSION,
-        LIST_DOCUMENTS, LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, UPDATE_DOCUMENT)
+        LIST_DOCUMENTS, LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, TRANSFER_DOCUMENT, UPDATE_DOCUMENT)
 from stellary.contract.unset import UNSET
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _LIST_DOCUMENTS = CallPlan(LIST_DOCUMENTS)
 _LIST_VERSIONS = CallPlan(LIST_VERSIONS)
 _REVIEW_DOCUMENT = CallPlan(REVIEW_DOCUMENT)
 _SUBMIT_REVIEW = CallPlan(SUBMIT_REVIEW)
+_TRANSFER_DOCUMENT = CallPlan(TRANSFER_DOCUMENT)
 _UPDATE_DOCUMENT = CallPlan(UPDATE_DOCUMENT)
 
 
@@ -305,6 +306,36 @@ class Documents(ListHandle[C]):
         return self._caller.one(_DUPLICATE_DOCUMENT, self._extend_path(document_id=document), payload)
 
     @overload
+    def transfer(self: Documents[Sync], document: IdLike, /, *, context_type: Literal["workspace", "project", "scope"], context_id: IdLike,
+            parent_id: IdLike | Unset | None = UNSET) -> Document: ...
+    @overload
+    async def transfer(self: Documents[Async], document: IdLike, /, *, context_type: Literal["workspace", "project", "scope"],
+            context_id: IdLike, parent_id: IdLike | Unset | None = UNSET) -> Document: ...
+    def transfer(self, document: IdLike, /, *, context_type: Literal["workspace", "project", "scope"], context_id: IdLike,
+            parent_id: IdLike | Unset | None = UNSET) -> Document | Awaitable[Document]:
+        """Move a document with its child documents, up to 500, to another project or workspace of the organization.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            document: The id of the document, or a value or a handle of one.
+            context_type: The kind of context that they belong to from then on.
+            context_id: Another project of the organization, a scope of one, or another workspace, in which you may write documents as well.
+            parent_id: The new parent, a document of that workspace. Default: none, at the top level.
+
+        Returns:
+            A document with its content.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRANSFER_DOCUMENT.build_payload(context_type=context_type, context_id=context_id, parent_id=parent_id)
+        return self._caller.one(_TRANSFER_DOCUMENT, self._extend_path(document_id=document), payload)
+
+    @overload
     def submit_review(self: Documents[Sync], document: IdLike, /) -> Document: ...
     @overload
     async def submit_review(self: Documents[Async], document: IdLike, /) -> Document: ...
@@ -523,6 +554,35 @@ class DocumentHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DUPLICATE_DOCUMENT, self._path_params, _DUPLICATE_DOCUMENT.build_payload(title=title))
+
+    @overload
+    def transfer(self: DocumentHandle[Sync], *, context_type: Literal["workspace", "project", "scope"], context_id: IdLike,
+            parent_id: IdLike | Unset | None = UNSET) -> Document: ...
+    @overload
+    async def transfer(self: DocumentHandle[Async], *, context_type: Literal["workspace", "project", "scope"], context_id: IdLike,
+            parent_id: IdLike | Unset | None = UNSET) -> Document: ...
+    def transfer(self, *, context_type: Literal["workspace", "project", "scope"], context_id: IdLike,
+            parent_id: IdLike | Unset | None = UNSET) -> Document | Awaitable[Document]:
+        """Move a document with its child documents, up to 500, to another project or workspace of the organization.
+
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/transfer``. Permitted for everyone with access to the workspace; in a project, with the role editor or a higher one; API tokens need the scope ``projects:write``.
+
+        Args:
+            context_type: The kind of context that they belong to from then on.
+            context_id: Another project of the organization, a scope of one, or another workspace, in which you may write documents as well.
+            parent_id: The new parent, a document of that workspace. Default: none, at the top level.
+
+        Returns:
+            A document with its content.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+        payload = _TRANSFER_DOCUMENT.build_payload(context_type=context_type, context_id=context_id, parent_id=parent_id)
+        return self._caller.one(_TRANSFER_DOCUMENT, self._path_params, payload)
 
     @overload
     def submit_review(self: DocumentHandle[Sync]) -> Document: ...

@@ -18,7 +18,7 @@ from stellary.core.automations import on_member_removed as automations_on_member
 from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity, erasure
+from stellary.core.notifications import activity, erasure, purged_texts
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
@@ -112,6 +112,13 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.DocumentCreated: (activity.record,),
     events.DocumentUpdated: (activity.record,),
     events.DocumentRevised: (activity.merge_revisions,),
+    events.DocumentTransferred: (activity.record, rules_on_items_changed.mark_references),
+    events.DocumentTransferredOut: (
+        activity.record,
+        purged_texts.follow_documents,
+        index.update_index,
+        rules_on_items_changed.mark_references,
+    ),
     events.DocumentCommentCreated: (activity.record, index.update_index),
     events.DocumentCommentUpdated: (activity.record, index.update_index),
     events.DocumentCommentDeleted: (activity.record, index.update_index, outbox.erase_comments),

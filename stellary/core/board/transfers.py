@@ -50,10 +50,12 @@ from stellary.core.kernel.unit import UnitOfWork, check_restrictions, serves
 
 _IMMUTABLE = tuple(name for name in card_moves.IMMUTABLE if name not in ("project_id", "number"))
 _IDS: BindParameter[str] = bindparam("_ids", expanding=True)
-_COLUMN_PLACE, _SCOPE_PLACE = (
-    select(table.c.project_id, projects.c.workspace_id)
-    .join_from(table, projects, projects.c.id == table.c.project_id)
-    .where(table.c.id == bindparam("_id"), sees_project(bindparam("_user_id", type_=IdType)))
+_PLACE = select(projects.c.id.label("project_id"), projects.c.workspace_id).where(
+    sees_project(bindparam("_user_id", type_=IdType))
+)
+PROJECT_PLACE = _PLACE.where(projects.c.id == bindparam("_id"))
+_COLUMN_PLACE, SCOPE_PLACE = (
+    _PLACE.join(table, projects.c.id == table.c.project_id).where(table.c.id == bindparam("_id"))
     for table in (columns, scopes)
 )
 _CARDS = (
@@ -157,7 +159,7 @@ def move_cards(
         Forbidden: The caller's role in the other project is not enough.
         Conflict: The other project lacks a label, a field or an option, or the column is full.
     """
-    project, workspace_id = _find_project(uow, ref, roles, "columnId", _COLUMN_PLACE, request.column_id)
+    project, workspace_id = find_project(uow, ref, roles, "columnId", _COLUMN_PLACE, request.column_id)
     column = project.child(ColumnRef, request.column_id)
     try:
         loaded = access.column(uow, column)
@@ -177,7 +179,7 @@ def transfer_column(
     """Move a column with its cards: into a new column of the other project. The former one goes to the trash."""
     loaded = access.column(uow, ref)
     former_project = ref.parent(ProjectRef)
-    project, _ = _find_project(uow, former_project, loaded.roles, "scopeId", _SCOPE_PLACE, request.scope_id)
+    project, _ = find_project(uow, former_project, loaded.roles, "scopeId", SCOPE_PLACE, request.scope_id)
     try:
         column = create_column(
             uow, project, column_contract.CreateColumn(name=loaded.row.name, scope_id=request.scope_id)
@@ -201,10 +203,17 @@ def transfer_column(
     return convert(column_contract.TransferredColumn, after, dropped=dropped, broken_automations=[])
 
 
-def _find_project(
-    uow: UnitOfWork, ref: ProjectRef, roles: CallerRoles, field: str, query: Select[str, str], id: str
+def find_project(
+    uow: UnitOfWork, ref: WorkspaceRef, roles: CallerRoles, field: str, query: Select[str, str], id: str
 ) -> tuple[ProjectRef, str]:
     """Return the other project in which an item is, and the id of its workspace.
+
+    Args:
+        ref: The project that is left; a workspace or document if any project will do.
+        roles: The caller's roles in the workspace.
+        field: The field of the request, for the message of an error.
+        query: The statement for the project of the item.
+        id: The item.
 
     Raises:
         Invalid: The caller sees no such item in another project of the organization.
@@ -212,7 +221,7 @@ def _find_project(
     place = uow.connection.execute(query, {"_id": id, "_user_id": uow.principal_id}).first()
     if place is None:
         raise unknown(field)
-    if place.project_id == ref.project_id:
+    if isinstance(ref, ProjectRef) and place.project_id == ref.project_id:
         raise invalid((field, "must be in another project"))
     is_here = place.workspace_id == roles.workspace_id
     workspace = ref.parent(WorkspaceRef) if is_here else workspace_ref(uow, place.workspace_id)

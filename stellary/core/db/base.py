@@ -26,10 +26,12 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    cast,
+    literal_column,
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import JSON, TypeDecorator
 
 from stellary.core.db import forks
 
@@ -184,6 +186,17 @@ class Json(TypeDecorator[Any]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
         return _json_of_text
+
+
+def json_text(column: ColumnElement[Any], key: str) -> ColumnElement[str]:
+    """Return the text that a key has in an object that is stored as JSON.
+
+    Args:
+        column: The column, of the type ``Json`` or ``Text``.
+        key: The key, which must not come from a request.
+    """
+    kind = Text().with_variant(JSON(), "postgresql")
+    return cast(column, kind).op("->>", return_type=String())(literal_column(f"'{key}'"))
 
 
 def _text_of_json(value: object) -> str | None:

@@ -152,11 +152,7 @@ class ItemChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class OrganizationItemChanged(BaseEvent):
-    """An organization, one of its members or one of its workspaces was created, updated or deleted.
-
-    Attributes:
-        type, kind, item_id, name, before, after, meta: As in ``ItemChanged``.
-    """
+    """An organization, one of its members or one of its workspaces was created, updated or deleted, with the attributes of ``ItemChanged``."""
 
     organization_id: str
     type: ActivityType
@@ -445,10 +441,9 @@ class DocumentCreated(DocumentEvent):
 
 @attrs.frozen(kw_only=True)
 class DocumentUpdated(DocumentEvent):
-    """A document was changed: ``changed`` lists the fields by their wire names.
+    """A document was changed: ``changed`` lists the fields by their wire names, and ``before`` is the previous status.
 
-    Attributes:
-        before: The previous status; if it differs, a pending review was withdrawn.
+    If the status differs, a pending review was withdrawn.
     """
 
     changed: tuple[str, ...]
@@ -458,6 +453,18 @@ class DocumentUpdated(DocumentEvent):
 @attrs.frozen(kw_only=True)
 class DocumentRevised(DocumentUpdated):
     """A document was saved again within ten minutes by the same user; the change is added to the record of the first."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentTransferred(DocumentUpdated):
+    """A document has entered another project or workspace; ``old`` has the one that it has left."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentTransferredOut(DocumentEvent):
+    """A document has left the project or workspace of this event for another ``place``: a workspace and maybe a project."""
+
+    place: tuple[str, str | None]
 
 
 @attrs.frozen(kw_only=True)
@@ -538,12 +545,7 @@ class DocumentCommentDeleted(DocumentCommentEvent):
 
 @attrs.frozen(kw_only=True)
 class TrashEvent(Event):
-    """Something that has happened to an item in the trash.
-
-    Attributes:
-        trash_id: The entry that it had in the trash.
-        project_id: The project that it belonged to, or was; None if there is none.
-    """
+    """Something that has happened to an item in the trash, whose entry was ``trash_id``, in a project or in none."""
 
     trash_id: str
     kind: TrashKind

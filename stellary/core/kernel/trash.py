@@ -27,6 +27,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     event,
+    exists,
     insert,
     literal,
     select,
@@ -36,7 +37,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from stellary.contract.errors import NotFound
 from stellary.contract.trash import TrashKind
-from stellary.core.db.base import IdType, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdType, UtcDateTime, json_text, metadata, partial_index
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.trash_statements import (
     FUNCTIONS,
@@ -129,6 +130,7 @@ class StoredRow(RowType):
 
 _TRASH_ID = bindparam("_trash_id", type_=IdType)
 _THIS = rows.c.trash_id == _TRASH_ID
+_BATCH = 500
 _OF_TABLE = (_THIS, rows.c.table_name == bindparam("_table"))
 _INSERT_ROW = insert(rows)
 _TAKE = Query(TrashRow, delete(trash).where(trash.c.id == bindparam("_id")).returning(*trash.c))
@@ -178,6 +180,13 @@ _KEYS_OF = (
     select(trash.c.key).where(_ON_CARDS, trash.c.key.in_(bindparam("_keys", expanding=True))).distinct()
 )
 _MOVE_ENTRIES = update(trash).where(_ON_CARDS, trash.c.key == bindparam("_key"))
+_IN_DOCUMENTS = json_text(rows.c.data, "document_id").in_(bindparam("_document_ids", expanding=True))
+MOVE_DOCUMENT_COMMENTS = update(trash).where(
+    trash.c.workspace_id == bindparam("_workspace_id"),
+    trash.c.kind == "document_comment",
+    exists().where(rows.c.trash_id == trash.c.id, rows.c.key == trash.c.item_id, _IN_DOCUMENTS),
+)
+"""The statement with which the deleted comments of ``_document_ids`` get another workspace and project."""
 _ENTRY_OF = select(trash.c.id).where(
     trash.c.kind == bindparam("_kind"), trash.c.item_id == bindparam("_item_id")
 )
@@ -508,9 +517,6 @@ def reinsert_rows(uow: UnitOfWork, trash_id: str, table: Table, keys: Sequence[s
     """
     for first in range(0, len(keys), _BATCH):
         _reinsert(uow, trash_id, table, {}, keys[first : first + _BATCH])
-
-
-_BATCH = 500
 
 
 def _reinsert(

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import and_, bindparam, or_, select
 
+from stellary.contract.documents import DocumentSummary
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.refs import DocumentCommentRef, DocumentRef, DocumentVersionRef, WorkspaceRef
@@ -20,7 +21,7 @@ from stellary.core.accounts.access_checks import (
 )
 from stellary.core.accounts.audience import name_of
 from stellary.core.board.access import in_project_of
-from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.board.order.locks import retry_transaction, uses_row_locks
 from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -153,18 +154,20 @@ def _check_place(uow: UnitOfWork, loaded: Loaded[R]) -> Loaded[R]:
     return loaded
 
 
-def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
+def reload_document(uow: UnitOfWork, document: StoredDocumentRow | DocumentSummary) -> StoredDocumentRow:
     """Return the last committed state of a document. The row is not locked, since writers compare its version.
 
     Args:
-        document_id: The document.
+        document: Its former state. If it has another place now, the unit is repeated, since the caller may not see that place.
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    row = _CURRENT.first(uow.connection, {"_document_id": document_id})
+    row = _CURRENT.first(uow.connection, {"_document_id": document.id})
     if row is None:
         raise NotFound("Document not found")
+    if (row.workspace_id, row.project_id) != (document.workspace_id, document.project_id):
+        retry_transaction(uow)
     uow.record_dependency("held document", row.id, row.version)
     return row
 

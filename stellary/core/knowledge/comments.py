@@ -30,7 +30,6 @@ from stellary.core.knowledge.tables import comments, documents
 ROWS = CommentRows(DocumentComment, comments, comments.c.document_id, "document_comment")
 """The rows of comments on documents."""
 
-
 _PLACES = select(comments.c.id, documents.c.workspace_id, documents.c.project_id).join_from(
     comments, documents, documents.c.id == comments.c.document_id
 )
@@ -65,8 +64,9 @@ def list_document_comments(uow: UnitOfWork, ref: DocumentRef, request: Paged) ->
 def create_document_comment(uow: UnitOfWork, ref: DocumentRef, request: CreateComment) -> DocumentComment:
     """Comment on a document. Its version stays: a comment does not conflict with a change of the document."""
     document = rows.summary(access.document_summary(uow, ref).row)
-    comment = ROWS.insert(uow, request, document.id)
-    uow.emit(DocumentCommentCreated(**event_location(document), document=document, comment=comment))
+    place = event_location(document)
+    comment = ROWS.insert(uow, request, document.id, **place)
+    uow.emit(DocumentCommentCreated(**place, document=document, comment=comment))
     return comment
 
 
@@ -91,8 +91,9 @@ def delete_document_comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Ok:
     document, id = rows.summary(loaded.row), loaded.row.comment_id
     # Locked first, as when the document is deleted, so that two units never wait for each other.
     access.keep_document(uow, document.id)
-    comment = ROWS.read(uow, document.id, id)
+    place = event_location(document)
+    comment = ROWS.read(uow, document.id, id, **place)
     project_id = document.project_id
     ROWS.delete(uow, loaded.roles, id, comment.author_id, name=document.title, project_id=project_id)
-    uow.emit(DocumentCommentDeleted(**event_location(document), document=document, comment=comment))
+    uow.emit(DocumentCommentDeleted(**place, document=document, comment=comment))
     return Ok()

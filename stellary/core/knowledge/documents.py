@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypedDict, cast
 
 import attrs
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, or_, select, update
 
+from stellary.contract.cards import BULK_MAX
 from stellary.contract.comments import DocumentComment
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
     DELETE_DOCUMENT,
     DUPLICATE_DOCUMENT,
     GET_DOCUMENT,
+    TRANSFER_DOCUMENT,
     UPDATE_DOCUMENT,
     CreateDocument,
     Document,
     DocumentSummary,
     DuplicateDocument,
     GetDocument,
+    TransferDocument,
     UpdateDocument,
 )
 from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
@@ -31,19 +35,22 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Value, invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
-from stellary.core.board.order.locks import uses_row_locks
-from stellary.core.db.base import is_given
+from stellary.core.board.order.locks import retry_transaction, uses_row_locks
+from stellary.core.db.base import is_among, is_given
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import (
     DocumentCreated,
     DocumentDeleted,
     DocumentRevised,
+    DocumentTransferred,
+    DocumentTransferredOut,
     DocumentUpdated,
     DocumentWritten,
 )
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
-from stellary.core.knowledge.row_types import LoadedDocumentRow, StoredDocumentRow
+from stellary.core.knowledge.row_types import DocumentSummaryRow, LoadedDocumentRow, StoredDocumentRow
 from stellary.core.knowledge.rules import documents as rules
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
@@ -51,19 +58,27 @@ from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
 
 _UPDATE = update(documents).where(is_given(documents.c.id), is_given(documents.c.version))
-_MOVE_CHILDREN_UP = (
-    update(documents)
-    .where(is_given(documents.c.parent_id, "id"))
-    .values(
-        parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
-        version=documents.c.version + 1,
-        updated_at=bindparam("_now"),
-    )
-)
+_TOUCH = update(documents).values(version=documents.c.version + 1)
+_ENTER = _TOUCH.where(is_among(documents.c.id))
+_SET_PARENT = update(documents).where(is_given(documents.c.id))
+_MOVE_CHILDREN_UP = _TOUCH.where(is_among(documents.c.parent_id, "ids"), is_given(documents.c.workspace_id))
 UPDATE_VERSION = (
     update(versions)
     .where(is_given(versions.c.document_id, "id"), is_given(versions.c.number))
     .returning(versions.c.submitted_by_id)
+)
+# The children are locked after their parents, so that none is added in between.
+_LEVEL = Query(
+    DocumentSummaryRow,
+    select(*rows.SUMMARY)
+    .where(
+        documents.c.workspace_id == bindparam("workspace_id"),
+        documents.c.project_id.is_not_distinct_from(bindparam("project_id")),
+        or_(is_given(documents.c.id), is_among(documents.c.parent_id, "ids")),
+    )
+    .order_by(documents.c.id)
+    .limit(BULK_MAX + 1)
+    .with_for_update(of=documents),
 )
 _NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
 """The fields whose changes are reported to members; all other fields change only together with these."""
@@ -156,6 +171,10 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     if after.status != before.status == "pending_review":
         version = {"_id": before.id, "_number": before.submissions, "status": "withdrawn"}
         uow.connection.execute(UPDATE_VERSION, version)
+    if after.project_id != before.project_id:
+        # Waits for the units that add comments; later ones wait for this unit.
+        trash.lock(uow, documents, after.id)
+        _leave_place(uow, [rows.to_summary(before)], after)
     if not _SEARCHED_FIELDS.isdisjoint(changed):
         is_moved = before.context_id != after.context_id
         uow.emit(written_event(after, is_new=False, is_moved=is_moved))
@@ -166,11 +185,44 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
         uow.emit(
             event_class(
                 **describe_change(before, after),
-                changed=tuple(camel(name) for name in _NOTIFIED_FIELDS if name in changed),
+                changed=_list_notified(changed),
                 before=before.status,
             )
         )
     return rows.to_document(after, request.content_format)
+
+
+def _list_notified(changed: Collection[str]) -> tuple[str, ...]:
+    return tuple(camel(name) for name in _NOTIFIED_FIELDS if name in changed)
+
+
+@serves(TRANSFER_DOCUMENT)
+def transfer_document(uow: UnitOfWork, ref: DocumentRef, request: TransferDocument) -> Document:
+    """Move a document with its descendants of the same project. Others move up to its parent if it leaves the workspace."""
+    if request.parent_id is not UNSET:
+        lock_workspace(uow, ref)
+    loaded = access.document(uow, ref)
+    before: StoredDocument = rows.STORED.to_value(loaded.row)
+    uow.require_version(before.version)
+    place, parent = placing.find_place(uow, ref, loaded, request)
+    tree = _lock_tree(uow, before)
+    ids, parent_id = [document.id for document in tree], None if parent is None else parent.id
+    values = {**place, "updated_at": uow.now}
+    uow.connection.execute(_ENTER, {"_ids": ids, **values})
+    uow.connection.execute(_SET_PARENT, {"_id": before.id, "parent_id": parent_id})
+    if place["workspace_id"] != before.workspace_id:
+        _move_children_up(uow, before, ids)
+    after = replace_fields(before, **values, parent_id=parent_id, version=before.version + 1)
+    _leave_place(uow, tree, after)
+    del values["scope_id"]
+    for old in tree:
+        values["parent_id"] = parent_id if old.id == after.id else old.parent_id
+        new = replace_fields(old, **values, version=old.version + 1)
+        here, changed = event_location(new), _list_notified(find_changed_fields(old, new))
+        uow.emit(
+            DocumentTransferred(**here, document=new, old=old, new=new, changed=changed, before=old.status)
+        )
+    return rows.to_document(after, "tiptap")
 
 
 @serves(DELETE_DOCUMENT)
@@ -180,17 +232,55 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     row: StoredDocumentRow = loaded.row
     if uses_row_locks(uow):
         trash.lock(uow, documents, row.id)
-        row = access.reload_document(uow, row.id)
+        row = access.reload_document(uow, row)
     document = rows.STORED.to_value(row)
     uow.require_version(document.version)
     item = trash.Item(document.id, document.title, document.project_id)
     trash.put_item(uow, documents, "document", item, document)
-    uow.connection.execute(
-        _MOVE_CHILDREN_UP, {"_id": document.id, "_parent_id": document.parent_id, "_now": uow.now}
-    )
+    _move_children_up(uow, document, [document.id])
     rows.STORED.delete(uow, document)
     uow.emit(DocumentDeleted(**describe_change(document, None)))
     return Ok()
+
+
+def _move_children_up(uow: UnitOfWork, parent: DocumentSummary, ids: Sequence[str]) -> None:
+    values = {"parent_id": parent.parent_id, "updated_at": uow.now}
+    uow.connection.execute(_MOVE_CHILDREN_UP, {"_ids": ids, "_workspace_id": parent.workspace_id, **values})
+
+
+def _lock_tree(uow: UnitOfWork, document: DocumentSummary) -> list[DocumentSummary]:
+    """Lock a document and its descendants of the same project, and return them as they are, the document first.
+
+    Raises:
+        Conflict: There are more than 500.
+    """
+    tree: list[DocumentSummary] = []
+    parameters = {**event_location(document), "_id": document.id, "_ids": []}
+    while level := _LEVEL.all(uow.connection, parameters):
+        tree += map(rows.summary, level)
+        if len(tree) > BULK_MAX:
+            raise Conflict(f"more than {BULK_MAX} documents would move", code="too_many_documents")
+        parameters |= {"_id": "", "_ids": [row.id for row in level]}
+    if not tree or tree[0].version != document.version:
+        retry_transaction(uow)
+    return tree
+
+
+def _leave_place(uow: UnitOfWork, left: Sequence[DocumentSummary], after: DocumentSummary) -> None:
+    """Let deleted comments follow documents that have left their workspace or project, and emit that these have left.
+
+    Args:
+        left: The documents as they were, all of one project, or of none.
+        after: One of them as it is now.
+    """
+    place = event_location(after)
+    moved = {"_workspace_id": left[0].workspace_id, "_document_ids": [document.id for document in left]}
+    uow.connection.execute(trash.MOVE_DOCUMENT_COMMENTS, {**moved, **place})
+    for document in left:
+        here = event_location(document)
+        uow.emit(
+            DocumentTransferredOut(**here, document=document, place=(after.workspace_id, after.project_id))
+        )
 
 
 def change_document(
@@ -212,7 +302,7 @@ def change_document(
         condition = {"_id": before.id, "_version": before.version}
         if uow.connection.execute(_UPDATE, {**rows.STORED.to_changes(before, after), **condition}).rowcount:
             return before, after
-        before = rows.STORED.to_value(access.reload_document(uow, before.id))
+        before = rows.STORED.to_value(access.reload_document(uow, before))
     return before, before
 
 

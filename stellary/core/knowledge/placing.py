@@ -7,20 +7,30 @@ from typing import Any, TypeVar
 import attrs
 from sqlalchemy import Select, select
 
-from stellary.contract.documents import ContextType, CreateDocument, UpdateDocument
+from stellary.contract.documents import (
+    CREATE_DOCUMENT,
+    ContextType,
+    CreateDocument,
+    TransferDocument,
+    UpdateDocument,
+)
 from stellary.contract.errors import Conflict, Forbidden, NotFound
-from stellary.contract.refs import ProjectRef, Ref, ScopeRef, WorkspaceRef
+from stellary.contract.fields import convert
+from stellary.contract.refs import DocumentRef, ProjectRef, Ref, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access_checks import Loaded, check_role
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access as board_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.board.transfers import PROJECT_PLACE, SCOPE_PLACE, find_project
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
-from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge.row_types import ParentRow
+from stellary.core.kernel.unit import UnitOfWork, check_restrictions
+from stellary.core.knowledge import access
+from stellary.core.knowledge.row_types import LoadedDocumentRow, ParentRow
 from stellary.core.knowledge.tables import documents
 
 R = TypeVar("R", bound=Ref)
@@ -120,6 +130,47 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
     parameters = {"_workspace_id": workspace_id, "_parent_id": parent_id}
     if document_id in uow.connection.execute(_ANCESTORS, parameters).scalars():
         raise Conflict("a document cannot be moved below itself", code="cycle")
+
+
+def find_place(
+    uow: UnitOfWork, ref: DocumentRef, loaded: Loaded[LoadedDocumentRow], request: TransferDocument
+) -> tuple[dict[str, str | None], ParentRow | None]:
+    """Return the workspace and the context that a document is moved to, as stored in its columns, and its new parent.
+
+    Args:
+        ref: The document.
+        loaded: The result of its access check.
+        request: The context, and the parent.
+
+    Raises:
+        Invalid: The caller sees no such context or parent in the organization, or the document is in that project already.
+        Forbidden: The caller's role there is not enough.
+        Conflict: The document would be below itself.
+    """
+    kind, id, change = request.context_type, request.context_id, convert(UpdateDocument, request)
+    if kind == "workspace":
+        project_id, workspace = None, workspace_ref(uow, id)
+    else:
+        query = PROJECT_PLACE if kind == "project" else SCOPE_PLACE
+        project, _ = find_project(uow, ref, loaded.roles, "contextId", query, id)
+        project_id, workspace = project.project_id, project.parent(WorkspaceRef)
+    try:
+        entered = access.workspace(uow, workspace)
+    except NotFound:
+        raise unknown("contextId") from None
+    roles, workspace_id = entered.roles, entered.roles.workspace_id or ""
+    if roles.organization_id != loaded.roles.organization_id:
+        raise unknown("contextId")
+    if (workspace_id, project_id) == (loaded.row.workspace_id, loaded.row.project_id):
+        raise invalid(("contextId", "must be in another project or workspace"))
+    # A host that does not allow new documents in a workspace does not allow these either.
+    check_restrictions(uow, CREATE_DOCUMENT, workspace)
+    new_context = context(uow, workspace, entered, change)
+    assert new_context is not None
+    row = parent(uow, roles, workspace_id, change)
+    if row is not None:
+        check_no_cycle(uow, workspace_id, loaded.row.id, row.id)
+    return {"workspace_id": workspace_id, **attrs.asdict(new_context)}, row
 
 
 def context(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, bindparam, select, update
+from sqlalchemy import Column, bindparam, exists, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
@@ -23,7 +23,13 @@ from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import comments, documents
 
 _SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(is_given(documents.c.id)))
-_CHILD = select(documents.c.id, documents.c.parent_id).where(is_given(documents.c.id))
+_CHILD = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
+_parents = documents.alias("parents")
+_IS_ELSEWHERE = exists().where(
+    _parents.c.id == documents.c.parent_id, _parents.c.workspace_id != documents.c.workspace_id
+)
+# The parent has left the workspace in between.
+_MOVE_UP = update(documents).where(is_given(documents.c.workspace_id), _IS_ELSEWHERE)
 _RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
 _MOVE = (
     update(documents)
@@ -81,7 +87,7 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
         raise missing_container(uow, "document", document_id)
     trash.reinsert(uow, item.id)
     document = rows.summary(row)
-    emit_restored(uow, item, document)
+    emit_restored(uow, item, document, meta={"documentId": document_id})
     return f'document "{document.title}"'
 
 
@@ -91,10 +97,13 @@ def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
     Args:
         item: The restored item: a document, or a container of documents.
     """
+    uow.connection.execute(_MOVE_UP, {"_workspace_id": item.workspace_id, "parent_id": None})
     for child_id, parent_id in trash.load_rows(uow, item.id, documents.c.parent_id).items():
         child = uow.connection.execute(_CHILD, {"_id": child_id}).first()
         parent = uow.connection.execute(_RESTORED, {"_id": parent_id}).first()
         if child is None or parent is None or child.parent_id not in (None, parent.parent_id):
+            continue
+        if child.workspace_id != parent.workspace_id:
             continue
         try:
             placing.check_no_cycle(uow, parent.workspace_id, child_id, parent_id)

@@ -22,6 +22,7 @@ class StoredDocumentRow(RowType):
 
     id: str
     workspace_id: str
+    project_id: str | None
     author_id: str
     submissions: int
     version: int
@@ -36,11 +37,12 @@ class LoadedDocumentRow(StoredDocumentRow):
 class DocumentSummaryRow(RowType):
     """A document without its content, which ``rows.summary`` reads."""
 
+    id: str
+
 
 class LoadedSummaryRow(DocumentSummaryRow):
     """A document without its content, for an access check."""
 
-    id: str
     workspace_id: str
 
 

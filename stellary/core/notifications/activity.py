@@ -41,6 +41,7 @@ from stellary.core.kernel.events import (
     DocumentEvent,
     DocumentRevised,
     DocumentSubmitted,
+    DocumentTransferredOut,
     ItemChanged,
     ItemNoticeGiven,
     ItemRestored,
@@ -459,6 +460,9 @@ def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
 
 def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
     """Build the entry of a document event, for its author or its reviewers."""
+    if isinstance(event, DocumentTransferredOut):
+        # As of a card: without the document and its title.
+        return _Entry(event, rules.document_meta(event), [])
     parameters: dict[str, object] = {"_workspace_id": event.workspace_id}
     is_comment = isinstance(event, DocumentCommentCreated)
     if isinstance(event, DocumentSubmitted):

@@ -1,11 +1,12 @@
-"""The removal of the texts of purged items from activities: what remains is who changed which item, when and how.
+"""Changes of activities that were recorded before: those of moved documents follow them, and purged items lose their texts.
 
-The watches of purged cards are deleted as well, since no foreign key deletes them.
+What remains of a purged item is who changed it, when and how. The watches of purged cards are deleted as well, since no foreign key deletes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, get_args
 
 from sqlalchemy import (
@@ -16,19 +17,28 @@ from sqlalchemy import (
     delete,
     not_,
     null,
+    or_,
     select,
     type_coerce,
     update,
 )
 
 from stellary.contract.activities import EntityKind
+from stellary.core.db.base import json_text
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import DocumentTransferredOut
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.erasure import ERASE_MESSAGES
 from stellary.core.notifications.row_types import ActivityMetaRow
 from stellary.core.notifications.rules import PURGED
-from stellary.core.notifications.tables import APART_FROM_CARDS, NOT_OF_CARDS, activities, watches
+from stellary.core.notifications.tables import (
+    APART_FROM_CARDS,
+    NOT_OF_CARDS,
+    activities,
+    notifications,
+    watches,
+)
 
 BATCH_MAX: Final = 200
 """The number of activities that are changed at most before the transaction ends."""
@@ -89,6 +99,19 @@ _OF_DOCUMENTS = _select(
     _is_one_of(activities.c.entity_id, "_keys"),
     order=[activities.c.id],
 )
+_document_id = json_text(activities.c.meta, "documentId")
+# That a document has left another place belongs to the history of that place.
+_OF_MOVED = select(activities.c.id).where(
+    activities.c.workspace_id == bindparam("_workspace_id"),
+    activities.c.project_id.is_not_distinct_from(bindparam("_project_id")),
+    NOT_OF_CARDS,
+    APART_FROM_CARDS,
+    activities.c.entity.in_(("document", "document_comment")),
+    activities.c.type != "document_transferred_out",
+    or_(_is_one_of(activities.c.entity_id, "_keys"), _is_one_of(_document_id, "_keys")),
+)
+_FOLLOW_NOTIFICATIONS = update(notifications).where(notifications.c.activity_id.in_(_OF_MOVED))
+_FOLLOW = update(activities).where(activities.c.id.in_(_OF_MOVED))
 _RELATIONS = Query(
     ActivityMetaRow,
     select(activities.c.seq, activities.c.meta).where(
@@ -141,6 +164,23 @@ def erase_texts(
     rows = query.all(uow.connection, parameters)
     _erase(uow, rows)
     return len(rows) < BATCH_MAX
+
+
+def follow_documents(uow: UnitOfWork, events: Sequence[DocumentTransferredOut]) -> None:
+    """Move the activities of documents and of their comments, and the notifications of them, to where the documents are now.
+
+    Args:
+        events: The documents that have left their place.
+    """
+    for move, group in groupby(events, lambda event: (event.workspace_id, event.project_id, event.place)):
+        former = {
+            "_workspace_id": move[0],
+            "_project_id": move[1],
+            "_keys": [item.document.id for item in group],
+        }
+        workspace_id, project_id = move[2]
+        uow.connection.execute(_FOLLOW_NOTIFICATIONS, {**former, "workspace_id": workspace_id})
+        uow.connection.execute(_FOLLOW, {**former, "workspace_id": workspace_id, "project_id": project_id})
 
 
 def enqueue_erasure(uow: UnitOfWork, workspace_id: str, item_ids: Sequence[str]) -> None:

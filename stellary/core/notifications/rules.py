@@ -45,6 +45,8 @@ TYPES: Final[Mapping[type[events.Event], ActivityType]] = {
     events.DocumentCreated: "document_created",
     events.DocumentUpdated: "document_updated",
     events.DocumentRevised: "document_updated",
+    events.DocumentTransferred: "document_transferred",
+    events.DocumentTransferredOut: "document_transferred_out",
     events.DocumentCommentCreated: "document_comment_added",
     events.DocumentCommentUpdated: "document_comment_updated",
     events.DocumentCommentDeleted: "document_comment_deleted",
@@ -250,6 +252,8 @@ def document_meta(event: events.DocumentEvent) -> dict[str, object]:
         TypeError: The type of the event is not listed here.
     """
     document = event.document
+    if isinstance(event, events.DocumentTransferredOut):
+        return {"documentId": document.id}
     meta: dict[str, object] = {
         "documentId": document.id,
         "documentTitle": document.title,
@@ -448,6 +452,7 @@ def find_document_recipients(event: events.DocumentEvent) -> set[str]:
             return {event.document.author_id} if event.document.status != event.before else set()
         case (
             events.DocumentCreated()
+            | events.DocumentTransferredOut()
             | events.DocumentSubmitted()
             | events.DocumentCommentUpdated()
             | events.DocumentCommentDeleted()

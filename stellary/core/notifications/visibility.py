@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, FromClause, String, and_, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, FromClause, and_, or_
 
 from stellary.contract.activities import EntityKind
 from stellary.contract.endpoint import Policy
@@ -27,6 +24,7 @@ from stellary.contract.policies import (
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries.recipient_queries import select_project_of_card
+from stellary.core.db.base import json_text
 from stellary.core.kernel.unit import Actor
 from stellary.core.notifications.tables import activities
 
@@ -84,23 +82,6 @@ def list_hidden_kinds(actor: Actor, roles: CallerRoles) -> tuple[EntityKind, ...
     )
 
 
-class _other_card_id(FunctionElement[str]):  # noqa: N801 - a function of SQL
-    """The card at the other end of a relation, in the meta of an activity."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_other_card_id)
-def _compile_to_json_extract(element: _other_card_id, compiler: SQLCompiler, **options: object) -> str:
-    return f"json_extract({compiler.process(element.clauses, **options)}, '$.otherCardId')"
-
-
-@compiles(_other_card_id, "postgresql")
-def _compile_to_arrow(element: _other_card_id, compiler: SQLCompiler, **options: object) -> str:
-    return f"({compiler.process(element.clauses, **options)})::json ->> 'otherCardId'"
-
-
 def names_visible_card(
     activity: FromClause, sees: Callable[[ColumnElement[Any]], ColumnElement[bool]]
 ) -> ColumnElement[bool]:
@@ -110,7 +91,7 @@ def names_visible_card(
         activity: The table of activities, or an alias.
         sees: Returns the condition that the caller sees a project.
     """
-    other_card = select_project_of_card(_other_card_id(activity.c.meta), sees)
+    other_card = select_project_of_card(json_text(activity.c.meta, "otherCardId"), sees)
     return or_(activity.c.entity != "relation", other_card.exists())
 
 

@@ -18,6 +18,8 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     CardDeleted,
     DocumentDeleted,
+    DocumentTransferred,
+    DocumentTransferredOut,
     Event,
     ItemChanged,
     ItemRestored,
@@ -201,8 +203,9 @@ def _describe(rows: list[ReferenceRow]) -> Described:
             references.append(ActionReference(kind=kind, id=row.item_id, name=name, missing=row.missing))
         if row.missing and row.kind == UNRESOLVED:
             problems.append(name)
-        elif row.missing and row.kind == "person":
-            problems.append(f"{name} is no longer in the workspace")
+        elif row.missing and row.kind in ("person", "document"):
+            what = name if row.kind == "person" else f"the document {name!r}"
+            problems.append(f"{what} is no longer in the workspace")
         elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
             problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
     # The conditions and the actions of a rule may refer to the same item.
@@ -278,8 +281,11 @@ def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, 
             return {event.item_id: PresenceChange(False)}
         case CardDeleted():
             return {event.card.id: PresenceChange(True, event.card.title)}
-        case DocumentDeleted():
-            return {event.document.id: PresenceChange(True, event.document.title)}
+        case DocumentDeleted() | DocumentTransferredOut():
+            is_here = isinstance(event, DocumentTransferredOut) and event.place[0] == event.workspace_id
+            return {} if is_here else {event.document.id: PresenceChange(True, event.document.title)}
+        case DocumentTransferred():
+            return {event.document.id: PresenceChange(False)}
         case PilotageChanged(after=None):
             return {event.thing_id: PresenceChange(True, event.title)}
         case WorkspaceLeft():

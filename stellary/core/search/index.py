@@ -38,9 +38,7 @@ _INSERT_OF_DOCUMENT = insert(entries).from_select(
 _THIS_ENTRY = (is_given(entries.c.workspace_id), is_given(entries.c.id))
 _UPDATE = update(entries).where(*_THIS_ENTRY)
 _DELETE = delete(entries).where(*_THIS_ENTRY)
-_MOVE_COMMENTS = update(entries).where(
-    is_given(entries.c.workspace_id), is_given(entries.c.document_id), entries.c.kind == "document_comment"
-)
+_MOVE = update(entries).where(is_given(entries.c.document_id))
 # The title of a card begins with its key, folded: `` eng 12 fix the login ``.
 _RENAME_KEY = (
     update(entries)
@@ -206,8 +204,13 @@ def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: events.Doc
         )
     if event.is_moved:
         place = {"organization_id": event.organization_id, "project_id": event.project_id}
-        document = {"_workspace_id": event.workspace_id, "_document_id": event.document_id}
-        uow.connection.execute(_MOVE_COMMENTS, {**document, **place})
+        uow.connection.execute(_MOVE, {"_document_id": event.document_id, **place})
+
+
+def _document_left(uow: UnitOfWork, changes: _IndexChanges, event: events.DocumentTransferredOut) -> None:
+    workspace_id, project_id = event.place
+    place = {"workspace_id": workspace_id, "organization_id": None, "project_id": project_id}
+    queue_rows(uow.connection, _MOVE, [{"_document_id": event.document.id, **place}])
 
 
 def _document_comment_changed(
@@ -245,6 +248,7 @@ _HANDLERS: Mapping[type[events.Event], Callable[[UnitOfWork, _IndexChanges, Any]
     events.CommentUpdated: _comment_updated,
     events.CommentDeleted: _comment_deleted,
     events.DocumentWritten: _document_written,
+    events.DocumentTransferredOut: _document_left,
     events.DocumentCommentCreated: _document_comment_changed,
     events.DocumentCommentUpdated: _document_comment_changed,
     events.DocumentCommentDeleted: _document_comment_changed,

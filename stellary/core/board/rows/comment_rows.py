@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, insert, select
 
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
@@ -23,6 +23,7 @@ from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import NoColumns, StoredItems, delete_row
 
+_PLACE = ("workspace_id", "project_id")
 C = TypeVar("C", Comment, DocumentComment)
 
 
@@ -36,9 +37,7 @@ class CommentRows(Generic[C]):
         trash_kind: Their kind in the trash.
     """
 
-    def __init__(
-        self, kind: type[C], table: Table, item_id: ColumnElement[str], trash_kind: TrashKind
-    ) -> None:
+    def __init__(self, kind: type[C], table: Table, item_id: Column[str], trash_kind: TrashKind) -> None:
         self._kind: type[C] = kind
         self._table, self._item_id, self._trash_kind = table, item_id.name, trash_kind
         names = {"author_name": name_of(table.c.author_id)}
@@ -53,6 +52,13 @@ class CommentRows(Generic[C]):
         this = table.c.id == bindparam("_id")
         self._list = Pages(CommentRow, rows, table.c.id)
         self._one = Query(CommentRow, rows.where(this))
+        (key,) = item_id.foreign_keys
+        place = (
+            column.is_not_distinct_from(bindparam(column.name))
+            for column in key.column.table.c
+            if column.name in _PLACE
+        )
+        self._in_place = Query(CommentRow, rows.where(this, exists().where(key.column == item_id, *place)))
         self._by_ids = select(table).where(table.c.id.in_(bindparam("_ids", expanding=True)))
         self._insert, self._delete = insert(table), delete(table).where(this)
 
@@ -75,18 +81,19 @@ class CommentRows(Generic[C]):
         rows = self._current.all(connection, {"_ids": sorted(ids)}) if ids else ()
         return {comment.id: comment for comment in map(self._to_comment, rows)}
 
-    def insert(self, uow: UnitOfWork, request: CreateComment, item_id: str) -> C:
+    def insert(self, uow: UnitOfWork, request: CreateComment, item_id: str, **place: str | None) -> C:
         """Insert a comment of the caller.
 
         Args:
             request: The text.
-            item_id: The item, which is locked.
+            item_id: The item.
+            **place: The workspace and the project of the item, by name, unless it is locked.
         """
         id = uow.new_id()
         keys = {"id": id, self._item_id: item_id, "author_id": uow.user_id}
         times = {"created_at": uow.now, "updated_at": uow.now}
         uow.connection.execute(self._insert, {**get_set_fields(request, self._kind), **keys, **times})
-        return self.read(uow, item_id, id)
+        return self.read(uow, item_id, id, **place)
 
     def update(self, uow: UnitOfWork, request: UpdateComment, item_id: str, id: str) -> tuple[C, C]:
         """Change a comment, and return it before and after; the same value twice if nothing changes.
@@ -171,17 +178,19 @@ class CommentRows(Generic[C]):
         author = FilePerson(**row.imported_from) if row.imported_from else find_person(row.author_id)
         return self._file_fields.to_value(row, author=author)
 
-    def read(self, uow: UnitOfWork, item_id: str, id: str) -> C:
+    def read(self, uow: UnitOfWork, item_id: str, id: str, **place: str | None) -> C:
         """Return a comment.
 
         Args:
             item_id: The item.
             id: The comment.
+            **place: The workspace and the project in which the caller sees the item, by name. Default: any.
 
         Raises:
-            NotFound: Another unit has deleted the comment.
+            NotFound: Another unit has deleted the comment, or moved the item.
         """
-        row = self._one.first(uow.connection, {"_item_id": item_id, "_id": id})
+        query = self._in_place if place else self._one
+        row = query.first(uow.connection, {"_item_id": item_id, "_id": id, **place})
         if row is None:
             raise NotFound("Comment not found")
         return self._to_comment(row)
