@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Boards": {
         "boards": ("board", "flow", "search", "filter"),
         "cards": ("card", "work"),
+        "card_changes": ("column", "document"),
         "time_entries": ("time",),
         "history": ("undo", "trash"),
     },

@@ -1,17 +1,29 @@
-"""Commands that change a card: edit, archive, restore, delete."""
+"""Commands that change a card: edit, archive, restore, delete. And those that move columns and documents."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import click
 
-from stellary.cli.completing import complete_cards, complete_labels, complete_people
-from stellary.cli.finding import find_card, find_column, find_label, find_person, find_project
-from stellary.cli.options import NONE, DayParam, OrNone, confirm, dry_run, fail_usage
+from stellary.cli.completing import complete_cards, complete_columns, complete_labels, complete_people
+from stellary.cli.finding import (
+    find_card,
+    find_column,
+    find_label,
+    find_person,
+    find_project,
+    find_scope,
+    match_one,
+)
+from stellary.cli.options import NONE, DayParam, Group, OrNone, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result
-from stellary.cli.session import CommandContext, in_project
-from stellary.contract.cards import Card, Missing
+from stellary.cli.session import CommandContext, F, in_project, in_workspace
+from stellary.client.calling.method import Sync
+from stellary.client.methods.projects import ProjectHandle
+from stellary.contract.cards import Card, Missing, TransferredCard
+from stellary.contract.columns import TransferredColumn
 from stellary.contract.projects import Board
 from stellary.contract.recurrences import Creation, Recurrence
 from stellary.contract.unset import UNSET, Unset
@@ -141,26 +153,44 @@ def _change_labels(
     return [id for id in dict.fromkeys(ids) if id not in removed_ids]
 
 
-@click.command("transfer", cls=JsonCommand)
-@CARD
-@click.option(
-    "--to",
-    "target",
-    metavar="PROJECT/COLUMN",
-    required=True,
-    help="The key or name of a project, and its column.",
+_TO_WORKSPACE = click.option(
+    "--to-workspace", metavar="SLUG", help="Its workspace. Default: the current one."
 )
-@click.option(
+_MISSING = click.option(
     "--missing",
     type=click.Choice(get_args(Missing)),
     default="refuse",
     help="What to do with labels, fields and options that the project does not have. Default: refuse.",
 )
-@as_json
-@in_project
-@dry_run
+
+
+def _to_project(metavar: str, place: str) -> Callable[[F], F]:
+    """Return what adds the options of a command that moves cards to another project."""
+    text = f"The key or name of a project, {place}."
+    option = click.option("--to", "target", metavar=metavar, required=True, help=text)
+    return lambda command: option(_TO_WORKSPACE(_MISSING(as_json(in_project(dry_run(command))))))
+
+
+def _find_target(
+    session: CommandContext, target: str | None, to_workspace: str | None
+) -> tuple[ProjectHandle[Sync], Board, str]:
+    """Return the project to work in, the board of the project of ``PROJECT/NAME``, and the name."""
+    workspace, (project, _, name) = session.workspace(to_workspace), (target or "").partition("/")
+    other = workspace.project(find_project(workspace, project))
+    return session.project_handle(), other.board(), name
+
+
+def _print_moved(moved: TransferredCard | TransferredColumn, text: str, as_json: JsonOptions) -> None:
+    print_result(moved, text, as_json)
+    if moved.dropped and not as_json:
+        print_line(f"Dropped: {', '.join(f'{item.kind} {item.name}' for item in moved.dropped)}")
+
+
+@click.command("transfer", cls=JsonCommand)
+@CARD
+@_to_project("PROJECT/COLUMN", "and its column")
 def transfer(
-    session: CommandContext, query: str, target: str, missing: Missing, as_json: JsonOptions
+    session: CommandContext, query: str, missing: Missing, as_json: JsonOptions, **place: str | None
 ) -> None:
     """Move a card to another project. It gets a new key, and its former key still leads to it.
 
@@ -168,17 +198,77 @@ def transfer(
     Example:
       stellary card transfer LAUNCH-12 --to OPS/Backlog --missing drop
     """
-    project_name, slash, column_name = target.partition("/")
-    if not slash:
+    project, board, name = _find_target(session, **place)
+    if not name:
         fail_usage("name the project and the column, such as --to OPS/Backlog")
-    workspace, project = session.workspace(), session.project_handle()
-    other = workspace.project(find_project(workspace, project_name))
-    column = find_column(other.board(), column_name)
-    card = find_card(project, query)
+    column, card = find_column(board, name), find_card(project, query)
     moved = project.cards.transfer(card, column_id=column.id, missing=missing)
-    report(moved, f'Moved {card.key} to "{column.name}":', as_json)
-    if moved.dropped and not as_json:
-        print_line(f"Dropped: {', '.join(f'{item.kind} {item.name}' for item in moved.dropped)}")
+    _print_moved(moved, f'Moved {card.key} to "{column.name}": {moved.key} "{moved.title}".', as_json)
+
+
+@click.group("column", cls=Group)
+def column() -> None:
+    """Move columns.
+
+    \b
+    Example:
+      stellary column transfer Someday --to OPS
+    """
+
+
+@column.command("transfer", cls=JsonCommand)
+@click.argument("query", metavar="COLUMN", shell_complete=complete_columns)
+@_to_project("PROJECT[/SCOPE]", "and its scope. Default: the default one")
+def transfer_column(
+    session: CommandContext, query: str, missing: Missing, as_json: JsonOptions, **place: str | None
+) -> None:
+    """Move a column with its cards to another project. Its former column goes to the trash.
+
+    \b
+    Example:
+      stellary column transfer Someday --to OPS/Later --missing create
+    """
+    project, board, name = _find_target(session, **place)
+    scope = find_scope(board, name) if name else next(item for item in board.scopes if item.is_default)
+    column = find_column(project.board(), query)
+    moved = project.columns.transfer(column, scope_id=scope.id, missing=missing)
+    text = f'Moved "{column.name}" to "{scope.name}" of {board.project.key}, with {moved.card_count} cards.'
+    _print_moved(moved, text, as_json)
+
+
+@click.group("document", cls=Group)
+def document() -> None:
+    """Move documents.
+
+    \b
+    Example:
+      stellary document transfer Handbook --to-workspace ops
+    """
+
+
+@document.command("transfer", cls=JsonCommand)
+@click.argument("query", metavar="TITLE")
+@click.option("--to", "target", metavar="PROJECT", help="The key or name of a project. Default: none.")
+@_TO_WORKSPACE
+@as_json
+@in_workspace
+@dry_run
+def transfer_document(
+    session: CommandContext, query: str, target: str | None, to_workspace: str | None, as_json: JsonOptions
+) -> None:
+    """Move a document with its child documents to another project or workspace.
+
+    \b
+    Example:
+      stellary document transfer "Style guide" --to OPS
+    """
+    documents, other = session.workspace().documents, session.workspace(to_workspace)
+    place = find_project(other, target) if target else other.get()
+    items = documents.iterate()
+    item = match_one("document", query, items, lambda item: (item.title, item.id), lambda item: item.id)
+    kind: Literal["project", "workspace"] = "project" if target else "workspace"
+    moved = documents.transfer(item, context_type=kind, context_id=place.id)
+    print_result(moved, f'Moved "{moved.title}" to "{place.name}".', as_json)
 
 
 @click.command("duplicate", cls=JsonCommand)
@@ -265,3 +355,4 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
 
 
 CHANGES = (edit, duplicate, transfer, archive, restore, delete)
+COMMANDS = (column, document)

@@ -96,14 +96,14 @@ class CommandContext:
             )
         return self.config.token
 
-    def workspace(self) -> WorkspaceHandle[Sync]:
-        """Return the handle of the workspace to work in.
+    def workspace(self, slug: str | None = None) -> WorkspaceHandle[Sync]:
+        """Return the handle of the workspace to work in, or of another one of its organization.
 
         Raises:
             click.ClickException: No workspace is selected.
         """
         client = self.client
-        org, workspace = self.setting("org"), self.setting("workspace")
+        org, workspace = self.setting("org"), slug or self.setting("workspace")
         if not org or not workspace:
             raise click.ClickException(
                 "select a workspace with --workspace ORG/SLUG, or permanently: stellary use ORG/SLUG"

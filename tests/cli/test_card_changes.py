@@ -67,6 +67,41 @@ def test_transfer_moves_a_card_to_another_project(shell):
     assert text == f'Moved {key} to "To Do": OPS-1 "Sort the labels".\nDropped: label Bug\n'
 
 
+def test_columns_and_documents_move_to_other_projects_and_workspaces(shell):
+    here = json.loads(shell("api", "GET", "/orgs/{org}/workspaces/{workspace}"))
+    shell("api", "POST", "/orgs/{org}/workspaces", "-f", "name=Side", "-f", "slug=side")
+    shell("project", "add", "Sidelines", "--key", "SIDE", "--workspace", "side")
+    shell("project", "add", "Source", "--key", "SRC", "--template", "simple")
+    source, to_side = ("--project", "SRC"), ("--to-workspace", "side", "--to")
+    keys = [shell.json("card", "add", title, *source)["key"] for title in ("Sort", "Fold")]
+    moved = shell.json("card", "transfer", keys[0], *source, *to_side, "SIDE/done")
+    assert (moved["key"], moved["dropped"]) == ("SIDE-1", [])
+    scope = shell.json("board", "--project", "SIDE", "--workspace", "side")["scopes"][0]["name"]
+    for target in ("SIDE", f"SIDE/{scope}"):
+        text = shell("column", "transfer", "To Do", *source, *to_side, target)
+        assert text == f'Moved "To Do" to "{scope}" of SIDE, with {len(keys) - 1} cards.\n'
+        keys.pop()
+        shell(
+            "api",
+            "POST",
+            "/orgs/{org}/workspaces/{workspace}/projects/{project}/columns",
+            *source,
+            "-f",
+            "name=To Do",
+        )
+    missing = shell.error("column", "transfer", "Nowhere", *source, *to_side, "SIDE")
+    assert missing.startswith('there is no column "Nowhere"')
+    documents = "/orgs/{org}/workspaces/{workspace}/documents"
+    shell("api", "POST", documents, "-f", "title=Style guide")
+    text = shell("document", "transfer", "style guide", *to_side, "Sidelines")
+    assert text == 'Moved "Style guide" to "Sidelines".\n'
+    back = ("--to-workspace", here["slug"], "--workspace", "side")
+    assert shell.json("document", "transfer", "Style guide", *back)["contextType"] == "workspace"
+    shown = shell("document", "transfer", "Style guide", "--to", "SRC", "--dry-run")
+    assert "/transfer" in shown
+    assert [item["title"] for item in json.loads(shell("api", "GET", documents))] == ["Style guide"]
+
+
 def test_edit_sets_and_ends_a_recurrence(shell):
     key = add(shell, "Water the plants")
     zone = ("--time-zone", "Europe/Berlin")
