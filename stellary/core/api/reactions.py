@@ -10,11 +10,9 @@ from typing import Any
 from stellary.core.accounts import leaving
 from stellary.core.accounts.project_sight import is_shared
 from stellary.core.agents import delegation
-from stellary.core.agents import on_member_removed as agents_on_member_removed
-from stellary.core.agents import on_restored as agents_on_restored
+from stellary.core.agents import reactions as agent_reactions
 from stellary.core.automations import acting
-from stellary.core.automations import on_items_changed as rules_on_items_changed
-from stellary.core.automations import on_member_removed as automations_on_member_removed
+from stellary.core.automations import reactions as rule_reactions
 from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -56,8 +54,8 @@ _SIGHT = (restart_streams, on_member_removed.unassign_strangers)
 """The reactions to changes after which people may see another set of projects."""
 
 _RIGHTS = (
-    agents_on_member_removed.revoke_tokens,
-    agents_on_member_removed.cancel_missions,
+    agent_reactions.revoke_tokens,
+    agent_reactions.cancel_missions,
     webhooks_on_member_removed.transfer_webhooks,
     leaving.end_invitations,
 )
@@ -72,13 +70,13 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         activity.record,
         index.update_index,
         acting.react,
-        agents_on_restored.cancel_missions_outside,
+        agent_reactions.cancel_missions_outside,
     ),
     events.CardTransferredOut: (activity.record,),
     events.CardArchived: (activity.record, acting.react),
     events.CardAssigned: (activity.record, acting.react, delegation.start_missions),
     events.CardUnassigned: (activity.record,),
-    events.CardDeleted: (activity.record, rules_on_items_changed.mark_references),
+    events.CardDeleted: (activity.record, rule_reactions.mark_references),
     events.CommentCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
     events.CommentUpdated: (activity.record, index.update_index),
     events.CommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
@@ -97,8 +95,8 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     ),
     events.ItemChanged: (
         activity.record,
-        rules_on_items_changed.mark_references,
-        rules_on_items_changed.follow_options,
+        rule_reactions.mark_references,
+        rule_reactions.follow_options,
     ),
     events.ItemPurged: (activity.record,),
     events.OrganizationItemChanged: (activity.record_organization,),
@@ -112,17 +110,17 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.DocumentCreated: (activity.record,),
     events.DocumentUpdated: (activity.record,),
     events.DocumentRevised: (activity.merge_revisions,),
-    events.DocumentTransferred: (activity.record, rules_on_items_changed.mark_references),
+    events.DocumentTransferred: (activity.record, rule_reactions.mark_references),
     events.DocumentTransferredOut: (
         activity.record,
         purged_texts.follow_documents,
         index.update_index,
-        rules_on_items_changed.mark_references,
+        rule_reactions.mark_references,
     ),
     events.DocumentCommentCreated: (activity.record, index.update_index),
     events.DocumentCommentUpdated: (activity.record, index.update_index),
     events.DocumentCommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
-    events.DocumentDeleted: (activity.record, rules_on_items_changed.mark_references),
+    events.DocumentDeleted: (activity.record, rule_reactions.mark_references),
     events.DocumentSubmitted: (activity.record,),
     events.DocumentApproved: (activity.record,),
     events.ChangesRequested: (activity.record,),
@@ -130,40 +128,40 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.ItemRestored: (
         activity.record,
         index.update_index,
-        agents_on_restored.cancel_missions,
+        agent_reactions.cancel_restored_missions,
         *_SIGHT,
-        rules_on_items_changed.mark_references,
+        rule_reactions.mark_references,
         trash.forget_rows,
     ),
-    events.ContentRestored: (activity.record, rules_on_items_changed.mark_references),
+    events.ContentRestored: (activity.record, rule_reactions.mark_references),
     events.ActivitiesRecorded: (outbox.write_messages,),
     events.ChecklistCompleted: (acting.react,),
     events.CardDue: (acting.react,),
     events.TriggerFired: (acting.react,),
-    events.PilotageChanged: (activity.record, rules_on_items_changed.mark_references),
+    events.PilotageChanged: (activity.record, rule_reactions.mark_references),
     # Proposed actions first: applying one locks it before the cards.
     events.WorkspaceLeft: (
         end_streams,
         proposed_actions.reopen_approved,
         on_member_removed.leave_boards,
-        automations_on_member_removed.turn_off,
-        rules_on_items_changed.mark_references,
+        rule_reactions.turn_off,
+        rule_reactions.mark_references,
         *_RIGHTS,
         activity.delete_notifications,
     ),
     events.MemberDeactivated: (
         end_streams,
         proposed_actions.reopen_approved,
-        automations_on_member_removed.turn_off,
+        rule_reactions.turn_off,
         *_RIGHTS,
     ),
     events.AddressReleased: (erasure.enqueue_erasures,),
-    events.AccountTakenOver: (automations_on_member_removed.turn_off, webhooks_on_member_removed.disable),
-    events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
+    events.AccountTakenOver: (rule_reactions.turn_off, webhooks_on_member_removed.disable),
+    events.TokensRevoked: (agent_reactions.revoke_all_tokens,),
     events.AdminRightsLost: (
         end_streams,
         on_member_removed.unassign_strangers,
-        *(react for react in _RIGHTS if react is not agents_on_member_removed.cancel_missions),
+        *(react for react in _RIGHTS if react is not agent_reactions.cancel_missions),
     ),
     events.BecameGuest: (
         end_streams,

@@ -1,18 +1,27 @@
-"""Reactions of agents when a user leaves a workspace, loses admin rights there, or revokes all tokens."""
+"""Reactions of agents when a user loses rights or revokes all tokens, an item is restored, or a card leaves the workspace."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from stellary.core.agents import missions, rows
 from stellary.core.agents.row_types import EndedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
-from stellary.core.db.base import is_given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AdminRightsLost, BecameGuest, TokensRevoked, WorkspaceLeft
+from stellary.core.kernel import trash
+from stellary.core.kernel.events import (
+    AdminRightsLost,
+    BecameGuest,
+    CardTransferred,
+    ItemRestored,
+    TokensRevoked,
+    WorkspaceLeft,
+)
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
@@ -87,3 +96,42 @@ def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGues
         for mission_id in uow.connection.execute(_ACTIVE_MISSIONS, parameters).scalars().all():
             missions.cancel_if_active(uow, mission_id, event.user_id, CREATOR_LEFT)
             uow.ended_counts["missions"] += 1
+
+
+CARD_DELETED = "the card was deleted while the mission was open"
+CARD_LEFT = "the card has left the workspace"
+_OUTSIDE = (
+    select(table.c.id)
+    .where(
+        is_among(table.c.card_id),
+        table.c.workspace_id != bindparam("_workspace_id"),
+        table.c.status.in_(missions.ACTIVE),
+    )
+    .order_by(table.c.id)
+)
+
+
+def cancel_restored_missions(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
+    """Cancel the restored missions that were open when their cards were deleted.
+
+    Args:
+        events: The restored items.
+    """
+    for event in events:
+        for mission_id in sorted(trash.load_keys(uow, event.trash_id, table)):
+            missions.cancel_if_active(uow, mission_id, uow.user_id, CARD_DELETED)
+
+
+def cancel_missions_outside(uow: UnitOfWork, events: Sequence[CardTransferred]) -> None:
+    """Cancel the open missions on cards that have left the workspace of the agent.
+
+    Args:
+        events: The transfers.
+    """
+    by_workspace: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        by_workspace[event.workspace_id].append(event.card.id)
+    for workspace_id, card_ids in by_workspace.items():
+        parameters = {"_workspace_id": workspace_id, "_card_ids": card_ids}
+        for mission_id in uow.connection.execute(_OUTSIDE, parameters).scalars().all():
+            missions.cancel_if_active(uow, mission_id, uow.user_id, CARD_LEFT)
