@@ -60,8 +60,9 @@ OWNERLESS = {
     "stellary_trash",
     "stellary_trash_rows",
     "stellary_users",
+    "stellary_watched_changes",
 }
-"""Swept by age, deleted by a trigger, or deleted by nobody."""
+"""Swept by age, deleted by a trigger or a job, or deleted by nobody."""
 
 
 def test_every_other_table_refers_to_what_it_is_deleted_with():

@@ -27,7 +27,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import EVERYTHING, JOBS
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.kernel.units import Units
-from stellary.core.notifications import erasure
+from stellary.core.notifications import erasure, watches
 from stellary.core.search import indexing
 from stellary.core.trash import purging
 from stellary.core.webhooks import erased_messages
@@ -110,6 +110,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
     erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
     reminders.CHECK: JobHandler(reminders.check, attempts=None, first={}),
+    watches.NOTIFY: JobHandler(watches.notify_watchers, attempts=None, first={}),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }
 """The handler of each kind of job."""
@@ -153,6 +154,8 @@ class JobRunner:
         self._threads: list[threading.Thread] = []
         units.env.signals.listen(self._receive)
         self._kinds: Collection[str] = self.handlers
+        # The kinds of recurring jobs whose signals were received.
+        self._called: set[str] = set()
         self._long_runners: list[JobRunner] = []
         forks.follow(self)
 
@@ -228,6 +231,10 @@ class JobRunner:
                     jobs.hasten(uow.connection, kind, uow.now, latest)
 
     def _claim_next(self) -> Job | None:
+        while self._called:
+            with self._units.database.writing() as connection:
+                now = self._units.env.clock()
+                jobs.hasten(connection, self._called.pop(), now, now)
         with self._units.database.reading() as connection:
             due = jobs.due_by_kind(connection, self._kinds)
         now = self._units.env.clock()
@@ -339,7 +346,9 @@ class JobRunner:
     # ------------------------------------------------------------------------------------------ threads
 
     def _receive(self, topic: str) -> None:
-        if topic in (JOBS, EVERYTHING):
+        if topic in self.handlers:
+            self._called.add(topic)
+        if topic in (JOBS, EVERYTHING, *self._called):
             self.wake()
 
     def wake(self) -> None:

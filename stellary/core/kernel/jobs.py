@@ -550,13 +550,13 @@ def retry(connection: Connection, job_id: str, now: datetime) -> bool:
 
 
 def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
-    """Make the job with a key due if it was scheduled too late by a clock that was ahead.
+    """Make the job with a key due if it is due too late: a signal calls it, or a clock that was ahead has scheduled it.
 
     Args:
         connection: The connection of a write transaction.
         key: The key of the job.
         now: The current time.
-        latest: The latest plausible due time. A job that is due later and has not failed becomes due now.
+        latest: The latest due time. A job that is due later and has not failed becomes due now.
     """
     connection.execute(_HASTEN, {"_key": key, "_now": now, "_latest": latest})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, exists, func, or_, select
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
@@ -24,14 +24,26 @@ _USER_ID = bindparam("_user_id", type_=IdType)
 _shown = activities.alias("shown")
 
 
-def _sees(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    return sees_project(_USER_ID, project_id, notifications.c.workspace_id)
+def is_shown(
+    activity: FromClause, user_id: ColumnElement[str], workspace_id: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a user who sees a workspace also sees the projects that an activity names.
+
+    Args:
+        activity: The table of activities, or an alias.
+        user_id: The column or parameter with the id of the user.
+        workspace_id: The column with the id of the workspace.
+    """
+
+    def sees(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        return sees_project(user_id, project_id, workspace_id)
+
+    # No project is like one that is not private.
+    return and_(sees(activity.c.project_id), names_visible_card(activity, sees))
 
 
-# No project is like one that is not private.
 _IS_SHOWN = and_(
-    _sees(_shown.c.project_id),
-    names_visible_card(_shown, _sees),
+    is_shown(_shown, _USER_ID, notifications.c.workspace_id),
     # An action to review may name items of any project, and so may a reminder of it.
     or_(
         _shown.c.entity != "action",

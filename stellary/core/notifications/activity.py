@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
+from stellary.contract.notifications import NotificationKind
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import Value
 from stellary.core.accounts.addresses import digest_address
@@ -104,7 +105,6 @@ _PROJECT_PEOPLE = _people_statement(select_project_members(_PROJECT_ID).add_colu
 _REVIEWERS = reviewers(_WORKSPACE_ID)
 _ACTION_REVIEWERS = select_action_reviewers(_WORKSPACE_ID)
 _INSERT_ACTIVITIES = insert(activities)
-_INSERT_NOTIFICATIONS = insert(notifications)
 _INSERT_ORGANIZATION = insert(organization_activities)
 # The record is among the last few minutes of the workspace, so the index is read from its end.
 _LAST_SAVE = Query(
@@ -151,6 +151,11 @@ class _Entry:
         if isinstance(self.event, TrashEvent):
             return self.event.kind, self.event.item_id
         return rules.find_entity(self.event, self.type)
+
+    def list_kinds(self) -> list[tuple[str, str, NotificationKind]]:
+        """Return the workspace, the recipient and the kind of each notification."""
+        kinds = {id: messages.find_kind(self.event, id, self.mentioned_ids) for id in self.recipients}
+        return [(self.event.workspace_id, *item) for item in kinds.items()]
 
     @property
     def address_digest(self) -> str | None:
@@ -231,22 +236,19 @@ def record(
         for row, entry in zip(activity_rows, entries, strict=True)
     ]
     queue_rows(uow.connection, _INSERT_ACTIVITIES, inserted_rows)
-    notification_rows: list[dict[str, object]] = [
-        {
-            "id": uow.new_id(),
-            "user_id": user_id,
-            "activity_id": activity_id,
-            "workspace_id": entry.event.workspace_id,
-            "kind": messages.find_kind(entry.event, user_id, entry.mentioned_ids),
-            "read_at": None,
-            "created_at": uow.now,
-        }
-        for activity_id, entry in numbered_entries
-        for user_id in entry.recipients
-    ]
-    if notification_rows:
-        queue_rows(uow.connection, _INSERT_NOTIFICATIONS, notification_rows)
-        channels.enqueue_deliveries(uow, notification_rows)
+    channels.notify(
+        uow, ((id, *recipient) for id, entry in numbered_entries for recipient in entry.list_kinds())
+    )
+    watched: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    for activity_id, entry in numbered_entries:
+        if (
+            isinstance(entry.event, CardEvent)
+            and entry.event.workspace_id not in uow.workspaces_without_watches
+            and rules.has_watchers(entry.event)
+        ):
+            watched[entry.event.project_id][activity_id] = entry.recipients
+    for project_id, notified in watched.items():
+        watches.add_changes(uow, project_id, notified)
     cards = {card.id: card for entry in entries if (card := entry.card) is not None}
     comments = {event.comment.id: event.comment for event in events if isinstance(event, _WITH_COMMENT)}
     for workspace_id in dict.fromkeys(event.workspace_id for event in events):
@@ -366,7 +368,9 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
 
 def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
-    cards = {(event.project_id, event.card.id) for event in events if rules.has_watchers(event)}
+    cards = {
+        (event.project_id, event.card.id) for event in events if rules.may_have_levels(event, uow.user_id)
+    }
     levels = watches.load_levels(uow, workspace_id, cards)
     concerned = [
         (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final, Protocol, cast
 
 import attrs
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, insert
 
-from stellary.contract.notifications import Notification
+from stellary.contract.notifications import Notification, NotificationKind
 from stellary.core.accounts.people import Contact, find_contact
+from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -25,6 +26,7 @@ DISTRIBUTE: Final = "notifications.distribute"
 IDS_MAX: Final = 1_000
 """The number of notifications of a job."""
 
+_INSERT = insert(notifications)
 _UNREAD = Query(
     NotificationRow,
     access.OWN_ROWS.where(notifications.c.id == bindparam("_id"), notifications.c.read_at.is_(None)),
@@ -110,17 +112,32 @@ def build_kind(name: str) -> str:
     return f"channel:{name}"
 
 
-def enqueue_deliveries(uow: UnitOfWork, notification_rows: Sequence[Mapping[str, object]]) -> None:
-    """Add a job for each channel and each new notification, and one for all channels that take messages.
+def notify(uow: UnitOfWork, recipients: Iterable[tuple[str, str, str, NotificationKind]]) -> None:
+    """Insert notifications, with a job for each channel and each of them, and one for all channels that take messages.
 
     Args:
-        uow: The unit that has inserted the notifications.
-        notification_rows: The rows of the notifications.
+        uow: The unit.
+        recipients: The activity, its workspace, the user and the kind of each notification.
     """
-    for kind, delay in uow.env.channels.items():
-        payloads = [{"notificationId": row["id"], "userId": row["user_id"]} for row in notification_rows]
-        jobs.enqueue_all(uow, kind, payloads, due_at=uow.now + delay)
-    ids = [str(row["id"]) for row in notification_rows] if uow.env.message_channels else []
+    rows: list[dict[str, object]] = [
+        {
+            "id": uow.new_id(),
+            "user_id": user_id,
+            "activity_id": activity_id,
+            "workspace_id": workspace_id,
+            "kind": kind,
+            "read_at": None,
+            "created_at": uow.now,
+        }
+        for activity_id, workspace_id, user_id, kind in recipients
+    ]
+    if not rows:
+        return
+    queue_rows(uow.connection, _INSERT, rows)
+    for job_kind, delay in uow.env.channels.items():
+        payloads = [{"notificationId": row["id"], "userId": row["user_id"]} for row in rows]
+        jobs.enqueue_all(uow, job_kind, payloads, due_at=uow.now + delay)
+    ids = [str(row["id"]) for row in rows] if uow.env.message_channels else []
     for start in range(0, len(ids), IDS_MAX):
         # The runner looks for jobs every few seconds, so that it need not be woken.
         jobs.enqueue(uow, DISTRIBUTE, ids[start : start + IDS_MAX], topic=None)

@@ -160,6 +160,26 @@ watches = Table(
     Column("level", String(10), nullable=False),
 )
 
+IS_MUTED = text("level = 'mute'")
+"""The condition of the index for muted cards and projects, of which there are few beside those that are watched. For a level
+as a parameter, SQLite would compile a statement at each execution, to find out whether the index has its rows."""
+
+MUTED = partial_index("ix_stellary_watches_muted", watches.c.project_id, watches.c.card_id, where=IS_MUTED)
+
+watched_changes = Table(
+    "stellary_watched_changes",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    # No foreign key, whose index each insertion would have to write: the job deletes the row in any case.
+    Column("project_id", IdType, nullable=False),
+    # The recipients whom each activity has already, by id.
+    Column("notified", Json, nullable=False),
+    # The person who was notified last; empty at first.
+    Column("after", IdType, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Activities of cards in watched projects, until a job has notified the people who watch them."""
+
 OUTSIDE_PROJECTS = Index(
     "ix_stellary_activities_outside_projects",
 )

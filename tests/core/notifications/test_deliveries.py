@@ -5,16 +5,17 @@ from collections import defaultdict
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from random import Random
+from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import Engine, event
 
 from stellary.contract.notifications import UpdateNotificationPreferences
 from stellary.contract.refs import Ref
-from stellary.core import events
-from stellary.core.notifications import preferences
+from stellary.core import NOBODY, events
+from stellary.core.notifications import preferences, watches
 from tests.core.test_row_locks import run_beside
-from tests.support.boards import ask, create_shared_board, status
+from tests.support.boards import Board, ask, create_shared_board, status
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
 
@@ -388,6 +389,7 @@ def follow(board, person, path, level):
 
 def list_new(board, person):
     """Return the types of the unread activities of a person, the oldest first, and mark them as read."""
+    board.world.core.work.run_due()
     unread = board.world.ask(person, "GET", "/notifications?unreadOnly=true")
     board.world.ask(person, "PATCH", "/notifications/read-all")
     return [item["activity"]["type"] for item in reversed(unread)]
@@ -461,11 +463,131 @@ def test_watcher_without_access_is_not_notified(board, mailbox):
     follow(board, board.bob, board.path, "watch")
     ask(board, "PATCH", board.path, {"visibility": "private"})
     ask(board, "PATCH", board.of(card), {"priority": "high"})
+    board.world.core.work.run_due()
     assert board.world.status(board.bob, "POST", f"{board.of(card)}/watch", {}) == 404
     ask(board, "PATCH", board.path, {"visibility": "workspace"})
     assert "card_updated" not in list_new(board, board.bob)
     answer = board.world.call(board.bob, "POST", f"{board.of(card)}/watch", {"level": "default"})
     assert (answer.status, "level must be one of watch, mute" in answer.body.decode()) == (400, True)
+
+
+def notify_next(board):
+    """Let the job notify the next people who watch a project."""
+    board.world.core.run(NOBODY, lambda uow: watches.notify_watchers(uow, {}))
+
+
+def count_stored(board, person):
+    """Return the number of notifications of a person that are stored, even if the person does not see them."""
+    with board.world.core.database.reading() as connection:
+        statement = "SELECT count(*) FROM stellary_notifications WHERE user_id = '{}'"
+        return connection.exec_driver_sql(statement.format(person.id)).scalar()
+
+
+def test_change_stores_one_row_for_all_who_watch_its_project(board):
+    card = board.card(assigneeId=board.bob.id)
+    for person in (board.bob, board.cid):
+        follow(board, person, board.path, "watch")
+    follow(board, board.cid, board.of(card), "watch")
+    watchers = board.world.people("dan eve")
+    board.join(*watchers)
+    for person in watchers:
+        follow(board, person, board.path, "watch")
+    ask(board, "PATCH", board.of(card), {"priority": "high"})
+    people = [board.bob, board.cid, *watchers]
+    # Those who follow the card itself hear of it with the change.
+    assert [count_stored(board, person) for person in people] == [2, 1, 0, 0]
+    notify_next(board)
+    assert [list_new(board, person)[-1:] for person in people] == [["card_updated"]] * 4
+    assert [count_stored(board, person) for person in people] == [2, 1, 1, 1]
+
+
+def test_running_jobs_notify_watchers_within_a_second(board):
+    follow(board, board.bob, board.path, "watch")
+    board.world.core.work.start()
+    try:
+        board.card()
+        deadline = monotonic() + 1
+        while not count_stored(board, board.bob) and monotonic() < deadline:
+            sleep(0.01)
+        assert count_stored(board, board.bob) == 1
+    finally:
+        board.world.core.work.stop()
+
+
+@pytest.mark.parametrize(
+    "change", ["mutes the card", "mutes the project", "resets", "is left out", "leaves", "is deactivated"]
+)
+def test_watcher_who_stops_before_the_job_runs_is_not_notified(board, change):
+    follow(board, board.bob, board.path, "watch")
+    card = board.card()
+    if change == "is left out":
+        ask(board, "PATCH", board.path, {"visibility": "private"})
+    elif change == "leaves":
+        ask(board, "DELETE", f"{board.flat}/members/{board.bob.id}")
+    elif change == "is deactivated":
+        with board.world.core.database.writing() as connection:
+            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
+        board.world.core.deactivate("bob")
+    else:
+        path = board.of(card) if change == "mutes the card" else board.path
+        follow(board, board.bob, path, "default" if change == "resets" else "mute")
+    board.world.core.work.run_due()
+    assert count_stored(board, board.bob) == 0
+
+
+@pytest.mark.parametrize("change", ["is rolled back", "is purged"])
+def test_watchers_hear_of_nothing_that_does_not_exist(board, change):
+    def refuse(uow, event):
+        raise RuntimeError
+
+    follow(board, board.bob, board.path, "watch")
+    if change == "is rolled back":
+        board.world.core.on(events.CardCreated, refuse)
+        path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+        assert status(board, "POST", path, {"title": "Write"}) == 500
+    else:
+        board.card()
+        with board.world.core.database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM stellary_workspaces WHERE NOT is_personal")
+    board.world.core.work.run_due()
+    assert count_stored(board, board.bob) == 0
+    with board.world.core.database.reading() as connection:
+        assert not connection.exec_driver_sql("SELECT id FROM stellary_watched_changes").all()
+
+
+@pytest.mark.slow("creates 200 cards in one unit")
+def test_large_change_takes_turns_with_other_projects(board):
+    """With 200 activities, two people are notified in one transaction."""
+    other = Board(board.world, board.owner, board.workspace)
+    people = [board.bob, board.cid, *board.world.people("dan eve")]
+    board.join(*people[2:])
+    for person in people:
+        follow(board, person, board.path, "watch")
+    follow(board, board.bob, other.path, "watch")
+    card = {"columnId": board.columns[0]["id"], "title": "Write"}
+    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * 200})
+    other.card()
+    for total in (401, 801, 801):
+        notify_next(board)
+        assert sum(count_stored(board, person) for person in people) == total
+    assert [count_stored(board, person) for person in people] == [201, 200, 200, 200]
+
+
+@pytest.mark.slow("ends the process at each of many steps")
+def test_process_that_ends_at_any_step_notifies_each_watcher_once(board):
+    core = board.world.core
+    for person in (board.bob, board.cid):
+        follow(board, person, board.path, "watch")
+    for step in itertools.count(1):
+        board.card()
+        with killing(step) as killed:
+            core.work.run_due()
+        wait(board, minutes=2)
+        for person in (board.bob, board.cid):
+            assert count_stored(board, person) == step
+        if not killed:
+            break
+    assert step > 5
 
 
 class Expectation:
@@ -552,6 +674,8 @@ class Play:
             [self.create, self.comment, self.assign, self.update, self.follow, self.prefer]
         )
         what(actor, self.people[actor], self.random.choice(self.cards))
+        # The definition knows no time between a change and its notifications.
+        notify_next(self.board)
 
     def create(self, actor, person, _):
         self.cards.append(card := self.board.card(by=person))

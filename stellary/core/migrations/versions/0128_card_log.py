@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0128"
-down_revision = "0125"
+down_revision = "0126"
 
 _CHANGES = {
     "created": ("INSERT ON stellary_cards", "NEW.id"),
