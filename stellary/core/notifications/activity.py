@@ -32,6 +32,7 @@ from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
+    CardCreated,
     CardEvent,
     CardTransferred,
     CardTransferredOut,
@@ -368,8 +369,12 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
 
 def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
+    # Nobody watches or mutes a card that is just being created.
     cards = {
-        (event.project_id, event.card.id) for event in events if rules.may_have_levels(event, uow.user_id)
+        (event.project_id, event.card.id)
+        for event in events
+        if rules.has_watchers(event)
+        and not (isinstance(event, CardCreated) and event.card.created_by_id == uow.user_id)
     }
     levels = watches.load_levels(uow, workspace_id, cards)
     concerned = [

@@ -391,17 +391,6 @@ def has_watchers(event: events.CardEvent) -> bool:
     return type(event) in _CONCERNS_CARD or isinstance(event, events.CardDeleted)
 
 
-def may_have_levels(event: events.CardEvent, actor_id: str) -> bool:
-    """Return whether users who watch or mute the card, or mute its project, change who is notified; of a new card, they cannot.
-
-    Args:
-        event: The event.
-        actor_id: The user or agent who caused it.
-    """
-    is_own = isinstance(event, events.CardCreated) and event.card.created_by_id == actor_id
-    return has_watchers(event) and not is_own
-
-
 def find_muted(event: events.CardEvent, levels: Mapping[str, str]) -> set[str]:
     """Return the ids of the users who are not notified, since they have muted the card or its project.
 

@@ -45,7 +45,7 @@ from stellary.core.accounts.audience import with_access_flag
 from stellary.core.accounts.project_sight import may_hide_projects
 from stellary.core.accounts.subscribers import mark_watched
 from stellary.core.board import access
-from stellary.core.db.base import among, given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import (
     ExecutedResult,
     PlannedResult,
@@ -75,14 +75,14 @@ _SET = {
     for name, dialect in _DIALECTS
 }
 _ADD = {name: dialect.insert(watches).on_conflict_do_nothing() for name, dialect in _DIALECTS}
-_OWN = (given(watches.c.project_id), given(watches.c.card_id), given(watches.c.user_id))
+_OWN = (is_given(watches.c.project_id), is_given(watches.c.card_id), is_given(watches.c.user_id))
 _LEVEL = select(watches.c.level).where(*_OWN)
 _DELETE = delete(watches).where(*_OWN)
-_OF_PROJECTS = select(watches).where(among(watches.c.project_id))
+_OF_PROJECTS = select(watches).where(is_among(watches.c.project_id))
 _OF_CARDS = Query(
     WatchRow,
     union_all(
-        _OF_PROJECTS.where(among(watches.c.card_id)),
+        _OF_PROJECTS.where(is_among(watches.c.card_id)),
         _OF_PROJECTS.where(watches.c.card_id == WHOLE_PROJECT, IS_MUTED),
     ),
 )
@@ -94,7 +94,7 @@ ROWS_MAX: Final = 400
 """The number of notifications that the job writes in a transaction for each of a few changes, which are of one unit each."""
 _watching = watches.alias("watching")
 _WATCHES_PROJECT = and_(
-    _watching.c.card_id == WHOLE_PROJECT, given(_watching.c.project_id), _watching.c.level == _WATCH
+    _watching.c.card_id == WHOLE_PROJECT, is_given(_watching.c.project_id), _watching.c.level == _WATCH
 )
 _CHANGE = select(*(bindparam(column.name, type_=column.type) for column in watched_changes.c))
 _ADD_CHANGE = insert(watched_changes).from_select(
@@ -102,8 +102,8 @@ _ADD_CHANGE = insert(watched_changes).from_select(
 )
 # The key of the job lets one process read them at a time.
 _PENDING = select(watched_changes).order_by(watched_changes.c.id).limit(CHANGES_MAX)
-_DELETE_CHANGE = delete(watched_changes).where(given(watched_changes.c.id))
-_CONTINUE = update(watched_changes).where(given(watched_changes.c.id))
+_DELETE_CHANGE = delete(watched_changes).where(is_given(watched_changes.c.id))
+_CONTINUE = update(watched_changes).where(is_given(watched_changes.c.id))
 _NEXT_WATCHERS = (
     select(_watching.c.user_id)
     .where(_WATCHES_PROJECT, _watching.c.user_id > bindparam("_after"))
@@ -183,8 +183,8 @@ _WATCHED = (
     .join_from(_watching, activities, _watching.c.user_id != activities.c.actor_id)
     .where(
         _WATCHES_PROJECT,
-        among(_watching.c.user_id),
-        among(activities.c.id, "activity_ids"),
+        is_among(_watching.c.user_id),
+        is_among(activities.c.id, "activity_ids"),
         ~is_muted(_watching.c.user_id, activities.c.project_id, activities.c.card_id),
         or_(
             ~may_hide_projects(activities.c.workspace_id),

@@ -69,7 +69,7 @@ class Findings:
     has_prose: bool = False
 
 
-_Entry = tuple[object, OutlineNode, Marker | None]
+_PlanEntry = tuple[object, OutlineNode, Marker | None]
 """What phases of the same number in several lists share, and a node of one of them with its number."""
 
 
@@ -157,8 +157,8 @@ class _Reader:
 
     def _read_marked(self) -> list[PlannedPhase]:
         """Return the phases that are numbered, or in a column of a table: of several plans, those with the most work."""
-        plans: dict[tuple[object, OutlineNode], list[_Entry]] = defaultdict(list)
-        entries: dict[object, list[_Entry]] = defaultdict(list)
+        plans: dict[tuple[object, OutlineNode], list[_PlanEntry]] = defaultdict(list)
+        entries: dict[object, list[_PlanEntry]] = defaultdict(list)
         for around, node, marker in self._find_marked():
             # Quarters of two years have the same numbers.
             is_named = marker is None or marker.kind == "quarter"
