@@ -50,6 +50,7 @@ def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):
 
 OWNERLESS = {
     "stellary_alembic_version",
+    "stellary_card_log",
     "stellary_card_terms",
     "stellary_idempotency_keys",
     "stellary_jobs",

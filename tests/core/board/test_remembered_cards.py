@@ -6,7 +6,7 @@ from contextlib import suppress
 import attrs
 import orjson
 import pytest
-from sqlalchemy import create_engine, func, select, update
+from sqlalchemy import create_engine, delete, func, select, update
 
 from stellary.contract.cards import ListCards
 from stellary.contract.port import RawRequest
@@ -234,6 +234,14 @@ def test_log_keeps_its_last_rows_only(board, statements):
     with statements() as sent:
         assert read(board) == read_rows(board)
     assert len(list_fingerprints(sent)) == 1
+
+
+def test_without_a_log_lists_read_everything(board):
+    with board.world.core.begin(board.owner.actor) as uow:
+        uow.connection.execute(delete(card_log))
+    assert read(board) == read(board) == read_rows(board)
+    board.card("Four")
+    assert titles(board) == titles(board) == ["One", "Two", "Three", "Four"]
 
 
 @pytest.mark.parametrize("increment", [0, 1])

@@ -503,6 +503,7 @@ def test_change_stores_one_row_for_all_who_watch_its_project(board):
 
 def test_running_jobs_notify_watchers_within_a_second(board):
     follow(board, board.bob, board.path, "watch")
+    board.world.core.work.run_due()
     board.world.core.work.start()
     try:
         board.card()
