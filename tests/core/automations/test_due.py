@@ -175,11 +175,8 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     # The first run also looks for expired items in the trash, which happens hourly.
     work.run_due()
     with automation_api.world.core.begin(NOBODY) as uow:
-        uow.connection.execute(
-            delete(jobs.jobs).where(
-                jobs.jobs.c.kind.in_([indexing.INDEX, scheduling.CHECK, recurring.CHECK, reminders.CHECK])
-            )
-        )
+        kinds = [indexing.INDEX, scheduling.CHECK, recurring.CHECK, reminders.CHECK, "notifications.watchers"]
+        uow.connection.execute(delete(jobs.jobs).where(jobs.jobs.c.kind.in_(kinds)))
     clock.advance(timedelta(minutes=20))
     with statements() as statements_sent:
         work.run_due()

@@ -25,7 +25,7 @@ def fill(card_api, count):
 # Cards that have been listed before are remembered: only their fingerprints are read.
 # The orders of cards that are not whole columns take two: the position indexes, and the counts.
 REQUESTS = {
-    "list": (2, "GET", "/cards", None),
+    "list": (3, "GET", "/cards", None),
     "filtered": (4, "GET", "/cards?q=card&status=open", None),
     "page": (4, "GET", "/cards?limit=5", None),
     "board": (8, "GET", "/board", None),
@@ -75,9 +75,12 @@ def ask(card_api, name, columns, cards):
 @pytest.mark.parametrize("count", [10, 300])
 def test_first_list_takes_one_more_statement(card_api, count):
     fill(card_api, count)
-    with record_statements() as statements:
+    with record_statements() as first:
         card_api.ask("GET", "/cards")
-    assert len(statements) == REQUESTS["list"][0] + 1
+    with record_statements() as second:
+        card_api.ask("GET", "/cards")
+    # On PostgreSQL, the second one also looks for changes in its only round trip.
+    assert (len(first), len(second)) == ((4, 2) if card_api.world.core.database.is_sqlite else (3, 3))
 
 
 @pytest.mark.slow("creates hundreds of cards")

@@ -261,7 +261,8 @@ def load_cards(
     if len(missing) > _MISSING_MAX:
         fingerprints, loaded = _read_complete(uow, statements, parameters, project_key)
         uow.env.listed_cards.add(fingerprints, loaded.listed)
-        return loaded
+        # A card that has changed in between makes the state differ next time.
+        return loaded._replace(state=texts)
     if missing:
         ids = [fingerprints[index].partition(" ")[0] for index in missing]
         changed = _load_by_ids(uow, parameters["_project_id"], ids, project_key)
