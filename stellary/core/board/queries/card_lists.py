@@ -102,8 +102,6 @@ _REMEMBERED_MAX = 10_000
 """The number of cards of a list that are remembered; a longer list would displace those of all others."""
 _ORDER = b"\0"
 """Stands for the order in remembered JSON, in which no other zero byte can occur."""
-_REPLACED_MAX = 8
-"""The number of cards that are replaced in the JSON of a list; if more have changed, all of it is joined again."""
 _RELEASED_AT_ONCE = 200
 _PARSED_AT_ONCE = 250
 _TEXTS_MAX = 1_000
@@ -402,28 +400,15 @@ class CardList(DumpedInParts, Sequence[Card]):
             while self.listed:
                 del self.listed[-_RELEASED_AT_ONCE:]
 
-    def keep_json(self, earlier: CardList | None = None) -> None:
-        """Write the JSON, and keep it for later calls of ``dump``.
-
-        Args:
-            earlier: The list as it was earlier, in whose JSON a few cards are replaced. Default: not known.
-        """
+    def keep_json(self) -> bytes:
+        """Write the JSON, keep it for later calls of ``dump``, and return it."""
         if self.json is None:
-            self.json = (earlier and self._replace_json(earlier)) or b"".join(self.dump())
+            self.json = b"".join(self.dump())
+        return self.json
 
-    def _replace_json(self, earlier: CardList) -> bytes | None:
-        """Return the JSON of an earlier list with the cards of this one; None if more than a few differ."""
-        if earlier.json is None or self.orders != earlier.orders:
-            return None
-        pairs = zip(earlier.listed, self.listed, strict=True)
-        changed = [index for index, (before, after) in enumerate(pairs) if before is not after]
-        json = earlier.json
-        for index in changed:
-            if len(changed) > _REPLACED_MAX or earlier.listed[index].id != self.listed[index].id:
-                return None
-            before, after = (b"".join(cards[index : index + 1].dump())[1:-1] for cards in (earlier, self))
-            json = json.replace(before, after, 1)
-        return json
+    def dump_one(self, index: int) -> bytes:
+        """Return the JSON of one card."""
+        return b"".join(self[index : index + 1].dump())[1:-1]
 
 
 class LeanCards(CardList):

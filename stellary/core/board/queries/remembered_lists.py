@@ -37,11 +37,13 @@ _WHOLE_MAX = 4_000
 _CHANGES_MAX = 100
 """The number of rows of the log that a list reads; after more changes, it reads its fingerprints."""
 _CHANGED_MAX = 8
-"""The number of changed cards that are read in the same round trip as their list."""
+"""The number of changed cards that are read with their list, and replaced in its JSON."""
 _LISTED_SIZE = 1_100
 """The approximate size of a card in a remembered list with its JSON, in bytes."""
 _CALLER_SIZE = 500
 """The approximate size of a remembered caller, in bytes."""
+_ID_END = len('{"id":"') + 24
+"""The number of bytes with which the JSON of a card begins that no other has."""
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 _CHANGED_SINCE: Select[Any] = (
@@ -69,18 +71,47 @@ _CHANGES: Select[Any] = (
 
 
 class _RememberedList(NamedTuple):
-    """A list of whole columns that is remembered until it changes."""
+    """A list of whole columns that is remembered until it changes.
+
+    Attributes:
+        loaded: The cards as they were read.
+        cards: The list.
+        last_change: The time of the last change of a card.
+    """
 
     loaded: LoadedCards
     cards: CardList
-
-    def find_last_change(self) -> datetime:
-        """Return the time of the last change of a card."""
-        return max((card.row[INDEXES["updated_at"]] for card in self.loaded.listed), default=_LONG_AGO)
+    last_change: datetime
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes, without that of the cards, which other lists share."""
         return _LISTED_SIZE * len(self.cards)
+
+    def replace(self, loaded: LoadedCards) -> _RememberedList | None:
+        """Return the list with a few cards that have changed, all in their places; None if it has changed more."""
+        cards = CardList(loaded.listed, self.cards.orders)
+        if len(self.cards) != len(cards):
+            return None
+        pairs = zip(self.cards.listed, cards.listed, strict=True)
+        changed = [index for index, (before, after) in enumerate(pairs) if before is not after]
+        json, last_change = self.cards.keep_json(), self.last_change
+        for index in changed:
+            before, after = self.cards.listed[index], cards.listed[index]
+            if len(changed) > _CHANGED_MAX or (before.id, before.place) != (after.id, after.place):
+                return None
+            old = self.cards.dump_one(index)
+            # Objects within a card have other ids.
+            start = json.index(old[:_ID_END])
+            parts = memoryview(json)
+            json = b"".join((parts[:start], cards.dump_one(index), parts[start + len(old) :]))
+            last_change = max(last_change, _find_change(after))
+        cards.json = json
+        return _RememberedList(loaded, cards, last_change)
+
+
+def _find_change(card: ListedCard) -> datetime:
+    changed_at: datetime = card.row[INDEXES["updated_at"]]
+    return changed_at
 
 
 class _KnownCaller(NamedTuple):
@@ -141,7 +172,7 @@ def queue_list(
     allow_statement(uow.connection)
     parameters = {"_project_id": project_id, **values}
     texts = queue_statement(uow.connection, statements.fingerprints, parameters)
-    since = {"_project_id": project_id, "_since": earlier.find_last_change()}
+    since = {"_project_id": project_id, "_since": earlier.last_change}
     return QueuedList(texts, queue_statement(uow.connection, _CHANGED_SINCE, since))
 
 
@@ -184,16 +215,16 @@ def load_whole_columns(
         texts = None if queued is None else queued.remember_changes(uow, project_key)
         loaded = load_cards(uow, statements, parameters, project_key, known, texts)
         uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
-    if earlier is None or loaded.listed is not earlier.loaded.listed:
-        listed = put_in_order(loaded)
-        if earlier is not None:
-            listed.keep_json(earlier.cards)
-    else:
-        listed = earlier.cards
-        listed.keep_json()
-    if loaded is not known and loaded.state is not None and len(listed) <= _WHOLE_MAX:
-        memory.add((key,), (_RememberedList(loaded, listed),))
-    return listed
+    if earlier is not None and loaded is known:
+        earlier.cards.keep_json()
+        return earlier.cards
+    remembered = None if earlier is None else earlier.replace(loaded)
+    if remembered is None:
+        last_change = max(map(_find_change, loaded.listed), default=_LONG_AGO)
+        remembered = _RememberedList(loaded, put_in_order(loaded), last_change)
+    if loaded.state is not None and len(loaded.listed) <= _WHOLE_MAX:
+        memory.add((key,), (remembered,))
+    return remembered.cards
 
 
 def _follow_log(
