@@ -200,9 +200,9 @@ def load_whole_columns(
     memory = cast("ItemMemory[_RememberedList]", uow.env.listed_cards)
     key = (project_id, project_key, *values.items())
     (earlier,) = memory.find((key,))
-    known = None if earlier is None else earlier.loaded
+    known_list = None if earlier is None else earlier.loaded
     if uow.connection.dialect.name == "sqlite":
-        loaded = None if known is None else _follow_log(uow, known, values, project_id, project_key)
+        loaded = None if known_list is None else _follow_log(uow, known_list, values, project_id, project_key)
         if loaded is None:
             allow_statement(uow.connection)
             allow_statement(uow.connection)
@@ -213,9 +213,9 @@ def load_whole_columns(
             loaded = loaded._replace(state=None if log_end is None else (*log_end,))
     else:
         texts = None if queued is None else queued.remember_changes(uow, project_key)
-        loaded = load_cards(uow, statements, parameters, project_key, known, texts)
+        loaded = load_cards(uow, statements, parameters, project_key, known_list, texts)
         uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
-    if earlier is not None and loaded is known:
+    if earlier is not None and loaded is known_list:
         earlier.cards.keep_json()
         return earlier.cards
     remembered = None if earlier is None else earlier.replace(loaded)
@@ -228,17 +228,17 @@ def load_whole_columns(
 
 
 def _follow_log(
-    uow: UnitOfWork, known: LoadedCards, values: Mapping[str, object], project_id: str, project_key: str
+    uow: UnitOfWork, known_list: LoadedCards, values: Mapping[str, object], project_id: str, project_key: str
 ) -> LoadedCards | None:
     """Return a known list with the changes since, as the log has them; None if it must be read again."""
-    assert known.state is not None
-    parameters = {"_seen": known.state[0], "_project_id": project_id}
+    assert known_list.state is not None
+    parameters = {"_seen": known_list.state[0], "_project_id": project_id}
     rows = fetch_rows(uow.connection, _CHANGES, parameters)
     # The log forgets old changes, and a database that was replaced has another one.
-    if not rows or (rows[0][0], rows[0][1]) != known.state or len(rows) > _CHANGES_MAX:
+    if not rows or (rows[0][0], rows[0][1]) != known_list.state or len(rows) > _CHANGES_MAX:
         return None
     if len(rows) == 1:
-        return known
+        return known_list
     state, changed = (*rows[-1][:2],), {row[1]: row for row in rows[1:]}
     if NO_CARD in changed:
         return None
@@ -247,10 +247,10 @@ def _follow_log(
         for id, row in changed.items()
         if row[2] is not None and all(row[3 + INDEXES[name]] == value for name, value in values.items())
     }
-    earlier = [index for index, card in enumerate(known.listed) if card.id in changed]
+    earlier = [index for index, card in enumerate(known_list.listed) if card.id in changed]
     if not earlier and not present:
-        return known._replace(state=state)
-    positions, listed = [*known.positions], [*known.listed]
+        return known_list._replace(state=state)
+    positions, listed = [*known_list.positions], [*known_list.listed]
     for index in reversed(earlier):
         position, card = present.get(listed[index].id, (None, listed[index]))
         if (position, card.place) == (positions[index], listed[index].place):
@@ -258,20 +258,20 @@ def _follow_log(
             del present[card.id]
         else:
             del listed[index], positions[index]
-    if present and not _insert(known.listed, positions, listed, [*present.values()]):
+    if present and not _insert(known_list.listed, positions, listed, [*present.values()]):
         return None
     return LoadedCards(positions, listed, state)
 
 
 def _insert(
-    known: Sequence[ListedCard],
+    known_cards: Sequence[ListedCard],
     positions: list[int],
     listed: list[ListedCard],
     arrived: Sequence[tuple[int, ListedCard]],
 ) -> bool:
     """Insert cards in board order; return False if a column of theirs had no card, so that its place is not known."""
     ranks: dict[tuple[bool, str], int] = {}
-    for card in known:
+    for card in known_cards:
         ranks.setdefault(card.place, len(ranks))
     keys = [(ranks[card.place], position, card.id) for position, card in zip(positions, listed, strict=True)]
     for position, card in arrived:
