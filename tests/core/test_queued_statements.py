@@ -358,3 +358,13 @@ def test_interrupted_pipeline_leaves_no_usable_connection(driver, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         StatementExecutor(driver).execute([BoundStatement(b"SELECT 1"), BoundStatement(b"SELECT 2")])
     assert driver.closed
+
+
+def test_statements_of_a_reader_that_gives_up_are_not_executed(postgres_database):
+    with suppress(ZeroDivisionError), postgres_database.reading(snapshot=False) as connection:
+        queue_statement(connection, NAMES, {})
+        raise ZeroDivisionError
+    before = connection.statement_count
+    with postgres_database.reading(snapshot=False) as reader:
+        assert read_names(reader) == []
+    assert (reader is connection, reader.statement_count - before) == (True, 1)

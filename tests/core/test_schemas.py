@@ -15,7 +15,7 @@ from stellary.core import NOBODY, Core, Membership
 from stellary.core.__main__ import main
 from stellary.core.kernel.events import ProjectCreated
 from tests.server.listening import SOON, listening
-from tests.support.boards import Board
+from tests.support.boards import Board, ask
 from tests.support.card_terms import find_wrong_terms
 from tests.support.each_case import for_each
 from tests.support.migrations import NEXT, read_version, run_sql
@@ -298,3 +298,15 @@ def test_triggers_find_their_tables_under_another_search_path(postgres_url):
                 )
             )
             assert all("TG_TABLE_SCHEMA" in source for source in triggers.scalars())
+
+
+def test_list_behind_a_pooler_is_not_read_before_its_transaction_sets_the_schema(postgres_url, monkeypatch):
+    monkeypatch.setattr("stellary.core.db.postgres._is_pooled", lambda _: True)
+    run_sql(postgres_url, "CREATE SCHEMA shop", "CREATE SCHEMA empty")
+    with closing(Core(build_url(postgres_url, "empty"), bcrypt_rounds=4)) as core:
+        shop = core.in_schema("shop")
+        shop.migrate()
+        board = Board(World(shop), World(shop).person())
+        board.card("One")
+        for _ in range(4):
+            assert [card["title"] for card in ask(board, "GET", f"{board.path}/cards")] == ["One"]

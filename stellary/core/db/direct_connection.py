@@ -305,6 +305,11 @@ class DirectConnection(CoreConnection):
             return False
         return executor.is_in_transaction() if self._has_executed else executor.is_idle()
 
+    def end_statements(self) -> None:
+        """End the statements that are executed without a transaction. Those that are still queued are not executed."""
+        self._queued.clear()
+        super().end_statements()
+
     def _enqueue(self, bound_statement: BoundStatement, plan: StatementPlan | None) -> QueuedResult:
         queued = QueuedResult(bound_statement, plan, self.execute_queued)
         self._queued.append(queued)
