@@ -277,6 +277,29 @@ def test_list_above_the_limit_is_read_again(board, statements, monkeypatch):
     assert len(list_fingerprints(sent)) == 2
 
 
+def test_empty_lists_have_a_size(board):
+    memory, sizes = board.world.core.env.listed_cards, []
+    for number in range(3):
+        board.world.call(board.owner, "GET", f"{board.path}/cards?columnId={number:024}")
+        sizes.append(memory._size)
+    assert len(set(sizes)) == (3 if board.world.core.database.is_sqlite else 1)
+
+
+@pytest.mark.parametrize("title", ["One", "Changed"])
+def test_size_of_a_list_includes_its_json(board, title):
+    cards = ask(board, "GET", f"{board.path}/cards")
+    for card in cards:
+        ask(board, "PATCH", board.of(card), {"description": "x" * 5_000})
+    read(board, "?archived=false")
+    ask(board, "PATCH", board.of(cards[0]), {"title": title})
+    memory = board.world.core.env.listed_cards
+    for _ in range(2):
+        length = len(read(board, "?archived=false"))
+    lists = [item for item in memory._items.values() if isinstance(item, remembered_lists._RememberedList)]
+    assert max(item.estimate_size() for item in lists) > length > 15_000
+    assert memory._size == sum(item.estimate_size() for item in memory._items.values())
+
+
 @attrs.frozen
 class Item:
     """An item of the memory."""

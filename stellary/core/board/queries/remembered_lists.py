@@ -38,10 +38,10 @@ _CHANGES_MAX = 100
 """The number of rows of the log that a list reads; after more changes, it reads its fingerprints."""
 _CHANGED_MAX = 8
 """The number of changed cards that are read with their list, and replaced in its JSON."""
-_LISTED_SIZE = 1_100
-"""The approximate size of a card in a remembered list with its JSON, in bytes."""
-_CALLER_SIZE = 500
-"""The approximate size of a remembered caller, in bytes."""
+_LISTED_SIZE = 200
+"""The approximate size of a card in a remembered list without its JSON, in bytes."""
+_ENTRY_SIZE = 500
+"""The approximate size of a remembered caller, or of an empty list, in bytes."""
 _ID_END = len('{"id":"') + 24
 """The number of bytes with which the JSON of a card begins that no other has."""
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -77,15 +77,22 @@ class _RememberedList(NamedTuple):
         loaded: The cards as they were read.
         cards: The list.
         last_change: The time of the last change of a card.
+        json_size: The number of bytes of the JSON that is kept. Default: none is.
     """
 
     loaded: LoadedCards
     cards: CardList
     last_change: datetime
+    json_size: int = 0
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes, without that of the cards, which other lists share."""
-        return _LISTED_SIZE * len(self.cards)
+        return _ENTRY_SIZE + _LISTED_SIZE * len(self.cards) + self.json_size
+
+    def keep_json(self) -> _RememberedList:
+        """Return the same list with its JSON, which is kept."""
+        json_size = len(self.cards.keep_json())
+        return self if self.json_size == json_size else self._replace(json_size=json_size)
 
     def replace(self, loaded: LoadedCards) -> _RememberedList | None:
         """Return the list with a few cards that have changed, all in their places; None if it has changed more."""
@@ -106,7 +113,7 @@ class _RememberedList(NamedTuple):
             json = b"".join((parts[:start], cards.dump_one(index), parts[start + len(old) :]))
             last_change = max(last_change, _find_change(after))
         cards.json = json
-        return _RememberedList(loaded, cards, last_change)
+        return _RememberedList(loaded, cards, last_change, len(json))
 
 
 def _find_change(card: ListedCard) -> datetime:
@@ -121,7 +128,7 @@ class _KnownCaller(NamedTuple):
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes."""
-        return _CALLER_SIZE
+        return _ENTRY_SIZE
 
 
 class QueuedList(NamedTuple):
@@ -215,14 +222,13 @@ def load_whole_columns(
         texts = None if queued is None else queued.remember_changes(uow, project_key)
         loaded = load_cards(uow, statements, parameters, project_key, known_list, texts)
         uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
-    if earlier is not None and loaded is known_list:
-        earlier.cards.keep_json()
-        return earlier.cards
-    remembered = None if earlier is None else earlier.replace(loaded)
+    remembered = None
+    if earlier is not None:
+        remembered = earlier.keep_json() if loaded is known_list else earlier.replace(loaded)
     if remembered is None:
         last_change = max(map(_find_change, loaded.listed), default=_LONG_AGO)
         remembered = _RememberedList(loaded, put_in_order(loaded), last_change)
-    if loaded.state is not None and len(loaded.listed) <= _WHOLE_MAX:
+    if remembered is not earlier and loaded.state is not None and len(loaded.listed) <= _WHOLE_MAX:
         memory.add((key,), (remembered,))
     return remembered.cards
 
