@@ -270,6 +270,25 @@ def test_remembered_list_is_returned_only_to_those_with_access(board, statements
     assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
 
 
+def test_changes_of_other_cards_are_read_once(board, monkeypatch):
+    """A list of one column, while the cards of another one change."""
+    if board.world.core.database.is_sqlite:
+        return
+    column, card = board.columns[1]["id"], ask(board, "GET", f"{board.path}/cards")[0]
+    ask(board, "POST", f"{board.path}/columns/{column}/cards", {"title": "Four"})
+    counts, listed_card = [], remembered_lists.ListedCard
+    monkeypatch.setattr(
+        remembered_lists, "ListedCard", lambda *values: counts.append(1) or listed_card(*values)
+    )
+    for _ in range(3):
+        assert titles(board, f"?columnId={column}") == ["Four"]
+    ask(board, "PATCH", board.of(card), {"title": "Changed"})
+    for _ in range(3):
+        counts.clear()
+        assert titles(board, f"?columnId={column}") == ["Four"]
+    assert counts == []
+
+
 def test_list_above_the_limit_is_read_again(board, statements, monkeypatch):
     monkeypatch.setattr(remembered_lists, "_WHOLE_MAX", 2)
     with statements() as sent:

@@ -76,7 +76,7 @@ class _RememberedList(NamedTuple):
     Attributes:
         loaded: The cards as they were read.
         cards: The list.
-        last_change: The time of the last change of a card.
+        last_change: The time of the last change of a card that is known, also of a card of another list.
         json_size: The number of bytes of the JSON that is kept. Default: none is.
     """
 
@@ -89,10 +89,12 @@ class _RememberedList(NamedTuple):
         """Return the approximate size in bytes, without that of the cards, which other lists share."""
         return _ENTRY_SIZE + _LISTED_SIZE * len(self.cards) + self.json_size
 
-    def keep_json(self) -> _RememberedList:
-        """Return the same list with its JSON, which is kept."""
+    def confirm(self, last_change: datetime) -> _RememberedList:
+        """Return the same list with its JSON, which is kept, and with the last change that is known now."""
         json_size = len(self.cards.keep_json())
-        return self if self.json_size == json_size else self._replace(json_size=json_size)
+        if last_change <= self.last_change and json_size == self.json_size:
+            return self
+        return self._replace(last_change=max(self.last_change, last_change), json_size=json_size)
 
     def replace(self, loaded: LoadedCards) -> _RememberedList | None:
         """Return the list with a few cards that have changed, all in their places; None if it has changed more."""
@@ -142,11 +144,12 @@ class QueuedList(NamedTuple):
     texts: PlannedResult | ExecutedResult
     changed: PlannedResult | ExecutedResult
 
-    def remember_changes(self, uow: UnitOfWork, project_key: str) -> SqlRow:
-        """Remember the changed cards, and return the texts of the list."""
+    def remember_changes(self, uow: UnitOfWork, project_key: str) -> tuple[SqlRow, datetime]:
+        """Remember the changed cards, and return the texts of the list, and the time of the last change."""
         rows = self.changed.fetch_rows()
-        uow.env.listed_cards.add([row[0] for row in rows], [ListedCard(row[1:], project_key) for row in rows])
-        return self.texts.fetch_rows()[0]
+        changed = [ListedCard(row[1:], project_key) for row in rows]
+        uow.env.listed_cards.add([row[0] for row in rows], changed)
+        return self.texts.fetch_rows()[0], max(map(_find_change, changed), default=_LONG_AGO)
 
 
 def _find_caller(uow: UnitOfWork, project_id: str) -> tuple[str | None, str]:
@@ -208,6 +211,7 @@ def load_whole_columns(
     key = (project_id, project_key, *values.items())
     (earlier,) = memory.find((key,))
     known_list = None if earlier is None else earlier.loaded
+    last_change = _LONG_AGO
     if uow.connection.dialect.name == "sqlite":
         loaded = None if known_list is None else _follow_log(uow, known_list, values, project_id, project_key)
         if loaded is None:
@@ -219,12 +223,14 @@ def load_whole_columns(
             # All rows may have been deleted, which is how tests of hosts begin.
             loaded = loaded._replace(state=None if log_end is None else (*log_end,))
     else:
-        texts = None if queued is None else queued.remember_changes(uow, project_key)
+        texts = None
+        if queued is not None:
+            texts, last_change = queued.remember_changes(uow, project_key)
         loaded = load_cards(uow, statements, parameters, project_key, known_list, texts)
         uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
     remembered = None
     if earlier is not None:
-        remembered = earlier.keep_json() if loaded is known_list else earlier.replace(loaded)
+        remembered = earlier.confirm(last_change) if loaded is known_list else earlier.replace(loaded)
     if remembered is None:
         last_change = max(map(_find_change, loaded.listed), default=_LONG_AGO)
         remembered = _RememberedList(loaded, put_in_order(loaded), last_change)
