@@ -100,6 +100,29 @@ def test_a_core_that_was_alone_supposes_others_while_it_does_not_listen(postgres
     core.close()
 
 
+def test_a_core_that_listens_again_wakes_cores_that_came_before(postgres_url, monkeypatch):
+    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
+    core, other = Core(postgres_url), Core(postgres_url)
+    core.relay.start()
+    wait_until(lambda: not core.relay.has_peers)
+    with monkeypatch.context() as patched:
+        patched.setattr(core.database, "open_dedicated", None)
+        run_sql(
+            postgres_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        wait_until(lambda: core.relay.has_peers)
+        wait_until(lambda: not core.relay._topics)
+        ear = Ear(other)
+        other.relay.start()
+        assert ear.hears(EVERYTHING)
+    # The other one may have missed something before this one noticed that it does not listen.
+    wait_until(lambda: ear.heard.count(EVERYTHING) >= 2)
+    for relay_core in (core, other):
+        relay_core.relay.stop(SOON)
+        relay_core.close()
+
+
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
     here, there = two
     notifications = []

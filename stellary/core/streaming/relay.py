@@ -136,9 +136,8 @@ class Relay:
 
     def _note_peers(self) -> None:
         """Note that there are other processes. They may have missed what this one has not sent until now."""
-        self._has_met_peers = True
-        if not self.has_peers:
-            self.has_peers = True
+        if not self._has_met_peers:
+            self._has_met_peers = self.has_peers = True
             with self._condition:
                 self._topics.add(EVERYTHING)
                 self._condition.notify()
