@@ -263,6 +263,18 @@ def test_remembered_list_is_returned_only_to_those_with_access(board, statements
     with statements() as sent:
         assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
     assert list_fingerprints(sent) == []
+    bound = attrs.evolve(
+        board.owner.actor,
+        token_id="1" * 24,
+        token_project_ids=frozenset({"0" * 24}),
+        scopes=frozenset({"projects:read"}),
+    )
+    for _ in range(2):
+        read(board)
+    with statements() as sent:
+        request = RawRequest("GET", f"{board.path}/cards", "", {}, b"")
+        assert board.world.core.port(bound).send(request).status == 404
+    assert (len(sent) > 0, list_fingerprints(sent)) == (True, [])
     board.join(bob)
     for _ in range(2):
         assert board.world.call(bob, "GET", f"{board.path}/cards").body == read(board)

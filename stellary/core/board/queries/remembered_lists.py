@@ -124,7 +124,7 @@ def _find_change(card: ListedCard) -> datetime:
 
 
 class _KnownCaller(NamedTuple):
-    """Somebody who has listed the cards of a project, and may again be allowed to."""
+    """A caller who has listed the cards of a project, and may again be allowed to."""
 
     project_key: str
 
@@ -152,16 +152,12 @@ class QueuedList(NamedTuple):
         return self.texts.fetch_rows()[0], max(map(_find_change, changed), default=_LONG_AGO)
 
 
-def _find_caller(uow: UnitOfWork, project_id: str) -> tuple[str | None, str]:
-    return uow.principal_id, project_id
-
-
 def queue_list(
     uow: UnitOfWork, statements: ListStatements, values: Mapping[str, object], project_id: str
 ) -> QueuedList | None:
     """Queue the statements of a list on PostgreSQL before the access to it is checked, for those who have read it before.
 
-    Nobody else learns from the time of the answer whether a project exists.
+    Others, such as another token of the same user, do not learn from the time of the answer whether a project exists.
 
     Args:
         uow: The unit of work.
@@ -174,7 +170,7 @@ def queue_list(
     """
     if not uow.sees_only_committed or uow.connection.dialect.name == "sqlite":
         return None
-    (caller,) = cast("ItemMemory[_KnownCaller]", uow.env.listed_cards).find((_find_caller(uow, project_id),))
+    (caller,) = cast("ItemMemory[_KnownCaller]", uow.env.listed_cards).find(((uow.actor, project_id),))
     key = (project_id, caller and caller.project_key, *values.items())
     (earlier,) = cast("ItemMemory[_RememberedList]", uow.env.listed_cards).find((key,))
     if earlier is None:
@@ -227,7 +223,7 @@ def load_whole_columns(
         if queued is not None:
             texts, last_change = queued.remember_changes(uow, project_key)
         loaded = load_cards(uow, statements, parameters, project_key, known_list, texts)
-        uow.env.listed_cards.add((_find_caller(uow, project_id),), (_KnownCaller(project_key),))
+        uow.env.listed_cards.add(((uow.actor, project_id),), (_KnownCaller(project_key),))
     remembered = None
     if earlier is not None:
         remembered = earlier.confirm(last_change) if loaded is known_list else earlier.replace(loaded)
