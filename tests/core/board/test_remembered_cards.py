@@ -140,6 +140,22 @@ def test_a_card_may_change_after_its_fingerprint_was_read(board, monkeypatch):
     assert titles(board) == ["One", "Second change", "Three"]
 
 
+def test_a_card_may_exist_only_while_a_list_is_read(board, monkeypatch):
+    monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
+    read_complete_rows: Callable[..., object] = card_lists._read_complete
+    names = iter(["Four"])
+    created: list[Json] = []
+
+    def create_and_read(*arguments: object) -> object:
+        created.extend(board.card(name) for name in names)
+        return read_complete_rows(*arguments)
+
+    monkeypatch.setattr(card_lists, "_read_complete", create_and_read)
+    assert titles(board)[:3] == ["One", "Two", "Three"]
+    ask(board, "DELETE", board.of(created[0]))
+    assert titles(board) == ["One", "Two", "Three"]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_lists_equal_the_rows_after_any_writes(board, seed):
     bob = board.world.person("bob")

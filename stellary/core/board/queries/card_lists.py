@@ -259,8 +259,8 @@ def load_cards(
     if len(missing) > _MISSING_MAX:
         fingerprints, loaded = _read_complete(uow, statements, parameters, project_key)
         uow.env.listed_cards.add(fingerprints, loaded.listed)
-        # A card that has changed in between makes the state differ next time.
-        return loaded._replace(state=texts)
+        # Not the texts, since a card may have come in between, and go again.
+        return loaded._replace(state=("\n".join(fingerprints), "\n".join(map(str, loaded.positions))))
     if missing:
         ids = [fingerprints[index].partition(" ")[0] for index in missing]
         changed = _load_by_ids(uow, parameters["_project_id"], ids, project_key)
