@@ -34,6 +34,7 @@ from tests.support import tables
 from tests.support.blobs import list_blob_keys
 from tests.support.concurrency import wait_until_blocked
 from tests.support.core_parts import (
+    COMMENTS,
     MISSIONS,
     TODOS,
     api_tokens,
@@ -501,6 +502,20 @@ def transfer_document_with_new_comment(agent_api: AgentApi) -> None:
     assert types == ["document_comment_added"]
 
 
+def change_comment_on_transferred_document(agent_api: AgentApi) -> None:
+    ask, owner = agent_api.world.ask, agent_api.owner
+    path = f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}"
+    comment = f"{path}/comments/{ask(owner, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
+    place = {"contextType": "project", "contextId": agent_api.project["id"]}
+    transfer = (owner, "POST", f"{path}/transfer", place)
+    race(agent_api, (owner, "PATCH", comment, {"content": "Early"}), transfer)
+    types = [item["type"] for item in ask(owner, "GET", f"{agent_api.path}/activity?entity=document_comment")]
+    assert types == ["document_comment_updated", "document_comment_added"]
+    back = {"contextType": "workspace", "contextId": agent_api.workspace.id}
+    transfer = (owner, "POST", f"{path}/transfer", back)
+    assert race(agent_api, transfer, (owner, "PATCH", comment, {"content": "Late"})) == 404
+
+
 def act_as_demoted_organization_admin(agent_api: AgentApi) -> None:
     bob, cid = agent_api.world.people("bob cid")
     organization = agent_api.workspace.organization
@@ -743,6 +758,8 @@ LOCKS = [
     Lock("board.multipart_imports", "_LOCK", add_same_part_of_import),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", restore_card_with_deleted_field),
+    Lock("board.rows.comment_rows", "_in_place", delete_document_with_deleted_comment, owner=COMMENTS),
+    Lock("board.rows.comment_rows", "_in_place", change_comment_on_transferred_document, owner=COMMENTS),
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
@@ -756,7 +773,6 @@ LOCKS = [
     Lock("kernel.model_usage", "_lock", add_usage_twice, owner=running._USAGE),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
-    Lock("knowledge.access", "_KEEP", delete_document_with_deleted_comment),
     Lock("knowledge.documents", "_LEVEL", transfer_document_with_new_comment),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),

@@ -91,6 +91,7 @@ from stellary.core.kernel.trash_statements import LEFT_OUT
 from stellary.core.kernel.unit import AgentLimits
 from stellary.core.kernel.units import Units
 from stellary.core.knowledge import listing as knowledge_listing
+from stellary.core.knowledge.comments import ROWS as COMMENTS
 from stellary.core.knowledge.documents import written_event
 from stellary.core.knowledge.search_entries import document_entry
 from stellary.core.migrations.history import PREFIX

@@ -21,7 +21,7 @@ from stellary.core.accounts.access_checks import (
 )
 from stellary.core.accounts.audience import name_of
 from stellary.core.board.access import in_project_of
-from stellary.core.board.order.locks import retry_transaction, uses_row_locks
+from stellary.core.board.order.locks import retry_transaction
 from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -96,8 +96,6 @@ _comment = AccessCheck(
     ),
     author="comment_author_id",
 )
-_KEEP = select(documents.c.id).where(is_given(documents.c.id, "document_id"))
-_KEEP = _KEEP.with_for_update(read=True, key_share=True)
 
 
 def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
@@ -130,19 +128,6 @@ def comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Loaded[LoadedCommentRow
         ref: The comment.
     """
     return _check_place(uow, _comment(uow, ref))
-
-
-def keep_document(uow: UnitOfWork, document_id: str) -> None:
-    """Keep a document from being deleted until the transaction ends.
-
-    Args:
-        document_id: The document.
-
-    Raises:
-        NotFound: It was deleted in the meantime.
-    """
-    if uses_row_locks(uow) and uow.connection.execute(_KEEP, {"_document_id": document_id}).first() is None:
-        raise NotFound("Document not found")
 
 
 def _check_place(uow: UnitOfWork, loaded: Loaded[R]) -> Loaded[R]:

@@ -77,10 +77,10 @@ def update_document_comment(
     """Change the content of a comment."""
     row = access.comment(uow, ref).row
     document = rows.summary(row)
-    before, after = ROWS.update(uow, request, document.id, row.comment_id)
+    place = event_location(document)
+    before, after = ROWS.update(uow, request, document.id, row.comment_id, **place)
     if after is not before:
-        place, text = event_location(document), before.content
-        uow.emit(DocumentCommentUpdated(**place, document=document, comment=after, before=text))
+        uow.emit(DocumentCommentUpdated(**place, document=document, comment=after, before=before.content))
     return after
 
 
@@ -89,9 +89,8 @@ def delete_document_comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Ok:
     """Move a comment to the trash."""
     loaded = access.comment(uow, ref)
     document, id = rows.summary(loaded.row), loaded.row.comment_id
-    # Locked first, as when the document is deleted, so that two units never wait for each other.
-    access.keep_document(uow, document.id)
     place = event_location(document)
+    # The document is locked first, as when it is deleted, so that two units never wait for each other.
     comment = ROWS.read(uow, document.id, id, **place)
     project_id = document.project_id
     ROWS.delete(uow, loaded.roles, id, comment.author_id, name=document.title, project_id=project_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, delete, exists, insert, select
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select
 
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
@@ -58,7 +58,13 @@ class CommentRows(Generic[C]):
             for column in key.column.table.c
             if column.name in _PLACE
         )
-        self._in_place = Query(CommentRow, rows.where(this, exists().where(key.column == item_id, *place)))
+        # The lock keeps the item from being moved or deleted before the unit ends.
+        self._in_place = Query(
+            CommentRow,
+            rows.join_from(table, key.column.table)
+            .where(this, *place)
+            .with_for_update(read=True, key_share=True, of=key.column.table),
+        )
         self._by_ids = select(table).where(table.c.id.in_(bindparam("_ids", expanding=True)))
         self._insert, self._delete = insert(table), delete(table).where(this)
 
@@ -95,18 +101,21 @@ class CommentRows(Generic[C]):
         uow.connection.execute(self._insert, {**get_set_fields(request, self._kind), **keys, **times})
         return self.read(uow, item_id, id, **place)
 
-    def update(self, uow: UnitOfWork, request: UpdateComment, item_id: str, id: str) -> tuple[C, C]:
+    def update(
+        self, uow: UnitOfWork, request: UpdateComment, item_id: str, id: str, **place: str | None
+    ) -> tuple[C, C]:
         """Change a comment, and return it before and after; the same value twice if nothing changes.
 
         Args:
             request: The fields to change.
             item_id: The item.
             id: The comment.
+            **place: As for ``read``.
 
         Raises:
-            NotFound: Another unit has deleted the comment.
+            NotFound: Another unit has deleted the comment, or moved the item.
         """
-        before = self.read(uow, item_id, id)
+        before = self.read(uow, item_id, id, **place)
         after = update_value(before, request, uow.now)
         if after is not before:
             self._fields.update(uow, before, after)
@@ -184,7 +193,7 @@ class CommentRows(Generic[C]):
         Args:
             item_id: The item.
             id: The comment.
-            **place: The workspace and the project in which the caller sees the item, by name. Default: any.
+            **place: The workspace and the project in which the caller sees the item, by name; it is locked there. Default: any.
 
         Raises:
             NotFound: Another unit has deleted the comment, or moved the item.
