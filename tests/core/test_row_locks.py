@@ -837,6 +837,22 @@ def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(agent_api: A
     assert agent_api.read(card)["columnId"] == second
 
 
+def test_restoration_of_a_comment_is_recorded_where_its_document_is(agent_api: AgentApi) -> None:
+    ask, owner = agent_api.world.ask, agent_api.owner
+    path, trash_path = (
+        f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}",
+        f"{agent_api.flat}/trash",
+    )
+    comment = ask(owner, "POST", f"{path}/comments", {"content": "Hi"})
+    ask(owner, "DELETE", f"{path}/comments/{comment['id']}")
+    (item,) = ask(owner, "GET", trash_path)
+    place = {"contextType": "project", "contextId": agent_api.project["id"]}
+    restore = (owner, "POST", f"{trash_path}/{item['id']}/restore")
+    assert race(agent_api, (owner, "POST", f"{path}/transfer", place), restore) == 200
+    types = [entry["type"] for entry in ask(owner, "GET", f"{agent_api.path}/activity")]
+    assert types[:2] == ["item_restored", "document_transferred"]
+
+
 # ------------------------------------------------------------------------------- the commit watermark
 
 

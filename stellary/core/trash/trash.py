@@ -26,6 +26,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
+from stellary.core.board.order.locks import retry_transaction
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
 from stellary.core.board.restoring.containers import has_project
@@ -135,8 +136,12 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
     _check_may_restore(loaded.row, loaded.roles)
     # A savepoint, so that an embedding host can continue the unit after a conflict.
     with uow.attempt():
-        if stored.take(uow, loaded.row.id) is None:
+        taken = stored.take(uow, loaded.row.id)
+        if taken is None:
             raise NotFound("Trashed item not found")
+        if (taken.workspace_id, taken.project_id) != (loaded.row.workspace_id, loaded.row.project_id):
+            # It has followed its card or document, to where the caller may not see it.
+            retry_transaction(uow)
         place = RESTORERS[loaded.row.kind](uow, loaded.row, request)
     return rows.trashed_item(loaded.row, place)
 
