@@ -401,6 +401,20 @@ def test_year_after_the_last_day_holds_for_the_days_before():
     assert read("February 3 or June 9") == [(date(2027, 2, 3),) * 2, (date(2026, 6, 9),) * 2]
 
 
+def test_quarters_over_the_turn_of_the_year_begin_in_the_year_before():
+    roadmap = plan("## Phase 1: Setup (Q4-Q2 2027)\n- Build tents\n## Phase 2: Fair\n- Open the gates")
+    first, start = roadmap.phases[0], roadmap.start_date.date()
+    days = [start + timedelta(day) for day in (first.start_day, first.end_day)]
+    assert days == [date(2026, 10, 1), date(2027, 6, 30)]
+
+
+def test_versions_and_addresses_are_no_dates():
+    for text in ("Runs with version 1.2.10", "On the server 10.1.2.12", "On the server 10.20.12.11"):
+        assert DateReader(TODAY).find_periods(text) == []
+    (period,) = (period for _, period in DateReader(TODAY, "de").find_periods("Abgabe: 01.02.27"))
+    assert period.first == date(2027, 2, 1)
+
+
 def test_what_stands_under_a_theme_is_of_that_theme_however_deep():
     text = "## Risks\n### Technical\n- Old servers\n\n## Work\n- Build the shop"
     roadmap = plan(text)

@@ -28,7 +28,8 @@ _YEAR = r",? (?:de |del )?(?P<{}>\d{{4}})\b"
 _TIMES = re.compile(
     rf"\b(?:(?:\d{{1,4}}(?: ?[{DASHES}] ?| (?:a|to|or|ou|bis) ))?(?P<count>\d{{1,4}}) ?|(?P<number>[a-z]{{1,6}}) )"
     rf"(?:business |working )?(?P<unit>{_join_words('units')})\b"
-    r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b|\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})(?P=dot)(?P<end>\d{4}|\d\d)\b"
+    r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b"
+    r"|(?<!\d\.)\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})(?P=dot)(?P<end>\d{4}|\d\d)\b(?!\.\d)"
     rf"|\b[qt](?P<quarter>[1-4])(?:{_TO}[qt]?(?P<to_quarter>[1-4]))?{_YEAR.format('of_quarter')}"
     rf"|\b(?P<from>{_DAY})(?:{_TO}(?P<until>{_DAY}))? ?(?:of |de )?(?P<month>{_MONTH})(?:{_YEAR.format('year')})?"
     rf"|(?P<named>{_MONTH})(?: (?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?(?:{_YEAR.format('of_month')})?"
@@ -151,9 +152,10 @@ class DateReader:
                 return _to_period(date.fromisoformat(match["iso"]))
             if match["end"]:
                 first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
-                if year < 100:
+                if match["dot"] == "." and len(match[0]) < len("01.02.10"):
                     # "1.2.10" is a version.
-                    year += 2_000 if match["dot"] == "/" or len(match[0]) == len("01.02.10") else 0
+                    return None
+                year += 2_000 if year < 100 else 0
                 is_unclear = self._language == "en" and match["dot"] == "/" and first != second
                 if is_unclear and max(first, second) < 13:
                     self.unclear.append(match[0])
@@ -161,8 +163,11 @@ class DateReader:
                 day, month = (second, first) if second > 12 else (first, second)
                 return _to_period(date(year, month, day))
             if match["quarter"]:
-                month, last = 3 * int(match["quarter"]) - 2, 3 * int(match["to_quarter"] or match["quarter"])
-                return _to_months(int(match["of_quarter"]), month, last - month + 1)
+                quarter, last = int(match["quarter"]), int(match["to_quarter"] or match["quarter"])
+                year = int(match["of_quarter"])
+                # "Q4-Q2 2027" begins in the year before.
+                first = date(year - (last < quarter), 3 * quarter - 2, 1)
+                return Period(first, _to_months(year, 3 * last - 2, 3).last)
             year = int(match["year"] or match["of_month"] or 0)
             if days := [part for part in match.group("from", "until", "day", "last") if part]:
                 dates = [self._to_date(year, month, int(part.rstrip("erstndh."))) for part in days]
