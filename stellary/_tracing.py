@@ -87,8 +87,9 @@ def trace(
         parent = propagate.extract(headers)
     else:
         parent = sys.modules["opentelemetry.context"].get_current()
-        if share < 1.0 and not parent and _random() >= share:
-            return _NOTHING
+    # It is empty, too, after a "traceparent" that is not valid.
+    if share < 1.0 and not parent and _random() >= share:
+        return _NOTHING
     span = tracer.start_span(name, parent, kind=getattr(kinds, kind))
     return _enter(span, parent) if is_remote or span.is_recording() else _NOTHING
 

@@ -78,9 +78,10 @@ def test_quick_unit_has_no_span(server: Running, spans: list[RecordedSpan], monk
 def test_share_of_requests_without_a_parent_is_traced(core: Core, spans: list[RecordedSpan]):
     for percent, count in ((0, 0), (100, 1)):
         with running(core, Settings(limits=NO_LIMITS, jobs=False, trace_percent=percent)) as server:
-            spans.clear()
-            assert server.ask("GET", "/health/live").status == 200
-            assert len(spans) == count
+            for headers in ({}, {"traceparent": "x"}):
+                spans.clear()
+                assert server.ask("GET", "/health/live", **headers).status == 200
+                assert len(spans) == count
             assert server.ask("GET", "/health/live", traceparent=TRACEPARENT).status == 200
             assert spans[-1].parent == REMOTE_SPAN
 
