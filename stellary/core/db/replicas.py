@@ -137,8 +137,8 @@ class Replicas:
         self._store: PositionStore | None = None
         self._has_others: Callable[[], bool] = lambda: True
         self._positions: dict[str, int] = {}
-        # Set while the store may lack positions: a new object for each of them, so that none is forgotten.
-        self._unshared: object | None = None
+        # Whether the store may lack positions.
+        self._has_unshared = False
         self._lock = forks.create_lock(self)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -224,14 +224,13 @@ class Replicas:
                     oldest = self._positions.pop(next(iter(self._positions)))
                     self._positions[EVERYONE] = max(oldest, self._positions.get(EVERYONE, 0))
                 # The next check shares a later position for everyone, so that writes do not wait for a store that is away.
-                is_away = self._unshared is not None
-                self._unshared = object() if is_away else None
+                is_away = self._has_unshared
             if self._store is not None and not is_away:
                 self._store.raise_positions(dict.fromkeys(names, position))
         except Exception as error:  # noqa: BLE001 - what was committed stays committed
             _log.warning("reads use the primary until the replicas are checked again: %s", error)
             with self._lock:
-                self._unshared = object()
+                self._has_unshared = True
             for replica in self.all:
                 replica.leave_out()
 
@@ -258,15 +257,21 @@ class Replicas:
                 )
 
     def _check(self, replica: Replica) -> None:
-        unshared, moment, position = self._unshared, time.monotonic(), self._read_position()
-        # The store may have lost what it knew, or have missed something.
-        if self._store is not None and (
-            unshared is not None or self._store.read_positions((EVERYONE,))[0] is None
-        ):
-            self._store.raise_positions({EVERYONE: position})
+        store, is_unshared = self._store, False
+        if store is not None:
+            # The store may have lost what it knew, or have missed something.
+            is_lost = store.read_positions((EVERYONE,))[0] is None
+            # It answers, so writes share their positions again; that of everyone is read after those that were not shared.
             with self._lock:
-                if self._unshared is unshared:
-                    self._unshared = None
+                is_unshared, self._has_unshared = self._has_unshared or is_lost, False
+        try:
+            moment, position = time.monotonic(), self._read_position()
+            if store is not None and is_unshared:
+                store.raise_positions({EVERYONE: position})
+        except Exception:
+            with self._lock:
+                self._has_unshared |= is_unshared
+            raise
         replica.check(moment, position)
 
 
