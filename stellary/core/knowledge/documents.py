@@ -211,7 +211,7 @@ def transfer_document(uow: UnitOfWork, ref: DocumentRef, request: TransferDocume
     uow.connection.execute(_ENTER, {"_ids": ids, **values})
     uow.connection.execute(_SET_PARENT, {"_id": before.id, "parent_id": parent_id})
     if place["workspace_id"] != before.workspace_id:
-        _move_children_up(uow, before, ids)
+        _move_children_up(uow, tree[0], ids)
     after = replace_fields(before, **values, parent_id=parent_id, version=before.version + 1)
     _leave_place(uow, tree, after)
     del values["scope_id"]
