@@ -355,4 +355,3 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
 
 
 CHANGES = (edit, duplicate, transfer, archive, restore, delete)
-COMMANDS = (column, document)
