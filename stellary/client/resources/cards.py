@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import Async, C, ItemHandle, Later, Resource, Sync
+from stellary.contract.activities import LIST_ACTIVITY
 from stellary.contract.cards import Card, CardChange, CardInColumn
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stellary.client.transfer.card_rows import CardSource, NanMeaning, RowClass
     from stellary.client.transfer.progress import Progress
     from stellary.contract.activities import Activity
+
+_HISTORY = CallPlan(LIST_ACTIVITY)
 
 
 class CardBatches(Resource[C]):
@@ -128,8 +131,5 @@ class CardHistory(ItemHandle[C]):
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
         """
-        from stellary.contract.activities import LIST_ACTIVITY
-
-        plan = CallPlan(LIST_ACTIVITY)
-        payload = plan.build_payload(card_id=self.id, limit=limit)
-        return self._caller.list(plan, self._path_params, payload)
+        payload = _HISTORY.build_payload(card_id=self.id, limit=limit)
+        return self._caller.list(_HISTORY, self._path_params, payload)
