@@ -215,6 +215,15 @@ def test_concurrent_runners_execute_each_job_once(core, notes):
     assert notes() == sorted(map(str, range(20)))
 
 
+def test_threads_of_one_runner_share_its_signals(core, clock, notes):
+    work = work_of(core, note=note)
+    for number in range(10):
+        ask(core, number, key="note", due_at=clock() + timedelta(hours=1))
+        core.env.signals.send("note")
+        assert sum(at_once(*[work.run_due] * 4)) == 1
+    assert notes() == sorted(map(str, range(10)))
+
+
 # ------------------------------------------------------------------------------------------------- in a thread
 
 

@@ -231,10 +231,12 @@ class JobRunner:
                     jobs.hasten(uow.connection, kind, uow.now, latest)
 
     def _claim_next(self) -> Job | None:
-        while self._called:
+        # Copied, since other threads claim jobs and receive signals in the meantime.
+        for kind in [*self._called]:
+            self._called.discard(kind)
             with self._units.database.writing() as connection:
                 now = self._units.env.clock()
-                jobs.hasten(connection, self._called.pop(), now, now)
+                jobs.hasten(connection, kind, now, now)
         with self._units.database.reading() as connection:
             due = jobs.due_by_kind(connection, self._kinds)
         now = self._units.env.clock()
@@ -348,8 +350,9 @@ class JobRunner:
     def _receive(self, topic: str) -> None:
         if topic in self.handlers:
             self._called.add(topic)
-        if topic in (JOBS, EVERYTHING, *self._called):
-            self.wake()
+        elif topic not in (JOBS, EVERYTHING):
+            return
+        self.wake()
 
     def wake(self) -> None:
         """Look for due jobs now."""
