@@ -151,6 +151,14 @@ def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
             time.sleep(0.02)
 
 
+def test_number_of_streams_is_limited(serve, sqlite_core):
+    board = create_board(sqlite_core)
+    path, token = f"{board.flat}/events", board.bearer
+    with serve(sqlite_core, streams_max=1) as server, listening(server, path, token) as client:
+        assert client.block() == {"retry": "1000"}
+        assert server.ask("GET", path, token=token).status == 503
+
+
 def test_head_of_a_stream_returns_only_headers(server, board):
     reply = server.ask("HEAD", f"{board.flat}/events", token=board.bearer)
     assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/event-stream", b"")

@@ -18,7 +18,7 @@ from stellary.wsgi import WsgiApp
 from tests.server.listening import SOON, listening
 from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS
-from tests.support.shells import running_wsgi, serving_wsgi
+from tests.support.shells import serving_wsgi
 from tests.support.waiting import wait_until
 
 
@@ -107,14 +107,6 @@ def test_application_starts_again_after_its_end(app):
     assert ask(app, "/health/live")[0] == "200 OK"
     app.close()
     assert ask(app, "/health/ready")[0] == "200 OK"
-
-
-def test_number_of_streams_is_limited(sqlite_core):
-    board = create_board(sqlite_core)
-    path, token = f"{board.flat}/events", board.bearer
-    with running_wsgi(sqlite_core, streams_max=1) as server, listening(server, path, token) as client:
-        assert client.block() == {"retry": "1000"}
-        assert server.ask("GET", path, token=token).status == 503
 
 
 def test_end_of_the_application_ends_streams(sqlite_core):
