@@ -472,7 +472,7 @@ class DirectConnection(CoreConnection):
     def _commit_impl(self) -> None:
         is_queued = bool(self._queued)
         try:
-            if is_queued and not self._has_commit_listeners():
+            if is_queued and not self._has_listeners("commit"):
                 self._run_queue(commits=True)
             else:
                 super()._commit_impl()
@@ -484,9 +484,10 @@ class DirectConnection(CoreConnection):
             raise
         self._has_executed = False
 
-    def _has_commit_listeners(self) -> bool:
+    def _has_listeners(self, *names: str) -> bool:
         # The flags stay set after the listeners have been removed, also those of all engines.
-        return (self._has_events or self.engine._has_events) and _has_listeners(self.dispatch, ("commit",))
+        has_events = self._has_events or self.engine._has_events
+        return has_events and any(getattr(self.dispatch, name) for name in names)
 
     def _rollback_impl(self) -> None:
         self._queued.clear()
@@ -523,7 +524,7 @@ class DirectConnection(CoreConnection):
             dialect._has_events and (dialect.dispatch.do_execute or dialect.dispatch.do_execute_no_params)
         ):
             return None
-        if (self._has_events or self.engine._has_events) and _has_listeners(self.dispatch, _LISTENERS):
+        if self._has_listeners(*_LISTENERS):
             return None
         pooled = self._dbapi_connection
         return None if pooled is None else pooled.dbapi_connection
@@ -596,7 +597,3 @@ def require_snapshot(connection: Connection) -> None:
     """
     if isinstance(connection, DirectConnection) and connection.statements_left is not None:
         raise SnapshotNeeded
-
-
-def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
-    return any(getattr(dispatch, name) for name in names)
