@@ -34,6 +34,7 @@ from tests.support import tables
 from tests.support.blobs import list_blob_keys
 from tests.support.concurrency import wait_until_blocked
 from tests.support.core_parts import (
+    CARD_COMMENTS,
     COMMENTS,
     MISSIONS,
     TODOS,
@@ -502,6 +503,20 @@ def transfer_document_with_new_comment(agent_api: AgentApi) -> None:
     assert types == ["document_comment_added"]
 
 
+def transfer_document_with_new_child(agent_api: AgentApi) -> None:
+    parent = make_document(agent_api, "Spec")
+    body = {"title": "Child", "parentId": parent["id"]}
+    place = {"contextType": "project", "contextId": agent_api.project["id"]}
+    path = f"{agent_api.flat}/documents"
+    race(
+        agent_api,
+        (agent_api.owner, "POST", path, body),
+        (agent_api.owner, "POST", f"{path}/{parent['id']}/transfer", place),
+    )
+    documents = agent_api.world.ask(agent_api.owner, "GET", path)
+    assert {item["projectId"] for item in documents} == {agent_api.project["id"]}
+
+
 def change_comment_on_transferred_document(agent_api: AgentApi) -> None:
     ask, owner = agent_api.world.ask, agent_api.owner
     path = f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}"
@@ -733,6 +748,16 @@ def stop_timer_on_transferred_card(agent_api: AgentApi) -> None:
     assert len(world.ask(owner, "GET", f"{project.path}/time-entries")) == 1
 
 
+def change_comment_on_transferred_card(agent_api: AgentApi) -> None:
+    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
+    project, path = world.project(owner, agent_api.workspace, "Other"), agent_api.of(card)
+    comment = f"{path}/comments/{world.ask(owner, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
+    transfer = (owner, "POST", f"{path}/transfer", {"columnId": project.column_ids[0]})
+    race(agent_api, (owner, "PATCH", comment, {"content": "Early"}), transfer)
+    types = [item["type"] for item in world.ask(owner, "GET", f"{project.path}/activity?entity=comment")]
+    assert types == ["comment_updated", "comment_added"]
+
+
 LOCKS = [
     Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
     Lock("accounts.locks", "_BOTH", leave_two_workspaces),
@@ -760,6 +785,7 @@ LOCKS = [
     Lock("board.rows.field_rows", "_NAMED_LOCKED", restore_card_with_deleted_field),
     Lock("board.rows.comment_rows", "_in_place", delete_document_with_deleted_comment, owner=COMMENTS),
     Lock("board.rows.comment_rows", "_in_place", change_comment_on_transferred_document, owner=COMMENTS),
+    Lock("board.rows.comment_rows", "_in_place", change_comment_on_transferred_card, owner=CARD_COMMENTS),
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
@@ -773,7 +799,7 @@ LOCKS = [
     Lock("kernel.model_usage", "_lock", add_usage_twice, owner=running._USAGE),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
-    Lock("knowledge.documents", "_LEVEL", transfer_document_with_new_comment),
+    Lock("knowledge.documents", "_LEVEL", transfer_document_with_new_child),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
     Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),
@@ -835,6 +861,10 @@ def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(agent_api: A
     _, status, _ = run_beside(world.core, move, lambda: world.status(owner, "POST", path, body))
     assert status == 200
     assert agent_api.read(card)["columnId"] == second
+
+
+def test_new_comment_follows_its_document(agent_api: AgentApi) -> None:
+    transfer_document_with_new_comment(agent_api)
 
 
 def test_restoration_of_a_comment_is_recorded_where_its_document_is(agent_api: AgentApi) -> None:

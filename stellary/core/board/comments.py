@@ -53,9 +53,10 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
 def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
     """Change the content of a comment."""
     loaded = access.comment(uow, ref)
-    before, after = ROWS.update(uow, request, loaded.card.id, loaded.row.comment_id)
+    card_id, project_id = loaded.card.id, loaded.card.project_id
+    before, after = ROWS.update(uow, request, card_id, loaded.row.comment_id, project_id=project_id)
     if after is not before:
-        ids = {"workspace_id": loaded.roles.workspace_id or "", "project_id": loaded.card.project_id}
+        ids = {"workspace_id": loaded.roles.workspace_id or "", "project_id": project_id}
         uow.emit(CommentUpdated(**ids, card=loaded.card, comment=after, before=before.content))
     return after
 

@@ -63,7 +63,7 @@ class CommentRows(Generic[C]):
             CommentRow,
             rows.join_from(table, key.column.table)
             .where(this, *place)
-            .with_for_update(read=True, key_share=True, of=key.column.table),
+            .with_for_update(read=True, of=key.column.table),
         )
         self._by_ids = select(table).where(table.c.id.in_(bindparam("_ids", expanding=True)))
         self._insert, self._delete = insert(table), delete(table).where(this)
