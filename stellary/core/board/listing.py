@@ -20,14 +20,10 @@ from stellary.core.board.finding import FilterNames, find_saved, load_page, sele
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.queries import card_pages, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES, label_pattern
-from stellary.core.board.queries.card_lists import (
-    CardList,
-    ListStatements,
-    load_cards,
-)
+from stellary.core.board.queries.card_lists import CardList, ListStatements, load_cards
 from stellary.core.board.queries.card_tests import build_condition, sort_parts
 from stellary.core.board.queries.card_windows import CardQuery
-from stellary.core.board.queries.remembered_lists import load_whole_columns, queue_list
+from stellary.core.board.queries.remembered_lists import QueuedList, load_whole_columns, queue_list
 from stellary.core.board.row_types import ProjectRow
 from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
@@ -148,17 +144,18 @@ def find_matching(
     """
     is_plain = _has_plain_filters(request)
     values = _find_whole_columns(request) if is_plain else None
+    queued = None
     if values is None:
         require_snapshot(uow.connection)
-    statements = None if values is None else _select_whole(frozenset(values))
-    # Those who list the cards again wait for the database once, for their access and the list.
-    queued = None if statements is None else queue_list(uow, statements, values or {}, ref.project_id)
+    else:
+        # Those who list the cards again wait for the database once, for their access and the list.
+        queued = queue_list(uow, _select_whole(frozenset(values)), values, ref.project_id)
     project = access.project(uow, ref).row
     fields = read_fields(request.fields or "")
     field_values = read_values(uow, project.id, request.custom_field or ())
     value_conditions = build_conditions(uow, field_values)
-    if statements is not None:
-        page = Listing(load_whole_columns(uow, statements, values or {}, project.id, project.key, queued))
+    if values is not None:
+        page = Listing(_load_columns(uow, values, project.id, project.key, queued))
     elif is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
     else:
@@ -270,9 +267,13 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
 
 
 def _load_columns(
-    uow: UnitOfWork, values: Mapping[str, object], project_id: str, project_key: str
+    uow: UnitOfWork,
+    values: Mapping[str, object],
+    project_id: str,
+    project_key: str,
+    queued: QueuedList | None = None,
 ) -> CardList:
-    return load_whole_columns(uow, _select_whole(frozenset(values)), values, project_id, project_key)
+    return load_whole_columns(uow, _select_whole(frozenset(values)), values, project_id, project_key, queued)
 
 
 def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
