@@ -166,8 +166,8 @@ class DateReader:
                 quarter, last = int(match["quarter"]), int(match["to_quarter"] or match["quarter"])
                 year = int(match["of_quarter"])
                 # "Q4-Q2 2027" begins in the year before.
-                first = date(year - (last < quarter), 3 * quarter - 2, 1)
-                return Period(first, _to_months(year, 3 * last - 2, 3).last)
+                first_day = date(year - (last < quarter), 3 * quarter - 2, 1)
+                return Period(first_day, _to_months(year, 3 * last - 2, 3).last)
             year = int(match["year"] or match["of_month"] or 0)
             if days := [part for part in match.group("from", "until", "day", "last") if part]:
                 dates = [self._to_date(year, month, int(part.rstrip("erstndh."))) for part in days]
