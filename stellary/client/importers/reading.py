@@ -129,11 +129,8 @@ class LossReport:
             if assignee is None and email is not None:
                 assignee = email
             else:
-                is_unknown = email is None
                 reason = (
-                    "`people` has no e-mail address for this login"
-                    if is_unknown
-                    else "a card has one assignee"
+                    "a card has one assignee" if email else "`people` has no e-mail address for this login"
                 )
                 self.note("assignee", f"{name}: {reason}", where)
         return assignee
