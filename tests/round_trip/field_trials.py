@@ -148,6 +148,19 @@ def _in_project(permission_world: PermissionWorld) -> Any:
     return {"title": TEXT, "contextType": "project", "contextId": permission_world.here["projectId"]}
 
 
+def _beside(permission_world: PermissionWorld) -> Any:
+    """Return the body that moves a document to the other project."""
+    return {"contextType": "project", "contextId": permission_world.beside["projectId"]}
+
+
+def _create_beside(permission_world: PermissionWorld) -> str:
+    """Create a document in the other project, and return its id."""
+    path = f"/orgs/{permission_world.here['orgSlug']}/workspaces/{permission_world.here['wsSlug']}/documents"
+    body = {"title": "Parent", **_beside(permission_world)}
+    created: dict[str, str] = permission_world.ask("BOSS", "POST", path, body)
+    return created["id"]
+
+
 def _recurrence(permission_world: PermissionWorld) -> dict[str, Any]:
     """Return a recurrence in another column, of which every field is set."""
     return {
@@ -433,6 +446,11 @@ TRIALS: Mapping[str, FieldTrial] = {
     "documents.update.parentId": FieldTrial(
         lambda permission_world: permission_world.here["pendingDocumentId"]
     ),
+    "documents.transfer.contextType": FieldTrial("project", body=_beside),
+    "documents.transfer.contextId": FieldTrial(
+        lambda permission_world: permission_world.beside["projectId"], body=_beside
+    ),
+    "documents.transfer.parentId": FieldTrial(_create_beside, body=_beside),
     "documents.review.notes": FieldTrial(read=_version_notes),
     "automations.create.trigger": FieldTrial("task_created"),
     "automations.update.trigger": FieldTrial("task_created"),

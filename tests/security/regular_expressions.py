@@ -27,7 +27,7 @@ COMPUTED = {
 }
 
 # Only Alembic can import the environment of migrations, and only Django the models of an application.
-UNIMPORTABLE = (".migrations.env", ".contrib.django.models", ".contrib.django.admin")
+UNIMPORTABLE = (".migrations.env", ".contrib.django.models", ".contrib.django.admin", ".0001_initial")
 
 Key = tuple[str | bytes, int]
 

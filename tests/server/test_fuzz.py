@@ -170,7 +170,11 @@ def _fix_import_part(part: dict[str, Any], permission_world: PermissionWorld) ->
 
 
 def _fix_transfer(body: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Transfer an existing card to a column of another project, or a column to a scope."""
+    """Transfer an existing card to a column of another project, a column to a scope, or a document to the project."""
+    if "contextType" in body:
+        body |= {"contextType": "project", "contextId": permission_world.beside["projectId"]}
+        body.pop("parentId", None)
+        return
     target = "scopeId" if "scopeId" in body else "columnId"
     body[target] = permission_world.beside[target]
     if "cardIds" in body:
