@@ -885,16 +885,20 @@ def test_restoration_of_a_comment_is_recorded_where_its_document_is(agent_api: A
 
 def test_transfer_beside_the_deletion_of_the_parent_puts_the_others_at_the_top(agent_api: AgentApi) -> None:
     world, ask, owner = agent_api.world, agent_api.world.ask, agent_api.owner
-    gone = world.project(owner, agent_api.workspace, "Gone")
+    project = world.project(owner, agent_api.workspace, "Deleted")
     far = world.workspace(owner, agent_api.workspace.organization)
-    places = ("project", gone.id), ("workspace", agent_api.workspace.id), ("project", agent_api.project["id"])
+    places = (
+        ("project", project.id),
+        ("workspace", agent_api.workspace.id),
+        ("project", agent_api.project["id"]),
+    )
     ids: list[str] = []
     for kind, id in places:
         body = {"title": kind, "contextType": kind, "contextId": id, "parentId": ids[-1] if ids else None}
         ids.append(ask(owner, "POST", f"{agent_api.flat}/documents", body)["id"])
     _, moved, other = (f"{agent_api.flat}/documents/{id}" for id in ids)
     transfer = (owner, "POST", f"{moved}/transfer", {"contextType": "workspace", "contextId": far.id})
-    assert race(agent_api, (owner, "DELETE", gone.path), transfer) == 200
+    assert race(agent_api, (owner, "DELETE", project.path), transfer) == 200
     assert ask(owner, "GET", other)["parentId"] is None
 
 

@@ -100,7 +100,8 @@ def test_document_enters_a_project_of_another_workspace(desk: Desk):
         for name in metadata.tables
         for row in rows[name]
         if document["id"] in str(tuple(row)) and "stellary_projects" not in name
-        if desk.app.id in str(tuple(getattr(row, key, None) for key in ("project_id", "workspace_id")))
+        if {desk.app.id, desk.app.workspace.id}
+        & {getattr(row, key, None) for key in ("project_id", "workspace_id")}
     }
     assert stale == {("stellary_activities", "document_transferred_out")}
     # Its review is open, and an admin of the other workspace decides.
