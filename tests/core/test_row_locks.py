@@ -489,20 +489,6 @@ def put_document_below_deleted_one(agent_api: AgentApi) -> None:
     assert status == 400
 
 
-def transfer_document_with_new_comment(agent_api: AgentApi) -> None:
-    ask, owner = agent_api.world.ask, agent_api.owner
-    document = make_document(agent_api, "Spec")
-    path = f"{agent_api.flat}/documents/{document['id']}"
-    body = {"contextType": "project", "contextId": agent_api.project["id"]}
-    race(
-        agent_api,
-        (owner, "POST", f"{path}/comments", {"content": "Hi"}),
-        (owner, "POST", f"{path}/transfer", body),
-    )
-    types = [item["type"] for item in ask(owner, "GET", f"{agent_api.path}/activity?entity=document_comment")]
-    assert types == ["document_comment_added"]
-
-
 def transfer_document_with_new_child(agent_api: AgentApi) -> None:
     parent = make_document(agent_api, "Spec")
     body = {"title": "Child", "parentId": parent["id"]}
@@ -863,8 +849,20 @@ def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(agent_api: A
     assert agent_api.read(card)["columnId"] == second
 
 
-def test_new_comment_follows_its_document(agent_api: AgentApi) -> None:
-    transfer_document_with_new_comment(agent_api)
+@pytest.mark.parametrize(("method", "end"), [("POST", "/transfer"), ("PATCH", "")])
+def test_new_comment_follows_its_document(agent_api: AgentApi, method: str, end: str) -> None:
+    ask, owner = agent_api.world.ask, agent_api.owner
+    path = f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}"
+    comment = (owner, "POST", f"{path}/comments", {"content": "Hi"})
+    places = ("project", agent_api.project["id"]), ("workspace", agent_api.workspace.id)
+    enter, leave = (
+        (owner, method, f"{path}{end}", {"contextType": kind, "contextId": id}) for kind, id in places
+    )
+    race(agent_api, comment, enter)
+    types = [item["type"] for item in ask(owner, "GET", f"{agent_api.path}/activity?entity=document_comment")]
+    assert types == ["document_comment_added"]
+    assert race(agent_api, leave, comment) == 404
+    assert len(ask(owner, "GET", f"{path}/comments")) == 1
 
 
 def test_restoration_of_a_comment_is_recorded_where_its_document_is(agent_api: AgentApi) -> None:

@@ -172,8 +172,7 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
         version = {"_id": before.id, "_number": before.submissions, "status": "withdrawn"}
         uow.connection.execute(UPDATE_VERSION, version)
     if after.project_id != before.project_id:
-        # Waits for the units that add comments; later ones wait for this unit.
-        trash.lock(uow, documents, after.id)
+        # Writers of comments lock the document, so each comment is committed, or fails after this change.
         _leave_place(uow, [rows.to_summary(before)], after)
     if not _SEARCHED_FIELDS.isdisjoint(changed):
         is_moved = before.context_id != after.context_id
