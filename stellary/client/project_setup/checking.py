@@ -17,6 +17,8 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
 
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
+RELATIONS = ("parent", "blocks", "related_to", "duplicates")
+"""The fields of a declared card that refer to other cards: to one parent, and to lists of others."""
 
 
 def check(declaration: Declaration, problems: ProblemCollector) -> Declaration:
@@ -246,6 +248,6 @@ def related_cards(card: Card) -> Iterator[tuple[str, str]]:
     """Yield the path within the card, and the title or key, of each card that it refers to."""
     if card.parent:
         yield "parent", card.parent
-    for attribute in ("blocks", "related_to", "duplicates"):
+    for attribute in RELATIONS[1:]:
         for index, title in enumerate(getattr(card, attribute) or ()):
             yield f"{attribute}[{index}]", title

@@ -17,7 +17,7 @@ from stellary.client.project_setup.changes import (
     is_default,
     plain_names,
 )
-from stellary.client.project_setup.checking import fold_case, related_cards
+from stellary.client.project_setup.checking import RELATIONS, fold_case, related_cards
 from stellary.client.project_setup.declaration import Automation, Card, Step, format_date
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector
@@ -35,9 +35,6 @@ from stellary.contract.wire import load
 _ADDED_DAY = re.compile(r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?")
 CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived", "recurrence"})
 """The fields of a declared card that the API has in the same form."""
-
-RELATIONS = ("blocks", "related_to", "duplicates")
-
 
 ACYCLIC = ("blocks", "parent_of")
 _NAMES_MAX = 6
@@ -389,7 +386,7 @@ def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
 def _managed_relations(matched: Matched) -> Iterator[tuple[str, str]]:
     """Yield each relation type whose relations a declared card lists, with the card's id."""
     for card, existing, _ in matched.cards.pairs:
-        for type in ("parent", *RELATIONS):
+        for type in RELATIONS:
             if existing and getattr(card, type) is not UNSET:
                 yield type, existing.id
 

@@ -10,6 +10,7 @@ import attrs
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
+from stellary.client.project_setup.checking import RELATIONS
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.references import references
@@ -100,11 +101,7 @@ class StateParts:
         return cls(
             archived=declaration.cards is not UNSET or prune,
             automations=declaration.automations is not UNSET,
-            relations=any(
-                getattr(card, name) is not UNSET
-                for card in cards
-                for name in ("parent", "blocks", "related_to", "duplicates")
-            ),
+            relations=any(getattr(card, name) is not UNSET for card in cards for name in RELATIONS),
             people=bool(assignees)
             or declaration.members is not UNSET
             or any(
