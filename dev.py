@@ -54,6 +54,12 @@ SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": BUILT}
 TOOLCHAIN = ("pyproject.toml", "uv.lock", "dev.py", ".ci/")
 SERVED = ("stellary/contract/", "stellary/core/api/", "stellary/core/http/")
 RULES = tuple(str(path.relative_to(ROOT)) for path in ROOT.glob("stellary/core/*/rules*"))
+DATA = tuple(
+    str(path.relative_to(ROOT))
+    for package in ("stellary", "reference_server")
+    for path in sorted((ROOT / package).rglob("*.*"))
+    if path.is_file() and path.suffix not in (".py", ".pyc")
+)
 WIDE: dict[str, tuple[str, ...]] = {
     "migrations": (
         *("stellary/core/migrations/", "stellary/core/db/", "stellary/core/ports/"),
@@ -88,7 +94,7 @@ WIDE: dict[str, tuple[str, ...]] = {
     ),
     "patterns": ("tests/security/regular_expressions.py", "tests/security/test_regular_expressions.py"),
     "benchmarks": ("benchmarks/", "stellary/core/app.py", "tests/house/test_benchmarks.py"),
-    "packaging": ("README.md", "reference_server/pages/", "stellary/core/app.py", "tests/packaging/"),
+    "packaging": ("README.md", *DATA, "stellary/core/app.py", "tests/packaging/"),
     "versions": ("stellary/core/db/", "stellary/client/calling/", "stellary/contract/wire.py"),
 }
 

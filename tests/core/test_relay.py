@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
@@ -83,35 +84,34 @@ def test_a_core_that_is_alone_sends_nothing_until_another_listens(postgres_url, 
         core.close()
 
 
-def test_a_core_that_was_alone_supposes_others_while_it_does_not_listen(postgres_url, monkeypatch):
+@contextmanager
+def deaf(core, url, monkeypatch):
+    """Start the relay of a core that is alone; it has noticed that it cannot listen until the block ends."""
     monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
-    core = Core(postgres_url)
     core.relay.start()
     wait_until(lambda: not core.relay.has_peers)
     with monkeypatch.context() as patched:
         patched.setattr(core.database, "open_dedicated", None)
         run_sql(
-            postgres_url,
+            url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         wait_until(lambda: core.relay.has_peers)
+        yield
+
+
+def test_a_core_that_was_alone_supposes_others_while_it_does_not_listen(postgres_url, monkeypatch):
+    core = Core(postgres_url)
+    with deaf(core, postgres_url, monkeypatch):
+        assert core.relay.has_peers
     wait_until(lambda: not core.relay.has_peers)
     core.relay.stop(SOON)
     core.close()
 
 
 def test_a_core_that_listens_again_wakes_cores_that_came_before(postgres_url, monkeypatch):
-    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
     core, other = Core(postgres_url), Core(postgres_url)
-    core.relay.start()
-    wait_until(lambda: not core.relay.has_peers)
-    with monkeypatch.context() as patched:
-        patched.setattr(core.database, "open_dedicated", None)
-        run_sql(
-            postgres_url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        wait_until(lambda: core.relay.has_peers)
+    with deaf(core, postgres_url, monkeypatch):
         wait_until(lambda: not core.relay._topics)
         ear = Ear(other)
         other.relay.start()

@@ -126,8 +126,8 @@ def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
 def test_uninstall_removes_the_functions_of_the_core_alone(postgres_url):
     run_sql(postgres_url, "CREATE FUNCTION stellary_of_host() RETURNS int LANGUAGE sql AS 'SELECT 1'")
     assert main(["uninstall", "--database", postgres_url, "--yes"]) == 0
-    found = run_sql(postgres_url, "SELECT proname FROM pg_proc WHERE proname LIKE 'stellary%'")
-    assert found == [("stellary_of_host",)]
+    functions = run_sql(postgres_url, "SELECT proname FROM pg_proc WHERE proname LIKE 'stellary%'")
+    assert functions == [("stellary_of_host",)]
     run_sql(postgres_url, "DROP FUNCTION stellary_of_host()")
     assert main(["migrate", "--database", postgres_url]) == 0
 

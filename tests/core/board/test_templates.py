@@ -47,13 +47,13 @@ NOT_KEPT = {
 
 def test_each_field_of_a_project_file_is_in_the_template_or_left_out_on_purpose():
     example = answer_of(EXPORT_PROJECT)
-    kept = build_file(example)
-    left_out = {"project": example["project"].keys() - kept["project"].keys()}
-    for part in kept.keys() - {"project"}:
-        if names := example[part][0].keys() - kept[part][0].keys():
+    template_file = build_file(example)
+    left_out = {"project": example["project"].keys() - template_file["project"].keys()}
+    for part in template_file.keys() - {"project"}:
+        if names := example[part][0].keys() - template_file[part][0].keys():
             left_out[part] = names
     assert left_out == NOT_KEPT
-    assert example.keys() - kept.keys() == {"format", "exportedAt", "members"}
+    assert example.keys() - template_file.keys() == {"format", "exportedAt", "members"}
 
 
 def write_document(card_api: CardApi) -> None:

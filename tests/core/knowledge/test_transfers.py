@@ -85,14 +85,18 @@ def desk(world: World) -> Desk:
 
 def test_document_enters_a_project_of_another_workspace(desk: Desk):
     document = desk.full_document()
-    kept = [desk.ask("GET", f"{desk.path(document)}/{kind}") for kind in ("versions", "comments")]
+    versions_and_comments = [
+        desk.ask("GET", f"{desk.path(document)}/{kind}") for kind in ("versions", "comments")
+    ]
     scope = desk.ask("GET", f"{desk.far.path}/scopes")[0]["id"]
     moved = desk.transfer(document, desk.far, contextType="scope", contextId=scope)
     assert {name for name in document if document[name] != moved[name]} == PLACE - {"parentId"}
     place = desk.far.workspace.id, desk.far.id, scope
     assert tuple(moved[name] for name in ("workspaceId", "projectId", "contextId")) == place
     assert desk.read(moved) == moved
-    assert [desk.ask("GET", f"{desk.path(moved)}/{kind}") for kind in ("versions", "comments")] == kept
+    assert [
+        desk.ask("GET", f"{desk.path(moved)}/{kind}") for kind in ("versions", "comments")
+    ] == versions_and_comments
     assert desk.world.status(desk.ann, "GET", desk.path(document)) == 404
     rows = read_rows(desk.world.core)
     stale = {

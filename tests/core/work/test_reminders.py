@@ -235,8 +235,8 @@ def test_reviewers_share_the_reminder_of_an_action_as_long_as_they_see_all_proje
     ask(board, "POST", f"{board.flat}/projects", {"name": "Secret", "visibility": "private"})
     assert take(board) == []
     ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"role": "admin"})
-    shown = [item["activity"] for item in board.world.ask(board.bob, "GET", "/notifications")]
-    assert [activity["entity"] for activity in shown if activity["type"] == "notice_given"] == ["action"]
+    activities = [item["activity"] for item in board.world.ask(board.bob, "GET", "/notifications")]
+    assert [activity["entity"] for activity in activities if activity["type"] == "notice_given"] == ["action"]
 
 
 @pytest.mark.slow("ends the process at each of many steps")
