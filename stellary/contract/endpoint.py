@@ -165,7 +165,8 @@ class Deleted(Ok):
     """The response to the deletion of an item that automation rules may need.
 
     Attributes:
-        broken_automations: The rules that no longer run, since they need the item. Restoring it mends them.
+        broken_automations: The rules that no longer run, since they need the item, of projects that you see. Restoring it mends
+            them.
     """
 
     broken_automations: list[BrokenAutomation]

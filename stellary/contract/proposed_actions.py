@@ -40,7 +40,7 @@ class ActionReference(Value):
     Attributes:
         kind: The kind of the item; ``person`` for an agent, too.
         id: The id of the item.
-        name: Its present name; of a deleted item the last one.
+        name: Its present name; of a deleted item the last one. An item that you do not see is ``a hidden card``.
         missing: Whether it was deleted, or has left the workspace.
     """
 

@@ -12,8 +12,8 @@ from sqlalchemy import insert
 from stellary.contract.cards import UpdateCard
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef
-from stellary.core import NOBODY, Actor, Core
-from tests.support.core_parts import SERVICES, streams
+from stellary.core import NOBODY, Actor, Core, DeliveryResult
+from tests.support.core_parts import SERVICES, WebhookWorker, streams
 from tests.support.tables import private_projects
 from tests.support.world import World
 
@@ -68,6 +68,13 @@ class Office:
         if is_private:
             self.private.add(mark)
         return mark
+
+    def add_rule(self, project, *actions):
+        body = {
+            "trigger": "task_moved",
+            "actions": [{"type": type, "params": params} for type, params in actions],
+        }
+        return self.ask(self.boss, "POST", f"projects/{project.id}/automations", body)
 
     def seen_by(self, name):
         """Return the marks of the projects that a person sees."""
@@ -460,3 +467,89 @@ def test_agent_shows_only_projects_that_the_caller_sees(office):
         (listed,), single = (office.ask(office.find(name), "GET", place) for place in ("agents", path))
         assert listed["projectIds"] == single["projectIds"]
         assert len(single["projectIds"]) == count
+
+
+@pytest.fixture
+def rule_of_all(office):
+    """A rule of the project mark2x that needs items of it, of the private project mark1x, and of no project (mark9x)."""
+    office.add_guest("gil")
+    vault, board = (
+        office.projects[office.add(number, is_private=number == 1, members=[name])]
+        for number, name in ((1, "cat"), (2, "gil"))
+    )
+    place = {"contextType": "project", "contextId": board[0].id}
+    wiki, moved, plan = (
+        office.ask(office.boss, "POST", "documents", body)["id"]
+        for body in ({"title": "mark9x"}, {"title": "M mark1x", **place}, {"title": "D mark2x", **place})
+    )
+    label = office.ask(office.boss, "POST", f"projects/{board[0].id}/labels", {"name": "L mark2x"})["id"]
+    needed = [
+        ("add_relation", {"targetCardId": vault[1]["id"], "type": "blocks"}),
+        ("add_label", {"label": label}),
+    ]
+    needed += [("create_document", {"title": "x", "parentId": id}) for id in (wiki, moved, plan)]
+    rule = office.add_rule(board[0], *needed)
+    place["contextId"] = vault[0].id
+    office.ask(office.boss, "POST", f"documents/{moved}/transfer", place)
+    card = f"projects/{vault[0].id}/cards/{vault[1]['id']}"
+    return board[0], rule, [card, f"labels/{label}", *(f"documents/{id}" for id in (wiki, moved, plan))]
+
+
+SEEN = {"boss": {1, 2, 9}, "cat": {1, 2, 9}, "ann": {2, 9}, "gil": {2}}
+"""The marks of what the readers of the rule see."""
+
+
+def test_rule_names_only_items_that_its_reader_sees(office, rule_of_all):
+    project, rule, items = rule_of_all
+    path = f"{project.path}/automations"
+    expected = {name: {f"mark{number}x" for number in numbers} for name, numbers in SEEN.items()}
+    for ending, kinds in ("", ["card", "document", "project"]), (" was deleted", ["card"]):
+        for place in (path, f"{path}/{rule['id']}"):
+            assert {name: office.get(name, place) for name in SEEN} == expected
+        (gils_rule,) = office.world.ask(office.people["gil"], "GET", path)
+        names = {item["name"] for item in gils_rule["references"] if "mark" not in item["name"]}
+        assert names == {"a hidden card", "a hidden document", "a hidden project"}
+        for kind in kinds:
+            assert not ending or f"a hidden {kind}{ending}" in gils_rule["problem"]
+        for item in () if ending else items:
+            office.ask(office.boss, "DELETE", item)
+
+
+def test_records_of_a_rule_name_only_items_of_its_project(office, rule_of_all):
+    project, rule, items = rule_of_all
+    sent = []
+    office.world.core.env.webhook_sender = lambda request: sent.append(request) or DeliveryResult(200)
+    hook = {"url": "https://hooks.example.com/x", "events": ["automation_updated"]}
+    office.ask(office.boss, "POST", "webhooks", hook)
+    for item in items:
+        office.ask(office.boss, "DELETE", item)
+    card = office.world.card(office.boss, project, "Mine")
+    moved = {"columnId": project.column_ids[1]}
+    office.world.ask(office.boss, "PATCH", f"{project.path}/cards/{card['id']}", moved)
+    assert office.get("boss", f"{project.path}/automations/{rule['id']}/traces") == {"mark2x"}
+    assert office.get("boss", f"{project.path}/activity?type=automation_updated") == set()
+    assert office.stream("gil") == {"mark2x"}
+    WebhookWorker(office.world.core.units, office.world.core.claims).run_due()
+    assert len(sent) == len(items)
+    assert MARK.findall(b"".join(request.body for request in sent)) == []
+
+
+def test_rule_no_longer_names_what_has_become_private(office):
+    (place, card), (project, _) = (
+        office.projects[office.add(number, is_private=False, members=[])] for number in range(2)
+    )
+    office.add_rule(project, ("add_relation", {"targetCardId": card["id"], "type": "blocks"}))
+    path = f"{project.path}/automations"
+    assert office.get("ann", path) == {"mark0x"}
+    office.ask(office.boss, "PATCH", f"projects/{place.id}", {"visibility": "private"})
+    assert [office.get(name, path) for name in ("boss", "ann")] == [{"mark0x"}, set()]
+
+
+def test_deletion_does_not_name_broken_rules_of_hidden_projects(office):
+    (vault, _), (_, card) = (
+        office.projects[office.add(number, is_private=not number, members=[])] for number in range(2)
+    )
+    office.add_rule(vault, ("add_relation", {"targetCardId": card["id"], "type": "blocks"}))
+    path = f"projects/{card['projectId']}/cards/{card['id']}"
+    assert office.ask(office.people["ann"], "DELETE", path)["brokenAutomations"] == []
+    assert office.ask(office.boss, "GET", f"projects/{vault.id}/automations")[0]["broken"]

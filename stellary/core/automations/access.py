@@ -14,6 +14,7 @@ automation = AccessCheck(
     PROJECT,
     Link("Automation", automations, "rule_id", automations.c.project_id == IN_PROJECT),
     columns=automations.c,
+    reads_sight=True,
 )
 """The access check for a rule of a project."""
 

@@ -32,6 +32,7 @@ from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.places import workspace_ref
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.automations import access, traces
 from stellary.core.automations.row_types import AutomationRow, EnabledRow
 from stellary.core.automations.rows import list_actions
@@ -211,7 +212,7 @@ class _RuleRunner:
         elif rule.id == chain.undone_rule_id:
             self.traces.append(case.trace(rule.owner_id, "skipped", UNDONE))
         elif rule.broken:
-            self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule.id)))
+            self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule)))
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain, _count(rule))) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
         else:
@@ -319,7 +320,7 @@ def act(uow: UnitOfWork, payload: Any) -> None:
     if not rule.enabled:
         trace = case.trace(rule.owner_id, "skipped", TURNED_OFF)
     elif rule.broken:
-        trace = case.trace(rule.owner_id, "skipped", _describe_problem(uow, rule.id))
+        trace = case.trace(rule.owner_id, "skipped", _describe_problem(uow, rule))
     elif (stop_reason := rules.find_stop_reason(case.depth, chain, _count(rule))) is not None:
         trace = case.trace(rule.owner_id, "failure", stop_reason)
     else:
@@ -429,7 +430,8 @@ def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) 
     facts: Facts = {} if card is None else rules.card_facts(card)
     case = build_case(rule, workspace_id, rule.trigger, uow.new_id(), uow.new_id(), card)
     case = with_values(uow, rule, attrs.evolve(case, triggered_by_id=uow.user_id), card, facts)
-    steps, error = list[AutomationAction](), describe_rules(uow, [rule.id]).get(rule.id, NOTHING).problem
+    described = describe_rules(uow, [rule.id], loaded.roles.sight)
+    steps, error = list[AutomationAction](), described.get(rule.id, NOTHING).problem
     try:
         if error is None:
             cause = Cause(Chain(case.chain_id), rule.owner_id, 1)
@@ -454,6 +456,7 @@ def _select_column(uow: UnitOfWork, case: Case, ids: Collection[str], name: str)
     return columns[0].id
 
 
-def _describe_problem(uow: UnitOfWork, rule_id: str) -> str:
-    """Return what a broken rule lacks, for its trace."""
-    return f"the rule is broken: {describe_rules(uow, [rule_id])[rule_id].problem}"
+def _describe_problem(uow: UnitOfWork, rule: AutomationRow) -> str:
+    """Return what a broken rule lacks, for its trace, which all readers of its project see."""
+    sight = ProjectSight(only=frozenset([rule.project_id]), sees_outside=False)
+    return f"the rule is broken: {describe_rules(uow, [rule.id], sight)[rule.id].problem}"

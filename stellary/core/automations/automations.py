@@ -32,6 +32,7 @@ from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, invalid, load, wire_fields
+from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
@@ -121,7 +122,9 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     rows.FIELDS.insert(uow, rule, armed_at=uow.now)
     mark_subscribed(uow, project.workspace_id, has_change_rules=rule.trigger in CHANGE_TRIGGERS)
     save_references(uow, project.workspace_id, rule.id, references)
-    rule = replace_fields(rule, references=describe_rules(uow, [rule.id]).get(rule.id, NOTHING).references)
+    rule = replace_fields(
+        rule, references=describe_rules(uow, [rule.id], SEES_ALL).get(rule.id, NOTHING).references
+    )
     emit_change(uow, project.workspace_id, None, rule)
     return rule
 
@@ -129,22 +132,23 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
 @serves(LIST_AUTOMATIONS)
 def list_automations(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Automation]:
     """Return the rules of a project, oldest first, which is the order in which they act."""
-    project = board_access.project(uow, ref).row
-    page = _LIST.fetch(uow, request, keep_row, _project_id=project.id)
-    return Listing(rows.automations_of(uow, page.items), page.next)
+    loaded = board_access.project_with_sight(uow, ref)
+    page = _LIST.fetch(uow, request, keep_row, _project_id=loaded.row.id)
+    return Listing(rows.automations_of(uow, page.items, loaded.roles.sight), page.next)
 
 
 @serves(GET_AUTOMATION)
 def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
     """Return one rule."""
-    return rows.automation(uow, access.automation(uow, ref).row)
+    loaded = access.automation(uow, ref)
+    return rows.automation(uow, loaded.row, loaded.roles.sight)
 
 
 @serves(UPDATE_AUTOMATION)
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
     """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
     loaded = access.automation(uow, ref)
-    before = rows.automation(uow, loaded.row)
+    before = rows.automation(uow, loaded.row, loaded.roles.sight)
     workspace_id = loaded.roles.workspace_id or ""
     trigger = triggers.find_trigger(uow, before.trigger) or Trigger(before.trigger, "")
     if request.trigger:
@@ -155,7 +159,8 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     save_references(uow, workspace_id, before.id, references)
     if after.trigger in CHANGE_TRIGGERS:
         mark_subscribed(uow, workspace_id, has_change_rules=True)
-    updated = rows.automation(uow, loaded.row if after is before else _write_changes(uow, before, after))
+    row = loaded.row if after is before else _write_changes(uow, before, after)
+    updated = rows.automation(uow, row, loaded.roles.sight)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     emit_change(uow, workspace_id, before, updated)
@@ -166,7 +171,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
 def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
     loaded = access.automation(uow, ref)
-    rule = rows.automation(uow, loaded.row)
+    rule = rows.automation(uow, loaded.row, loaded.roles.sight)
     rows.FIELDS.delete(uow, rule)
     emit_change(uow, loaded.roles.workspace_id, rule, None)
     return Ok()
@@ -181,8 +186,8 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
         row = _FLIP.first(uow.connection, parameters)
     else:
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
-    updated = rows.automation(uow, board_access.require_row(row, "Automation"))
-    before = rows.automation(uow, loaded.row)
+    updated = rows.automation(uow, board_access.require_row(row, "Automation"), loaded.roles.sight)
+    before = rows.automation(uow, loaded.row, loaded.roles.sight)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     if updated.enabled != before.enabled:

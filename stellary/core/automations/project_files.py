@@ -54,6 +54,7 @@ from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import access, people
 from stellary.core.accounts.access_checks import check_role
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import (
@@ -112,7 +113,9 @@ def _export(uow: UnitOfWork, ref: ProjectRef, *, is_template: bool = False) -> P
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has read that the workspace has no rules.
         return file
-    rules = rows.automations_of(uow, _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id}))
+    rules = rows.automations_of(
+        uow, _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id}), SEES_ALL
+    )
     if not rules:
         return file
     ids = {rule.owner_id for rule in rules}

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from stellary.contract.automations import Automation
 from stellary.contract.custom_fields import CustomField
+from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.automations import rows, traces
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.file_references import rename_options
@@ -41,7 +42,7 @@ def mark_references(uow: UnitOfWork, events: Sequence[Event]) -> None:
             workspace_id = changes.workspaces_by_rule[rule.id]
             emit_change(uow, workspace_id, before[rule.id], rule)
             if rule.broken:
-                uow.broken_rules[rule.id] = rule.name
+                uow.broken_rules[rule.id] = rule.project_id, rule.name
 
 
 def follow_options(uow: UnitOfWork, events: Sequence[ItemChanged]) -> None:
@@ -78,7 +79,9 @@ def _rename_options(
         renamed.append(rename_options(data, event.item_id, rename))
         lost = {
             references.StoredReference(
-                references.UNRESOLVED, f"the option {name!r} of {event.name!r} was removed"
+                references.UNRESOLVED,
+                f"the option {name!r} of {event.name!r} was removed",
+                project_id=event.project_id,
             )
             for name in used
         }
@@ -90,7 +93,7 @@ def _rename_options(
 
 def _load_rules(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Automation]:
     rule_rows = _RULES.all(uow.connection, {"_ids": sorted(ids)}) if ids else []
-    return {rule.id: rule for rule in rows.automations_of(uow, rule_rows)}
+    return {rule.id: rule for rule in rows.automations_of(uow, rule_rows, SEES_ALL)}
 
 
 _TURN_OFF_ALL = (

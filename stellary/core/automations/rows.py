@@ -14,6 +14,7 @@ from stellary.contract.automations import (
     TraceTarget,
 )
 from stellary.contract.fields import replace_fields
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.automations.row_types import AutomationRow, StoredAction, TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.automations.triggers import SCHEDULE
@@ -62,23 +63,27 @@ _TRACE_FIELDS = RowFields(
 )
 
 
-def automation(uow: UnitOfWork, row: AutomationRow) -> Automation:
+def automation(uow: UnitOfWork, row: AutomationRow, sight: ProjectSight) -> Automation:
     """Convert a row to a rule.
 
     Args:
         row: The row.
+        sight: The projects that its reader sees.
     """
-    (rule,) = automations_of(uow, [row])
+    (rule,) = automations_of(uow, [row], sight)
     return rule
 
 
-def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[Automation]:
+def automations_of(
+    uow: UnitOfWork, rule_rows: Sequence[AutomationRow], sight: ProjectSight
+) -> list[Automation]:
     """Convert rows to rules.
 
     Args:
         rule_rows: The rows.
+        sight: The projects that their reader sees.
     """
-    described = describe_rules(uow, [row.id for row in rule_rows])
+    described = describe_rules(uow, [row.id for row in rule_rows], sight)
     needs = [described.get(row.id, NOTHING) for row in rule_rows]
     return [
         FIELDS.to_value(

@@ -77,7 +77,7 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
         left_out=("prompt", "result", "progress", "pending_proposals"),
     ),
     AgentToken: ItemClass("agent_token", verbs=_REVOCABLE, left_out=("prefix",)),
-    Automation: ItemClass("automation", left_out=("references",)),
+    Automation: ItemClass("automation", left_out=("references", "problem")),
     Column: ItemClass("column"),
     CustomField: ItemClass("custom_field"),
     Invitation: ItemClass("invitation", name="email", project_id=None, verbs=_REVOCABLE),

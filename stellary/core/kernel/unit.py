@@ -153,7 +153,7 @@ class UnitOfWork:
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
-        item_names, broken_rules: The names of labels and custom fields that it has read, and of rules that it broke, by id.
+        item_names, broken_rules: The names of labels and custom fields that it has read, and the projects and names of rules that it broke, by id.
         shared_places: The ids of workspaces known to have no guests, and of projects known not to be private.
         workspaces_without_subscribers, workspaces_without_change_rules, workspaces_without_watches: Those known to have none.
     """
@@ -218,7 +218,7 @@ class UnitOfWork:
         self.has_deleted = False
         self.members: dict[tuple[str, str], str] = {}
         self.item_names: dict[str, str] = {}
-        self.broken_rules: dict[str, str] = {}
+        self.broken_rules: dict[str, tuple[str, str]] = {}
         self.ended_counts: defaultdict[str, int] = defaultdict(int)
         self.shared_places: set[str] = set()
         self.workspaces_without_subscribers: set[str] = set()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, or_, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
@@ -18,7 +18,7 @@ from stellary.core.board.row_types import TitleRow
 from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import access
+from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.listing import VISIBLE_HERE
 from stellary.core.knowledge.tables import documents
 
@@ -43,15 +43,24 @@ _BY_IDS = Query(
 _PROJECTS = select(documents.c.id, documents.c.project_id).where(is_among(documents.c.id))
 
 
-def title_of(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Return a subquery for the title of a document; null if it is deleted.
+def title_of(
+    id: ColumnElement[Any],
+    workspace_id: ColumnElement[Any],
+    sees: Callable[[ColumnElement[Any]], ColumnElement[bool]],
+) -> ScalarSelect[Any]:
+    """Return a subquery for the title of a document; null if it is deleted or hidden.
 
     Args:
         id: The id of the document.
         workspace_id: The id of the workspace that it must be in; a document of its organization is in each.
+        sees: Returns the condition that its project is not hidden.
     """
-    is_here = documents.c.organization_id == organization_of(workspace_id)
-    return select(documents.c.title).where(documents.c.id == id, is_here).scalar_subquery()
+    is_here = and_(
+        documents.c.organization_id == organization_of(workspace_id),
+        or_(documents.c.workspace_id == workspace_id, rows.OF_ORGANIZATION),
+    )
+    is_this = documents.c.id == id, is_here, sees(documents.c.project_id)
+    return select(documents.c.title).where(*is_this).scalar_subquery()
 
 
 def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str = "documentId") -> str:

@@ -103,7 +103,8 @@ def assignee_of(card: Card | None, people_by_id: Mapping[str, Person]) -> Assign
 
 def read_changes(stored: Sequence[Mapping[str, object]] | None) -> list[FieldChange]:
     """Return stored changes as values."""
-    return [read(FieldChange, change) for change in stored or ()]
+    # Records of earlier versions contain what a rule lacked, which not everyone may read.
+    return [read(FieldChange, change) for change in stored or () if change["field"] != "problem"]
 
 
 def read_via(stored: Mapping[str, object] | None) -> Via | None:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import Final, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 import attrs
-from sqlalchemy import Boolean, ColumnElement, String, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    String,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from stellary.contract.proposed_actions import ActionReference, ReferenceKind
 from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.project_sight import is_visible
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.board.queries.item_names import name_of_item
-from stellary.core.db.base import is_among, is_given
+from stellary.core.db.base import IdType, is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     CardDeleted,
@@ -36,12 +51,24 @@ K = TypeVar("K", str, int)
 UNRESOLVED: Final = "unresolved"
 """The kind of a row that stands for a name that could not be resolved; its name is the reason."""
 _BATCH: Final = 500
+_NUMBERED: Final = ("mission", "priority", "todo")
 _DELETABLE: Final = ("column", "scope", "label", "custom_field", "project", "agent")
 _id = table.c.item_id
 _workspace_id = table.c.workspace_id
-_PRESENT_NAME = func.coalesce(name_of(_id), name_of_item(_id, _workspace_id), title_of(_id, _workspace_id))
-_ALL = select(*table.c, _PRESENT_NAME.label("present_name")).order_by(table.c.id)
-_OF_RULES = Query(ReferenceRow, _ALL.where(is_among(table.c.automation_id, "ids")))
+
+
+def _select_named(sees: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Select[Any]:
+    """Build the statement for references, with the present names of the items that the reader sees."""
+    item = _id, _workspace_id, sees
+    present_name = func.coalesce(name_of(_id), name_of_item(*item), title_of(*item))
+    return select(*table.c, present_name.label("present_name")).order_by(table.c.id)
+
+
+_ALL = _select_named(lambda _: true())
+_OF_RULES, _LIMITED_OF_RULES = (
+    Query(ReferenceRow, rows.where(is_among(table.c.automation_id, "ids")))
+    for rows in (_ALL, _select_named(is_visible))
+)
 _OF_ACTIONS = Query(
     ReferenceRow,
     _ALL.where(is_given(table.c.workspace_id), is_among(table.c.action_number, "ids")),
@@ -59,7 +86,8 @@ _MARK = (
     .where(*_THIS)
     .values(
         missing=bindparam("_missing"),
-        name=func.coalesce(bindparam("_name", type_=String), table.c.name),
+        name=bindparam("_name", type_=String),
+        project_id=bindparam("_project_id", type_=IdType),
         # A rule does not need the column of a deleted scope as long as it has that of another scope.
         is_alternative=table.c.is_alternative & bindparam("_stays_alternative", type_=Boolean),
     )
@@ -81,11 +109,16 @@ def is_broken(rule_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 @attrs.frozen
 class StoredReference:
-    """An item that an action names; or, of the kind ``UNRESOLVED``, the reason why a name could not be resolved."""
+    """An item that an action names; or, of the kind ``UNRESOLVED``, the reason why a name could not be resolved.
+
+    Attributes:
+        project_id: The project whose readers may read the reason.
+    """
 
     kind: ReferenceKind | str
     id: str
     is_alternative: bool = False
+    project_id: str | None = None
 
 
 References = dict[str, set[StoredReference]]
@@ -143,6 +176,7 @@ def add_references(
             "kind": reference.kind,
             "item_id": "" if reference.kind == UNRESOLVED else reference.id,
             "name": reference.id if reference.kind == UNRESOLVED else None,
+            "project_id": reference.project_id,
             "is_alternative": reference.is_alternative,
             "missing": reference.kind == UNRESOLVED,
         }
@@ -164,14 +198,20 @@ class Described:
 NOTHING = Described([], None)
 
 
-def describe_rules(uow: UnitOfWork, rule_ids: Collection[str]) -> Mapping[str, Described]:
+def describe_rules(
+    uow: UnitOfWork, rule_ids: Collection[str], sight: ProjectSight
+) -> Mapping[str, Described]:
     """Return the references of rules with the present names of the items, by rule; nothing for rules without any.
 
     Args:
         rule_ids: The ids of the rules.
+        sight: The projects that the reader sees. Items of others are not named.
     """
-    rows = _OF_RULES.all(uow.connection, {"_ids": list(rule_ids)}) if rule_ids else []
-    return _describe_all([(row.automation_id or "", row) for row in rows])
+    query, parameters = _OF_RULES, dict[str, object]()
+    if sight.is_limited:
+        query, parameters = _LIMITED_OF_RULES, sight.parameters
+    rows = query.all(uow.connection, {**parameters, "_ids": list(rule_ids)}) if rule_ids else []
+    return _describe_all([(row.automation_id or "", row) for row in rows], sight)
 
 
 def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int]) -> Mapping[int, Described]:
@@ -183,31 +223,43 @@ def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int
     """
     parameters = {"_workspace_id": workspace_id, "_ids": list(numbers)}
     rows = _OF_ACTIONS.all(uow.connection, parameters) if numbers else []
-    return _describe_all([(row.action_number or 0, row) for row in rows])
+    return _describe_all([(row.action_number or 0, row) for row in rows], SEES_ALL)
 
 
-def _describe_all(owned_rows: list[tuple[K, ReferenceRow]]) -> Mapping[K, Described]:
+def _describe_all(owned_rows: list[tuple[K, ReferenceRow]], sight: ProjectSight) -> Mapping[K, Described]:
     by_owner: dict[K, list[ReferenceRow]] = defaultdict(list)
     for owner, row in owned_rows:
         by_owner[owner].append(row)
-    return {owner: _describe(rows) for owner, rows in by_owner.items()}
+    return {owner: _describe(rows, sight) for owner, rows in by_owner.items()}
 
 
-def _describe(rows: list[ReferenceRow]) -> Described:
+def _find_name(row: ReferenceRow, sight: ProjectSight) -> str | None:
+    """Return the name of an item, the last one if it is missing, or the reason of a problem; None if it is hidden."""
+    if row.kind in _NUMBERED and not row.missing:
+        return row.item_id
+    if row.kind == "person" or not row.missing:
+        return row.present_name
+    is_seen = row.project_id is not None and sight.sees(row.project_id or None)
+    return row.name if is_seen or not sight.is_limited else None
+
+
+def _describe(rows: list[ReferenceRow], sight: ProjectSight) -> Described:
     references, problems = [], []
     parts_with_alternative = {row.part for row in rows if row.is_alternative and not row.missing}
     for row in rows:
-        name = (row.name if row.missing else None) or row.present_name or row.item_id
+        name, word = _find_name(row, sight), row.kind.replace("_", " ")
+        hidden = f"a hidden {word}"
         if row.kind != UNRESOLVED:
             kind = cast("ReferenceKind", row.kind)
-            references.append(ActionReference(kind=kind, id=row.item_id, name=name, missing=row.missing))
+            reference = ActionReference(kind=kind, id=row.item_id, name=name or hidden, missing=row.missing)
+            references.append(reference)
+        what = f"the {word} {name!r}" if name else hidden
         if row.missing and row.kind == UNRESOLVED:
-            problems.append(name)
+            problems.append(name or "an item that it names does not exist")
         elif row.missing and row.kind in ("person", "document"):
-            what = name if row.kind == "person" else f"the document {name!r}"
-            problems.append(f"{what} is no longer in the workspace")
+            problems.append(f"{name if row.kind == 'person' else what} is no longer in the workspace")
         elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
-            problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
+            problems.append(f"{what} was deleted")
     # The conditions and the actions of a rule may refer to the same item.
     return Described(list(dict.fromkeys(references)), "; ".join(dict.fromkeys(problems)) or None)
 
@@ -217,12 +269,14 @@ class PresenceChange:
     """The deletion of an item that actions may need, or its return.
 
     Attributes:
-        name: The last name of a deleted item; None for a person, whose name is known.
+        name: The last name of a deleted item; None for a person, whose name is known, and for a document of another workspace.
+        project_id: The project that a deleted item was in; empty if it was in none.
         has_lost_scope: Whether it is a column that was deleted with its scope.
     """
 
     missing: bool
     name: str | None = None
+    project_id: str | None = None
     has_lost_scope: bool = False
 
 
@@ -276,18 +330,20 @@ def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, 
     match event:
         case ItemChanged(after=None) if event.kind in _DELETABLE:
             has_lost_scope = getattr(event.before, "scope_id", None) in deleted_scope_ids
-            return {event.item_id: PresenceChange(True, event.name, has_lost_scope)}
+            return {event.item_id: PresenceChange(True, event.name, event.project_id or "", has_lost_scope)}
         case ItemChanged(before=None, kind="workspace_member") | ItemRestored():
             return {event.item_id: PresenceChange(False)}
         case CardDeleted():
-            return {event.card.id: PresenceChange(True, event.card.title)}
-        case DocumentDeleted() | DocumentTransferredOut():
-            is_here = isinstance(event, DocumentTransferredOut) and event.place[0] == event.workspace_id
-            return {} if is_here else {event.document.id: PresenceChange(True, event.document.title)}
+            return {event.card.id: PresenceChange(True, event.card.title, event.project_id)}
+        case DocumentDeleted():
+            return {event.document.id: PresenceChange(True, event.document.title, event.project_id or "")}
+        case DocumentTransferredOut():
+            is_here = event.place[0] == event.workspace_id
+            return {} if is_here else {event.document.id: PresenceChange(True)}
         case DocumentTransferred():
             return {event.document.id: PresenceChange(False)}
         case PilotageChanged(after=None):
-            return {event.thing_id: PresenceChange(True, event.title)}
+            return {event.thing_id: PresenceChange(True, event.title, "")}
         case WorkspaceLeft():
             return {event.user_id: PresenceChange(True)}
         case _:
@@ -304,5 +360,6 @@ def mark(uow: UnitOfWork, changes: PresenceChanges) -> None:
     for (workspace_id, item_id), change in changes.by_item.items():
         parameters = {"_workspace_id": workspace_id, "_id": item_id}
         stays = change.has_lost_scope or not change.missing
-        values = {"_missing": change.missing, "_name": change.name, "_stays_alternative": stays}
+        values = {"_missing": change.missing, "_stays_alternative": stays}
+        values |= {"_name": change.name, "_project_id": change.project_id}
         uow.connection.execute(_MARK, {**parameters, **values})

@@ -89,6 +89,7 @@ class ReferenceRow(RowType):
     kind: str
     item_id: str
     name: str | None
+    project_id: str | None
     is_alternative: bool
     missing: bool
     present_name: str | None

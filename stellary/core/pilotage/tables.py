@@ -96,6 +96,8 @@ references = Table(
     Column("item_id", String(24), nullable=False),
     # The last name of a missing item, or the reason why a name could not be resolved.
     Column("name", Text),
+    # The project that a missing item was in, empty for none; null if it is unknown. Only who sees it may read the name.
+    Column("project_id", IdType),
     Column("is_alternative", Boolean, nullable=False),
     Column("missing", Boolean, nullable=False),
     Index("ix_stellary_action_references_item_id", "item_id"),

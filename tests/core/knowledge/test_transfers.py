@@ -292,7 +292,7 @@ def test_rule_of_the_former_workspace_lacks_the_document_until_it_returns(desk: 
         moved = desk.transfer(moved, place)
         (rule,) = desk.ask("GET", f"{desk.app.path}/automations")
         problems.append(rule["problem"])
-    assert problems == [None, "the document 'Minutes' is no longer in the workspace", None]
+    assert problems == [None, "a hidden document is no longer in the workspace", None]
 
 
 @pytest.mark.race

@@ -15,6 +15,7 @@ from stellary.contract.fields import convert, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.wire import dump
 from stellary.core.board import access
+from stellary.core.board.visibility import select_seen_projects
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -39,8 +40,7 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
     count = len(uow.events)
     uow.settle()
     if isinstance(answer, Deleted | TransferredColumn):
-        broken_rules = [BrokenAutomation(id=id, name=name) for id, name in uow.broken_rules.items()]
-        return replace_fields(answer, broken_automations=broken_rules)
+        return replace_fields(answer, broken_automations=_list_broken_rules(uow))
     if len(uow.events) == count or not any(isinstance(event, CardEvent) for event in uow.events[count:]):
         return answer
     ids = {card.id for card in _find_cards(answer)}
@@ -49,6 +49,20 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
     items = {item.id: item for card in cards.values() for item in card.checklist}
     refreshed: T = _replace(answer, cards, items)
     return refreshed
+
+
+def _list_broken_rules(uow: UnitOfWork) -> list[BrokenAutomation]:
+    """Return the rules that a unit broke, of the projects that the caller sees."""
+    if not uow.broken_rules:
+        return []
+    project_ids = {project_id for project_id, _ in uow.broken_rules.values()}
+    seen = select_seen_projects(uow, ids=project_ids, with_archived=True)
+    seen_ids = {*uow.connection.execute(seen).scalars()}
+    return [
+        BrokenAutomation(id=id, name=name)
+        for id, (project_id, name) in uow.broken_rules.items()
+        if project_id in seen_ids
+    ]
 
 
 def _find_cards(answer: Any) -> Iterator[Card]:

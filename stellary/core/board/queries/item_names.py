@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, null, select, union_all
+from sqlalchemy import ColumnElement, bindparam, func, null, select, true, union_all
 
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -77,18 +77,24 @@ def load_projects_of(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.project_id for row in uow.connection.execute(_PROJECTS, {"_ids": list(ids)})}
 
 
-def name_of_item(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an expression for the name of a project, or of what is on a board; null if it is deleted.
+def name_of_item(
+    id: ColumnElement[Any],
+    workspace_id: ColumnElement[Any],
+    sees: Callable[[ColumnElement[Any]], ColumnElement[bool]] = lambda _: true(),
+) -> ColumnElement[Any]:
+    """Return an expression for the name of a project, or of what is on a board; null if it is deleted or hidden.
 
     Args:
         id: The id of the item.
         workspace_id: The id of the workspace that it must be in.
+        sees: Returns the condition that its project is not hidden. Default: none is.
     """
     names = []
     for rows in _BOARD_ITEMS:
         item_id, name, _ = rows.selected_columns
         here = rows.with_only_columns(name, maintain_column_froms=True)
-        names.append(here.where(projects.c.workspace_id == workspace_id, item_id == id).scalar_subquery())
+        is_this = projects.c.workspace_id == workspace_id, item_id == id
+        names.append(here.where(*is_this, sees(projects.c.id)).scalar_subquery())
     return func.coalesce(*names)
 
 
