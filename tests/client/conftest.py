@@ -4,6 +4,13 @@ import pytest
 
 from stellary.client.testing import RecordingPort
 from tests.client.misbehaving import misbehaving
+from tests.support.colours import COLOURS
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request):
+    """Return the class of each client."""
+    return request.param
 
 
 @pytest.fixture

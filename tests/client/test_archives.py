@@ -6,6 +6,7 @@ import io
 import pickle
 import threading
 import zipfile
+from functools import partial
 
 import orjson
 import pytest
@@ -19,6 +20,7 @@ from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ServerError
 from stellary.contract.port import RawResponse
 from stellary.contract.project_imports import NotCarried, ProjectImport
+from tests.support.colours import run_client
 
 ANN = {"name": "Ann", "email": "user@example.com"}
 BOB = {"name": "Bob", "email": "bob@example.com"}
@@ -115,22 +117,13 @@ class Exporting(RecordingPort):
         return RawResponse(206, {"content-range": f"bytes {start}-{start}/{len(data)}"}, part)
 
 
-def blocking(port, call):
-    with Stellary.embedded(port) as client:
-        return call(client.workspace("acme", "eng"))
+def blocking(port, call, colour=Stellary):
+    return run_client(colour.embedded(port), lambda client: call(client.workspace("acme", "eng")))
 
 
-def awaiting(port, call):
-    async def call_client():
-        async with AsyncStellary.embedded(port) as client:
-            return await call(client.workspace("acme", "eng"))
-
-    return asyncio.run(call_client())
-
-
-@pytest.fixture(params=[blocking, awaiting])
-def ask(request):
-    return request.param
+@pytest.fixture
+def ask(colour):
+    return partial(blocking, colour=colour)
 
 
 # ---------------------------------------------------------------------------------------------- out

@@ -1,14 +1,12 @@
 """Files in the client: the bytes of the form, errors before the first request, and retries."""
 
-import asyncio
 import io
 import os
 import re
-from pathlib import Path
 
 import pytest
 
-from stellary import AsyncStellary, Stellary, StellaryError, TooLarge, Unavailable
+from stellary import Stellary, StellaryError, TooLarge, Unavailable
 from stellary.client.calling import retries
 from stellary.client.calling.form import BLOCK, Form
 from stellary.client.resources import attachments
@@ -18,7 +16,7 @@ from stellary.contract.errors import ApiError
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from tests.client.misbehaving import answer, reset
-from tests.client.test_failures import Awaiting, Blocking
+from tests.support.colours import resolve, run_client
 from tests.support.core_parts import Upload
 
 PLACE = ("acme", "eng", "665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e")
@@ -32,9 +30,8 @@ def without_pauses(monkeypatch):
     monkeypatch.setattr(retries, "PAUSE_FIRST", 0.001)
 
 
-@pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
-def colour(request):
-    return request.param
+def ask(colour, url, call):
+    return run_client(colour(url, token="synth_x"), lambda client: call(files_of(client)))
 
 
 def files_of(client):
@@ -103,7 +100,7 @@ def test_retry_sends_file_from_its_initial_position(server, colour):
     file = io.BytesIO(b"0123456789" * 30_000)
     file.seek(5)
     server.then(reset, answer("503 Service Unavailable", b""), GOOD)
-    assert colour.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt")) == MADE
+    assert ask(colour, server.url, lambda files: files.upload(file, name="notes.txt")) == MADE
     bodies = [body(request) for request in server.requests[1:]]
     assert [parse_form(*parts)[2] for parts in bodies] == [file.getvalue()[5:]] * 2
     keys = {re.search(rb"(?i)idempotency-key: (\w+)", request)[1] for request in server.requests[1:]}
@@ -117,7 +114,7 @@ def test_unseekable_file_is_buffered_for_retries(server):
         pipe.write(b"Hello.")
     server.then(answer("503 Service Unavailable", b""), GOOD)
     with os.fdopen(reading, "rb") as file:
-        Blocking.ask(server.url, lambda client: files_of(client).upload(file, name="notes.txt"))
+        ask(Stellary, server.url, lambda files: files.upload(file, name="notes.txt"))
     assert [parse_form(*body(request))[2] for request in server.requests] == [b"Hello."] * 2
 
 
@@ -192,10 +189,6 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(attachments, "PART", 10)
 
 
-def test_a_download_is_bytes():
-    assert files_of(Stellary.embedded(Ranged(b"Hello."))).download(ID) == b"Hello."
-
-
 @pytest.mark.parametrize("size", [0, 9, 10, 11, 20, 35])
 def test_blocks_are_requested_one_by_one(size):
     data = bytes(range(size))
@@ -213,50 +206,30 @@ def test_failed_part_is_requested_again():
     assert port.ranges == ["bytes=0-9", "bytes=10-19", "bytes=10-19", "bytes=20-29"]
 
 
-def test_download_replaces_existing_file(tmp_path):
+async def test_download_replaces_existing_file(tmp_path, colour):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")
-    assert files_of(Stellary.embedded(Ranged(bytes(range(25))))).download_to(ID, path) == path
-    assert path.read_bytes() == bytes(range(25))
+    port = Ranged(bytes(range(25)))
+    files = files_of(colour.embedded(port))
+    await resolve(files.upload(b"Hello.", name="hello.txt"))
+    assert await resolve(files.download(ID)) == b"".join(await resolve(files.blocks(ID))) == port.data
+    assert await resolve(files.download_to(ID, path)) == path
+    assert path.read_bytes() == port.data
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_failed_download_keeps_existing_file(tmp_path):
+async def test_failed_download_keeps_existing_file(tmp_path, colour):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")
-    files = files_of(Stellary.embedded(Ranged(bytes(range(25)), fails=2))).with_options(retries=0)
+    files = files_of(colour.embedded(Ranged(bytes(range(25)), fails=2))).with_options(retries=0)
     with pytest.raises(ApiError):
-        files.download_to(ID, str(path))
+        await resolve(files.download_to(ID, str(path)))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_async_client_uploads_and_downloads(tmp_path):
-    port = Ranged(bytes(range(25)))
-
-    async def ask() -> tuple[bytes, bytes, Path]:
-        async with AsyncStellary.embedded(port) as client:
-            files = files_of(client)
-            await files.upload(b"Hello.", name="hello.txt")
-            blocks = b"".join([block async for block in files.blocks(ID)])
-            return await files.download(ID), blocks, await files.download_to(ID, tmp_path / "a")
-
-    assert asyncio.run(ask()) == (port.data, port.data, tmp_path / "a")
-    assert (tmp_path / "a").read_bytes() == port.data
-
-
-def test_failed_async_download_keeps_existing_file(tmp_path):
-    async def ask() -> None:
-        async with AsyncStellary.embedded(Ranged(bytes(range(25)), fails=2)) as client:
-            await files_of(client).with_options(retries=0).download_to(ID, tmp_path / "a")
-
-    with pytest.raises(ApiError):
-        asyncio.run(ask())
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_transfer_is_not_limited_by_default_timeouts(server, monkeypatch):
     monkeypatch.setattr(retries, "READ", 0.001)
     monkeypatch.setattr(retries, "WHOLE", 0.001)
     server.then(GOOD)
-    Blocking.ask(server.url, lambda client: files_of(client).upload(b"x", name="notes.txt"))
+    ask(Stellary, server.url, lambda files: files.upload(b"x", name="notes.txt"))

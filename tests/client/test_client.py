@@ -19,6 +19,7 @@ from stellary.contract.port import RawRequest
 from stellary.contract.projects import Project
 from stellary.contract.wire import dump
 from stellary.contract.workspaces import Workspace
+from tests.support.colours import resolve
 
 SESSION = Session(access_token="jwt_of_login", user=make(User))
 
@@ -37,37 +38,24 @@ def api():
         yield router
 
 
-def test_login_returns_client_with_token(api, monkeypatch):
+async def test_login_returns_client_with_token(api, monkeypatch, colour):
     monkeypatch.setenv("STELLARY_TOKEN", "synth_environment")
     login = api.post("/auth/login").respond(201, content=dump(SESSION))
     me = api.get("/auth/me").respond(200, content=b'{"user": null}')
-    with Stellary.login("http://pm.test", "a@b.c", "password", max_retries=0) as client:
-        client.auth.me()
+    client = await resolve(colour.login("http://pm.test", "a@b.c", "password", max_retries=0))
+    await resolve(client.auth.me())
+    await resolve(client.close())
     assert orjson.loads(login.calls[0].request.content) == {"email": "a@b.c", "password": "password"}
     assert "authorization" not in login.calls[0].request.headers
     assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
 
 
-async def test_async_login_returns_client_with_token(api):
-    api.post("/auth/login").respond(201, content=dump(SESSION))
-    me = api.get("/auth/me").respond(200, content=b'{"user": null}')
-    async with await AsyncStellary.login("http://pm.test", "a@b.c", "password") as client:
-        await client.auth.me()
-    assert me.calls[0].request.headers["authorization"] == "Bearer jwt_of_login"
-
-
 @pytest.mark.parametrize(("keywords", "name"), [({}, None), ({"name": "A"}, "A")])
-def test_register_returns_client_with_token(api, keywords, name):
+async def test_register_returns_client_with_token(api, keywords, name, colour):
     register = api.post("/auth/register").respond(201, content=dump(SESSION))
-    client = Stellary.register("http://pm.test", "a@b.c", "password", **keywords)
+    client = await resolve(colour.register("http://pm.test", "a@b.c", "password", **keywords))
     assert client._caller.credentials.token == "jwt_of_login"
     assert orjson.loads(register.calls[0].request.content).get("name") == name
-
-
-async def test_async_register_returns_client_with_token(api):
-    api.post("/auth/register").respond(201, content=dump(SESSION))
-    client = await AsyncStellary.register("http://pm.test", "a@b.c", "password")
-    assert client._caller.credentials.token == "jwt_of_login"
 
 
 def test_handles_use_new_token_after_password_change(port, client):

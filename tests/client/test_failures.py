@@ -1,6 +1,5 @@
 """Misbehaving servers and networks, over real sockets, with both clients."""
 
-import asyncio
 import socket
 import time
 
@@ -24,6 +23,8 @@ from stellary.client.testing import make
 from stellary.contract.auth import Me, User
 from stellary.contract.wire import dump
 from tests.client.misbehaving import answer, hang_up, reset, say, stay_silent
+from tests.support.colours import resolve, run_client
+from tests.support.each_case import for_each
 
 ME = Me(user=make(User))
 GOOD = answer("200 OK", dump(ME), "X-Request-Id: req_1")
@@ -34,30 +35,10 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr(retries, "PAUSE_FIRST", 0.0)
 
 
-class Blocking:
-    """Calls with Stellary."""
-
-    @staticmethod
-    def ask(url, call, **options):
-        with Stellary(url, token="synth_x", **options) as client:
-            return call(client)
-
-
-class Awaiting:
-    """Calls with AsyncStellary."""
-
-    @staticmethod
-    def ask(url, call, **options):
-        async def call_client():
-            async with AsyncStellary(url, token="synth_x", **options) as client:
-                return await call(client)
-
-        return asyncio.run(call_client())
-
-
-@pytest.fixture(params=[Blocking, Awaiting], ids=["blocking", "awaiting"])
-def colour(request):
-    return request.param
+@pytest.fixture
+def ask(colour):
+    """Return a function that calls a client of each class."""
+    return lambda url, call, **options: run_client(colour(url, token="synth_x", **options), call)
 
 
 def me(client):
@@ -72,15 +53,15 @@ def log_out(client):
     return client.auth.logout()
 
 
-def test_a_good_answer_is_a_value(server, colour):
+def test_a_good_answer_is_a_value(server, ask):
     server.then(GOOD)
-    assert colour.ask(server.url, me) == ME
+    assert ask(server.url, me) == ME
 
 
 @pytest.mark.parametrize("failure", [reset, hang_up, say(b"HTTP/1.1 200 OK\r\nContent-Le")])
-def test_broken_connection_is_retried(server, colour, failure):
+def test_broken_connection_is_retried(server, ask, failure):
     server.then(failure, failure, GOOD)
-    assert colour.ask(server.url, me) == ME
+    assert ask(server.url, me) == ME
     assert len(server.requests) == 3
 
 
@@ -97,31 +78,31 @@ def test_broken_connection_is_retried(server, colour, failure):
     ],
     ids=["reset", "hung up", "half a head", "no http", "half a body", "bad chunk", "bad gzip"],
 )
-def test_repeatedly_broken_connection_raises(server, colour, failure):
+def test_repeatedly_broken_connection_raises(server, ask, failure):
     server.then(failure)
     with pytest.raises(ConnectionFailed, match=r"\(GET /auth/me, after 2 retries\)$") as caught:
-        colour.ask(server.url, me)
+        ask(server.url, me)
     assert caught.value.reached
     assert len(server.requests) == 3
 
 
-def test_refused_connection_raises(colour):
+def test_refused_connection_raises(ask):
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ConnectionFailed, match=f"no connection to {url}: ") as caught:
-        colour.ask(url, log_out)
+        ask(url, log_out)
     assert (caught.value.reached, caught.value.retries) == (False, 2)
 
 
-def test_unknown_host_raises(colour):
+def test_unknown_host_raises(ask):
     with pytest.raises(ConnectionFailed, match=r"no connection to http://nowhere\.invalid: "):
-        colour.ask("http://nowhere.invalid", me, max_retries=0)
+        ask("http://nowhere.invalid", me, max_retries=0)
 
 
-def test_creation_is_retried_with_the_same_key(server, colour):
+def test_creation_is_retried_with_the_same_key(server, ask):
     server.then(reset, answer("503 Service Unavailable", b"{}"), answer("409 Conflict", b"{}"))
     with pytest.raises(StellaryError, match="409 Conflict"):
-        colour.ask(server.url, create)
+        ask(server.url, create)
     keys = {
         line
         for request in server.requests
@@ -131,120 +112,100 @@ def test_creation_is_retried_with_the_same_key(server, colour):
     assert (len(server.requests), len(keys)) == (3, 1)
 
 
-def test_request_without_key_is_not_retried(server, colour):
+def test_request_without_key_is_not_retried(server, ask):
     server.then(reset)
     with pytest.raises(ConnectionFailed):
-        colour.ask(server.url, log_out)
+        ask(server.url, log_out)
     assert len(server.requests) == 1
 
 
-def test_retry_after_is_respected(server, colour):
+def test_retry_after_is_respected(server, ask):
     server.then(answer("429 Too Many Requests", b"{}", "Retry-After: 0.2"), GOOD)
     began = time.monotonic()
-    assert colour.ask(server.url, me) == ME
+    assert ask(server.url, me) == ME
     assert time.monotonic() - began >= 0.2
 
 
-def test_repeated_retry_after_raises(server, colour):
+def test_repeated_retry_after_raises(server, ask):
     server.then(answer("429 Too Many Requests", b'{"message": "slow down"}', "Retry-After: 0"))
     with pytest.raises(RateLimited, match="slow down") as caught:
-        colour.ask(server.url, me)
+        ask(server.url, me)
     assert (caught.value.retries, caught.value.retry_after) == (2, 0)
 
 
-def test_silent_server_raises_timeout(server, colour):
+def test_silent_server_raises_timeout(server, ask):
     server.then(stay_silent)
     began = time.monotonic()
     with pytest.raises(TimedOut, match="no answer in time") as caught:
-        colour.ask(server.url, me, timeout=0.3)
+        ask(server.url, me, timeout=0.3)
     assert caught.value.reached
     assert 0.2 < time.monotonic() - began < 15
 
 
-def test_dripping_body_raises_timeout(server, colour):
+def test_dripping_body_raises_timeout(server, ask):
     server.then(say(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n", *[b"x"] * 400, pause=0.05))
     with pytest.raises(TimedOut, match="not complete in time"):
-        colour.ask(server.url, me, timeout=0.3)
+        ask(server.url, me, timeout=0.3)
 
 
-def test_html_page_of_a_proxy_raises(server, colour):
+def test_html_page_of_a_proxy_raises(server, ask):
     server.then(answer("200 OK", b"<html>Please log in</html>"))
     with pytest.raises(UnreadableAnswer, match=r"Please log in.*\(GET /auth/me\)$"):
-        colour.ask(server.url, me)
+        ask(server.url, me)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"message": 3}', b"\xff", b"{" * 9999])
-def test_an_error_with_any_body_is_the_error_of_its_status(server, colour, body):
+def test_an_error_with_any_body_is_the_error_of_its_status(server, ask, body):
     server.then(answer("503 Service Unavailable", body))
     with pytest.raises(Unavailable):
-        colour.ask(server.url, me)
+        ask(server.url, me)
 
 
-def test_an_unknown_status_is_an_error_of_its_class(server, colour):
+def test_an_unknown_status_is_an_error_of_its_class(server, ask):
     server.then(answer("599 Odd", b"{}"))
     with pytest.raises(ServerError, match="599 Error"):
-        colour.ask(server.url, me)
+        ask(server.url, me)
 
 
-def test_redirect_raises(server, colour):
+def test_redirect_raises(server, ask):
     server.then(answer("301 Moved Permanently", b"", "Location: https://pm.example.com/"))
     with pytest.raises(
         StellaryError, match=r"redirects to https://pm.example.com/; check the URL of the client"
     ):
-        colour.ask(server.url, me)
+        ask(server.url, me)
 
 
-def test_an_answer_may_be_compressed(server, colour):
+def test_an_answer_may_be_compressed(server, ask):
     import gzip
 
     server.then(answer("200 OK", gzip.compress(dump(ME)), "Content-Encoding: gzip"))
-    assert colour.ask(server.url, me) == ME
+    assert ask(server.url, me) == ME
 
 
-def test_invalid_url_raises(server, colour):
+def test_invalid_url_raises(server, ask):
     server.then(GOOD)
     with pytest.raises(StellaryError, match="this request cannot be sent"):
-        colour.ask(server.url, lambda client: client.organizations.get("x" * 70_000))
+        ask(server.url, lambda client: client.organizations.get("x" * 70_000))
 
 
-def test_closed_client_raises():
-    client = Stellary("http://127.0.0.1:9")
-    client.close()
-    with pytest.raises(StellaryError, match="the client is closed"):
-        me(client)
-
-
-async def test_closed_async_client_raises():
-    client = AsyncStellary("http://127.0.0.1:9")
-    await client.close()
-    with pytest.raises(StellaryError, match="the client is closed"):
-        await me(client)
-
-
-def test_close_is_idempotent(server):
+async def test_client_is_closed_once_or_several_times(server, colour):
     server.then(GOOD)
-    client = Stellary(server.url, token="synth_x")
-    me(client)
-    client.close()
-    client.close()
-    with pytest.raises(StellaryError, match="the client is closed"):
-        me(client)
+    client = colour(server.url, token="synth_x")
+    assert await resolve(me(client)) == ME
+    for _ in range(2):
+        await resolve(client.close())
+        with pytest.raises(StellaryError, match="the client is closed"):
+            await resolve(me(client))
 
 
-def test_http_client_of_the_caller_is_not_closed(server):
+@for_each("client_class, http_class", [(Stellary, httpx.Client), (AsyncStellary, httpx.AsyncClient)])
+async def test_http_client_of_the_caller_is_not_closed(server, client_class, http_class):
     server.then(GOOD)
-    with httpx.Client() as http:
-        with Stellary(server.url, token="synth_x", http_client=http) as client:
-            assert me(client) == ME
-        assert not http.is_closed
-
-
-async def test_async_http_client_of_the_caller_is_not_closed(server):
-    server.then(GOOD)
-    async with httpx.AsyncClient() as http:
-        async with AsyncStellary(server.url, token="synth_x", http_client=http) as client:
-            assert await me(client) == ME
-        assert not http.is_closed
+    http = http_class()
+    client = client_class(server.url, token="synth_x", http_client=http)
+    assert await resolve(me(client)) == ME
+    await resolve(client.close())
+    assert not http.is_closed
 
 
 def test_closed_http_client_of_the_caller_raises(server):

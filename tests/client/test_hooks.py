@@ -1,6 +1,5 @@
 """Hooks for requests and responses, the wire log, and spans of OpenTelemetry, with both clients."""
 
-import inspect
 import logging
 import sys
 
@@ -9,26 +8,22 @@ import pytest
 from opentelemetry import trace
 
 import stellary.client
-from stellary import AsyncStellary, NotFound, Stellary
+from stellary import NotFound, Stellary
 from stellary.client.calling.settings import start_logging
 from stellary.client.testing import make
 from stellary.contract.api_tokens import CreatedApiToken
 from stellary.contract.auth import Session, User
 from stellary.contract.errors import Unavailable
 from stellary.contract.port import RawRequest
+from tests.support.colours import resolve
 from tests.support.spans import RecordedSpan, record_spans
 
 TOKEN = "synth_s3cr3t"
 
 
-@pytest.fixture(params=[Stellary, AsyncStellary])
-def client(request, port):
-    return request.param.embedded(port, token=TOKEN)
-
-
-async def finish(result):
-    """Return the result of a call of either client."""
-    return await result if inspect.isawaitable(result) else result
+@pytest.fixture
+def client(colour, port):
+    return colour.embedded(port, token=TOKEN)
 
 
 # ------------------------------------------------------------------------------------------------- hooks
@@ -43,7 +38,7 @@ async def test_request_hook_may_replace_a_request(port, client):
 
     client.on_request(sign)
     client.on_request(lambda request: None)
-    await finish(client.workspace("acme", "eng").project("p").cards.list(limit=2))
+    await resolve(client.workspace("acme", "eng").project("p").cards.list(limit=2))
     (request,) = port.requests
     assert request.headers["x-signature"] == "abc"
     assert seen == [request.path]
@@ -54,7 +49,7 @@ async def test_response_hook_sees_every_attempt(port, client):
     seen = []
     client.on_response(lambda request, response: seen.append((request.method, response.status)))
     with pytest.raises(NotFound):
-        await finish(client.with_options(retries=1).auth.me())
+        await resolve(client.with_options(retries=1).auth.me())
     assert seen == [("GET", 503), ("GET", 404)]
 
 
@@ -64,7 +59,7 @@ async def test_error_of_a_response_hook_ends_the_call(port, client):
 
     client.on_response(refuse)
     with pytest.raises(ValueError, match="no request id"):
-        await finish(client.auth.me())
+        await resolve(client.auth.me())
 
 
 def test_request_hook_sees_streams(port):
@@ -94,9 +89,9 @@ async def test_wire_log_shows_bodies_without_secrets(port, client, loggers, caps
     port.answer("auth.login", Session(access_token="jwt_s3cr3t", user=make(User, name="Jane")))
     port.answer("api_tokens.create", make(CreatedApiToken, token="pat_s3cr3t"))
     stellary.client.log("wire")
-    await finish(client.auth.login(email="jane@example.com", password="pw_s3cr3t"))
-    await finish(client.api_tokens.create(name="CI", scopes=["projects:read"]))
-    await finish(client.invitations.accept("inv_s3cr3t"))
+    await resolve(client.auth.login(email="jane@example.com", password="pw_s3cr3t"))
+    await resolve(client.api_tokens.create(name="CI", scopes=["projects:read"]))
+    await resolve(client.invitations.accept("inv_s3cr3t"))
     output = capsys.readouterr().err
     assert '> {"email":"jane@example.com","password":"***"}' in output
     assert '"access_token":"***"' in output
@@ -110,9 +105,9 @@ async def test_wire_log_shows_bodies_without_secrets(port, client, loggers, caps
 async def test_wire_log_shortens_long_bodies_and_leaves_out_files(port, client, loggers, capsys):
     stellary.client.log("wire")
     board = client.workspace("acme", "eng").project("p")
-    await finish(board.cards.update("c", description="x" * 5000))
-    await finish(board.card("c").attachments.upload(b"content of a file", name="a.txt"))
-    await finish(board.card("c").attachments.download("a"))
+    await resolve(board.cards.update("c", description="x" * 5000))
+    await resolve(board.card("c").attachments.upload(b"content of a file", name="a.txt"))
+    await resolve(board.card("c").attachments.download("a"))
     output = capsys.readouterr().err
     assert "… (5018 characters)" in output
     assert "> <a file>" in output
@@ -121,14 +116,14 @@ async def test_wire_log_shortens_long_bodies_and_leaves_out_files(port, client, 
 
 async def test_debug_shows_one_line_per_call(port, client, loggers, capsys):
     stellary.client.log("debug")
-    await finish(client.auth.me())
+    await resolve(client.auth.me())
     (line,) = capsys.readouterr().err.splitlines()
     assert "GET /auth/me 200" in line
 
 
 async def test_debug_of_all_loggers_shows_no_bodies(port, client, loggers, caplog):
     caplog.set_level(logging.DEBUG)
-    await finish(client.auth.update_me(name="Jane"))
+    await resolve(client.auth.update_me(name="Jane"))
     assert [record.name for record in caplog.records if record.name.startswith("stellary")] == [
         "stellary.client"
     ]
@@ -155,9 +150,9 @@ async def test_each_call_has_a_span_whose_context_is_sent(port, client, spans):
     port.answer("auth.me", Unavailable("busy", retry_after=0.001), NotFound("gone"))
     outer = RecordedSpan("outer", 99, trace.INVALID_SPAN_CONTEXT)
     with trace.use_span(outer):
-        await finish(client.invitations.accept("inv_s3cr3t"))
+        await resolve(client.invitations.accept("inv_s3cr3t"))
         with pytest.raises(NotFound):
-            await finish(client.with_options(retries=1).auth.me())
+            await resolve(client.with_options(retries=1).auth.me())
     accepted, failed = spans
     assert (accepted.name, accepted.parent, accepted.has_ended) == ("invitations.accept", 99, True)
     assert accepted.kind is trace.SpanKind.CLIENT
@@ -178,6 +173,6 @@ async def test_each_call_has_a_span_whose_context_is_sent(port, client, spans):
 
 async def test_programs_without_opentelemetry_have_no_spans(port, client, spans, monkeypatch):
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
-    await finish(client.auth.me())
+    await resolve(client.auth.me())
     assert spans == []
     assert "traceparent" not in port.requests[0].headers

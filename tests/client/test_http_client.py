@@ -1,6 +1,5 @@
 """An httpx client of the caller: its settings apply to each request, with both clients."""
 
-import inspect
 import math
 from http.cookiejar import CookieJar
 
@@ -10,13 +9,9 @@ import respx
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import RecordingPort
+from tests.support.colours import resolve
 
-COLOURS = {Stellary: httpx.Client, AsyncStellary: httpx.AsyncClient}
-
-
-@pytest.fixture(params=COLOURS, ids=["blocking", "awaiting"])
-def colour(request):
-    return request.param
+HTTP_CLIENTS = {Stellary: httpx.Client, AsyncStellary: httpx.AsyncClient}
 
 
 class Sent:
@@ -25,7 +20,7 @@ class Sent:
     def __init__(self, colour, token="synth_x", *, headers=None, timeout=None, **options):
         self.requests = []
         transport = httpx.MockTransport(self._answer)
-        http = COLOURS[colour](transport=transport, **options)
+        http = HTTP_CLIENTS[colour](transport=transport, **options)
         self.client = colour("http://pm.test/api", token, http_client=http, headers=headers, timeout=timeout)
 
     def _answer(self, request):
@@ -34,9 +29,7 @@ class Sent:
 
     async def request(self, **query):
         """Call once, and return the request."""
-        call = self.client.organizations.list(**query)
-        if inspect.isawaitable(call):
-            await call
+        await resolve(self.client.organizations.list(**query))
         return self.requests[-1]
 
     async def timeout(self, **query):
@@ -68,8 +61,7 @@ async def test_cookies_of_responses_are_not_read_without_it(colour, monkeypatch)
         route.respond(json=[], headers={"set-cookie": "session=1"})
         client = colour("http://pm.test", "synth_x")
         for _ in range(2):
-            answer = client.organizations.list()
-            assert (await answer if inspect.isawaitable(answer) else answer) == []
+            assert await resolve(client.organizations.list()) == []
         assert "cookie" not in route.calls.last.request.headers
 
 
@@ -113,10 +105,8 @@ async def test_longer_timeout_of_the_http_client_is_respected(colour, patience, 
         lambda request: requests.append(request) or httpx.Response(200, content=b"[]")
     )
     requests = []
-    client = colour("http://pm.test", http_client=COLOURS[colour](transport=transport, timeout=patience))
-    call = client.organizations.list()
-    if inspect.isawaitable(call):
-        await call
+    client = colour("http://pm.test", http_client=HTTP_CLIENTS[colour](transport=transport, timeout=patience))
+    await resolve(client.organizations.list())
     assert client._caller.options.wait == wait
     assert requests[0].extensions["timeout"]["read"] == (read and pytest.approx(read, abs=1))
 

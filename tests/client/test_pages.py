@@ -5,11 +5,12 @@ import pickle
 
 import pytest
 
-from stellary import AsyncPage, AsyncStellary, Conflict, EndlessPages, Page, Stellary
+from stellary import AsyncPage, Conflict, EndlessPages, Page, Stellary
 from stellary.client.testing import Recorded, RecordingPort, make
 from stellary.contract.cards import Card
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
+from tests.support.colours import advance, resolve
 
 CARDS = [make(Card) for _ in range(5)]
 
@@ -47,28 +48,19 @@ def test_a_list_is_a_list(port):
     assert (page[0], len(page), page.has_more, page.next_cursor) == (CARDS[0], 5, False, None)
 
 
-def test_next_page_has_the_same_query(port):
-    page = cards(Stellary.embedded(port)).list(limit=2, q="x")
+async def test_next_page_has_the_same_query(port, colour):
+    page = await resolve(cards(colour.embedded(port)).list(limit=2, q="x"))
+    assert isinstance(page, Page if colour is Stellary else AsyncPage)
     seen = []
     while page:
         seen.append((list(page), page.has_more))
-        page = page.next_page()
+        page = await resolve(page.next_page())
     assert seen == [(CARDS[:2], True), (CARDS[2:4], True), (CARDS[4:], False)]
     assert [request.query for request in port.requests] == [
         {"limit": "2", "q": "x"},
         {"limit": "2", "q": "x", "cursor": "2"},
         {"limit": "2", "q": "x", "cursor": "4"},
     ]
-
-
-async def test_async_next_page_has_the_same_query(port):
-    page = await cards(AsyncStellary.embedded(port)).list(limit=2)
-    assert isinstance(page, AsyncPage)
-    seen = []
-    while page:
-        seen.append((list(page), page.has_more))
-        page = await page.next_page()
-    assert seen == [(CARDS[:2], True), (CARDS[2:4], True), (CARDS[4:], False)]
 
 
 def answer_sparse_page(recorded: Recorded) -> RawResponse:
@@ -78,27 +70,18 @@ def answer_sparse_page(recorded: Recorded) -> RawResponse:
     return RawResponse(200, headers, dump(CARDS[:1] if number == 2 else []))
 
 
-def test_empty_pages_are_skipped(port):
+async def test_empty_pages_are_skipped(port, colour):
     port.answer("cards.list", answer_sparse_page)
-    page = cards(Stellary.embedded(port)).list(limit=2, q="x")
+    page = await resolve(cards(colour.embedded(port)).list(limit=2, q="x"))
     assert (list(page), page.next_cursor) == (CARDS[:1], "3")
     assert [request.query.get("cursor") for request in port.requests] == [None, "1", "2"]
-    assert (list(page.next_page()), page.next_page().has_more) == ([], False)
+    last = await resolve(page.next_page())
+    assert (list(last), last.has_more) == ([], False)
 
 
-async def test_empty_pages_are_skipped_in_async_client(port):
-    port.answer("cards.list", answer_sparse_page)
-    page = await cards(AsyncStellary.embedded(port)).list(limit=2, q="x")
-    assert (list(page), page.next_cursor) == (CARDS[:1], "3")
-
-
-def test_iterating_goes_through_all_pages(port):
-    assert list(cards(Stellary.embedded(port)).iterate(limit=2)) == CARDS
+async def test_iterating_goes_through_all_pages(port, colour):
+    assert await resolve(cards(colour.embedded(port)).iterate(limit=2)) == CARDS
     assert len(port.requests) == 3
-
-
-async def test_iterating_goes_through_all_pages_awaited(port):
-    assert [card async for card in cards(AsyncStellary.embedded(port)).iterate(limit=2)] == CARDS
 
 
 def test_iterating_requests_two_hundred_rows_per_page(port):
@@ -118,19 +101,14 @@ def test_wrong_keyword_raises_before_iterating(port):
         cards(Stellary.embedded(port)).iterate(lmit=2)
 
 
-def test_repeated_cursor_raises(port):
+async def test_repeated_cursor_raises_each_time(port, colour):
     port.answer("cards.list", answer_same_cursor)
-    rows = cards(Stellary.embedded(port)).iterate()
+    rows = cards(colour.embedded(port)).iterate()
     with pytest.raises(EndlessPages):
-        list(rows)
+        await resolve(rows)
     assert len(port.requests) == 2
-
-
-async def test_repeated_cursor_raises_in_async_client(port):
-    port.answer("cards.list", answer_same_cursor)
     with pytest.raises(EndlessPages):
-        _ = [card async for card in cards(AsyncStellary.embedded(port)).iterate()]
-    assert len(port.requests) == 2
+        await resolve(rows)
 
 
 @pytest.mark.parametrize(
@@ -143,31 +121,11 @@ def test_a_copy_of_a_page_is_a_plain_list_without_the_client(port, copy_page):
 
 
 @pytest.mark.parametrize("failing", [0, 1], ids=["first page", "second page"])
-def test_iterating_continues_after_an_error(port, failing):
-    lose_page(port, failing)
-    rows, loaded = cards(Stellary.embedded(port)).iterate(limit=2), []
-    with pytest.raises(Conflict):
-        loaded.extend(rows if failing == 0 else [next(rows), next(rows), next(rows)])
-    assert [*(CARDS[:2] if failing else []), *rows] == CARDS
-    assert list(rows) == []
-
-
-async def test_iterating_continues_after_an_error_awaited(port):
-    lose_page(port, 0)
-    rows = cards(AsyncStellary.embedded(port)).iterate(limit=2)
-    with pytest.raises(Conflict):
-        await anext(rows)
-    assert [card async for card in rows] == CARDS
-
-
-def test_endless_pages_raise_again(port):
-    port.answer("cards.list", answer_same_cursor)
-    rows = cards(Stellary.embedded(port)).iterate()
-    for _ in range(2):
-        with pytest.raises(EndlessPages):
-            list(rows)
-
-
-def lose_page(port, failing):
-    """Fail the request for one page once."""
+async def test_iterating_continues_after_an_error(port, colour, failing):
     port.answer("cards.list", *[answer_page] * failing, Conflict("busy"), answer_page)
+    rows = cards(colour.embedded(port)).iterate(limit=2)
+    first = [await advance(rows) for _ in range(2 * failing)]
+    with pytest.raises(Conflict):
+        await advance(rows)
+    assert [*first, *await resolve(rows)] == CARDS
+    assert await resolve(rows) == []

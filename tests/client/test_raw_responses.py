@@ -1,6 +1,5 @@
 """Raw responses of calls, and requests without a method, with both clients."""
 
-import inspect
 import pickle
 
 import httpx
@@ -12,17 +11,9 @@ from stellary.client import Response, with_raw_response
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card
 from stellary.contract.wire import dump
+from tests.support.colours import resolve
 
 PAGE = b"<html><h1>504</h1>upstream of gateway-7 timed out</html>"
-
-
-async def resolve(answer):
-    return await answer if inspect.isawaitable(answer) else answer
-
-
-@pytest.fixture(params=[Stellary, AsyncStellary], ids=["blocking", "awaiting"])
-def colour(request):
-    return request.param
 
 
 class Gateway:

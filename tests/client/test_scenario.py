@@ -3,29 +3,21 @@
 It is written once: ``given`` awaits what is to be awaited.
 """
 
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 
-from stellary import AsyncStellary, Conflict, Invalid, NotFound, PreconditionFailed, Stellary, Unauthenticated
+from stellary import Conflict, Invalid, NotFound, PreconditionFailed, Stellary, Unauthenticated
 from stellary.client import PortTransport
 from stellary.contract.cards import CardChange, CardInColumn
 from stellary.core import Core
 from tests.server.running import running
+from tests.support.colours import resolve
 
 PASSWORD = "a long password"
-
-
-async def resolve(answer: Any) -> Any:
-    return await answer if inspect.isawaitable(answer) else answer
-
-
-async def collect_rows(answer: Any) -> list[Any]:
-    return [row async for row in answer] if isinstance(answer, AsyncIterator) else list(answer)
 
 
 @contextmanager
@@ -47,14 +39,12 @@ def open_http(core: Core, colour: type) -> Iterator[Callable[..., Any]]:
 
 
 WAYS = {"embedded": open_embedded, "by transport": open_transport, "over http": open_http}
-COLOURS = {"blocking": Stellary, "awaiting": AsyncStellary}
 
 
-@pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("way", WAYS)
 async def test_client_behaves_the_same_over_every_transport(sqlite_url, way, colour):
     core = Core(sqlite_url, bcrypt_rounds=4)
-    with WAYS[way](core, COLOURS[colour]) as client_of:
+    with WAYS[way](core, colour) as client_of:
         client = client_of()
         try:
             client = await create_account(client)
@@ -102,7 +92,7 @@ async def check_cards_and_pages(board: Any) -> None:
         read.append([card.title for card in page])
         page = await resolve(page.next_page())
     assert [len(titles) for titles in read] == [3, 3, 1]
-    assert [card.title for card in await collect_rows(board.cards.iterate(column_id=todo, limit=2))] == [
+    assert [card.title for card in await resolve(board.cards.iterate(column_id=todo, limit=2))] == [
         title for titles in read for title in titles
     ]
     moved = await resolve(board.cards.update(created[0], column_id=done, order=0))

@@ -16,6 +16,7 @@ from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from tests.client import misbehaving
 from tests.client.misbehaving import Behaviour, Misbehaving, hang_up, reset, say
+from tests.support.colours import advance, resolve, run_client
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\nretry: 10\n\n"
 END = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
@@ -40,25 +41,16 @@ def answer_not_found() -> bytes:
     return b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
 
 
-def read_stream(url: str, **options) -> list[WorkspaceEvent]:
-    with Stellary(url, token="synth_x") as client:
-        events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
-        with events:
-            return list(events)
+def open_events(client, **options):
+    return client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
 
 
-async def read_stream_async(url: str, **options) -> list[WorkspaceEvent]:
-    async with AsyncStellary(url, token="synth_x") as client:
-        events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
-        async with events:
-            return [event async for event in events]
-
-
-@pytest.fixture(params=["sync", "async"])
-def follow(request):
-    if request.param == "sync":
-        return read_stream
-    return lambda url, **options: asyncio.run(read_stream_async(url, **options))
+@pytest.fixture
+def follow(colour):
+    """Return a function that reads a stream to its end with a client of each class."""
+    return lambda url, **options: run_client(
+        colour(url, token="synth_x"), lambda client: open_events(client, **options)
+    )
 
 
 def test_broken_connection_is_resumed_at_last_event(follow):
@@ -90,24 +82,16 @@ def test_permanent_failure_ends_the_stream(follow):
 SCRIPT = [say(text) for text in (HEAD + frame(8, FIRST), answer_not_found(), HEAD + frame(9, SECOND), END)]
 
 
-def test_stream_continues_after_an_error():
-    with serve_script(*SCRIPT) as server, Stellary(server.url, token="synth_x") as client:
-        events = client.workspace("acme", "eng").events()
-        assert next(events) == FIRST
-        with pytest.raises(NotFound):
-            next(events)
-        assert list(events) == [SECOND]
-    assert b"last-event-id: 8" in server.requests[2]
-
-
-async def test_async_stream_continues_after_an_error():
+async def test_stream_continues_after_an_error(colour):
     with serve_script(*SCRIPT) as server:
-        async with AsyncStellary(server.url, token="synth_x") as client:
-            events = client.workspace("acme", "eng").events()
-            assert await anext(events) == FIRST
-            with pytest.raises(NotFound):
-                await anext(events)
-            assert [event async for event in events] == [SECOND]
+        client = colour(server.url, token="synth_x")
+        events = client.workspace("acme", "eng").events()
+        assert await advance(events) == FIRST
+        with pytest.raises(NotFound):
+            await advance(events)
+        assert await resolve(events) == [SECOND]
+        await resolve(client.close())
+    assert b"last-event-id: 8" in server.requests[2]
 
 
 def test_stream_without_retries_ends_with_its_connection(follow):

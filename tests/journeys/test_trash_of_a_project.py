@@ -1,23 +1,11 @@
 """The trash, the flow and the time of a project, with both clients."""
 
-import inspect
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
-from stellary import AsyncStellary, Stellary
+from tests.support.colours import COLOURS, resolve
 
 
-async def resolve(answer: Any) -> Any:
-    return await answer if inspect.isawaitable(answer) else answer
-
-
-async def collect(answer: Any) -> list[Any]:
-    return [item async for item in answer] if isinstance(answer, AsyncIterator) else list(answer)
-
-
-@pytest.mark.parametrize("colour", [Stellary, AsyncStellary])
+@pytest.mark.parametrize("colour", COLOURS)
 async def test_project_has_a_trash_a_flow_and_time(core, colour):
     client = colour.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     await resolve(client.organizations.create(name="Acme", slug="acme"))
@@ -33,7 +21,7 @@ async def test_project_has_a_trash_a_flow_and_time(core, colour):
     one, two = boards
     (item,) = await resolve(one.trash.list(kind="card"))
     assert item.name == "Card of One"
-    assert [item.name for item in await collect(two.trash.iterate())] == ["Card of Two"]
+    assert [item.name for item in await resolve(two.trash.iterate())] == ["Card of Two"]
     await resolve(one.trash.restore(item))
     assert list(await resolve(one.trash.list(limit=1))) == []
     flow = await resolve(one.flow())
@@ -42,7 +30,7 @@ async def test_project_has_a_trash_a_flow_and_time(core, colour):
     await resolve(time.create(minutes=30))
     assert (await resolve(time.total())).own_minutes == 30
     assert (await resolve(one.time_entries.export())).count("\r\n") == 2
-    assert [entry.minutes for entry in await collect(one.time_entries.iterate())] == [30]
+    assert [entry.minutes for entry in await resolve(one.time_entries.iterate())] == [30]
     (other,) = await resolve(two.trash.list())
     await resolve(two.trash.delete(other))
     assert list(await resolve(two.trash.list())) == []
