@@ -82,9 +82,19 @@ class FieldTrial:
     prepare: Callable[[Conversation], object] | None = None
 
 
-def _here(*names: str) -> Callable[[PermissionWorld], Any]:
-    """Return a function that lists ids of the world."""
-    return lambda permission_world: [permission_world.here[name] for name in names]
+def _here(name: str) -> Callable[[PermissionWorld], Any]:
+    """Return a function that returns an id of the world."""
+    return lambda permission_world: permission_world.here[name]
+
+
+def _list_here(name: str) -> Callable[[PermissionWorld], Any]:
+    """Return a function that lists an id of the world."""
+    return lambda permission_world: [permission_world.here[name]]
+
+
+def _beside_here(name: str) -> Callable[[PermissionWorld], Any]:
+    """Return a function that returns an id of the other project."""
+    return lambda permission_world: permission_world.beside[name]
 
 
 def _read_from(operation: str, name: str, **params: str) -> Callable[[Conversation], Any]:
@@ -252,6 +262,18 @@ def _device_of_login(conversation: Conversation) -> object:
     return next(session["device"] for session in sessions if session["isCurrent"])
 
 
+_REVOKED = FieldTrial(
+    True,
+    read=lambda c: c.answer["liveApiTokens"],
+    expected=0,
+    prepare=lambda c: c.send_usual("api_tokens.create"),
+)
+_NEW_PASSWORD = FieldTrial(
+    "another passphrase",
+    read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
+    expected="oo@example.com",
+)
+
 TRIALS: Mapping[str, FieldTrial] = {
     "model_usage.set_key.provider": FieldTrial(
         "openai", read=lambda c: c.ask("model_usage.get", method="GET")["ownKeys"], expected=["openai"]
@@ -268,39 +290,17 @@ TRIALS: Mapping[str, FieldTrial] = {
     "auth.register.device": FieldTrial(read=_device_of_login),
     "auth.login.device": FieldTrial(read=_device_of_login),
     "auth.update_me.name": FieldTrial(read=lambda c: c.ask("auth.me")["user"]["name"]),
-    "auth.change_password.newPassword": FieldTrial(
-        "another passphrase",
-        read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
-        expected="oo@example.com",
-    ),
-    "auth.change_password.revokeTokens": FieldTrial(
-        True,
-        read=lambda c: c.answer["liveApiTokens"],
-        expected=0,
-        prepare=lambda c: c.send_usual("api_tokens.create"),
-    ),
-    "auth.reset_password.newPassword": FieldTrial(
-        "another passphrase",
-        read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
-        expected="oo@example.com",
-    ),
-    "auth.reset_password.revokeTokens": FieldTrial(
-        True,
-        read=lambda c: c.answer["liveApiTokens"],
-        expected=0,
-        prepare=lambda c: c.send_usual("api_tokens.create"),
-    ),
-    "organizations.create.slug": FieldTrial("round-trip"),
-    "organizations.update.slug": FieldTrial("round-trip"),
+    "auth.change_password.newPassword": _NEW_PASSWORD,
+    "auth.change_password.revokeTokens": _REVOKED,
+    "auth.reset_password.newPassword": _NEW_PASSWORD,
+    "auth.reset_password.revokeTokens": _REVOKED,
+    "organizations.slug": FieldTrial("round-trip"),
     "organizations.add_member.email": FieldTrial("new@example.com"),
-    "workspaces.create.slug": FieldTrial("round-trip"),
-    "workspaces.update.slug": FieldTrial("round-trip"),
+    "workspaces.slug": FieldTrial("round-trip"),
     "organizations.update_member.role": FieldTrial("admin"),
     "workspaces.invite.email": FieldTrial("trip@example.com", read=_last_invitation("email")),
     "workspaces.invite.role": FieldTrial("admin", read=_last_invitation("role")),
-    "workspaces.invite.projectId": FieldTrial(
-        lambda permission_world: permission_world.here["projectId"], read=_last_invitation("projectId")
-    ),
+    "workspaces.invite.projectId": FieldTrial(_here("projectId"), read=_last_invitation("projectId")),
     "workspaces.invite.projectRole": FieldTrial(
         "editor",
         body=lambda permission_world: {
@@ -317,19 +317,13 @@ TRIALS: Mapping[str, FieldTrial] = {
         expected=["Brief", "Design", "Development", "Client Review", "Shipped"],
     ),
     "projects.add_member.email": FieldTrial("wm@example.com"),
-    "projects.create.memberRole": FieldTrial("viewer"),
-    "projects.update.memberRole": FieldTrial("viewer"),
-    "saved_filters.create.filter": FieldTrial("blocked = true"),
-    "saved_filters.update.filter": FieldTrial("blocked = true"),
-    "saved_filters.create.projectId": FieldTrial(lambda permission_world: permission_world.here["projectId"]),
-    "saved_filters.update.projectId": FieldTrial(lambda permission_world: permission_world.here["projectId"]),
-    "saved_filters.create.order": FieldTrial(0),
-    "saved_filters.update.order": FieldTrial(0),
-    "labels.create.color": FieldTrial("#123456"),
-    "labels.update.color": FieldTrial("#123456"),
-    "columns.create.order": FieldTrial(0),
-    "columns.update.order": FieldTrial(0),
-    "scopes.create.order": FieldTrial(0),
+    "projects.memberRole": FieldTrial("viewer"),
+    "saved_filters.filter": FieldTrial("blocked = true"),
+    "saved_filters.projectId": FieldTrial(_here("projectId")),
+    "saved_filters.order": FieldTrial(0),
+    "labels.color": FieldTrial("#123456"),
+    "columns.order": FieldTrial(0),
+    "scopes.order": FieldTrial(0),
     "scopes.create.columns": FieldTrial(
         [{"name": TEXT, "cardStatus": "done", "wipLimit": 7}],
         read=lambda c: [
@@ -337,7 +331,6 @@ TRIALS: Mapping[str, FieldTrial] = {
             for column in c.ask("columns.list", query=f"scopeId={c.answer['id']}")
         ],
     ),
-    "scopes.update.order": FieldTrial(0),
     "scopes.set_view.activeView": FieldTrial("stats", read=lambda c: c.ask("scopes.get")["activeView"]),
     "scopes.set_view.type": FieldTrial(
         "calendar",
@@ -352,28 +345,18 @@ TRIALS: Mapping[str, FieldTrial] = {
     ),
     "checklist.add.order": FieldTrial(0),
     "checklist.update.order": FieldTrial(1, prepare=lambda c: c.ask("checklist.add", {"title": "Before"})),
-    "custom_fields.create.type": FieldTrial("number", body={"name": TEXT}),
-    "custom_fields.create.options": FieldTrial(["red", "green"]),
-    "custom_fields.update.type": FieldTrial("number"),
-    "custom_fields.update.options": FieldTrial(["red", "green"], body={"type": "select"}),
+    "custom_fields.type": FieldTrial("number", body={"name": TEXT}),
+    "custom_fields.options": FieldTrial(["red", "green"], body={"name": TEXT, "type": "select"}),
     "custom_fields.update.optionIds": FieldTrial(
         ["", ""],
         body={"type": "select", "options": ["red", "green"]},
         read=lambda c: [len(id) for id in c.answer["optionIds"]],
         expected=[24, 24],
     ),
-    "cards.create.labelIds": FieldTrial(_here("labelId")),
-    "cards.create.customFields": FieldTrial(
-        lambda permission_world: {permission_world.here["fieldId"]: TEXT}
-    ),
-    "cards.create.checklist": FieldTrial(_CHECKLIST),
-    "cards.update.labelIds": FieldTrial(_here("labelId")),
-    "cards.update.customFields": FieldTrial(
-        lambda permission_world: {permission_world.here["fieldId"]: TEXT}
-    ),
-    "cards.update.checklist": FieldTrial(_CHECKLIST),
-    "cards.create.recurrence": FieldTrial(_recurrence),
-    "cards.update.recurrence": FieldTrial(_recurrence),
+    "cards.labelIds": FieldTrial(_list_here("labelId")),
+    "cards.customFields": FieldTrial(lambda permission_world: {permission_world.here["fieldId"]: TEXT}),
+    "cards.checklist": FieldTrial(_CHECKLIST),
+    "cards.recurrence": FieldTrial(_recurrence),
     "cards.update.applyTo": FieldTrial(
         "this",
         body={"title": TEXT},
@@ -399,76 +382,52 @@ TRIALS: Mapping[str, FieldTrial] = {
     ),
     "cards.duplicate.comments": FieldTrial(True, read=_contents_of_comments, expected=["Well."]),
     "cards.update_many.id": FieldTrial(
-        lambda permission_world: permission_world.here["otherCardId"],
+        _here("otherCardId"),
         body={"title": TEXT},
         read=lambda c: c.ask("cards.get", cardId=c.params["otherCardId"])["title"],
         expected=TEXT,
     ),
-    "columns.transfer.scopeId": FieldTrial(
-        lambda permission_world: permission_world.beside["scopeId"], read=lambda c: c.answer["scopeId"]
-    ),
-    "cards.transfer.columnId": FieldTrial(lambda permission_world: permission_world.beside["columnId"]),
+    "columns.transfer.scopeId": FieldTrial(_beside_here("scopeId"), read=lambda c: c.answer["scopeId"]),
+    "cards.transfer.columnId": FieldTrial(_beside_here("columnId")),
     "cards.transfer.missing": FieldTrial("create", read=lambda c: c.answer["dropped"], expected=[]),
     "cards.transfer_many.cardIds": FieldTrial(
-        _here("otherCardId"),
+        _list_here("otherCardId"),
         read=lambda c: [
             c.ask("cards.get", projectId=c.answer[0]["projectId"], cardId=c.answer[0]["key"])["id"]
         ],
     ),
     "cards.update.before": FieldTrial(
-        lambda permission_world: permission_world.here["thirdCardId"],
+        _here("thirdCardId"),
         read=_read_from("cards.get", "order", cardId="id"),
         expected=1,
     ),
     "cards.update.after": FieldTrial(
-        lambda permission_world: permission_world.here["thirdCardId"],
+        _here("thirdCardId"),
         read=_read_from("cards.get", "order", cardId="id"),
         expected=2,
     ),
-    "documents.create.content": FieldTrial({"type": "doc", "content": [PARAGRAPH]}),
-    "documents.update.content": FieldTrial({"type": "doc", "content": [PARAGRAPH]}),
-    "documents.create.contentFormat": FieldTrial(
+    "documents.content": FieldTrial({"type": "doc", "content": [PARAGRAPH]}),
+    "documents.contentFormat": FieldTrial(
         "markdown",
         body={"title": TEXT, "content": f"# {TEXT}"},
         read=_read_from("documents.get", "content", documentId="id"),
         expected={"type": "doc", "content": [HEADING]},
     ),
-    "documents.update.contentFormat": FieldTrial(
-        "markdown",
-        body={"content": f"# {TEXT}"},
-        read=_read_from("documents.get", "content", documentId="id"),
-        expected={"type": "doc", "content": [HEADING]},
-    ),
-    "documents.create.contextType": FieldTrial("project", body=_in_project),
-    "documents.create.contextId": FieldTrial(body=_in_project),
-    "documents.update.contextType": FieldTrial("project", body=_in_project),
-    "documents.update.contextId": FieldTrial(body=_in_project),
-    "documents.update.parentId": FieldTrial(
-        lambda permission_world: permission_world.here["pendingDocumentId"]
-    ),
+    "documents.contextType": FieldTrial("project", body=_in_project),
+    "documents.contextId": FieldTrial(body=_in_project),
+    "documents.update.parentId": FieldTrial(_here("pendingDocumentId")),
     "documents.transfer.contextType": FieldTrial("project", body=_beside),
-    "documents.transfer.contextId": FieldTrial(
-        lambda permission_world: permission_world.beside["projectId"], body=_beside
-    ),
+    "documents.transfer.contextId": FieldTrial(_beside_here("projectId"), body=_beside),
     "documents.transfer.parentId": FieldTrial(_create_beside, body=_beside),
     "documents.review.notes": FieldTrial(read=_version_notes),
-    "automations.create.trigger": FieldTrial("task_created"),
-    "automations.update.trigger": FieldTrial("task_created"),
-    "automations.create.action": FieldTrial(_STATUS_ACTION),
-    "automations.update.action": FieldTrial(_STATUS_ACTION),
-    "automations.create.actions": FieldTrial(
-        [_STATUS_ACTION, _STATUS_ACTION], body={"trigger": "task_created"}
-    ),
-    "automations.update.actions": FieldTrial([_STATUS_ACTION, _STATUS_ACTION]),
-    "automations.create.schedule": FieldTrial(
-        _SCHEDULE, body={"trigger": "schedule", "action": _STATUS_ACTION}
-    ),
-    "automations.update.schedule": FieldTrial(_SCHEDULE, body={"trigger": "schedule"}),
-    "automations.create.conditions": FieldTrial(_CONDITIONS),
+    "automations.trigger": FieldTrial("task_created"),
+    "automations.action": FieldTrial(_STATUS_ACTION),
+    "automations.actions": FieldTrial([_STATUS_ACTION, _STATUS_ACTION], body={"trigger": "task_created"}),
+    "automations.schedule": FieldTrial(_SCHEDULE, body={"trigger": "schedule", "action": _STATUS_ACTION}),
+    "automations.conditions": FieldTrial(_CONDITIONS),
     "automations.update.enabled": FieldTrial(False),
-    "automations.update.conditions": FieldTrial(_CONDITIONS),
     "project_drafts.create.documentIds": FieldTrial(
-        lambda permission_world: [permission_world.here["documentId"]],
+        _list_here("documentId"),
         body={"name": "Web shop"},
         read=lambda c: [document["title"] for document in c.answer["contextDocuments"]],
         expected=["Plan"],
@@ -503,25 +462,18 @@ TRIALS: Mapping[str, FieldTrial] = {
     "trash.restore.key": FieldTrial(
         "TRIP", prepare=_trash_project, read=_read_from("projects.get", "key", projectId="itemId")
     ),
-    "time_entries.create.day": FieldTrial("2026-04-02"),
-    "time_entries.update.day": FieldTrial("2026-04-02"),
+    "time_entries.day": FieldTrial("2026-04-02"),
     "notifications.update_preferences.timeZone": FieldTrial("Asia/Tokyo", read=_preference("timeZone")),
     "notifications.update_preferences.digest": FieldTrial(read=_preference("digest")),
     "notifications.update_preferences.digestHour": FieldTrial(read=_preference("digestHour")),
     "notifications.update_preferences.digestWeekday": FieldTrial(read=_preference("digestWeekday")),
-    "webhooks.create.url": FieldTrial("https://round-trip.example.com/"),
-    "webhooks.update.url": FieldTrial("https://round-trip.example.com/"),
-    "agents.create.slug": FieldTrial("round-trip"),
-    "agents.update.slug": FieldTrial("round-trip"),
-    "agents.create.tools": FieldTrial(["board.read"]),
-    "agents.update.tools": FieldTrial(["board.read"]),
-    "agents.create.projectIds": FieldTrial(_here("projectId")),
-    "api_tokens.create.projectIds": FieldTrial(_here("projectId")),
-    "agents.update.projectIds": FieldTrial(_here("projectId")),
-    "agents.create.runtime": FieldTrial("external"),
-    "agents.update.runtime": FieldTrial("external"),
-    "agents.create.model": FieldTrial("openai:gpt-5", body={"name": TEXT, "runtime": "model"}),
-    "agents.update.model": FieldTrial("openai:gpt-5", body={"runtime": "model"}),
+    "webhooks.url": FieldTrial("https://round-trip.example.com/"),
+    "agents.slug": FieldTrial("round-trip"),
+    "agents.tools": FieldTrial(["board.read"]),
+    "agents.projectIds": FieldTrial(_list_here("projectId")),
+    "api_tokens.create.projectIds": FieldTrial(_list_here("projectId")),
+    "agents.runtime": FieldTrial("external"),
+    "agents.model": FieldTrial("openai:gpt-5", body={"name": TEXT, "runtime": "model"}),
     "agent_missions.reject_all.reason": FieldTrial(read=_proposal_reasons, expected={TEXT}),
     "pilotage.update_mission.blockedReason": FieldTrial(body={"status": "blocked"}),
     "pilotage.update_mission.status": FieldTrial("in_progress"),
@@ -542,6 +494,7 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=_read_from("pilotage.get_action", "reviewReason", id="id")
     ),
 }
+"""The trials by operation and field; by resource and field, where a creation and an update are tried alike."""
 
 NOT_READ_BACK: Mapping[str, str] = {
     "auth.login.email": "says who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",

@@ -104,7 +104,8 @@ def find_problem(permission_world: PermissionWorld, row: Row, name: str) -> str 
 def _trial_of(row: Row, name: str) -> FieldTrial:
     """Return how a field is tried; in a list of items as in a single one."""
     single = BULK.get(row.operation, row.operation)
-    return TRIALS.get(f"{row.operation}.{name}") or TRIALS.get(f"{single}.{name}") or FieldTrial()
+    owners = (row.operation, single, single.partition(".")[0])
+    return next(filter(None, (TRIALS.get(f"{owner}.{name}") for owner in owners)), FieldTrial())
 
 
 def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import attrs
 
+from stellary.contract import ENDPOINTS
+from stellary.contract.naming import wire_fields
 from tests.security.permission_world import (
     FACTOR_SECRET,
     NEW_PASSWORD,
@@ -50,32 +52,31 @@ class GoodRequest:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def _with_body(**body: Any) -> GoodRequest:
-    return GoodRequest(lambda permission_world: body)
+def _with_body(path_items: Mapping[str, str] | None = None, /, **body: Any) -> GoodRequest:
+    return GoodRequest(lambda permission_world: body, path_items=path_items or {})
 
 
-_PLAIN = GoodRequest()
 # Pilotage has missions of its own.
 _OF_MISSION = GoodRequest(path_items={"missionId": "agentMissionId"})
 # Cards have comments of their own.
 _ON_DOCUMENT = {"commentId": "documentCommentId"}
 
 GOOD_REQUESTS: Mapping[str, GoodRequest] = {
+    **{
+        endpoint.operation: GoodRequest()
+        for endpoint in ENDPOINTS
+        if endpoint.in_query or not wire_fields(endpoint.request_class)
+    },
     "auth.register": _with_body(email="somebody@example.com", password="long enough"),
     "auth.login": _with_body(email="wm@example.com", password=PASSWORD),
-    "auth.me": _PLAIN,
     "auth.update_me": _with_body(name="Renamed"),
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
     "auth.change_email": _with_body(email="fresh@example.com", currentPassword=PASSWORD),
     "auth.confirm_email": GoodRequest(lambda permission_world: {"token": permission_world.email_token}),
     "auth.send_confirmation": _with_body(action="delete_account"),
     "auth.delete_account": _with_body(currentPassword=PASSWORD),
-    "auth.logout": _PLAIN,
-    "auth.list_sessions": _PLAIN,
     "auth.revoke_session": GoodRequest(own_items={"sessionId": "sessionId"}),
-    "auth.list_identities": _PLAIN,
     "auth.unlink_identity": GoodRequest(own_items={"identityId": "identityId"}),
-    "auth.get_second_factor": _PLAIN,
     "auth.enroll_second_factor": _with_body(currentPassword=PASSWORD),
     "auth.confirm_second_factor": GoodRequest(
         lambda permission_world: {"code": show_code(FACTOR_SECRET, permission_world.core.env.clock())}
@@ -86,36 +87,17 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
         lambda permission_world: {"token": permission_world.reset_token, "newPassword": NEW_PASSWORD}
     ),
     "organizations.create": _with_body(name="Fresh", slug="fresh"),
-    "organizations.list": _PLAIN,
-    "organizations.get": _PLAIN,
     "organizations.update": _with_body(name="Renamed"),
-    "organizations.delete": _PLAIN,
-    "organizations.list_members": _PLAIN,
     "organizations.add_member": _with_body(email="new@example.com", role="member"),
     "organizations.update_member": _with_body(role="admin"),
-    "organizations.remove_member": _PLAIN,
-    "organizations.leave": _PLAIN,
     "workspaces.create": _with_body(name="Fresh", slug="fresh"),
-    "workspaces.list": _PLAIN,
-    "workspaces.get": _PLAIN,
     "workspaces.update": _with_body(name="Renamed"),
-    "workspaces.delete": _PLAIN,
-    "workspaces.list_members": _PLAIN,
     "workspaces.update_member": _with_body(role="admin", pilotageRole="reviewer"),
     "workspaces.remove_member": GoodRequest(own_items={"userId": "userId"}),
     "workspaces.invite": _with_body(email="new@example.com", role="member"),
-    "invitations.list": _PLAIN,
-    "invitations.revoke": _PLAIN,
     "invitations.accept": GoodRequest(own_items={"token": "token"}),
     "projects.create": _with_body(name="Fresh"),
-    "projects.list": _PLAIN,
-    "projects.templates": _PLAIN,
-    "projects.portfolio": _PLAIN,
-    "projects.get": _PLAIN,
     "projects.update": _with_body(name="Renamed"),
-    "projects.delete": _PLAIN,
-    "projects.board": _PLAIN,
-    "projects.export": _PLAIN,
     "projects.import": _with_body(
         project={"name": "Fresh"},
         columns=[{"name": "To Do"}],
@@ -135,37 +117,19 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
         columns=[{"name": "To Do"}],
         members=[{"email": "wm@example.com"}],
     ),
-    "imports.get": _PLAIN,
     "imports.add_part": _with_body(
         part=0, cards=[{"title": "First", "columnIndex": 0, "comments": [{"content": "Well."}]}]
     ),
-    "imports.complete": _PLAIN,
-    "imports.delete": _PLAIN,
-    "projects.activity": _PLAIN,
-    "projects.flow": _PLAIN,
-    "scopes.flow": _PLAIN,
     "workspaces.activity": GoodRequest(query="entity=todo"),
-    "organizations.activity": _PLAIN,
-    "activity.undo": _PLAIN,
     "search.query": GoodRequest(query="q=a"),
-    "projects.list_members": _PLAIN,
     "projects.add_member": GoodRequest(
         lambda permission_world: {"email": permission_world.here.get("newcomer", "wm@example.com")}
     ),
     "projects.update_member": _with_body(role="viewer"),
-    "projects.remove_member": _PLAIN,
     "columns.create": _with_body(name="In Review"),
-    "columns.list": _PLAIN,
     "columns.update": _with_body(name="Code Review"),
-    "columns.delete": _PLAIN,
-    "cards.list": _PLAIN,
-    "cards.list_in_workspace": _PLAIN,
-    "cards.list_all": _PLAIN,
-    "me.work": _PLAIN,
     "cards.create": _with_body(title="Fresh"),
-    "cards.get": _PLAIN,
     "cards.update": _with_body(title="Renamed"),
-    "cards.delete": _PLAIN,
     "cards.duplicate": _with_body(title="Another", comments=True),
     "columns.duplicate": _with_body(name="Another"),
     "documents.duplicate": _with_body(title="Another"),
@@ -175,7 +139,6 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "projects.duplicate": _with_body(name="Another", content="all"),
     "projects.save_template": _with_body(name="Another", content="all"),
     "projects.update_template": _with_body(name="Renamed"),
-    "projects.delete_template": _PLAIN,
     "cards.create_many": GoodRequest(
         lambda permission_world: {
             "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]
@@ -198,54 +161,33 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
             "missing": "drop",
         }
     ),
-    "comments.list": _PLAIN,
     "comments.create": _with_body(content="What about errors?"),
     "comments.update": _with_body(content="What about them?"),
-    "comments.delete": _PLAIN,
-    "time_entries.list": _PLAIN,
     "time_entries.create": _with_body(minutes=90, day="2026-04-01", note="Draft"),
     "time_entries.update": _with_body(minutes=60),
-    "time_entries.delete": _PLAIN,
-    "time_entries.total": _PLAIN,
-    "time_entries.start": _PLAIN,
     "time_entries.stop": _with_body(note="Draft"),
     "time_entries.list_all": GoodRequest(query="from=2026-01-01"),
     "time_entries.export": GoodRequest(query="from=2026-01-01"),
-    "attachments.list": _PLAIN,
     "attachments.upload": GoodRequest(
         lambda permission_world: form(b"Hello."), headers={"content_type": FORM}
     ),
-    "attachments.download": _PLAIN,
-    "attachments.delete": _PLAIN,
     "scopes.create": _with_body(name="Phase 3"),
-    "scopes.list": _PLAIN,
-    "scopes.get": _PLAIN,
     "scopes.update": _with_body(name="Phase two"),
-    "scopes.delete": _PLAIN,
     "scopes.views": GoodRequest(query="type=stats"),
     "scopes.set_view": _with_body(activeView="list", settings={"sortBy": "dueDate"}),
     "labels.create": _with_body(name="Urgent", color="#22c55e"),
-    "labels.list": _PLAIN,
     "labels.update": _with_body(name="Urgent"),
-    "labels.delete": _PLAIN,
-    "labels.add_to_card": _PLAIN,
     "labels.remove_from_card": GoodRequest(path_items={"labelId": "hungLabelId"}),
     "custom_fields.create": _with_body(name="Severity", type="select", options=["high"]),
-    "custom_fields.list": _PLAIN,
     "custom_fields.update": _with_body(name="Severity"),
-    "custom_fields.delete": _PLAIN,
     "custom_fields.set_values": GoodRequest(
         lambda permission_world: {permission_world.here["fieldId"]: "high"}
     ),
     "relations.create": GoodRequest(
         lambda permission_world: {"targetCardId": permission_world.here["thirdCardId"], "type": "blocks"}
     ),
-    "relations.list": _PLAIN,
-    "relations.delete": _PLAIN,
-    "checklist.list": _PLAIN,
     "checklist.add": _with_body(title="Another step"),
     "checklist.update": _with_body(done=True),
-    "checklist.delete": _PLAIN,
     "documents.create": GoodRequest(
         lambda permission_world: {
             "title": "Fresh",
@@ -255,52 +197,30 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
             "tags": ["api"],
         }
     ),
-    "documents.list": _PLAIN,
-    "documents.get": _PLAIN,
     "documents.update": _with_body(title="Renamed"),
-    "documents.delete": _PLAIN,
-    "documents.submit_review": _PLAIN,
-    "documents.review": GoodRequest(
-        lambda permission_world: {"status": "approved", "notes": "Good."},
-        path_items={"documentId": "pendingDocumentId"},
-    ),
+    "documents.review": _with_body({"documentId": "pendingDocumentId"}, status="approved", notes="Good."),
     "documents.versions": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
     "documents.get_version": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
-    "document_comments.list": _PLAIN,
     "document_comments.create": _with_body(content="What about errors?"),
-    "document_comments.update": GoodRequest(
-        lambda permission_world: {"content": "What about them?"}, path_items=_ON_DOCUMENT
-    ),
+    "document_comments.update": _with_body(_ON_DOCUMENT, content="What about them?"),
     "document_comments.delete": GoodRequest(path_items=_ON_DOCUMENT),
-    "trash.list": _PLAIN,
-    "trash.restore": _PLAIN,
-    "trash.delete": _PLAIN,
+    "trash.restore": GoodRequest(),
     "automations.create": _with_body(
         trigger="task_moved",
         conditions={"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
         action={"type": "add_comment", "params": {"content": "Well done."}},
     ),
-    "automations.list": _PLAIN,
-    "automations.get": _PLAIN,
     "automations.update": _with_body(name="Praise"),
-    "automations.delete": _PLAIN,
     "automations.toggle": _with_body(enabled=False),
     "automations.test": GoodRequest(lambda permission_world: {"cardId": permission_world.here["cardId"]}),
-    "automations.traces": _PLAIN,
-    "automations.triggers": _PLAIN,
     "pilotage.state": GoodRequest(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),
     "pilotage.create_mission": _with_body(objective="Implement billing", module="billing"),
-    "pilotage.list_missions": _PLAIN,
-    "pilotage.update_mission": GoodRequest(
-        lambda permission_world: {"status": "blocked", "blockedReason": "Waiting on API"},
-        path_items={"id": "missionId"},
+    "pilotage.update_mission": _with_body(
+        {"id": "missionId"}, status="blocked", blockedReason="Waiting on API"
     ),
     "pilotage.delete_mission": GoodRequest(path_items={"id": "missionId"}),
     "pilotage.create_priority": _with_body(label="Ship billing MVP"),
-    "pilotage.list_priorities": _PLAIN,
-    "pilotage.update_priority": GoodRequest(
-        lambda permission_world: {"status": "done"}, path_items={"id": "priorityId"}
-    ),
+    "pilotage.update_priority": _with_body({"id": "priorityId"}, status="done"),
     "pilotage.delete_priority": GoodRequest(path_items={"id": "priorityId"}),
     "pilotage.create_todo": GoodRequest(
         lambda permission_world: {
@@ -309,18 +229,11 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
             "priorityId": permission_world.here["priorityId"],
         }
     ),
-    "pilotage.list_todos": _PLAIN,
-    "pilotage.update_todo": GoodRequest(
-        lambda permission_world: {"status": "done"}, path_items={"id": "todoId"}
-    ),
+    "pilotage.update_todo": _with_body({"id": "todoId"}, status="done"),
     "pilotage.delete_todo": GoodRequest(path_items={"id": "todoId"}),
     "pilotage.create_decision": _with_body(title="Use Stripe", impact="Saves three weeks"),
-    "pilotage.list_decisions": _PLAIN,
     "pilotage.create_doc": _with_body(title="Billing API Spec v2", owner="Jane Doe", sourceType="tech"),
-    "pilotage.list_docs": _PLAIN,
-    "pilotage.update_doc": GoodRequest(
-        lambda permission_world: {"owner": "Jane Doe"}, path_items={"id": "docId"}
-    ),
+    "pilotage.update_doc": _with_body({"id": "docId"}, owner="Jane Doe"),
     "pilotage.delete_doc": GoodRequest(path_items={"id": "docId"}),
     "pilotage.propose_action": GoodRequest(
         lambda permission_world: {
@@ -329,95 +242,51 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
             "payload": {"cardId": permission_world.here["cardId"], "targetColumn": "Done"},
         }
     ),
-    "pilotage.list_actions": _PLAIN,
     "pilotage.get_action": GoodRequest(path_items={"id": "proposedId"}),
-    "pilotage.review_action": GoodRequest(
-        lambda permission_world: {"approved": True, "reason": "Looks correct"},
-        path_items={"id": "proposedId"},
-    ),
+    "pilotage.review_action": _with_body({"id": "proposedId"}, approved=True, reason="Looks correct"),
     "pilotage.apply_action": GoodRequest(path_items={"id": "approvedId"}),
     "project_drafts.create": _with_body(
         name="Web shop",
         description="We must sell online by 1 June 2027.",
         contextDocuments=[{"title": "Minutes", "content": "- Build the shop"}],
     ),
-    "project_drafts.list": _PLAIN,
-    "project_drafts.get": _PLAIN,
     "project_drafts.refine": _with_body(answers={"work": "Build the shop"}),
-    "project_drafts.generate_roadmap": _PLAIN,
+    "project_drafts.generate_roadmap": GoodRequest(),
     "project_drafts.edit_roadmap": GoodRequest(
         lambda permission_world: {"operations": [{"type": "add", "name": "Testing"}]},
         path_items={"draftId": "plannedDraftId"},
     ),
-    "project_drafts.execute": GoodRequest(
-        lambda permission_world: {"startDate": "2027-01-04"}, path_items={"draftId": "plannedDraftId"}
-    ),
-    "project_drafts.delete": _PLAIN,
+    "project_drafts.execute": _with_body({"draftId": "plannedDraftId"}, startDate="2027-01-04"),
     "agents.create": _with_body(
         name="Scribe", tools=["board.read"], rateLimit={"maxActions": 5, "windowSeconds": 60}
     ),
-    "agents.list": _PLAIN,
-    "agents.get": _PLAIN,
     "agents.update": _with_body(status="suspended"),
-    "agents.delete": _PLAIN,
-    "agents.audit": _PLAIN,
     "agents.create_token": _with_body(name="Claude Code"),
-    "agents.list_tokens": _PLAIN,
-    "agents.revoke_token": _PLAIN,
     "agent_missions.create": GoodRequest(
         lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
     ),
-    "model_usage.get": _PLAIN,
     "model_usage.set_key": _with_body(provider="openai", secret="sk-1"),
-    "agent_missions.list": _PLAIN,
     "agent_missions.get": _OF_MISSION,
     "agent_missions.cancel": _OF_MISSION,
     "agent_missions.list_proposals": _OF_MISSION,
     "agent_missions.events": _OF_MISSION,
     "agent_missions.approve_all": _OF_MISSION,
-    "agent_missions.reject_all": GoodRequest(
-        lambda permission_world: {"reason": "Not now"}, path_items={"missionId": "agentMissionId"}
-    ),
-    "proposals.list": _PLAIN,
-    "proposals.approve": _PLAIN,
+    "agent_missions.reject_all": _with_body({"missionId": "agentMissionId"}, reason="Not now"),
     "proposals.reject": _with_body(reason="Not now"),
-    "saved_filters.list": _PLAIN,
     "saved_filters.create": _with_body(name="My week", filter="assignee = me and due < +7d", shared=True),
     "saved_filters.update": _with_body(name="Renamed"),
-    "saved_filters.delete": _PLAIN,
     "webhooks.create": _with_body(url="https://hooks.example.com/stellary", events=["card_moved"]),
-    "webhooks.list": _PLAIN,
     "webhooks.update": _with_body(active=False),
-    "webhooks.delete": _PLAIN,
-    "webhooks.deliveries": _PLAIN,
-    "webhooks.redeliver": _PLAIN,
-    "notifications.list": _PLAIN,
-    "notifications.count": _PLAIN,
-    "notifications.read_all": _PLAIN,
     "notifications.read": GoodRequest(own_items={"id": "notificationId"}),
-    "notifications.preferences": _PLAIN,
-    "cards.get_watch": _PLAIN,
-    "projects.get_watch": _PLAIN,
     "cards.watch": _with_body(level="mute"),
-    "cards.unwatch": _PLAIN,
     "projects.watch": _with_body(level="mute"),
-    "projects.unwatch": _PLAIN,
     "notifications.update_preferences": _with_body(timeZone="Europe/Berlin", digest="week"),
     "api_tokens.create": _with_body(name="Script"),
-    "api_tokens.list": _PLAIN,
-    "deleted_containers.list": _PLAIN,
     "deleted_containers.restore": GoodRequest(own_items={"trashId": "containerTrashId"}),
     "deleted_containers.delete": GoodRequest(own_items={"trashId": "containerTrashId"}),
     "api_tokens.delete": GoodRequest(own_items={"id": "apiTokenId"}),
-    "workspace_events.stream": _PLAIN,
-    "system.root": _PLAIN,
-    "system.health": _PLAIN,
-    "system.ready": _PLAIN,
-    "system.openapi": _PLAIN,
-    "system.docs": _PLAIN,
-    "system.metrics": _PLAIN,
 }
-"""The requests by operation. A test fails if an operation is missing."""
+"""The requests by operation; by default, of those without a body, one without a query. A test fails if an operation is missing."""
 
 
 def make_path_params(
