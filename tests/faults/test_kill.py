@@ -15,11 +15,10 @@ import orjson
 import pytest
 
 from stellary.core import Core, DeliveryResult, OutgoingRequest
-from tests.server.processes import Forked, serve
+from tests.server.processes import Forked, quiet_settings, serve
 from tests.support.boards import Board, ask, create_board
-from tests.support.core_parts import LOAD_MAX, NO_LIMITS, claims
+from tests.support.core_parts import LOAD_MAX, claims
 from tests.support.forkserver import context
-from tests.support.server_parts import Settings
 from tests.support.world import World
 
 WRITERS = 4
@@ -33,14 +32,7 @@ URL = "https://hooks.example.com/"
 @pytest.mark.wide(when="faults")
 def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int):
     kind = "sqlite" if database_url.startswith("sqlite") else "postgresql"
-    settings = Settings(
-        database_url=database_url,
-        data_dir=tmp_path,
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-    )
+    settings = quiet_settings(database_url, tmp_path)
     names = (f"acme-{number}" for number in itertools.count())
     acknowledged: set[str] = set()
     token = ""
@@ -61,14 +53,7 @@ def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int)
 @pytest.mark.wide(when="faults")
 @pytest.mark.postgres
 def test_no_acknowledged_card_of_a_common_commit_is_lost(tmp_path, postgres_url: str, rounds: int):
-    settings = Settings(
-        database_url=postgres_url,
-        data_dir=tmp_path,
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-    )
+    settings = quiet_settings(postgres_url, tmp_path)
     with closing(Core(postgres_url, jwt_secret="x" * 32, bcrypt_rounds=4)) as core:
         board = create_board(core)
         token = board.bearer

@@ -12,13 +12,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from tests.server.running import Reachable
+from tests.support.core_parts import NO_LIMITS
 from tests.support.forkserver import context
 from tests.support.server_parts import Settings, bind_socket, main, run
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"STELLARY_LIMITS": "off", "STELLARY_BCRYPT_ROUNDS": "4", "STELLARY_LOG": "off"}
+
+
+def quiet_settings(database_url: str, directory: Path, **more: Any) -> Settings:
+    """Return the settings of a server that hashes quickly, limits nothing and logs nothing."""
+    quick = {"jwt_secret": "x" * 32, "bcrypt_rounds": 4, "limits": NO_LIMITS, "log": "off"}
+    return Settings(database_url=database_url, data_dir=directory, **{**quick, **more})
 
 
 class ForkedProgram:
@@ -232,6 +240,23 @@ def run_process(
         yield process
     finally:
         process.end()
+
+
+@contextmanager
+def running_worker(database_url: str, directory: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Run a worker until the block ends, by SIGTERM."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "reference_server", "worker", "--database-url", database_url],
+        cwd=directory,
+        env={**clean_environment(), **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with worker.stdout:
+        assert worker.stdout.readline().startswith("Stellary runs background jobs.")
+        yield
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
 
 
 def run_failing(

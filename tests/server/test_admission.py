@@ -12,10 +12,9 @@ import pytest
 
 from reference_server.protocol import KEPT_BODY_MAX
 from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
-from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory, serve
+from tests.server.processes import Forked, memory_of, peak_memory_of, quiet_settings, reset_peak_memory, serve
 from tests.server.running import Reachable, Running, reply
-from tests.support.core_parts import NO_LIMITS
-from tests.support.server_parts import Settings, protocol
+from tests.support.server_parts import protocol
 from tests.support.waiting import wait_until
 
 WS = "/orgs/acme/workspaces/eng"
@@ -213,14 +212,7 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_serv
 
 @pytest.mark.slow("sends large bodies at once")
 def test_hostile_bodies_use_little_memory_beside_writes(tmp_path, database_url: str):
-    settings = Settings(
-        database_url=database_url,
-        data_dir=tmp_path,
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-    )
+    settings = quiet_settings(database_url, tmp_path)
     server = Forked(serve, settings)
     try:
         token = server.register()

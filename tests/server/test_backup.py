@@ -16,9 +16,9 @@ from sqlalchemy import make_url
 
 from reference_server import operator_commands
 from tests.conftest import RUN
-from tests.server.processes import Forked, serve
+from tests.server.processes import Forked, quiet_settings, serve
 from tests.server.test_uploads_killed import Uploader
-from tests.support.core_parts import MARKER, NO_LIMITS
+from tests.support.core_parts import MARKER
 from tests.support.databases import Postgres, statement, url_of
 from tests.support.forms import FORM, form
 from tests.support.postgres import prepend_programs
@@ -33,14 +33,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(
-        database_url=database_url,
-        data_dir=tmp_path / "data",
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-    )
+    return quiet_settings(database_url, tmp_path / "data")
 
 
 @contextmanager

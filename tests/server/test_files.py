@@ -1,6 +1,7 @@
 """Attachments over HTTP: streamed in both directions, rejected before they are read, and cleaned up after failures."""
 
 import re
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -42,8 +43,22 @@ class AttachmentApi:
         return f"{self.card}/attachments"
 
     def upload(self, data: bytes = b"Hello.", name: bytes = b"hello.txt", **headers: str) -> Reply:
+        return self.send(form(data, name), **headers)
+
+    def send(self, body: bytes, **headers: str) -> Reply:
         all_headers = {"content_type": FORM, **headers}
-        return self.server.ask("POST", self.path, form(data, name), self.token, **all_headers)
+        return self.server.ask("POST", self.path, body, self.token, **all_headers)
+
+    def ask_for(self, id: str, method: str = "GET", **headers: str) -> Reply:
+        return self.server.ask(method, f"{self.path}/{id}", token=self.token, **headers)
+
+    def begin_download(self, connection: socket.socket, id: str) -> None:
+        head = f"GET {self.path}/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n\r\n"
+        connection.sendall(head.encode())
+
+    def count(self) -> int:
+        """Return the number of attachments that the card reports."""
+        return self.server.ask("GET", self.card, token=self.token).json["attachmentCount"]
 
     def list_files(self) -> list[dict]:
         return self.server.ask("GET", self.path, token=self.token).json
@@ -85,8 +100,7 @@ def sqlite_attachments(sqlite_server: Running) -> AttachmentApi:
 
 def test_downloaded_file_equals_the_upload(attachments):
     attachment = attachments.upload(b"\0\xff\r\n--" * 100_000, b"data.bin", x_request_id="up").json
-    answer = attachments.server.ask("GET", f"{attachments.path}/{attachment['id']}", token=attachments.token)
-    assert answer.body == b"\0\xff\r\n--" * 100_000
+    assert attachments.ask_for(attachment["id"]).body == b"\0\xff\r\n--" * 100_000
     assert attachment == {
         "id": attachment["id"],
         "cardId": attachments.card.rpartition("/")[2],
@@ -97,9 +111,7 @@ def test_downloaded_file_equals_the_upload(attachments):
         "createdAt": attachment["createdAt"],
     }
     assert attachments.list_files() == [attachment]
-    assert (
-        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 1
-    )
+    assert attachments.count() == 1
 
 
 @pytest.mark.slow("transfers large files")
@@ -112,9 +124,7 @@ def test_file_of_ten_megabytes_is_accepted_and_one_byte_more_is_not(attachments)
 
 def test_download_headers_prevent_display_and_execution(sqlite_attachments):
     attachment = sqlite_attachments.upload(b"<script>", b"a.html").json
-    answer = sqlite_attachments.server.ask(
-        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
-    )
+    answer = sqlite_attachments.ask_for(attachment["id"])
     assert {
         name: answer.headers[name]
         for name in (
@@ -149,27 +159,15 @@ def test_download_headers_prevent_display_and_execution(sqlite_attachments):
     ],
 )
 def test_only_images_that_run_nothing_are_displayed(sqlite_attachments, mime_type: bytes, kind: str):
-    attachment = sqlite_attachments.server.ask(
-        "POST",
-        sqlite_attachments.path,
-        form(b"x", b"a.bin", mime_type),
-        sqlite_attachments.token,
-        content_type=FORM,
-    ).json
-    answer = sqlite_attachments.server.ask(
-        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
-    )
+    attachment = sqlite_attachments.send(form(b"x", b"a.bin", mime_type)).json
+    answer = sqlite_attachments.ask_for(attachment["id"])
     assert answer.headers["content-disposition"] == f'{kind}; filename="a.bin"'
     assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
 
 
 def test_head_returns_the_headers_of_get(sqlite_attachments):
-    attachment = sqlite_attachments.upload().json
-    path = f"{sqlite_attachments.path}/{attachment['id']}"
-    get, head = (
-        sqlite_attachments.server.ask(method, path, token=sqlite_attachments.token)
-        for method in ("GET", "HEAD")
-    )
+    id = sqlite_attachments.upload().json["id"]
+    get, head = (sqlite_attachments.ask_for(id, method) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (200, b"")
     varying = ("date", "x-request-id")
     assert {name: text for name, text in head.headers.items() if name not in varying} == {
@@ -178,14 +176,12 @@ def test_head_returns_the_headers_of_get(sqlite_attachments):
 
 
 def test_ranges_and_etags_are_supported(sqlite_attachments):
-    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'0123456789').json['id']}"
-    part = sqlite_attachments.server.ask("GET", path, token=sqlite_attachments.token, range="bytes=2-4")
+    id = sqlite_attachments.upload(b"0123456789").json["id"]
+    part = sqlite_attachments.ask_for(id, range="bytes=2-4")
     assert (part.status, part.body, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
-    beyond = sqlite_attachments.server.ask("GET", path, token=sqlite_attachments.token, range="bytes=10-")
+    beyond = sqlite_attachments.ask_for(id, range="bytes=10-")
     assert (beyond.status, beyond.headers["content-range"]) == (416, "bytes */10")
-    same = sqlite_attachments.server.ask(
-        "GET", path, token=sqlite_attachments.token, if_none_match=part.headers["etag"]
-    )
+    same = sqlite_attachments.ask_for(id, if_none_match=part.headers["etag"])
     assert (same.status, same.body) == (304, b"")
 
 
@@ -256,9 +252,7 @@ def test_other_content_type_returns_415(sqlite_attachments, type):
     ],
 )
 def test_invalid_form_returns_400_and_stores_nothing(sqlite_attachments, form_body, message):
-    answer = sqlite_attachments.server.ask(
-        "POST", sqlite_attachments.path, form_body, sqlite_attachments.token, content_type=FORM
-    )
+    answer = sqlite_attachments.send(form_body)
     assert answer.status == 400
     assert message in answer.json["message"]
     assert sqlite_attachments.list_blob_keys() == sqlite_attachments.list_files() == []
@@ -289,9 +283,7 @@ def test_invalid_boundary_is_rejected(sqlite_attachments, boundary):
 def test_hostile_file_name_is_cleaned(sqlite_attachments, sent_name, stored_name):
     attachment = sqlite_attachments.upload(name=sent_name).json
     assert attachment["originalName"] == stored_name
-    answer = sqlite_attachments.server.ask(
-        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
-    )
+    answer = sqlite_attachments.ask_for(attachment["id"])
     assert file_name(answer.headers["content-disposition"]) == stored_name
 
 
@@ -321,18 +313,14 @@ def test_stalled_upload_times_out(sqlite_attachments, monkeypatch):
 
 def test_concurrent_uploads_are_all_counted(attachments):
     assert at_once(*[lambda: attachments.upload(b"x" * 300_000).status] * 6) == [201] * 6
-    assert (
-        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 6
-    )
+    assert attachments.count() == 6
     ids = [attachment["id"] for attachment in attachments.list_files()]
 
     def delete(id: str) -> int:
-        return attachments.server.ask("DELETE", f"{attachments.path}/{id}", token=attachments.token).status
+        return attachments.ask_for(id, "DELETE").status
 
     assert sorted(at_once(*[partial(delete, id) for id in [*ids[:3], ids[0]]])) == [200, 200, 200, 404]
-    assert (
-        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 3
-    )
+    assert attachments.count() == 3
     # The files of deleted attachments stay until the trash is purged.
     assert len(attachments.list_blob_keys()) == 6
 
@@ -353,13 +341,11 @@ def break_off(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 @pytest.mark.slow("transfers large files")
 def test_failed_download_closes_the_connection(sqlite_attachments, monkeypatch):
-    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * 500_000).json['id']}"
+    id = sqlite_attachments.upload(b"x" * 500_000).json["id"]
     read = sqlite_attachments.world.core.env.blobs.read
     monkeypatch.setattr(sqlite_attachments.world.core.env.blobs, "read", lambda *what: break_off(read(*what)))
     with sqlite_attachments.server.connect() as connection:
-        connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
-        )
+        sqlite_attachments.begin_download(connection, id)
         received = b""
         try:
             while more := connection.recv(1 << 16):
@@ -372,11 +358,9 @@ def test_failed_download_closes_the_connection(sqlite_attachments, monkeypatch):
 
 @pytest.mark.slow("transfers large files")
 def test_disconnected_download_ends(sqlite_attachments):
-    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
+    id = sqlite_attachments.upload(b"x" * SIZE_MAX).json["id"]
     with sqlite_attachments.server.connect() as connection:
-        connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
-        )
+        sqlite_attachments.begin_download(connection, id)
         assert connection.recv(10) == b"HTTP/1.1 2"
     wait_until(lambda: sqlite_attachments.server.state.in_flight == 0)
 
@@ -407,20 +391,16 @@ async def test_temporary_file_of_a_response_is_closed_when_the_client_disconnect
 
 def test_file_name_in_rfc_5987_encoding_is_read(sqlite_attachments):
     form_body = part(b"x", b"form-data; name=\"file\"; filename*=utf-8''na%C3%AFve%20name.txt") + END
-    response = sqlite_attachments.server.ask(
-        "POST", sqlite_attachments.path, form_body, sqlite_attachments.token, content_type=FORM
-    )
+    response = sqlite_attachments.send(form_body)
     assert response.json["originalName"] == "naïve name.txt"
 
 
 @pytest.mark.slow("transfers large files")
 def test_stalled_download_times_out(sqlite_attachments, monkeypatch):
-    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
+    id = sqlite_attachments.upload(b"x" * SIZE_MAX).json["id"]
     monkeypatch.setattr(files, "SEND_SECONDS", 0.2)
     with sqlite_attachments.server.connect() as connection:
-        connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
-        )
+        sqlite_attachments.begin_download(connection, id)
         wait_until(lambda: sqlite_attachments.server.state.in_flight == 0)
 
 

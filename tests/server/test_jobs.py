@@ -1,8 +1,5 @@
 """Jobs of a server: run by the server or a worker, listed and retried from the command line."""
 
-import signal
-import subprocess
-import sys
 import threading
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -12,7 +9,7 @@ from sqlalchemy import update
 
 from stellary import Stellary
 from stellary.core import NOBODY, Core
-from tests.server.processes import clean_environment, run_failing, run_process
+from tests.server.processes import run_failing, run_process, running_worker
 from tests.server.running import running
 from tests.support.core_parts import JobHandler, JobRunner, jobs, system_clock
 from tests.support.server_parts import Settings, main
@@ -110,7 +107,7 @@ def test_operator_prints_a_link_that_resets_a_password(sqlite_url, tmp_path, cap
 
 
 @pytest.mark.slow("starts a process")
-def test_worker_mails_links(postgres_url, tmp_path, mailbox):
+def test_worker_mails_links_until_sigterm(postgres_url, tmp_path, mailbox):
     box, port = mailbox
     core = Core(postgres_url, bcrypt_rounds=4)
     core.migrate()
@@ -122,37 +119,12 @@ def test_worker_mails_links(postgres_url, tmp_path, mailbox):
         "STELLARY_SMTP_URL": f"smtp://127.0.0.1:{port}",
         "STELLARY_PUBLIC_URL": "https://pm.example.com",
     }
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
-        cwd=tmp_path,
-        env={**clean_environment(), **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout.readline().startswith("Stellary runs background jobs.")
-    wait_until(lambda: box.emails)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
-    worker.stdout.close()
+    with running_worker(postgres_url, tmp_path, environment):
+        wait_until(lambda: box.emails)
     message = message_from_bytes(box.emails[0].content, policy=policy.default)
     assert message.get_content_type() == "multipart/alternative"
     for kind in ("plain", "html"):
         assert "https://pm.example.com/reset-password/" in message.get_body([kind]).get_content()
-
-
-@pytest.mark.slow("starts a process")
-def test_worker_runs_until_sigterm(postgres_url, tmp_path):
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
-        cwd=tmp_path,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout.readline().startswith("Stellary runs background jobs.")
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
-    worker.stdout.close()
 
 
 @pytest.mark.slow("starts a process")

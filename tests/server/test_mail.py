@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 
 import pytest
@@ -25,13 +26,20 @@ def box(mailbox: tuple[Box, int]) -> tuple[Box, SmtpServer]:
     return mailbox[0], SmtpServer("127.0.0.1", mailbox[1])
 
 
+@asynccontextmanager
+async def open_mailer(server: SmtpServer, patience: float = 5, **options: object):
+    """Yield a mailer that runs until the block ends."""
+    mailer = SmtpMailer(server, "stellary@example.com", **options)
+    mailer.start()
+    yield mailer
+    await mailer.close(patience)
+
+
 async def test_email_arrives_unchanged(box):
     emails, server = box[0].emails, box[1]
-    mailer = SmtpMailer(server, "stellary@example.com")
-    mailer.start()
-    mailer(Email("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + EMAIL.text))
-    await wait_for(lambda: emails)
-    await mailer.close(5)
+    async with open_mailer(server) as mailer:
+        mailer(Email("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + EMAIL.text))
+        await wait_for(lambda: emails)
     (envelope,) = emails
     assert envelope.mail_from == "stellary@example.com"
     assert envelope.rcpt_tos == ["bob@example.com"]
@@ -43,59 +51,49 @@ async def test_email_arrives_unchanged(box):
 
 
 async def test_an_email_from_a_thread_arrives(box):
-    mailer = SmtpMailer(box[1], "stellary@example.com")
-    mailer.start()
-    await asyncio.to_thread(mailer, EMAIL)
-    await mailer.close(5)
+    async with open_mailer(box[1]) as mailer:
+        await asyncio.to_thread(mailer, EMAIL)
     assert len(box[0].emails) == 1
 
 
 async def test_temporarily_rejected_email_is_retried(box):
     box[0].answers = ["451 later", "451 later", "250 OK"]
-    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01, 0.01])
-    mailer.start()
-    mailer(EMAIL)
-    await wait_for(lambda: box[0].emails)
-    await mailer.close(5)
+    async with open_mailer(box[1], pauses=[0.01, 0.01, 0.01]) as mailer:
+        mailer(EMAIL)
+        await wait_for(lambda: box[0].emails)
     assert len(box[0].sessions) == 3
 
 
 async def test_temporarily_rejected_email_does_not_delay_others(box):
     box[0].answers = ["451 later", "250 OK"]
-    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[60])
-    mailer.start()
-    mailer(EMAIL)
-    mailer(Email("eve@example.com", "Hello", "Hello"))
-    await wait_for(lambda: len(box[0].emails) == 1)
-    assert box[0].emails[0].rcpt_tos == ["eve@example.com"]
+    async with open_mailer(box[1], pauses=[60]) as mailer:
+        mailer(EMAIL)
+        mailer(Email("eve@example.com", "Hello", "Hello"))
+        await wait_for(lambda: len(box[0].emails) == 1)
+        assert box[0].emails[0].rcpt_tos == ["eve@example.com"]
     # Closing makes one more attempt, and does not wait for the pause.
-    await mailer.close(5)
     assert len(box[0].emails) == 2
 
 
 async def test_email_whose_sender_has_given_up_is_not_sent(box, monkeypatch):
-    mailer = SmtpMailer(box[1], "stellary@example.com")
-    mailer.start()
-    # Another email takes longer.
-    async with mailer._turn:
-        with monkeypatch.context() as patience:
-            patience.setattr(mail, "TIMEOUT", 0.01)
-            with pytest.raises(TimeoutError):
-                await asyncio.to_thread(mailer.send, EMAIL)
-    await asyncio.to_thread(mailer.send, Email("eve@example.com", "Hello", "Hello"))
-    assert [email.rcpt_tos for email in box[0].emails] == [["eve@example.com"]]
-    await mailer.close(5)
+    async with open_mailer(box[1]) as mailer:
+        # Another email takes longer.
+        async with mailer._turn:
+            with monkeypatch.context() as patience:
+                patience.setattr(mail, "TIMEOUT", 0.01)
+                with pytest.raises(TimeoutError):
+                    await asyncio.to_thread(mailer.send, EMAIL)
+        await asyncio.to_thread(mailer.send, Email("eve@example.com", "Hello", "Hello"))
+        assert [email.rcpt_tos for email in box[0].emails] == [["eve@example.com"]]
 
 
 async def test_rejected_email_is_logged_and_not_retried(box, caplog):
-    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
-    mailer.start()
-    mailer(Email("nobody@example.com", "Hello", "s3cret"))
-    await wait_for(lambda: caplog.records)
-    box[0].answers = ["554 spam"]
-    mailer(EMAIL)
-    await wait_for(lambda: len(caplog.records) == 2)
-    await mailer.close(5)
+    async with open_mailer(box[1], pauses=[0.01]) as mailer:
+        mailer(Email("nobody@example.com", "Hello", "s3cret"))
+        await wait_for(lambda: caplog.records)
+        box[0].answers = ["554 spam"]
+        mailer(EMAIL)
+        await wait_for(lambda: len(caplog.records) == 2)
     assert "an email to nobody@example.com could not be sent" in caplog.text
     assert "no such mailbox" in caplog.text
     assert "554" in caplog.text
@@ -105,34 +103,28 @@ async def test_rejected_email_is_logged_and_not_retried(box, caplog):
 
 async def test_retries_end(box, caplog):
     box[0].answers = ["451 later"]
-    mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01])
-    mailer.start()
-    mailer(EMAIL)
-    await wait_for(lambda: "could not be sent" in caplog.text)
-    assert len(box[0].sessions) == 3
-    await mailer.close(5)
+    async with open_mailer(box[1], pauses=[0.01, 0.01]) as mailer:
+        mailer(EMAIL)
+        await wait_for(lambda: "could not be sent" in caplog.text)
+        assert len(box[0].sessions) == 3
 
 
 async def test_unreachable_mail_server_is_retried(caplog):
     port = free_port()
-    mailer = SmtpMailer(SmtpServer("127.0.0.1", port), "stellary@example.com", pauses=[0.05] * 100)
-    mailer.start()
-    mailer(EMAIL)
-    await wait_for(lambda: "will be sent again" in caplog.text)
-    box = Box()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    await wait_for(lambda: box.emails)
-    await mailer.close(5)
+    async with open_mailer(SmtpServer("127.0.0.1", port), pauses=[0.05] * 100) as mailer:
+        mailer(EMAIL)
+        await wait_for(lambda: "will be sent again" in caplog.text)
+        box = Box()
+        controller = Controller(box, hostname="127.0.0.1", port=port)
+        controller.start()
+        await wait_for(lambda: box.emails)
     controller.stop()
 
 
 async def test_unsent_emails_do_not_delay_stopping(caplog):
     silent = socket.create_server(("127.0.0.1", 0))
-    mailer = SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1]), "stellary@example.com")
-    mailer.start()
-    mailer(EMAIL)
-    await mailer.close(0.1)
+    async with open_mailer(SmtpServer("127.0.0.1", silent.getsockname()[1]), 0.1) as mailer:
+        mailer(EMAIL)
     silent.close()
     assert "stopped with 1 emails that were not sent" in caplog.text
 
@@ -159,12 +151,10 @@ async def test_stopping_waits_for_the_email_of_a_job_and_lets_it_be_tried_again(
 
 async def test_queue_of_emails_is_bounded(monkeypatch, caplog):
     monkeypatch.setattr(mail, "WAITING_MAX", 2)
-    mailer = SmtpMailer(SmtpServer("127.0.0.1", free_port()), "stellary@example.com", pauses=[60])
-    mailer.start()
-    for _ in range(3):
-        mailer(EMAIL)
-    await wait_for(lambda: "too many emails are waiting" in caplog.text)
-    await mailer.close(5)
+    async with open_mailer(SmtpServer("127.0.0.1", free_port()), pauses=[60]) as mailer:
+        for _ in range(3):
+            mailer(EMAIL)
+        await wait_for(lambda: "too many emails are waiting" in caplog.text)
 
 
 async def test_stopped_mailer_logs_lost_emails(caplog):
@@ -192,11 +182,9 @@ async def test_mailer_logs_in_with_its_account(password: str, caplog):
     )
     controller.start()
     server = SmtpServer("127.0.0.1", controller.port, user="us@er", password=password)
-    mailer = SmtpMailer(server, "stellary@example.com", pauses=[0.01])
-    mailer.start()
-    mailer(EMAIL)
-    await wait_for(lambda: box.emails or caplog.records)
-    await mailer.close(5)
+    async with open_mailer(server, pauses=[0.01]) as mailer:
+        mailer(EMAIL)
+        await wait_for(lambda: box.emails or caplog.records)
     controller.stop()
     assert len(box.emails) == (password == "right")
     assert ("an email to bob@example.com could not be sent: SMTPAuthenticationError" in caplog.text) == (

@@ -1,8 +1,5 @@
 """Language models configured with environment variables, at an endpoint that speaks the protocol of OpenAI."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,7 @@ from stellary import Stellary
 from stellary.core import Core
 from tests.core.wizard.draft_api import BRIEF
 from tests.core.wizard.test_model_planner import PLAN, READY
-from tests.server.processes import clean_environment, run_process
+from tests.server.processes import run_process, running_worker
 from tests.support.provider import calls, run_provider
 
 MODEL = "openai-chat:some"
@@ -84,16 +81,8 @@ def test_worker_runs_missions_with_the_key_of_their_workspace(postgres_url: str,
             "STELLARY_MISSION_TOKENS": "50000",
         }
         environment |= {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "server-key"}
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
-            cwd=tmp_path,
-            env={**clean_environment(), **environment},
-        )
-        try:
+        with running_worker(postgres_url, tmp_path, environment):
             after = mission.wait()
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            assert worker.wait(20) == 0
         assert (after.status, after.result, provider.keys) == ("completed", "Hello.", ["sk-own-key"])
         assert ws.usage().tokens_today == after.usage.input_tokens + after.usage.output_tokens
     core.close()

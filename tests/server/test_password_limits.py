@@ -41,17 +41,31 @@ def attempt(
     email: str = "ann@example.com",
     status: int = 401,
     operation: str = "auth.login",
+    times: int = 1,
 ) -> None:
-    attempt_in_progress = limits.attempt(operation, caller, body(email))
-    attempt_in_progress.refuse_early()
-    attempt_in_progress.admit()
-    attempt_in_progress.record(status)
+    for _ in range(times):
+        attempt_in_progress = limits.attempt(operation, caller, body(email))
+        attempt_in_progress.refuse_early()
+        attempt_in_progress.admit()
+        attempt_in_progress.record(status)
+
+
+def attack(limits: PasswordLimits) -> None:
+    """Fail to log in from three addresses."""
+    for number in range(3):
+        attempt(limits, Caller(f"3.3.3.{number}"))
+
+
+def assert_refused(
+    limits: PasswordLimits, caller: Caller, *email: str, operation: str = "auth.login"
+) -> None:
+    with pytest.raises(RateLimited):
+        attempt(limits, caller, *email, operation=operation)
 
 
 def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
     process_limits = limits(PER_PAIR)
-    for _ in range(3):
-        attempt(process_limits, HERE)
+    attempt(process_limits, HERE, times=3)
     with pytest.raises(RateLimited) as raised:
         attempt(process_limits, HERE, "  ANN@example.com ")
     assert raised.value.retry_after == 900
@@ -68,10 +82,8 @@ def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
 def test_attack_from_elsewhere_locks_no_address_that_was_used_before(limits):
     process_limits = limits(PER_ACCOUNT)
     attempt(process_limits, HERE, status=201)
-    for number in range(3):
-        attempt(process_limits, Caller(f"3.3.3.{number}"))
-    with pytest.raises(RateLimited):
-        attempt(process_limits, THERE)
+    attack(process_limits)
+    assert_refused(process_limits, THERE)
     for _ in range(10):
         attempt(process_limits, HERE)
         attempt(process_limits, HERE, status=201)
@@ -80,46 +92,38 @@ def test_attack_from_elsewhere_locks_no_address_that_was_used_before(limits):
 def test_attack_locks_no_address_from_which_the_account_was_registered(limits):
     process_limits = limits(PER_ACCOUNT)
     attempt(process_limits, HERE, status=201, operation="auth.register")
-    for number in range(3):
-        attempt(process_limits, Caller(f"3.3.3.{number}"))
+    attack(process_limits)
     attempt(process_limits, HERE, status=201)
 
 
 def test_failures_from_a_known_address_do_not_lock_others(limits):
     process_limits = limits(PER_ACCOUNT)
     attempt(process_limits, HERE, status=201)
-    for _ in range(10):
-        attempt(process_limits, HERE)
+    attempt(process_limits, HERE, times=10)
     attempt(process_limits, THERE, status=201)
 
 
 def test_known_address_is_limited_by_itself(limits):
     process_limits = limits(PER_PAIR)
     attempt(process_limits, HERE, status=201)
-    for _ in range(3):
-        attempt(process_limits, HERE)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    attempt(process_limits, HERE, times=3)
+    assert_refused(process_limits, HERE)
 
 
 def test_address_known_to_one_account_is_unknown_to_another(limits):
     process_limits = limits(PER_ACCOUNT)
     attempt(process_limits, HERE, "bob@example.com", status=201)
-    for number in range(3):
-        attempt(process_limits, Caller(f"3.3.3.{number}"))
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    attack(process_limits)
+    assert_refused(process_limits, HERE)
 
 
 def test_counts_and_known_addresses_survive_a_restart(limits, database_url):
     before = limits(PER_ACCOUNT)
     attempt(before, HERE, status=201)
-    for _ in range(3):
-        attempt(before, THERE)
+    attempt(before, THERE, times=3)
     other = Core(database_url, bcrypt_rounds=4)
     after = PasswordLimits(PER_ACCOUNT, other.login_attempts)
-    with pytest.raises(RateLimited):
-        attempt(after, THERE)
+    assert_refused(after, THERE)
     attempt(after, HERE, status=201)
     other.close()
 
@@ -130,14 +134,11 @@ def test_address_is_known_for_ninety_days_after_its_last_login(limits, clock):
     clock.shift(timedelta(days=89))
     attempt(process_limits, HERE, status=201)
     clock.shift(timedelta(days=89))
-    for _ in range(3):
-        attempt(process_limits, THERE)
+    attempt(process_limits, THERE, times=3)
     attempt(process_limits, HERE)
     clock.shift(timedelta(days=2))
-    for _ in range(3):
-        attempt(process_limits, THERE)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    attempt(process_limits, THERE, times=3)
+    assert_refused(process_limits, HERE)
 
 
 def test_only_the_latest_addresses_of_an_account_are_known(limits, clock, monkeypatch):
@@ -146,11 +147,9 @@ def test_only_the_latest_addresses_of_an_account_are_known(limits, clock, monkey
     for number in range(21):
         clock.shift(timedelta(seconds=1))
         attempt(process_limits, Caller(f"1.1.1.{number}"), status=201)
-    for _ in range(3):
-        attempt(process_limits, THERE)
+    attempt(process_limits, THERE, times=3)
     attempt(process_limits, Caller("1.1.1.1"))
-    with pytest.raises(RateLimited):
-        attempt(process_limits, Caller("1.1.1.0"))
+    assert_refused(process_limits, Caller("1.1.1.0"))
 
 
 def test_lock_of_an_account_ends(limits, clock):
@@ -158,19 +157,16 @@ def test_lock_of_an_account_ends(limits, clock):
     for _ in range(4):
         for _ in range(3):
             attempt(process_limits, HERE)
-        with pytest.raises(RateLimited):
-            attempt(process_limits, HERE)
+        assert_refused(process_limits, HERE)
         clock.shift(timedelta(minutes=15))
 
 
 def test_refused_attempts_do_not_prolong_the_lock(limits, clock):
     process_limits = limits(PER_PAIR)
-    for _ in range(3):
-        attempt(process_limits, HERE)
+    attempt(process_limits, HERE, times=3)
     for _ in range(14):
         clock.shift(timedelta(minutes=1))
-        with pytest.raises(RateLimited):
-            attempt(process_limits, HERE)
+        assert_refused(process_limits, HERE)
     clock.shift(timedelta(minutes=1))
     attempt(process_limits, HERE)
 
@@ -188,8 +184,7 @@ def test_failed_logins_of_an_address_are_limited_across_accounts(limits):
     for number in range(3):
         attempt(process_limits, HERE, f"{number}@example.com")
     attempt(process_limits, THERE)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE, "3@example.com")
+    assert_refused(process_limits, HERE, "3@example.com")
 
 
 def test_login_that_succeeds_does_not_clear_its_address(limits):
@@ -197,8 +192,7 @@ def test_login_that_succeeds_does_not_clear_its_address(limits):
     for _ in range(3):
         attempt(process_limits, HERE)
         attempt(process_limits, THERE, status=201)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    assert_refused(process_limits, HERE)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"email": 5}', b"[" * 10_000, b"\xff"])
@@ -218,8 +212,7 @@ def test_password_is_not_guessed_by_changing_it(limits):
     thief = Caller("1.1.1.1", "Bearer stolen")
     for _ in range(3):
         attempt(process_limits, thief, status=400, operation="auth.change_password")
-    with pytest.raises(RateLimited):
-        attempt(process_limits, thief, operation="auth.change_password")
+    assert_refused(process_limits, thief, operation="auth.change_password")
     attempt(process_limits, Caller("1.1.1.1", "Bearer own"), operation="auth.change_password")
 
 
@@ -281,17 +274,14 @@ def test_login_from_a_known_address_writes_nothing(limits, core, monkeypatch):
 
 def test_refusal_is_repeated_without_the_database(limits, core, monkeypatch):
     process_limits = limits(PER_PAIR)
-    for _ in range(3):
-        attempt(process_limits, HERE)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    attempt(process_limits, HERE, times=3)
+    assert_refused(process_limits, HERE)
 
     def refuse():
         raise AssertionError("it reads")
 
     monkeypatch.setattr(core.database, "reading", refuse)
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    assert_refused(process_limits, HERE)
 
 
 def test_cache_of_refusals_is_bounded(limits, monkeypatch):
@@ -301,12 +291,10 @@ def test_cache_of_refusals_is_bounded(limits, monkeypatch):
         caller = Caller(f"1.1.1.{number}")
         for _ in range(3):
             attempt(process_limits, caller)
-        with pytest.raises(RateLimited):
-            attempt(process_limits, caller)
+        assert_refused(process_limits, caller)
     # The first one is no longer remembered, and is refused by the database.
     process_limits.attempt("auth.login", Caller("1.1.1.0"), body()).refuse_early()
-    with pytest.raises(RateLimited):
-        attempt(process_limits, Caller("1.1.1.0"))
+    assert_refused(process_limits, Caller("1.1.1.0"))
 
 
 def test_sweep_deletes_expired_rows(limits, core, clock):
@@ -333,8 +321,7 @@ def test_concurrent_failures_are_all_counted(limits, core):
     tries = [process_limits.attempt("auth.login", HERE, body()) for _ in range(40)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda tried: tried.record(401), tries))
-    with pytest.raises(RateLimited):
-        attempt(process_limits, HERE)
+    assert_refused(process_limits, HERE)
 
 
 def test_database_holds_no_address(limits, core):

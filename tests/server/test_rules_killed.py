@@ -8,8 +8,8 @@ from multiprocessing.connection import Connection
 import pytest
 
 from reference_server import jobs as worker
-from tests.server.processes import Forked
-from tests.support.core_parts import NO_LIMITS, claims, jobs, occurrences
+from tests.server.processes import Forked, quiet_settings
+from tests.support.core_parts import claims, jobs, occurrences
 from tests.support.server_parts import Settings, bind_socket, run
 
 CARDS = 16
@@ -48,15 +48,7 @@ def work(settings: Settings, up: Connection) -> None:
     ],
 )
 def test_rule_acts_once_per_card_when_its_process_is_killed(request, tmp_path, kind, victim):
-    settings = Settings(
-        database_url=request.getfixturevalue(f"{kind}_url"),
-        data_dir=tmp_path,
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-        jobs=victim == "server",
-    )
+    settings = quiet_settings(request.getfixturevalue(f"{kind}_url"), tmp_path, jobs=victim == "server")
     with ExitStack() as stack:
         server = start_process(stack, serve, settings)
         token = server.register("ann")

@@ -3,12 +3,14 @@
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from reference_server import serve
-from tests.server.running import Replies, Running, reply
+from tests.server.running import Replies, Reply, Running, reply
 from tests.support.ports import listens
 from tests.support.server_parts import protocol
 from tests.support.waiting import wait_until
@@ -23,22 +25,17 @@ def test_stopping_server_is_not_ready_but_still_answers(sqlite_server: Running):
 
 
 def test_request_in_flight_and_request_on_a_kept_connection_are_answered(sqlite_server: Running):
-    token = sqlite_server.register()
-    head = f"Host: x\r\nAuthorization: Bearer {token}\r\n\r\n"
     with ThreadPoolExecutor(4) as pool, sqlite_server.connect() as keep_alive:
         answers = Replies(keep_alive)
-        keep_alive.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+        request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        keep_alive.sendall(request)
         assert "connection" not in answers.next().headers
-        with sqlite_server.core.database.writing():
-            pending = pool.submit(
-                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
-            )
-            wait_until(lambda: sqlite_server.state.in_flight == 1)
+        with holding_request(sqlite_server, pool) as pending:
             stopped = pool.submit(sqlite_server.on_loop, stop(sqlite_server))
             wait_until(lambda: sqlite_server.state.closed)
             with pytest.raises(ConnectionRefusedError):
-                sqlite_server.ask("GET", "/auth/me", token=token)
-            keep_alive.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+                sqlite_server.ask("GET", "/auth/me")
+            keep_alive.sendall(request)
             late = answers.next()
             assert keep_alive.recv(1) == b""
             assert not pending.done()
@@ -66,6 +63,17 @@ def stop(server: Running):
     return serve.wind_down(server.state, server.http_server, 0)
 
 
+@contextmanager
+def holding_request(server: Running, pool: ThreadPoolExecutor) -> Iterator[Future[Reply]]:
+    """Yield a request that waits for the database until the block ends."""
+    token = server.register()
+    with server.core.database.writing():
+        body = {"name": "Acme", "slug": "acme"}
+        pending = pool.submit(server.ask, "POST", "/organizations", body, token)
+        wait_until(lambda: server.state.in_flight == 1)
+        yield pending
+
+
 def test_delayed_stop_ends(sqlite_server: Running):
     begin = time.monotonic()
     sqlite_server.on_loop(serve.wind_down(sqlite_server.state, sqlite_server.http_server, 0.1))
@@ -76,13 +84,8 @@ def test_delayed_stop_ends(sqlite_server: Running):
 
 def test_stop_does_not_wait_for_long_requests(sqlite_server: Running, monkeypatch, caplog):
     monkeypatch.setattr(serve, "IN_FLIGHT_SECONDS", 0.1)
-    token = sqlite_server.register()
     with ThreadPoolExecutor(2) as pool:
-        with sqlite_server.core.database.writing():
-            pending = pool.submit(
-                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
-            )
-            wait_until(lambda: sqlite_server.state.in_flight == 1)
+        with holding_request(sqlite_server, pool) as pending:
             sqlite_server.on_loop(stop(sqlite_server))
             assert "stopped with 1 requests that were not answered" in caplog.text
         assert pending.result().status == 201
@@ -96,13 +99,8 @@ def test_server_without_connections_stops_immediately(sqlite_server: Running, mo
 
 
 def test_request_in_progress_is_answered_during_a_stop(sqlite_server: Running):
-    token = sqlite_server.register()
     with ThreadPoolExecutor(1) as pool:
-        with sqlite_server.core.database.writing():
-            pending = pool.submit(
-                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
-            )
-            wait_until(lambda: sqlite_server.state.in_flight == 1)
+        with holding_request(sqlite_server, pool) as pending:
             sqlite_server.stop()
             # New connections are refused.
             wait_until(lambda: not listens(sqlite_server.port))

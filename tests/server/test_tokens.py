@@ -34,9 +34,11 @@ def sign(header: dict[str, Any], claims: Any, secret: str = SECRET, digest: str 
     return f"{text}.{encode(hmac.new(secret.encode(), text.encode(), digest).digest())}"
 
 
-def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
-    header, claims, signature = token.split(".")
-    return *(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, claims)), signature
+@pytest.fixture
+def genuine(server_with_secret: Running) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the header and the claims of a valid token."""
+    header, claims, _ = server_with_secret.register().split(".")
+    return tuple(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, claims))
 
 
 def status(server: Running, token: str) -> int:
@@ -47,8 +49,8 @@ def status(server: Running, token: str) -> int:
     return answer.status
 
 
-def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running):
-    header, claims, _ = parts_of(server_with_secret.register())
+def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running, genuine: Any):
+    header, claims = genuine
     assert status(server_with_secret, sign(header, claims)) == 200
 
 
@@ -71,8 +73,8 @@ def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running):
         {"alg": "HS256", "b64": False, "crit": ["b64"]},
     ],
 )
-def test_another_algorithm_is_refused(server_with_secret: Running, header: dict[str, Any]):
-    _, claims, _ = parts_of(server_with_secret.register())
+def test_another_algorithm_is_refused(server_with_secret: Running, genuine: Any, header: dict[str, Any]):
+    _, claims = genuine
     digest = {"HS384": "sha384", "HS512": "sha512"}.get(str(header.get("alg")), "sha256")
     assert status(server_with_secret, sign(header, claims, digest=digest)) == 401
     assert status(server_with_secret, f"{encode(header)}.{encode(claims)}.") == 401
@@ -89,17 +91,12 @@ def test_another_algorithm_is_refused(server_with_secret: Running, header: dict[
         {"jwk": {"kty": "oct", "k": ""}},
     ],
 )
-def test_header_of_a_token_does_not_choose_the_key(server_with_secret: Running, more: dict[str, Any]):
-    header, claims, _ = parts_of(server_with_secret.register())
+def test_header_of_a_token_does_not_choose_the_key(
+    server_with_secret: Running, genuine: Any, more: dict[str, Any]
+):
+    header, claims = genuine
     for guess in ("", "\0" * 32, "/dev/null"):
         assert status(server_with_secret, sign({**header, **more}, claims, secret=guess)) == 401
-
-
-@pytest.mark.parametrize("missing", ["exp", "iat", "sub", "gen"])
-def test_token_without_a_required_claim_is_rejected(server_with_secret: Running, missing: str):
-    header, claims, _ = parts_of(server_with_secret.register())
-    del claims[missing]
-    assert status(server_with_secret, sign(header, claims)) == 401
 
 
 @pytest.mark.parametrize(
@@ -120,11 +117,15 @@ def test_token_without_a_required_claim_is_rejected(server_with_secret: Running,
         {"gen": -1},
         {"gen": "0x0"},
         {"gen": None},
+        *({name: ...} for name in ("exp", "iat", "sub", "gen")),
     ],
 )
-def test_invalid_claim_is_rejected(server_with_secret: Running, changed: dict[str, Any]):
-    header, claims, _ = parts_of(server_with_secret.register())
-    assert status(server_with_secret, sign(header, {**claims, **changed})) == 401
+def test_missing_or_invalid_claim_is_rejected(
+    server_with_secret: Running, genuine: Any, changed: dict[str, Any]
+):
+    header, claims = genuine
+    sent = {name: value for name, value in {**claims, **changed}.items() if value is not ...}
+    assert status(server_with_secret, sign(header, sent)) == 401
 
 
 @pytest.mark.parametrize("claims", [[], "text", 5, None, b"\xff", b"{"])
@@ -164,15 +165,9 @@ def test_malformed_token_is_rejected(server_with_secret: Running, token: str):
     assert server_with_secret.ask("GET", "/auth/me", token=token).status == 401
 
 
-def test_token_of_another_secret_is_rejected(server_with_secret: Running):
-    header, claims, _ = parts_of(server_with_secret.register())
-    assert (
-        status(server_with_secret, sign(header, claims, secret="another secret, of 40 letters as the one"))
-        == 401
-    )
-
-
-def test_a_digest_is_not_a_signature(server_with_secret: Running):
-    header, claims, _ = parts_of(server_with_secret.register())
+def test_other_secret_and_plain_digest_are_no_signatures(server_with_secret: Running, genuine: Any):
+    header, claims = genuine
+    forged = sign(header, claims, secret="another secret, of 40 letters as the one")
+    assert status(server_with_secret, forged) == 401
     text = f"{encode(header)}.{encode(claims)}"
     assert status(server_with_secret, f"{text}.{encode(hashlib.sha256(text.encode()).digest())}") == 401

@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import RUN
 from tests.server.listening import Listening, listening
-from tests.server.processes import Forked
-from tests.support.core_parts import NO_LIMITS, claims, jobs, streams
+from tests.server.processes import Forked, quiet_settings
+from tests.support.core_parts import claims, jobs, streams
 from tests.support.databases import Postgres
 from tests.support.server_parts import Settings, bind_socket, run
 from tests.support.world import at_once
@@ -61,13 +61,8 @@ class Pair:
 @contextmanager
 def run_two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[Pair]:
     with ExitStack() as stack:
-        settings = Settings(
-            database_url=stack.enter_context(Postgres(request.config.stash[RUN]).database()),
-            data_dir=directory,
-            jwt_secret="x" * 32,
-            bcrypt_rounds=4,
-            limits=NO_LIMITS,
-            log="off",
+        settings = quiet_settings(
+            stack.enter_context(Postgres(request.config.stash[RUN]).database()), directory
         )
         servers = [Forked(serve, settings) for _ in range(2)]
         for server in servers:

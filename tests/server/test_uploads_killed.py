@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from stellary.core import Core
-from tests.server.processes import Forked, serve
+from tests.server.processes import Forked, quiet_settings, serve
 from tests.support.blobs import list_blob_keys
-from tests.support.core_parts import NO_LIMITS, system_clock
+from tests.support.core_parts import system_clock
 from tests.support.forms import FORM, form
-from tests.support.server_parts import Settings
 
 CYCLES = {"sqlite": 3, "postgresql": 2}
 WRITERS = 4
@@ -84,14 +83,7 @@ class Uploader:
 
 @pytest.mark.slow("kills a process again and again")
 def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_url):
-    settings = Settings(
-        database_url=database_url,
-        data_dir=tmp_path,
-        jwt_secret="x" * 32,
-        bcrypt_rounds=4,
-        limits=NO_LIMITS,
-        log="off",
-    )
+    settings = quiet_settings(database_url, tmp_path)
     uploader = Uploader()
     for seed in range(CYCLES["sqlite" if database_url.startswith("sqlite") else "postgresql"]):
         server = Forked(serve, settings)
