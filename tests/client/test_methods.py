@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import product
-from typing import Any
+from typing import Any, get_args, get_overloads
 from urllib.parse import parse_qsl
 
 import attrs
@@ -276,17 +276,19 @@ def test_a_signature_shows_types_without_limits():
     assert annotations["due_date"] == "date | Unset | None"
 
 
-@pytest.mark.parametrize(
-    ("name", "annotation"),
-    [
-        ("list", "Page[Organization] | Awaitable[AsyncPage[Organization]]"),
-        ("iterate", "Iterator[Organization] | AsyncIterator[Organization]"),
-        ("get", "Organization | Awaitable[Organization]"),
-    ],
-)
-def test_signature_has_return_type(name, annotation):
-    for client in (Stellary("http://a"), AsyncStellary("http://a")):
-        assert inspect.signature(getattr(client.organizations, name)).return_annotation == annotation
+@for_each("at, method", CALLS)
+def test_method_returns_what_its_endpoint_does_by_both_clients(at, method):
+    endpoint, function = method.endpoint, getattr(type(at), method.name)
+    items = get_args(endpoint.returns)
+    row = endpoint.returns.__name__ + (f"[{items[0].__name__}]" if items else "")
+    pages = "Iterator" if method.iterates else "Page" if endpoint.many else ""
+    wrapper = "EventStream" if endpoint.is_stream else pages
+    value, awaited = (f"{wrapper}[{row}]", f"Async{wrapper}[{row}]") if wrapper else (row, row)
+    is_direct = method.iterates or endpoint.is_stream
+    whole = f"{value} | {awaited}" if is_direct else f"{value} | Awaitable[{awaited}]"
+    signatures = map(inspect.signature, [*get_overloads(function), function])
+    annotations = [signature.return_annotation.replace("builtins.", "") for signature in signatures]
+    assert annotations == [value, awaited, whole]
 
 
 def test_method_can_be_inspected_on_its_class():

@@ -12,7 +12,7 @@ from typing import Any, assert_type
 
 import httpx
 
-from stellary import AsyncBoard, AsyncPage, AsyncStellary, Board, NotFound, Page, Stellary, Workspace
+from stellary import AsyncPage, AsyncStellary, Board, NotFound, Page, Stellary, Workspace
 from stellary.client import Response, project_setup, with_raw_response
 from stellary.client.display import View, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
@@ -21,27 +21,19 @@ from stellary.client.testing import RecordingPort, make
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.attachments import Attachment
 from stellary.contract.auth import Session
-from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
 from stellary.contract.cards import Card, CardInColumn, TransferredCard
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.documents import Document, DocumentSummary, DocumentVersionSummary
 from stellary.contract.endpoint import Deleted, Ok
 from stellary.contract.labels import Label
-from stellary.contract.pilotage import Mission, Todo
-from stellary.contract.pilotage_state import PilotageState
-from stellary.contract.portfolio import PortfolioProject
+from stellary.contract.pilotage import Todo
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.project_imports import ImportedProject, ProjectImport
 from stellary.contract.projects import Project
 from stellary.contract.proposals import Proposal
-from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import Relation
-from stellary.contract.scope_views import ScopeViews
-from stellary.contract.scopes import Scope
 from stellary.contract.search import Hit
-from stellary.contract.webhooks import CreatedWebhook, WebhookDelivery
-from stellary.contract.wizard import DraftSummary, ProjectDraft
+from stellary.contract.wizard import ProjectDraft
 
 
 def blocking(client: Stellary) -> None:
@@ -65,53 +57,15 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.iterate(q="x"), Iterator[Card])
     assert_type(board.card(card).transfer(column_id=column.id), TransferredCard)
     assert_type(board.cards.create_many(cards=[CardInColumn(column_id=column.id, title="x")]), list[Card])
-    assert_type(board.labels.add_to_card(card, "l1"), Ok)
     assert_type(board.card(card).labels.add("l1"), Ok)
-    rule = board.automations.create(trigger="task_moved", action=ActionToRun(type="archive_card"))
-    assert_type(rule, Automation)
-    assert_type(board.automations.toggle(rule), Automation)
-    assert_type(board.automations.traces(rule, limit=5), Page[AutomationTrace])
-    document = ws.documents.create(title="Plan", content="# Plan", content_format="markdown")
-    assert_type(document, Document)
-    assert_type(ws.documents.list(tag="api"), Page[DocumentSummary])
-    assert_type(ws.document(document).review(status="approved"), Document)
-    assert_type(ws.documents.versions(document), Page[DocumentVersionSummary])
-    ws.documents.create(title="Plan", doc_type="pamphlet")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     task = ws.agents("a1").missions.create(card_id="c1", prompt="move to Done")
-    assert_type(task, AgentMission)
     assert_type(ws.mission(task).approve_all(), list[Proposal])
-    mission = ws.pilotage.create_mission(objective="Implement billing")
-    assert_type(mission, Mission)
-    assert_type(ws.pilotage.create_todo(label="Write tests", mission_id=mission.id), Todo)
-    assert_type(ws.pilotage.list_missions(status="blocked"), Page[Mission])
     assert_type(ws.pilotage.iterate_todos(), Iterator[Todo])
-    assert_type(ws.pilotage.state(profile="revue", detail_level="minimal"), PilotageState)
-    proposed = ws.pilotage.propose_action(
-        action_type="archive_card", explanation="x", payload={"cardId": "c"}
-    )
-    assert_type(ws.pilotage.review_action(proposed, approved=True), ProposedAction)
-    hook = ws.webhooks.create(url="https://x.example", events=["card_moved"])
-    assert_type(hook, CreatedWebhook)
-    assert_type(ws.webhooks.deliveries(hook, status="failed"), Page[WebhookDelivery])
-    assert_type(ws.webhooks(hook).redeliver("d1"), WebhookDelivery)
     draft = ws.project_drafts.create(name="Shop", description="Sell online.")
-    assert_type(draft, ProjectDraft)
     assert_type(ws.project_drafts.refine(draft, answers={"people": 3}), ProjectDraft)
-    assert_type(ws.project_drafts(draft).execute(), Project)
-    assert_type(ws.project_drafts.list(limit=5), Page[DraftSummary])
     field = board.custom_fields.create(name="Severity", type="select", options=["high"])
     assert_type(field, CustomField)
     assert_type(board.card(card).custom_fields.set(values={field.id: "high"}), Card)
-    assert_type(board.cards.list(custom_field=[f"{field.id}:high"]), Page[Card])
-    assert_type(board.card(card).relations.create(target_card_id="c2", type="blocks"), Relation)
-    assert_type(board.card(card).relations.list(), Page[Relation])
-    scope = board.scopes.create(name="Phase 2", start_date=date(2026, 4, 1))
-    assert_type(scope, Scope)
-    assert_type(board.scopes.list(), Page[Scope])
-    assert_type(ws.scopes(scope).views(type="stats"), ScopeViews)
-    assert_type(board.scope(scope).set_view(active_view="list"), ScopeViews)
-    assert_type(board.scopes.delete(scope, move_cards_to="k1"), Deleted)
-    assert_type(ws.projects.portfolio(), Page[PortfolioProject])
     assert_type(ws.projects.import_file(read_trello("x", statuses={"Done": "done"}).project), ProjectImport)
     assert_type(read_github_issues([]).left_out, tuple[LeftOut, ...])
     assert_type(ws.search(q="moon", kind=["card"]), Page[Hit])
@@ -148,13 +102,6 @@ def blocking(client: Stellary) -> None:
     board.cards.get("c", "d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.list(lmit=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    board.automations.create(trigger=3, action=ActionToRun(type="a"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    ws.search(kind=["card"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    board.scopes.set_view(scope, active_view="gantt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    ws.pilotage.update_mission(mission, status="lost")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    ws.pilotage.review_action(proposed)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.fly()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     client.auth.me(id="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
@@ -201,11 +148,6 @@ def handles(board: Board, ws: Workspace) -> None:
     )
     assert_type(ws.project(board), Board)
     board.cards.list(column_id=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-
-
-async def async_handles(board: AsyncBoard) -> None:
-    first, *_ = await board.columns.list()
-    assert_type(await board.cards.create(first, title="x", label_ids=["l"]), Card)
 
 
 def files(client: Stellary) -> None:
