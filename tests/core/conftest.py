@@ -1,7 +1,7 @@
 """The fixtures of the core tests."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 
 import pytest
 
@@ -20,6 +20,13 @@ from tests.support.world import Person, StoppedClock, World
 def world(core: Core) -> World:
     """Return a world in a new core, on each kind of database."""
     return World(core)
+
+
+@pytest.fixture
+def postgres_world(postgres_url: str) -> Iterator[World]:
+    """Yield a world on PostgreSQL alone, where two writers run concurrently."""
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core:
+        yield World(core)
 
 
 @pytest.fixture

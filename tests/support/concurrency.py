@@ -1,7 +1,7 @@
 """Calls that run while another unit of work holds a lock."""
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import text
@@ -25,14 +25,25 @@ def answered_meanwhile(
         first: Work that the unit does before the call starts.
         call: Runs in a thread of its own.
     """
-    answers: list[T] = []
-    waiting = threading.Thread(target=lambda: answers.append(call()))
     with world.core.begin(person.actor) as uow:
         first(uow)
-        waiting.start()
-        wait_until_blocked(world.core)
-    waiting.join()
-    return answers[0]
+        answer = start_blocked(world.core, call)
+    return answer.result()
+
+
+def start_blocked(core: Core, call: Callable[[], T], count: int = 1) -> Future[T]:
+    """Start a call in a thread of its own, wait until it needs a lock that others hold, and return its future result.
+
+    Args:
+        core: Core that the call uses.
+        call: Function to call.
+        count: Number of transactions that wait then.
+    """
+    thread = ThreadPoolExecutor(1)
+    result = thread.submit(call)
+    thread.shutdown(wait=False)
+    wait_until_blocked(core, count)
+    return result
 
 
 def wait_until_blocked(core: Core, count: int = 1) -> None:

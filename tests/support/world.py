@@ -23,6 +23,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.core import Actor, Core
 from stellary.core.accounts import joining, personal, tables, tokens
+from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.ports.mail import Email
@@ -349,6 +350,12 @@ class World:
         response = self.call(who, method, path, body, **headers)
         assert 200 <= response.status < 300, response
         return orjson.loads(response.body)
+
+    def reset_password(self, email: str, password: str) -> Any:
+        """Set a password by a link of the operator, and return the answer."""
+        link = self.core.run(NOBODY, lambda uow: create_reset_link(uow, email))
+        body = {"token": link.rpartition("/")[2], "newPassword": password}
+        return self.ask(None, "POST", "/auth/reset-password", body)
 
     def walk(self, who: Person | str | None, path: str) -> Iterator[Any]:
         """Yield the pages of a list."""

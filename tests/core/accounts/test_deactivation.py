@@ -1,7 +1,5 @@
 """Deactivation of accounts by a host: ``Core.deactivate`` and ``Core.reactivate``."""
 
-import threading
-
 import orjson
 import pytest
 from sqlalchemy import create_engine, text
@@ -10,8 +8,8 @@ from stellary import Stellary
 from stellary.contract.errors import Forbidden, Unauthenticated
 from stellary.core import Core, Membership
 from tests.support.boards import Board, ask
-from tests.support.concurrency import wait_until_blocked
-from tests.support.world import PASSWORD, World, at_once, outcome
+from tests.support.concurrency import start_blocked
+from tests.support.world import PASSWORD, at_once, outcome
 
 URL = "https://example.com/hook"
 CHANGE = {"currentPassword": PASSWORD, "newPassword": "another horse"}
@@ -209,32 +207,27 @@ def test_no_login_or_token_outlives_a_concurrent_deactivation(world, rounds):
 
 
 @pytest.mark.parametrize("first", ["deactivate", "create"])
-def test_deactivation_and_new_token_wait_for_each_other(postgres_url, first):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_deactivation_and_new_token_wait_for_each_other(postgres_world, first):
+    world, core = postgres_world, postgres_world.core
     bob = world.person("bob")
     map_to_host(world, bob)
     login = world.bearer(bob)
-    responses = {}
-    threads = {
-        "deactivate": threading.Thread(target=lambda: core.deactivate("bob")),
-        "create": threading.Thread(
-            target=lambda: responses.update(create=world.call(login, "POST", "/api-tokens", {"name": "new"}))
-        ),
+    calls = {
+        "deactivate": lambda: core.deactivate("bob"),
+        "create": lambda: world.call(login, "POST", "/api-tokens", {"name": "new"}),
     }
     with core.database.writing() as connection:
         connection.execute(
             text("SELECT 1 FROM stellary_users WHERE id = :id FOR NO KEY UPDATE"), {"id": bob.id}
         )
-        for count, name in enumerate(sorted(threads, key=lambda name: name != first), start=1):
-            threads[name].start()
-            wait_until_blocked(core, count)
-    for thread in threads.values():
-        thread.join()
-    response = responses["create"]
+        responses = {
+            name: start_blocked(core, calls[name], count)
+            for count, name in enumerate(sorted(calls, key=lambda name: name != first), start=1)
+        }
+    assert responses["deactivate"].result()
+    response = responses["create"].result()
     if first == "deactivate":
         assert response.status == 401
     else:
         core.reactivate("bob")
         assert world.status(orjson.loads(response.body)["token"], "GET", "/auth/me") == 401
-    core.close()

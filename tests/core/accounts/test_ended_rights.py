@@ -1,15 +1,17 @@
 """Rights that end when a member is removed, leaves or is demoted, and the response that counts them."""
 
-import threading
+from functools import partial
 
 import attrs
 import orjson
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
+from stellary.contract.refs import WorkspaceMemberRef
+from stellary.core.accounts.workspace_members import remove_workspace_member
 from tests.core.accounts.rows import make_row
-from tests.support.concurrency import wait_until_blocked
+from tests.support.concurrency import start_blocked
+from tests.support.tables import webhooks
 from tests.support.world import PASSWORD, World, at_once
 
 NOTHING = {"invitations": 0, "webhooks": 0, "automations": 0, "agentTokens": 0, "missions": 0}
@@ -30,19 +32,17 @@ class Team:
 
     def end(self, how):
         """Remove or demote bob in one of several ways, and return the response."""
-        here, organization = self.here.path, self.here.organization.path
-        if how == "removed from the workspace":
-            return self.world.ask(self.ann, "DELETE", f"{here}/members/{self.bob.id}")
-        if how == "leaves the workspace":
-            return self.world.ask(self.bob, "DELETE", f"{here}/members/{self.bob.id}")
-        if how == "demoted in the workspace":
-            return self.world.ask(self.ann, "PATCH", f"{here}/members/{self.bob.id}", {"role": "member"})
-        if how == "demotes himself":
-            return self.world.ask(self.bob, "PATCH", f"{here}/members/{self.bob.id}", {"role": "member"})
-        if how == "removed from the organization":
-            return self.world.ask(self.ann, "DELETE", f"{organization}/members/{self.bob.id}")
-        assert how == "leaves the organization"
-        return self.world.ask(self.bob, "POST", f"{organization}/leave")
+        organization, path = self.here.organization.path, f"members/{self.bob.id}"
+        seat, member = f"{self.here.path}/{path}", {"role": "member"}
+        request = {
+            "removed from the workspace": (self.ann, "DELETE", seat),
+            "leaves the workspace": (self.bob, "DELETE", seat),
+            "demoted in the workspace": (self.ann, "PATCH", seat, member),
+            "demotes himself": (self.bob, "PATCH", seat, member),
+            "removed from the organization": (self.ann, "DELETE", f"{organization}/{path}"),
+            "leaves the organization": (self.bob, "POST", f"{organization}/leave"),
+        }[how]
+        return self.world.ask(*request)
 
     def webhooks(self):
         webhooks = self.world.ask(self.ann, "GET", f"{self.here.path}/webhooks")
@@ -168,10 +168,6 @@ def test_removal_that_fails_ends_nothing(team):
 
 
 def test_two_removals_in_one_unit_are_counted_separately(team):
-    # Two in one unit of a host.
-    from stellary.contract.refs import WorkspaceMemberRef
-    from stellary.core.accounts.workspace_members import remove_workspace_member
-
     with team.world.core.begin(team.ann.actor) as uow:
         answers = [
             remove_workspace_member(uow, team.here.ref.child(WorkspaceMemberRef, person.id))
@@ -180,31 +176,22 @@ def test_two_removals_in_one_unit_are_counted_separately(team):
     assert [(answer.ended.webhooks, answer.ended.automations) for answer in answers] == [(1, 1), (1, 0)]
 
 
-def test_removal_waits_for_a_concurrent_creation_of_a_webhook(postgres_url):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_removal_waits_for_a_concurrent_creation_of_a_webhook(postgres_world):
+    world, core = postgres_world, postgres_world.core
     ann, bob = world.people("ann bob")
     place = world.workspace(ann)
     world.join(bob, place, role="admin")
-    answers = []
-    removing = threading.Thread(
-        target=lambda: answers.append(world.ask(ann, "DELETE", f"{place.organization.path}/members/{bob.id}"))
-    )
-    from tests.support.tables import webhooks
-
     with core.database.writing() as connection:
         # What the service that makes a webhook does: lock the workspace, then write.
         connection.execute(
             text("SELECT id FROM stellary_workspaces WHERE id = :id FOR NO KEY UPDATE"), {"id": place.id}
         )
-        removing.start()
-        wait_until_blocked(core)
+        path = f"{place.organization.path}/members/{bob.id}"
+        answer = start_blocked(core, lambda: world.ask(ann, "DELETE", path))
         make_row(connection, webhooks, workspace_id=place.id, created_by_id=bob.id, active=True)
-    removing.join()
-    assert answers[0]["ended"]["webhooks"] == 1
+    assert answer.result()["ended"]["webhooks"] == 1
     (webhook,) = world.ask(ann, "GET", f"{place.path}/webhooks")
     assert (webhook["createdById"], webhook["active"]) == (ann.id, False)
-    core.close()
 
 
 # ------------------------------------------------------------------------------------------ a change of the password
@@ -288,35 +275,25 @@ def test_no_token_survives_a_password_change_that_revokes_all(world, kind, round
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("first", ["change", "create"])
-def test_password_change_and_new_token_wait_for_each_other(postgres_url, kind, first):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_password_change_and_new_token_wait_for_each_other(postgres_world, kind, first):
+    world, core = postgres_world, postgres_world.core
     ann = world.person("ann")
     create, use = make_creator(world, ann, kind)
-    responses = {}
-    threads = {
-        "change": threading.Thread(
-            target=lambda: responses.update(change=change_password(world, ann, revokeTokens=True))
-        ),
-        "create": threading.Thread(target=lambda: responses.update(create=create())),
-    }
+    calls = {"change": partial(change_password, world, ann, revokeTokens=True), "create": create}
     with core.database.writing() as connection:
         connection.execute(
             text("SELECT 1 FROM stellary_users WHERE id = :id FOR NO KEY UPDATE"), {"id": ann.id}
         )
-        for count, name in enumerate(sorted(threads, key=lambda name: name != first), start=1):
-            threads[name].start()
-            wait_until_blocked(core, count)
-    for thread in threads.values():
-        thread.join()
+        responses = {
+            name: start_blocked(core, calls[name], count)
+            for count, name in enumerate(sorted(calls, key=lambda name: name != first), start=1)
+        }
+    created, change = responses["create"].result(), responses["change"].result()
     if first == "change":
-        assert responses["create"].status == 401
-        assert responses["change"]["revokedTokens"] == 0
+        assert (created.status, change["revokedTokens"]) == (401, 0)
     else:
-        assert responses["create"].status == 201
-        assert responses["change"]["revokedTokens"] == 1
-        assert use(orjson.loads(responses["create"].body)["token"]) == 401
-    core.close()
+        assert (created.status, change["revokedTokens"]) == (201, 1)
+        assert use(orjson.loads(created.body)["token"]) == 401
 
 
 def test_refusal_by_a_key_of_the_database_is_a_conflict_and_not_a_server_error(world):

@@ -6,7 +6,6 @@ import attrs
 import pytest
 
 from stellary.contract.refs import Ref
-from stellary.core import Core
 from stellary.core.accounts import identities
 from stellary.core.accounts.auth import me
 from stellary.core.accounts.identities import Identity, sign_in
@@ -23,9 +22,9 @@ def test_account_gets_the_name_of_the_identity_or_of_the_address(world, name, ex
 
 @pytest.mark.parametrize("statement", ["_find_by_email", "_find_by_identity"])
 def test_account_that_another_request_creates_between_two_statements_is_found(
-    postgres_url, monkeypatch, statement
+    postgres_world, monkeypatch, statement
 ):
-    core = Core(postgres_url, bcrypt_rounds=4)
+    core = postgres_world.core
     find, calls = getattr(identities, statement), []
 
     def find_after_another_request(uow, value):
@@ -37,8 +36,5 @@ def test_account_that_another_request_creates_between_two_statements_is_found(
         return find(uow, value)
 
     monkeypatch.setattr(identities, statement, find_after_another_request)
-    try:
-        assert sign_in(core.units, ANN, "Laptop") is not None
-        assert len(calls) > 2
-    finally:
-        core.close()
+    assert sign_in(core.units, ANN, "Laptop") is not None
+    assert len(calls) > 2

@@ -1,13 +1,12 @@
 """Concurrent requests: one succeeds, the others get an error, and nothing is left half done."""
 
-import threading
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
-from tests.support.concurrency import wait_until_blocked
-from tests.support.world import PASSWORD, World, at_once
+from tests.support.concurrency import start_blocked
+from tests.support.world import PASSWORD, at_once
 
 
 def test_concurrent_creations_with_one_slug_succeed_once(world):
@@ -47,15 +46,10 @@ def test_users_with_the_same_name_register_concurrently(world):
     assert answers == [201] * 8
 
 
-def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_url):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_world):
+    world, core = postgres_world, postgres_world.core
     ann = world.person("ann")
     body = {"email": "bob@example.com", "password": "long enough", "name": "Bob"}
-    answers = []
-    registering = threading.Thread(
-        target=lambda: answers.append(world.ask(None, "POST", "/auth/register", body))
-    )
     with core.database.writing() as connection:
         connection.execute(
             text(
@@ -64,12 +58,9 @@ def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_url):
             ),
             {"owner": ann.id},
         )
-        registering.start()
-        wait_until_blocked(core)
-    registering.join()
-    (organization,) = world.ask(answers[0]["access_token"], "GET", "/organizations")
+        registered = start_blocked(core, lambda: world.ask(None, "POST", "/auth/register", body))
+    (organization,) = world.ask(registered.result()["access_token"], "GET", "/organizations")
     assert organization["slug"].startswith("bob-")
-    core.close()
 
 
 def test_concurrent_password_changes_succeed_once(world):
@@ -149,25 +140,16 @@ def test_leaving_member_owns_no_concurrently_created_workspace(world):
         assert owners == ([ann.id] if creation == 201 else [])
 
 
-def test_accepted_invitation_is_not_revoked_concurrently(postgres_url):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_accepted_invitation_is_not_revoked_concurrently(postgres_world):
+    world, core = postgres_world, postgres_world.core
     ann = world.person("ann")
     place = world.workspace(ann, world.organization(ann))
     invited = world.ask(ann, "POST", f"{place.path}/members/invite", {"email": "bob@example.com"})
-    answers = []
-    revoking = threading.Thread(
-        target=lambda: answers.append(
-            world.status(ann, "DELETE", f"{place.path}/invitations/{invited['id']}")
-        )
-    )
+    path = f"{place.path}/invitations/{invited['id']}"
     with core.database.writing() as connection:
         connection.execute(text("DELETE FROM stellary_invitations"))
-        revoking.start()
-        wait_until_blocked(core)
-    revoking.join()
-    assert answers == [404]
-    core.close()
+        status = start_blocked(core, lambda: world.status(ann, "DELETE", path))
+    assert status.result() == 404
 
 
 @pytest.mark.parametrize("what", ["organization", "workspace"])
@@ -188,9 +170,8 @@ def test_deletion_during_an_acceptance_deletes_everything(world, what):
 
 
 @pytest.mark.parametrize("table", ["stellary_workspace_members", "stellary_organization_members"])
-def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_world, table):
+    world, core = postgres_world, postgres_world.core
     ann, bob, eve = world.people("ann bob eve")
     place = world.workspace(ann)
     if table == "stellary_workspace_members":
@@ -199,28 +180,20 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
         world.join_organization(bob, place.organization, "admin")
     body = {"email": eve.email, "role": "admin"}
     token = world.ask(bob, "POST", f"{place.path}/members/invite", body)["token"]
-    answers = []
-    accepting = threading.Thread(
-        target=lambda: answers.append(world.status(eve, "POST", f"/invitations/{token}/accept"))
-    )
     with core.database.writing() as connection:
         # What the services that demote do: lock the container, then change the role.
         container = table.removeprefix("stellary_").removesuffix("_members") + "s"
         connection.execute(text(f"SELECT id FROM stellary_{container} FOR NO KEY UPDATE"))
-        accepting.start()
-        wait_until_blocked(core)
+        status = start_blocked(core, lambda: world.status(eve, "POST", f"/invitations/{token}/accept"))
         connection.execute(
             text(f"UPDATE {table} SET role = 'member' WHERE user_id = :id"),
             {"id": bob.id},
         )
-    accepting.join()
-    assert answers == [404]
-    core.close()
+    assert status.result() == 404
 
 
-def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_url):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_world):
+    world, core = postgres_world, postgres_world.core
     ann, eve = world.people("ann eve")
     place = world.workspace(ann)
     other = world.workspace(ann, place.organization)
@@ -229,7 +202,6 @@ def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_u
         token = world.ask(ann, "POST", f"{entered.path}/members/invite", body)["token"]
         if entered is place:
             world.ask(eve, "POST", f"/invitations/{token}/accept")
-    removing = threading.Thread(target=lambda: world.status(ann, "DELETE", f"{place.path}/members/{eve.id}"))
     with core.database.writing() as connection:
         # What an acceptance does: it locks the organization, and then adds the member.
         connection.execute(
@@ -243,17 +215,14 @@ def test_guest_who_enters_another_workspace_while_being_removed_stays(postgres_u
             ),
             {"place": other.id, "user": eve.id},
         )
-        removing.start()
-        wait_until_blocked(core)
-    removing.join()
+        removed = start_blocked(core, lambda: world.ask(ann, "DELETE", f"{place.path}/members/{eve.id}"))
+    removed.result()
     assert world.status(eve, "GET", place.path) == 404
     assert world.ask(eve, "GET", other.path)["myRole"] == "guest"
-    core.close()
 
 
-def test_changes_of_guests_wait_for_the_organization_before_the_workspace(postgres_url):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+def test_changes_of_guests_wait_for_the_organization_before_the_workspace(postgres_world):
+    world, core = postgres_world, postgres_world.core
     ann, eve = world.people("ann eve")
     place = world.workspace(ann)
     path = f"{place.path}/members/{eve.id}"
@@ -261,14 +230,11 @@ def test_changes_of_guests_wait_for_the_organization_before_the_workspace(postgr
     world.ask(eve, "POST", f"/invitations/{token}/accept")
     lock = "SELECT id FROM stellary_{} WHERE slug = :slug FOR NO KEY UPDATE"
     for method, body in (("PATCH", {"role": "guest"}), ("DELETE", None)):
-        changing = threading.Thread(target=world.ask, args=(ann, method, path, body))
         with core.database.writing() as connection:
             connection.execute(text(lock.format("organizations")), {"slug": place.organization.slug})
-            changing.start()
-            wait_until_blocked(core)
+            changed = start_blocked(core, partial(world.ask, ann, method, path, body))
             # A request that holds the organization does not wait for the one that waits for it.
             locked = f"{lock.format('workspaces')} SKIP LOCKED"
             assert connection.execute(text(locked), {"slug": place.slug}).first() is not None
-        changing.join()
+        changed.result()
     assert world.status(eve, "GET", place.path) == 404
-    core.close()

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +12,7 @@ from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
 from tests.support.boards import Board, ask, error
-from tests.support.concurrency import wait_until_blocked
+from tests.support.concurrency import start_blocked
 from tests.support.tables import relations
 from tests.support.world import at_once
 
@@ -327,11 +326,7 @@ def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
 def test_concurrently_deleted_card_is_not_found(board):
     one, other = cards(board, 2)
     ref = board.workspace.ref.child(ProjectRef, board.project["id"]).child(CardRef, one["id"])
-    answers = []
-    waiting = threading.Thread(target=lambda: answers.append(relation_error(board, one, "blocks", other)))
     with board.world.core.begin(board.owner.actor) as uow:
         delete_card(uow, ref)
-        waiting.start()
-        wait_until_blocked(board.world.core)
-    waiting.join()
-    assert answers == [(404, "Card not found")]
+        answer = start_blocked(board.world.core, lambda: relation_error(board, one, "blocks", other))
+    assert answer.result() == (404, "Card not found")
