@@ -20,8 +20,7 @@ from stellary.contract.endpoint import Nothing
 from stellary.contract.examples import ID, example, request_of
 from stellary.contract.naming import wire_fields
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import Request, load, load_query
+from stellary.contract.wire import UNSET, Request, load, load_query
 from tools.handles import methods_of
 
 SERVER = "http://localhost:3001"

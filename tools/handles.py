@@ -19,8 +19,8 @@ from stellary.contract.endpoint import Endpoint
 from stellary.contract.endpoints import RESOURCES
 from stellary.contract.limits import EmailFormat, Secret
 from stellary.contract.naming import marks, wire_fields
-from stellary.contract.paging import Paged
 from stellary.contract.router import AnyEndpoint
+from stellary.contract.wire import Paged
 
 _TABLE = Path(__file__).with_name("handles.toml")
 CONSTANTS = {

@@ -48,7 +48,7 @@ _WHEN_RUN = {
     "CallPlan": f"{_CALLING}.call",
     **dict.fromkeys(("C", "ItemHandle", "ListHandle", "Resource", "SlugHandle"), f"{_CALLING}.method"),
     "conceal": "stellary.contract.redaction",
-    "UNSET": "stellary.contract.unset",
+    "UNSET": "stellary.contract.wire",
 }
 """The modules of the names that generated modules use when they are imported or called, beside the endpoints."""
 _IN_ANNOTATIONS = {

@@ -20,11 +20,10 @@ from stellary.contract.endpoint import Policy
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from stellary.contract.naming import base, members
-from stellary.contract.paging import Listing
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import read, wire_fields
+from stellary.contract.wire import Listing, read, wire_fields
 
 INTEGER_LENGTH_MAX = 18
 _ENDPOINTS = {endpoint.operation: endpoint for endpoint in ENDPOINTS}

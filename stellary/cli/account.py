@@ -31,7 +31,7 @@ from stellary.contract.auth import ConfirmedAction, User
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.notifications import DeliveryTime, DigestPeriod, Weekday
 from stellary.contract.redaction import SecretStr
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _URL = click.option(
     "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."

@@ -24,7 +24,7 @@ from stellary.contract.flow import SEED_MAX, FlowUnit
 from stellary.contract.saved_filters import SavedFilter
 from stellary.contract.scopes import VIEW_TYPES, ViewType
 from stellary.contract.search import FoundKind
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _FILTER = click.argument("query", metavar="NAME")
 

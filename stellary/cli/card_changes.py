@@ -26,7 +26,7 @@ from stellary.contract.cards import Card, Missing, TransferredCard
 from stellary.contract.columns import TransferredColumn
 from stellary.contract.projects import Board
 from stellary.contract.recurrences import Creation, Recurrence
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 PRIORITY = click.Choice(["low", "medium", "high"])
 STATUS = click.Choice(["open", "in_progress", "done"])

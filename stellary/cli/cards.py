@@ -31,7 +31,7 @@ from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.columns import Column
 from stellary.contract.notifications import Notification
 from stellary.contract.projects import Board
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _SCOPE = click.option(
     "-s",

@@ -15,7 +15,7 @@ from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, p
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned", "card_transferred")
 ITEM = click.argument("query", metavar="ITEM")

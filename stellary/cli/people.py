@@ -11,7 +11,7 @@ from stellary.cli.options import Group, fail_usage
 from stellary.cli.output import JsonOptions, as_json, print_line, show
 from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 ROLE = click.Choice(get_args(WorkspaceRole))
 

@@ -15,7 +15,7 @@ from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.calling.call import next_cursor
 from stellary.client.calling.response import Response
 from stellary.contract.activities import Activity
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 METHODS = click.Choice(["GET", "POST", "PATCH", "DELETE", "PUT"], case_sensitive=False)
 

@@ -12,7 +12,7 @@ from stellary.cli.options import DayParam, Group, dry_run
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _CARD = click.argument("query", metavar="CARD", shell_complete=complete_cards)
 _NOTE = click.option("--note", metavar="TEXT", help="What the time was spent on.")

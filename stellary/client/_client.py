@@ -20,7 +20,7 @@ from stellary.client.calling.settings import ClientSettings, Token, check_header
 from stellary.client.methods.root import Root
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 if TYPE_CHECKING:
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient

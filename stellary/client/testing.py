@@ -32,9 +32,8 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Router
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from stellary.contract.unset import Unset
 from stellary.contract.webhooks import WebhookMessage
-from stellary.contract.wire import Request, Value, camel, dump, load, load_query, wire_fields
+from stellary.contract.wire import Request, Unset, Value, camel, dump, load, load_query, wire_fields
 
 V = TypeVar("V", bound=Value)
 Answer = Any

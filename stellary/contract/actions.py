@@ -24,7 +24,6 @@ from stellary.contract.columns import Column
 from stellary.contract.comments import CreateComment
 from stellary.contract.labels import Label
 from stellary.contract.limits import Id, Items, Length, Place
-from stellary.contract.paging import Paged
 from stellary.contract.pilotage import UpdateMission, UpdatePriority, UpdateTodo
 from stellary.contract.pilotage_state import PilotageState
 from stellary.contract.portfolio import PortfolioProject
@@ -32,8 +31,7 @@ from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.relations import RelationType, SeenRelationType
 from stellary.contract.search import Search
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 NOTIFIED_MAX = 20
 SPLIT_MAX = 50

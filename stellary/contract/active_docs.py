@@ -10,8 +10,7 @@ from stellary.contract.limits import Name
 from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import ActiveDocRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 SourceType = Literal["product", "tech", "sprint", "ops"]
 

@@ -9,11 +9,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 from stellary.contract.cards import Card
 from stellary.contract.endpoint import acts, lists
 from stellary.contract.limits import Id, Named, Range
-from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
 from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Value
+from stellary.contract.wire import LIMIT_MAX, UNSET, JsonObject, Paged, Unset, Value
 
 ActivityType = Literal[
     "card_created",

@@ -9,12 +9,9 @@ from stellary.contract.agents import AutonomyMode
 from stellary.contract.endpoint import acts, creates, lists, reads, streams
 from stellary.contract.limits import Id, Length
 from stellary.contract.model_usage import ModelUsage
-from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
 from stellary.contract.refs import AgentMissionRef, AgentRef
-from stellary.contract.streaming import Follow
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Follow, Paged, Request, Unset, Value
 
 PROMPT_MAX = 10_000
 WAITING_MAX = 20

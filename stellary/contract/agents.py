@@ -9,8 +9,7 @@ from stellary.contract.endpoint import creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 AGENTS_MAX = 100
 AGENT_TOKENS_MAX = 20

@@ -12,8 +12,7 @@ from stellary.contract.endpoint import TokenScope, creates, deletes, lists
 from stellary.contract.limits import Id, Items, Name, Secret
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 
 class ApiToken(Value):

@@ -10,8 +10,7 @@ from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, S
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
 from stellary.contract.refs import IdentityRef, Ref, SessionRef
 from stellary.contract.roles import PilotageRole
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
 from stellary.contract.endpoint import Deleted, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, Range, RelativeDay, Repeatable
-from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
 
 TITLE_MAX = 500
 DESCRIPTION_MAX = 5000

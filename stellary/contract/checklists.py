@@ -8,8 +8,7 @@ from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Length, Named, Place
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 CHECKLIST_MAX = 100
 ItemTitle = Annotated[str, Length(1, 500)]

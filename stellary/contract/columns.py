@@ -8,11 +8,9 @@ from typing import Annotated
 from stellary.contract.cards import CardStatus, DroppedReference, Missing
 from stellary.contract.endpoint import BrokenAutomation, Deleted, acts, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place, Range
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 WipLimit = Annotated[int, Range(1, 10_000)]
 

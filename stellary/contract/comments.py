@@ -14,8 +14,7 @@ from stellary.contract.policies import (
     DOCUMENT_READ,
 )
 from stellary.contract.refs import CardRef, CommentRef, DocumentCommentRef, DocumentRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 COMMENT_MAX = 2000
 CommentText = Annotated[str, Length(1, COMMENT_MAX)]

@@ -10,8 +10,7 @@ from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Name, Whole
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 OPTIONS_MAX = 100
 TEXT_MAX = 5000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stellary.contract.actions import IdOrName
 from stellary.contract.documents import CreateDocument, GetDocument, ListDocuments, UpdateDocument
 from stellary.contract.rich_text import ContentFormat
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 
 class ListDocumentsParams(ListDocuments):

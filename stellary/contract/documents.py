@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Different, Id, Items, Length
-from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     DOCUMENT_DELETE,
     DOCUMENT_READ,
@@ -16,8 +15,7 @@ from stellary.contract.policies import (
 )
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.rich_text import Content, ContentFormat
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 TAGS_MAX = 20
 

@@ -13,11 +13,9 @@ from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack,
 
 import attrs
 
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import Ref
 from stellary.contract.roles import ProjectRole
-from stellary.contract.streaming import Stream
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import Listing, Paged, Request, Stream, Value
 
 R = TypeVar("R", bound=Ref)
 Q = TypeVar("Q", bound=Request)

@@ -10,8 +10,7 @@ import attrs
 from stellary.contract import published
 from stellary.contract.naming import base, members, whole, wire_fields
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.unset import Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import Request, Unset, Value
 
 ID = "665f1a2b3c4d5e6f7a8b9c0d"
 MOMENT = "2026-01-15T10:30:00Z"

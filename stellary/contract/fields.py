@@ -16,7 +16,7 @@ from attrs import NOTHING
 
 from stellary.contract.compiling import compile_builder
 from stellary.contract.naming import base, members, once, wire_fields
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.contract.wire_types import Request, Value, utc
 
 C = TypeVar("C")

@@ -10,8 +10,7 @@ from stellary.contract.limits import Range
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import Day, DayCount, TimeTaken
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 DAYS_MAX = 366
 CARDS_LISTED = 100

@@ -9,8 +9,7 @@ from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Length, Pattern
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 NAME_MAX = 50
 LabelName = Annotated[str, Length(1, NAME_MAX)]

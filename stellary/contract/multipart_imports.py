@@ -19,8 +19,7 @@ from stellary.contract.project_imports import (
     ProjectImport,
 )
 from stellary.contract.refs import ImportRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 PARTS_MAX = 2_000
 """The maximum number of parts of an import: a million cards."""

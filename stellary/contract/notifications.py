@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from stellary.contract.activities import Activity
 from stellary.contract.endpoint import acts, deletes, lists, reads, updates
 from stellary.contract.limits import Range
-from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import ACCOUNT_FULL, BOARD_WATCH, NOTIFICATIONS, OWN_NOTIFICATION
 from stellary.contract.refs import CardRef, NotificationRef, ProjectRef, Ref
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
 
 
 class Notification(Value):

@@ -19,8 +19,7 @@ from stellary.contract.policies import (
 )
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
 from stellary.contract.roles import MemberRole, OrganizationRole, WorkspaceRole
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 
 class Organization(Value):

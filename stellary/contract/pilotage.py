@@ -10,11 +10,9 @@ from typing import Annotated, Literal
 
 from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Id, Length, Name
-from stellary.contract.paging import Paged
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 MissionStatus = Literal["to_launch", "in_progress", "blocked", "done"]
 PilotagePriorityStatus = Literal["active", "done"]

@@ -24,8 +24,7 @@ from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import VIEW_TYPES, ScopeDescription, ViewType
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Request, Value
+from stellary.contract.wire import UNSET, JsonObject, Request, Unset, Value
 
 FILE_MAX = 32 * 1024 * 1024
 """The maximum size of a project file, in bytes.

@@ -11,7 +11,6 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.endpoint import creates, deletes, lists, reads, updates
 from stellary.contract.labels import Label
 from stellary.contract.limits import EmailAddress, Length, Name, Pattern
-from stellary.contract.paging import Paged
 from stellary.contract.policies import (
     BOARD_READ,
     BOARD_WRITE,
@@ -24,8 +23,7 @@ from stellary.contract.policies import (
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, TemplateRef, WorkspaceRef
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import Scope
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 TEMPLATES_MAX = 100
 """The maximum number of templates of a workspace."""

@@ -7,11 +7,9 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.endpoint import acts, lists
 from stellary.contract.limits import Length
-from stellary.contract.paging import Paged
 from stellary.contract.policies import AGENTS_READ, DECIDE
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 ProposalStatus = Literal["pending", "approved", "rejected"]
 

@@ -10,12 +10,10 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.endpoint import acts, creates, lists, reads
 from stellary.contract.limits import Length
-from stellary.contract.paging import Paged
 from stellary.contract.pilotage import Reason
 from stellary.contract.policies import PILOTAGE_APPLY, PILOTAGE_PROPOSE, PILOTAGE_READ, PILOTAGE_REVIEW
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 ProposedActionStatus = Literal["suggested", "approved", "rejected", "applied"]
 

@@ -9,8 +9,7 @@ import orjson
 
 from stellary.contract.fields import convert
 from stellary.contract.limits import Id, Length, Range
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, Request, Value, dump
+from stellary.contract.wire import UNSET, JsonObject, Request, Unset, Value, dump
 
 COUNT_MAX = 10_000
 

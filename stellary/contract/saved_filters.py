@@ -9,8 +9,7 @@ from stellary.contract.endpoint import creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 OWN_FILTERS_MAX = 100
 SHARED_FILTERS_MAX = 200

@@ -20,8 +20,7 @@ from stellary.contract.limits import (
     checks,
 )
 from stellary.contract.naming import marks, members, once, whole, wire_fields
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request
+from stellary.contract.wire import UNSET, Request, Unset
 
 Schema = dict[str, Any]
 

@@ -12,8 +12,7 @@ from stellary.contract.limits import Pattern
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ScopeRef
 from stellary.contract.scopes import ScopeView, ViewType
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 SETTINGS_MAX = 50
 SETTINGS_BYTES_MAX = 10_000

@@ -11,8 +11,7 @@ from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, 
 from stellary.contract.limits import Id, Items, Length, Name, Place
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
 VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")

@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 
 from stellary.contract.endpoint import lists
 from stellary.contract.limits import Id, Items, Length, Range
-from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Value
+from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Unset, Value
 
 QUERY_MAX = 200
 WORDS_MAX = 32

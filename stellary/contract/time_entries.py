@@ -7,12 +7,10 @@ from typing import Annotated
 
 from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Length, Named, Range
-from stellary.contract.paging import LIMIT_MAX, Paged
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
 from stellary.contract.scope_views import Day
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
 
 MINUTES_MAX = 1440
 EXPORTED_MAX = 10_000

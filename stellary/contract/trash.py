@@ -7,12 +7,10 @@ from typing import Annotated, Literal
 
 from stellary.contract.endpoint import acts, deletes, lists
 from stellary.contract.limits import Id, Length, Slug
-from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE, OWN_CONTAINER, PERSON_ONLY
 from stellary.contract.projects import ProjectKey
 from stellary.contract.refs import Ref, TrashedContainerRef, TrashedItemRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 TrashKind = Literal[
     "card",

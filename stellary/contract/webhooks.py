@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from stellary.contract.activities import ActivityType, WorkspaceEvent
 from stellary.contract.endpoint import acts, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Secret
-from stellary.contract.paging import Paged
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
 WEBHOOKS_MAX = 20
 URL_MAX = 2_000

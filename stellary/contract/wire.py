@@ -21,11 +21,17 @@ from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
 from stellary.contract.limits import Repeatable
 from stellary.contract.naming import base, camel, marks, members, once, wire_fields, wire_name
+from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire_types import (
+    LIMIT_MAX,
     MOMENT_WITHOUT_ZONE,
+    Follow,
+    Listing,
+    Paged,
     Problems,
     Request,
     Stored,
+    Stream,
     Value,
     as_dict,
     dump,
@@ -33,10 +39,17 @@ from stellary.contract.wire_types import (
 )
 
 __all__ = [
+    "LIMIT_MAX",
     "MOMENT_WITHOUT_ZONE",
+    "UNSET",
+    "Follow",
+    "Listing",
+    "Paged",
     "Problems",
     "Request",
     "Stored",
+    "Stream",
+    "Unset",
     "Value",
     "as_dict",
     "camel",

@@ -1,4 +1,4 @@
-"""The base classes of requests and values, and helpers that reading and writing share."""
+"""The base classes of requests and values, those of lists and streams, and helpers that reading and writing share."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import json
 import operator
 import typing
 from abc import ABC, ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 
 import attrs
 import orjson
 
 from stellary.contract.compiling import compile_function
-from stellary.contract.limits import Secret
+from stellary.contract.limits import Length, Pattern, Range, Secret
 from stellary.contract.naming import marks, members, once, whole, wire_fields
 from stellary.contract.rendering import Displayable
 from stellary.contract.unset import UNSET, Unset
 
+T = TypeVar("T")
+LIMIT_MAX = 500
 _DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
 """The message for a naive datetime in a request that was built in Python."""
@@ -241,3 +243,39 @@ def dump(data: Any, convert: Callable[[object], object] = as_dict) -> bytes:
         convert: Turns one level of an object into what orjson can write. Default: ``as_dict``.
     """
     return orjson.dumps(data, default=convert, option=_DUMP)
+
+
+class Paged(Request):
+    """The parameters of every list. Without ``limit``, the list is complete.
+
+    Attributes:
+        limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no
+            limit.
+        cursor: The start of the page, from the ``Link`` header of the previous page.
+    """
+
+    limit: Annotated[int, Range(1, LIMIT_MAX)] | Unset = UNSET
+    cursor: Annotated[str, Length(1, 200)] | Unset = UNSET
+
+
+@attrs.frozen
+class Listing(Generic[T]):
+    """A list, or a page of one. ``next`` is the cursor of the next page; None on the last page."""
+
+    items: Sequence[T]
+    next: str | None = None
+
+
+class Stream(Generic[T]):
+    """A stream of events whose data is a ``T``. The client decides how it is iterated."""
+
+
+class Follow(Request):
+    """The position in the stream to continue from.
+
+    Attributes:
+        last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID``
+            does the same and takes precedence. Without either, the stream starts with new events.
+    """
+
+    last_event_id: Annotated[str, Pattern(r"[0-9]{1,18}", "must be the id of an event")] | Unset = UNSET

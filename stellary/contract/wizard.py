@@ -18,8 +18,7 @@ from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.roles import Visibility
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 DRAFT_DESCRIPTION_MAX = 100_000
 DOCUMENTS_MAX = 20

@@ -6,7 +6,7 @@ from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.endpoint import streams
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 
 STREAM_EVENTS = streams(
     "workspace_events.stream",

@@ -25,8 +25,7 @@ from stellary.contract.refs import (
     WorkspacesRef,
 )
 from stellary.contract.roles import PilotageRole, ProjectRole, WorkspaceRole
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 Cycle = Annotated[str, Length(1, 50)]
 

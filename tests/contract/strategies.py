@@ -13,8 +13,7 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.limits import Blank, Different, EmailFormat, Items, Length, Pattern, Range, checks
 from stellary.contract.naming import members, whole, wire_fields
 from stellary.contract.rich_text import RichText
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 # What JSON from outside may contain: no NUL, no half of a surrogate pair.
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

@@ -15,8 +15,7 @@ from stellary.contract.fields import (
     shared_names,
     update_value,
 )
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import UNSET, Request, Unset, Value
 
 
 class Task(Value):

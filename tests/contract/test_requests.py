@@ -30,8 +30,7 @@ from stellary.contract.notifications import ListNotifications
 from stellary.contract.organizations import CreateOrganization
 from stellary.contract.schemas import Schemas
 from stellary.contract.strict import WORDS_SHOWN
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, check, dump, load, load_query
+from stellary.contract.wire import UNSET, Request, Unset, check, dump, load, load_query
 from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each

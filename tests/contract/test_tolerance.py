@@ -7,8 +7,7 @@ import pytest
 from stellary.contract.errors import Invalid
 from stellary.contract.schemas import Schemas
 from stellary.contract.tolerance import find_unknown_fields
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, check, dump, load
+from stellary.contract.wire import UNSET, Request, Unset, check, dump, load
 
 
 class Part(Request):

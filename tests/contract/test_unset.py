@@ -3,7 +3,7 @@
 import copy
 import pickle
 
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 
 def test_unset_is_a_falsy_singleton():

@@ -17,8 +17,8 @@ from sqlalchemy.pool import QueuePool
 
 from stellary.contract.errors import Conflict, ServerError, Unavailable
 from stellary.contract.organizations import CreateOrganization
-from stellary.contract.paging import Paged
 from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.contract.wire import Paged
 from stellary.contract.workspaces import InviteMember
 from stellary.core import NOBODY, Core
 from stellary.core.db import database, postgres

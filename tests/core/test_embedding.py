@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from stellary import Stellary
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.errors import ApiError, Conflict, Invalid, NotFound, ServerError, Unavailable
-from stellary.contract.paging import Paged
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref
+from stellary.contract.wire import Paged
 from stellary.core import NOBODY, Actor, Core
 from stellary.core.db.retries import TRIES
 from tests.core.test_failing_databases import Undone, failing, of

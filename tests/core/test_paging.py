@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
-from stellary.contract.paging import LIMIT_MAX, Paged
+from stellary.contract.wire import LIMIT_MAX, Paged
 from stellary.core.kernel.paging import make_cursor, page_of, read_cursor
 
 

@@ -16,8 +16,8 @@ from stellary.contract.errors import (
     Unauthenticated,
 )
 from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
 from stellary.core.kernel.events import Event, WorkspaceLeft

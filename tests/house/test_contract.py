@@ -9,7 +9,7 @@ import pytest
 
 import stellary.contract
 from stellary.contract import ENDPOINTS
-from stellary.contract.paging import Paged
+from stellary.contract.wire import Paged
 from tests.support.each_case import for_each
 
 with Path(__file__).with_name("endpoints.tsv").open(newline="") as lines:

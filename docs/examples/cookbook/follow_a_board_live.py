@@ -7,7 +7,7 @@ Prints each change in a workspace as it happens. The stream reconnects by itself
 from collections.abc import Iterator
 
 from stellary import Workspace
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 
 def follow(ws: Workspace, last_event_id: str | Unset = UNSET) -> Iterator[tuple[str, str]]:

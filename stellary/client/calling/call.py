@@ -23,8 +23,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr
 from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import read, read_in_place, wire_fields
+from stellary.contract.wire import UNSET, read, read_in_place, wire_fields
 
 # Toggling twice restores the original state, so a repetition would undo the call.
 _FLIPS = frozenset({"automations.toggle"})

@@ -21,11 +21,10 @@ from stellary.contract.custom_fields import LIST_CUSTOM_FIELDS, CustomField
 from stellary.contract.errors import Forbidden
 from stellary.contract.labels import LIST_LABELS
 from stellary.contract.naming import base, wire_fields
-from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.projects import LIST_PROJECTS
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.scopes import LIST_SCOPES
-from stellary.contract.wire import Value, utc
+from stellary.contract.wire import LIMIT_MAX, Value, utc
 from stellary.contract.workspaces import LIST_WORKSPACE_MEMBERS
 
 Backend = Literal["pandas", "polars"]

@@ -18,7 +18,7 @@ from stellary.client.calling.settings import Token, check_headers, check_retries
 from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 if TYPE_CHECKING:
     from stellary.client.calling.frames import Backend, Frame

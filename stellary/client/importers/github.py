@@ -29,7 +29,7 @@ from stellary.contract.project_imports import (
     ImportedMember,
     ImportedPerson,
 )
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _FILE_KIND = "a list of GitHub issues, as its REST API gives it"
 _OPEN, _DONE, _NOT_PLANNED = "open", "done", "left"

@@ -13,7 +13,7 @@ from stellary.client.importers.texts import shorten, text_of
 from stellary.contract.custom_fields import FIELDS_MAX, OPTIONS_MAX, TEXT_MAX, FieldType
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.project_imports import LABELS_MAX, ImportedCustomField, ImportedLabel
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 OPTION_MAX = 100
 

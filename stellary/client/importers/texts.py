@@ -10,7 +10,7 @@ from typing import Any
 from stellary.client.importers.reading import LossReport
 from stellary.contract.cards import DESCRIPTION_MAX, TITLE_MAX
 from stellary.contract.project_imports import ImportedComment, ImportedPerson
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 COMMENT_MAX = 2000
 """The maximum length of an imported comment."""

@@ -33,7 +33,7 @@ from stellary.contract.project_imports import (
     ImportedComment,
     ImportedMember,
 )
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 _FILE_KIND = "the JSON export of a Trello board"
 _ITEM_MAX = 500

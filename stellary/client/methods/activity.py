@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.activities import LIST_ACTIVITY, LIST_ORGANIZATION_ACTIVITY, LIST_WORKSPACE_ACTIVITY, UNDO_ACTIVITY
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

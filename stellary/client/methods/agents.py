@@ -12,7 +12,7 @@ from stellary.contract.agent_missions import CANCEL_MISSION, CREATE_MISSION, FOL
 from stellary.contract.agents import (CREATE_AGENT, CREATE_AGENT_TOKEN, DELETE_AGENT, GET_AGENT, LIST_AGENTS, LIST_AGENT_TOKENS,
         LIST_AUDIT, REVOKE_AGENT_TOKEN, UPDATE_AGENT)
 from stellary.contract.proposals import APPROVE_ALL, APPROVE_PROPOSAL, LIST_MISSION_PROPOSALS, LIST_PROPOSALS, REJECT_ALL, REJECT_PROPOSAL
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence

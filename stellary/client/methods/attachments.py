@@ -8,7 +8,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.client.resources.attachments import AttachmentFiles
 from stellary.contract.attachments import DELETE_ATTACHMENT, DOWNLOAD_ATTACHMENT, LIST_ATTACHMENTS
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -10,7 +10,7 @@ from stellary.contract.auth import (CHANGE_EMAIL, CHANGE_PASSWORD, CONFIRM_EMAIL
         DISABLE_SECOND_FACTOR, ENROLL_SECOND_FACTOR, FORGOT_PASSWORD, GET_SECOND_FACTOR, LIST_IDENTITIES, LIST_SESSIONS, LOGIN, LOGOUT,
         ME, REGISTER, RESET_PASSWORD, REVOKE_SESSION, SEND_CONFIRMATION, UNLINK_IDENTITY, UPDATE_ME)
 from stellary.contract.redaction import conceal
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.contract.work import GET_WORK
 
 if TYPE_CHECKING:

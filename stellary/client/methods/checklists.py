@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.checklists import ADD_CHECKLIST_ITEM, DELETE_CHECKLIST_ITEM, LIST_CHECKLIST_ITEMS, UPDATE_CHECKLIST_ITEM
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, DUPLICATE_COLUMN, LIST_COLUMNS, TRANSFER_COLUMN, UPDATE_COLUMN
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

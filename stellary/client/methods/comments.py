@@ -8,7 +8,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.comments import (CREATE_COMMENT, CREATE_DOCUMENT_COMMENT, DELETE_COMMENT, DELETE_DOCUMENT_COMMENT, LIST_COMMENTS,
         LIST_DOCUMENT_COMMENTS, UPDATE_COMMENT, UPDATE_DOCUMENT_COMMENT)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -9,7 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource
 from stellary.contract.custom_fields import (CREATE_CUSTOM_FIELD, DELETE_CUSTOM_FIELD, LIST_CUSTOM_FIELDS, SET_CUSTOM_FIELDS,
         UPDATE_CUSTOM_FIELD)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

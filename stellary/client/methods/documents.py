@@ -9,7 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
 from stellary.contract.documents import (CREATE_DOCUMENT, DELETE_DOCUMENT, DUPLICATE_DOCUMENT, GET_DOCUMENT, GET_VERSION,
         LIST_DOCUMENTS, LIST_VERSIONS, REVIEW_DOCUMENT, SUBMIT_REVIEW, TRANSFER_DOCUMENT, UPDATE_DOCUMENT)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

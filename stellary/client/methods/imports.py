@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, Resource
 from stellary.contract.multipart_imports import ADD_IMPORT_PART, COMPLETE_IMPORT, CREATE_IMPORT, DELETE_IMPORT, GET_IMPORT
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle, Resource
 from stellary.contract.labels import ADD_LABEL_TO_CARD, CREATE_LABEL, DELETE_LABEL, LIST_LABELS, REMOVE_LABEL_FROM_CARD, UPDATE_LABEL
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

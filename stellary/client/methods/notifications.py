@@ -8,7 +8,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.notifications import (COUNT_NOTIFICATIONS, GET_PREFERENCES, LIST_NOTIFICATIONS, READ_ALL_NOTIFICATIONS,
         READ_NOTIFICATION, UPDATE_PREFERENCES)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

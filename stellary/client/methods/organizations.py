@@ -9,7 +9,7 @@ from stellary.client.calling.method import C, ListHandle, SlugHandle
 from stellary.contract.organizations import (ADD_ORGANIZATION_MEMBER, CREATE_ORGANIZATION, DELETE_ORGANIZATION, GET_ORGANIZATION,
         LEAVE_ORGANIZATION, LIST_ORGANIZATIONS, LIST_ORGANIZATION_MEMBERS, REMOVE_ORGANIZATION_MEMBER, UPDATE_ORGANIZATION,
         UPDATE_ORGANIZATION_MEMBER)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -11,7 +11,7 @@ from stellary.contract.pilotage import (CREATE_DECISION, CREATE_MISSION, CREATE_
         DELETE_TODO, LIST_DECISIONS, LIST_MISSIONS, LIST_PRIORITIES, LIST_TODOS, UPDATE_MISSION, UPDATE_PRIORITY, UPDATE_TODO)
 from stellary.contract.pilotage_state import GET_STATE
 from stellary.contract.proposed_actions import APPLY_ACTION, GET_ACTION, LIST_ACTIONS, PROPOSE_ACTION, REVIEW_ACTION
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -7,7 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.contract.wizard import (CREATE_PROJECT_DRAFT, DELETE_PROJECT_DRAFT, EDIT_ROADMAP, EXECUTE_PROJECT_DRAFT, GENERATE_ROADMAP,
         GET_PROJECT_DRAFT, LIST_PROJECT_DRAFTS, REFINE_PROJECT_DRAFT)
 

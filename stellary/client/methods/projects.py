@@ -17,7 +17,7 @@ from stellary.contract.project_imports import DUPLICATE_PROJECT, IMPORT_PROJECT
 from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELETE_PROJECT, DELETE_TEMPLATE, GET_BOARD, GET_PROJECT,
         LIST_PROJECTS, LIST_PROJECT_MEMBERS, LIST_TEMPLATES, REMOVE_PROJECT_MEMBER, SAVE_TEMPLATE, UPDATE_PROJECT,
         UPDATE_PROJECT_MEMBER, UPDATE_TEMPLATE)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

@@ -10,7 +10,7 @@ from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
 from stellary.contract.flow import GET_SCOPE_FLOW
 from stellary.contract.scope_views import GET_VIEWS, SET_VIEW
 from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST_SCOPES, UPDATE_SCOPE
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

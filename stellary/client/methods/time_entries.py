@@ -8,7 +8,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.contract.time_entries import (CREATE_TIME_ENTRY, DELETE_TIME_ENTRY, EXPORT_TIME, GET_CARD_TIME, LIST_PROJECT_TIME,
         LIST_TIME_ENTRIES, START_TIMER, STOP_TIMER, UPDATE_TIME_ENTRY)
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

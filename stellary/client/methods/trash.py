@@ -8,7 +8,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ListHandle
 from stellary.client.resources.trash import ProjectTrashLists
 from stellary.contract.trash import LIST_CONTAINERS, LIST_TRASH, PURGE_CONTAINER, PURGE_ITEM, RESTORE_CONTAINER, RESTORE_ITEM
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

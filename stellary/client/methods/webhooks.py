@@ -7,8 +7,8 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.contract.unset import UNSET
 from stellary.contract.webhooks import CREATE_WEBHOOK, DELETE_WEBHOOK, LIST_DELIVERIES, LIST_WEBHOOKS, REDELIVER, UPDATE_WEBHOOK
+from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator

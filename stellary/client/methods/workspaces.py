@@ -9,7 +9,7 @@ from stellary.client.calling.method import C, ListHandle, Resource, SlugHandle
 from stellary.contract.model_usage import GET_MODEL_USAGE, SET_MODEL_KEY
 from stellary.contract.redaction import conceal
 from stellary.contract.search import SEARCH
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.contract.workspaces import (ACCEPT_INVITATION, CREATE_WORKSPACE, DELETE_WORKSPACE, GET_WORKSPACE, INVITE_MEMBER,
         LIST_INVITATIONS, LIST_WORKSPACES, LIST_WORKSPACE_MEMBERS, REMOVE_WORKSPACE_MEMBER, REVOKE_INVITATION, UPDATE_WORKSPACE,

@@ -11,8 +11,7 @@ import attrs
 
 from stellary.client.project_setup.declaration import Step, format_date
 from stellary.contract.fields import shared_names
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import utc
+from stellary.contract.wire import UNSET, utc
 
 ActionWord = Literal["create", "update", "move", "delete"]
 Kind = Literal["project", "field", "label", "member", "scope", "column", "card", "relation", "automation"]

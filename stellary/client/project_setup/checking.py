@@ -13,8 +13,7 @@ from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.references import references
 from stellary.contract.custom_fields import FIELDS_MAX
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import utc
+from stellary.contract.wire import UNSET, Unset, utc
 
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 RELATIONS = ("parent", "blocks", "related_to", "duplicates")

@@ -29,8 +29,7 @@ from stellary.contract import cards as wire
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Invalid
 from stellary.contract.recurrences import CardRecurrence, Recurrence
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import load
+from stellary.contract.wire import UNSET, Unset, load
 
 _ADDED_DAY = re.compile(r"(;BYDAY=[A-Z]{2}|(;BYMONTH=\d+)?;BYMONTHDAY=\d+)?")
 CARD_FIELDS = plain_names(Card, wire.Card, {"key", "title", "checklist", "archived", "recurrence"})

@@ -27,8 +27,7 @@ from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Na
 from stellary.contract.projects import EstimateUnit, ProjectDescription, ProjectKey
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeDescription, ViewType
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import JsonObject, utc
+from stellary.contract.wire import UNSET, JsonObject, Unset, utc
 
 ItemId = Annotated[str, Pattern(ID_PATTERN, "must be an id: 24 hexadecimal digits")]
 CardKey = Annotated[

@@ -15,8 +15,7 @@ from stellary.client.project_setup.state import ProjectState
 from stellary.client.project_setup.structure import COLUMN_FIELDS, PROJECT_FIELDS, SCOPE_FIELDS
 from stellary.contract import cards as wire
 from stellary.contract import scopes as wire_scopes
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import utc
+from stellary.contract.wire import UNSET, Unset, utc
 
 
 def describe_state(state: ProjectState) -> declared.Declaration:

@@ -24,8 +24,7 @@ from stellary.contract.fields import convert
 from stellary.contract.project_imports import ImportedColumn, ImportedProject, ImportedScope
 from stellary.contract.recurrences import Recurrence
 from stellary.contract.scopes import SCOPE_COLUMNS_MAX, ScopeColumn
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import load
+from stellary.contract.wire import UNSET, Unset, load
 
 _HANDLES: Mapping[Kind, str] = {
     "field": "custom_fields",

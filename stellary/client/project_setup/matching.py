@@ -18,7 +18,7 @@ from stellary.client.project_setup.state import Person, ProjectState
 from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
 from stellary.contract.spellings import find_named
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 D = TypeVar("D")
 E = TypeVar("E")

@@ -17,7 +17,7 @@ from stellary.client.project_setup.declaration import Declaration, Declared, for
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import checks
-from stellary.contract.unset import Unset
+from stellary.contract.wire import Unset
 
 INVALID = object()
 """The result of reading data that has a problem."""

@@ -12,7 +12,7 @@ from typing import Any
 from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.structure import column_path
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 
 def plan_removals(matched: Matched, moved: set[str]) -> Iterator[Change]:

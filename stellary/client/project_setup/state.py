@@ -23,7 +23,7 @@ from stellary.contract.project_exports import ProjectFile
 from stellary.contract.projects import Project, ProjectTemplate
 from stellary.contract.roles import ProjectRole
 from stellary.contract.scopes import Scope
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 SetupTarget = WorkspaceHandle[Any] | ProjectHandle[Any]
 

@@ -22,7 +22,7 @@ from stellary.contract import columns as wire_columns
 from stellary.contract import projects as wire_projects
 from stellary.contract import scopes as wire_scopes
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 PROJECT_FIELDS = plain_names(Project, wire_projects.Project, {"name", "key"})
 SCOPE_FIELDS = plain_names(Scope, wire_scopes.Scope, {"name", "id", "views", "columns"})

@@ -9,7 +9,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import Async, C, Later, ListHandle, Sync
 from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
 from stellary.contract.trash import LIST_TRASH, TrashedItem, TrashKind
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 
 _LIST = CallPlan(LIST_TRASH)
 

@@ -16,8 +16,7 @@ from stellary.client.calling.steps import Steps
 from stellary.contract.cards import Card, CardChange, CardInColumn
 from stellary.contract.errors import PreconditionFailed
 from stellary.contract.naming import base, wire_fields
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import UNSET, invalid, utc
 
 NanMeaning = Literal["omit", "clear"]
 RowClass = type[CardInColumn] | type[CardChange]

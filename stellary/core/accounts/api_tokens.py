@@ -17,10 +17,8 @@ from stellary.contract.api_tokens import (
 from stellary.contract.endpoint import TOKEN_SCOPES, Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import UNSET, Listing, Paged, invalid, utc
 from stellary.core.accounts import access
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller

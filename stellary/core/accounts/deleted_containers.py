@@ -16,7 +16,6 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.organizations import Organization
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref, TrashedContainerRef
 from stellary.contract.trash import (
     LIST_CONTAINERS,
@@ -26,7 +25,7 @@ from stellary.contract.trash import (
     RestoreContainer,
     TrashedContainer,
 )
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.contract.workspaces import Workspace
 from stellary.core.accounts import container_purge
 from stellary.core.accounts.access_checks import AccessByRef

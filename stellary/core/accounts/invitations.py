@@ -11,11 +11,9 @@ from sqlalchemy import ColumnElement, ScalarSelect, Table, bindparam, delete, or
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Forbidden, NotFound
 from stellary.contract.fields import build_value, convert, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
 from stellary.contract.roles import WorkspaceRole
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.contract.workspaces import (
     ACCEPT_INVITATION,
     INVITE_MEMBER,

@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select
 from stellary.contract.auth import LIST_IDENTITIES, UNLINK_IDENTITY, LinkedIdentity
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import IdentityRef, Ref
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access
 from stellary.core.accounts.authentication import confirm_login
 from stellary.core.accounts.current_password import has_password

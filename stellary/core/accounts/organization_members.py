@@ -20,8 +20,8 @@ from stellary.contract.organizations import (
     UpdatedOrganizationMember,
     UpdateOrganizationMember,
 )
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.joining import adapt_organization_role

@@ -16,8 +16,8 @@ from stellary.contract.organizations import (
     Organization,
     UpdateOrganization,
 )
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.deleted_containers import put_container
 from stellary.core.accounts.joining import add_organization_owner

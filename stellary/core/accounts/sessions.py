@@ -16,8 +16,8 @@ from stellary.contract.auth import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import Ref, SessionRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access
 from stellary.core.accounts.authentication import confirm_login
 from stellary.core.accounts.locks import lock_caller

@@ -6,10 +6,8 @@ from sqlalchemy import bindparam, delete, select, update
 
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.fields import convert, get_set_fields, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.contract.workspaces import (
     LIST_WORKSPACE_MEMBERS,
     REMOVE_WORKSPACE_MEMBER,

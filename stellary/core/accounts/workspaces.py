@@ -6,8 +6,8 @@ from sqlalchemy import and_, bindparam, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import build_value, update_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceRef, WorkspacesRef
+from stellary.contract.wire import Listing, Paged
 from stellary.contract.workspaces import (
     CREATE_WORKSPACE,
     DELETE_WORKSPACE,

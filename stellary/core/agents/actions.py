@@ -29,9 +29,9 @@ from stellary.contract.mission_actions import (
     ReportStepParams,
     RunMissionParams,
 )
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.agents import access, agents, external_mission_timeout, mission_log, missions, proposals
 from stellary.core.agents.row_types import StoredMissionRow

@@ -23,10 +23,8 @@ from stellary.contract.agents import (
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user, retire_agent_user
 from stellary.core.accounts.locks import lock_workspace

@@ -7,8 +7,8 @@ from datetime import timedelta
 from sqlalchemy import insert, select
 
 from stellary.contract.agents import LIST_AUDIT, AuditEntry, AuditOutcome
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AuditRow
 from stellary.core.agents.tables import agents, audit

@@ -9,8 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from stellary.contract.agent_missions import FOLLOW_MISSION, EntryKind, FollowMission, MissionEntry
 from stellary.contract.refs import AgentMissionRef
-from stellary.contract.streaming import Stream
-from stellary.contract.wire import dump
+from stellary.contract.wire import Stream, dump
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import MissionEntryRow
 from stellary.core.agents.tables import mission_log, missions

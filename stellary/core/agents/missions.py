@@ -25,10 +25,9 @@ from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.fields import build_value, replace_fields
 from stellary.contract.model_usage import NO_USAGE
-from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import is_visible

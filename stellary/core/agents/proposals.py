@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, literal, select
 
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import (
     APPROVE_ALL,
     APPROVE_PROPOSAL,
@@ -26,7 +25,7 @@ from stellary.contract.proposals import (
     RejectProposal,
 )
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.project_sight import is_visible, sees_project

@@ -18,9 +18,8 @@ from stellary.contract.agents import (
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.fields import build_value, convert
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import Listing, Paged, invalid, utc
 from stellary.core.accounts.locks import lock_caller, lock_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
-from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import Match
-from stellary.contract.wire import Request, dump, load
+from stellary.contract.wire import Listing, Request, dump, load
 from stellary.core.accounts import places
 from stellary.core.accounts.places import AccessibleWorkspace
 from stellary.core.agents import gate, proposing

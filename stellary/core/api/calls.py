@@ -24,13 +24,12 @@ from stellary.contract.errors import (
     UnsupportedMedia,
 )
 from stellary.contract.jsonic import VALUES_MAX, parse
-from stellary.contract.paging import Listing
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import OrganizationRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.contract.router import AnyEndpoint, Match
-from stellary.contract.wire import Request, dump, load, load_query
+from stellary.contract.wire import Listing, Request, dump, load, load_query
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.authentication import confirm_login, start_login, touch

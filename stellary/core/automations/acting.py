@@ -27,8 +27,7 @@ from stellary.contract.cards import GET_CARD, Card
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.refs import AutomationRef, CardRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, wire_fields
+from stellary.contract.wire import UNSET, invalid, wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.places import workspace_ref

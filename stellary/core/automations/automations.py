@@ -27,11 +27,9 @@ from stellary.contract.automations import (
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.fields import build_value, replace_fields, update_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, invalid, load, wire_fields
+from stellary.contract.wire import UNSET, Listing, Paged, Request, Unset, invalid, load, wire_fields
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from stellary.contract.automations import LIST_TRACES, AutomationTrace
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts.people import list_admins
 from stellary.core.automations import access, rows
 from stellary.core.automations.row_types import TraceRow

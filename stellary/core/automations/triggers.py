@@ -17,9 +17,8 @@ from stellary.contract.automations import (
     TriggerFieldType,
 )
 from stellary.contract.errors import Conflict
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, ProjectRef
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Listing, Paged, invalid
 from stellary.core.automations.rules.conditions import DATA, OPS, FactType, check_value
 from stellary.core.board import access
 from stellary.core.board.cards import get_card

@@ -58,7 +58,6 @@ from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.fields import convert
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
 from stellary.contract.limits import ID_PATTERN
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjectMembers, ListProjects, Project
 from stellary.contract.refs import (
     CardLabelRef,
@@ -76,7 +75,7 @@ from stellary.contract.relations import (
     CreateRelation,
     Relation,
 )
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Listing, Paged, Unset
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import (
     access,

@@ -23,8 +23,8 @@ from stellary.contract.attachments import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.queries.current_cards import load_current_cards

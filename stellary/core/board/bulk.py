@@ -16,8 +16,7 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import replace_fields
 from stellary.contract.refs import ProjectRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, invalid
 from stellary.core.board import access
 from stellary.core.board.cards import INSERT, queue_numbers
 from stellary.core.board.changes.card_moves import CardWithPosition, lock_cards, write_cards

@@ -21,7 +21,7 @@ from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.refs import CardRef, ColumnRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.changes.card_references import queue_references

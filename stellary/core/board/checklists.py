@@ -13,8 +13,8 @@ from stellary.contract.checklists import (
     UpdateChecklistItem,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.rules import checklists as rules

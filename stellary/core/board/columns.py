@@ -20,10 +20,8 @@ from stellary.contract.columns import (
 from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, get_set_fields, replace_fields
-from stellary.contract.paging import Listing
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
 from stellary.core.board.order import ordering

@@ -13,8 +13,8 @@ from stellary.contract.comments import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.rows.comment_rows import CommentRows

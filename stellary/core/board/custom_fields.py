@@ -23,8 +23,8 @@ from stellary.contract.custom_fields import (
 )
 from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import ChangedValue, describe_values

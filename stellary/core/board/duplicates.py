@@ -15,9 +15,8 @@ from stellary.contract.cards import (
 from stellary.contract.columns import DUPLICATE_COLUMN, Column, CreateColumn, DuplicateColumn
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import convert
-from stellary.contract.paging import Paged
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Paged
 from stellary.core.board import access
 from stellary.core.board.attachments import attach_copies, load_files
 from stellary.core.board.bulk import create_cards

@@ -11,9 +11,8 @@ from sqlalchemy import ColumnElement, Select, Table, and_, literal, or_, select,
 
 from stellary.contract.cards import LIST_ALL_CARDS, LIST_WORKSPACE_CARDS, Card, CardFilters, FindCards
 from stellary.contract.errors import Invalid
-from stellary.contract.paging import Listing
 from stellary.contract.refs import Ref, WorkspaceRef
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Listing, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import is_guest, is_reachable, seen_by

@@ -25,7 +25,7 @@ from stellary.contract.projects import Project
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.roles import ProjectRole
 from stellary.contract.tolerance import find_unknown_fields
-from stellary.contract.unset import Unset
+from stellary.contract.wire import Unset
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person

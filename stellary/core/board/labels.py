@@ -31,8 +31,8 @@ from stellary.contract.labels import (
     Label,
     UpdateLabel,
 )
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue, describe_values

@@ -11,9 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing
 from stellary.core.board import access
 from stellary.core.board.card_terms import TERM_VALUE_MAX
 from stellary.core.board.finding import FilterNames, find_saved, load_page, select_fields, with_orders

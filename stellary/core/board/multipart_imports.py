@@ -38,8 +38,7 @@ from stellary.contract.project_imports import (
 from stellary.contract.projects import Project
 from stellary.contract.refs import ImportRef, WorkspaceRef
 from stellary.contract.tolerance import find_unknown_fields
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import as_dict, dump, invalid, load, read
+from stellary.contract.wire import UNSET, as_dict, dump, invalid, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, Loaded, by_ref

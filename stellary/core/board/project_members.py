@@ -9,7 +9,6 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.fields import build_value, replace_fields
-from stellary.contract.paging import Listing
 from stellary.contract.policies import WORKSPACE_READ
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
@@ -23,6 +22,7 @@ from stellary.contract.projects import (
 )
 from stellary.contract.refs import ProjectMemberRef, ProjectRef
 from stellary.contract.roles import ProjectRole
+from stellary.contract.wire import Listing
 from stellary.core.accounts import people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.audience import select_leaders

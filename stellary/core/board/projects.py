@@ -14,7 +14,6 @@ from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
 from stellary.contract.labels import Label
 from stellary.contract.naming import camel
-from stellary.contract.paging import Listing
 from stellary.contract.policies import PROJECT_MANAGE, WORKSPACE_ADMIN
 from stellary.contract.project_imports import (
     IMPORT_PROJECT,
@@ -35,8 +34,7 @@ from stellary.contract.projects import (
 )
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.scopes import CreateScope
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, load, utc
+from stellary.contract.wire import UNSET, Listing, invalid, load, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import project_sight
 from stellary.core.accounts.access_checks import check_role

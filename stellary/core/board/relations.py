@@ -22,7 +22,6 @@ from sqlalchemy import (
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.fields import build_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import FlatCardRef, RelationRef
 from stellary.contract.relations import (
     CREATE_RELATION,
@@ -32,7 +31,7 @@ from stellary.contract.relations import (
     RelatedCard,
     Relation,
 )
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Listing, Paged, invalid
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access

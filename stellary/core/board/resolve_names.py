@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, literal, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import list_assignable_agents

@@ -7,7 +7,6 @@ from sqlalchemy import bindparam, func, or_, select
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, get_set_fields, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
 from stellary.contract.saved_filters import (
     CREATE_SAVED_FILTER,
@@ -20,8 +19,7 @@ from stellary.contract.saved_filters import (
     SavedFilter,
     UpdateSavedFilter,
 )
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible

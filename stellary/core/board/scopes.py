@@ -10,7 +10,6 @@ from sqlalchemy import Select, bindparam, delete, func, select
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Deleted
 from stellary.contract.fields import build_value, field_names, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import SET_VIEW, ScopeViews, SetView, ViewData
 from stellary.contract.scopes import (
@@ -25,8 +24,7 @@ from stellary.contract.scopes import (
     ScopeColumn,
     UpdateScope,
 )
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import COLUMNS, column_values, scope_columns

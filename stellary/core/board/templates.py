@@ -12,7 +12,6 @@ from stellary.contract.cards import CardStatus
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import convert, get_set_fields, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.project_exports import FileCard, ProjectFile
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.projects import (
@@ -27,7 +26,7 @@ from stellary.contract.projects import (
     UpdateTemplate,
 )
 from stellary.contract.refs import TemplateRef, WorkspaceRef
-from stellary.contract.wire import JsonObject, as_dict, dump, load, read
+from stellary.contract.wire import JsonObject, Listing, Paged, as_dict, dump, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
 from stellary.core.board.row_types import TemplateRow

@@ -12,7 +12,6 @@ from sqlalchemy import String, bindparam, cast, delete, func, insert, or_, selec
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, update_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
 from stellary.contract.time_entries import (
     CREATE_TIME_ENTRY,
@@ -36,8 +35,7 @@ from stellary.contract.time_entries import (
     Timer,
     UpdateTimeEntry,
 )
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible

@@ -17,8 +17,7 @@ from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.labels import CreateLabel
 from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.agent_users import find_assignable_agents

@@ -20,8 +20,7 @@ from stellary.contract.flow import (
 )
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import DAYS_SHOWN, DayCount
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import UNSET, invalid, utc
 from stellary.core.board import access
 from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import flow as rules

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from stellary.contract.paging import Listing
 from stellary.contract.portfolio import GET_PORTFOLIO, PortfolioProject
 from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
+from stellary.contract.wire import Listing
 from stellary.core.accounts import access
 from stellary.core.board.projects import list_visible_projects
 from stellary.core.board.queries import card_counts

@@ -20,7 +20,7 @@ from stellary.contract.scope_views import (
     ViewData,
 )
 from stellary.contract.scopes import ViewType
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import scope_columns

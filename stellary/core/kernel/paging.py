@@ -26,9 +26,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 
 from stellary.contract.errors import Invalid
-from stellary.contract.paging import Listing, Paged
-from stellary.contract.unset import Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Listing, Paged, Unset, invalid
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 

@@ -21,10 +21,9 @@ from stellary.contract.documents import (
     UpdateDocument,
 )
 from stellary.contract.fields import convert
-from stellary.contract.paging import Listing
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing
 from stellary.core.board import resolve_names as board_names
 from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import UnitOfWork

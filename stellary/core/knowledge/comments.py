@@ -17,8 +17,8 @@ from stellary.contract.comments import (
     UpdateComment,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentCommentRef, DocumentRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.board.rows.comment_rows import CommentRows
 from stellary.core.db.base import is_among
 from stellary.core.kernel.events import DocumentCommentCreated, DocumentCommentDeleted, DocumentCommentUpdated

@@ -31,8 +31,7 @@ from stellary.contract.fields import build_value, convert, find_changed_fields, 
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Value, invalid
+from stellary.contract.wire import UNSET, Unset, Value, invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import retry_transaction, uses_row_locks

@@ -18,9 +18,8 @@ from stellary.contract.documents import (
     GetDocument,
     ListDocuments,
 )
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.accounts.project_sight import is_visible

@@ -17,8 +17,7 @@ from stellary.contract.documents import (
 from stellary.contract.errors import Conflict, Forbidden, NotFound
 from stellary.contract.fields import convert
 from stellary.contract.refs import DocumentRef, ProjectRef, Ref, ScopeRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts.access_checks import Loaded, check_role
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import find_sight

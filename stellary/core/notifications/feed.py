@@ -19,10 +19,8 @@ from stellary.contract.activities import (
     ListActivity,
 )
 from stellary.contract.limits import CARD_KEY_PATTERN
-from stellary.contract.paging import Listing
 from stellary.contract.refs import CardRef, OrganizationRef, ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import utc
+from stellary.contract.wire import UNSET, Listing, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user

@@ -16,8 +16,8 @@ from stellary.contract.notifications import (
     Notification,
     NotificationCount,
 )
-from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
+from stellary.contract.wire import Listing
 from stellary.core.accounts import people
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages

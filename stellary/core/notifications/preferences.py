@@ -22,8 +22,7 @@ from stellary.contract.notifications import (
     Weekday,
 )
 from stellary.contract.refs import Ref
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import dump, invalid, read
+from stellary.contract.wire import UNSET, dump, invalid, read
 from stellary.core.accounts.people import load_people
 from stellary.core.board.rules.schedules import find_zone
 from stellary.core.db.row_types import Query

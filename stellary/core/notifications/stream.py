@@ -10,9 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.streaming import Follow, Stream
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import dump
+from stellary.contract.wire import UNSET, Follow, Stream, dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
 from stellary.core.accounts.people import read_people

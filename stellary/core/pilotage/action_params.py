@@ -17,8 +17,7 @@ from stellary.contract.errors import ApiError
 from stellary.contract.naming import camel
 from stellary.contract.proposed_actions import ProposeAction, ReferenceKind
 from stellary.contract.refs import ProjectRef, WorkspaceRef
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import Request, load
+from stellary.contract.wire import UNSET, Request, load
 from stellary.core.board import resolve_names
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.columns import column_values

@@ -14,9 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stellary.contract.activities import ACTIVITY_TYPES
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
-from stellary.contract.paging import Listing, Paged
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Value
+from stellary.contract.wire import UNSET, Listing, Paged, Unset, Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import is_given

@@ -17,7 +17,6 @@ from stellary.contract.active_docs import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import get_set_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.pilotage import (
     CREATE_DECISION,
     CREATE_MISSION,
@@ -49,7 +48,7 @@ from stellary.contract.pilotage import (
     UpdateTodo,
 )
 from stellary.contract.refs import ActiveDocRef, MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork, serves

@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Select, String, bindparam, cast, func, lit
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
 from stellary.contract.fields import get_set_fields, replace_fields
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposed_actions import (
     APPLY_ACTION,
     GET_ACTION,
@@ -28,6 +27,7 @@ from stellary.contract.proposed_actions import (
     ReviewAction,
 )
 from stellary.contract.refs import ProposedActionRef, WorkspaceRef
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import reviewed_by

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stellary.contract.paging import Paged
 from stellary.contract.pilotage_state import (
     CONTRACT_VERSION,
     DETAILS_MAX,
@@ -17,6 +16,7 @@ from stellary.contract.pilotage_state import (
 )
 from stellary.contract.proposed_actions import ProposedActionStatus
 from stellary.contract.refs import WorkspaceRef
+from stellary.contract.wire import Paged
 from stellary.core.accounts import access
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import list_pilotage_activity

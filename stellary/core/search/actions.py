@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from stellary.contract.actions import SearchParams
 from stellary.contract.fields import convert
-from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.search import SEARCH, Hit, Search
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing
 from stellary.core.board import resolve_names
 from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import UnitOfWork

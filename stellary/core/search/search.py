@@ -23,11 +23,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.search import SEARCH, WORDS_MAX, FoundKind, Hit, Search
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Listing, invalid
 from stellary.core.accounts import access
 from stellary.core.accounts.audience import is_reachable
 from stellary.core.accounts.project_sight import is_visible

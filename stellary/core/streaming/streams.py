@@ -16,7 +16,7 @@ import attrs
 
 from stellary.contract.endpoint import EVENT_STREAM, Policy
 from stellary.contract.port import RawResponse
-from stellary.contract.streaming import Stream
+from stellary.contract.wire import Stream
 from stellary.core.kernel import signals
 from stellary.core.kernel.units import Units
 

@@ -10,7 +10,6 @@ from sqlalchemy import Boolean, ColumnElement, and_, bindparam, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Forbidden, NotFound
-from stellary.contract.paging import Listing
 from stellary.contract.refs import TrashedItemRef, WorkspaceRef
 from stellary.contract.trash import (
     LIST_TRASH,
@@ -21,7 +20,7 @@ from stellary.contract.trash import (
     TrashedItem,
     TrashKind,
 )
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET, Listing
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible

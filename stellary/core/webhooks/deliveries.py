@@ -7,9 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 
 from stellary.contract.errors import Conflict
-from stellary.contract.paging import Listing
 from stellary.contract.refs import DeliveryRef, WebhookRef
-from stellary.contract.unset import UNSET
 from stellary.contract.webhooks import (
     LIST_DELIVERIES,
     REDELIVER,
@@ -17,7 +15,7 @@ from stellary.contract.webhooks import (
     ListDeliveries,
     WebhookDelivery,
 )
-from stellary.contract.wire import read
+from stellary.contract.wire import UNSET, Listing, read
 from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query

@@ -11,10 +11,8 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, get_set_fields, replace_fields
 from stellary.contract.naming import camel
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WebhookRef, WorkspaceRef
 from stellary.contract.signatures import secret_of
-from stellary.contract.unset import UNSET
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
     DELETE_WEBHOOK,
@@ -26,6 +24,7 @@ from stellary.contract.webhooks import (
     UpdateWebhook,
     Webhook,
 )
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed

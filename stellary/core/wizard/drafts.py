@@ -22,9 +22,8 @@ from stellary.contract.endpoint import Ok, Policy
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.limits import Length
 from stellary.contract.model_usage import NO_USAGE, ModelUsage
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import DocumentRef, DraftRef, WorkspaceRef
-from stellary.contract.wire import Request, invalid, read
+from stellary.contract.wire import Listing, Paged, Request, invalid, read
 from stellary.contract.wizard import (
     ANSWER_MAX,
     BRIEF_MAX,

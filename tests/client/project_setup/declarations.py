@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from stellary.client import project_setup as ps
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 DAYS = [date(2026, 1, 5), date(2026, 2, 1), date(2026, 3, 31)]
 TYPES = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stellary import Stellary
 from stellary.client import project_setup as ps
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from tests.client.project_setup.declarations import declarations
 
 numbers = itertools.count(1)

@@ -6,7 +6,7 @@ import pytest
 
 from stellary import AsyncStellary, NotFound, StalePlan, Stellary
 from stellary.client import project_setup as ps
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 from tests.client.project_setup.conftest import workspace
 from tests.client.project_setup.launch import LAUNCH, create_project, declare, plan_problems
 

@@ -7,7 +7,7 @@ import pytest
 
 from stellary import UnsuitableDeclaration
 from stellary.client import project_setup as ps
-from stellary.contract.unset import UNSET
+from stellary.contract.wire import UNSET
 
 YAML = """\
 project: {name: Launch, key: LAUNCH}

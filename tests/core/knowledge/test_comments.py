@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 from tests.core.knowledge.document_api import content
 from tests.support.core_parts import stream_events
 from tests.support.world import at_once

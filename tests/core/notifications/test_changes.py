@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.labels import Label
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 from stellary.core import NOBODY
 from stellary.core.notifications.changes import TEXT_MAX, diff_texts, merge_changes, revert_diff, split_lines
 from tests.core.agents.agent_api import AgentApi

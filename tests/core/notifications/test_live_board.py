@@ -6,7 +6,7 @@ from itertools import zip_longest
 import orjson
 import pytest
 
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 from tests.core.notifications.live_board import LiveBoard
 from tests.support.boards import Board, ask
 from tests.support.core_parts import stream_events

@@ -7,7 +7,7 @@ from contextlib import suppress
 import orjson
 import pytest
 
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 from stellary.core import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
 from tests.support.boards import Board, ask, create_board

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stellary.contract.streaming import Follow
+from stellary.contract.wire import Follow
 from stellary.core import Actor
 from tests.support.boards import Board
 from tests.support.core_parts import stream_events

@@ -12,8 +12,7 @@ from stellary.contract.checklists import ChecklistItem
 from stellary.contract.columns import TransferredColumn
 from stellary.contract.endpoint import BrokenAutomation, Deleted
 from stellary.contract.fields import convert, replace_fields
-from stellary.contract.paging import Listing
-from stellary.contract.wire import dump
+from stellary.contract.wire import Listing, dump
 from stellary.core.board import access
 from stellary.core.board.visibility import select_seen_projects
 from stellary.core.kernel.events import CardEvent

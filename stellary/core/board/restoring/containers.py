@@ -9,8 +9,7 @@ from sqlalchemy import Column, Table, bindparam, select
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem, TrashKind
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, invalid
 from stellary.core.board.order.locks import lock_project
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel import trash

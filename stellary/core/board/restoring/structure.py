@@ -11,8 +11,7 @@ from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.errors import Conflict
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.trash import RestoreItem
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts import people
 from stellary.core.board.changes.changed_values import describe_values
 from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS, scope_columns

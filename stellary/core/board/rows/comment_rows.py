@@ -10,9 +10,9 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, sel
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
 from stellary.contract.fields import get_set_fields, replace_fields, update_value
-from stellary.contract.paging import Listing, Paged
 from stellary.contract.project_exports import FileComment, FilePerson
 from stellary.contract.trash import TrashKind
+from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.row_types import CommentRow, ExportedCommentRow

@@ -20,8 +20,7 @@ from stellary.contract.cards import (
 )
 from stellary.contract.limits import RELATIVE_DAY_PATTERN, REPEATED_MAX
 from stellary.contract.strict import structure
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import Problems, camel, invalid, wire_fields
+from stellary.contract.wire import UNSET, Problems, camel, invalid, wire_fields
 
 VALUES_MAX = REPEATED_MAX
 SORT_MAX = 3

@@ -18,8 +18,7 @@ from stellary.contract.fields import (
     get_set_fields,
     replace_fields,
 )
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import camel, invalid
+from stellary.contract.wire import UNSET, camel, invalid
 from stellary.core.board.rules.checklists import is_complete, progress, replace_items
 from stellary.core.board.rules.custom_fields import NO_FIELDS, apply_values
 from stellary.core.board.rules.fields import check_dates, value_or

@@ -15,8 +15,7 @@ from stellary.contract.checklists import (
 )
 from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.fields import build_value, get_set_fields, replace_fields
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Unset, invalid
 from stellary.core.board.rules.card_counts import percent
 from stellary.core.board.rules.fields import value_or
 from stellary.core.db.base import IdSource

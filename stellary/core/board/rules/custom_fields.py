@@ -19,8 +19,7 @@ from stellary.contract.custom_fields import (
 )
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.fields import build_value, update_value
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import UNSET, Unset, invalid
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 

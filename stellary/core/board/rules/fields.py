@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TypeVar
 
-from stellary.contract.unset import Unset
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import Unset, invalid, utc
 
 T = TypeVar("T")
 

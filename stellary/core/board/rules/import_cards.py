@@ -22,8 +22,7 @@ from stellary.contract.project_imports import (
     ImportedPerson,
 )
 from stellary.contract.recurrences import CardRecurrence, Recurrence
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import UNSET, Unset, invalid, utc
 from stellary.core.board.rules import cards as card_rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import moment, value_or

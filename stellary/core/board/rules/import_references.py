@@ -8,8 +8,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from stellary.contract.unset import Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Unset, invalid
 from stellary.core.db.base import IdSource
 
 T = TypeVar("T")

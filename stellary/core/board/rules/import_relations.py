@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from stellary.contract.project_imports import ImportedRelation, NotCarried
-from stellary.contract.unset import Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Unset, invalid
 from stellary.core.board.rules.relations import ACYCLIC, Edge, build_edge
 
 

@@ -14,8 +14,7 @@ from stellary.contract.cards import Card, CreateCard, UpdateCard
 from stellary.contract.errors import Invalid
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.recurrences import CardRecurrence, Recurrence
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import dump, invalid, load, utc
+from stellary.contract.wire import UNSET, dump, invalid, load, utc
 from stellary.core.board.rules import schedules
 
 COPIED: Final = (

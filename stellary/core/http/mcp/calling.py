@@ -13,8 +13,7 @@ import orjson
 
 from stellary.contract.errors import ApiError, NotFound
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import Request, load, wire_fields
+from stellary.contract.wire import UNSET, Request, load, wire_fields
 from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls

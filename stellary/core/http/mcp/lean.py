@@ -11,13 +11,12 @@ import attrs
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
 from stellary.contract.documents import DocumentSummary
-from stellary.contract.paging import Listing
 from stellary.contract.projects import Project
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import Relation
 from stellary.contract.search import Hit
-from stellary.contract.wire import as_dict, invalid, wire_fields
+from stellary.contract.wire import Listing, as_dict, invalid, wire_fields
 from stellary.core.api.action_calls import present_whole
 from stellary.core.board import resolve_names
 from stellary.core.kernel.actions import AnyAction

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import mcp_types as types
 from mcp import MCPError
 
-from stellary.contract.paging import LIMIT_MAX
+from stellary.contract.wire import LIMIT_MAX
 from stellary.core.http.mcp.calling import McpClient, ToolRunner
 from stellary.core.http.mcp.lean import Row
 

@@ -13,10 +13,8 @@ from stellary.contract.actions import IdOrName
 from stellary.contract.endpoint import Nothing
 from stellary.contract.limits import Items, Range
 from stellary.contract.mcp import MCP
-from stellary.contract.paging import LIMIT_MAX
 from stellary.contract.schemas import Schema, Schemas
-from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import Request, wire_fields
+from stellary.contract.wire import LIMIT_MAX, UNSET, Request, Unset, wire_fields
 from stellary.core.api.dispatch import ACTIONS
 from stellary.core.http.mcp.lean import ROWS, find_item_class
 from stellary.core.http.mcp.whoami import load_caller

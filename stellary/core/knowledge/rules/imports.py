@@ -9,8 +9,7 @@ import attrs
 
 from stellary.contract.fields import build_value
 from stellary.contract.project_imports import ImportedDocument, NotCarried, ProjectHeader
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid, utc
+from stellary.contract.wire import UNSET, invalid, utc
 from stellary.core.board.rules.import_cards import check_comment_count
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.board.rules.import_references import index_ids, resolve_reference

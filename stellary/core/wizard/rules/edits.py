@@ -12,8 +12,7 @@ from stellary.contract.cards import TITLE_MAX
 from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.fields import replace_fields
 from stellary.contract.project_imports import CARDS_MAX, COLUMNS_MAX
-from stellary.contract.unset import Unset
-from stellary.contract.wire import dump, invalid, read, wire_fields
+from stellary.contract.wire import Unset, dump, invalid, read, wire_fields
 from stellary.contract.wizard import DAYS_MAX, Roadmap, RoadmapOperation, RoadmapOperationType
 from stellary.core.wizard.rules.fitting import NAME_MAX
 from stellary.core.wizard.rules.planning import PHASE_DAYS
