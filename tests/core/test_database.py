@@ -247,7 +247,7 @@ def pragma(connection, name):
 def test_sqlite_is_durable_keeps_foreign_keys_and_only_the_writer_checkpoints(sqlite_url):
     core = Core(sqlite_url)
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-    for unit, checkpoints in ((core.begin, 1000), (core.view, 0)):
+    for unit, checkpoints in ((core.begin, 4000), (core.view, 0)):
         with unit(NOBODY) as uow:
             values = {name: pragma(uow.connection, name) for name in (*expected, "wal_autocheckpoint")}
         assert values == expected | {"wal_autocheckpoint": checkpoints}

@@ -43,6 +43,7 @@ SINGLE_STATEMENTS = 2
 """The number of statements that a unit may execute without a snapshot: the access check, and one for the data."""
 _SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "case_sensitive_like=ON")
 _READING_SETTINGS = ("query_only=ON", "wal_autocheckpoint=0")
+_WRITING_SETTINGS = ("wal_autocheckpoint=4000",)  # 16 MiB: most commits change the same pages.
 _SQLITE_LIMITS = {"readers": "SQLite in memory has one connection", "writers": "SQLite has one writer"}
 FORK_SECONDS = 5.0
 """The seconds that a fork waits for the end of a unit on SQLite."""
@@ -572,7 +573,6 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         # A writer waits only when its transaction begins: see ``_retry_while_locked``.
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX if reads_only else LOCK_POLL},
     )
-
     connect = engine.dialect.connect
 
     def create_and_connect(file: str, **options: object) -> object:
@@ -586,7 +586,7 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         connection.isolation_level = None
         # Only one process can switch a new file to this mode; SQLite's own wait does not help the others.
         _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"), WAIT_MAX)
-        for setting in _SETTINGS + _READING_SETTINGS * reads_only:
+        for setting in _SETTINGS + (_READING_SETTINGS if reads_only else _WRITING_SETTINGS):
             connection.execute(f"PRAGMA {setting}")
 
     def start(connection: Any) -> None:

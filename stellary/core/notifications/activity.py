@@ -271,6 +271,8 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
         for project_id in entry.project_ids if entry.recipients else ():
             if not is_shared(uow, workspace_id, project_id or None):
                 users_by_project[workspace_id, project_id].update(entry.recipients)
+    if not users_by_project:
+        return
     hidden_from = {
         project_id: user_ids - queue_members(uow, workspace_id, user_ids, project_id)().keys()
         for (workspace_id, project_id), user_ids in users_by_project.items()

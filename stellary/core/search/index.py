@@ -92,8 +92,8 @@ def update_index(uow: UnitOfWork, new_events: Sequence[events.Event]) -> None:
         queue_rows(uow.connection, statement, rows)
     if changes.changed:
         rows = [
-            {"_id": row.pop("id"), "_workspace_id": row.pop("workspace_id"), **row}
-            for row in map(_row, changes.changed.values())
+            {"_workspace_id": entry.workspace_id, "_id": entry.id, **_texts(entry)}
+            for entry in changes.changed.values()
         ]
         queue_rows(uow.connection, _UPDATE, rows)
     if changes.deleted:
@@ -118,10 +118,13 @@ def _row(entry: SearchEntry) -> dict[str, Any]:
         "project_id": entry.project_id,
         "card_id": entry.card_id,
         "document_id": entry.document_id,
-        "title": fold(entry.title),
-        "body": fold(entry.text),
-        "is_indexed": False,
+        **_texts(entry),
     }
+
+
+def _texts(entry: SearchEntry) -> dict[str, object]:
+    """Return what a change of an item writes: its other columns are in indexes, which SQLite would write again."""
+    return {"title": fold(entry.title), "body": fold(entry.text), "is_indexed": False}
 
 
 # ---------------------------------------------------------------------------------------------- changes of each event

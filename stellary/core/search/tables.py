@@ -31,7 +31,7 @@ entries = Table(
     # An entry is deleted with the item that it belongs to.
     Column("project_id", IdType, parent_key("stellary_projects.id")),
     Column("card_id", IdType, parent_key("stellary_cards.id"), index=True),
-    Column("document_id", IdType, parent_key("stellary_documents.id"), index=True),
+    Column("document_id", IdType, parent_key("stellary_documents.id")),
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
     # The numbers of the prefixes of the words that are in the table of prefixes, separated by commas.
@@ -41,8 +41,17 @@ entries = Table(
 )
 IS_FRESH = text("is_indexed = false")
 IS_FRESH_IN_ORGANIZATION = text("is_indexed = false AND organization_id IS NOT NULL")
-Index("ix_stellary_search_entries_organization_id_id", entries.c.organization_id, entries.c.id)
 Index("ix_stellary_search_entries_project_id_id", entries.c.project_id, entries.c.id)
+# Most entries are of cards, which have neither.
+partial_index(
+    "ix_stellary_search_entries_of_documents", entries.c.document_id, where="document_id IS NOT NULL"
+)
+partial_index(
+    "ix_stellary_search_entries_of_organizations",
+    entries.c.organization_id,
+    entries.c.id,
+    where="organization_id IS NOT NULL",
+)
 partial_index(
     "ix_stellary_search_entries_fresh",
     # SQLite prefers the index with the most columns that a statement compares.
