@@ -360,6 +360,6 @@ def mark(uow: UnitOfWork, changes: PresenceChanges) -> None:
     for (workspace_id, item_id), change in changes.by_item.items():
         parameters = {"_workspace_id": workspace_id, "_id": item_id}
         stays = change.has_lost_scope or not change.missing
-        values = {"_missing": change.missing, "_stays_alternative": stays}
-        values |= {"_name": change.name, "_project_id": change.project_id}
-        uow.connection.execute(_MARK, {**parameters, **values})
+        present = {"_missing": change.missing, "_stays_alternative": stays}
+        last = {"_name": change.name, "_project_id": change.project_id}
+        uow.connection.execute(_MARK, {**parameters, **present, **last})
