@@ -78,6 +78,11 @@ class AgentApi(Board):
         self.world.core.work.run_due()
         return self.mission_now(mission)
 
+    def start(self, agent: Json | str, prompt: str, card: Json | None = None, *, by: Any = None) -> Json:
+        """Create a mission of an agent, or of a new one with this mode, run all due jobs, and return the mission."""
+        agent = self.agent(agent) if isinstance(agent, str) else agent
+        return self.run_mission(self.mission(agent, prompt, card, by=by))
+
     def proposals(self, mission: Json) -> list[Json]:
         """Return the proposals of a mission."""
         proposals: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_mission(mission)}/proposals")

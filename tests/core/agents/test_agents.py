@@ -164,8 +164,7 @@ def test_the_last_use_of_a_token_is_noted_once_a_minute(agent_api: AgentApi):
     assert versions == ["2026-04-01T12:01:01Z", "2026-04-01T12:01:01Z", "2026-04-01T12:02:11Z"]
 
 
-def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi):
-    bob = agent_api.world.person("bob")
+def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi, bob):
     agent_api.world.join(bob, agent_api.workspace, role="admin")
     token = agent_api.token(agent_api.agent(), by=bob)
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
@@ -287,8 +286,7 @@ def test_suspended_agent_stops_immediately(agent_api: AgentApi):
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
 
 
-def test_agent_is_limited_in_its_rate(agent_api: AgentApi):
-    clock = agent_api.world.stop_clock()
+def test_agent_is_limited_in_its_rate(agent_api: AgentApi, clock):
     token = agent_api.token(agent_api.agent(rateLimit={"maxActions": 2, "windowSeconds": 60}))
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
     # What is refused is not counted.

@@ -30,8 +30,7 @@ def test_unfinished_batch_is_not_approved(agent_api: AgentApi):
 
 def test_program_cannot_end_a_mission_of_the_server(agent_api: AgentApi):
     agent = agent_api.agent("supervised", tools=["missions", "board.write"])
-    mission = agent_api.mission(agent, "comment: On it.")
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, "comment: On it.")
     ended = {"missionId": mission["id"], "summary": "x"}
     assert code(agent_api, agent_api.token(agent), "complete_mission", **ended) == "not_external"
 
@@ -121,8 +120,7 @@ def test_brain_receives_read_and_approved_results_together(agent_api: AgentApi):
     agent_api.world.core.env.brains = {
         "built_in": (brain := Scripted(Turn(history=1, calls=calls), Turn(result="ok")))
     }
-    mission = agent_api.mission(agent_api.agent("supervised"), "go", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "go", card)
     agent_api.decide(agent_api.proposals(mission)[0])
     agent_api.run_mission(mission)
     outcomes = [(answer.outcome, answer.value and bool(answer.value)) for answer in brain.asked[1].answers]
@@ -131,8 +129,7 @@ def test_brain_receives_read_and_approved_results_together(agent_api: AgentApi):
 
 def test_number_of_pending_proposals_is_limited(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(proposing, "PENDING_MAX", 2)
-    mission = agent_api.mission(agent_api.agent("supervised"), "comment: a\ncomment: b\ncomment: c")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "comment: a\ncomment: b\ncomment: c")
     assert len(agent_api.proposals(mission)) == 2
     assert [what for kind, what in agent_api.log(mission) if kind == "tool_call"] == [
         "add_comment proposed",
@@ -193,5 +190,5 @@ def test_overlong_action_name_is_refused(agent_api: AgentApi):
     calls = [ToolCall("a", "x" * 5000, {})]
     agent_api.world.core.env.brains = {"built_in": Scripted(Turn(history=1, calls=calls), Turn(result="ok"))}
     agent = agent_api.agent()
-    assert agent_api.run_mission(agent_api.mission(agent, "go"))["status"] == "completed"
+    assert agent_api.start(agent, "go")["status"] == "completed"
     assert agent_api.list_attempts(agent) == [("x" * 100, "refused")]

@@ -32,7 +32,7 @@ def run_mission(agent_api: AgentApi, brain: Any, mode: str = "autonomous", **mor
     """Run a mission with this brain, and return the mission and its card."""
     agent_api.world.core.env.brains = {"built_in": brain}
     card = agent_api.card()
-    return agent_api.run_mission(agent_api.mission(agent_api.agent(mode, **more), "Do something", card)), card
+    return agent_api.start(agent_api.agent(mode, **more), "Do something", card), card
 
 
 def call(name: str, id: str = "a", **params: Any) -> ToolCall:
@@ -106,8 +106,7 @@ def test_brain_that_repeats_its_calls_is_stopped(agent_api: AgentApi):
     assert mission["tools"] == {"list_projects": 4}
 
 
-def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi):
-    clock = agent_api.world.stop_clock()
+def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi, clock):
     mission, _ = run_mission(agent_api, Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok")))
     assert mission["status"] == "running"
     for _ in range(2):
@@ -125,8 +124,7 @@ def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: 
     assert agent_api.world.core.work.jobs() == []
 
 
-def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(agent_api: AgentApi):
-    clock = agent_api.world.stop_clock()
+def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(agent_api: AgentApi, clock):
     mission, _ = run_mission(
         agent_api, Scripted(Turn(history=1, calls=[ToolCall("a", "create_card", {"projectId": object})]))
     )
@@ -272,7 +270,7 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
     state = world.ask(agent_api.owner, "GET", f"{place}/pilotage/state")
     world.core.env.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
     agent = agent_api.agent(tools=list(get_args(Category)))
-    assert agent_api.run_mission(agent_api.mission(agent, "go", card, by=bob))["status"] == "completed"
+    assert agent_api.start(agent, "go", card, by=bob)["status"] == "completed"
     assert world.ask(agent_api.owner, "GET", f"{place}/pilotage/state") == state
     reasons = {
         entry["tool"]: (entry["outcome"], entry["reason"]) for entry in agent_api.audit(agent)[: len(good)]
@@ -280,24 +278,22 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
     assert reasons == dict.fromkeys(good, ("refused", "your role does not allow that"))
 
 
-def test_runtime_of_the_host_drives_an_agent(agent_api: AgentApi):
-    core = agent_api.world.core
+def test_runtime_of_the_host_drives_an_agent(agent_api: AgentApi, core):
     brain = Scripted(Turn(result="Done"))
     core.env.brains = {**core.env.brains, "reviewer": brain}
     agent = agent_api.agent("autonomous", runtime="reviewer")
     assert agent["runtime"] == "reviewer"
-    mission = agent_api.run_mission(agent_api.mission(agent, "Review"))
+    mission = agent_api.start(agent, "Review")
     assert (mission["status"], mission["result"]) == ("completed", "Done")
     assert [task.prompt for task in brain.asked] == ["Review"]
 
 
-def test_mission_of_a_removed_runtime_fails_with_the_reason(agent_api: AgentApi):
-    core = agent_api.world.core
+def test_mission_of_a_removed_runtime_fails_with_the_reason(agent_api: AgentApi, core):
     brains = core.env.brains
     core.env.brains = {**brains, "reviewer": Scripted()}
     agent = agent_api.agent("autonomous", runtime="reviewer")
     core.env.brains = brains
-    mission = agent_api.run_mission(agent_api.mission(agent, "Review"))
+    mission = agent_api.start(agent, "Review")
     assert (mission["status"], mission["error"]) == (
         "failed",
         "The runtime reviewer does not exist any more. Nothing was changed.",

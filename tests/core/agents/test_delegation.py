@@ -149,9 +149,8 @@ def test_agents_and_rules_delegate_nothing(agent_api: AgentApi):
     worker, agent = agent_api.agent(name="Worker"), agent_api.agent()
     card, other = agent_api.card("set priority high"), agent_api.card("set priority low")
     prompt = "assign to Scribe\ncomment: @scribe archive"
-    assert agent_api.run_mission(agent_api.mission(worker, prompt, card))["status"] == "completed"
-    mission = agent_api.mission(agent_api.agent("supervised", name="Supervised"), "assign to Scribe", other)
-    agent_api.run_mission(mission)
+    assert agent_api.start(worker, prompt, card)["status"] == "completed"
+    mission = agent_api.start(agent_api.agent("supervised", name="Supervised"), "assign to Scribe", other)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(
         agent_api.token(worker), "PATCH", agent_api.of(agent_api.card()), {"assigneeId": agent["id"]}
@@ -216,7 +215,7 @@ def test_assignment_is_answered_and_other_missions_are_not(agent_api: AgentApi):
     agent, card = agent_api.agent(), agent_api.card("set priority high")
     assign(agent_api, card, agent)
     agent_api.world.core.work.run_due()
-    agent_api.run_mission(agent_api.mission(agent, "set priority low", card))
+    agent_api.start(agent, "set priority low", card)
     assert answers(agent_api, card) == [
         (
             "Scribe",

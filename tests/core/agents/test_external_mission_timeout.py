@@ -90,11 +90,9 @@ def test_who_is_to_think_may_change_while_a_mission_runs(agent_api: AgentApi, ta
     assert agent_api.run_mission(running)["status"] == "failed"
 
 
-def test_program_is_expected_after_its_proposals_are_decided(agent_api: AgentApi):
-    clock = agent_api.world.stop_clock()
+def test_program_is_expected_after_its_proposals_are_decided(agent_api: AgentApi, clock):
     agent = agent_api.agent("supervised")
-    mission = agent_api.mission(agent, "comment: Hi")
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, "comment: Hi")
     agent_api.change(agent, runtime="external")
     clock.advance(3 * HOUR)
     assert agent_api.run_mission(mission)["status"] == "awaiting_approval"

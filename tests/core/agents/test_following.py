@@ -35,8 +35,7 @@ def client(agent_api: AgentApi):
 
 
 def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client):
-    mission = agent_api.mission(agent_api.agent(), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     with handle(agent_api, client, mission).stream() as entries:
         received = list(entries)
     assert [entry.kind for entry in received] == KINDS
@@ -50,8 +49,7 @@ def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client
 
 
 def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):
-    mission = agent_api.mission(agent_api.agent(), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     at = handle(agent_api, client, mission)
     assert [entry.id for entry in at.stream(last_event_id="6")] == [7, 8]
     assert [entry.id for entry in at.stream(last_event_id="7")] == [8]
@@ -59,8 +57,7 @@ def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):
 
 def test_block_contains_the_position_to_resume_from(agent_api: AgentApi, client, monkeypatch):
     monkeypatch.setattr(mission_log, "READ_MAX", 3)
-    mission = agent_api.mission(agent_api.agent(), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     assert [entry.kind for entry in handle(agent_api, client, mission).stream()] == KINDS
 
 
@@ -89,8 +86,7 @@ def test_entries_are_streamed_as_they_occur(agent_api: AgentApi, client):
 
 
 def test_wait_ends_at_a_decision_and_at_the_end(agent_api: AgentApi, client):
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "set priority high")
     at, entries = handle(agent_api, client, mission), []
     assert at.wait(lambda entry: entries.append(entry.kind)).status == "awaiting_approval"
     assert entries[-1] == "status"
@@ -101,8 +97,7 @@ def test_wait_ends_at_a_decision_and_at_the_end(agent_api: AgentApi, client):
 
 
 async def test_async_stream_and_wait(agent_api: AgentApi):
-    mission = agent_api.mission(agent_api.agent(), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     async with AsyncStellary.embedded(agent_api.world.core.port(agent_api.owner.actor)) as client:
         at, received = handle(agent_api, client, mission), []
         async with at.stream() as entries:
@@ -113,8 +108,7 @@ async def test_async_stream_and_wait(agent_api: AgentApi):
 
 def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "set priority high", card)
     ask(agent_api, "DELETE", agent_api.of(card))
     ref = agent_api.workspace.ref.child(AgentMissionRef, mission["id"])
     assert mission_log._read(ref.mission_id, agent_api.world.core, 3).over
@@ -123,11 +117,9 @@ def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
 
 
 @pytest.mark.slow("waits before it connects again")
-def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi):
-    bob = agent_api.world.person("bob")
+def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi, bob):
     agent_api.join(bob)
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "set priority high")
     with Stellary.embedded(agent_api.world.core.port(bob.actor)) as client:
         entries = handle(agent_api, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
@@ -156,11 +148,9 @@ def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
 
 
 @pytest.mark.slow("waits before it connects again")
-def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi):
-    bob = agent_api.world.person("bob")
+def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi, bob):
     agent_api.join(bob)
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "set priority high")
     with (
         running(agent_api.world.core) as server,
         Stellary(f"http://127.0.0.1:{server.port}", token=agent_api.world.bearer(bob)) as client,
@@ -175,8 +165,7 @@ def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi):
 
 
 def test_events_are_named_by_the_kinds_of_entries(agent_api: AgentApi):
-    mission = agent_api.mission(agent_api.agent(), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     batch = mission_log._read(mission["id"], agent_api.world.core, 7)
     id, kind, data = batch.frames.decode().strip().split("\n")
     assert (id, kind, batch.over) == ("id: 8", "event: done", True)

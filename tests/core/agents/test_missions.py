@@ -61,8 +61,7 @@ def test_autonomous_agent_carries_out_a_mission_and_reports(agent_api: AgentApi)
 
 
 def test_the_log_tells_it_from_the_beginning(agent_api: AgentApi):
-    mission = agent_api.mission(agent_api.agent("autonomous"), "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("autonomous", "set priority high")
     assert agent_api.log(mission) == [
         ("status", "queued"),
         ("status", "running"),
@@ -96,7 +95,7 @@ def test_progress_of_a_mission_is_reported(agent_api: AgentApi):
 
 def test_misunderstood_mission_does_nothing(agent_api: AgentApi):
     card = agent_api.card()
-    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "make it nicer", card))
+    after = agent_api.start("autonomous", "make it nicer", card)
     assert after["status"] == "failed"
     assert after["error"].startswith("I did not understand 'nicer' in 'make it nicer'. Here I understand: ")
     assert after["error"].endswith(" Nothing was changed.")
@@ -107,9 +106,7 @@ def test_misunderstood_mission_does_nothing(agent_api: AgentApi):
 def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api: AgentApi, mode: str):
     card = agent_api.card()
     agent = agent_api.agent(mode)
-    after = agent_api.run_mission(
-        agent_api.mission(agent, "set priority low and move to Nowhere, unassign", card)
-    )
+    after = agent_api.start(agent, "set priority low and move to Nowhere, unassign", card)
     assert after["status"] == "failed"
     assert after["error"].startswith(
         "Not done: Set the priority of a card, or clear it: priority low (refused: another change is refused,"
@@ -124,11 +121,11 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
 
 def test_a_mission_has_the_tools_of_its_agent_and_no_others(agent_api: AgentApi):
     agent, card = agent_api.agent("autonomous", ["add_comment"]), agent_api.card()
-    after = agent_api.run_mission(agent_api.mission(agent, "comment: hi\nmove to Done", card))
+    after = agent_api.start(agent, "comment: hi\nmove to Done", card)
     assert "move card: targetColumn Done (refused: the agent does not have the tool" in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.list_attempts(agent) == [("add_comment", "refused"), ("move_card", "refused")]
-    agent_api.run_mission(agent_api.mission(agent, "comment: hi", card))
+    agent_api.start(agent, "comment: hi", card)
     assert agent_api.list_attempts(agent)[2:] == [("add_comment", "allowed")]
 
 
@@ -138,9 +135,9 @@ def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(agent_api
     for person, name in ((jane, "Jane Doe"), (rob, "Rob Ray"), (roy, "Rob Roy")):
         agent_api.world.ask(person, "PATCH", "/auth/me", {"name": name})
     card = agent_api.card()
-    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "assign to Jane", card))
+    after = agent_api.start("autonomous", "assign to Jane", card)
     assert (after["status"], agent_api.read(card)["assigneeId"]) == ("completed", jane.id)
-    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "assign to Rob", card))
+    after = agent_api.start("autonomous", "assign to Rob", card)
     assert f"'Rob' could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in after["error"]
 
 
@@ -181,11 +178,10 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
 
 
 @pytest.mark.parametrize("mode", ["supervised", "approval"])
-def test_requester_is_notified_of_pending_approvals(agent_api: AgentApi, mode):
-    bob = agent_api.world.person("bob")
+def test_requester_is_notified_of_pending_approvals(agent_api: AgentApi, mode, bob):
     agent_api.join(bob)
     agent = agent_api.agent(mode)
-    agent_api.run_mission(agent_api.mission(agent, COMMENTS, by=bob))
+    agent_api.start(agent, COMMENTS, by=bob)
     (notification,) = agent_api.world.ask(bob, "GET", "/notifications")
     activity = notification["activity"]
     assert (activity["actorId"], activity["type"]) == (agent["id"], "notice_given")
@@ -200,8 +196,7 @@ def test_statements_of_lists_do_not_grow(agent_api: AgentApi, statements):
         f"{agent_api.agents}/{agent['id']}/audit",
     ]
     for _ in range(2):
-        mission = agent_api.mission(agent, "comment: a\ncomment: b")
-        agent_api.run_mission(mission)
+        mission = agent_api.start(agent, "comment: a\ncomment: b")
         agent_api.agent()
         lists = [*paths, f"{agent_api.flat}/proposals", f"{agent_api.of_mission(mission)}/proposals"]
         lengths = []
@@ -217,8 +212,7 @@ def test_rule_effects_make_no_other_proposal_stale(agent_api: AgentApi):
     card = agent_api.card()
     rule = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "in_progress"}}}
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/automations", rule)
-    mission = agent_api.mission(agent_api.agent("supervised"), "move to Done, set priority high", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "move to Done, set priority high", card)
     move, priority = agent_api.proposals(mission)
     approved = orjson.loads(agent_api.decide(move).body)
     assert approved["result"] == agent_api.read(card)
@@ -229,8 +223,7 @@ def test_rule_effects_make_no_other_proposal_stale(agent_api: AgentApi):
 
 def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
-    mission = agent_api.mission(agent, COMMENTS, card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, COMMENTS, card)
     (proposal,) = agent_api.proposals(mission)
     assert agent_api.decide(proposal, by=agent_api.world.person("eve")).status == 404
     token = agent_api.world.api_token(agent_api.owner)
@@ -251,8 +244,7 @@ def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api:
 
 
 def test_a_proposal_is_decided_once(agent_api: AgentApi):
-    mission = agent_api.mission(agent_api.agent("supervised"), "comment: a\nset priority low")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "comment: a\nset priority low")
     first, _ = agent_api.proposals(mission)
     assert agent_api.decide(first).status == 200
     for how in ("approve", "reject"):
@@ -261,8 +253,7 @@ def test_a_proposal_is_decided_once(agent_api: AgentApi):
 
 def test_stale_proposal_changes_nothing(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", "move to Done", card)
     (proposal,) = agent_api.proposals(mission)
     changed = agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
     answer = agent_api.decide(proposal)
@@ -277,8 +268,7 @@ def test_proposal_keeps_its_meaning(agent_api: AgentApi):
     moved, other = agent_api.card(), agent_api.card()
     proposals = []
     for card in (moved, other):
-        mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
-        agent_api.run_mission(mission)
+        mission = agent_api.start("supervised", "move to Done", card)
         proposals += agent_api.proposals(mission)
     columns = f"{agent_api.path}/columns"
     done = f"{columns}/{agent_api.columns[2]['id']}"
@@ -416,8 +406,7 @@ def test_proposed_change_of_many_cards_goes_stale_as_a_whole(agent_api: AgentApi
 
 def test_proposals_of_a_suspended_agent_are_not_approved(agent_api: AgentApi):
     agent = agent_api.agent("supervised")
-    mission = agent_api.mission(agent, COMMENTS)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, COMMENTS)
     agent_api.change(agent, status="suspended")
     (proposal,) = agent_api.proposals(mission)
     assert error(agent_api.decide(proposal)) == (409, "agent_suspended")
@@ -446,8 +435,7 @@ def test_batch_is_approved_as_a_whole(agent_api: AgentApi):
 
 def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "comment: first\nmove to Done", card)
     done = f"{agent_api.path}/columns/{agent_api.columns[2]['id']}"
     agent_api.world.ask(agent_api.owner, "PATCH", done, {"wipLimit": 1})
     agent_api.card(column=2)
@@ -460,8 +448,7 @@ def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
 
 def test_batch_is_rejected_as_a_whole(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "comment: first\nmove to Done", card)
     path = f"{agent_api.of_mission(mission)}/proposals/reject"
     decided = agent_api.world.ask(agent_api.owner, "POST", path, {"reason": "Not now"})
     assert [(proposal["status"], proposal["reason"]) for proposal in decided] == [("rejected", "Not now")] * 2
@@ -478,10 +465,7 @@ def test_batch_is_rejected_as_a_whole(agent_api: AgentApi):
 
 def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(
-        agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
-    )
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "move to Done, set priority high, comment: On it.", card)
     move, priority, comment = agent_api.proposals(mission)
     first = orjson.loads(agent_api.decide(move).body)
     assert (first["status"], first["decidedById"], first["result"]) == ("approved", agent_api.owner.id, None)
@@ -511,8 +495,7 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
 )
 def test_batch_of_one_is_decided_by_its_proposal(agent_api: AgentApi, how, result):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high", card)
     (proposal,) = agent_api.proposals(mission)
     assert agent_api.decide(proposal, how).status == 200
     after = agent_api.mission_now(mission)
@@ -522,8 +505,7 @@ def test_batch_of_one_is_decided_by_its_proposal(agent_api: AgentApi, how, resul
 
 def test_last_rejection_carries_out_what_was_approved(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high, comment: On it.", card)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority).status == 200
     assert error(agent_api.decide(priority)) == (409, "already_decided")
@@ -534,8 +516,7 @@ def test_last_rejection_carries_out_what_was_approved(agent_api: AgentApi):
 
 def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_rejected(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high, comment: On it.", card)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority).status == 200
     changed = agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
@@ -554,20 +535,17 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
 
 def test_impossible_approval_in_a_batch_is_refused_immediately(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high, comment: On it.", card)
     agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
     priority, _ = agent_api.proposals(mission)
     assert error(agent_api.decide(priority)) == (409, "stale")
     assert agent_api.proposals(mission)[0]["status"] == "pending"
 
 
-def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approver(agent_api: AgentApi):
-    bob = agent_api.world.person("bob")
+def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approver(agent_api: AgentApi, bob):
     agent_api.join(bob)
     agent, card = agent_api.agent("approval"), agent_api.card()
-    mission = agent_api.mission(agent, "set priority high, comment: On it.", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, "set priority high, comment: On it.", card)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority, by=bob).status == 200
     assert agent_api.decide(comment).status == 200
@@ -576,10 +554,7 @@ def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approv
 
 def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(
-        agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
-    )
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "move to Done, set priority high, comment: On it.", card)
     move, priority, _ = agent_api.proposals(mission)
     assert agent_api.decide(move, "reject").status == agent_api.decide(priority).status == 200
     decided = agent_api.world.ask(
@@ -595,8 +570,7 @@ def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
 
 def test_cancelled_batch_carries_out_nothing_that_was_approved(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high, comment: On it.", card)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     assert {proposal["status"] for proposal in agent_api.proposals(mission)} == {"rejected"}
@@ -647,8 +621,7 @@ def test_a_mission_can_be_cancelled_at_any_moment(agent_api: AgentApi, mode):
     cancelled = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(queued)}/cancel")
     assert cancelled["status"] == "cancelled"
     assert agent_api.run_mission(queued)["status"] == "cancelled"
-    mission = agent_api.mission(agent, COMMENTS, card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, COMMENTS, card)
     answer = agent_api.world.call(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     if mode == "autonomous":
         assert error(answer) == (409, "mission_over")
@@ -696,8 +669,7 @@ def test_a_mission_waits_while_its_agent_is_suspended(agent_api: AgentApi):
     assert agent_api.run_mission(mission)["status"] == "completed"
 
 
-def test_mission_waits_while_its_agent_is_at_its_rate_limit(agent_api: AgentApi):
-    clock = agent_api.world.stop_clock()
+def test_mission_waits_while_its_agent_is_at_its_rate_limit(agent_api: AgentApi, clock):
     agent = agent_api.agent("autonomous", rateLimit={"maxActions": 1, "windowSeconds": 60})
     mission = agent_api.mission(agent, "set priority high, comment: On it.")
     assert agent_api.run_mission(mission)["status"] == "running"
@@ -737,8 +709,7 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: Agen
 
 def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("supervised"), COMMENTS, card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start("supervised", COMMENTS, card)
     agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card))
     assert status(agent_api, "GET", agent_api.of_mission(mission)) == 404
     agent_api.world.core.work.run_due()
@@ -748,8 +719,7 @@ def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
 @pytest.mark.parametrize("what", ["project", "agent", "workspace", "organization"])
 def test_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
     agent = agent_api.agent("supervised")
-    mission = agent_api.mission(agent, COMMENTS)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, COMMENTS)
     path = {
         "project": agent_api.path,
         "agent": f"{agent_api.agents}/{agent['id']}",
@@ -760,13 +730,11 @@ def test_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
     assert status(agent_api, "GET", agent_api.of_mission(mission)) == 404
 
 
-def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi):
-    bob = agent_api.world.person("bob")
+def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi, bob):
     agent_api.world.join(bob, agent_api.workspace, role="admin")
     agent, card = agent_api.agent("supervised"), agent_api.card()
     token = agent_api.token(agent, by=bob)
-    mission = agent_api.mission(agent, COMMENTS, card, by=bob)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, COMMENTS, card, by=bob)
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
     after = agent_api.mission_now(mission)

@@ -107,15 +107,14 @@ def test_failed_calls_are_recorded_and_rejected_ones_cost_nothing(agent_api: Age
 
 
 def test_mission_without_a_model_uses_nothing(agent_api: AgentApi):
-    mission = agent_api.run_mission(agent_api.mission(agent_api.agent(), "mark done"))
+    mission = agent_api.start("autonomous", "mark done")
     assert (mission["usage"]["model"], mission["usage"]["calls"]) == (None, 0)
     assert read_usage(agent_api)["days"] == []
 
 
 def test_usage_of_earlier_days_is_listed_for_the_days_that_are_asked_for(
-    agent_api: AgentApi, provider: Provider
+    agent_api: AgentApi, provider: Provider, clock
 ):
-    clock = agent_api.world.stop_clock()
     provider.answers = [{"content": "Hi."}]
     agent_api.run_mission(start(agent_api))
     clock.advance(timedelta(days=2))
@@ -150,7 +149,7 @@ def test_budget_ends_a_mission_and_notifies_its_creator(
     assert (mission["status"], mission["error"], len(provider.requests)) == ("failed", sentence, 1)
     (notice,) = ask(agent_api, "GET", f"{agent_api.path}/activity?type=notice_given")
     assert sentence in str(notice)
-    notifications = agent_api.world.ask(agent_api.owner, "GET", "/notifications")
+    notifications = ask(agent_api, "GET", "/notifications")
     assert [sentence in str(notification) for notification in notifications] == [True]
 
 
@@ -163,14 +162,13 @@ def test_person_who_delegated_a_mission_gets_one_answer_when_its_budget_ends(
     agent_api.agent(runtime="model", model=MODEL)
     agent_api.comment(card, "@scribe look around")
     agent_api.world.core.work.run_due()
-    notifications = agent_api.world.ask(agent_api.owner, "GET", "/notifications")
+    notifications = ask(agent_api, "GET", "/notifications")
     assert [entry["activity"]["type"] for entry in notifications] == ["comment_added"]
     answer = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")[-1]["content"]
     assert answer.endswith("The mission has used its budget of 100 tokens.")
 
 
-def test_daily_budget_is_renewed_at_midnight(agent_api: AgentApi, provider: Provider):
-    clock = agent_api.world.stop_clock()
+def test_daily_budget_is_renewed_at_midnight(agent_api: AgentApi, provider: Provider, clock):
     set_budgets(agent_api, daily=100)
     provider.answers = [{"content": "Hi."}]
     assert agent_api.run_mission(start(agent_api))["status"] == "completed"
@@ -196,8 +194,7 @@ def test_concurrent_missions_exceed_the_budget_by_one_call_each(agent_api: Agent
 
 
 @pytest.mark.slow("runs several missions")
-def test_missions_take_turns(agent_api: AgentApi, provider: Provider):
-    clock = agent_api.world.stop_clock()
+def test_missions_take_turns(agent_api: AgentApi, provider: Provider, clock):
     provider.answers = [
         *[calls(list_cards={"projectId": "Launch", "limit": n // 2 + 1}) for n in range(6)],
         {"content": "Hi."},
@@ -321,7 +318,7 @@ def test_model_is_used_by_those_who_may(agent_api: AgentApi, users: Any, may: st
         model = model_of(provider)
         world.core.env.brains = {"model": ModelBrain({MODEL: users, "a:b": []}, lambda name: model)}
         for name in (may + " " + may_not).split():
-            mission = agent_api.run_mission(agent_api.mission(saved, "Say hi", by=people[name]))
+            mission = agent_api.start(saved, "Say hi", by=people[name])
             assert mission["status"] == ("completed" if name in may.split() else "failed")
         assert len(provider.requests) == len(may.split())
     body = {"name": "Other", "runtime": "model", "model": MODEL}
@@ -361,14 +358,14 @@ def test_workspace_pays_with_its_own_key(agent_api: AgentApi, monkeypatch: pytes
             response = set_key(agent_api, secret, "openai-chat")
             assert (response.status, response.body) == (200, b'{"ok":true}')
             assert read_usage(agent_api)["ownKeys"] == ([] if secret is None else ["openai-chat"])
-            assert agent_api.run_mission(agent_api.mission(saved, "Say hi"))["status"] == "completed"
+            assert agent_api.start(saved, "Say hi")["status"] == "completed"
             assert provider.keys[-1] == sent
         provider.answers = [Failure(400, f"the key {long_key} is wrong")]
         set_key(agent_api, long_key, "openai-chat")
-        assert long_key not in str(agent_api.run_mission(agent_api.mission(saved, "Say hi")))
+        assert long_key not in str(agent_api.start(saved, "Say hi"))
         # The key of the server must not pay for a workspace whose key is lost.
         env.signer = Signer("b" * 32, timedelta(days=7))
-        failed = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+        failed = agent_api.start(saved, "Say hi")
         assert failed["error"] == "the workspace's key of openai-chat cannot be decrypted: set it again"
         assert len(provider.keys) == 5
         env.signer = Signer(None, timedelta(days=7))
@@ -387,7 +384,7 @@ def test_provider_that_takes_no_key_ends_the_mission(agent_api: AgentApi):
     env.brains = {"model": ModelBrain(["nobody:some"])}
     assert set_key(agent_api, "sk-1", "nobody").status == 200
     saved = agent_api.agent(runtime="model", model="nobody:some")
-    failed = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+    failed = agent_api.start(saved, "Say hi")
     assert failed["error"] == "the model nobody:some cannot be asked: its provider takes no key"
 
 

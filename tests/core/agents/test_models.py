@@ -181,7 +181,7 @@ def test_invalid_arguments_are_reported_to_the_model(agent_api: AgentApi, args: 
 def test_excess_tool_calls_are_reported_to_the_model(agent_api: AgentApi):
     many = [call("list_projects") for _ in range(101)]
     requests = use(agent_api, [ModelResponse(many), ModelResponse([TextPart("ok")])])
-    agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Look"))
+    agent_api.start(agent(agent_api, "autonomous"), "Look")
     results = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -221,8 +221,7 @@ def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, 
     assert [message["role"] for message in provider.requests[1]["messages"]][-2:] == ["assistant", "tool"]
 
 
-def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Provider):
-    clock = agent_api.world.stop_clock()
+def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Provider, clock):
     provider.answers = [429, 500, {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     assert agent_api.run_mission(mission)["status"] == "running"
@@ -232,8 +231,7 @@ def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Pro
     assert (after["status"], after["result"], len(provider.requests)) == ("completed", "At last.", 3)
 
 
-def test_retry_after_of_an_endpoint_is_respected(agent_api: AgentApi, provider: Provider):
-    clock = agent_api.world.stop_clock()
+def test_retry_after_of_an_endpoint_is_respected(agent_api: AgentApi, provider: Provider, clock):
     provider.answers = [Failure(429, headers={"retry_after": "90"}), {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
     assert agent_api.run_mission(mission)["status"] == "running"
@@ -292,9 +290,8 @@ TROUBLES = [
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
 def test_mission_ends_after_five_failed_tries(
-    agent_api: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str
+    agent_api: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str, clock
 ):
-    clock = agent_api.world.stop_clock()
     if isinstance(answer, Hangs):
         use_provider(agent_api, provider, seconds=0.2)
     provider.answers = [answer]
@@ -382,9 +379,7 @@ def test_overtaken_worker_adds_to_the_usage_of_the_mission(
 
 def test_unknown_model_ends_the_mission(agent_api: AgentApi):
     agent_api.world.core.env.brains = {"model": ModelBrain(["nobody:some"])}
-    after = agent_api.run_mission(
-        agent_api.mission(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
-    )
+    after = agent_api.start(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
     assert after["status"] == "failed"
     assert after["error"].startswith("the model nobody:some cannot be asked: ")
 
@@ -407,7 +402,7 @@ def test_model_that_the_server_does_not_allow_is_refused(agent_api: AgentApi, mo
 def test_model_that_is_not_allowed_any_more_is_not_called(agent_api: AgentApi, provider: Provider):
     saved = agent(agent_api, "autonomous")
     agent_api.world.core.env.brains = {"model": ModelBrain(["openai:other"])}
-    after = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+    after = agent_api.start(saved, "Say hi")
     assert (after["status"], after["error"]) == (
         "failed",
         "The agent's model must be one of the models that this server allows: openai:other. Nothing was changed.",
@@ -424,10 +419,7 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
         return [thread for thread in threading.enumerate() if thread.name == "stellary-models"]
 
     for reply in ("Hi.", "Again."):
-        assert (
-            agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["result"]
-            == reply
-        )
+        assert agent_api.start(agent(agent_api, "autonomous"), "Say hi")["result"] == reply
         assert len(threads()) == 1
         # What is asked after that makes a new one.
         agent_api.world.core.env.brains["model"].close()
@@ -436,7 +428,7 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
 
 def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
-    assert agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["error"] == (
+    assert agent_api.start(agent(agent_api, "autonomous"), "Say hi")["error"] == (
         "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
     )
 
@@ -452,17 +444,15 @@ def test_model_gets_only_the_tasks_that_are_not_understood(agent_api: AgentApi):
     ]
     requests = use(agent_api, script)
     agent = agent_api.agent("supervised", **ELSE_MODEL)
-    plain = agent_api.mission(agent, "set priority low", card)
-    agent_api.run_mission(plain)
+    plain = agent_api.start(agent, "set priority low", card)
     assert agent_api.decide(agent_api.proposals(plain)[0]).status == 200
     assert (
         agent_api.run_mission(plain)["result"]
         == 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'
     )
-    impossible = agent_api.run_mission(agent_api.mission(agent, "move to Nowhere", card))
+    impossible = agent_api.start(agent, "move to Nowhere", card)
     assert (impossible["status"], requests) == ("failed", [])
-    free = agent_api.mission(agent, "this one hurts our customers", card)
-    agent_api.run_mission(free)
+    free = agent_api.start(agent, "this one hurts our customers", card)
     assert agent_api.decide(agent_api.proposals(free)[0]).status == 200
     after = agent_api.run_mission(free)
     assert (after["status"], after["result"], len(requests)) == ("completed", "It is urgent now.", 2)
@@ -474,7 +464,7 @@ def test_task_is_refused_without_a_model_that_may_get_it(agent_api: AgentApi, wh
     requests = use(agent_api, [])
     agent = agent_api.agent("autonomous", **ELSE_MODEL | ({"model": None} if why == "none" else {}))
     agent_api.world.core.env.brains = add_fallback({"built_in": RulesBrain(), "model": ModelBrain()})
-    after = agent_api.run_mission(agent_api.mission(agent, "make it nicer"))
+    after = agent_api.start(agent, "make it nicer")
     assert after["status"] == "failed"
     assert after["error"].startswith("I did not understand 'nicer'")
     assert requests == []
@@ -518,8 +508,7 @@ def test_mission_ends_under_another_runtime(agent_api: AgentApi, before: Any, af
         [ModelResponse([called])] * (before is MODEL) + [ModelResponse([TextPart("It is low now.")])],
     )
     agent = agent_api.agent("supervised", **before)
-    mission = agent_api.mission(agent, "set priority low", card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, "set priority low", card)
     agent_api.change(agent, **after)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     ended = agent_api.run_mission(mission)

@@ -16,8 +16,7 @@ PROMPT = "set priority high, add checklist: a, b\ncomment: On it."
 def waiting(agent_api: AgentApi, prompt: str = "comment: On it.", mode: str = "supervised") -> Any:
     """Return a mission that waits for approval, and its first proposal."""
     card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent(mode), prompt, card)
-    agent_api.run_mission(mission)
+    mission = agent_api.start(mode, prompt, card)
     return card, mission, agent_api.proposals(mission)[0]
 
 
@@ -75,11 +74,10 @@ def test_concurrent_approval_and_cancellation_end_in_cancellation(agent_api: Age
     assert agent_api.mission_now(mission)["status"] == "cancelled"
 
 
-def test_only_one_of_two_missions_on_a_card_runs(agent_api: AgentApi):
+def test_only_one_of_two_missions_on_a_card_runs(agent_api: AgentApi, core):
     card = agent_api.card()
     agents = [agent_api.agent("supervised"), agent_api.agent("supervised")]
     missions = [agent_api.mission(agent, "comment: hi", card) for agent in agents]
-    core = agent_api.world.core
     at_once(*(lambda mission=mission: run(core, mission) for mission in missions))
     assert sorted(agent_api.mission_now(mission)["status"] for mission in missions) == [
         "awaiting_approval",
@@ -105,8 +103,7 @@ def test_two_workers_do_each_step_of_a_mission_once(agent_api: AgentApi, mode):
         agent_api.log(mission)
 
 
-def test_mission_cancelled_while_thinking_does_nothing(agent_api: AgentApi):
-    core = agent_api.world.core
+def test_mission_cancelled_while_thinking_does_nothing(agent_api: AgentApi, core):
     brain = core.env.brains["built_in"]
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("autonomous"), PROMPT, card)

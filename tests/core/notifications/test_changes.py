@@ -93,8 +93,7 @@ def test_deleted_card_records_its_last_values(board, ann):
     assert revert_diff("", diff) == long_text
 
 
-def test_files_relations_and_project_members_record_their_values(board, ann, world):
-    bob = world.person("bob")
+def test_files_relations_and_project_members_record_their_values(board, ann, world, bob):
     board.join(bob)
     card, other = board.card(), board.card("Other")
     path = f"{board.of(card)}/attachments"
@@ -286,8 +285,7 @@ def test_change_by_a_rule_names_the_rule(world, ann):
 def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, ann):
     agent_api = AgentApi(world, ann)
     agent = agent_api.agent("supervised")
-    mission = agent_api.mission(agent, "set priority high")
-    agent_api.run_mission(mission)
+    mission = agent_api.start(agent, "set priority high")
     (proposal,) = agent_api.proposals(mission)
     bob = world.person("bob")
     agent_api.join(bob)
@@ -341,8 +339,7 @@ def test_import_names_the_project_and_counts_its_cards(board, ann):
 # ---------------------------------------------------------------------------------------------- filters
 
 
-def test_feed_is_filtered_by_kind_and_time(world, board, ann):
-    clock = world.stop_clock()
+def test_feed_is_filtered_by_kind_and_time(world, board, ann, clock):
     # The project was created before.
     clock.now = system_clock()
     card = board.card()
