@@ -121,8 +121,7 @@ def test_removed_factor_renews_the_guesses(world, ann, factor, clock, wrong):
     assert log_in(world, show_code(secret, clock.now))[0] == 201
 
 
-def test_guesses_of_one_account_are_not_those_of_another(world, factor, clock, wrong):
-    bob = world.person("bob")
+def test_guesses_of_one_account_are_not_those_of_another(world, factor, clock, wrong, bob):
     secret, _ = enroll(world, bob)
     use_up(world, wrong)
     clock.advance(STEP)

@@ -153,8 +153,7 @@ def test_owner_can_be_deactivated_and_the_host_still_manages_members(board):
     assert world.status(board.owner, "GET", f"{board.path}/cards") == 200
 
 
-def test_deactivated_user_can_be_erased(board):
-    core = board.world.core
+def test_deactivated_user_can_be_erased(board, core):
     core.deactivate("bob")
     assert core.erase("bob")
     members = ask(board, "GET", f"{board.workspace.path}/members")
@@ -162,8 +161,7 @@ def test_deactivated_user_can_be_erased(board):
     assert core.user(external_id="bob") != board.bob.actor
 
 
-def test_second_call_and_unknown_users_change_nothing(board):
-    core = board.world.core
+def test_second_call_and_unknown_users_change_nothing(board, core):
     assert not core.reactivate("bob")
     assert core.deactivate("bob")
     assert not core.deactivate("bob")

@@ -130,10 +130,6 @@ def test_wrong_password_deletes_nothing(world, people):
     assert world.status(ann, "GET", "/auth/me") == 200
 
 
-def test_api_token_deletes_no_account(world, people):
-    assert outcome(delete_account(world, world.api_token(people[0]))) == (403, "login_required")
-
-
 @pytest.mark.race
 def test_concurrent_deletions_succeed_once(world, rounds):
     for number in range(rounds):

@@ -73,8 +73,7 @@ def test_wrong_password_sends_nothing(world, ann):
     assert world.emails == []
 
 
-def test_token_can_be_used_once_within_an_hour(world, ann):
-    clock = world.stop_clock()
+def test_token_can_be_used_once_within_an_hour(world, ann, clock):
     ask_for_change(world, ann)
     token = mailed_token(world)
     assert confirm(world, token).status == 200

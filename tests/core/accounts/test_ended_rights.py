@@ -202,8 +202,7 @@ def change_password(world, person, **body):
     return world.ask(person, "POST", "/auth/change-password", passwords)
 
 
-def test_password_change_returns_the_number_of_live_tokens(team):
-    clock = team.world.stop_clock()
+def test_password_change_returns_the_number_of_live_tokens(team, clock):
     live = team.world.api_token(team.bob)
     team.world.api_token(team.bob, expires_at=clock.now)
     team.world.api_token(team.cid)
@@ -213,8 +212,7 @@ def test_password_change_returns_the_number_of_live_tokens(team):
     assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 200
 
 
-def test_password_change_with_revoke_tokens_revokes_all_tokens(team):
-    clock = team.world.stop_clock()
+def test_password_change_with_revoke_tokens_revokes_all_tokens(team, clock):
     tokens = [team.world.api_token(team.bob) for _ in range(2)]
     team.world.api_token(team.bob, expires_at=clock.now)
     other_token = team.world.api_token(team.cid)
@@ -296,8 +294,7 @@ def test_password_change_and_new_token_wait_for_each_other(postgres_world, kind,
         assert use(orjson.loads(created.body)["token"]) == 401
 
 
-def test_refusal_by_a_key_of_the_database_is_a_conflict_and_not_a_server_error(world):
-    ann = world.person("ann")
+def test_refusal_by_a_key_of_the_database_is_a_conflict_and_not_a_server_error(world, ann):
     login = world.bearer(ann)
     body = {"name": "Acme", "slug": "acme"}
     assert world.status(login, "POST", "/organizations", body) == 201

@@ -142,8 +142,7 @@ def test_records_of_invitations_and_memberships_lose_the_address(world, people, 
     assert [row["meta"]["member"] for row in world.ask(ann, "GET", path)] == ["former member"]
 
 
-def test_records_lose_the_address_of_a_user_whom_the_host_gives_another_one(world):
-    ann = world.person("ann")
+def test_records_lose_the_address_of_a_user_whom_the_host_gives_another_one(world, ann):
     workspace = world.workspace(ann)
     world.core.user(external_id="bob", email="bob@example.com")
     invitation = world.ask(ann, "POST", f"{workspace.path}/members/invite", {"email": "bob@example.com"})

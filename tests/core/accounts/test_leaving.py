@@ -34,8 +34,7 @@ def refers_only_to_users(table):
 
 @pytest.mark.slow("deletes an organization with each kind of content")
 @pytest.mark.parametrize("what", ["organization", "workspace"])
-def test_deletion_deletes_all_contents(world, what):
-    ann, bob = world.people("ann bob")
+def test_deletion_deletes_all_contents(world, what, ann, bob):
     doomed, other = world.workspace(ann), world.workspace(bob)
     filled = [table for table in fill(world, ann, doomed) if not refers_only_to_users(table)]
     fill(world, bob, other)
@@ -177,8 +176,7 @@ def test_failed_removal_changes_nothing(world, two_workspaces):
     assert assignments(world, two_workspaces) == EVERYTHING
 
 
-def test_workspaces_of_a_former_member_pass_to_the_organization_owner(world):
-    ann, bob = world.people("ann bob")
+def test_workspaces_of_a_former_member_pass_to_the_organization_owner(world, ann, bob):
     acme = world.organization(ann)
     world.join_organization(bob, acme)
     alone, shared = world.workspace(bob, acme), world.workspace(bob, acme)

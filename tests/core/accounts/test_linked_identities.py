@@ -29,8 +29,7 @@ def unlink(world, who, identity):
     return world.call(who, "DELETE", f"{PATH}/{identity['id']}")
 
 
-def test_user_lists_and_unlinks_an_identity(world, ann):
-    clock = world.stop_clock()
+def test_user_lists_and_unlinks_an_identity(world, ann, clock):
     link_identity(world.core.units, build_identity("7"), ann.id)
     (identity,) = world.ask(ann, "GET", PATH)
     now = clock.now.isoformat().replace("+00:00", "Z")

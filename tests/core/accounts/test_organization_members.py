@@ -53,15 +53,6 @@ def test_person_without_an_account_cannot_be_added(world, acme):
     assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (404, "unknown_user")
 
 
-@pytest.mark.parametrize("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
-def test_invalid_new_member_is_rejected(world, acme, body):
-    assert world.status(acme["ann"], "POST", f"{ACME}/members", body) == 400
-
-
-def test_member_cannot_remove_itself(world, acme):
-    assert world.status(acme["cid"], "DELETE", member(acme["cid"])) == 403
-
-
 def test_a_role_is_refused_before_a_member_is_looked_for(world, acme):
     unknown = f"{ACME}/members/{'f' * 24}"
     assert world.status(acme["cid"], "DELETE", unknown) == 403
@@ -132,8 +123,7 @@ def test_a_changed_role_binds_the_next_request(world, acme):
     assert world.status(acme["bob"], "PATCH", member(acme["cid"]), body | {"role": "admin"}) == 403
 
 
-def test_addresses_without_an_account_are_limited_per_caller(world):
-    clock = world.stop_clock()
+def test_addresses_without_an_account_are_limited_per_caller(world, clock):
     ann, bob, _ = world.people("ann bob cid")
     acme = world.organization(ann, "acme")
     world.join_organization(bob, acme, "admin")

@@ -132,8 +132,7 @@ def test_changed_password_ends_the_links(world, ann):
     assert outcome(reset(world, mailed_token(world))) == (400, "invalid_link")
 
 
-def test_token_expires_after_an_hour(world, ann):
-    clock = world.stop_clock()
+def test_token_expires_after_an_hour(world, ann, clock):
     forget(world)
     token = mailed_token(world)
     clock.advance(timedelta(hours=1))
@@ -155,8 +154,7 @@ def test_unknown_token_returns_400(world, ann, token):
     assert outcome(reset(world, token)) == (400, "invalid_link")
 
 
-def test_mailbox_cannot_be_flooded(world, ann):
-    clock = world.stop_clock()
+def test_mailbox_cannot_be_flooded(world, ann, clock):
     for _ in range(5):
         assert forget(world).status == 200
     assert len(world.emails) == 3
@@ -179,8 +177,7 @@ def test_token_is_stored_hashed(world, ann):
     assert mailed_token(world) not in str(row)
 
 
-def test_sweep_deletes_expired_tokens(world, ann):
-    clock = world.stop_clock()
+def test_sweep_deletes_expired_tokens(world, ann, clock):
     forget(world)
     counts = []
     for step in (timedelta(minutes=59), timedelta(minutes=1)):

@@ -19,8 +19,7 @@ def test_concurrent_creations_with_one_slug_succeed_once(world):
         assert sorted(answers) == [201, 409, 409, 409]
 
 
-def test_concurrent_creations_with_one_workspace_slug_succeed_once(world):
-    ann = world.person("ann")
+def test_concurrent_creations_with_one_workspace_slug_succeed_once(world, ann):
     acme = world.organization(ann, "acme")
     for number in range(5):
         body = {"name": "Eng", "slug": f"eng-{number}"}
@@ -63,8 +62,7 @@ def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_world):
     assert organization["slug"].startswith("bob-")
 
 
-def test_concurrent_password_changes_succeed_once(world):
-    ann = world.person("ann")
+def test_concurrent_password_changes_succeed_once(world, ann):
     passwords = [f"new password {number}" for number in range(4)]
     token = world.bearer(ann)
     answers = at_once(
@@ -84,8 +82,7 @@ def test_concurrent_password_changes_succeed_once(world):
     assert [status == 201 for status in logins] == [status == 200 for status in answers]
 
 
-def test_concurrent_additions_of_a_member_succeed_once(world):
-    ann, bob = world.people("ann bob")
+def test_concurrent_additions_of_a_member_succeed_once(world, ann, bob):
     for number in range(5):
         acme = world.organization(ann)
         body = {"email": bob.email, "role": "admin" if number % 2 else "member"}
@@ -123,8 +120,7 @@ def test_demoted_admin_grants_nothing(world):
         assert roles == {"ann": "owner", "bob": "member", "cid": "admin" if raised == 200 else "member"}
 
 
-def test_leaving_member_owns_no_concurrently_created_workspace(world):
-    ann, bob = world.people("ann bob")
+def test_leaving_member_owns_no_concurrently_created_workspace(world, ann, bob):
     for _ in range(5):
         acme = world.organization(ann)
         world.join_organization(bob, acme)
@@ -153,8 +149,7 @@ def test_accepted_invitation_is_not_revoked_concurrently(postgres_world):
 
 
 @pytest.mark.parametrize("what", ["organization", "workspace"])
-def test_deletion_during_an_acceptance_deletes_everything(world, what):
-    ann = world.person("ann")
+def test_deletion_during_an_acceptance_deletes_everything(world, what, ann):
     for number in range(5):
         acme = world.organization(ann)
         place = world.workspace(ann, acme)

@@ -7,7 +7,6 @@ import jwt
 import pytest
 
 from tests.support import tables
-from tests.support.boards import Board
 from tests.support.world import PASSWORD, at_once, outcome
 
 
@@ -30,8 +29,7 @@ def revoke(world, token, session_id):
     return world.call(token, "DELETE", f"/auth/sessions/{session_id}")
 
 
-def test_login_is_listed_with_its_device(world, ann):
-    clock = world.stop_clock()
+def test_login_is_listed_with_its_device(world, ann, clock):
     phone, laptop = log_in(world, "Phone"), log_in(world)
     sessions = list_sessions(world, laptop)
     assert [(item["id"], item["device"], item["isCurrent"]) for item in sessions] == [
@@ -91,8 +89,7 @@ def test_changed_password_ends_the_listed_sessions(world, ann):
     assert [item["id"] for item in list_sessions(world, token)] == [id_of(token)]
 
 
-def test_expired_session_is_not_listed_and_is_swept(world, ann):
-    clock = world.stop_clock()
+def test_expired_session_is_not_listed_and_is_swept(world, ann, clock):
     first = log_in(world)
     clock.advance(timedelta(days=7))
     token = log_in(world)
@@ -120,8 +117,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
-def test_ended_session_gets_401(world, ann, method, path, body):
-    board = Board(world, ann)
+def test_ended_session_gets_401(world, ann, method, path, body, board):
     token, other = log_in(world), log_in(world)
     path = path.format(
         card=board.of(board.card()),

@@ -71,8 +71,7 @@ def test_user_gets_another_link_with_the_password(world, eve):
     assert is_verified(world, eve)
 
 
-def test_first_link_is_valid_for_a_day(world, core):
-    clock = world.stop_clock()
+def test_first_link_is_valid_for_a_day(world, core, clock):
     core.env.verify_email = True
     token = register(world)
     clock.advance(timedelta(days=1))
@@ -153,9 +152,8 @@ def test_owner_of_the_address_takes_the_account_over(world, eve):
     assert world.ask(None, "POST", "/auth/login", credentials)["user"]["emailVerified"]
 
 
-def test_invitation_does_not_verify_the_address(world, eve):
+def test_invitation_does_not_verify_the_address(world, eve, ann):
     """The inviter knows the token too, and may have registered the address."""
-    ann = world.person("ann")
     workspace = world.workspace(ann, world.organization(ann, "acme"), "eng")
     invitation = world.ask(ann, "POST", f"{workspace.path}/members/invite", {"email": EVE})
     world.ask(eve, "POST", f"/invitations/{invitation['token']}/accept")

@@ -98,15 +98,6 @@ def test_an_empty_change_changes_nothing(world, acme):
     assert world.ask(acme["cid"], "PATCH", "/orgs/acme/workspaces/eng", {}) == before
 
 
-def test_a_member_does_not_change_it(world, acme):
-    eng = "/orgs/acme/workspaces/eng"
-    body = {"email": "dot@example.com"}
-    token = world.ask(acme["cid"], "POST", f"{eng}/members/invite", body)["token"]
-    world.ask(acme["dot"], "POST", f"/invitations/{token}/accept")
-    assert world.status(acme["dot"], "PATCH", eng, {"name": "Mine"}) == 403
-    assert world.status(acme["dot"], "DELETE", eng) == 403
-
-
 def test_an_admin_of_the_organization_does_not_delete_it_but_its_owners_do(world, acme):
     eng = "/orgs/acme/workspaces/eng"
     assert world.status(acme["bob"], "DELETE", eng) == 403
