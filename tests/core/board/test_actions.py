@@ -212,8 +212,7 @@ def test_a_card_is_changed(board, card, name, params, changed):
 
 
 @pytest.mark.parametrize("assignee", ["bob", "BOB@example.com"])
-def test_card_is_assigned_and_unassigned(board, card, assignee):
-    bob = board.world.person("bob")
+def test_card_is_assigned_and_unassigned(board, card, assignee, bob):
     board.join(bob)
     assert run(board, "assign_card", cardId=card["id"], assigneeId=assignee).assignee_id == bob.id
     assert run(board, "assign_card", cardId=card["id"], assigneeId=None).assignee_id is None
@@ -242,8 +241,7 @@ def test_card_is_assigned_by_a_first_name(board, card):
     assert f"'Jane Doe' ({jane.id})" in message
 
 
-def test_card_is_not_assigned_to_users_outside_the_workspace(board, card):
-    bob = board.world.person("bob")
+def test_card_is_not_assigned_to_users_outside_the_workspace(board, card, bob):
     assert problem(board, "assign_card", cardId=card["id"], assigneeId=bob.id).startswith("assigneeId must")
 
 

@@ -117,10 +117,9 @@ def test_key_gives_strangers_no_access(world: World, place):
     assert world.status(ann, "GET", f"{app.path}/cards/APP-1") == 200
 
 
-def test_a_key_leads_only_into_its_own_workspace(world: World, place):
+def test_a_key_leads_only_into_its_own_workspace(world: World, place, bob):
     """The same key in two workspaces names two cards."""
     ann, _, app, _, card, _ = place
-    bob = world.person("bob")
     theirs = world.project(bob, world.home(bob), "app", key="APP")
     other = world.card(bob, theirs)
     assert world.ask(bob, "GET", f"{theirs.path}/cards/APP-1")["id"] == other["id"]

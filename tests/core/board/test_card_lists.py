@@ -71,10 +71,6 @@ def test_a_card_of_the_list_is_a_value(cards):
     assert [type(card) for card in cards] == [Card] * 3
 
 
-def test_board_contains_the_whole_list(card_api, column):
-    assert card_api.ask("GET", "/board")["cards"] == card_api.list_cards("archived=false")
-
-
 def test_a_part_of_the_list_is_a_list(cards):
     assert dump(cards[1:]) == dump(list(cards)[1:])
 

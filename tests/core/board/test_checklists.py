@@ -10,7 +10,7 @@ from stellary.contract.refs import ChecklistItemRef
 from stellary.core import events
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
-from tests.support.boards import Board, ask, status
+from tests.support.boards import ask, status
 from tests.support.world import at_once
 
 
@@ -117,13 +117,6 @@ def test_items_are_listed_in_their_order(board, card):
     listed_items = ask(board, "GET", path)
     assert [(item["title"], item["order"]) for item in listed_items] == [("first", 0), ("a", 1), ("b", 2)]
     assert listed_items == board.read(card)["checklist"]
-
-
-def test_an_item_is_also_reached_below_its_project(board, card):
-    item = card["checklist"][0]["_id"]
-    assert ask(board, "PATCH", f"{board.of(card)}/checklist/{item}", {"done": True})["done"] is True
-    other = Board(board.world, board.owner, board.workspace)
-    assert status(board, "PATCH", f"{other.path}/cards/{card['id']}/checklist/{item}", {"done": True}) == 404
 
 
 def test_progress_is_counted_on_the_card(board, card):

@@ -167,11 +167,6 @@ def test_cards_do_not_go_to_a_column_that_has_no_room(card_api, lane):
     assert card_api.titles(lane["a"]) == "x y"
 
 
-def test_cards_do_not_go_to_another_project(card_api, lane):
-    other = card_api.another().columns()[0]["id"]
-    assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={other}")[0] == 400
-
-
 def test_cards_do_not_go_to_the_column_that_is_deleted(card_api, lane):
     expected = (400, "moveCardsTo must be another column")
     assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={lane['a']}") == expected

@@ -12,8 +12,7 @@ from tests.support.boards import ask, status
 from tests.support.world import at_once
 
 
-def test_comments_are_listed_oldest_first_with_their_authors_names(board):
-    bob = board.world.person("bob")
+def test_comments_are_listed_oldest_first_with_their_authors_names(board, bob):
     board.join(bob)
     card = board.card()
     new_comments = [
@@ -35,8 +34,7 @@ def test_a_comment_has_from_1_to_2000_characters(board, content, expected):
     assert status(board, "POST", f"{board.of(card)}/comments", body) == expected
 
 
-def test_comments_are_counted_on_their_card(board):
-    clock = board.world.stop_clock()
+def test_comments_are_counted_on_their_card(board, clock):
     card = board.card()
     clock.advance(timedelta(minutes=1))
     first, second = board.comment(card), board.comment(card)
@@ -76,23 +74,7 @@ def test_comment_on_a_concurrently_deleted_card_is_refused(board):
         assert answers[1] == 200
 
 
-def test_a_comment_is_changed_by_its_author_and_by_admins(board):
-    bob, cid = board.world.people("bob cid")
-    board.join(bob, cid)
-    card = board.card()
-    path = f"{board.of(card)}/comments/{board.comment(card, by=bob)['id']}"
-    statuses = {
-        who.user.name: board.world.status(who, "PATCH", path, {"content": who.user.name})
-        for who in (bob, cid, board.owner)
-    }
-    assert statuses == {"bob": 200, "cid": 403, "ann": 200}
-    assert board.world.status(cid, "DELETE", path) == 403
-    assert board.world.status(bob, "DELETE", path) == 200
-    assert status(board, "DELETE", path) == 404
-
-
-def test_changed_comment_keeps_its_author(board):
-    bob = board.world.person("bob")
+def test_changed_comment_keeps_its_author(board, bob):
     board.join(bob)
     clock = board.world.stop_clock()
     card = board.card()

@@ -3,9 +3,7 @@
 from tests.support.boards import Board
 
 
-def test_departure_records_each_card_and_project(world):
-    ann, bob = world.people("ann bob")
-    board = Board(world, ann)
+def test_departure_records_each_card_and_project(world, ann, bob, board):
     board.join(bob)
     world.ask(ann, "POST", f"{board.path}/members", {"email": bob.email})
     card = board.card(by=bob, assigneeId=bob.id)
@@ -36,9 +34,7 @@ def test_departure_notifies_no_one_of_its_consequences(world):
     assert world.ask(cid, "GET", "/notifications") == before
 
 
-def test_rules_do_not_react_to_a_departure(world):
-    ann, bob = world.people("ann bob")
-    board = Board(world, ann)
+def test_rules_do_not_react_to_a_departure(world, ann, bob, board):
     board.join(bob)
     card = board.card(assigneeId=bob.id)
     rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}

@@ -66,8 +66,7 @@ def test_a_refused_name_leaves_the_unit_as_it_was(board):
     assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels")] == ["bug", "ux"]
 
 
-def test_a_label_is_renamed_and_recoloured(board):
-    clock = board.world.stop_clock()
+def test_a_label_is_renamed_and_recoloured(board, clock):
     label = board.label("bug")
     path = f"{board.flat}/labels/{label['id']}"
     assert ask(board, "PATCH", path, {}) == label
@@ -111,13 +110,6 @@ def test_label_changes_of_a_card_emit_events(board):
         (event,) = uow.events
     assert isinstance(event, events.CardUpdated)
     assert event.changed == ("labelIds",)
-
-
-def test_labels_on_cards_are_also_reached_below_the_project(board):
-    card, label = board.card(), board.label()
-    assert status(board, "POST", f"{board.of(card)}/labels/{label['id']}") == 201
-    other = Board(board.world, board.owner, board.workspace)
-    assert status(board, "POST", f"{other.path}/cards/{card['id']}/labels/{label['id']}") == 404
 
 
 @pytest.mark.slow("creates a hundred labels")

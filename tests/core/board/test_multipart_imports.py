@@ -307,20 +307,6 @@ def test_person_who_leaves_during_the_import_is_unassigned(importing):
     assert project["memberCount"] == 1
 
 
-def test_only_the_user_who_started_an_import_reaches_it(importing):
-    tail = importing.start(file_of(1))
-    admin = importing.world.person("eve")
-    importing.world.join(admin, importing.workspace, role="admin")
-    for method, end, body in (
-        ("GET", "", None),
-        ("POST", "/parts", {"part": 1, "cards": file_of(1)["cards"]}),
-        ("POST", "/complete", None),
-        ("DELETE", "", None),
-    ):
-        assert importing.call(method, tail + end, body, who=admin)[0] == 403
-    assert importing.ask("GET", tail)["parts"] == 1
-
-
 # ---------------------------------------------------------------------------------------------- ends
 
 
@@ -350,8 +336,7 @@ def test_import_that_is_not_completed_is_deleted_after_a_day(importing, monkeypa
         assert count_rows(importing.world.core, table) == 0, table.name
 
 
-def test_completed_project_outlives_its_import(importing):
-    clock = importing.world.stop_clock()
+def test_completed_project_outlives_its_import(importing, clock):
     tail = importing.start(file_of(3))
     project = importing.ask("POST", f"{tail}/complete")
     clock.advance(timedelta(days=2))
@@ -360,8 +345,7 @@ def test_completed_project_outlives_its_import(importing):
     assert len(importing.below(project, "cards")) == 3
 
 
-def test_import_ends_with_its_workspace(importing):
-    clock = importing.world.stop_clock()
+def test_import_ends_with_its_workspace(importing, clock):
     importing.start(file_of(3))
     importing.world.delete_for_good(importing.ann, importing.workspace.path)
     assert count_rows(importing.world.core, imports) == 0

@@ -114,15 +114,6 @@ def test_relations_are_listed_in_creation_order_and_in_pages(board):
     assert [relation for page in pages for relation in page] == whole
 
 
-def test_relations_are_also_reached_below_the_project(board):
-    one, other = cards(board, 2)
-    new_relation = ask(board, "POST", f"{board.of(one)}/relations", relation_body(other, "blocks"))
-    assert ask(board, "GET", f"{board.of(one)}/relations") == [new_relation]
-    strange = Board(board.world, board.owner, board.workspace)
-    assert error(board, "GET", f"{strange.path}/cards/{one['id']}/relations") == (404, "Card not found")
-    assert ask(board, "DELETE", f"{board.path}/relations/{new_relation['id']}") == {"ok": True}
-
-
 # ------------------------------------------------------------------------------------------------- what must not be
 
 

@@ -157,8 +157,7 @@ def test_a_card_may_exist_only_while_a_list_is_read(board, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_lists_equal_the_rows_after_any_writes(board, seed):
-    bob = board.world.person("bob")
+def test_lists_equal_the_rows_after_any_writes(board, seed, bob):
     board.join(bob)
     ask(board, "POST", f"{board.path}/members", {"email": bob.email})
     writer = Writer(board, bob, seed)
@@ -273,8 +272,7 @@ def test_commit_of_another_process_is_seen(board, increment):
     engine.dispose()
 
 
-def test_remembered_list_is_returned_only_to_those_with_access(board, statements):
-    bob = board.world.person("bob")
+def test_remembered_list_is_returned_only_to_those_with_access(board, statements, bob):
     read(board)
     with statements() as sent:
         assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404

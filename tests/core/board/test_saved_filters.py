@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stellary import AsyncStellary, Stellary
+from stellary import Stellary
 from stellary.contract import saved_filters as contract
 from tests.support.boards import Board, ask, day
 from tests.support.each_case import for_each
@@ -92,13 +92,6 @@ def test_sdk_saves_lists_and_uses_filters(board: Board, bob: Person):
             assert [card.title for card in lists.list(saved="My month")] == ["of ann", "of ann, later"]
         assert ws.saved_filters.delete(saved.id).ok
         assert ws.saved_filters.list() == []
-
-
-async def test_async_sdk_uses_saved_filters(board: Board, bob: Person):
-    client = AsyncStellary.embedded(board.world.core.port(board.owner.actor))
-    ws = client.workspace(board.workspace.organization.slug, board.workspace.slug)
-    saved = await ws.saved_filters.create(name="My week", filter=MINE)
-    assert [card.title async for card in client.cards.iterate(saved=saved.id)] == ["of ann", "of ann, later"]
 
 
 def test_own_filters_are_seen_by_their_owner_alone(board: Board, bob: Person):

@@ -297,12 +297,6 @@ def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(card_api):
 # ------------------------------------------------------------------------------------------------- elsewhere
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_scope_of_another_project_is_not_below_this_one(card_api, method):
-    other = scope(card_api.another())
-    assert card_api.error(method, f"/scopes/{other['id']}") == (404, "Scope not found")
-
-
 # ------------------------------------------------------------------------------------------------- which view
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stellary import Conflict, Forbidden, Invalid, NotFound, Stellary
+from stellary import Conflict, Forbidden, Invalid, Stellary
 from stellary.contract.cards import TransferCard
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core.board.transfers import transfer_card
@@ -257,16 +257,3 @@ def test_timer_that_is_stopped_during_a_transfer_is_recorded_in_the_other_projec
         team.time(team.ann, next_card).start,
     )
     assert [len(board.time_entries.list()) for board in (team.board, other)] == [0, 1]
-
-
-def test_time_in_a_private_project_is_not_found(team: Team):
-    bob = team.join("bob")
-    entry = team.time(team.ann).create(minutes=30)
-    team.board.update(visibility="private")
-    for ask in (
-        lambda: team.time(bob).list(),
-        lambda: team.time(bob).update(entry, minutes=1),
-        team.client(bob).project(entry.project_id).time_entries.export,
-    ):
-        with pytest.raises(NotFound):
-            ask()
