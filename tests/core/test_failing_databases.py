@@ -61,8 +61,7 @@ def of(kind, cause):
         (of(DataError, Exception("constraint s3cret")), 500, "internal_error"),
     ],
 )
-def test_a_failure_is_told_by_its_kind(world, error, status, code):
-    ann = world.person("ann")
+def test_a_failure_is_told_by_its_kind(world, error, status, code, ann):
     with failing(error):
         answer = world.call(ann, "POST", "/organizations", {"name": "Acme", "slug": "acme"})
     assert (answer.status, orjson.loads(answer.body)["code"]) == (status, code)
@@ -71,16 +70,14 @@ def test_a_failure_is_told_by_its_kind(world, error, status, code):
     assert [organization["slug"] for organization in world.ask(ann, "GET", "/organizations")] == ["ann"]
 
 
-def test_a_unit_that_was_undone_for_another_one_is_begun_again(world):
-    ann = world.person("ann")
+def test_a_unit_that_was_undone_for_another_one_is_begun_again(world, ann):
     with failing(of(OperationalError, Undone()), TRIES - 1) as failed:
         answer = world.call(ann, "GET", "/organizations")
     assert answer.status == 200
     assert len(failed) == TRIES - 1
 
 
-def test_a_unit_that_is_undone_each_time_is_given_up(world):
-    ann = world.person("ann")
+def test_a_unit_that_is_undone_each_time_is_given_up(world, ann):
     with failing(of(OperationalError, Undone())) as failed:
         answer = world.call(ann, "GET", "/organizations")
     assert answer.status == 503
@@ -96,6 +93,5 @@ def test_access_to_a_stream_is_not_lost_while_the_database_is_away(core, world):
     assert may_read_on(core.units, request, None, policies=())
 
 
-def test_a_core_says_whose_token_it_is(core, world):
-    ann = world.person("ann")
+def test_a_core_says_whose_token_it_is(core, world, ann):
     assert core.authenticate(world.bearer(ann)).user_id == ann.id

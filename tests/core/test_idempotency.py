@@ -48,8 +48,7 @@ def test_a_repetition_carries_the_version_of_the_first_answer(board):
     assert first.headers["etag"] == again.headers["etag"] == '"1"'
 
 
-def test_a_key_is_its_users(board):
-    bob = board.world.person("bob")
+def test_a_key_is_its_users(board, bob):
     board.join(bob)
     assert post(board, "bug", "k").status == 201
     assert post(board, "ux", "k", by=bob).status == 201
@@ -102,16 +101,14 @@ def test_a_key_is_undone_with_its_effect(board):
     assert count_rows(board.world.core, keys) == 1
 
 
-def test_caller_without_access_does_not_get_the_stored_response(board):
-    bob = board.world.person("bob")
+def test_caller_without_access_does_not_get_the_stored_response(board, bob):
     board.join(bob)
     assert post(board, "bug", "k", by=bob).status == 201
     board.world.ask(board.owner, "DELETE", f"{board.flat}/members/{bob.id}")
     assert post(board, "bug", "k", by=bob).status == 404
 
 
-def test_a_key_counts_for_a_day(board):
-    clock = board.world.stop_clock()
+def test_a_key_counts_for_a_day(board, clock):
     first = post(board, "bug", "k")
     clock.advance(timedelta(hours=24) - timedelta(milliseconds=1))
     assert post(board, "bug", "k").body == first.body

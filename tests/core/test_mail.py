@@ -16,8 +16,7 @@ def test_the_text_of_an_email_is_not_told_by_its_name():
     assert "t0ken" not in repr(Email("bob@example.com", "Invitation", "t0ken"))
 
 
-def test_emails_have_their_kind_and_their_values_for_templates_of_the_host(world):
-    ann = world.person("ann")
+def test_emails_have_their_kind_and_their_values_for_templates_of_the_host(world, ann):
     eng = world.workspace(ann)
     body = {"email": "eve@example.com", "role": "admin"}
     world.ask(ann, "POST", f"{eng.path}/members/invite", body)

@@ -48,8 +48,7 @@ def test_list_without_a_limit_is_complete_and_in_order():
     assert page_of(["b", "a"], Paged(), str).items == ["b", "a"]
 
 
-def test_page_of_rows_reads_no_more_than_it_has(world, statements):
-    ann = world.person("ann")
+def test_page_of_rows_reads_no_more_than_it_has(world, statements, ann):
     path = f"{world.home(ann).path}/projects"
     for name in "abc":
         world.ask(ann, "POST", path, {"name": name})

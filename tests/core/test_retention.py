@@ -77,8 +77,7 @@ def empty(uow):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.table.name}.{rule.column.name}")
-def test_rows_are_deleted_once_their_time_is_over(agent_api, rule):
-    core = agent_api.world.core
+def test_rows_are_deleted_once_their_time_is_over(agent_api, rule, core):
     agent_api.world.stop_clock()
     lifetime = rule.lifetime(Retention())
     with core.begin(NOBODY) as uow:
@@ -90,8 +89,7 @@ def test_rows_are_deleted_once_their_time_is_over(agent_api, rule):
 
 
 @pytest.mark.parametrize(("name", "column", "value"), KEPT)
-def test_old_rows_with_a_purpose_are_kept(agent_api, name, column, value):
-    core = agent_api.world.core
+def test_old_rows_with_a_purpose_are_kept(agent_api, name, column, value, core):
     rule = next(rule for rule in RULES if rule.table.name == name)
     with core.begin(NOBODY) as uow:
         empty(uow)
@@ -100,8 +98,7 @@ def test_old_rows_with_a_purpose_are_kept(agent_api, name, column, value):
     assert count_rows(core, rule.table) == 1
 
 
-def test_times_are_settings(agent_api):
-    core = agent_api.world.core
+def test_times_are_settings(agent_api, core):
     core.env.retention = Retention(trace_days=2)
     rule = next(rule for rule in RULES if rule.table is traces)
     with core.begin(NOBODY) as uow:
@@ -115,8 +112,7 @@ def test_time_of_less_than_a_day_is_refused():
         Retention(audit_days=0)
 
 
-def test_batches_adapt_to_the_time_that_they_take(agent_api):
-    core = agent_api.world.core
+def test_batches_adapt_to_the_time_that_they_take(agent_api, core):
     rule = next(rule for rule in RULES if rule.table is traces)
     with core.begin(NOBODY) as uow:
         empty(uow)

@@ -353,8 +353,7 @@ def give_deleted_card_to_agent(agent_api: AgentApi) -> None:
 
 
 def decide_last_two_of_batch(agent_api: AgentApi) -> None:
-    mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.")
-    agent_api.run_mission(mission)
+    mission = agent_api.start("approval", "set priority high, comment: On it.")
     first, second = (
         f"{agent_api.flat}/proposals/{proposal['id']}/approve" for proposal in agent_api.proposals(mission)
     )

@@ -251,16 +251,14 @@ def test_effects_run_after_the_commit(core):
     assert order == ["inside", "after"]
 
 
-def test_a_unit_has_one_moment(world):
-    clock = world.stop_clock()
+def test_a_unit_has_one_moment(world, clock):
     with world.core.begin(NOBODY) as uow:
         before = uow.now
         clock.advance(timedelta(hours=1))
         assert uow.now == before
 
 
-def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world):
-    ann, bob = world.people("ann bob")
+def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world, ann, bob):
     place = world.workspace(ann)
     world.join(bob, place)
     project = world.project(ann, place)

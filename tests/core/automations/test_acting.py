@@ -175,8 +175,7 @@ def test_condition_sees_the_assignee_of_a_new_card(automation_api):
 # ------------------------------------------------------------------------------------------------- what they do
 
 
-def test_trace_has_event_card_and_owner(automation_api):
-    clock = automation_api.world.stop_clock()
+def test_trace_has_event_card_and_owner(automation_api, clock):
     rule = automation_api.rule("task_moved", "set_priority", priority="high")
     bob = automation_api.world.person("bob")
     automation_api.join(bob)
@@ -201,8 +200,7 @@ def test_trace_has_event_card_and_owner(automation_api):
     assert automation_api.read(card)["priority"] == "high"
 
 
-def test_changes_by_a_rule_have_its_owner_as_actor(automation_api):
-    bob = automation_api.world.person("bob")
+def test_changes_by_a_rule_have_its_owner_as_actor(automation_api, bob):
     automation_api.join(bob)
     automation_api.rule("task_moved", "assign_card", assigneeId="bob")
     card = automation_api.card()
@@ -292,7 +290,7 @@ def test_an_action_that_fails_leaves_the_change_and_what_others_did(automation_a
     assert automation_api.results(acting) == ["success"]
 
 
-def test_failed_action_is_rolled_back_without_events(automation_api, monkeypatch):
+def test_failed_action_is_rolled_back_without_events(automation_api, monkeypatch, core):
     """Break an action in the middle: the owner of the rule did nothing wrong, and no event is sent."""
 
     def break_off(uow, ref, params):
@@ -300,7 +298,6 @@ def test_failed_action_is_rolled_back_without_events(automation_api, monkeypatch
         raise ZeroDivisionError
 
     broken = actions.Action("break", "Break.", CardParams, UPDATE_CARD, "board.write", break_off)
-    core = automation_api.world.core
     core.env.actions = {**core.env.actions, "break": broken}
     rule = automation_api.rule("task_created", "break")
     watching = automation_api.rule("task_status_changed", "archive_card")
@@ -308,8 +305,7 @@ def test_failed_action_is_rolled_back_without_events(automation_api, monkeypatch
     assert (automation_api.results(rule), automation_api.results(watching)) == (["the server has failed"], [])
 
 
-def test_rule_acts_with_the_current_rights_of_its_owner(automation_api):
-    bob = automation_api.world.person("bob")
+def test_rule_acts_with_the_current_rights_of_its_owner(automation_api, bob):
     automation_api.world.join(bob, automation_api.workspace, role="admin")
     rule = automation_api.rule("task_created", "set_priority", by=bob, priority="high")
     ask(automation_api, "DELETE", f"{automation_api.workspace.path}/members/{bob.id}")

@@ -94,8 +94,7 @@ def test_imported_rule_acts(automation_api: AutomationApi):
     assert ask(automation_api, "PATCH", path, {"columnId": answer["columnIds"][2]})["priority"] == "high"
 
 
-def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
-    bob = automation_api.world.person("bob")
+def test_imported_rules_act_for_the_importer(automation_api: AutomationApi, bob):
     automation_api.join(bob)
     automation_api.rule("task_moved", "archive_card")
     file = export(automation_api)
@@ -106,9 +105,8 @@ def test_imported_rules_act_for_the_importer(automation_api: AutomationApi):
     assert loss_reasons(answer, "creator") == [("automations[].owner", reason)]
 
 
-def test_rule_with_unknown_references_is_imported_turned_off(automation_api: AutomationApi):
+def test_rule_with_unknown_references_is_imported_turned_off(automation_api: AutomationApi, bob):
     """Import into bob's own workspace, where ann does not exist, and m-001 is another mission or none."""
-    bob = automation_api.world.person("bob")
     ask(automation_api, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"})
     other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
     automation_api.rule("task_moved", "assign_card", assigneeId="ann")

@@ -291,8 +291,7 @@ def test_filters_follow_a_renamed_option_and_break_without_it(automation_api, cl
     assert ask(automation_api, "PATCH", automation_api.of_rule(rule), body)["broken"] is False
 
 
-def test_filters_name_several_items_and_people_also_in_a_file(automation_api, clock):
-    bob = automation_api.world.person("bob")
+def test_filters_name_several_items_and_people_also_in_a_file(automation_api, clock, bob):
     automation_api.join(bob)
     cards = {"columnId": ["To Do", "Done"], "assigneeId": ["bob", "me", None]}
     rule = create_rule(automation_api, ("archive_card", {}), cards=cards)
@@ -308,10 +307,9 @@ def test_each_filter_that_takes_an_id_is_resolved():
     assert {name for name, field in fields if Reference() in marks(field.type)} == set(scheduling._KINDS)
 
 
-def test_several_processes_run_each_rule_once(automation_api, clock, work):
+def test_several_processes_run_each_rule_once(automation_api, clock, work, core):
     rules = [create_rule(automation_api, ("create_card", {"title": str(number)})) for number in range(8)]
     clock.advance(timedelta(hours=1))
-    core = automation_api.world.core
     workers = [JobRunner(core.units, core.claims, HANDLERS) for _ in range(3)]
     at_once(*[worker.run_due for worker in (work, *workers)])
     assert [len(automation_api.traces(rule)) for rule in rules] == [1] * 8

@@ -80,12 +80,11 @@ def test_trial_needs_a_card_of_the_project(automation_api):
     assert (status, text) == (400, "cardId must be left out, since the rule runs without a card")
 
 
-def test_trial_of_a_defective_action_or_without_rights_says_so(automation_api):
+def test_trial_of_a_defective_action_or_without_rights_says_so(automation_api, core):
     def fail(uow, ref, params):
         raise ZeroDivisionError
 
     broken = actions.Action("break", "Break.", CardParams, UPDATE_CARD, "board.write", fail)
-    core = automation_api.world.core
     core.env.actions = {**core.env.actions, "break": broken}
     bob = automation_api.world.person("bob")
     automation_api.world.join(bob, automation_api.workspace, role="admin")
@@ -93,7 +92,7 @@ def test_trial_of_a_defective_action_or_without_rights_says_so(automation_api):
         automation_api.rule_of("task_created", HIGH, ("break", {})),
         automation_api.rule("task_created", "archive_card", by=bob),
     ]
-    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.flat}/members/{bob.id}")
+    ask(automation_api, "DELETE", f"{automation_api.flat}/members/{bob.id}")
     card_id = automation_api.card()["id"]
     trials = [try_rule(automation_api, rule, cardId=card_id) for rule in rules]
     assert [trial["error"] for trial in trials] == ["the server has failed", OWNER_LEFT]

@@ -125,8 +125,7 @@ def test_changed_trigger_must_have_the_fields_of_the_conditions(board):
     )
 
 
-def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
-    core = board.world.core
+def test_handler_of_a_change_fires_the_trigger_with_its_event(board, core):
     received = []
     core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event, {"amount": 1}))
     core.on(events.CardEvent, lambda uow, event: received.append(type(event).__name__))
@@ -136,8 +135,7 @@ def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
 
 
 @pytest.mark.slow("runs many rules")
-def test_rules_that_lead_to_their_own_trigger_are_stopped(board):
-    core = board.world.core
+def test_rules_that_lead_to_their_own_trigger_are_stopped(board, core):
     core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event))
     rules = [board.rule("invoice_paid", "move_card", targetColumn=board.columns[n]["name"]) for n in (0, 1)]
     board.move(board.card(), 1)

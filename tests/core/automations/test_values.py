@@ -21,8 +21,7 @@ VALUES = {
 }
 
 
-def test_texts_contain_values_of_the_event(automation_api):
-    bob = automation_api.world.person("bob")
+def test_texts_contain_values_of_the_event(automation_api, bob):
     automation_api.join(bob)
     automation_api.rule(
         "task_moved",

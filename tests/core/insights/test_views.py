@@ -140,8 +140,7 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
 # ------------------------------------------------------------------------------------------------- in numbers
 
 
-def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns):
-    bob = card_api.world.person("bob")
+def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns, bob):
     card_api.world.join(bob, card_api.workspace)
     important, waiting, idea = (label["id"] for label in card_api.ask("GET", "/labels"))
     crowd(card_api, columns)

@@ -293,8 +293,7 @@ def test_a_stale_version_is_refused(document_api):
     assert document_api.titles() == ["Plan"]
 
 
-def test_frequent_saves_are_recorded_every_ten_minutes(document_api):
-    clock = document_api.world.stop_clock()
+def test_frequent_saves_are_recorded_every_ten_minutes(document_api, clock):
     project = document_api.project()
     document = document_api.document(contextType="project", contextId=project["id"])
 
@@ -316,8 +315,7 @@ def test_frequent_saves_are_recorded_every_ten_minutes(document_api):
     assert count_updates() == 3
 
 
-def test_record_of_frequent_saves_has_the_first_and_the_last_values(document_api):
-    clock = document_api.world.stop_clock()
+def test_record_of_frequent_saves_has_the_first_and_the_last_values(document_api, clock):
     project = document_api.project()
     document = document_api.document(contextType="project", contextId=project["id"])
     path = f"{document_api.workspace.path}/projects/{project['id']}/activity"

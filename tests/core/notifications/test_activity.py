@@ -254,11 +254,10 @@ def test_a_steps_completion_is_an_update_of_its_card(board):
     assert [activity.meta.get("changed") for activity in load_activities(board)][-1] == ["checklist"]
 
 
-def test_rolled_back_change_is_not_recorded(board, bob):
+def test_rolled_back_change_is_not_recorded(board, bob, core):
     card = board.card(assigneeId=bob.id)
     before = load_activities(board)
     ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
-    core = board.world.core
     with core.database.writing() as connection:
         with core.begin(board.owner.actor, connection) as uow:
             comments.create_comment(uow, ref, CreateComment(content="@bob"))

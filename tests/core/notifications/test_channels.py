@@ -74,8 +74,7 @@ def test_notification_is_delivered_after_the_commit(board, chat):
     assert len(chat.deliveries) == 1
 
 
-def test_recipient_has_the_id_of_the_host(board, chat):
-    core = board.world.core
+def test_recipient_has_the_id_of_the_host(board, chat, core):
     core.user(external_id="42", email="cid@example.com")
     membership_path = f"{board.workspace.organization.path}/members"
     ask(board, "POST", membership_path, {"email": "cid@example.com", "role": "admin"})
@@ -86,8 +85,7 @@ def test_recipient_has_the_id_of_the_host(board, chat):
     assert [delivery.recipient.external_id for delivery in chat.deliveries] == ["42", "42"]
 
 
-def test_failed_delivery_is_repeated_without_delaying_the_other_channel(board, chat, push, clock):
-    core = board.world.core
+def test_failed_delivery_is_repeated_without_delaying_the_other_channel(board, chat, push, clock, core):
     chat.failure_count = 2
     board.card(assigneeId=board.bob.id)
     core.work.run_due()
@@ -99,8 +97,7 @@ def test_failed_delivery_is_repeated_without_delaying_the_other_channel(board, c
     assert core.work.jobs(given_up=True) == []
 
 
-def test_delivery_is_given_up_in_the_end_and_can_be_repeated(board, chat, clock):
-    core = board.world.core
+def test_delivery_is_given_up_in_the_end_and_can_be_repeated(board, chat, clock, core):
     chat.failure_count = ATTEMPTS_MAX
     board.card(assigneeId=board.bob.id)
     for _ in range(ATTEMPTS_MAX):
@@ -112,8 +109,7 @@ def test_delivery_is_given_up_in_the_end_and_can_be_repeated(board, chat, clock)
     assert len(chat.deliveries) == 1
 
 
-def test_notification_that_was_read_before_the_delay_is_not_delivered(board, chat, push, clock):
-    core = board.world.core
+def test_notification_that_was_read_before_the_delay_is_not_delivered(board, chat, push, clock, core):
     board.card(assigneeId=board.bob.id)
     core.work.run_due()
     board.world.ask(board.bob, "PATCH", "/notifications/read-all")
@@ -126,8 +122,7 @@ def test_notification_that_was_read_before_the_delay_is_not_delivered(board, cha
 
 
 @pytest.mark.parametrize("how", ["leaves", "is deactivated"])
-def test_user_without_access_gets_nothing(board, chat, how):
-    core = board.world.core
+def test_user_without_access_gets_nothing(board, chat, how, core):
     board.card(assigneeId=board.bob.id)
     if how == "leaves":
         ask(board, "DELETE", f"{board.workspace.path}/members/{board.bob.id}")

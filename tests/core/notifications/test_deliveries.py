@@ -261,8 +261,7 @@ def killing(step):
 
 @pytest.mark.slow("ends the process at each of many steps")
 @pytest.mark.parametrize("is_distributed", [False, True])
-def test_process_that_ends_at_any_step_loses_no_message(board, mailbox, is_distributed):
-    core = board.world.core
+def test_process_that_ends_at_any_step_loses_no_message(board, mailbox, is_distributed, core):
     for step in itertools.count(1):
         card = board.card(assigneeId=board.bob.id)
         if is_distributed:
@@ -575,8 +574,7 @@ def test_large_change_takes_turns_with_other_projects(board):
 
 
 @pytest.mark.slow("ends the process at each of many steps")
-def test_process_that_ends_at_any_step_notifies_each_watcher_once(board):
-    core = board.world.core
+def test_process_that_ends_at_any_step_notifies_each_watcher_once(board, core):
     for person in (board.bob, board.cid):
         follow(board, person, board.path, "watch")
     for step in itertools.count(1):

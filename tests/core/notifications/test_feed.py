@@ -190,8 +190,7 @@ def test_pages_look_through_a_bounded_number_of_activities(board, ann, bob, monk
     assert [list(map(len, pages)) for pages in walks[:3]] == [[1, 0, 0], [0], [4, 4, 2]]
 
 
-def test_walk_of_a_workspace_feed_ends_before_the_time(board, monkeypatch):
-    clock = board.world.stop_clock()
+def test_walk_of_a_workspace_feed_ends_before_the_time(board, monkeypatch, clock):
     clock.now = system_clock()
     for number in range(10):
         board.world.ask(board.owner, "PATCH", board.flat, {"name": f"Name {number}"})
@@ -216,8 +215,7 @@ def create_cards(board, count):
     board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
 
 
-def test_feed_since_a_time_reads_no_earlier_activities(board):
-    clock = board.world.stop_clock()
+def test_feed_since_a_time_reads_no_earlier_activities(board, clock):
     # The project was created before.
     clock.now = system_clock()
     # Of activities of the same time, any may be the last one in the index.

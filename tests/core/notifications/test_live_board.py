@@ -38,7 +38,7 @@ class Writer:
         return name, response.status
 
     def read(self, tail):
-        items = self.board.world.ask(self.board.owner, "GET", f"{self.board.path}/{tail}")
+        items = ask(self.board, "GET", f"{self.board.path}/{tail}")
         return items or [{"id": "a" * 24, "version": 1}]
 
     def choose(self, tail):
@@ -99,7 +99,7 @@ class Writer:
         return "POST", f"{self.card_path()}/transfer", body
 
     def write_return(self):
-        cards = self.board.world.ask(self.board.owner, "GET", f"{self.other.path}/cards")
+        cards = ask(self.board, "GET", f"{self.other.path}/cards")
         body = {"cardIds": [card["id"] for card in cards[-3:]], "columnId": self.choose("columns")}
         return "POST", f"{self.other.path}/cards/bulk/transfer", {**body, "missing": "create"}
 
@@ -112,7 +112,7 @@ class Writer:
     def write_comment_deletion(self):
         cards = [card for card in self.read("cards") if card.get("commentCount")]
         path = f"{self.board.path}/cards/{self.random.choice(cards)['id'] if cards else 'a' * 24}"
-        comments = self.board.world.ask(self.board.owner, "GET", f"{path}/comments") if cards else []
+        comments = ask(self.board, "GET", f"{path}/comments") if cards else []
         return "DELETE", f"{path}/comments/{comments[0]['id'] if comments else 'a' * 24}", None
 
     def write_checklist_item(self):
@@ -172,7 +172,7 @@ class Writer:
 
     def entry_path(self):
         path = f"{self.board.flat}/trash"
-        items = self.board.world.ask(self.board.owner, "GET", f"{path}?projectId={self.board.project['id']}")
+        items = ask(self.board, "GET", f"{path}?projectId={self.board.project['id']}")
         return f"{path}/{self.random.choice(items)['id'] if items else 'none'}"
 
     def write_restoration(self):
@@ -201,7 +201,7 @@ class Writer:
 
     def create_agent(self):
         body = {"name": "Scribe", "slug": f"scribe-{self.random.randrange(10**9)}", "tools": ["board.read"]}
-        return self.board.world.ask(self.board.owner, "POST", f"{self.board.flat}/agents", body)["id"]
+        return ask(self.board, "POST", f"{self.board.flat}/agents", body)["id"]
 
     def write_departure(self):
         """Remove a member from the workspace, who is added to it again afterwards."""

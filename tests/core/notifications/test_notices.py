@@ -131,9 +131,8 @@ def test_abandoned_import_is_told_to_the_person_who_began_it(board, clock):
 
 
 @pytest.mark.slow("sends messages for four days")
-def test_admins_hear_of_a_webhook_that_is_given_up_once(board, clock):
+def test_admins_hear_of_a_webhook_that_is_given_up_once(board, clock, core):
     """A receiver that recovers in between is given up a day after it has failed again."""
-    core = board.world.core
     worker, works = WebhookWorker(core.units, core.claims), [False]
     core.env.webhook_sender = lambda _: DeliveryResult(200 if works[0] else 500, duration_ms=5)
     ask(board, "POST", f"{board.flat}/webhooks", {"url": "https://hooks.example.com/secret", "events": []})

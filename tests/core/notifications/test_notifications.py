@@ -98,8 +98,7 @@ def test_unread_ones_alone_are_listed(board, bob, word):
     assert count(board, bob) == 2
 
 
-def test_notification_is_marked_as_read_once(board, bob):
-    clock = board.world.stop_clock()
+def test_notification_is_marked_as_read_once(board, bob, clock):
     (id,) = notify(board, bob, 1)
     first = board.world.ask(bob, "PATCH", f"/notifications/{id}/read")
     assert first["readAt"] == "2026-04-01T12:00:00Z"
@@ -108,8 +107,7 @@ def test_notification_is_marked_as_read_once(board, bob):
     assert board.world.ask(bob, "GET", "/notifications") == [first]
 
 
-def test_read_all_keeps_earlier_read_times(board, ann, bob):
-    clock = board.world.stop_clock()
+def test_read_all_keeps_earlier_read_times(board, ann, bob, clock):
     ids = notify(board, bob, 3)
     board.card(by=bob, assigneeId=ann.id)
     board.world.ask(bob, "PATCH", f"/notifications/{ids[0]}/read")

@@ -188,9 +188,8 @@ def test_comments_have_their_text_until_they_are_deleted(core, board):
     assert read_comments(core, board, board.owner) == [(type, None) for type in types]
 
 
-def test_comments_that_have_moved_out_of_sight_have_no_text(core, board):
+def test_comments_that_have_moved_out_of_sight_have_no_text(core, board, bob):
     """The card and the document are in a private project now, of which the events about them do not speak."""
-    bob = board.world.person("bob")
     board.join(bob)
     place = {"contextType": "project", "contextId": board.project["id"]}
     card, document = board.card(), ask(board, "POST", f"{board.flat}/documents", {"title": "Plan", **place})

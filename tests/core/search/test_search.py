@@ -369,9 +369,8 @@ def test_rolled_back_item_is_not_found(board, ann):
     assert find(board, "moon") == []
 
 
-def test_item_created_and_deleted_in_one_unit_is_not_found(board, ann):
+def test_item_created_and_deleted_in_one_unit_is_not_found(board, ann, core):
     """Check several changes in one unit of work, as a host may make them."""
-    core = board.world.core
     with core.begin(Actor(ann.id)) as uow:
         project = create_project(uow, board.workspace.ref, CreateProject(name="Moon"))
         ref = board.workspace.ref.child(ProjectRef, project.id)

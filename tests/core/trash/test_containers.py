@@ -181,8 +181,7 @@ def test_invitation_and_agent_token_are_refused_until_the_restoration(trash_api,
     assert world.status(guest, "POST", f"/invitations/{token}/accept") == 200
 
 
-def test_cards_become_due_after_the_restoration(trash_api, core):
-    clock = trash_api.world.stop_clock()
+def test_cards_become_due_after_the_restoration(trash_api, core, clock):
     rule = {"trigger": "due_date_reached", "action": {"type": "set_status", "params": {"status": "done"}}}
     trash_api.ask("POST", "/automations", rule)
     card = trash_api.card(dueDate="2026-04-01T12:30:00Z")
@@ -243,8 +242,7 @@ def test_purge_leaves_other_workspaces_of_the_organization(trash_api, core):
     assert api.ask("GET", f"/cards/{card['id']}")["assigneeId"] == agent["id"]
 
 
-def test_expired_container_is_purged(trash_api, core):
-    clock = trash_api.world.stop_clock()
+def test_expired_container_is_purged(trash_api, core, clock):
     core.work.begin()
     core.work.run_due()
     drop(trash_api, "workspace")

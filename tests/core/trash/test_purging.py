@@ -22,9 +22,8 @@ def count_files(core) -> int:
     return len(list_blob_keys(core))
 
 
-def test_item_expires_after_the_days_of_the_setting(world, core):
+def test_item_expires_after_the_days_of_the_setting(world, core, clock):
     core.env.trash_days = 7
-    clock = world.stop_clock()
     api = TrashApi(world, (person := world.person()), world.project(person, world.workspace(person)))
     card = api.card()
     api.ask("DELETE", f"/cards/{card['id']}")
@@ -97,8 +96,7 @@ def test_purged_project_takes_what_was_deleted_from_it_before(trash_api):
 
 
 @pytest.mark.parametrize("container", ["workspace", "organization"])
-def test_trash_of_a_deleted_container_is_purged_within_an_hour(world, core, container):
-    clock = world.stop_clock()
+def test_trash_of_a_deleted_container_is_purged_within_an_hour(world, core, container, clock):
     person = world.person()
     workspace = world.workspace(person)
     api = TrashApi(world, person, world.project(person, workspace))

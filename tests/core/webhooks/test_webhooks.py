@@ -495,7 +495,7 @@ def test_messages_contain_comments_until_they_are_deleted(webhook_api):
     assert [comment and comment["content"] for comment in comments] == [None, "Remaining.", None]
 
 
-def test_deleted_comments_are_erased_together(webhook_api):
+def test_deleted_comments_are_erased_together(webhook_api, core):
     """One job reads the messages for all of them, but not for those of another workspace."""
     apis = [webhook_api, WebhookApi(webhook_api.world, webhook_api.world.person("eve"))]
     hooks = [api.hook() for api in apis]
@@ -504,7 +504,6 @@ def test_deleted_comments_are_erased_together(webhook_api):
         comments = [api.comment(card, "A secret.") for _ in range(3)]
         for comment in comments:
             ask(api, "DELETE", f"{api.of(card)}/comments/{comment['id']}")
-    core = webhook_api.world.core
     handlers = {"webhooks.erase": HANDLERS["webhooks.erase"]}
     assert JobRunner(core.units, core.claims, handlers).run_due() == len(apis)
     for api, hook in zip(apis, hooks, strict=True):
@@ -557,7 +556,7 @@ def test_purged_project_vanishes_from_stored_messages(webhook_api):
     assert ("Hidden" in texts, "Moved card" in texts) == (False, True)
 
 
-def test_purge_in_many_batches_reads_the_stored_messages_once(webhook_api, monkeypatch):
+def test_purge_in_many_batches_reads_the_stored_messages_once(webhook_api, monkeypatch, core):
     monkeypatch.setattr(BatchSize, "MAX", 25)
     hook = webhook_api.hook()
     new_cards = [{"title": "Hidden card", "columnId": webhook_api.columns[0]["id"]}] * 70
@@ -565,7 +564,6 @@ def test_purge_in_many_batches_reads_the_stored_messages_once(webhook_api, monke
     ask(webhook_api, "DELETE", webhook_api.path)
     (entry,) = ask(webhook_api, "GET", f"{webhook_api.flat}/trash")
     ask(webhook_api, "DELETE", f"{webhook_api.flat}/trash/{entry['id']}")
-    core = webhook_api.world.core
     handlers = {kind: handler for kind, handler in HANDLERS.items() if kind != "webhooks.erase"}
     JobRunner(core.units, core.claims, handlers).run_due()
     assert [job.kind for job in core.work.jobs()].count("webhooks.erase") == 1

@@ -104,8 +104,7 @@ def test_name_and_start_can_be_said_last(draft_api):
     )
 
 
-def test_without_a_start_it_begins_on_the_day_of_execution(draft_api):
-    clock = draft_api.world.stop_clock()
+def test_without_a_start_it_begins_on_the_day_of_execution(draft_api, clock):
     project = draft_api.execute(draft_api.plan(draft_api.draft(description="- Build a page")))
     assert draft_api.board(project)["cards"][0]["startDate"] == f"{clock.now.date()}T00:00:00Z"
 

@@ -240,9 +240,8 @@ def test_reviewers_share_the_reminder_of_an_action_as_long_as_they_see_all_proje
 
 
 @pytest.mark.slow("ends the process at each of many steps")
-def test_processes_and_their_ends_remind_once(board, clock):
+def test_processes_and_their_ends_remind_once(board, clock, core):
     """The process ends before each statement of the job in turn; others run the job at the same time."""
-    core = board.world.core
     runners = [JobRunner(core.units, core.claims, HANDLERS) for _ in range(3)]
     for step in itertools.count(1):
         day = (clock.now + timedelta(days=1)).date()

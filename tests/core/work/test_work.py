@@ -101,8 +101,7 @@ def test_work_has_what_waits_for_a_reviewer_and_for_who_started_a_mission(board:
     assert titles(read_work(board)) == {}
 
 
-def test_work_has_mentions_of_the_caller_only(board: Board):
-    bob = board.world.person("bob")
+def test_work_has_mentions_of_the_caller_only(board: Board, bob):
     board.join(bob)
     card = board.card("Write", assigneeId=bob.id)
     for text in ("Well done.", "@bob, please look."):
@@ -112,8 +111,7 @@ def test_work_has_mentions_of_the_caller_only(board: Board):
     assert read_work(board)["mentioned"] == []
 
 
-def test_work_of_another_person_is_not_listed(board: Board):
-    bob = board.world.person("bob")
+def test_work_of_another_person_is_not_listed(board: Board, bob):
     board.join(bob)
     board.card("his", dueDate=day(0), assigneeId=bob.id)
     assert titles(read_work(board)) == {}
