@@ -15,6 +15,7 @@ from stellary.contract.cards import (
     CreateCard,
     FieldFilters,
     MainCardFilters,
+    Missing,
     Priority,
     Title,
     UpdateCard,
@@ -259,6 +260,36 @@ class SplitCardParams(CardParams):
 
     titles: Annotated[list[Title], Items(1, SPLIT_MAX)]
     column: IdOrName | Unset = UNSET
+
+
+class DuplicateCardParams(CardParams):
+    """A card, and the differences of its copy.
+
+    Attributes:
+        title: Default: that of the card.
+        column: The column of the copy, by id or name. Default: the card's column.
+        comments: Whether the comments are copied too.
+        attachments: Whether the files are copied too.
+    """
+
+    title: Title | Unset = UNSET
+    column: IdOrName | Unset = UNSET
+    comments: bool = False
+    attachments: bool = False
+
+
+class TransferCardParams(CardParams):
+    """A card, and its destination in another project of the workspace.
+
+    Attributes:
+        target_project_id: The other project, by its id, key or name.
+        target_column: A column of it, by id or name. Default: its first column.
+        missing: What happens to labels, fields and options that the other project lacks. ``refuse`` changes nothing.
+    """
+
+    target_project_id: IdOrName
+    target_column: IdOrName | Unset = UNSET
+    missing: Missing = "refuse"
 
 
 class AddChecklistItemParams(AddChecklistItem):

@@ -186,7 +186,7 @@ class PermissionWorld:
             return self
         world = copy(self)
         world.here = self.vault
-        world.beside = {name: self.vault[f"other {name}"] for name in ("columnId", "scopeId")}
+        world.beside = {name: self.vault[f"other {name}"] for name in ("projectId", "columnId", "scopeId")}
         return world
 
     def person_of(self, persona: str) -> str:
@@ -260,6 +260,7 @@ class PermissionWorld:
         other = self.ask("BOSS", "POST", f"{vault.path}/projects", {"name": "Second"})["id"]
         scope = self.ask("BOSS", "POST", f"{vault.path}/projects/{other}/scopes", {"name": "Next"})
         beside = {"other columnId": scope["columns"][0]["id"], "other scopeId": scope["id"]}
+        beside["other projectId"] = other
         return items | beside | {"newcomer": self.people["SN"].email}
 
     def _create_agent_token(self, workspace: Workspace, owner: str, mode: str, tools: list[str]) -> str:

@@ -33,6 +33,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "create_cards_bulk": {"projectId": "projectId", "cards": [{"title": "Fresh"}]},
     "move_card": {"cardId": "cardId", "targetColumn": "columnId"},
     "update_card": {"cardId": "cardId", "title": "Renamed"},
+    "duplicate_card": {"cardId": "cardId"},
+    "transfer_card": {"cardId": "cardId", "targetProjectId": "besideProjectId", "missing": "drop"},
     "assign_card": {"cardId": "cardId", "assigneeId": "userId"},
     "add_comment": {"cardId": "cardId", "content": "Well."},
     "list_documents": {},
@@ -52,6 +54,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 EXCEPTIONS = {
     ("get_cockpit_dashboard", "PATok"): "403",
     ("whoami", "AGn"): "403",
+    ("transfer_card", "GV"): "400",
     **{(name, guest): "400" for name in ("get_document", "update_document") for guest in (*GUESTS, BOUND)},
     **{("create_document", guest): "403" for guest in (*GUESTS, BOUND)},
     **{
@@ -61,8 +64,8 @@ EXCEPTIONS = {
         for persona in ("SN", BOUND)
     },
 }
-"""Other answers than that of the endpoint: the first also reads projects, agents need the tool, and names of documents that
-guests do not see match nothing, nor do those of a private project. The new document is in no project."""
+"""Other answers than that of the endpoint: the first also reads projects, agents need the tool, and names of documents and
+projects that guests do not see match nothing, nor do those of a private project. The new document is in no project."""
 
 
 @pytest.fixture
@@ -86,7 +89,8 @@ def test_tool_gives_each_persona_the_answer_of_the_table(
         if row.cells[persona] == NOT_APPLICABLE:
             continue
         expected = EXCEPTIONS.get((name, persona), row.cells[persona])
-        here = permission_world.enter(persona).here
+        world = permission_world.enter(persona)
+        here = {**world.here, "besideProjectId": world.beside["projectId"]}
         arguments = {
             key: here.get(value, value) if isinstance(value, str) else value
             for key, value in {"workspace": f"acme/{here['wsSlug']}", **ARGUMENTS[name]}.items()

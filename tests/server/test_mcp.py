@@ -274,12 +274,12 @@ READING = [
 ]  # fmt: skip
 OF_AGENTS = ["get_agent_status", "list_pending_proposals", "get_mission"]
 ADDING = [
-    "create_card", "create_cards_bulk", "add_comment", "create_document", "propose_action", "run_mission",
+    "create_card", "create_cards_bulk", "add_comment", "duplicate_card", "create_document", "propose_action", "run_mission",
     "add_checklist_item", "add_relation",
 ]  # fmt: skip
 CHANGING = [
     "move_card", "update_card", "assign_card", "update_document", "set_status", "archive_card", "add_label",
-    "remove_label", "toggle_checklist_item", "remove_relation",
+    "remove_label", "toggle_checklist_item", "remove_relation", "transfer_card",
 ]  # fmt: skip
 
 

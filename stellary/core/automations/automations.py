@@ -334,7 +334,11 @@ def list_actions_to_run(
         raise invalid(("actions", "cannot be combined with action"))
     if action is not UNSET and action != actions[0]:
         raise invalid((f"{prefix}action", "must equal the first of actions"))
-    return [(f"{prefix}actions[{index}]", step) for index, step in enumerate(actions)]
+    steps = [(f"{prefix}actions[{index}]", step) for index, step in enumerate(actions)]
+    for at, step in steps[:-1]:
+        if step.type == "transfer_card":
+            raise invalid((at, "must be the last action, since the card leaves the project"))
+    return steps
 
 
 def _resolve_actions(

@@ -19,6 +19,7 @@ from stellary.contract.actions import (
     CardRelationsParams,
     CreateCardParams,
     CreateCardsParams,
+    DuplicateCardParams,
     ListCardsParams,
     MoveCardParams,
     NotifyParams,
@@ -29,19 +30,25 @@ from stellary.contract.actions import (
     SetStatusParams,
     SplitCardParams,
     ToggleChecklistItemParams,
+    TransferCardParams,
     UpdateCardParams,
 )
 from stellary.contract.cards import (
     CREATE_CARD,
     CREATE_CARDS,
+    DUPLICATE_CARD,
     GET_CARD,
     LIST_CARDS,
+    TRANSFER_CARD,
     UPDATE_CARD,
     Card,
     CardInColumn,
     CreateCard,
     CreateCards,
+    DuplicateCard,
     ListCards,
+    TransferCard,
+    TransferredCard,
     UpdateCard,
 )
 from stellary.contract.checklists import (
@@ -84,12 +91,14 @@ from stellary.core.board import (
     checklists,
     columns,
     comments,
+    duplicates,
     labels,
     listing,
     project_members,
     projects,
     relations,
     resolve_names,
+    transfers,
 )
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.kernel.actions import ActionList
@@ -240,9 +249,7 @@ class _FieldNames:
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
     """Move a card to a column."""
     card = _card(uow, ref, params)
-    column_id = resolve_names.resolve_column(
-        uow, card.project, params.target_column, "targetColumn", card.scope_id
-    )
+    column_id = _column(uow, card, params.target_column, "targetColumn")
     return cards.update_card(uow, card.ref, convert(UpdateCard, params, column_id=column_id))
 
 
@@ -379,7 +386,7 @@ def _split_card(uow: UnitOfWork, ref: WorkspaceRef, params: SplitCardParams) -> 
     lock_workspace(uow, ref)
     column_id = access.card(uow, card.ref).card.column_id
     if params.column is not UNSET:
-        column_id = resolve_names.resolve_column(uow, card.project, params.column, "column", card.scope_id)
+        column_id = _column(uow, card, params.column)
     requests = [CardInColumn(title=title, column_id=column_id) for title in params.titles]
     children = bulk.create_cards(uow, card.project, CreateCards(cards=requests))
     # A proposal does not depend on the children: they get new ids when it is carried out.
@@ -393,6 +400,23 @@ def _split_card(uow: UnitOfWork, ref: WorkspaceRef, params: SplitCardParams) -> 
     return children
 
 
+@ACTIONS.add("board.write", DuplicateCardParams, DUPLICATE_CARD)
+def _duplicate_card(uow: UnitOfWork, ref: WorkspaceRef, params: DuplicateCardParams) -> Card:
+    """Copy a card to the end of a column of its project."""
+    card = _card(uow, ref, params)
+    column_id = UNSET if params.column is UNSET else _column(uow, card, params.column)
+    return duplicates.duplicate_card(uow, card.ref, convert(DuplicateCard, params, column_id=column_id))
+
+
+@ACTIONS.add("board.write", TransferCardParams, TRANSFER_CARD)
+def _transfer_card(uow: UnitOfWork, ref: WorkspaceRef, params: TransferCardParams) -> TransferredCard:
+    """Move a card to another project of the workspace. It gets a new key."""
+    card = _card(uow, ref, params)
+    project = resolve_names.resolve_other_project(uow, card.project, params.target_project_id)
+    column_id = resolve_names.resolve_column(uow, project, params.target_column, "targetColumn")
+    return transfers.transfer_card(uow, card.ref, convert(TransferCard, params, column_id=column_id))
+
+
 class _AboutCard(Protocol):
     """Parameters that name a card."""
 
@@ -404,6 +428,10 @@ class _AboutCard(Protocol):
 
 def _card(uow: UnitOfWork, ref: WorkspaceRef, params: _AboutCard) -> resolve_names.ResolvedCard:
     return resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
+
+
+def _column(uow: UnitOfWork, card: resolve_names.ResolvedCard, name: str, field: str = "column") -> str:
+    return resolve_names.resolve_column(uow, card.project, name, field, card.scope_id)
 
 
 def _label(uow: UnitOfWork, card: resolve_names.ResolvedCard, params: CardLabelParams) -> CardLabelRef:

@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, literal, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Unset
+from stellary.contract.wire import UNSET, Unset, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import list_assignable_agents
@@ -127,6 +127,24 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
         Invalid: No project matches, or several do.
     """
     return _project(uow, ref, _load_roles(uow, ref), text, field)
+
+
+def resolve_other_project(uow: UnitOfWork, ref: ProjectRef, text: str, path: str = "") -> ProjectRef:
+    """Return the project that ``targetProjectId`` refers to, the destination of a card of another one.
+
+    Args:
+        ref: The project of the card.
+        text: The id, the key or the name.
+        path: The path of the field, for the message of an error.
+
+    Raises:
+        Invalid: No other project matches, or several do.
+    """
+    field = f"{path}targetProjectId"
+    project = resolve_project(uow, ref.parent(WorkspaceRef), text, field)
+    if project.project_id == ref.project_id:
+        raise invalid((field, "must be another project"))
+    return project
 
 
 def _project(uow: UnitOfWork, ref: WorkspaceRef, roles: CallerRoles, text: str, field: str) -> ProjectRef:

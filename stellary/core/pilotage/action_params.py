@@ -190,15 +190,19 @@ def resolve_params(
         card = resolve_names.resolve_card(uow, workspace, resolved["cardId"], project_id, f"{path}cardId")
         candidates, scope_id = candidates.of_project(card.project), card.scope_id
         resolved["cardId"] = candidates.add("card", card.ref.card_id)
-    has_card = hasattr(params, "card_id")
+    has_card, place = hasattr(params, "card_id"), candidates
+    if "targetProjectId" in resolved:
+        project = resolve_names.resolve_other_project(uow, candidates.ref, resolved["targetProjectId"], path)
+        place, scope_id = candidates.of_project(project), None
+        resolved["targetProjectId"] = project.project_id
     for name in COLUMN_PARAMS:
-        if name in resolved and has_card and scope_id is None:
+        if name in resolved and has_card and scope_id is None and place is candidates:
             # The card of the event decides in which scope the column is.
             texts = resolved[name] if isinstance(resolved[name], list) else [resolved[name]]
             ids = candidates.resolve_columns(texts, [path + name] * len(texts), one_per_scope=True)
             resolved[name] = ids if len(ids) > 1 else ids[0]
         elif isinstance(resolved.get(name), str):
-            resolved[name] = _resolve_column(candidates, resolved[name], path + name, scope_id)
+            resolved[name] = _resolve_column(place, resolved[name], path + name, scope_id)
     if has_card and isinstance(getattr(params, "label", None), str):
         resolved["label"] = candidates.resolve("label", resolved["label"], f"{path}label")
     if "to" in resolved and hasattr(params, "to"):

@@ -301,6 +301,9 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
     card, other = agent_api.card("One", checklist=[{"title": "Step"}]), agent_api.card("Two")
     step, ann, done = card["checklist"][0]["_id"], agent_api.owner.id, agent_api.columns[2]["id"]
     first, launch = agent_api.columns[0]["id"], agent_api.project["id"]
+    archive = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/projects", {"name": "Archive"})
+    path = f"{agent_api.flat}/projects/{archive['id']}/columns"
+    archive_column = agent_api.world.ask(agent_api.owner, "GET", path)[0]["id"]
     tools = ["board.read", "board.write", "documents.write"]
     token = agent_api.token(agent_api.agent("supervised", tools=tools))
     ids = {"cardId": card["id"]}
@@ -346,6 +349,18 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
             {"projectId": "launch", "cards": [{"title": "New", "column": "done"}]},
             {"projectId": launch, "cards": [{"title": "New", "column": done}]},
             f'Create *New* in **Done** ({done}): status **"done"**',
+        ),
+        (
+            "duplicate_card",
+            {"cardId": "two", "column": "done"},
+            {"cardId": other["id"], "column": done},
+            f"Create *Two* in **Done** ({done})",
+        ),
+        (
+            "transfer_card",
+            {"cardId": other["key"], "targetProjectId": "archive"},
+            {"cardId": other["id"], "targetProjectId": archive["id"], "targetColumn": archive_column},
+            f'key from "{other["key"]}" to **"ARC-1"**',
         ),
         (
             "update_document",

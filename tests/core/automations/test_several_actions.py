@@ -50,7 +50,7 @@ def test_failing_action_undoes_the_others_and_not_the_change(automation_api):
     assert automation_api.traces(follower) == []
 
 
-ONE = to_body(HIGH)[0]
+ONE, TRANSFER = to_body(HIGH, ("transfer_card", {"targetProjectId": "Launch"}))
 
 
 @for_each(
@@ -60,6 +60,8 @@ ONE = to_body(HIGH)[0]
         ({"action": ONE, "actions": [ONE]}, "actions cannot be combined with action"),
         ({"actions": []}, "actions must"),
         ({"actions": [ONE] * 11}, "actions must"),
+        ({"actions": [TRANSFER, ONE]}, "actions[0] must be the last action, since the card leaves"),
+        ({"actions": [ONE, TRANSFER]}, "actions[1].params.targetProjectId must be another project"),
         ({"actions": [ONE, {"type": "fly"}]}, "actions[1].type must be one of"),
         ({"actions": [ONE, *to_body(("set_status", {}))]}, "actions[1].params.status is required"),
         (
@@ -242,3 +244,29 @@ def test_ten_rules_of_three_actions_act_like_a_slow_definition(worlds, sqlite_ur
     check()
     for world, *_ in worlds.values():
         world.core.close()
+
+
+def test_rule_copies_a_card_and_transfers_the_original(automation_api):
+    archive = ask(automation_api, "POST", f"{automation_api.flat}/projects", {"name": "Archive"})
+    columns = ask(automation_api, "GET", f"{automation_api.flat}/projects/{archive['id']}/columns")
+    rule = automation_api.rule_of(
+        "task_status_changed",
+        ("duplicate_card", {"title": "{{card.title}} again", "column": "To Do"}),
+        ("transfer_card", {"targetProjectId": "archive", "targetColumn": "done"}),
+    )
+    assert {item["name"] for item in rule["references"]} == {"Archive", "Done", "To Do"}
+    assert rule["actions"][1]["params"] == {
+        "targetProjectId": archive["id"],
+        "targetColumn": columns[2]["id"],
+    }
+    later = automation_api.rule("task_status_changed", "set_priority", priority="high")
+    card = automation_api.card()
+    moved = ask(automation_api, "PATCH", automation_api.of(card), {"status": "done"})
+    assert (moved["projectId"], moved["columnId"]) == (archive["id"], columns[2]["id"])
+    (copy,) = ask(automation_api, "GET", f"{automation_api.path}/cards")
+    assert (copy["title"], copy["status"]) == (f"{card['title']} again", "done")
+    assert automation_api.results(rule) == ["success"]
+    (missed,) = automation_api.results(later)
+    assert missed.startswith("cardId must be the id")
+    ask(automation_api, "DELETE", f"{automation_api.flat}/projects/{archive['id']}")
+    assert automation_api.rule_now(rule)["problem"] == "the project 'Archive' was deleted"

@@ -362,6 +362,51 @@ def test_split_that_exceeds_a_limit_creates_nothing(board, card):
     assert len(ask(board, "GET", f"{board.path}/cards")) == 1
 
 
+def test_card_is_copied_to_a_column(board, card):
+    board.comment(card)
+    copy = run(board, "duplicate_card", cardId=card["title"], title="Draft", column="done", comments=True)
+    assert (copy.title, copy.column_id, copy.status) == ("Draft", board.columns[2]["id"], "done")
+    assert copy.comment_count == 1
+    twin = run(board, "duplicate_card", cardId=card["key"])
+    assert (twin.title, twin.column_id, twin.comment_count) == (card["title"], card["columnId"], 0)
+    assert [item.title for item in twin.checklist] == ["outline", "draft"]
+
+
+@pytest.fixture
+def archive(board):
+    """Return a second project of the workspace, in which others may only look."""
+    project = ask(board, "POST", f"{board.flat}/projects", {"name": "Archive"})
+    return ask(board, "PATCH", f"{board.flat}/projects/{project['id']}", {"memberRole": "viewer"})
+
+
+def test_card_is_transferred_to_a_project_and_column_by_name(board, card, archive):
+    label = board.label("urgent")
+    ask(board, "POST", f"{board.of(card)}/labels/{label['id']}")
+    transfer = {"cardId": card["key"], "targetProjectId": "archive", "targetColumn": "done"}
+    assert "urgent" in problem(board, "transfer_card", **transfer)
+    moved = run(board, "transfer_card", missing="drop", **transfer)
+    assert (moved.id, moved.project_id, moved.status) == (card["id"], archive["id"], "done")
+    assert [item.name for item in moved.dropped] == ["urgent"]
+    back = run(board, "transfer_card", cardId=moved.key, targetProjectId=board.project["key"])
+    assert (back.column_id, back.key) == (board.columns[0]["id"], card["key"])
+    transfer["targetProjectId"] = board.project["id"]
+    assert problem(board, "transfer_card", **transfer) == "targetProjectId must be another project"
+
+
+def test_transfer_needs_the_rights_in_both_projects(board, card, archive):
+    bob = board.world.person("bob")
+    board.join(bob)
+    transfer = {"cardId": card["id"], "targetProjectId": archive["id"]}
+    with pytest.raises(Forbidden, match="it requires the role editor in the project"):
+        run(board, "transfer_card", by=bob, **transfer)
+    # A token that is bound to one of the projects does not see the other one.
+    for project in (board.project, archive):
+        actor = Actor(board.owner.id, None, "token", token_project_ids=frozenset({project["id"]}))
+        with pytest.raises(Invalid, match="must be the id"):
+            run(board, "transfer_card", actor=actor, **transfer)
+    assert board.read(card)["projectId"] == board.project["id"]
+
+
 # ------------------------------------------------------------------------------------------------- checks
 
 
@@ -407,6 +452,7 @@ def test_actions_in_an_invisible_workspace_answer_not_found(board, card, eve, na
         "add_relation": {"targetCardId": "a", "type": "blocks"},
         "remove_relation": {"targetCardId": "a"},
         "split_card": {"titles": ["a"]},
+        "transfer_card": {"targetProjectId": "a"},
     }
     takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
     accepted_params = {key: value for key, value in params.items() if key.replace("Id", "_id") in takes}

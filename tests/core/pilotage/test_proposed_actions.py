@@ -301,6 +301,22 @@ def test_application_beyond_the_rights_of_the_approver_is_refused(pilotage_api):
     assert [mission["createdById"] for mission in pilotage_api.ask("GET", "missions")] == [bob.id]
 
 
+def test_transfer_is_applied_with_the_rights_of_its_approver_in_the_other_project(pilotage_api):
+    bob, card = pilotage_api.member("bob", "reviewer"), pilotage_api.card()
+    other = ask(pilotage_api, "POST", f"{pilotage_api.flat}/projects", {"name": "Archive"})
+    path = f"{pilotage_api.flat}/projects/{other['id']}"
+    ask(pilotage_api, "PATCH", path, {"memberRole": "viewer"})
+    transfer = {"cardId": card["id"], "targetProjectId": "Archive", "targetColumn": "Done"}
+    action = pilotage_api.approve("transfer_card", **transfer, by=bob)
+    names = {reference["name"] for reference in action["references"]}
+    assert names == {card["title"], "Archive", "Done", pilotage_api.project["name"]}
+    reason = "your role does not allow that: it requires the role editor in the project"
+    message = f"the action cannot be applied: {reason}"
+    assert cannot(pilotage_api, action, "applied") == (409, message, "action_failed")
+    ask(pilotage_api, "PATCH", path, {"memberRole": "editor"})
+    assert step(pilotage_api, action, "applied")["result"]["projectId"] == other["id"]
+
+
 def test_approval_by_a_vanished_user_is_not_applied(pilotage_api):
     bob = pilotage_api.member("bob", "reviewer")
     action = pilotage_api.approve("create_todo", label="x", by=bob)

@@ -14,31 +14,30 @@ from stellary.contract.endpoint import Nothing
 from stellary.contract.limits import Items, Range
 from stellary.contract.mcp import MCP
 from stellary.contract.schemas import Schema, Schemas
-from stellary.contract.wire import LIMIT_MAX, UNSET, Request, Unset, wire_fields
+from stellary.contract.wire import UNSET, Request, Unset, wire_fields
 from stellary.core.api.dispatch import ACTIONS
-from stellary.core.http.mcp.lean import ROWS, find_item_class
+from stellary.core.http.mcp.lean import find_item_class
 from stellary.core.http.mcp.whoami import load_caller
 from stellary.core.kernel.actions import Action, AnyAction
 
 WAIT_SECONDS_MAX = 25
 FIELDS_MAX = 40
 DESCRIPTIONS = {
-    "limit": f"Default {ROWS}, at most {LIMIT_MAX}.",
-    "cursor": "From `next`.",
-    "fields": "Fields of each row.",
-    "projectId": "Id, key or name.",
+    **dict.fromkeys(("projectId", "targetProjectId"), "Id, key or name."),
     "assigneeId": "Id, address, name or `me`; null: nobody.",
     "labelId": "Id or name; null: no label.",
     "labelIds": "Names or ids.",
-    **dict.fromkeys(("column", "targetColumn", "label", "agent"), "Id or name."),
     **dict.fromkeys(("cardId", "targetCardId"), "Id, key or title."),
-    **dict.fromkeys(("documentId", "parentId", "itemId"), "Id or title."),
     **dict.fromkeys(("startDate", "dueDate"), "ISO date."),
     **dict.fromkeys(("before", "after"), "A card of the column."),
-    **dict.fromkeys(("order", "archived", "q", "checklist", "content", "profile"), ""),
+    # The instructions of the server say that items are given by name, and how to read lists.
+    **dict.fromkeys(("column", "targetColumn", "label", "agent", "documentId", "parentId", "itemId"), ""),
+    **dict.fromkeys(
+        ("limit", "cursor", "fields", "order", "archived", "q", "checklist", "content", "profile"), ""
+    ),
 }
 """The descriptions of parameters that are the same in all tools. Others are described by the contract, if briefly."""
-_OBVIOUS = re.compile(r"Only |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
+_OBVIOUS = re.compile(r"Only |Whether |At most |Default:|\d|True |`|The id of an item|.*:$|.{80}")
 HIDDEN = {
     *("columnId", "scopeId", "customField", "checked", "filter", "recurrence", "applyTo"),
     *("contextId", "contextType", "contentFormat", "authorId", "topLevel", "intent"),
@@ -152,11 +151,11 @@ _READING = (
 )
 _ADDING = (
     *("create_card", "create_cards_bulk", "add_checklist_item", "add_relation", "add_comment"),
-    *("create_document", "propose_action", "run_mission"),
+    *("duplicate_card", "create_document", "propose_action", "run_mission"),
 )
 _CHANGING = (
     *("update_card", "move_card", "assign_card", "set_status", "archive_card", "add_label", "remove_label"),
-    *("toggle_checklist_item", "remove_relation", "update_document"),
+    *("toggle_checklist_item", "remove_relation", "transfer_card", "update_document"),
 )
 _ALL = (
     Tool(name="whoami", summary=_WHO, takes=Nothing, action=WHO_AM_I, adds=True, repeatable=True),
