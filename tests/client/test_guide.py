@@ -10,6 +10,7 @@ import stellary
 from stellary import Stellary
 from stellary.client import PortTransport
 from stellary.core import Core
+from tests.support.colours import create_workspace
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "sdk.md"
 
@@ -19,8 +20,7 @@ def test_the_code_of_the_guide_runs(sqlite_url, capsys):
     with httpx.Client(transport=PortTransport(core.port())) as http, respx.mock as router:
         account = ("http://localhost:3001", "jane@example.com", "a long password")
         jane = Stellary.register(*account, http_client=http)
-        jane.organizations.create(name="Acme", slug="acme")
-        jane.organization("acme").workspaces.create(name="Engineering", slug="eng")
+        create_workspace(jane)
         reached = PortTransport(core.port())
         router.route(host="localhost").mock(side_effect=reached.handle_request)
         names = {"token": jane._caller.credentials.token, "core": core}

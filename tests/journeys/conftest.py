@@ -6,14 +6,14 @@ import pytest
 
 from stellary import Stellary
 from stellary.core import Core
+from tests.support.colours import create_workspace
 
 
 @pytest.fixture
 def client(core: Core) -> Stellary:
     """Yield a client whose user has the workspace ``acme/eng``."""
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    create_workspace(client)
     return client
 
 

@@ -15,6 +15,7 @@ from stellary.core import Core
 from tests.core.board.project_files import normalize
 from tests.core.board.test_imports import large
 from tests.server.running import running
+from tests.support.colours import create_workspace
 from tests.support.world import World
 
 NAMES = [
@@ -95,9 +96,7 @@ async def test_sync_and_async_clients_transfer_files_over_http(core: Core, tmp_p
         running(core) as server,
         Stellary.register(server.url, "jane@example.com", "a-long-password") as client,
     ):
-        client.organizations.create(name="Acme", slug="acme")
-        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        ws = client.workspace("acme", "eng")
+        ws = create_workspace(client)
         board = ws.project(ws.projects.create(name="Launch"))
         card = board.column(board.columns.list()[0]).cards.create(title="Write the spec")
         for name in NAMES[:4]:

@@ -9,6 +9,7 @@ from stellary import Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import example
 from tests.server.running import WITHOUT_JOBS, running
+from tests.support.colours import create_workspace
 from tests.support.core_parts import MARKER
 
 LEFT = ["prices.csv: text/csv, 360000 bytes", "notes.txt: text/plain, 13 bytes"]
@@ -30,8 +31,7 @@ def core_options(tmp_path: Path) -> dict[str, Any]:
 
 
 def run_through(client: Stellary, folder: Path) -> list[str]:
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    create_workspace(client)
     lines: list[str] = example("attachments").attachments(client, "acme", "eng", folder)
     assert (folder / "prices from the card.csv").read_bytes() == (folder / "prices.csv").read_bytes()
     return lines

@@ -20,6 +20,7 @@ from stellary.core import Core
 from tests.conftest import RUN
 from tests.journeys.test_examples import EXAMPLES, load_module
 from tests.server.running import running
+from tests.support.colours import create_workspace
 from tests.support.databases import Sqlite
 from tests.support.each_case import for_each
 
@@ -65,8 +66,7 @@ def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
         core.work.start()
         with running(core) as server:
             with Stellary.register(server.url, "jane@example.com", PASSWORD, name="Jane") as client:
-                client.organizations.create(name="Acme", slug="acme")
-                client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+                create_workspace(client)
             yield server.url
         core.work.stop(10)
         core.close()

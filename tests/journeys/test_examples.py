@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from stellary import AsyncStellary, Stellary
 from stellary.contract.projects import Board
 from stellary.core import Core
 from tests.server.running import running
+from tests.support.colours import create_workspace
 from tests.support.each_case import for_each
 from tests.support.server_parts import HttpWebhookSender
 
@@ -165,9 +167,7 @@ def test_look_around_example_lists_the_account(core: Core, capsys: pytest.Captur
     account = ("jane@example.com", "a-long-password")
     with running(core) as server:
         with Stellary.register(server.url, *account) as client:
-            client.organizations.create(name="Acme", slug="acme")
-            client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-            client.workspace("acme", "eng").projects.create(name="Launch")
+            create_workspace(client).projects.create(name="Launch")
         example("look_around").main(server.url, *account)
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["jane owner", "  jane []", "acme owner", "  eng ['Launch']"]
@@ -195,9 +195,6 @@ def example_server(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Itera
     """Yield the URL of a server with the account of Ann, without printing what the programs print."""
     core = Core(sqlite_url, bcrypt_rounds=4, webhook_sender=HttpWebhookSender())
     core.env.private_webhooks = True
-    try:
-        with running(core) as server:
-            Stellary.register(server.url, "ann@example.com", "a-long-password").close()
-            yield server.url
-    finally:
-        core.close()
+    with closing(core), running(core) as server:
+        Stellary.register(server.url, "ann@example.com", "a-long-password").close()
+        yield server.url

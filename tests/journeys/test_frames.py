@@ -21,6 +21,7 @@ from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.wire import Value, read
 from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES, load_module
+from tests.support.colours import create_workspace
 from tests.support.each_case import for_each
 
 WHEN = datetime(2027, 4, 1, tzinfo=UTC)
@@ -44,8 +45,7 @@ def client(core: Core) -> Stellary:
     client = Stellary.embedded(
         core.port(core.user(external_id="jane", email="jane@example.com", name="Jane"))
     )
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    create_workspace(client)
     return client
 
 

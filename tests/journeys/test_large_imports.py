@@ -12,6 +12,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject, ImportProject
 from stellary.core import Core
 from tests.core.board.project_files import normalize
+from tests.support.colours import create_workspace
 from tests.support.tables import count_rows, imports, projects
 
 CARDS = 1_203
@@ -58,9 +59,7 @@ def port_of(core: Core, failing: set[int] | None = None) -> InterruptedPort:
 @pytest.fixture
 def workspace(core: Core) -> Any:
     client = Stellary.embedded(port_of(core))
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-    return client.workspace("acme", "eng")
+    return create_workspace(client)
 
 
 def build_interrupted(core: Core, failing: set[int]) -> tuple[InterruptedPort, Any]:

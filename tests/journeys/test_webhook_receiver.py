@@ -19,6 +19,7 @@ from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import clean_environment
 from tests.server.running import running
+from tests.support.colours import create_workspace
 from tests.support.core_parts import NO_LIMITS, WebhookWorker, retries
 from tests.support.ports import free_port
 from tests.support.server_parts import HttpWebhookSender, Settings
@@ -124,9 +125,7 @@ def test_receiver_processes_each_message_once_and_rejects_forged_ones(
         Stellary.register(server.url, "jane@example.com", "a-long-password", name="Jane") as client,
         run_proxy(port, "closed", "lost", "lost") as url,
     ):
-        client.organizations.create(name="Acme", slug="acme")
-        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        ws = client.workspace("acme", "eng")
+        ws = create_workspace(client)
         hook = ws.webhooks.create(url=url, events=["project_created"])
         program = start(hook.secret, port, tmp_path / "received.db")
 

@@ -22,6 +22,7 @@ from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import children_of, run_process
 from tests.server.running import Reachable, running
 from tests.server.test_streams import Listening
+from tests.support.colours import create_workspace
 from tests.support.core_parts import NO_LIMITS
 from tests.support.forms import FORM, form
 from tests.support.ports import free_port, listens
@@ -117,9 +118,7 @@ def configuration(port: int, *behind: int) -> str:
 
 def test_stream_delivers_events_immediately(front: Front):
     with Stellary.register(front.url, "ann@example.com", "correct horse") as client:
-        client.organizations.create(name="Acme", slug="acme")
-        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        ws = client.workspace("acme", "eng")
+        ws = create_workspace(client)
         login = client.auth.login(email="ann@example.com", password="correct horse")
         listening = Listening(front.port, "/orgs/acme/workspaces/eng/events", login.access_token)
         for number in range(3):

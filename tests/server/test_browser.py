@@ -12,6 +12,7 @@ from stellary.core import Core
 from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support import browser
 from tests.support.authenticator import show_code
+from tests.support.colours import create_workspace
 from tests.support.page_scene import PageScene, SilentChannel
 from tests.support.world import StoppedClock, links
 
@@ -25,9 +26,7 @@ def invite(server: Running) -> str:
     server.core.env.mailer = emails.append
     server.core.env.public_url = server.url
     with Stellary(server.url, token=server.register()) as client:
-        client.organizations.create(name="Acme", slug="acme")
-        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        workspace = client.workspace("acme", "eng")
+        workspace = create_workspace(client)
         project = workspace.project(workspace.projects.create(name="Launch"))
         project.cards.create(project.columns.list()[0], title="Write the <release> notes")
         workspace.members.invite(email=BOB, role="member")

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +14,11 @@ import pytest
 
 from stellary.contract.openapi import document
 from tests.conftest import RUN
+from tests.security.good_requests import GOOD_REQUESTS
 from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.server.running import Reply
 from tests.support.core_parts import SERVICES
-from tests.support.databases import Postgres, Sqlite
+from tests.support.databases import KINDS
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 from tests.support.in_process import CALLERS, SendRequest
@@ -87,42 +88,11 @@ def _parse_call(operation: str, command: str, status: int, sample: Any) -> Call:
 
 
 CALLED = {call.operation: call for call in calls()}
-# What the reference's prose says that these take, and its calls leave out.
-UNSAID: Mapping[str, Callable[[PermissionWorld], Any]] = {
-    "scopes.create": lambda permission_world: {"name": "Phase 3"},
-    "labels.create": lambda permission_world: {"name": "Bug", "color": "#d73a4a"},
-    "custom_fields.create": lambda permission_world: {
-        "name": "Severity",
-        "type": "select",
-        "options": ["low", "high"],
-    },
-    "relations.create": lambda permission_world: {
-        "targetCardId": permission_world.here["thirdCardId"],
-        "type": "blocks",
-    },
-    "automations.create": lambda permission_world: {
-        "trigger": "task_moved",
-        "conditions": {"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
-        "action": {"type": "add_comment", "params": {"content": "Shipped."}},
-    },
-    "agents.create": lambda permission_world: {"name": "Scribe", "slug": "scribe", "tools": ["board.write"]},
-    "documents.create": lambda permission_world: {
-        "title": "API",
-        "docType": "spec",
-        "content": {"type": "doc", "content": [{"type": "paragraph"}]},
-        "parentId": permission_world.here["documentId"],
-    },
-    "documents.review": lambda permission_world: {"status": "approved", "notes": "Good."},
-    "agent_missions.create": lambda permission_world: {
-        "cardId": permission_world.here["cardId"],
-        "prompt": "move to Done",
-    },
-    "checklist.add": lambda permission_world: {"title": "Write tests"},
-    "project_drafts.create": lambda permission_world: {
-        "name": "Web shop",
-        "description": "We must sell online by 1 June 2027.",
-        "contextDocuments": [{"title": "Minutes", "content": "- Build the shop"}],
-    },
+# The operations whose fields the reference names in its prose, and its calls leave out.
+UNSAID = {
+    *("scopes.create", "labels.create", "custom_fields.create", "relations.create", "automations.create"),
+    *("agents.create", "agent_missions.create", "checklist.add", "project_drafts.create"),
+    *("documents.create", "documents.review"),
 }
 # Placeholders of the reference, and what stands there in its paths.
 PLACEHOLDERS = {
@@ -160,9 +130,8 @@ CALLER = "OO"
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
     """Yield a world in which the reference's samples exist, in a transaction."""
-    kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
     with (
-        open_permission_world(kind, request.config.stash[RUN]) as permission_world,
+        open_permission_world(KINDS[request.param], request.config.stash[RUN]) as permission_world,
         permission_world.sandbox.transaction(),
     ):
         create_samples(permission_world)
@@ -186,16 +155,13 @@ def call_api(
 
 
 def create_samples(permission_world: PermissionWorld) -> None:
-    world, project = (
-        permission_world.world,
-        f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}",
-    )
+    world, workspace = permission_world.world, _workspace(permission_world)
+    project = f"{workspace}/projects/{permission_world.here['projectId']}"
     for email in ("new-member@acme.com", "dev@company.com"):
         world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
     # A member of the workspace who is not in the project yet.
-    invited = permission_world.ask(
-        "BOSS", "POST", f"{_workspace(permission_world)}/members/invite", {"email": "dev@company.com"}
-    )
+    invitation = {"email": "dev@company.com"}
+    invited = permission_world.ask("BOSS", "POST", f"{workspace}/members/invite", invitation)
     dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
     world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
     caller = permission_world.people[CALLER]
@@ -213,7 +179,7 @@ def create_samples(permission_world: PermissionWorld) -> None:
     permission_world.ask("BOSS", "PATCH", card, {"columnId": in_progress})
     token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
     secret = permission_world.ask(CALLER, "POST", "/api-tokens", token)["token"]
-    world.ask(secret, "GET", _workspace(permission_world))
+    world.ask(secret, "GET", workspace)
 
 
 def _workspace(permission_world: PermissionWorld) -> str:
@@ -225,15 +191,14 @@ def fill_placeholders(
 ) -> tuple[str, str | None, dict[str, str]]:
     """Return the path, body and headers of a call, with real ids in place of the placeholders."""
     # Before automations "/…/" stands for a project.
-    project = f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}"
+    workspace, own_items = _workspace(permission_world), permission_world.own_items[CALLER]
+    project = f"{workspace}/projects/{permission_world.here['projectId']}"
     path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
-    path = path.replace("/…", _workspace(permission_world)).replace(
-        "INVITE_TOKEN", permission_world.own_items[CALLER]["token"]
-    )
+    path = path.replace("/…", workspace).replace("INVITE_TOKEN", own_items["token"])
     for placeholder, name in (PLACEHOLDERS | ELSEWHERE.get(call.operation, {})).items():
         path = re.sub(rf"\b{placeholder}\b", permission_world.here[name], path)
     if call.operation in OWN:
-        path = re.sub(r"\bID\b", permission_world.own_items[CALLER][OWN[call.operation]], path)
+        path = re.sub(r"\bID\b", own_items[OWN[call.operation]], path)
     if call.operation in THINGS:
         path = re.sub(r"\bID\b", permission_world.here[THINGS[call.operation]], path)
     body = call.body
@@ -293,12 +258,8 @@ def check_call(call_api: SendRequest, permission_world: PermissionWorld, call: C
         if call.operation in UNSAID:
             answer = send_call(call_api, permission_world, call)
             assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
-            answer = send_call(
-                call_api,
-                permission_world,
-                with_type(call),
-                json.dumps(UNSAID[call.operation](permission_world)),
-            )
+            body = json.dumps(GOOD_REQUESTS[call.operation].body(permission_world))
+            answer = send_call(call_api, permission_world, with_type(call), body)
         else:
             answer = send_call(call_api, permission_world, call)
         assert answer.status == call.status, answer

@@ -5,9 +5,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from stellary import AsyncStellary, Stellary
+from stellary import AsyncStellary, Stellary, Workspace
 
 COLOURS = (Stellary, AsyncStellary)
+
+
+def create_workspace(client: Stellary) -> Workspace:
+    """Create the workspace ``acme/eng``, and return its handle."""
+    client.organizations.create(name="Acme", slug="acme")
+    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    return client.workspace("acme", "eng")
 
 
 async def resolve(result: Any) -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from stellary import Stellary
 from stellary.core import Core
+from tests.support.colours import create_workspace
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +15,7 @@ def client() -> Iterator[Stellary]:
     core = Core("sqlite://", bcrypt_rounds=4)
     core.migrate()
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
-    client.organizations.create(name="Acme", slug="acme")
-    client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+    create_workspace(client)
     yield client
     core.close()
 
