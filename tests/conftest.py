@@ -6,6 +6,7 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,11 +176,8 @@ def core(database_url: str, core_options: dict[str, Any]) -> Iterator[Core]:
     """Return a core on a fresh database, once of each kind, with passwords that are quick to hash."""
     from stellary.core import Core
 
-    core = Core(database_url, bcrypt_rounds=4, **core_options)
-    try:
+    with closing(Core(database_url, bcrypt_rounds=4, **core_options)) as core:
         yield core
-    finally:
-        core.close()
 
 
 @pytest.fixture
@@ -187,8 +185,5 @@ def sqlite_core(sqlite_url: str) -> Iterator[Core]:
     """Yield a core on SQLite, for tests that do not depend on the database."""
     from stellary.core import Core
 
-    core = Core(sqlite_url, bcrypt_rounds=4)
-    try:
+    with closing(Core(sqlite_url, bcrypt_rounds=4)) as core:
         yield core
-    finally:
-        core.close()

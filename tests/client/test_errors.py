@@ -9,7 +9,7 @@ from itertools import product
 import stellary
 from stellary import ConnectionFailed, EndlessPages, Proposed, StellaryError, TimedOut, UnreadableAnswer
 from stellary.client.testing import example
-from stellary.contract.errors import BY_STATUS, FieldProblem
+from stellary.contract.errors import BY_STATUS, ApiError, FieldProblem
 from stellary.contract.proposals import APPROVE_PROPOSAL
 from tests.support.each_case import for_each
 
@@ -19,13 +19,19 @@ MADE = [
     UnreadableAnswer("nonsense", status=200),
     EndlessPages("again"),
     Proposed(example(APPROVE_PROPOSAL)),
-    *(kind("no", code="x", details=[FieldProblem("a", "b")]) for kind in BY_STATUS.values()),
+    *(
+        kind("no", code="x", details=[FieldProblem("a", "b")], retry_after=2.5)
+        for kind in (ApiError, *BY_STATUS.values())
+    ),
 ]
 
 
 @for_each(
     "error, copy_error",
-    product(MADE, [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]),
+    product(
+        [*MADE, StellaryError("no")],
+        [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
+    ),
 )
 def test_error_can_be_copied_and_pickled(error, copy_error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
@@ -42,16 +48,6 @@ def test_an_error_is_one_line_that_ends_with_its_request(error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
     assert str(error).endswith(" (GET /x, request req_1, after 2 retries)")
     assert "\n" not in str(error)
-
-
-def test_an_error_without_a_request_is_its_message():
-    assert str(TimedOut("too slow")) == "too slow"
-
-
-def test_single_retry_is_counted_in_singular():
-    error = TimedOut("too slow")
-    error.method, error.path, error.retries = "GET", "/x", 1
-    assert str(error) == "too slow (GET /x, after 1 retry)"
 
 
 @for_each("error", MADE)

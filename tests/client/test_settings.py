@@ -66,16 +66,14 @@ def test_invalid_token_raises_without_showing_it(token):
     assert repr(token) not in str(caught.value)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "soon", "nan", "inf", object()])
-def test_invalid_timeout_raises(timeout):
-    with pytest.raises(ValueError, match="timeout"):
-        settings(timeout=timeout, environment={})
-
-
-@pytest.mark.parametrize("retries", [-1, "many", object()])
-def test_invalid_number_of_retries_raises(retries):
-    with pytest.raises(ValueError, match="retries"):
-        settings(max_retries=retries, environment={})
+@for_each(
+    "name, values",
+    [("timeout", [0, -1, "soon", "nan", "inf", object()]), ("max_retries", [-1, "many", object()])],
+)
+def test_invalid_number_raises(name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=name.removeprefix("max_")):
+            settings(**{name: value}, environment={})
 
 
 def test_header_names_are_lower_case():

@@ -126,25 +126,17 @@ def test_too_long_event_raises(follow, monkeypatch):
         follow(server.url)
 
 
-async def test_async_stream_has_last_event_id():
+async def test_last_event_id_is_that_of_the_last_consumed_event(colour):
     with serve_script(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server:
-        async with AsyncStellary(server.url, token="synth_x") as client:
-            async with client.workspace("acme", "eng").events() as events:
-                assert events.last_event_id == ""
-                assert await anext(events) == FIRST
-                assert events.last_event_id == "8"
-            assert await anext(events, None) is None
-
-
-def test_last_event_id_is_that_of_the_last_consumed_event():
-    with (
-        serve_script(say(HEAD + frame(8, FIRST) + frame(9, SECOND))) as server,
-        Stellary(server.url, token="synth_x") as client,
-        client.workspace("acme", "eng").events() as events,
-    ):
+        client = colour(server.url, token="synth_x")
+        events = client.workspace("acme", "eng").events()
         assert events.last_event_id == ""
-        assert next(events) == FIRST
+        assert await advance(events) == FIRST
         assert events.last_event_id == "8"
+        await resolve(events.close())
+        if colour is AsyncStellary:
+            assert await resolve(events) == []
+        await resolve(client.close())
 
 
 def test_retry_after_of_a_stream_is_respected(monkeypatch):

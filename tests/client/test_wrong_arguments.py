@@ -12,7 +12,6 @@ from stellary import ApiError, AsyncStellary, Invalid, Stellary
 from stellary.client import project_setup, webhooks
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card
-from stellary.contract.wire import invalid
 from tests.support.each_case import for_each
 
 PORT = RecordingPort()
@@ -99,17 +98,6 @@ def test_nan_is_reported_by_the_type_of_its_parameter(keywords, message):
     with pytest.raises(Invalid) as caught:
         BOARD.cards.update("c1", **keywords)
     assert str(caught.value) == f"400 Bad Request: {message}"
-
-
-def test_text_of_an_error_has_python_names_beside_wire_names():
-    error = invalid(
-        ("cards[0].dueDate", "must be a date"), ("title", "is required"), ("fields.Size", "is wrong")
-    )
-    assert str(error) == (
-        "400 Bad Request: due_date (cards[0].dueDate) must be a date; title is required; fields.Size is wrong"
-    )
-    assert error.message == "cards[0].dueDate must be a date; title is required; fields.Size is wrong"
-    assert error.details[0].field == "cards[0].dueDate"
 
 
 def test_function_returns_the_token_of_each_attempt():

@@ -9,6 +9,7 @@ from reference_server.pages.routes import PAGES
 from stellary import Stellary
 from tests.server.running import running
 from tests.server.test_pages import ANN, send_form, text_of
+from tests.support.colours import create_workspace
 from tests.support.core_parts import NO_LIMITS
 from tests.support.each_case import for_each
 from tests.support.server_parts import Settings
@@ -28,23 +29,13 @@ def cookie_of(reply):
 
 def test_user_signs_in_and_sees_the_projects(server):
     with Stellary(server.url, token=server.register()) as client:
-        client.organizations.create(name="Acme", slug="acme")
-        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-        project = client.workspace("acme", "eng").projects.create(name="Q1 <Launch>")
+        project = create_workspace(client).projects.create(name="Q1 <Launch>")
     reply = sign_in(server)
     assert (reply.status, reply.headers["location"]) == (303, "/home")
     assert reply.headers["set-cookie"].split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Lax"]
     home = server.ask("GET", "/home", cookie=cookie_of(reply))
     assert "Acme / Engineering" in text_of(home)
     assert f'href="/boards/acme/eng/{project.id}">Q1 &lt;Launch&gt;' in home.body.decode()
-
-
-@pytest.mark.parametrize(
-    "target", ["/boards/a/b/c/list", "/second-factor", "/documents/a/b", "/my-notifications"]
-)
-def test_signing_in_leads_to_the_page_that_was_wanted(sqlite_server, target):
-    sqlite_server.register()
-    assert sign_in(sqlite_server, target).headers["location"] == target
 
 
 def test_each_page_that_asks_for_a_sign_in_is_shown_after_it(sqlite_server):

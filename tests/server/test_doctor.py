@@ -121,11 +121,6 @@ def test_doctor_says_what_servers_share(environment, capsys, variables, line):
     assert line in capsys.readouterr().out.splitlines()
 
 
-def test_doctor_finds_nothing_in_safe_settings(environment, capsys):
-    environment()
-    assert run_doctor(capsys) == (0, ["no risk found"])
-
-
 @pytest.mark.parametrize(
     ("variables", "begins"),
     [
@@ -171,13 +166,14 @@ def test_doctor_names_a_risk(environment, capsys, variables, begins):
 @pytest.mark.parametrize(
     "url",
     [
+        "",
         "postgresql://u@localhost/d",
         "postgresql://u@127.0.0.1/d",
         "postgresql://u@/d?host=/run/postgresql",
         "postgresql://u@db.example.com/d?sslmode=verify-full",
     ],
 )
-def test_doctor_accepts_a_connection_that_is_local_or_encrypted(environment, capsys, url):
+def test_doctor_finds_nothing_in_safe_settings_and_connections(environment, capsys, url):
     environment(STELLARY_DATABASE_URL=url)
     assert run_doctor(capsys) == (0, ["no risk found"])
 

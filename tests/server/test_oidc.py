@@ -250,20 +250,21 @@ def test_forged_signature_with_a_published_kid_is_refused(sqlite_oidc_server, pr
 
 
 @pytest.mark.parametrize(
-    ("subject", "status"), [("1001", 303), ("other", 401)], ids=["same user", "other user"]
+    ("claims", "profile", "status"),
+    [
+        ({"email_verified": None}, {"sub": "1001", "email_verified": True}, 303),
+        ({"email_verified": None}, {"sub": "other", "email_verified": True}, 401),
+        ({}, {"sub": "1001"}, 401),
+    ],
+    ids=["same user", "other user", "verified by the token"],
 )
-def test_address_is_read_from_the_profile(sqlite_oidc_server, provider, subject, status):
-    provider.token_claims = {"email": None, "email_verified": None}
+def test_address_of_the_profile_is_verified_by_the_profile(
+    sqlite_oidc_server, provider, claims, profile, status
+):
+    provider.token_claims = {"email": None, **claims}
     provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
-    provider.profile = {"sub": subject, "email": ANN, "email_verified": True}
+    provider.profile = {"email": ANN, **profile}
     assert come_back(sqlite_oidc_server, provider).status == status
-
-
-def test_address_of_the_profile_is_verified_by_the_profile(sqlite_oidc_server, provider):
-    provider.token_claims = {"email": None}
-    provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
-    provider.profile = {"sub": "1001", "email": ANN}
-    assert come_back(sqlite_oidc_server, provider).status == 401
 
 
 @pytest.mark.parametrize("secret", ["basic", "post", "wrong"])

@@ -1,7 +1,9 @@
 """Limits on failed logins and registrations."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -50,12 +52,6 @@ def attempt(
         attempt_in_progress.record(status)
 
 
-def attack(limits: PasswordLimits) -> None:
-    """Fail to log in from three addresses."""
-    for number in range(3):
-        attempt(limits, Caller(f"3.3.3.{number}"))
-
-
 def assert_refused(
     limits: PasswordLimits, caller: Caller, *email: str, operation: str = "auth.login"
 ) -> None:
@@ -79,42 +75,90 @@ def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
     attempt(process_limits, THERE)
 
 
-def test_attack_from_elsewhere_locks_no_address_that_was_used_before(limits):
-    process_limits = limits(PER_ACCOUNT)
-    attempt(process_limits, HERE, status=201)
-    attack(process_limits)
-    assert_refused(process_limits, THERE)
-    for _ in range(10):
-        attempt(process_limits, HERE)
-        attempt(process_limits, HERE, status=201)
+Step = Callable[[PasswordLimits, Any], None]
 
 
-def test_attack_locks_no_address_from_which_the_account_was_registered(limits):
-    process_limits = limits(PER_ACCOUNT)
-    attempt(process_limits, HERE, status=201, operation="auth.register")
-    attack(process_limits)
-    attempt(process_limits, HERE, status=201)
+def tried(caller: Caller, *email: str, **options: Any) -> Step:
+    return lambda limits, clock: attempt(limits, caller, *email, **options)
 
 
-def test_failures_from_a_known_address_do_not_lock_others(limits):
-    process_limits = limits(PER_ACCOUNT)
-    attempt(process_limits, HERE, status=201)
-    attempt(process_limits, HERE, times=10)
-    attempt(process_limits, THERE, status=201)
+def succeeded(caller: Caller, *email: str, **options: Any) -> Step:
+    return tried(caller, *email, status=201, **options)
 
 
-def test_known_address_is_limited_by_itself(limits):
-    process_limits = limits(PER_PAIR)
-    attempt(process_limits, HERE, status=201)
-    attempt(process_limits, HERE, times=3)
-    assert_refused(process_limits, HERE)
+def refused(caller: Caller, *email: str, **options: str) -> Step:
+    return lambda limits, clock: assert_refused(limits, caller, *email, **options)
 
 
-def test_address_known_to_one_account_is_unknown_to_another(limits):
-    process_limits = limits(PER_ACCOUNT)
-    attempt(process_limits, HERE, "bob@example.com", status=201)
-    attack(process_limits)
-    assert_refused(process_limits, HERE)
+def waited(**time: int) -> Step:
+    return lambda limits, clock: clock.shift(timedelta(**time))
+
+
+ATTACKED = [tried(Caller(f"3.3.3.{number}")) for number in range(3)]
+THIEF, OWNER = (Caller("1.1.1.1", f"Bearer {token}") for token in ("stolen", "own"))
+CHANGE = {"operation": "auth.change_password"}
+SCENES: dict[str, tuple[Limits, list[Step]]] = {
+    "an attack from elsewhere locks no address that was used before": (
+        PER_ACCOUNT,
+        [succeeded(HERE), *ATTACKED, refused(THERE), *[tried(HERE), succeeded(HERE)] * 10],
+    ),
+    "an attack locks no address from which the account was registered": (
+        PER_ACCOUNT,
+        [succeeded(HERE, operation="auth.register"), *ATTACKED, succeeded(HERE)],
+    ),
+    "failures from a known address do not lock others": (
+        PER_ACCOUNT,
+        [succeeded(HERE), tried(HERE, times=10), succeeded(THERE)],
+    ),
+    "a known address is limited by itself": (
+        PER_PAIR,
+        [succeeded(HERE), tried(HERE, times=3), refused(HERE)],
+    ),
+    "an address known to one account is unknown to another": (
+        PER_ACCOUNT,
+        [succeeded(HERE, "bob@example.com"), *ATTACKED, refused(HERE)],
+    ),
+    "an address is known for ninety days after its last login": (
+        PER_ACCOUNT,
+        [
+            *[succeeded(HERE), waited(days=89)] * 2,
+            *[tried(THERE, times=3), tried(HERE), waited(days=2), tried(THERE, times=3), refused(HERE)],
+        ],
+    ),
+    "the lock of an account ends": (PER_PAIR, [tried(HERE, times=3), refused(HERE), waited(minutes=15)] * 4),
+    "refused attempts do not prolong the lock": (
+        PER_PAIR,
+        [tried(HERE, times=3), *[waited(minutes=1), refused(HERE)] * 14, waited(minutes=1), tried(HERE)],
+    ),
+    "a login that succeeds clears the failures of account and address": (
+        PER_PAIR,
+        [tried(HERE, times=2), succeeded(HERE)] * 3,
+    ),
+    "failed logins of an address are limited across accounts": (
+        PER_ADDRESS,
+        [*(tried(HERE, f"{n}@example.com") for n in range(3)), tried(THERE), refused(HERE, "3@example.com")],
+    ),
+    "a login that succeeds does not clear its address": (
+        PER_ADDRESS,
+        [*[tried(HERE), succeeded(THERE)] * 3, refused(HERE)],
+    ),
+    "a password is not guessed by changing it": (
+        PER_PAIR,
+        [tried(THIEF, status=400, times=3, **CHANGE), refused(THIEF, **CHANGE), tried(OWNER, **CHANGE)],
+    ),
+    "a password that was changed clears its failures": (
+        PER_PAIR,
+        [tried(OWNER, status=400, times=2, **CHANGE), tried(OWNER, status=200, **CHANGE)] * 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_failures_are_counted_by_account_and_address(limits, clock, scene):
+    amounts, steps = SCENES[scene]
+    process_limits = limits(amounts)
+    for step in steps:
+        step(process_limits, clock)
 
 
 def test_counts_and_known_addresses_survive_a_restart(limits, database_url):
@@ -128,19 +172,6 @@ def test_counts_and_known_addresses_survive_a_restart(limits, database_url):
     other.close()
 
 
-def test_address_is_known_for_ninety_days_after_its_last_login(limits, clock):
-    process_limits = limits(PER_ACCOUNT)
-    attempt(process_limits, HERE, status=201)
-    clock.shift(timedelta(days=89))
-    attempt(process_limits, HERE, status=201)
-    clock.shift(timedelta(days=89))
-    attempt(process_limits, THERE, times=3)
-    attempt(process_limits, HERE)
-    clock.shift(timedelta(days=2))
-    attempt(process_limits, THERE, times=3)
-    assert_refused(process_limits, HERE)
-
-
 def test_only_the_latest_addresses_of_an_account_are_known(limits, clock, monkeypatch):
     monkeypatch.setattr(login_attempts, "KNOWN_MAX", 20)
     process_limits = limits(PER_ACCOUNT)
@@ -150,49 +181,6 @@ def test_only_the_latest_addresses_of_an_account_are_known(limits, clock, monkey
     attempt(process_limits, THERE, times=3)
     attempt(process_limits, Caller("1.1.1.1"))
     assert_refused(process_limits, Caller("1.1.1.0"))
-
-
-def test_lock_of_an_account_ends(limits, clock):
-    process_limits = limits(PER_PAIR)
-    for _ in range(4):
-        for _ in range(3):
-            attempt(process_limits, HERE)
-        assert_refused(process_limits, HERE)
-        clock.shift(timedelta(minutes=15))
-
-
-def test_refused_attempts_do_not_prolong_the_lock(limits, clock):
-    process_limits = limits(PER_PAIR)
-    attempt(process_limits, HERE, times=3)
-    for _ in range(14):
-        clock.shift(timedelta(minutes=1))
-        assert_refused(process_limits, HERE)
-    clock.shift(timedelta(minutes=1))
-    attempt(process_limits, HERE)
-
-
-def test_login_that_succeeds_clears_the_failures_of_account_and_address(limits):
-    process_limits = limits(PER_PAIR)
-    for _ in range(3):
-        attempt(process_limits, HERE)
-        attempt(process_limits, HERE)
-        attempt(process_limits, HERE, status=201)
-
-
-def test_failed_logins_of_an_address_are_limited_across_accounts(limits):
-    process_limits = limits(PER_ADDRESS)
-    for number in range(3):
-        attempt(process_limits, HERE, f"{number}@example.com")
-    attempt(process_limits, THERE)
-    assert_refused(process_limits, HERE, "3@example.com")
-
-
-def test_login_that_succeeds_does_not_clear_its_address(limits):
-    process_limits = limits(PER_ADDRESS)
-    for _ in range(3):
-        attempt(process_limits, HERE)
-        attempt(process_limits, THERE, status=201)
-    assert_refused(process_limits, HERE)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"email": 5}', b"[" * 10_000, b"\xff"])
@@ -205,27 +193,6 @@ def test_login_without_an_email_counts_for_the_client_address(limits, core, data
     with pytest.raises(RateLimited):
         process_limits.attempt("auth.login", HERE, b"").admit()
     assert count_rows(core, table) == 1
-
-
-def test_password_is_not_guessed_by_changing_it(limits):
-    process_limits = limits(PER_PAIR)
-    thief = Caller("1.1.1.1", "Bearer stolen")
-    for _ in range(3):
-        attempt(process_limits, thief, status=400, operation="auth.change_password")
-    assert_refused(process_limits, thief, operation="auth.change_password")
-    attempt(process_limits, Caller("1.1.1.1", "Bearer own"), operation="auth.change_password")
-
-
-def test_password_that_was_changed_clears_its_failures(limits):
-    process_limits = limits(PER_PAIR)
-    for _ in range(2):
-        for status in (400, 400, 200):
-            attempt(
-                process_limits,
-                Caller("1.1.1.1", "Bearer own"),
-                status=status,
-                operation="auth.change_password",
-            )
 
 
 @pytest.mark.parametrize("code", ["code_required", "wrong_code", "too_many_codes"])

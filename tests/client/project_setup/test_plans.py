@@ -1,6 +1,5 @@
 """The texts of plans, and the declarations that they refuse."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -14,13 +13,9 @@ from tests.client.project_setup.launch import LAUNCH, create_project, declare, p
 
 
 @pytest.fixture
-def ws(sqlite_url: str) -> Iterator[Any]:
+def ws(sqlite_core: Core) -> Any:
     """A workspace on SQLite: these tests do not depend on the database."""
-    core = Core(sqlite_url, bcrypt_rounds=4)
-    try:
-        yield workspace(core)
-    finally:
-        core.close()
+    return workspace(sqlite_core)
 
 
 def test_plan_is_printed_as_text(ws):
