@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
+from stellary.client.display import view
+from tests.client.display.boards import NOW
+
 VOID = {"br", "meta"}
 ALLOWED = {
     *(
@@ -129,3 +132,13 @@ def parse_view(html: str) -> Element:
     assert not re.search(r"url|@import|expression|javascript|<", style.children[0])
     assert "://" not in style.children[0]
     return root
+
+
+def render(value: object, view_name: str | None = None, most: int | None = None) -> Element:
+    """Return the view of a value at the time of the tests."""
+    return parse_view(view(value, view_name, now=NOW, most=most).html())
+
+
+def render_lines(value: object, width: int = 80, view_name: str | None = None) -> list[str]:
+    """Return the lines of a view in a terminal."""
+    return view(value, view_name, now=NOW).text(width).splitlines()

@@ -11,7 +11,7 @@ from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.scope_views import CalendarDay, CalendarView, KanbanColumn, KanbanView, ListView
 from stellary.contract.scopes import Scope
 from tests.client.display.boards import NOW, board, card, column, in_days
-from tests.client.display.parsed import Element, parse_view
+from tests.client.display.parsed import parse_view, render, render_lines
 
 FULL = card(
     1,
@@ -24,14 +24,6 @@ FULL = card(
     comment_count=1,
     attachment_count=2,
 )
-
-
-def render(value: object, view_name: str | None = None, most: int | None = None) -> Element:
-    return parse_view(view(value, view_name, now=NOW, most=most).html())
-
-
-def render_lines(value: object, width: int, view_name: str | None = None) -> list[str]:
-    return view(value, view_name, now=NOW).text(width).splitlines()
 
 
 def test_each_card_appears_once_in_its_column():

@@ -6,7 +6,6 @@ from typing import Any
 import attrs
 import pytest
 
-from stellary.client.display import view
 from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._roadmap import Axis, compute_ticks, fit_axis
@@ -48,16 +47,7 @@ from stellary.contract.wizard import (
     Roadmap,
 )
 from tests.client.display.boards import NOW, card, column, in_days
-from tests.client.display.parsed import Element, parse_view
-
-
-def render(value: object) -> Element:
-    return parse_view(view(value, now=NOW).html())
-
-
-def render_lines(value: object, width: int = 80) -> list[str]:
-    return view(value, now=NOW).text(width).splitlines()
-
+from tests.client.display.parsed import parse_view, render, render_lines
 
 # ---------------------------------------------------------------------------------------------- roadmaps
 

@@ -9,7 +9,7 @@ from stellary.client.testing import make
 from stellary.contract.flow import BoardFlow, ColumnFlow, Forecast, TimePercentiles
 from stellary.contract.scope_views import DayCount
 from tests.client.display.boards import NOW
-from tests.client.display.parsed import parse_view
+from tests.client.display.parsed import parse_view, render, render_lines
 
 DAYS = [(date(2026, 4, 1) + timedelta(number)).isoformat() for number in range(3)]
 NOT_MEASURED = TimePercentiles(median_seconds=None, cards=0, p85_seconds=None, p95_seconds=None)
@@ -34,7 +34,7 @@ FLOW = BoardFlow(
 
 
 def test_flow_is_a_table_of_days_with_the_newest_first():
-    root = parse_view(view(FLOW, now=NOW, most=2).html())
+    root = render(FLOW, most=2)
     assert root.texts("th") == ["Day", "To <do>", "Done", "Done in all", "Remaining"]
     assert root.texts("td") == ["2026-04-03", "0", "1,200", "1,200", "0", "2026-04-02", "0", "1", "1", "0"]
     assert "+ 1 earlier day" in root.text
@@ -50,13 +50,13 @@ def test_columns_are_areas_with_the_last_one_at_the_bottom():
         attrs.evolve(FLOW.columns[1], counts=[0, 1, 2]),
     ]
     flow = attrs.evolve(FLOW, columns=columns, total=[1, 4, 4], done=[0, 1, 2])
-    root = parse_view(view(flow, now=NOW).html())
+    root = render(flow)
     done, planned = root.all("polygon")
     assert done.attributes["points"] == "0,96.0 10,73.0 20,50.0 20,96.0 10,96.0 0,96.0"
     assert planned.attributes["points"] == "0,73.0 10,4.0 20,4.0 20,50.0 10,73.0 0,96.0"
     assert [done.one("title").text, planned.one("title").text] == ["Done: 2", "To <do>: 2"]
     assert root.texts(cls="chip") == ["To <do>", "Done"]
-    lines = view(flow, now=NOW).text(80).splitlines()
+    lines = render_lines(flow)
     start = lines.index("Cards by column") + 1
     areas = [" ▓▓", " ▓▓", " ▓▓", " ▓▓", " ▓█", " ▓█", "▓██", "▓██"]
     assert lines[start : start + 8] == areas

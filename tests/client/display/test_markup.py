@@ -15,7 +15,7 @@ from stellary.contract.cards import Card
 from stellary.contract.labels import Label
 from stellary.contract.projects import Board, BoardMember, Project
 from tests.client.display.boards import NOW, board, card, column, in_days
-from tests.client.display.parsed import parse_view
+from tests.client.display.parsed import parse_view, render
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -107,20 +107,20 @@ def test_value_text_never_becomes_markup(data: st.DataObject):
         }
         value = make(kind, **fields)
         for viewed in (value, [value]):
-            parse_view(view(viewed, now=NOW).html())
+            render(viewed)
             assert is_plain_text(view(viewed, now=NOW).text(80))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_title_is_shown_as_written(text: str):
-    assert parse_view(view(board(card(1, text)), now=NOW).html()).texts(cls="name") == [line(text, 160)]
+    assert render(board(card(1, text))).texts(cls="name") == [line(text, 160)]
 
 
 @pytest.mark.parametrize("text", COLORS)
 def test_invalid_color_is_ignored(text: str | None):
     assert parse_color(text) is None
     labelled_board = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
-    assert "style" not in parse_view(view(labelled_board, now=NOW).html()).one(cls="chip").one("i").attributes
+    assert "style" not in render(labelled_board).one(cls="chip").one("i").attributes
 
 
 @given(st.text())

@@ -25,12 +25,8 @@ from stellary.contract.search import Hit
 from stellary.contract.wire import Value
 from stellary.contract.wizard import Deliverable
 from tests.client.display.boards import NOW, card
-from tests.client.display.parsed import Element, parse_view
+from tests.client.display.parsed import render
 from tests.support.each_case import for_each
-
-
-def render(value: object, most: int | None = None) -> Element:
-    return parse_view(view(value, now=NOW, most=most).html())
 
 
 def values() -> list[type[Value]]:
@@ -173,7 +169,7 @@ def test_every_value_renders_even_without_fields(kind: type[Value]):
     for field in attrs.fields(kind):
         object.__setattr__(bare, field.name, None)
     for value in (make(kind), [make(kind)], [bare]):
-        assert parse_view(view(value, now=NOW).html()).name == "div"
+        assert render(value).name == "div"
         assert view(value, now=NOW).text(80)
 
 
