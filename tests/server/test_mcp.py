@@ -24,11 +24,11 @@ from stellary.core import Core
 from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE, create_invoice
-from tests.server.running import WITHOUT_JOBS, running
+from tests.server.running import WITHOUT_JOBS, Reply, running
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import NO_LIMITS, parse_limit
 from tests.support.each_case import for_each
-from tests.support.mcp import ACCEPT, call, post, send, tools
+from tests.support.mcp import ACCEPT, Outcome, call, post, send, tools
 from tests.support.server_parts import Settings
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -48,8 +48,16 @@ class Site:
     def world(self) -> World:
         return self.board.world
 
+    def call(self, name: str, **arguments: object) -> Outcome:
+        """Call a tool as the owner."""
+        return call(self.server, self.token, name, **arguments)
+
+    def post(self, message: object, **headers: str) -> Reply:
+        """Send a message, or bytes, as the owner."""
+        return post(self.server, message, self.token, **headers)
+
     def titles(self, column: str) -> list[str]:
-        cards = call(self.server, self.token, "list_cards", projectId="launch", column=column).data["items"]
+        cards = self.call("list_cards", projectId="launch", column=column).data["items"]
         return [card["title"] for card in cards]
 
 
@@ -131,7 +139,7 @@ def test_errors_match_the_document(sqlite_site):
     assert responses["401"] == {"$ref": "#/components/responses/Unauthenticated"}
     schema = responses["400"]["content"]["application/json"]["schema"]
     for body in (b"{", b"[]", b'{"jsonrpc": "2.0"}'):
-        answer = post(sqlite_site.server, body, sqlite_site.token)
+        answer = sqlite_site.post(body)
         assert answer.status == 400
         Draft202012Validator(schema).validate(answer.json)
 
@@ -161,7 +169,7 @@ def test_other_methods_return_405(sqlite_site):
     [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"id": 1, "id": 2}'],
 )
 def test_invalid_json_returns_a_parse_error(sqlite_site, body):
-    answer = post(sqlite_site.server, body, sqlite_site.token)
+    answer = sqlite_site.post(body)
     assert (answer.status, answer.json["error"]["code"]) == (400, -32700)
 
 
@@ -178,7 +186,7 @@ def test_invalid_json_returns_a_parse_error(sqlite_site, body):
 )
 def test_valid_body_of_another_type_returns_415(sqlite_site, media, status):
     message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    answer = post(sqlite_site.server, message, sqlite_site.token, content_type=media)
+    answer = sqlite_site.post(message, content_type=media)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
 
 
@@ -199,7 +207,7 @@ def test_batch_of_the_version_that_has_them_is_answered(sqlite_site, version):
     "message", [{}, [], 1, {"jsonrpc": "2.0"}, {"jsonrpc": "2.0", "id": 1, "method": "x"}]
 )
 def test_invalid_message_is_rejected(sqlite_site, version, message):
-    answer = post(sqlite_site.server, message, sqlite_site.token, mcp_protocol_version=version)
+    answer = sqlite_site.post(message, mcp_protocol_version=version)
     assert "error" in answer.json or answer.status == 202
     assert answer.status < 500
 
@@ -224,7 +232,7 @@ def test_defect_is_not_disclosed(sqlite_site, monkeypatch, caplog):
         raise LookupError("s3cret")
 
     monkeypatch.setattr(ToolRunner, "_answer", broken)
-    result = call(sqlite_site.server, sqlite_site.token, "list_projects")
+    result = sqlite_site.call("list_projects")
     assert result.status == 500
     assert "s3cret" not in str(result)
     assert "LookupError: s3cret" in caplog.text
@@ -254,7 +262,7 @@ def test_request_from_an_unknown_origin_is_rejected(sqlite_core, origin, status)
 
 def test_server_without_the_library_returns_not_installed(sqlite_site, monkeypatch):
     monkeypatch.setattr("stellary.core.http.mcp.endpoint.find_spec", lambda name: None)
-    answer = post(sqlite_site.server, {}, sqlite_site.token)
+    answer = sqlite_site.post({})
     assert (answer.status, answer.json["code"]) == (404, "not_installed")
 
 
@@ -311,22 +319,20 @@ def test_each_tool_has_annotations_and_a_schema(sqlite_site):
 
 
 def test_unknown_arguments_are_rejected(sqlite_site):
-    result = call(sqlite_site.server, sqlite_site.token, "list_projects", colour="red")
+    result = sqlite_site.call("list_projects", colour="red")
     assert result.texts == ["colour is not a field of this request (invalid)"]
 
 
 def test_items_are_found_by_name(site):
     site.board.card("Write the spec", checklist=[{"title": "outline"}])
-    moved = call(site.server, site.token, "move_card", cardId="write the  spec", targetColumn="done")
+    moved = site.call("move_card", cardId="write the  spec", targetColumn="done")
     assert not moved.failed
-    assert call(site.server, site.token, "get_card_details", cardId=moved.data["key"]).data == moved.data
+    assert site.call("get_card_details", cardId=moved.data["key"]).data == moved.data
     assert site.titles("Done") == ["Write the spec"]
-    assigned = call(
-        site.server, site.token, "assign_card", cardId=moved.data["key"], assigneeId="ann@example.com"
-    )
+    assigned = site.call("assign_card", cardId=moved.data["key"], assigneeId="ann@example.com")
     assert assigned.data["assigneeId"] == site.board.owner.id
-    call(site.server, site.token, "add_comment", cardId=moved.data["key"], content="Well done.")
-    comments = call(site.server, site.token, "get_card_comments", cardId=moved.data["key"]).data
+    site.call("add_comment", cardId=moved.data["key"], content="Well done.")
+    comments = site.call("get_card_comments", cardId=moved.data["key"]).data
     assert [comment["content"] for comment in comments["items"]] == ["Well done."]
     assert comments["next"] is None
 
@@ -334,46 +340,39 @@ def test_items_are_found_by_name(site):
 def test_ambiguous_name_is_rejected_with_candidates(site):
     for title in ("Write the spec", "write the spec", "Write the spec A"):
         site.board.card(title)
-    result = call(site.server, site.token, "move_card", cardId="write The spec", targetColumn="Done")
+    result = site.call("move_card", cardId="write The spec", targetColumn="Done")
     assert (result.status, result.data["code"]) == (400, "ambiguous_name")
     assert "'Write the spec' (" in result.texts[0]
     assert "'write the spec' (" in result.texts[0]
-    result = call(site.server, site.token, "move_card", cardId="Write the spec B", targetColumn="Done")
+    result = site.call("move_card", cardId="Write the spec B", targetColumn="Done")
     assert (result.status, result.data["code"]) == (400, "invalid")
     assert "the most similar names are 'Write the spec A' (" in result.texts[0]
     assert site.titles("Done") == []
 
 
 def test_documents_are_found_by_title_and_returned_as_markdown(site):
-    created = call(
-        site.server, site.token, "create_document", title="Café plan", content="# Plan", projectId="launch"
-    )
+    created = site.call("create_document", title="Café plan", content="# Plan", projectId="launch")
     assert (created.data["contextType"], created.data["contextId"]) == ("project", site.board.project["id"])
-    changed = call(site.server, site.token, "update_document", documentId="cafe plan", content="# Other")
+    changed = site.call("update_document", documentId="cafe plan", content="# Other")
     assert changed.data["id"] == created.data["id"]
-    assert (
-        call(site.server, site.token, "get_document", documentId="Café plan").data["content"].strip()
-        == "# Other"
-    )
-    documents = call(site.server, site.token, "list_documents", projectId="launch").data["items"]
+    assert site.call("get_document", documentId="Café plan").data["content"].strip() == "# Other"
+    documents = site.call("list_documents", projectId="launch").data["items"]
     assert [document["title"] for document in documents] == ["Café plan"]
     assert documents[0]["id"] == created.data["id"]
 
 
 def test_search_is_limited_to_a_named_project(site):
     site.board.card("Write the spec")
-    (hit,) = call(site.server, site.token, "search", q="spec", projectId="launch").data["items"]
+    (hit,) = site.call("search", q="spec", projectId="launch").data["items"]
     assert (hit["kind"], hit["title"]) == ("card", "Write the spec")
-    assert call(site.server, site.token, "search", q="spec", projectId="nowhere").status == 400
+    assert site.call("search", q="spec", projectId="nowhere").status == 400
 
 
 def test_list_continues_at_its_cursor(site):
     for number in range(3):
         site.board.card(f"Card {number}")
-    first = call(site.server, site.token, "list_cards", projectId="launch", limit=2).data
-    second = call(
-        site.server, site.token, "list_cards", projectId="launch", limit=2, cursor=first["next"]
-    ).data
+    first = site.call("list_cards", projectId="launch", limit=2).data
+    second = site.call("list_cards", projectId="launch", limit=2, cursor=first["next"]).data
     titles = [card["title"] for page in (first, second) for card in page["items"]]
     assert titles == ["Card 0", "Card 1", "Card 2"]
     assert second["next"] is None
@@ -385,17 +384,17 @@ def test_list_continues_at_its_cursor(site):
 def test_workspace_is_required_if_there_are_several(site):
     world, ann = site.world, site.board.owner
     second = world.workspace(ann, site.board.workspace.organization, "second")
-    result = call(site.server, site.token, "list_projects")
+    result = site.call("list_projects")
     assert (result.status, result.data["code"]) == (400, "ambiguous_name")
     org = second.organization.slug
     assert f"{org}/second" in result.texts[0]
     for workspace_name in (f"{org}/second", "second", "Second"):
-        assert call(site.server, site.token, "list_projects", workspace=workspace_name).data["items"] == []
+        assert site.call("list_projects", workspace=workspace_name).data["items"] == []
     elsewhere = world.workspace(world.person("eve"), world.organization(world.person("bob"), "else"), "where")
     for workspace_name in ("else/where", "no/where", "../..", "/", f"{elsewhere.organization.slug}/"):
-        assert call(site.server, site.token, "list_projects", workspace=workspace_name).status == 404
+        assert site.call("list_projects", workspace=workspace_name).status == 404
     for workspace_name in ("where", "", 5, None, ["a"]):
-        assert call(site.server, site.token, "list_projects", workspace=workspace_name).status == 400
+        assert site.call("list_projects", workspace=workspace_name).status == 400
 
 
 def test_personal_workspace_is_the_default_if_it_is_the_only_one(site):
@@ -475,9 +474,7 @@ def worker(site):
 
 def test_program_takes_reports_and_completes_a_mission(site, worker):
     card = site.board.card("Write the spec")
-    queued = call(
-        site.server, site.token, "run_mission", agent="autonomous", cardId="write the spec", prompt="Do it"
-    )
+    queued = site.call("run_mission", agent="autonomous", cardId="write the spec", prompt="Do it")
     assert queued.data["status"] == "queued"
     assert set(WORK) <= set(tools(site.server, worker))
     assert not set(WORK) & set(tools(site.server, site.token))
@@ -486,18 +483,15 @@ def test_program_takes_reports_and_completes_a_mission(site, worker):
     none = call(site.server, worker, "get_next_mission")
     assert (none.failed, none.data, none.texts) == (False, None, ["No mission waits."])
     call(site.server, worker, "report_step", missionId=mission["id"], text="Begun.")
-    assert (
-        call(site.server, site.token, "get_agent_status", agent="autonomous").data["missions"][0]["status"]
-        == "running"
-    )
+    assert site.call("get_agent_status", agent="autonomous").data["missions"][0]["status"] == "running"
     ended = call(site.server, worker, "complete_mission", missionId=mission["id"], summary="Done.")
     assert ended.data["status"] == "completed"
     assert (
         call(site.server, worker, "fail_mission", missionId=mission["id"], reason="x").data["code"]
         == "mission_over"
     )
-    assert call(site.server, site.token, "get_mission", missionId=mission["id"]).data["result"] == "Done."
-    comments = call(site.server, site.token, "get_card_comments", cardId=card["id"]).data["items"]
+    assert site.call("get_mission", missionId=mission["id"]).data["result"] == "Done."
+    comments = site.call("get_card_comments", cardId=card["id"]).data["items"]
     assert [comment["content"] for comment in comments] == ["Begun.", "Done."]
 
 
@@ -510,7 +504,7 @@ def test_program_waits_for_its_next_mission(site, worker):
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(call, site.server, worker, "wait_for_mission")
         wait_until(lambda: count_waits(site) == 2)
-        call(site.server, site.token, "run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
+        site.call("run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
         assert waiting.result(20).data["status"] == "running"
     for seconds in (0, 26, "x", None):
         assert call(site.server, worker, "wait_for_mission", seconds=seconds).status == 400
@@ -559,7 +553,7 @@ def test_disconnected_program_takes_no_mission(site, worker, sent):
         wait_until(lambda: count_waits(site) == 1)
     wait_until(lambda: site.server.state.in_flight == 0)
     assert count_waits(site) == 1
-    call(site.server, site.token, "run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
+    site.call("run_mission", agent="autonomous", cardId="LAU-1", prompt="Do it")
     assert call(site.server, worker, "get_next_mission").data["status"] == "running"
 
 
@@ -587,7 +581,7 @@ def test_only_agents_take_missions(sqlite_site, name):
     arguments = {
         key: values[key] for key in takes.get(name, ["missionId", "summary" if "compl" in name else "reason"])
     }
-    result = call(sqlite_site.server, sqlite_site.token, name, **arguments)
+    result = sqlite_site.call(name, **arguments)
     assert (result.status, result.data["code"]) == (403, "agents_only")
 
 
@@ -645,7 +639,7 @@ def test_arbitrary_arguments_cause_no_500(sqlite_site, data):
     fields = tools_once(sqlite_site)[name]["inputSchema"]["properties"]
     arguments = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(fields, names | anything)))
     arguments |= data.draw(st.dictionaries(texts, anything, max_size=1))
-    result = call(sqlite_site.server, sqlite_site.token, name, **arguments)
+    result = sqlite_site.call(name, **arguments)
     assert result.status < 500, result
 
 
