@@ -516,8 +516,7 @@ def test_rule_names_only_items_that_its_reader_sees(office, rule_of_all):
 
 
 def test_records_of_a_rule_name_only_items_of_its_project(office, rule_of_all):
-    project, rule, items = rule_of_all
-    sent = []
+    (project, rule, items), sent = rule_of_all, []
     office.world.core.env.webhook_sender = lambda request: sent.append(request) or DeliveryResult(200)
     hook = {"url": "https://hooks.example.com/x", "events": ["automation_updated"]}
     office.ask(office.boss, "POST", "webhooks", hook)

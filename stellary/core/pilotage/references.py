@@ -235,10 +235,11 @@ def _describe_all(owned_rows: list[tuple[K, ReferenceRow]], sight: ProjectSight)
 
 def _find_name(row: ReferenceRow, sight: ProjectSight) -> str | None:
     """Return the name of an item, the last one if it is missing, or the reason of a problem; None if it is hidden."""
-    if row.kind in _NUMBERED and not row.missing:
-        return row.item_id
-    if row.kind == "person" or not row.missing:
-        return row.present_name
+    if not row.missing:
+        return row.item_id if row.kind in _NUMBERED else row.present_name
+    if row.kind == "person":
+        # The user of a deleted agent may be gone.
+        return row.present_name or row.name
     is_seen = row.project_id is not None and sight.sees(row.project_id or None)
     return row.name if is_seen or not sight.is_limited else None
 
@@ -253,11 +254,11 @@ def _describe(rows: list[ReferenceRow], sight: ProjectSight) -> Described:
             kind = cast("ReferenceKind", row.kind)
             reference = ActionReference(kind=kind, id=row.item_id, name=name or hidden, missing=row.missing)
             references.append(reference)
-        what = f"the {word} {name!r}" if name else hidden
+        what = (name if row.kind == "person" else f"the {word} {name!r}") if name else hidden
         if row.missing and row.kind == UNRESOLVED:
             problems.append(name or "an item that it names does not exist")
         elif row.missing and row.kind in ("person", "document"):
-            problems.append(f"{name if row.kind == 'person' else what} is no longer in the workspace")
+            problems.append(f"{what} is no longer in the workspace")
         elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
             problems.append(f"{what} was deleted")
     # The conditions and the actions of a rule may refer to the same item.
