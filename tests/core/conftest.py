@@ -23,10 +23,16 @@ def world(core: Core) -> World:
 
 
 @pytest.fixture
-def postgres_world(postgres_url: str) -> Iterator[World]:
-    """Yield a world on PostgreSQL alone, where two writers run concurrently."""
+def postgres_core(postgres_url: str) -> Iterator[Core]:
+    """Yield a core on PostgreSQL alone, where two writers run concurrently."""
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core:
-        yield World(core)
+        yield core
+
+
+@pytest.fixture
+def postgres_world(postgres_core: Core) -> World:
+    """Return a world in this core."""
+    return World(postgres_core)
 
 
 @pytest.fixture

@@ -39,16 +39,18 @@ class Board:
         for person in people:
             self.world.join(person, self.workspace)
 
+    def member(self, name: str, role: str = "member") -> Person:
+        """Create a user who is a member of the workspace."""
+        return self.world.member(name, self.workspace, role)
+
     def card(self, title: str = "Write", *, by: Person | None = None, column: int = 0, **body: Any) -> Json:
         """Create a card."""
         path = f"{self.path}/columns/{self.columns[column]['id']}/cards"
-        new_card: Json = self.world.ask(by or self.owner, "POST", path, {"title": title, **body})
-        return new_card
+        return self.world.ask(by or self.owner, "POST", path, {"title": title, **body})
 
     def read(self, card: Json) -> Json:
         """Return the current state of a card."""
-        current: Json = self.world.ask(self.owner, "GET", self.of(card))
-        return current
+        return self.world.ask(self.owner, "GET", self.of(card))
 
     def walk(self, path: str) -> list[list[Json]]:
         """Return the pages of a list."""
@@ -64,14 +66,12 @@ class Board:
 
     def label(self, name: str = "bug") -> Json:
         """Create a label."""
-        new_label: Json = self.world.ask(self.owner, "POST", f"{self.path}/labels", {"name": name})
-        return new_label
+        return self.world.ask(self.owner, "POST", f"{self.path}/labels", {"name": name})
 
     def comment(self, card: Json, content: str = "Well.", *, by: Person | None = None) -> Json:
         """Create a comment."""
         body = {"content": content}
-        new_comment: Json = self.world.ask(by or self.owner, "POST", f"{self.of(card)}/comments", body)
-        return new_comment
+        return self.world.ask(by or self.owner, "POST", f"{self.of(card)}/comments", body)
 
 
 def create_shared_board(world: World) -> Board:

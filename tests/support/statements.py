@@ -1,6 +1,6 @@
 """The statements that are sent to any database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,3 +21,10 @@ def record_statements() -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(Engine, "after_cursor_execute", record)
+
+
+def count_statements(call: Callable[..., object], *arguments: Any, **named_arguments: Any) -> int:
+    """Call a function, and return the number of the statements that it sends."""
+    with record_statements() as statements:
+        call(*arguments, **named_arguments)
+    return len(statements)

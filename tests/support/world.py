@@ -235,6 +235,14 @@ class World:
             self._join(uow, owner, workspace, "admin", "owner")
         return workspace
 
+    def member(
+        self, name: str, workspace: Workspace, role: str = "member", pilotage_role: str = "viewer"
+    ) -> Person:
+        """Create a user who is a member of a workspace."""
+        person = self.person(name)
+        self.join(person, workspace, role, pilotage_role)
+        return person
+
     def join_organization(self, person: Person, organization: Organization, role: str = "member") -> None:
         """Make a user a member of an organization; an existing membership stays as it is."""
         with self.core.begin(NOBODY) as uow:

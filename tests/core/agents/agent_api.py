@@ -32,19 +32,16 @@ class AgentApi(Board):
     ) -> Json:
         """Create an agent of the owner."""
         body = {"name": "Scribe", "autonomyMode": mode, "tools": list(tools), "rateLimit": OFTEN, **more}
-        agent: Json = self.world.ask(self.owner, "POST", self.agents, body)
-        return agent
+        return self.world.ask(self.owner, "POST", self.agents, body)
 
     def token(self, agent: Json, *, by: Any = None) -> str:
         """Create a token of an agent."""
         path = f"{self.agents}/{agent['id']}/tokens"
-        token: str = self.world.ask(by or self.owner, "POST", path, {"name": "laptop"})["token"]
-        return token
+        return self.world.ask(by or self.owner, "POST", path, {"name": "laptop"})["token"]
 
     def change(self, agent: Json, **fields: Any) -> Json:
         """Update an agent."""
-        changed: Json = self.world.ask(self.owner, "PATCH", f"{self.agents}/{agent['id']}", fields)
-        return changed
+        return self.world.ask(self.owner, "PATCH", f"{self.agents}/{agent['id']}", fields)
 
     def audit(self, agent: Json) -> list[Json]:
         """Return the audit entries of an agent, oldest first."""
@@ -60,18 +57,14 @@ class AgentApi(Board):
     def mission(self, agent: Json, prompt: str, card: Json | None = None, *, by: Any = None) -> Json:
         """Create a mission, without running it."""
         body = {"cardId": (card or self.card())["id"], "prompt": prompt}
-        mission: Json = self.world.ask(
-            by or self.owner, "POST", f"{self.agents}/{agent['id']}/missions", body
-        )
-        return mission
+        return self.world.ask(by or self.owner, "POST", f"{self.agents}/{agent['id']}/missions", body)
 
     def of_mission(self, mission: Json) -> str:
         return f"{self.flat}/missions/{mission['id']}"
 
     def mission_now(self, mission: Json) -> Json:
         """Return the current state of a mission."""
-        current: Json = self.world.ask(self.owner, "GET", self.of_mission(mission))
-        return current
+        return self.world.ask(self.owner, "GET", self.of_mission(mission))
 
     def run_mission(self, mission: Json) -> Json:
         """Run all due jobs, and return the mission."""
@@ -85,8 +78,7 @@ class AgentApi(Board):
 
     def proposals(self, mission: Json) -> list[Json]:
         """Return the proposals of a mission."""
-        proposals: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_mission(mission)}/proposals")
-        return proposals
+        return self.world.ask(self.owner, "GET", f"{self.of_mission(mission)}/proposals")
 
     def decide(self, proposal: Json, how: str = "approve", *, by: Any = None, **body: Any) -> RawResponse:
         """Decide a proposal, and return the response."""

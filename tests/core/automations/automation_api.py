@@ -13,8 +13,7 @@ class AutomationApi(Board):
     ) -> Json:
         """Create a rule."""
         body = {"trigger": trigger, "action": {"type": action, "params": params}, "conditions": conditions}
-        rule: Json = self.world.ask(by or self.owner, "POST", f"{self.path}/automations", body)
-        return rule
+        return self.world.ask(by or self.owner, "POST", f"{self.path}/automations", body)
 
     def rule_of(self, trigger: str, *actions: tuple[str, Json], conditions: Any = None) -> Json:
         """Create a rule with several actions."""
@@ -23,8 +22,7 @@ class AutomationApi(Board):
             "conditions": conditions,
             "actions": [{"type": type, "params": params} for type, params in actions],
         }
-        rule: Json = ask(self, "POST", f"{self.path}/automations", body)
-        return rule
+        return ask(self, "POST", f"{self.path}/automations", body)
 
     def of_rule(self, rule: Json) -> str:
         """Return the path of a rule."""
@@ -32,18 +30,15 @@ class AutomationApi(Board):
 
     def rule_now(self, rule: Json) -> Json:
         """Return the current state of a rule."""
-        current: Json = self.world.ask(self.owner, "GET", self.of_rule(rule))
-        return current
+        return self.world.ask(self.owner, "GET", self.of_rule(rule))
 
     def turn(self, rule: Json, **body: Any) -> Json:
         """Turn a rule on or off, and return it."""
-        toggled: Json = self.world.ask(self.owner, "PATCH", f"{self.of_rule(rule)}/toggle", body)
-        return toggled
+        return self.world.ask(self.owner, "PATCH", f"{self.of_rule(rule)}/toggle", body)
 
     def traces(self, rule: Json, query: str = "") -> list[Json]:
         """Return the traces of a rule, newest first."""
-        traces: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_rule(rule)}/traces?{query}")
-        return traces
+        return self.world.ask(self.owner, "GET", f"{self.of_rule(rule)}/traces?{query}")
 
     def results(self, rule: Json) -> list[str]:
         """Return error or result of each trace of a rule, oldest first."""

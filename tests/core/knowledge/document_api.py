@@ -24,37 +24,34 @@ class DocumentApi:
         world.join(self.wim, self.workspace)
         self.path = f"{self.workspace.path}/documents"
 
+    def ask(self, method: str, path: str, body: Any = None, *, by: Person | None = None) -> Any:
+        """Send a request that must succeed, on behalf of ann unless another person is given."""
+        return self.world.ask(by or self.ann, method, path, body)
+
     def document(self, title: str = "Plan", *, by: Person | None = None, **body: Any) -> Json:
         """Create a document."""
-        document: Json = self.world.ask(by or self.ann, "POST", self.path, {"title": title, **body})
-        return document
+        return self.ask("POST", self.path, {"title": title, **body}, by=by)
 
     def of(self, document: Json) -> str:
         return f"{self.path}/{document['id']}"
 
     def read(self, document: Json, query: str = "") -> Json:
-        current: Json = self.world.ask(self.ann, "GET", f"{self.of(document)}?{query}")
-        return current
+        return self.ask("GET", f"{self.of(document)}?{query}")
 
     def change(self, document: Json, *, by: Person | None = None, **body: Any) -> Json:
-        changed: Json = self.world.ask(by or self.ann, "PATCH", self.of(document), body)
-        return changed
+        return self.ask("PATCH", self.of(document), body, by=by)
 
     def titles(self, query: str = "", *, by: Person | None = None) -> list[str]:
-        return [
-            document["title"] for document in self.world.ask(by or self.ann, "GET", f"{self.path}?{query}")
-        ]
+        return [document["title"] for document in self.ask("GET", f"{self.path}?{query}", by=by)]
 
     def submit(self, document: Json, *, by: Person | None = None) -> Json:
-        submitted: Json = self.world.ask(by or self.ann, "POST", f"{self.of(document)}/submit-review")
-        return submitted
+        return self.ask("POST", f"{self.of(document)}/submit-review", by=by)
 
     def review(
         self, document: Json, status: str = "approved", *, by: Person | None = None, **body: Any
     ) -> Json:
         review = {"status": status, **body}
-        reviewed: Json = self.world.ask(by or self.rob, "POST", f"{self.of(document)}/review", review)
-        return reviewed
+        return self.world.ask(by or self.rob, "POST", f"{self.of(document)}/review", review)
 
     def do(self, document: Json, move: str) -> int:
         """Make a move of the review on behalf of a user who may, and return the status of the response."""
@@ -71,8 +68,7 @@ class DocumentApi:
 
     def versions(self, document: Json) -> list[Json]:
         """Return the submitted versions, newest first."""
-        versions: list[Json] = self.world.ask(self.ann, "GET", f"{self.of(document)}/versions")
-        return versions
+        return self.ask("GET", f"{self.of(document)}/versions")
 
     def error(
         self, method: str, path: str, body: Any = None, *, by: Person | None = None, **headers: str
@@ -92,11 +88,9 @@ class DocumentApi:
 
     def project(self) -> Json:
         """Create a project, and return it with the id of its only scope."""
-        project: Json = self.world.ask(
-            self.ann, "POST", f"{self.workspace.path}/projects", {"name": "Launch"}
-        )
+        project: Json = self.ask("POST", f"{self.workspace.path}/projects", {"name": "Launch"})
         scopes = f"{self.workspace.path}/projects/{project['id']}/scopes"
-        return project | {"scopeId": self.world.ask(self.ann, "GET", scopes)[0]["id"]}
+        return project | {"scopeId": self.ask("GET", scopes)[0]["id"]}
 
 
 def content(*texts: str) -> Json:

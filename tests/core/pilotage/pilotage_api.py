@@ -62,21 +62,17 @@ class PilotageApi(Board):
     def propose(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
         """Propose an action."""
         body = {"actionType": action_type, "explanation": "It is time.", "payload": payload}
-        action: Json = self.ask("POST", "actions/propose", body, by=by)
-        return action
+        return self.ask("POST", "actions/propose", body, by=by)
 
     def approve(self, action_type: str, *, by: Person | None = None, **payload: Any) -> Json:
         """Propose an action as the owner, and approve it."""
         action = self.propose(action_type, **payload)
-        reviewed: Json = self.ask("POST", f"actions/{action['id']}/review", {"approved": True}, by=by)
-        return reviewed
+        return self.ask("POST", f"actions/{action['id']}/review", {"approved": True}, by=by)
 
     def state(self, query: str = "", *, by: Person | None = None) -> Json:
         """Return the state of the workspace's pilotage."""
-        state: Json = self.ask("GET", f"state?{query}", by=by)
-        return state
+        return self.ask("GET", f"state?{query}", by=by)
 
     def action(self, action: Json) -> Json:
         """Return the current state of an action."""
-        current: Json = self.ask("GET", f"actions/{action['id']}")
-        return current
+        return self.ask("GET", f"actions/{action['id']}")

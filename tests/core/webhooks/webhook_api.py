@@ -36,8 +36,7 @@ class WebhookApi(Board):
     def hook(self, *events: str, **body: Any) -> Json:
         """Create a webhook."""
         webhook = {"url": URL, "events": list(events), **body}
-        created: Json = self.world.ask(self.owner, "POST", f"{self.flat}/webhooks", webhook)
-        return created
+        return self.world.ask(self.owner, "POST", f"{self.flat}/webhooks", webhook)
 
     def of_hook(self, hook: Json) -> str:
         """Return the path of a webhook."""
@@ -45,8 +44,7 @@ class WebhookApi(Board):
 
     def deliveries(self, hook: Json, query: str = "") -> list[Json]:
         """Return the deliveries of a webhook, newest first."""
-        deliveries: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_hook(hook)}/deliveries?{query}")
-        return deliveries
+        return self.world.ask(self.owner, "GET", f"{self.of_hook(hook)}/deliveries?{query}")
 
     def send(self) -> list[Json]:
         """Send due messages, and return them."""

@@ -63,10 +63,13 @@ class DraftApi:
         self.workspace = world.workspace(owner)
         self.path = f"{self.workspace.path}/project-drafts"
 
+    def ask(self, method: str, path: str, body: Any = None, *, by: Person | None = None) -> Any:
+        """Send a request that must succeed, on behalf of the owner unless another person is given."""
+        return self.world.ask(by or self.owner, method, path, body)
+
     def draft(self, name: str = "Booking", *, by: Person | None = None, **body: Any) -> Json:
         """Create a draft."""
-        draft: Json = self.world.ask(by or self.owner, "POST", self.path, {"name": name, **body})
-        return draft
+        return self.ask("POST", self.path, {"name": name, **body}, by=by)
 
     def of(self, draft: Json, step: str = "") -> str:
         """Return the path of a draft, or of a step of it."""
@@ -74,32 +77,25 @@ class DraftApi:
 
     def read(self, draft: Json) -> Json:
         """Return the current state of a draft."""
-        current: Json = self.world.ask(self.owner, "GET", self.of(draft))
-        return current
+        return self.ask("GET", self.of(draft))
 
     def refine(self, draft: Json, **answers: Any) -> Json:
         """Answer questions of a draft and return the draft."""
         body = {"answers": answers} if answers else None
-        updated: Json = self.world.ask(self.owner, "POST", self.of(draft, "refine"), body)
-        return updated
+        return self.ask("POST", self.of(draft, "refine"), body)
 
     def plan(self, draft: Json, feedback: str | None = None) -> Json:
         """Generate the roadmap of a draft, with feedback for a model if given, and return the draft."""
         body = {"feedback": feedback} if feedback else None
-        updated: Json = self.world.ask(self.owner, "POST", self.of(draft, "generate-roadmap"), body)
-        return updated
+        return self.ask("POST", self.of(draft, "generate-roadmap"), body)
 
     def execute(self, draft: Json, **body: Any) -> Json:
         """Create the project of a draft and return it."""
-        project: Json = self.world.ask(self.owner, "POST", self.of(draft, "execute"), body)
-        return project
+        return self.ask("POST", self.of(draft, "execute"), body)
 
     def board(self, project: Json) -> Json:
         """Return the board of a project."""
-        board: Json = self.world.ask(
-            self.owner, "GET", f"{self.workspace.path}/projects/{project['id']}/board"
-        )
-        return board
+        return self.ask("GET", f"{self.workspace.path}/projects/{project['id']}/board")
 
     def problem(
         self, draft: Json | None, step: str, body: Any = None, by: Person | None = None
