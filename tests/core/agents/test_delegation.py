@@ -225,8 +225,7 @@ def test_assignment_is_answered_and_other_missions_are_not(agent_api: AgentApi):
 
 
 def test_answer_that_may_not_be_posted_is_a_notice(agent_api: AgentApi):
-    member = agent_api.world.person("bob")
-    agent_api.join(member)
+    member = agent_api.member("bob")
     agent_api.agent()
     card = agent_api.card()
     agent_api.comment(card, "@scribe archive", by=member)
@@ -238,8 +237,7 @@ def test_answer_that_may_not_be_posted_is_a_notice(agent_api: AgentApi):
 
 
 def test_person_who_asked_is_notified_once_of_the_answer(agent_api: AgentApi):
-    member = agent_api.world.person("bob")
-    agent_api.join(member)
+    member = agent_api.member("bob")
     agent_api.agent()
     card = agent_api.card()
     agent_api.world.ask(member, "POST", f"{agent_api.of(card)}/comments", {"content": "@scribe archive"})

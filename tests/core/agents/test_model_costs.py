@@ -1,6 +1,5 @@
 """Costs of models: budgets, records, short histories, and texts that are not instructions."""
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from tests.support.provider import (
     run_provider,
     usage_of,
 )
+from tests.support.world import at_once
 
 MODEL = "openai:some"
 
@@ -49,8 +49,7 @@ def set_budgets(agent_api: AgentApi, **budgets: int) -> None:
 
 
 def read_usage(agent_api: AgentApi) -> Json:
-    usage: Json = ask(agent_api, "GET", f"{agent_api.flat}/usage")
-    return usage
+    return ask(agent_api, "GET", f"{agent_api.flat}/usage")
 
 
 def count_tokens(provider: Provider) -> int:
@@ -183,11 +182,7 @@ def test_concurrent_missions_exceed_the_budget_by_one_call_each(agent_api: Agent
     set_budgets(agent_api, daily=100)
     provider.answers = [Slow(calls(list_projects={}))]
     missions = [start(agent_api) for _ in range(4)]
-    workers = [threading.Thread(target=agent_api.world.core.work.run_due) for _ in missions]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(*[agent_api.world.core.work.run_due] * 4)
     assert {agent_api.mission_now(mission)["status"] for mission in missions} == {"failed"}
     assert len(provider.requests) <= len(missions)
     assert read_usage(agent_api)["tokensToday"] == count_tokens(provider)

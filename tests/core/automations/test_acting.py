@@ -9,7 +9,7 @@ from stellary.contract.actions import CardParams
 from stellary.contract.automations import ActionToRun, CreateAutomation
 from stellary.contract.cards import UPDATE_CARD, CreateCard
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core import NOBODY, Core
+from stellary.core import NOBODY
 from stellary.core.automations import acting, automations, traces
 from stellary.core.automations.rules.occurrences import (
     CHAIN_ACTIONS_MAX,
@@ -95,24 +95,11 @@ def rename_card(automation_api):
     ],
 )
 def test_rule_acts_on_its_trigger(automation_api, happens, triggers):
-    rules = {
-        trigger: automation_api.rule(trigger, "add_comment", content=trigger) for trigger in acting_triggers()
-    }
+    rules = {trigger: automation_api.rule(trigger, "add_comment", content=trigger) for trigger in TRIGGERS}
     card = happens(automation_api)
     comments = ask(automation_api, "GET", f"{automation_api.of(card)}/comments")
     assert [comment["content"] for comment in comments] == triggers.split()
     assert sum(len(automation_api.traces(rule)) for rule in rules.values()) == len(comments)
-
-
-def acting_triggers():
-    return [
-        "task_created",
-        "task_added_to_board",
-        "task_moved",
-        "checklist_complete",
-        "task_status_changed",
-        "task_assigned",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +164,7 @@ def test_condition_sees_the_assignee_of_a_new_card(automation_api):
 
 def test_trace_has_event_card_and_owner(automation_api, clock):
     rule = automation_api.rule("task_moved", "set_priority", priority="high")
-    bob = automation_api.world.person("bob")
-    automation_api.join(bob)
+    bob = automation_api.member("bob")
     card = automation_api.card("Ship it")
     body = {"columnId": automation_api.columns[DOING]["id"]}
     automation_api.world.ask(bob, "PATCH", automation_api.of(card), body)
@@ -329,8 +315,7 @@ def test_rules_of_a_former_member_stay_in_other_workspaces(automation_api):
 def test_rules_of_a_vanished_owner_are_turned_off_at_the_first_attempt(automation_api):
     rule = automation_api.rule("task_created", "set_priority", priority="high")
     second = automation_api.rule("task_added_to_board", "set_priority", priority="high")
-    bob = automation_api.world.person("bob")
-    automation_api.join(bob)
+    bob = automation_api.member("bob")
     with automation_api.world.core.begin(NOBODY) as uow:
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             where = {"user": automation_api.owner.id}
@@ -446,10 +431,9 @@ def test_jobs_count_what_their_chain_has_done(automation_api, deferred_rule, mon
     assert automation_api.results(rule) == [TOO_MANY]
 
 
-def test_rule_does_not_wait_for_a_locked_column(postgres_url):
+def test_rule_does_not_wait_for_a_locked_column(postgres_core):
     """Check that a rule which needs a locked column becomes a job instead of waiting."""
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
+    world = World(postgres_core)
     automation_api = AutomationApi(world, world.person("ann"))
     rule = automation_api.rule("task_created", "move_card", targetColumn="Done")
     after = automation_api.rule("task_created", "set_priority", priority="high")
@@ -457,7 +441,7 @@ def test_rule_does_not_wait_for_a_locked_column(postgres_url):
     held, let_go = threading.Event(), threading.Event()
 
     def holding():
-        with core.begin(NOBODY) as uow:
+        with postgres_core.begin(NOBODY) as uow:
             uow.connection.execute(hold, {"id": automation_api.columns[DONE]["id"]})
             held.set()
             assert let_go.wait(20)
@@ -467,19 +451,18 @@ def test_rule_does_not_wait_for_a_locked_column(postgres_url):
     assert held.wait(20)
     card = automation_api.read(automation_api.card())
     assert (card["columnId"], card["priority"]) == (automation_api.columns[TO_DO]["id"], "high")
-    assert (automation_api.results(rule), automation_api.results(after), len(core.work.jobs())) == (
+    assert (automation_api.results(rule), automation_api.results(after), len(postgres_core.work.jobs())) == (
         [],
         ["success"],
         1,
     )
     let_go.set()
     holder.join(20)
-    core.work.run_due()
+    postgres_core.work.run_due()
     assert automation_api.read(card)["columnId"] == automation_api.columns[DONE]["id"]
     assert automation_api.results(rule) == ["success"]
-    with core.begin(NOBODY) as uow:
+    with postgres_core.begin(NOBODY) as uow:
         assert uow.connection.execute(acting._GET_LOCK_TIMEOUT).scalar_one() == LOCK_TIMEOUT
-    core.close()
 
 
 # ------------------------------------------------------------------------------------------------- traces

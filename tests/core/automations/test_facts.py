@@ -85,8 +85,7 @@ def test_each_field_of_an_assignment_has_its_value(automation_api: AutomationApi
     automation_api.change(card, assigneeId=automation_api.owner.id)
     assert automation_api.results(rule) == ["success"]
     former = [{"field": "fromAssigneeId", "op": "eq", "value": automation_api.owner.id}]
-    other = automation_api.world.person("bob")
-    automation_api.world.join(other, automation_api.workspace)
+    other = automation_api.member("bob")
     handed_over = automation_api.rule("task_assigned", "set_priority", {"all": former}, priority="low")
     automation_api.change(card, assigneeId=other.id)
     assert automation_api.results(handed_over) == ["success"]

@@ -34,8 +34,7 @@ class ReferenceApi(AutomationApi):
         if kind == "cards":
             return self.card(name)
         extra = {"custom-fields": {"type": "text"}}.get(kind, {})
-        item: Json = self.ask("POST", kind, {"name": name, **extra})
-        return item
+        return self.ask("POST", kind, {"name": name, **extra})
 
 
 @pytest.fixture
@@ -103,8 +102,7 @@ def test_rule_lists_an_item_of_conditions_and_action_once(reference_api):
 
 
 def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_api):
-    bob = reference_api.world.person("bob")
-    reference_api.join(bob)
+    bob = reference_api.member("bob")
     rule = reference_api.rule("task_moved", "assign_card", assigneeId="bob")
     reference_api.world.ask(reference_api.owner, "DELETE", f"{reference_api.flat}/members/{bob.id}")
     assert reference_api.rule_now(rule)["problem"] == "bob is no longer in the workspace"

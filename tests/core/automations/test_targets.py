@@ -41,8 +41,7 @@ def stored_value(rule: Any) -> Any:
 @pytest.fixture
 def ids_by_name(automation_api: AutomationApi) -> dict[str, str]:
     """Return the ids of the items that the rules of these tests name."""
-    bob = automation_api.world.person("bob")
-    automation_api.join(bob)
+    bob = automation_api.member("bob")
     automation_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
     ask = automation_api.world.ask
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}

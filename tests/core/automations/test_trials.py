@@ -86,8 +86,7 @@ def test_trial_of_a_defective_action_or_without_rights_says_so(automation_api, c
 
     broken = actions.Action("break", "Break.", CardParams, UPDATE_CARD, "board.write", fail)
     core.env.actions = {**core.env.actions, "break": broken}
-    bob = automation_api.world.person("bob")
-    automation_api.world.join(bob, automation_api.workspace, role="admin")
+    bob = automation_api.member("bob", role="admin")
     rules = [
         automation_api.rule_of("task_created", HIGH, ("break", {})),
         automation_api.rule("task_created", "archive_card", by=bob),
