@@ -278,5 +278,4 @@ def normalize(file: Json) -> Json:
         id, colon, text = value.partition(":")
         return ids.get(value, f"{ids.get(id, id)}{colon}{text}")
 
-    normalized: Json = rename_ids(file)
-    return normalized
+    return rename_ids(file)

@@ -1,16 +1,13 @@
 """Actions of the board: the same services by name, with the same checks."""
 
-import attrs
 import pytest
 
 from stellary.contract.cards import UpdateCard
-from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound, PreconditionFailed
+from stellary.contract.errors import ApiError, Forbidden, Invalid, PreconditionFailed
 from stellary.contract.refs import CardRef
 from stellary.core import Actor
-from stellary.core.board.actions import ACTIONS
 from tests.support.boards import Board, ask
 from tests.support.core_parts import actions, cards, dispatch
-from tests.support.each_case import for_each
 
 
 @pytest.fixture
@@ -425,52 +422,6 @@ def test_params_are_read_strictly(board, name, params, message):
 def test_params_have_to_be_an_object(board):
     with board.world.core.begin(board.owner.actor) as uow, pytest.raises(Invalid, match="must be an object"):
         actions.run(uow, board.workspace.ref, "move_card", ["a"])
-
-
-@pytest.fixture
-def eve(board):
-    """Return a user who does not belong to the workspace."""
-    return board.world.person("eve")
-
-
-@for_each("name", [action.name for action in ACTIONS if action.name != "list_projects"])
-def test_actions_in_an_invisible_workspace_answer_not_found(board, card, eve, name):
-    params = {"cardId": card["id"], "projectId": board.project["id"]}
-    more = {
-        "create_card": {"title": "a"},
-        "create_cards_bulk": {"cards": [{"title": "a"}]},
-        "move_card": {"targetColumn": "Done"},
-        "assign_card": {"assigneeId": None},
-        "set_status": {"status": "done"},
-        "set_priority": {"priority": None},
-        "add_label": {"label": "bug"},
-        "remove_label": {"label": "bug"},
-        "add_comment": {"content": "a"},
-        "add_checklist_item": {"title": "a"},
-        "notify": {"message": "a"},
-        "toggle_checklist_item": {"itemId": "a"},
-        "add_relation": {"targetCardId": "a", "type": "blocks"},
-        "remove_relation": {"targetCardId": "a"},
-        "split_card": {"titles": ["a"]},
-        "transfer_card": {"targetProjectId": "a"},
-    }
-    takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
-    accepted_params = {key: value for key, value in params.items() if key.replace("Id", "_id") in takes}
-    with pytest.raises(NotFound, match="Workspace not found"):
-        run(board, name, by=eve, **accepted_params, **more.get(name, {}))
-
-
-@pytest.mark.parametrize(
-    ("scope", "name", "params"),
-    [
-        ("projects:read", "add_comment", {"content": "a"}),
-        ("projects:write", "get_card_details", {}),
-    ],
-)
-def test_actions_check_the_scopes_of_a_token(board, card, scope, name, params):
-    actor = Actor(board.owner.id, frozenset({scope}), "token")
-    with pytest.raises(Forbidden, match="the API token lacks the scope"):
-        run(board, name, actor=actor, cardId=card["id"], **params)
 
 
 def test_writing_actions_need_no_read_scope(board, card):

@@ -18,8 +18,7 @@ from tests.support.world import World
 def board(world: World) -> Board:
     """Return a board with cards in several columns and scopes, and with relations between cards of different batches."""
     board = Board(world, world.person("ann"))
-    bob = world.person("bob")
-    board.join(bob)
+    bob = board.member("bob")
     label = board.label()
     scope = world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Sprint", "order": 0})
     column_ids = [*(column["id"] for column in board.columns), *(column["id"] for column in scope["columns"])]

@@ -281,8 +281,7 @@ def test_foreign_creators_are_reported_as_not_carried(importing):
 
 
 def test_import_notifies_each_assignee_once(importing):
-    zoe = importing.world.person("zoe")
-    importing.world.join(zoe, importing.workspace)
+    zoe = importing.world.member("zoe", importing.workspace)
     file = one_card(assignee=KNOWN, comments=[{"content": "@zoe, look."}])
     file["cards"] *= 20
     file["members"] = [{"email": "zoe@example.com"}]

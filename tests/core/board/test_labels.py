@@ -14,6 +14,7 @@ from stellary.contract.refs import CardLabelRef, ProjectRef
 from stellary.core import events
 from stellary.core.board import labels
 from tests.support.boards import Board, ask, status
+from tests.support.statements import count_statements
 from tests.support.world import at_once
 
 
@@ -143,15 +144,13 @@ def test_a_deleted_label_is_taken_off_all_cards(board):
     assert status(board, "DELETE", f"{board.flat}/labels/{ids[1]}") == 404
 
 
-def test_statements_of_a_deleted_label_do_not_grow_with_cards(board, statements):
+def test_statements_of_a_deleted_label_do_not_grow_with_cards(board):
     counts = []
     for cards in (1, 20):
         label = board.label()
         for _ in range(cards):
             board.card(labelIds=[label["id"]])
-        with statements() as statements_sent:
-            ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
-        counts.append(len(statements_sent))
+        counts.append(count_statements(ask, board, "DELETE", f"{board.flat}/labels/{label['id']}"))
     assert counts[0] == counts[1]
 
 

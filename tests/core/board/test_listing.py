@@ -39,8 +39,7 @@ def test_empty_project_has_no_cards(card_api):
 @pytest.fixture
 def various(card_api, columns):
     """Create cards so that each filter matches some, and return the ids in the filters."""
-    bob = card_api.world.person("bob")
-    card_api.world.join(bob, card_api.workspace)
+    bob = card_api.world.member("bob", card_api.workspace)
     labels = [label["id"] for label in card_api.ask("GET", "/labels")]
     todo, doing, done = columns
     cards = {

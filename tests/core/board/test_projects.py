@@ -138,9 +138,7 @@ def test_project_is_deleted_with_all_that_is_in_it(card_api):
 
 @pytest.fixture
 def bob(card_api):
-    bob = card_api.world.person("bob")
-    card_api.world.join(bob, card_api.workspace)
-    return bob
+    return card_api.world.member("bob", card_api.workspace)
 
 
 def members(card_api):

@@ -18,8 +18,7 @@ MINE = "assignee = me order by due"
 @pytest.fixture
 def bob(board: Board) -> Person:
     """Return another member of the workspace, who has a card."""
-    bob = board.world.person("bob")
-    board.join(bob)
+    bob = board.member("bob")
     board.card("of bob", assigneeId=bob.id, dueDate=day(1))
     board.card("of ann, later", assigneeId=board.owner.id, dueDate=day(3), priority="high")
     board.card("of ann", assigneeId=board.owner.id, dueDate=day(2))
@@ -240,8 +239,7 @@ def test_token_that_is_bound_to_a_project_sees_its_filters_alone(board: Board, b
 
 
 def test_guest_uses_the_shared_filters_of_their_projects(board: Board):
-    guest = board.world.person("guest")
-    board.world.join(guest, board.workspace, role="guest")
+    guest = board.member("guest", role="guest")
     ask(board, "POST", f"{board.path}/members", {"email": "guest@example.com", "role": "viewer"})
     other = Board(board.world, board.owner, board.workspace)
     save(board, "Everywhere", shared=True)

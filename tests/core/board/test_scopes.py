@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.statements import record_statements
+from tests.support.statements import count_statements
 from tests.support.world import at_once
 
 VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
@@ -423,10 +423,5 @@ def test_statements_do_not_grow_with_scopes_and_cards(card_api):
             ("DELETE", f"/scopes/{new_scopes[0]['id']}?moveCardsTo={target}", None),
             ("DELETE", f"/scopes/{new_scopes[1]['id']}", None),
         ]
-        numbers = []
-        for method, tail, body in requests:
-            with record_statements() as statements:
-                api.ask(method, tail, body)
-            numbers.append(len(statements))
-        counts.append(numbers)
+        counts.append([count_statements(api.ask, *request) for request in requests])
     assert counts[0] == counts[1]

@@ -64,9 +64,7 @@ def write_document(card_api: CardApi) -> None:
 @pytest.fixture
 def bea(card_api: CardApi) -> Any:
     """Return another member of the workspace."""
-    bea = card_api.world.person("bea")
-    card_api.world.join(bea, card_api.workspace)
-    return bea
+    return card_api.world.member("bea", card_api.workspace)
 
 
 def test_project_from_a_template_has_what_every_client_needs(card_api, todo_column, done_column):

@@ -38,9 +38,7 @@ class Team:
         return client.workspace(self.workspace.organization.slug, self.workspace.slug)
 
     def join(self, name: str) -> Person:
-        person = self.world.person(name)
-        self.world.join(person, self.workspace)
-        return person
+        return self.world.member(name, self.workspace)
 
     def create_card(self, title: str) -> Any:
         return self.board.column(self.column).cards.create(title=title)

@@ -14,7 +14,7 @@ from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import NOBODY, Actor
 from stellary.core.search.indexing import index_batch
 from stellary.core.search.rules import fold
-from tests.support.boards import Board
+from tests.support.boards import Board, status
 from tests.support.core_parts import (
     create_card,
     create_project,
@@ -161,7 +161,7 @@ def test_kinds_projects_and_archives_are_chosen(board, ann):
     assert [kind for kind, _ in find(board, "moon", kind="card")] == ["card", "card"]
     assert {kind for kind, _ in find(board, "moon", kind=["comment", "project"])} == {"comment", "project"}
     assert find(board, "moon", projectId=other.project["id"]) == [("card", "moon too")]
-    assert board.world.status(ann, "GET", f"{board.flat}/search?q=moon&projectId={'a' * 24}") == 400
+    assert status(board, "GET", f"{board.flat}/search?q=moon&projectId={'a' * 24}") == 400
     assert find(board, "moon", archived="true") == [("card", "moon too")]
     assert len(find(board, "moon", archived="false")) == 3
     assert len(find(board, "moon")) == 4
@@ -363,9 +363,9 @@ def test_bulk_created_and_imported_items_are_found(board, ann):
     assert sorted(find(board, "star", projectId=imported["id"])) == sorted([*before, ("project", "Launch")])
 
 
-def test_rolled_back_item_is_not_found(board, ann):
+def test_rolled_back_item_is_not_found(board):
     cards = [{"title": "moon", "columnId": board.columns[0]["id"]}, {"title": "moon", "columnId": "a" * 24}]
-    assert board.world.status(ann, "POST", f"{board.path}/cards/bulk", {"cards": cards}) == 400
+    assert status(board, "POST", f"{board.path}/cards/bulk", {"cards": cards}) == 400
     assert find(board, "moon") == []
 
 
