@@ -54,9 +54,7 @@ def test_list_filters_by_each_of_eight_types(document_api):
 def test_list_has_no_documents_of_another_workspace(document_api, query):
     for workspace in (document_api.workspace.organization, None):
         elsewhere = document_api.world.workspace(document_api.ann, workspace)
-        document_api.world.ask(
-            document_api.ann, "POST", f"{elsewhere.path}/documents", {"title": "Elsewhere"}
-        )
+        document_api.ask("POST", f"{elsewhere.path}/documents", {"title": "Elsewhere"})
     document_api.document("Here")
     assert document_api.titles(query) == ["Here"]
 
@@ -262,7 +260,7 @@ def test_list_has_no_content_and_is_paged(document_api):
     answer = document_api.world.call(document_api.ann, "GET", f"{document_api.path}?limit=2&topLevel=true")
     assert b'"content"' not in answer.body
     link = answer.headers["link"].partition(">")[0][1:]
-    assert [document["title"] for document in document_api.world.ask(document_api.ann, "GET", link)] == [
+    assert [document["title"] for document in document_api.ask("GET", link)] == [
         "2",
         "3",
     ]
@@ -299,9 +297,7 @@ def test_frequent_saves_are_recorded_every_ten_minutes(document_api, clock):
 
     def count_updates():
         path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
-        return [entry["type"] for entry in document_api.world.ask(document_api.ann, "GET", path)].count(
-            "document_updated"
-        )
+        return [entry["type"] for entry in document_api.ask("GET", path)].count("document_updated")
 
     for number in range(5):
         document_api.change(document, content=content(str(number)))
@@ -327,7 +323,7 @@ def test_record_of_frequent_saves_has_the_first_and_the_last_values(document_api
                 for change in activity["changes"]
                 if change["field"] == "content"
             ]
-            for activity in document_api.world.ask(document_api.ann, "GET", path)
+            for activity in document_api.ask("GET", path)
             if activity["entity"] == "document"
         ]
 
@@ -349,7 +345,7 @@ def test_activity_of_a_document_has_its_details(document_api):
     document = document_api.document(contextType="project", contextId=project["id"])
     document_api.change(document, title="Spec", docType="spec", tags=["a"])
     path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
-    newest = document_api.world.ask(document_api.ann, "GET", path)[0]
+    newest = document_api.ask("GET", path)[0]
     assert (newest["type"], newest["meta"]) == (
         "document_updated",
         {
@@ -366,22 +362,22 @@ def test_activity_of_a_document_has_its_details(document_api):
 def test_documents_are_deleted_with_their_context(document_api):
     project = document_api.project()
     base = f"{document_api.workspace.path}/projects/{project['id']}"
-    scope = document_api.world.ask(document_api.ann, "POST", f"{base}/scopes", {"name": "Phase 2"})
+    scope = document_api.ask("POST", f"{base}/scopes", {"name": "Phase 2"})
     top = document_api.document("scope's", contextType="scope", contextId=scope["id"])
     document_api.submit(top)
     below = document_api.document("workspace's", parentId=top["id"], contextType="workspace")
     document_api.document("project's", contextType="project", contextId=project["id"], parentId=below["id"])
-    document_api.world.ask(document_api.ann, "DELETE", f"{document_api.workspace.path}/scopes/{scope['id']}")
+    document_api.ask("DELETE", f"{document_api.workspace.path}/scopes/{scope['id']}")
     assert document_api.titles() == ["workspace's", "project's"]
     assert document_api.read(below)["parentId"] is None
-    document_api.world.ask(document_api.ann, "DELETE", base)
+    document_api.ask("DELETE", base)
     assert document_api.titles() == ["workspace's"]
     document_api.document("organization's", contextType="organization")
     other = document_api.world.workspace(document_api.ann, document_api.workspace.organization)
-    document_api.world.ask(document_api.ann, "DELETE", document_api.workspace.path)
-    assert document_api.world.ask(document_api.ann, "GET", f"{other.path}/documents") == []
-    document_api.world.ask(document_api.ann, "POST", f"{other.path}/documents", {"title": "x"})
-    document_api.world.ask(document_api.ann, "DELETE", document_api.workspace.organization.path)
+    document_api.ask("DELETE", document_api.workspace.path)
+    assert document_api.ask("GET", f"{other.path}/documents") == []
+    document_api.ask("POST", f"{other.path}/documents", {"title": "x"})
+    document_api.ask("DELETE", document_api.workspace.organization.path)
 
 
 def test_documents_stay_when_their_author_leaves(document_api):
@@ -389,9 +385,7 @@ def test_documents_stay_when_their_author_leaves(document_api):
     document_api.submit(document, by=document_api.wim)
     document_api.review(document)
     assert document_api.notices(document_api.wim) == ["document_approved Plan"]
-    document_api.world.ask(
-        document_api.ann, "DELETE", f"{document_api.workspace.path}/members/{document_api.wim.id}"
-    )
+    document_api.ask("DELETE", f"{document_api.workspace.path}/members/{document_api.wim.id}")
     assert document_api.notices(document_api.wim) == []
     assert document_api.read(document)["authorName"] == "wim"
     assert document_api.error("GET", document_api.of(document), by=document_api.wim) == (

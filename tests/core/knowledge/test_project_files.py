@@ -12,9 +12,7 @@ def import_file(document_api, file, *, by=None):
 
 
 def export_project(document_api, project):
-    return document_api.world.ask(
-        document_api.ann, "GET", f"{document_api.workspace.path}/projects/{project['id']}/export"
-    )
+    return document_api.ask("GET", f"{document_api.workspace.path}/projects/{project['id']}/export")
 
 
 def comparable_documents(file):
@@ -63,28 +61,23 @@ def test_documents_are_the_same_after_a_round_trip(document_api, project):
 def test_imported_document_is_searchable(document_api):
     file = {"project": {"name": "x"}, "documents": [{"title": "Plan", "content": content("needles")}]}
     project_ = import_file(document_api, file)
-    (hit,) = document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/search?q=needle")
+    (hit,) = document_api.ask("GET", f"{document_api.workspace.path}/search?q=needle")
     assert (hit["kind"], hit["title"], hit["projectId"]) == ("document", "Plan", project_["id"])
     assert document_api.notices(document_api.ann) == document_api.notices(document_api.rob) == []
 
 
 def test_imported_documents_are_drafts_of_the_importer(document_api, project):
     again = import_file(document_api, export_project(document_api, project), by=document_api.rob)
-    documents = document_api.world.ask(
-        document_api.ann, "GET", f"{document_api.path}?projectId={again['id']}"
-    )
+    documents = document_api.ask("GET", f"{document_api.path}?projectId={again['id']}")
     assert {(document["status"], document["authorId"], document["version"]) for document in documents} == {
         ("draft", document_api.rob.id, 1)
     }
     (scoped,) = (document for document in documents if "Api" in document["tags"])
-    (scope,) = document_api.world.ask(
-        document_api.ann, "GET", f"{document_api.workspace.path}/projects/{again['id']}/scopes"
-    )
+    (scope,) = document_api.ask("GET", f"{document_api.workspace.path}/projects/{again['id']}/scopes")
     assert (scoped["title"], scoped["contextType"], scoped["contextId"]) == ("Scoped", "scope", scope["id"])
-    assert [
-        document["title"]
-        for document in document_api.world.ask(document_api.ann, "GET", f"{document_api.path}?tag=api")
-    ] == ["Scoped"] * 2
+    assert [document["title"] for document in document_api.ask("GET", f"{document_api.path}?tag=api")] == [
+        "Scoped"
+    ] * 2
     losses = [(loss["kind"], loss["path"], loss["name"], loss["count"]) for loss in again["notCarried"][1:]]
     assert losses == [
         ("creator", "documents[].author", "ann", 3),
@@ -125,7 +118,7 @@ def test_file_with_an_invalid_document_is_refused(document_api, documents, messa
         400,
         message,
     )
-    assert document_api.world.ask(document_api.ann, "GET", f"{document_api.workspace.path}/projects") == []
+    assert document_api.ask("GET", f"{document_api.workspace.path}/projects") == []
 
 
 def test_documents_of_a_file_need_only_a_title(document_api):
@@ -133,9 +126,7 @@ def test_documents_of_a_file_need_only_a_title(document_api):
         document_api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]}
     )
     assert project_["ignored"] == ["documents[].mood"]
-    (document,) = document_api.world.ask(
-        document_api.ann, "GET", f"{document_api.path}?projectId={project_['id']}"
-    )
+    (document,) = document_api.ask("GET", f"{document_api.path}?projectId={project_['id']}")
     assert (document["contextType"], document["docType"], document["createdAt"]) == (
         "project",
         "document",

@@ -242,8 +242,7 @@ def test_roles_of_both_projects_decide(desk: Desk):
 
 def test_bound_tokens_and_guests_leave_no_project(desk: Desk):
     document = desk.document()
-    gus = desk.world.person("gus")
-    desk.world.join(gus, desk.app.workspace, role="guest")
+    gus = desk.world.member("gus", desk.app.workspace, role="guest")
     for project in (desk.app, desk.ops):
         desk.ask("POST", f"{project.path}/members", {"email": gus.email, "role": "editor"})
     body = {"name": "x", "scopes": ["projects:write"], "projectIds": [desk.app.id]}

@@ -13,7 +13,7 @@ from stellary.core.notifications.changes import TEXT_MAX, diff_texts, merge_chan
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
-from tests.support.boards import Board, ask
+from tests.support.boards import Board, ask, status
 from tests.support.core_parts import authenticate, stream_events, system_clock
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
@@ -53,11 +53,11 @@ def test_update_records_values_before_and_after(board):
     assert (activity["entity"], activity["entityId"]) == ("card", card["id"])
 
 
-def test_move_records_columns_with_their_names_at_that_time(board, ann):
+def test_move_records_columns_with_their_names_at_that_time(board):
     to_do, doing, _ = board.columns
     board.card("First", column=1)
     (activity,) = update(board, board.card(), columnId=doing["id"])
-    board.world.ask(ann, "PATCH", f"{board.path}/columns/{doing['id']}", {"name": "Renamed"})
+    ask(board, "PATCH", f"{board.path}/columns/{doing['id']}", {"name": "Renamed"})
     names = {column["id"]: column["name"] for column in (to_do, doing)}
     (listed,) = feed(board, "type=card_moved")
     assert listed == activity
@@ -68,12 +68,12 @@ def test_move_records_columns_with_their_names_at_that_time(board, ann):
     ]
 
 
-def test_move_to_the_same_order_in_another_column_shows_no_order(board, ann):
+def test_move_to_the_same_order_in_another_column_shows_no_order(board):
     hook = {"url": "https://example.com/hook", "events": ["card_moved"]}
-    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", hook)["id"]
+    hook_id = ask(board, "POST", f"{board.flat}/webhooks", hook)["id"]
     (activity,) = update(board, board.card(), columnId=board.columns[1]["id"])
     assert [change["field"] for change in activity["changes"]] == ["columnId", "status"]
-    (delivery,) = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    (delivery,) = ask(board, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
     assert orjson.loads(delivery["payload"])["data"]["changes"] == activity["changes"]
 
 
@@ -81,7 +81,7 @@ def test_deleted_card_records_its_last_values(board, ann):
     label = board.label("bug")
     long_text = "A long text.\n" * 300
     card = board.card(description=long_text, assigneeId=ann.id, labelIds=[label["id"]])
-    board.world.ask(ann, "DELETE", board.of(card))
+    ask(board, "DELETE", board.of(card))
     (activity,) = feed(board, "type=card_deleted")
     assert [change for change in changes_of(activity) if change[0] != "description"] == [
         ("title", "Write", None, {}),
@@ -122,23 +122,21 @@ def test_files_relations_and_project_members_record_their_values(board, ann, wor
     assert recorded["member_removed"] == [("userId", bob.id, None, {bob.id: "bob"})]
 
 
-def test_history_of_a_card_is_found_by_its_key_also_after_its_deletion(board, ann):
+def test_history_of_a_card_is_found_by_its_key_also_after_its_deletion(board):
     card = board.card()
     assert [activity["cardId"] for activity in feed(board, f"cardId={card['key'].lower()}")] == [card["id"]]
-    board.world.ask(ann, "DELETE", board.of(card))
+    ask(board, "DELETE", board.of(card))
     assert [activity["type"] for activity in feed(board, f"cardId={card['key']}")] == [
         "card_deleted",
         "card_created",
     ]
     for unknown in ("LAU-99", "LAU-9999999999", "NONE-1", "a-b"):
-        assert board.world.status(ann, "GET", f"{board.path}/activity?cardId={unknown}") == 400
+        assert status(board, "GET", f"{board.path}/activity?cardId={unknown}") == 400
 
 
-def test_labels_and_custom_fields_are_recorded_with_names(board, ann):
+def test_labels_and_custom_fields_are_recorded_with_names(board):
     label = board.label("bug")
-    field = board.world.ask(
-        ann, "POST", f"{board.path}/custom-fields", {"name": "Estimate", "type": "number"}
-    )
+    field = ask(board, "POST", f"{board.path}/custom-fields", {"name": "Estimate", "type": "number"})
     (activity,) = update(board, board.card(), labelIds=[label["id"]], customFields={field["id"]: 3})
     assert changes_of(activity) == [
         ("labelIds", [], [label["id"]], {label["id"]: "bug"}),
@@ -160,12 +158,12 @@ def test_new_card_records_its_fields(board, ann):
     ]
 
 
-def test_checklist_records_only_changed_items(board, ann):
+def test_checklist_records_only_changed_items(board):
     path = f"{board.flat_of(card := board.card())}/checklist"
-    first, second = (board.world.ask(ann, "POST", path, {"title": title}) for title in ("One", "Two"))
-    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"done": True})
-    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"order": 0})
-    board.world.ask(ann, "DELETE", f"{path}/{first['_id']}")
+    first, second = (ask(board, "POST", path, {"title": title}) for title in ("One", "Two"))
+    ask(board, "PATCH", f"{path}/{second['_id']}", {"done": True})
+    ask(board, "PATCH", f"{path}/{second['_id']}", {"order": 0})
+    ask(board, "DELETE", f"{path}/{first['_id']}")
     deleted, moved, checked, *_ = (changes_of(activity) for activity in feed(board, f"cardId={card['id']}"))
     done = {"title": "Two", "done": True, "order": 1}
     assert checked == [(f"checklist.{second['_id']}", {**done, "done": False}, done, {})]
@@ -268,7 +266,7 @@ def test_direct_change_after_a_login_has_no_means(board):
 def test_change_by_an_api_token_names_the_token(board, ann):
     board.world.ask(board.world.api_token(ann), "PATCH", board.of(board.card()), {"title": "Read"})
     via = feed(board)[0]["via"]
-    (listed,) = board.world.ask(ann, "GET", "/api-tokens")
+    (listed,) = ask(board, "GET", "/api-tokens")
     assert via["token"] == {"id": listed["id"], "name": listed["name"]}
     assert via["rule"] is via["agent"] is via["import"] is None
 
@@ -287,8 +285,7 @@ def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, a
     agent = agent_api.agent("supervised")
     mission = agent_api.start(agent, "set priority high")
     (proposal,) = agent_api.proposals(mission)
-    bob = world.person("bob")
-    agent_api.join(bob)
+    bob = world.member("bob", agent_api.workspace)
     assert agent_api.decide(proposal, by=bob).status == 200
     activity = feed(agent_api, "type=card_updated")[0]
     assert (activity["actorId"], activity["actorName"]) == (agent["id"], "Scribe")
@@ -325,12 +322,12 @@ def test_applied_action_names_the_action(world, ann):
     assert via["action"] == {"id": action["id"], "name": "set_priority"}
 
 
-def test_import_names_the_project_and_counts_its_cards(board, ann):
+def test_import_names_the_project_and_counts_its_cards(board):
     board.card()
     update(board, board.card(), archived=True)
-    file = board.world.ask(ann, "GET", f"{board.path}/export")
-    imported = board.world.ask(ann, "POST", f"{board.flat}/projects/import", file)
-    (activity,) = board.world.ask(ann, "GET", f"{board.flat}/projects/{imported['id']}/activity")
+    file = ask(board, "GET", f"{board.path}/export")
+    imported = ask(board, "POST", f"{board.flat}/projects/import", file)
+    (activity,) = ask(board, "GET", f"{board.flat}/projects/{imported['id']}/activity")
     assert activity["via"]["import"] == {"id": imported["id"], "name": board.project["name"]}
     counts = [(column["name"], column["cards"]) for column in activity["meta"]["columnCards"]]
     assert counts == [(column["name"], int(column == board.columns[0])) for column in board.columns]
@@ -339,14 +336,14 @@ def test_import_names_the_project_and_counts_its_cards(board, ann):
 # ---------------------------------------------------------------------------------------------- filters
 
 
-def test_feed_is_filtered_by_kind_and_time(world, board, ann, clock):
+def test_feed_is_filtered_by_kind_and_time(world, board, clock):
     # The project was created before.
     clock.now = system_clock()
     card = board.card()
     clock.advance(FORTNIGHT)
     since = clock.now.isoformat().replace("+00:00", "Z")
     board.comment(card)
-    board.world.ask(ann, "PATCH", board.path, {"name": "Lift-off"})
+    ask(board, "PATCH", board.path, {"name": "Lift-off"})
     assert [activity["type"] for activity in feed(board, f"since={since}")] == [
         "project_updated",
         "comment_added",
@@ -355,18 +352,18 @@ def test_feed_is_filtered_by_kind_and_time(world, board, ann, clock):
         "comment_added"
     ]
     assert [activity["type"] for activity in feed(board, "entity=card")] == ["card_created"]
-    assert board.world.status(ann, "GET", f"{board.path}/activity?entity=nonsense") == 400
+    assert status(board, "GET", f"{board.path}/activity?entity=nonsense") == 400
 
 
 # ---------------------------------------------------------------------------------------------- other items
 
 
-def test_columns_record_their_values(board, ann):
-    column = board.world.ask(ann, "POST", f"{board.path}/columns", {"name": "Review", "wipLimit": 3})
+def test_columns_record_their_values(board):
+    column = ask(board, "POST", f"{board.path}/columns", {"name": "Review", "wipLimit": 3})
     path = f"{board.path}/columns/{column['id']}"
-    board.world.ask(ann, "PATCH", path, {"name": "Check"})
-    board.world.ask(ann, "PATCH", path, {"name": "Check"})
-    board.world.ask(ann, "DELETE", path)
+    ask(board, "PATCH", path, {"name": "Check"})
+    ask(board, "PATCH", path, {"name": "Check"})
+    ask(board, "DELETE", path)
     deleted, updated, created = feed(board, "entity=column")
     assert {activity["entityId"] for activity in (deleted, updated, created)} == {column["id"]}
     assert [activity["type"] for activity in (created, updated, deleted)] == [
@@ -379,18 +376,18 @@ def test_columns_record_their_values(board, ann):
     assert ("name", "Check", None, {}) in changes_of(deleted)
 
 
-def test_labels_fields_and_scopes_record_their_values(board, ann):
+def test_labels_fields_and_scopes_record_their_values(board):
     label = board.label("bug")
-    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "text"})
-    scope = board.world.ask(ann, "POST", f"{board.path}/scopes", {"name": "Phase 2", "columns": []})
+    field = ask(board, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "text"})
+    scope = ask(board, "POST", f"{board.path}/scopes", {"name": "Phase 2", "columns": []})
     for kind, item, change in (
         ("labels", label, {"name": "defect"}),
         ("custom-fields", field, {"name": "Points"}),
         ("scopes", scope, {"name": "Phase 3"}),
         ("scopes", scope, {"order": 0}),
     ):
-        board.world.ask(ann, "PATCH", f"{board.flat}/{kind}/{item['id']}", change)
-    board.world.ask(ann, "PATCH", f"{board.flat}/scopes/{scope['id']}/views", {"activeView": "list"})
+        ask(board, "PATCH", f"{board.flat}/{kind}/{item['id']}", change)
+    ask(board, "PATCH", f"{board.flat}/scopes/{scope['id']}/views", {"activeView": "list"})
     recorded = [
         (activity["type"], *changes_of(activity)[0][:3])
         for activity in reversed(feed(board))
@@ -405,10 +402,10 @@ def test_labels_fields_and_scopes_record_their_values(board, ann):
     ]
 
 
-def test_values_that_change_with_their_field_are_recorded(board, ann):
-    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "number"})
+def test_values_that_change_with_their_field_are_recorded(board):
+    field = ask(board, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "number"})
     card = board.card(customFields={field["id"]: 3})
-    board.world.ask(ann, "PATCH", f"{board.flat}/custom-fields/{field['id']}", {"type": "text"})
+    ask(board, "PATCH", f"{board.flat}/custom-fields/{field['id']}", {"type": "text"})
     (activity,) = feed(board, "type=custom_field_updated")
     assert (activity["meta"]["cardCount"], activity["meta"]["values"]) == (
         1,
@@ -416,13 +413,13 @@ def test_values_that_change_with_their_field_are_recorded(board, ann):
     )
 
 
-def test_project_records_its_values_and_its_deletion(board, ann):
-    board.world.ask(ann, "PATCH", board.path, {"name": "Lift-off"})
+def test_project_records_its_values_and_its_deletion(board):
+    ask(board, "PATCH", board.path, {"name": "Lift-off"})
     assert changes_of(feed(board, "type=project_updated")[0]) == [("name", "Launch", "Lift-off", {})]
     hook = {"url": "https://example.com/hook"}
-    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", hook)["id"]
-    board.world.ask(ann, "DELETE", board.path)
-    (delivery,) = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    hook_id = ask(board, "POST", f"{board.flat}/webhooks", hook)["id"]
+    ask(board, "DELETE", board.path)
+    (delivery,) = ask(board, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
     message = orjson.loads(delivery["payload"])["data"]
     assert (message["type"], message["entityId"]) == ("project_deleted", board.project["id"])
     assert message["item"]["name"] == "Lift-off"
@@ -431,15 +428,13 @@ def test_project_records_its_values_and_its_deletion(board, ann):
 
 def test_webhook_messages_contain_the_card_after_the_change(board, ann):
     card = board.card()
-    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", {"url": "https://example.com/hook"})[
-        "id"
-    ]
-    changed = board.world.ask(ann, "PATCH", board.of(card), {"title": "Read"})
-    board.world.ask(ann, "DELETE", board.of(card))
-    (entry,) = board.world.ask(ann, "GET", f"{board.flat}/trash")
-    board.world.ask(ann, "POST", f"{board.flat}/trash/{entry['id']}/restore")
-    assigned = board.world.ask(ann, "PATCH", board.of(card), {"assigneeId": ann.id})
-    deliveries = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    hook_id = ask(board, "POST", f"{board.flat}/webhooks", {"url": "https://example.com/hook"})["id"]
+    changed = ask(board, "PATCH", board.of(card), {"title": "Read"})
+    ask(board, "DELETE", board.of(card))
+    (entry,) = ask(board, "GET", f"{board.flat}/trash")
+    ask(board, "POST", f"{board.flat}/trash/{entry['id']}/restore")
+    assigned = ask(board, "PATCH", board.of(card), {"assigneeId": ann.id})
+    deliveries = ask(board, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
     messages = [orjson.loads(delivery["payload"])["data"] for delivery in reversed(deliveries)]
     updated, deleted, restored, assignment = messages
     assert updated["card"] == changed

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from stellary.core.notifications.feed import FIRST_ID
-from tests.support.boards import Board
+from tests.support.boards import Board, status
 from tests.support.core_parts import paging, system_clock
 from tests.support.forms import FORM, form
+from tests.support.statements import count_statements
 from tests.support.tables import activities
 
 
@@ -129,8 +130,8 @@ def test_filters_are_combined(board, ann, bob):
     assert types(board, f"{of_card}&type=comment_added&actorId={bob.id}") == ["comment_added"]
     assert types(board, f"actorId={bob.id}") == ["card_created", "comment_added", "comment_added"]
     for query in ("actorId=nobody", f"cardId={'a' * 24}"):
-        assert board.world.status(ann, "GET", f"{board.path}/activity?{query}") == 400
-    assert board.world.status(ann, "GET", f"{board.path}/activity?type=nonsense") == 400
+        assert status(board, "GET", f"{board.path}/activity?{query}") == 400
+    assert status(board, "GET", f"{board.path}/activity?type=nonsense") == 400
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
@@ -147,7 +148,7 @@ def test_other_projects_have_feeds_of_their_own(board, ann):
     card = other.card()
     assert types(other) == ["project_created", "card_created"]
     assert types(board) == ["project_created"]
-    assert board.world.status(ann, "GET", f"{board.path}/activity?cardId={card['id']}") == 400
+    assert status(board, "GET", f"{board.path}/activity?cardId={card['id']}") == 400
 
 
 def test_feed_requires_access_to_the_board(board, ann, bob):
@@ -161,14 +162,12 @@ def test_feed_requires_access_to_the_board(board, ann, bob):
     assert b"Workspace not found" in answers[0]
 
 
-def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board, statements):
+def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board):
     counts = []
     for _ in range(2):
         for _ in range(10):
             board.comment(board.card())
-        with statements() as sent_statements:
-            feed(board, "limit=5")
-        counts.append(len(sent_statements))
+        counts.append(count_statements(feed, board, "limit=5"))
     assert counts[0] == counts[1]
 
 

@@ -251,8 +251,7 @@ def list_differences(live_board, board):
 @pytest.mark.parametrize("seed", range(5))
 def test_board_kept_from_events_equals_the_board(core, world, seed):
     board = Board(world, world.person("ann"))
-    bob = world.person("bob")
-    board.join(bob)
+    bob = board.member("bob")
     world.ask(board.owner, "POST", f"{board.path}/members", {"email": bob.email})
     if seed % 2:
         move = {"type": "move_card", "params": {"targetColumn": "Done", "order": 0}}

@@ -7,6 +7,7 @@ import pytest
 from stellary.core import NOBODY
 from tests.support import tables
 from tests.support.boards import Board, ask
+from tests.support.statements import count_statements
 
 
 @pytest.fixture
@@ -135,10 +136,8 @@ def test_notifications_without_access_are_hidden(board):
     assert board.world.status(eve, "PATCH", f"/notifications/{id}/read") == 404
 
 
-def test_lists_and_counts_take_one_statement_each(board, bob, statements):
+def test_lists_and_counts_take_one_statement_each(board, bob):
     for number in (1, 20):
         notify(board, bob, number)
         for path in ("/notifications", "/notifications/count", "/notifications?unreadOnly=1&limit=3"):
-            with statements() as sent_statements:
-                board.world.ask(bob, "GET", path)
-            assert len(sent_statements) == 1
+            assert count_statements(board.world.ask, bob, "GET", path) == 1

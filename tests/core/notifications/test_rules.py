@@ -1,7 +1,6 @@
 """The rules of notifications: the details of activities, their recipients, and mentions in comments."""
 
 import time
-from datetime import UTC, datetime
 from typing import get_args, get_type_hints
 
 import attrs
@@ -12,42 +11,24 @@ from hypothesis import strategies as st
 from stellary.client.testing import _make_value
 from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
-from stellary.contract.cards import Card, CreateCard
-from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.comments import Comment
-from stellary.contract.fields import build_value
 from stellary.contract.projects import Project
 from stellary.core import events
 from stellary.core.notifications import rules
+from tests.core.board.card_api import CARD as NEW_CARD
+from tests.core.board.card_api import NOW
 from tests.support.core_parts import ITEM_CLASSES
 from tests.support.each_case import for_each
 
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-CARD = build_value(
-    Card,
-    CreateCard(title="Write"),
+CARD = attrs.evolve(
+    NEW_CARD,
     id="card",
     key="LAUNCH-12",
-    number=12,
+    title="Write",
     description="secret",
-    project_id="project",
-    scope_id="scope",
     column_id="column",
-    order=0,
-    archived=False,
-    status="open",
-    completed_at=None,
     assignee_id="bob",
     created_by_id="ann",
-    label_ids=[],
-    custom_fields={},
-    checklist=[],
-    checklist_progress=ChecklistProgress(done=0, total=0, percent=0),
-    comment_count=0,
-    attachment_count=0,
-    version=1,
-    created_at=NOW,
-    updated_at=NOW,
 )
 
 

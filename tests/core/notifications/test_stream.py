@@ -69,28 +69,25 @@ def test_reader_misses_nothing_during_concurrent_writes(core, board, record):
 
 
 @pytest.mark.postgres
-def test_reader_waits_for_earlier_uncommitted_events(postgres_url):
-    from stellary.core import Core
+def test_reader_waits_for_earlier_uncommitted_events(postgres_core):
 
-    core = Core(postgres_url)
-    board = create_board(core)
-    with core.view(board.owner.actor) as uow:
+    board = create_board(postgres_core)
+    with postgres_core.view(board.owner.actor) as uow:
         record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
-    position = record.read(core, 0).position
-    with core.database.engine.connect() as slow, slow.begin():
-        with core.begin(board.owner.actor, connection=slow) as uow:
+    position = record.read(postgres_core, 0).position
+    with postgres_core.database.engine.connect() as slow, slow.begin():
+        with postgres_core.begin(board.owner.actor, connection=slow) as uow:
             dispatch.SERVICES["projects.create"].function(
                 uow, board.workspace.ref, dispatch.SERVICES["projects.create"].endpoint.takes(name="Slow")
             )
         # A number has been given out; what comes now, from another thread, has a higher one and has to wait.
         with ThreadPoolExecutor(1) as executor:
             executor.submit(board.card, "Quick").result()
-        batch = record.read(core, position)
+        batch = record.read(postgres_core, position)
         assert (parse_batch(batch), batch.pending) == ([], True)
-    batch = record.read(core, position)
+    batch = record.read(postgres_core, position)
     assert [title for _, title in parse_batch(batch)] == [None, "Quick"]
-    assert record.read(core, batch.position) == streams.Batch(batch.position)
-    core.close()
+    assert record.read(postgres_core, batch.position) == streams.Batch(batch.position)
 
 
 def test_batch_contains_the_next_position(core, board, record, monkeypatch):

@@ -87,7 +87,7 @@ def test_undo_brings_back_an_archived_card_at_its_position(board):
 def test_undo_restores_assignee_labels_and_custom_fields(board, ann):
     label, other = board.label("bug"), board.label("docs")
     body = {"name": "Estimate", "type": "number"}
-    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", body)
+    field = ask(board, "POST", f"{board.path}/custom-fields", body)
     card = board.card(labelIds=[label["id"]], customFields={field["id"]: 3})
     change(board, card, labelIds=[other["id"]], customFields={field["id"]: None}, assigneeId=ann.id)
     updated, assigned = sorted(
@@ -97,21 +97,21 @@ def test_undo_restores_assignee_labels_and_custom_fields(board, ann):
     assert content(undo(board, assigned)) == content(card)
 
 
-def test_undo_restores_checklist_items(board, ann):
+def test_undo_restores_checklist_items(board):
     path = f"{board.flat_of(card := board.card())}/checklist"
-    first, second = (board.world.ask(ann, "POST", path, {"title": title}) for title in ("One", "Two"))
+    first, second = (ask(board, "POST", path, {"title": title}) for title in ("One", "Two"))
     before = board.read(card)["checklist"]
 
     def undo_last():
         return undo(board, feed(board, "limit=1")[0])["checklist"]
 
-    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"done": True, "title": "Twice"})
+    ask(board, "PATCH", f"{path}/{second['_id']}", {"done": True, "title": "Twice"})
     assert undo_last() == before
-    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"order": 0})
+    ask(board, "PATCH", f"{path}/{second['_id']}", {"order": 0})
     assert undo_last() == before
-    board.world.ask(ann, "DELETE", f"{path}/{first['_id']}")
+    ask(board, "DELETE", f"{path}/{first['_id']}")
     assert [(item["title"], item["done"]) for item in undo_last()] == [("One", False), ("Two", False)]
-    added = board.world.ask(ann, "POST", path, {"title": "Three"})
+    added = ask(board, "POST", path, {"title": "Three"})
     assert added["_id"] not in [item["_id"] for item in undo_last()]
 
 
@@ -140,12 +140,12 @@ def test_undo_of_another_field_that_has_changed_is_no_conflict(board):
     assert (undo(board, activity)["title"], board.read(card)["priority"]) == ("Write", "high")
 
 
-def test_old_value_that_is_no_longer_valid_is_a_conflict(board, ann):
+def test_old_value_that_is_no_longer_valid_is_a_conflict(board):
     label = board.label("bug")
     card = board.card(labelIds=[label["id"]])
     change(board, card, labelIds=[])
     (activity,) = feed(board, "limit=1")
-    board.world.ask(ann, "DELETE", f"{board.flat}/labels/{label['id']}")
+    ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
     assert error(board, activity) == (
         409,
         "not_undoable",
@@ -157,7 +157,7 @@ def test_old_value_that_is_no_longer_valid_is_a_conflict(board, ann):
 def test_conflict_of_an_undo_names_fields_and_values_in_words(board, ann):
     label = board.label("bug")["id"]
     body = {"name": "Estimate", "type": "number"}
-    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", body)["id"]
+    field = ask(board, "POST", f"{board.path}/custom-fields", body)["id"]
     card = board.card()
     _, doing, review, *_ = [column["id"] for column in board.columns]
     cases = [
@@ -175,9 +175,9 @@ def test_conflict_of_an_undo_names_fields_and_values_in_words(board, ann):
         change(board, card, **second)
         assert error(board, activity)[2].partition(", ")[0] == f"the card has been changed since: {sentence}"
     path = f"{board.flat_of(card)}/checklist"
-    item = board.world.ask(ann, "POST", path, {"title": "One"})
+    item = ask(board, "POST", path, {"title": "One"})
     activity = feed(board, "limit=1")[0]
-    board.world.ask(ann, "PATCH", f"{path}/{item['_id']}", {"title": "Two", "done": True})
+    ask(board, "PATCH", f"{path}/{item['_id']}", {"title": "Two", "done": True})
     assert error(board, activity)[2].endswith('a checklist item is now "Two" (done)')
 
 

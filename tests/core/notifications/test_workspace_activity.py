@@ -30,9 +30,7 @@ def ann(world, organization):
 
 @pytest.fixture
 def bob(world, workspace):
-    bob = world.person("bob")
-    world.join(bob, workspace)
-    return bob
+    return world.member("bob", workspace)
 
 
 @pytest.fixture

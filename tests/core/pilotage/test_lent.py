@@ -2,10 +2,9 @@
 
 import pytest
 
-from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
+from stellary.contract.errors import ApiError, Invalid
 from stellary.core import Actor
-from stellary.core.pilotage.actions import ACTIONS
-from tests.support.core_parts import actions, insights_actions
+from tests.support.core_parts import actions
 
 
 def run(pilotage_api, name, *, actor=None, **params):
@@ -41,40 +40,6 @@ def test_items_are_created_and_updated_by_actions(pilotage_api):
 def test_unknown_item_is_a_problem_of_the_params(pilotage_api, name, field):
     with pytest.raises(Invalid, match=rf"{field}\) must be the id of an existing item"):
         run(pilotage_api, name, **{field: "x-001"})
-
-
-@pytest.mark.parametrize(
-    ("name", "params"),
-    [
-        ("create_mission", {"objective": "x"}),
-        ("update_mission", {"missionId": "m-001", "status": "done"}),
-        ("propose_action", {"actionType": "x", "explanation": "y"}),
-    ],
-)
-def test_actions_check_the_same_roles(pilotage_api, name, params):
-    pilotage_api.mission()
-    with pytest.raises(Forbidden):
-        run(pilotage_api, name, actor=pilotage_api.member("vic").actor, **params)
-
-
-PARAMS = {
-    "get_pilotage_state": {},
-    "get_cockpit_dashboard": {},
-    "create_mission": {"objective": "x"},
-    "update_mission": {"missionId": "m-001"},
-    "create_priority": {"label": "x"},
-    "update_priority": {"priorityId": "p-001"},
-    "create_todo": {"label": "x"},
-    "update_todo": {"todoId": "t-001"},
-    "create_decision": {"title": "x"},
-    "propose_action": {"actionType": "x", "explanation": "y"},
-}
-
-
-@pytest.mark.parametrize("name", [action.name for action in (*ACTIONS, *insights_actions.ACTIONS)])
-def test_actions_in_an_invisible_workspace_answer_not_found(pilotage_api, name):
-    with pytest.raises(NotFound, match="Workspace not found"):
-        run(pilotage_api, name, actor=pilotage_api.person("eve").actor, **PARAMS[name])
 
 
 def test_cockpit_summarizes_projects_missions_and_actions(pilotage_api):

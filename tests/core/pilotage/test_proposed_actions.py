@@ -396,36 +396,6 @@ def test_approval_by_a_demoted_user_is_not_applied(pilotage_api):
     assert pilotage_api.action(action)["status"] == "suggested"
 
 
-def test_other_roles_may_not_propose_review_or_apply(pilotage_api):
-    viewer, reviewer = pilotage_api.member("vic"), pilotage_api.member("ray", "reviewer")
-    proposed, approved = (
-        pilotage_api.propose("create_todo", label="x"),
-        pilotage_api.approve("create_todo", label="y"),
-    )
-    assert (
-        pilotage_api.error("POST", "actions/propose", {"actionType": "x", "explanation": "y"}, by=viewer)[0]
-        == 403
-    )
-    assert cannot(pilotage_api, proposed, "approved", by=viewer)[0] == 403
-    assert cannot(pilotage_api, approved, "applied", by=reviewer)[0] == 403
-    assert step(pilotage_api, proposed, "approved", by=reviewer)["status"] == "approved"
-
-
-def test_a_token_reviews_and_applies_nothing(pilotage_api):
-    token = pilotage_api.world.api_token(pilotage_api.owner)
-    proposed, approved = (
-        pilotage_api.propose("create_todo", label="x"),
-        pilotage_api.approve("create_todo", label="y"),
-    )
-    path = f"{pilotage_api.flat}/pilotage/actions"
-    assert (
-        pilotage_api.world.status(token, "POST", f"{path}/{proposed['id']}/review", {"approved": True}) == 403
-    )
-    assert pilotage_api.world.status(token, "POST", f"{path}/{approved['id']}/apply") == 403
-    body = {"actionType": "create_todo", "explanation": "y", "payload": {"label": "z"}}
-    assert pilotage_api.world.status(token, "POST", f"{path}/propose", body) == 201
-
-
 def test_action_of_another_workspace_is_not_found(pilotage_api):
     PilotageApi(pilotage_api.world, pilotage_api.person("eve")).approve("create_todo", label="x")
     assert pilotage_api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")

@@ -122,8 +122,7 @@ def test_project_with_all_fields_takes_no_restored_one(trash_api, monkeypatch):
 
 def test_member_who_left_is_no_longer_assigned(trash_api):
     world, workspace = trash_api.world, trash_api.project.workspace
-    bob = world.person("bob")
-    world.join(bob, workspace)
+    bob = world.member("bob", workspace)
     card = trash_api.card(assigneeId=bob.id)
     trash_api.ask("POST", "/members", {"email": bob.email})
     trash_api.ask("DELETE", f"/cards/{card['id']}")

@@ -55,8 +55,7 @@ def count_rows(core):
 
 def test_deleted_container_is_out_of_reach_and_restored_whole(trash_api, kind):
     world, workspace = trash_api.world, trash_api.project.workspace
-    bob = world.person("bob")
-    world.join(bob, workspace)
+    bob = world.member("bob", workspace)
     fill(trash_api)
     before = read_all(trash_api)
     notifications = world.ask(bob, "GET", "/notifications")
@@ -281,8 +280,7 @@ def test_owner_of_a_deleted_organization_can_delete_the_account(trash_api):
 
 def test_member_who_deletes_the_account_has_left_the_restored_container(trash_api, kind):
     world, workspace = trash_api.world, trash_api.project.workspace
-    bob = world.person("bob")
-    world.join(bob, workspace)
+    bob = world.member("bob", workspace)
     path = drop(trash_api, kind)
     world.ask(world.bearer(bob), "POST", "/auth/delete-account", {"currentPassword": PASSWORD})
     restore(trash_api, path)

@@ -15,8 +15,7 @@ NAME = "bartholomew"
 @pytest.fixture
 def bart(world, trash_api):
     """Return a member of the project who has written and been given something of each kind."""
-    bart = world.person(NAME)
-    world.join(bart, trash_api.project.workspace)
+    bart = world.member(NAME, trash_api.project.workspace)
     trash_api.ask("POST", "/members", {"email": bart.email})
     card = f"{trash_api.project.path}/cards/{fill(trash_api).ids['card']}"
     trash_api.ask("PATCH", card, {"assigneeId": bart.id})

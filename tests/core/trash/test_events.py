@@ -49,8 +49,7 @@ def test_card_that_returns_to_a_restored_column_is_moved(trash_api):
 
 def test_returning_cards_notify_no_one(trash_api):
     world, workspace = trash_api.world, trash_api.project.workspace
-    bob = world.person("bob")
-    world.join(bob, workspace)
+    bob = world.member("bob", workspace)
     first, second, _ = trash_api.project.column_ids
     trash_api.card(column=1, assigneeId=bob.id)
     trash_api.ask("DELETE", f"/columns/{second}?moveCardsTo={first}")

@@ -17,6 +17,7 @@ from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL, WebhookApi
 from tests.support.boards import ask, status
 from tests.support.core_parts import HANDLERS, BatchSize, JobRunner, cards, paging
+from tests.support.statements import count_statements
 from tests.support.tables import count_rows, webhooks
 from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import at_once
@@ -178,15 +179,13 @@ def test_webhook_receives_no_activity_of_other_workspaces(webhook_api):
     assert webhook_api.deliveries(hook) == []
 
 
-def test_bulk_change_writes_its_messages_with_few_statements(webhook_api, statements, monkeypatch):
+def test_bulk_change_writes_its_messages_with_few_statements(webhook_api, monkeypatch):
     monkeypatch.setattr(outbox.LIMIT, "every", 2**96)
     hook = webhook_api.hook("card_created")
 
     def make(count):
         many = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
-        with statements() as sent_statements:
-            ask(webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many})
-        return len(sent_statements)
+        return count_statements(ask, webhook_api, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many})
 
     assert make(3) == make(40)
     assert len(webhook_api.send()) == len(webhook_api.deliveries(hook)) == 43

@@ -74,7 +74,7 @@ def test_of_many_who_execute_at_once_one_makes_the_project(draft_api):
     path = draft_api.of(draft, "execute")
     answers = at_once(*[lambda: draft_api.world.call(draft_api.owner, "POST", path)] * 5)
     assert Counter(answer.status for answer in answers) == {201: 1, 409: 4}
-    projects = draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/projects")
+    projects = draft_api.ask("GET", f"{draft_api.workspace.path}/projects")
     assert [project["id"] for project in projects] == [draft_api.read(draft)["projectId"]]
 
 
@@ -90,7 +90,7 @@ def test_a_project_that_cannot_be_made_leaves_the_draft_as_it_was(draft_api, mon
     assert draft_api.world.status(draft_api.owner, "POST", draft_api.of(draft, "execute")) == 500
     monkeypatch.undo()
     assert draft_api.read(draft) == draft
-    assert draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/projects") == []
+    assert draft_api.ask("GET", f"{draft_api.workspace.path}/projects") == []
     assert draft_api.execute(draft)["id"]
 
 
@@ -120,12 +120,9 @@ def test_a_roadmap_has_to_end_before_time_does(draft_api):
 
 
 def test_who_made_the_draft_belongs_to_the_project_that_an_admin_makes_of_it(draft_api):
-    eve = draft_api.world.person("eve")
-    draft_api.world.join(eve, draft_api.workspace)
+    eve = draft_api.world.member("eve", draft_api.workspace)
     project = draft_api.execute(draft_api.plan(draft_api.draft(by=eve)))
-    members = draft_api.world.ask(
-        draft_api.owner, "GET", f"{draft_api.workspace.path}/projects/{project['id']}/members"
-    )
+    members = draft_api.ask("GET", f"{draft_api.workspace.path}/projects/{project['id']}/members")
     assert {member["userId"] for member in members} == {eve.id, draft_api.owner.id}
 
 
@@ -138,7 +135,7 @@ def test_what_is_deleted_takes_no_more_than_its_own(draft_api, deleted):
         "workspace": draft_api.workspace.path,
         "draft": draft_api.of(draft),
     }
-    draft_api.world.ask(draft_api.owner, "DELETE", paths[deleted])
+    draft_api.ask("DELETE", paths[deleted])
     if deleted == "project":
         assert (draft_api.read(draft)["stage"], draft_api.read(draft)["projectId"]) == ("executed", None)
         assert draft_api.problem(draft, "execute")[0] == 409
@@ -190,8 +187,7 @@ def test_private_draft_and_its_project_are_hidden(draft_api):
 
 
 def test_draft_becomes_private_with_its_project(draft_api):
-    rob = draft_api.world.person("rob")
-    draft_api.world.join(rob, draft_api.workspace)
+    rob = draft_api.world.member("rob", draft_api.workspace)
     draft = draft_api.plan(draft_api.draft())
     assert draft_api.world.status(rob, "GET", draft_api.of(draft)) == 200
     assert draft_api.execute(draft, visibility="private")["visibility"] == "private"
@@ -206,9 +202,7 @@ def test_a_long_brief_is_cut_to_what_a_project_says(draft_api):
 
 def test_it_is_told_once_however_many_cards_it_has(draft_api):
     project = draft_api.execute(draft_api.plan(draft_api.draft(description=BRIEF)))
-    activity = draft_api.world.ask(
-        draft_api.owner, "GET", f"{draft_api.workspace.path}/projects/{project['id']}/activity"
-    )
+    activity = draft_api.ask("GET", f"{draft_api.workspace.path}/projects/{project['id']}/activity")
     assert [activity["type"] for activity in activity] == ["project_imported"]
     assert orjson.dumps(activity[0]["meta"])
 
@@ -223,4 +217,4 @@ def test_a_draft_that_is_executed_meanwhile_becomes_no_second_project(draft_api)
         lambda: draft_api.world.status(draft_api.owner, "POST", draft_api.of(draft, "execute"), {}),
     )
     assert answer == 409
-    assert len(draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/projects")) == 1
+    assert len(draft_api.ask("GET", f"{draft_api.workspace.path}/projects")) == 1

@@ -352,7 +352,7 @@ def test_plan_ends_once_its_client_has_disconnected(draft_api: DraftApi, provide
     finally:
         llm.caller_is_gone.reset(before)
     assert (response.status, orjson.loads(response.body)["code"]) == (503, "client_gone")
-    assert draft_api.world.ask(draft_api.owner, "GET", draft_api.path) == []
+    assert draft_api.ask("GET", draft_api.path) == []
 
 
 def test_draft_records_what_its_model_used_and_stops_at_its_budget(draft_api: DraftApi, provider: Provider):
@@ -366,7 +366,7 @@ def test_draft_records_what_its_model_used_and_stops_at_its_budget(draft_api: Dr
         "outputTokens": 20,
         "seconds": 0,
     }
-    usage = draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.workspace.path}/usage")
+    usage = draft_api.ask("GET", f"{draft_api.workspace.path}/usage")
     assert (usage["tokensToday"], usage["days"][0]["purpose"]) == (sum(inputs) + 20, "draft")
     draft_api.world.core.env.model_budgets = llm.ModelBudgets(draft=sum(inputs))
     planned = draft_api.plan(draft)

@@ -95,7 +95,7 @@ def test_any_sequence_of_calls_keeps_to_the_stages(draft_api, text, steps):
 def test_good_answers_are_taken_at_every_stage_but_the_last(draft_api):
     draft = draft_api.draft()
     while draft["questions"]:
-        draft = draft_api.world.ask(draft_api.owner, "POST", draft_api.of(draft, "refine"), good(draft))
+        draft = draft_api.ask("POST", draft_api.of(draft, "refine"), good(draft))
         draft = draft_api.plan(draft)
     assert (draft["stage"], draft["readinessScore"]) == ("roadmap", 100)
 

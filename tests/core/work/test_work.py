@@ -17,8 +17,7 @@ def board(world) -> Board:
 
 def read_work(board: Board, by: Person | None = None) -> Json:
     """Return the work of a person; by default, of the owner of a board."""
-    work: Json = board.world.ask(by or board.owner, "GET", "/me/work")
-    return work
+    return board.world.ask(by or board.owner, "GET", "/me/work")
 
 
 def titles(work: Json) -> dict[str, Any]:
