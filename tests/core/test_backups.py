@@ -44,8 +44,7 @@ class CardFiles:
 
     def upload(self, data: bytes) -> str:
         attachment = self.world.ask(self.ann, "POST", self.path, form(data), content_type=FORM)
-        id: str = attachment["id"]
-        return id
+        return attachment["id"]
 
     def delete(self, id: str) -> None:
         """Move a file to the trash."""

@@ -214,8 +214,7 @@ def test_a_job_that_ends_every_process_waits_for_its_lease_in_the_end(core):
     assert claim(core, clock.now + jobs.LEASE + timedelta(seconds=1))
 
 
-def test_the_lock_beside_an_sqlite_file_is_private(sqlite_url):
-    with closing(Core(sqlite_url)) as core:
-        core.work.run_due()
-        file = core.database.file
-        assert file.with_name(f"{file.name}.jobs.lock").stat().st_mode & 0o777 == 0o600
+def test_the_lock_beside_an_sqlite_file_is_private(sqlite_core):
+    sqlite_core.work.run_due()
+    file = sqlite_core.database.file
+    assert file.with_name(f"{file.name}.jobs.lock").stat().st_mode & 0o777 == 0o600

@@ -28,7 +28,7 @@ from tests.support import tables
 from tests.support.core_parts import invitations, organizations
 from tests.support.each_case import for_each
 from tests.support.waiting import wait_until
-from tests.support.world import World
+from tests.support.world import World, at_once
 
 COUNT = text("SELECT count(*) FROM stellary_users")
 SQLITE_WRITE = text("UPDATE stellary_alembic_version SET version_num = version_num")
@@ -171,11 +171,10 @@ def test_who_is_interrupted_while_waiting_keeps_nobody_waiting():
 # ------------------------------------------------------------------------------------------------- own connections
 
 
-def test_a_unit_inside_another_of_the_same_thread_is_refused_on_sqlite(sqlite_url):
-    core = Core(sqlite_url)
-    with core.begin(NOBODY), pytest.raises(RuntimeError, match="inside another"), core.begin(NOBODY):
+def test_a_unit_inside_another_of_the_same_thread_is_refused_on_sqlite(sqlite_core):
+    begin = sqlite_core.begin
+    with begin(NOBODY), pytest.raises(RuntimeError, match="inside another"), begin(NOBODY):
         pass
-    core.close()
 
 
 def test_a_reader_sees_one_moment_throughout(core):
@@ -216,11 +215,7 @@ def test_writers_wait_for_each_other_and_all_get_their_turn(core):
                 now = uow.connection.execute(read.with_for_update()).scalar_one()
                 uow.connection.execute(tables.users.update().values(token_generation=now + 1))
 
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[add] * 8)
     with core.view(NOBODY) as uow:
         assert uow.connection.execute(read).scalar() == 80
 
@@ -244,44 +239,38 @@ def pragma(connection, name):
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def test_sqlite_is_durable_keeps_foreign_keys_and_only_the_writer_checkpoints(sqlite_url):
-    core = Core(sqlite_url)
+def test_sqlite_is_durable_keeps_foreign_keys_and_only_the_writer_checkpoints(sqlite_core):
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-    for unit, checkpoints in ((core.begin, 4000), (core.view, 0)):
+    for unit, checkpoints in ((sqlite_core.begin, 4000), (sqlite_core.view, 0)):
         with unit(NOBODY) as uow:
             values = {name: pragma(uow.connection, name) for name in (*expected, "wal_autocheckpoint")}
         assert values == expected | {"wal_autocheckpoint": checkpoints}
-    core.close()
 
 
-def test_a_writer_waits_for_readers_no_more_than_they_for_it(sqlite_url):
-    core = Core(sqlite_url)
-    with core.view(NOBODY) as first, core.view(NOBODY) as second:
+def test_a_writer_waits_for_readers_no_more_than_they_for_it(sqlite_core):
+    with sqlite_core.view(NOBODY) as first, sqlite_core.view(NOBODY) as second:
         for uow in (first, second):
             uow.connection.execute(COUNT).scalar()
-        done = threading.Thread(target=core.probe)
+        done = threading.Thread(target=sqlite_core.probe)
         done.start()
         done.join(5)
         assert not done.is_alive()
-    core.close()
 
 
-def test_who_waits_too_long_for_the_writer_is_told_so(sqlite_url, monkeypatch):
+def test_who_waits_too_long_for_the_writer_is_told_so(sqlite_core, monkeypatch):
     monkeypatch.setattr(database, "WAIT_MAX", 0.05)
-    core = Core(sqlite_url)
     connections = []
 
     def ask():
-        with pytest.raises(Unavailable) as caught, core.begin(NOBODY):
+        with pytest.raises(Unavailable) as caught, sqlite_core.begin(NOBODY):
             pass
         connections.append(caught.value.retry_after)
 
-    with core.begin(NOBODY):
+    with sqlite_core.begin(NOBODY):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
     assert connections == [1]
-    core.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import faulthandler
 import itertools
-import threading
 import uuid
 from collections import Counter
 from contextlib import nullcontext
@@ -24,7 +23,7 @@ from stellary.core.db.retries import TRIES
 from tests.core.test_failing_databases import Undone, failing, of
 from tests.support.boards import Board, ask, status
 from tests.support.core_parts import cards, organizations
-from tests.support.world import World
+from tests.support.world import World, at_once
 
 
 def ref_of(board):
@@ -161,11 +160,7 @@ def test_no_database_error_reaches_a_host_whose_threads_get_in_each_others_way(
             except Exception as error:  # noqa: BLE001 - counted
                 ends[type(error)] += 1
 
-    threads = [threading.Thread(target=run_units) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[run_units] * 8)
     committed = ends.pop("committed", 0)
     assert not [kind.__name__ for kind in ends if not issubclass(kind, ApiError)]
     assert committed >= 0.95 * rounds * 50, ends

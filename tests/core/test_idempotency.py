@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.contract.port import RawRequest
-from stellary.core import NOBODY, Core
+from stellary.core import NOBODY
 from stellary.core.kernel.idempotency import Attempt
 from tests.support.boards import Board, create_board
 from tests.support.tables import count_rows
@@ -142,12 +142,10 @@ def test_concurrent_requests_with_one_key_are_executed_once(board):
 
 
 @pytest.mark.slow("waits for another request")
-def test_request_in_progress_returns_409_immediately(postgres_url):
+def test_request_in_progress_returns_409_immediately(postgres_core):
     """On SQLite there is one writer at a time: a repetition waits for its turn, and finds the answer."""
-    core = Core(postgres_url, bcrypt_rounds=4)
-    board = create_board(core)
-    with core.begin(board.owner.actor) as uow:
+    board = create_board(postgres_core)
+    with postgres_core.begin(board.owner.actor) as uow:
         Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
         assert code(post(board, "bug", "k")) == (409, "in_flight")
     assert post(board, "bug", "k").status == 201
-    core.close()

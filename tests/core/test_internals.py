@@ -1,7 +1,6 @@
 """A version of SQLAlchemy or psycopg that this release does not know: the same results on a slower path."""
 
 import logging
-import threading
 from contextlib import closing
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from stellary.core import Core, Membership
 from stellary.core.db import internals
 from stellary.core.db.direct_connection import DirectConnection
 from tests.support.core_parts import create_organization
+from tests.support.world import at_once
 
 pytestmark = pytest.mark.slow("starts cores with other versions")
 
@@ -54,11 +54,7 @@ def test_unknown_version_is_slower_with_the_same_results(database_url, unknown, 
         assert [item.slug for item in Stellary.embedded(core.port(actor)).organizations.list()] == ["acme"]
         with core.database.writing() as connection:
             assert isinstance(connection, DirectConnection) == is_direct
-        workers = [threading.Thread(target=column.cards.create, kwargs={"title": "x"}) for _ in range(6)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        at_once(*[partial(column.cards.create, title="x")] * 6)
         assert len([*board.cards.list()]) == 66
     warnings = [record.getMessage() for record in caplog.records if "internals" in record.getMessage()]
     assert len(warnings) == (not is_direct)

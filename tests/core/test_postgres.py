@@ -245,17 +245,16 @@ def test_request_on_a_frozen_database_is_a_503(frozen_core, freezer, monkeypatch
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
-def test_unit_that_ends_in_time_is_left_alone(postgres_url, monkeypatch):
+def test_unit_that_ends_in_time_is_left_alone(postgres_core, monkeypatch):
     monkeypatch.setattr(watchdog, "UNIT_SECONDS", 0.0)
     monkeypatch.setattr(watchdog, "_CHECK_SECONDS", 0.01)
-    with closing(Core(postgres_url)) as core:
-        pids = set()
-        for _ in range(3):
-            with core.view(NOBODY) as uow:
-                monkeypatch.setattr(watchdog, "UNIT_SECONDS", 45.0)
-                pids.add(uow.connection.execute(text("SELECT pg_backend_pid()")).scalar())
-            time.sleep(0.05)
-        assert len(pids) == 1
+    pids = set()
+    for _ in range(3):
+        with postgres_core.view(NOBODY) as uow:
+            monkeypatch.setattr(watchdog, "UNIT_SECONDS", 45.0)
+            pids.add(uow.connection.execute(text("SELECT pg_backend_pid()")).scalar())
+        time.sleep(0.05)
+    assert len(pids) == 1
 
 
 @pytest.mark.slow("waits for a time-out of two seconds")

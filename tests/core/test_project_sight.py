@@ -12,8 +12,9 @@ from sqlalchemy import insert
 from stellary.contract.cards import UpdateCard
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef
-from stellary.core import NOBODY, Actor, Core, DeliveryResult
+from stellary.core import NOBODY, Actor, DeliveryResult
 from tests.support.core_parts import SERVICES, WebhookWorker, streams
+from tests.support.statements import count_statements
 from tests.support.tables import private_projects
 from tests.support.world import World
 
@@ -352,9 +353,8 @@ def test_author_is_told_whom_a_mention_does_not_reach(office):
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("losing", ["removed", "private", "guest"])
-def test_losing_sight_waits_for_an_assignment(postgres_url, losing):
-    core = Core(postgres_url)
-    office = Office(World(core))
+def test_losing_sight_waits_for_an_assignment(postgres_core, losing):
+    office = Office(World(postgres_core))
     mark = office.add(0, is_private=losing == "removed", members=["ann"] if losing == "removed" else [])
     project, card = office.projects[mark]
     path, ann = f"projects/{project.id}", office.people["ann"]
@@ -365,16 +365,15 @@ def test_losing_sight_waits_for_an_assignment(postgres_url, losing):
         change = ("PATCH", f"members/{ann.id}", {"role": "guest"})
     ref = CardRef(office.workspace.organization.slug, office.workspace.slug, project.id, card["id"])
     with ThreadPoolExecutor(1) as executor:
-        with core.begin(office.boss.actor) as uow:
+        with postgres_core.begin(office.boss.actor) as uow:
             SERVICES["cards.update"].function(uow, ref, UpdateCard(assignee_id=ann.id))
             changing = executor.submit(office.ask, office.boss, *change)
             wait([changing], timeout=0.15)
         changing.result()
     assert office.ask(office.boss, "GET", f"{path}/cards/{card['id']}")["assigneeId"] is None
-    core.close()
 
 
-def test_recipients_of_many_activities_are_looked_up_together(office, statements):
+def test_recipients_of_many_activities_are_looked_up_together(office):
     project, _ = office.projects[office.add(0, is_private=True, members=["ann"])]
     counts = []
     for number in (2, 20):
@@ -382,9 +381,11 @@ def test_recipients_of_many_activities_are_looked_up_together(office, statements
             {"columnId": project.column_ids[0], "title": "x", "assigneeId": office.people["ann"].id}
             for _ in range(number)
         ]
-        with statements() as sent:
-            office.ask(office.boss, "POST", f"projects/{project.id}/cards/bulk", {"cards": cards})
-        counts.append(len(sent))
+        counts.append(
+            count_statements(
+                office.ask, office.boss, "POST", f"projects/{project.id}/cards/bulk", {"cards": cards}
+            )
+        )
     assert counts[0] == counts[1]
 
 

@@ -208,10 +208,8 @@ def test_what_is_to_be_done_later_wakes_whoever_does_it_elsewhere(two):
     assert ear.hears("jobs")
 
 
-def test_sqlite_has_nobody_to_tell(sqlite_url):
-    core = Core(sqlite_url)
+def test_sqlite_has_nobody_to_tell(sqlite_core):
     before = threading.active_count()
-    core.relay.start()
+    sqlite_core.relay.start()
     assert threading.active_count() == before
-    core.relay.stop()
-    core.close()
+    sqlite_core.relay.stop()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 from contextlib import ExitStack, closing
+from functools import partial
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -22,7 +23,7 @@ from tests.support.migrations import NEXT, read_version, run_sql
 from tests.support.postgres import prepend_programs
 from tests.support.search_prefixes import find_wrong_prefixes
 from tests.support.shells import running_asgi
-from tests.support.world import World
+from tests.support.world import World, at_once
 
 pytestmark = pytest.mark.slow("migrates several schemas")
 
@@ -165,26 +166,17 @@ def test_core_serves_schemas_that_share_nothing(base):
     for number, workspace in enumerate(workspaces):
         project = workspace.project(workspace.projects.create(name=f"Launch {number}"))
         project.cards.create(project.columns.list()[0].id, title=f"Card {number}")
-    errors = []
 
     def use(number):
-        try:
-            for turn in range(10):
-                # In turn with other threads, and with the schemas of each.
-                ws, expected = workspaces[(number + turn) % 3], (number + turn) % 3
-                (project,) = ws.projects.list()
-                assert project.name == f"Launch {expected}"
-                assert [card.title for card in ws.project(project).cards.list()] == [f"Card {expected}"]
-                assert [hit.title for hit in ws.search(q="launch")] == [f"Launch {expected}"]
-        except BaseException as error:  # noqa: BLE001 - reported below
-            errors.append(error)
+        for turn in range(10):
+            # In turn with other threads, and with the schemas of each.
+            ws, expected = workspaces[(number + turn) % 3], (number + turn) % 3
+            (project,) = ws.projects.list()
+            assert project.name == f"Launch {expected}"
+            assert [card.title for card in ws.project(project).cards.list()] == [f"Card {expected}"]
+            assert [hit.title for hit in ws.search(q="launch")] == [f"Launch {expected}"]
 
-    threads = [threading.Thread(target=use, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    at_once(*[partial(use, number) for number in range(3)])
     assert [find_search_path(core) for core in cores] == [{'"$user", public'}, {'"shop"'}, {'"forum"'}]
 
 
@@ -276,28 +268,25 @@ def test_schema_needs_a_store_of_its_own(postgres_url, tmp_path):
 
 
 @pytest.mark.postgres
-def test_triggers_find_their_tables_under_another_search_path(postgres_url):
-    """On a shard of Citus, the session has another search path than the core."""
-    with closing(Core(postgres_url, bcrypt_rounds=4)) as core:
-        board = Board(World(core), World(core).person())
-        card, label = board.card("Launch"), board.label("bug")
-        with core.database.writing() as connection:
-            for statement in (
-                "SET LOCAL search_path = pg_catalog",
-                f"UPDATE public.stellary_cards SET label_ids = '[\"{label['id']}\"]' WHERE id = '{card['id']}'",
-                "UPDATE public.stellary_search_entries SET prefixes = '1,2', is_indexed = false",
-            ):
-                connection.execute(text(statement))
-            assert connection.execute(text("SHOW search_path")).scalar_one() == "pg_catalog"
-        assert find_wrong_terms(core) == set()
-        assert find_wrong_prefixes(core) == set()
-        with core.database.reading() as connection:
-            triggers = connection.execute(
-                text(
-                    "SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"
-                )
-            )
-            assert all("TG_TABLE_SCHEMA" in source for source in triggers.scalars())
+def test_triggers_find_their_tables_under_another_search_path(postgres_core):
+    """On a shard of Citus, the session has another search path than the postgres_core."""
+    board = Board(World(postgres_core), World(postgres_core).person())
+    card, label = board.card("Launch"), board.label("bug")
+    with postgres_core.database.writing() as connection:
+        for statement in (
+            "SET LOCAL search_path = pg_catalog",
+            f"UPDATE public.stellary_cards SET label_ids = '[\"{label['id']}\"]' WHERE id = '{card['id']}'",
+            "UPDATE public.stellary_search_entries SET prefixes = '1,2', is_indexed = false",
+        ):
+            connection.execute(text(statement))
+        assert connection.execute(text("SHOW search_path")).scalar_one() == "pg_catalog"
+    assert find_wrong_terms(postgres_core) == set()
+    assert find_wrong_prefixes(postgres_core) == set()
+    with postgres_core.database.reading() as connection:
+        triggers = connection.execute(
+            text("SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal")
+        )
+        assert all("TG_TABLE_SCHEMA" in source for source in triggers.scalars())
 
 
 def test_list_behind_a_pooler_is_not_read_before_its_transaction_sets_the_schema(postgres_url, monkeypatch):

@@ -1,12 +1,10 @@
 """Units without a snapshot: they execute the access check and one more statement, outside of a transaction."""
 
-from contextlib import closing
-
 import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from stellary.core import NOBODY, Core
+from stellary.core import NOBODY
 from stellary.core.db import postgres
 from stellary.core.db.direct_connection import fetch_rows
 from tests.support.boards import Board
@@ -123,17 +121,16 @@ def test_connection_of_a_unit_without_a_snapshot_serves_others(core):
             assert is_in_transaction(uow)
 
 
-def test_pooled_connection_reads_in_a_transaction_with_our_settings(postgres_url, monkeypatch):
+def test_pooled_connection_reads_in_a_transaction_with_our_settings(postgres_core, monkeypatch):
     monkeypatch.setattr(postgres, "_is_pooled", lambda driver: True)
     setting = select(func.current_setting("statement_timeout"))
-    with closing(Core(postgres_url)) as core:
 
-        def read(uow):
-            timeout = uow.connection.execute(setting).scalar()
-            return timeout, uow.connection.connection.dbapi_connection.info.transaction_status.name
+    def read(uow):
+        timeout = uow.connection.execute(setting).scalar()
+        return timeout, uow.connection.connection.dbapi_connection.info.transaction_status.name
 
-        for _ in range(3):
-            assert run(core, read) == ("30s", "INTRANS")
-            with core.database.reading(snapshot=False) as connection:
-                driver = connection.connection.dbapi_connection
-            assert driver.info.transaction_status.name == "IDLE"
+    for _ in range(3):
+        assert run(postgres_core, read) == ("30s", "INTRANS")
+        with postgres_core.database.reading(snapshot=False) as connection:
+            driver = connection.connection.dbapi_connection
+        assert driver.info.transaction_status.name == "IDLE"
