@@ -10,7 +10,6 @@ from stellary.core import NOBODY
 from stellary.core.accounts.one_time_codes import GUESSES_MAX, WINDOW, is_guess
 from stellary.core.accounts.second_factors import PendingLogin, finish_login, remove_second_factor
 from tests.support.authenticator import enroll, show_code
-from tests.support.core_parts import create_reset_link
 from tests.support.world import PASSWORD, at_once, outcome
 
 ANN = "ann@example.com"
@@ -27,16 +26,6 @@ def choose_wrong_code(secret, now):
     """Return six digits that are no code of this time."""
     codes = {show_code(secret, now, steps) for steps in (-1, 0, 1)}
     return next(f"{number:06}" for number in range(4) if f"{number:06}" not in codes)
-
-
-@pytest.fixture
-def clock(world):
-    return world.stop_clock()
-
-
-@pytest.fixture
-def ann(world, clock):
-    return world.person("ann")
 
 
 @pytest.fixture
@@ -107,9 +96,7 @@ def test_wrong_password_is_no_guess(world, factor, clock, wrong):
 
 def test_new_password_does_not_renew_the_guesses(world, factor, clock, wrong):
     use_up(world, wrong)
-    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ANN))
-    body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    world.reset_password(ANN, "a new password")
     assert log_in(world, show_code(factor[0], clock.now), "a new password") == (429, "too_many_codes")
 
 

@@ -124,9 +124,7 @@ def change_password(world, ann):
 
 
 def reset_password(world, ann):
-    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ann.email))
-    body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    world.reset_password(ann.email, "a new password")
 
 
 @pytest.mark.parametrize("set_password", [change_password, reset_password])

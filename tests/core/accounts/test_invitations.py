@@ -265,25 +265,20 @@ def test_either_revocation_or_acceptance_succeeds(world, eng):
 
 def end_admin_role(world, eng, how):
     """Remove cid's right to invite in one of several ways."""
-    ann, cid, at = eng["ann"], eng["cid"], eng["at"]
-    if how == "demoted in the workspace":
-        world.ask(ann, "PATCH", f"{at.path}/members/{cid.id}", {"role": "member"})
-    elif how == "removed from the workspace":
-        world.ask(ann, "DELETE", f"{at.path}/members/{cid.id}")
-    elif how == "demoted in the organization":
-        world.ask(ann, "PATCH", f"{at.organization.path}/members/{cid.id}", {"role": "member"})
-    elif how == "removed from the organization":
-        world.ask(ann, "DELETE", f"{at.organization.path}/members/{cid.id}")
-    else:
-        world.ask(cid, "POST", f"{at.organization.path}/leave")
+    ann, cid, organization, path = eng["ann"], eng["cid"], eng["at"].organization.path, eng["at"].path
+    request = {
+        "demoted in the workspace": (ann, "PATCH", f"{path}/members/{cid.id}", {"role": "member"}),
+        "removed from the workspace": (ann, "DELETE", f"{path}/members/{cid.id}"),
+        "demoted in the organization": (ann, "PATCH", f"{organization}/members/{cid.id}", {"role": "member"}),
+        "removed from the organization": (ann, "DELETE", f"{organization}/members/{cid.id}"),
+        "leaves the organization": (cid, "POST", f"{organization}/leave"),
+    }[how]
+    world.ask(*request)
 
 
 def make_admin(world, eng, how):
-    ann, cid, at = eng["ann"], eng["cid"], eng["at"]
-    if how == "demoted in the organization":
-        world.ask(ann, "PATCH", f"{at.organization.path}/members/{cid.id}", {"role": "admin"})
-    else:
-        world.ask(ann, "PATCH", f"{at.path}/members/{cid.id}", {"role": "admin"})
+    place = eng["at"].organization if how == "demoted in the organization" else eng["at"]
+    world.ask(eng["ann"], "PATCH", f"{place.path}/members/{eng['cid'].id}", {"role": "admin"})
 
 
 @pytest.mark.parametrize(

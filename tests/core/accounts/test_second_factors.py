@@ -11,7 +11,7 @@ from stellary.core import NOBODY
 from stellary.core.accounts.second_factors import RECOVERY_CODES, remove_second_factor
 from tests.support import tables
 from tests.support.authenticator import enroll, show_code
-from tests.support.core_parts import Signer, create_reset_link
+from tests.support.core_parts import Signer
 from tests.support.world import PASSWORD, at_once, outcome
 
 ANN = "ann@example.com"
@@ -27,16 +27,6 @@ def log_in(world, code=None, password=PASSWORD, email=ANN):
 
 def disable(world, who, code, password=PASSWORD):
     return world.call(who, "POST", f"{PATH}/disable", {"currentPassword": password, "code": code})
-
-
-@pytest.fixture
-def clock(world):
-    return world.stop_clock()
-
-
-@pytest.fixture
-def ann(world, clock):
-    return world.person("ann")
 
 
 def test_secret_does_not_count_until_it_is_confirmed(world, ann):
@@ -213,9 +203,7 @@ def test_concurrent_confirmations_return_one_list_of_codes(world, ann, clock):
 
 def test_password_reset_keeps_the_factor(world, ann, clock):
     secret, _ = enroll(world, ann)
-    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ANN))
-    body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    world.reset_password(ANN, "a new password")
     clock.advance(STEP)
     assert outcome(log_in(world, password="a new password")) == (401, "code_required")
     assert log_in(world, show_code(secret, clock.now), "a new password").status == 201
@@ -226,9 +214,7 @@ def test_owner_of_an_address_is_not_locked_out_by_a_factor_of_someone_else(world
     world.core.env.verify_email = True
     body = {"email": ANN, "password": PASSWORD}
     enroll(world, world.ask(None, "POST", "/auth/register", body)["access_token"])
-    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ANN))
-    body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    world.reset_password(ANN, "a new password")
     clock.advance(STEP)
     assert log_in(world, password="a new password").status == 201
     assert count_rows(world) == 0

@@ -4,23 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.core import NOBODY
 from tests.support.authenticator import enroll, show_code
-from tests.support.core_parts import Identity, create_reset_link, link_identity, oauth_grants
+from tests.support.core_parts import Identity, link_identity, oauth_grants
 from tests.support.each_case import for_each
 from tests.support.world import PASSWORD
 
 NEW = "another horse battery"
-
-
-@pytest.fixture
-def clock(world):
-    return world.stop_clock()
-
-
-@pytest.fixture
-def ann(world, clock):
-    return world.person("ann")
 
 
 @pytest.fixture
@@ -37,9 +26,7 @@ def change_password(world, ann, clock):
 
 
 def reset_password(world, ann, clock):
-    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ann.email))
-    body = {"token": link.rpartition("/")[2], "newPassword": NEW}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    world.reset_password(ann.email, NEW)
 
 
 def enable_second_factor(world, ann, clock):

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import orjson
 import pytest
@@ -212,18 +213,15 @@ def send_while_locked(card_api, first, method, tail, body=None, path=None):
     )
 
 
-def ref_of(card_api, kind, id):
-    return kind(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"], id)
+def ref_of(card_api, kind, *id):
+    return card_api.workspace.ref.child(kind, card_api.project["id"], *id)
 
 
 def test_position_applies_in_the_column_of_a_concurrent_move(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     first, second = card_api.cards(doing, "x y")
     card = card_api.card(todo, "card")["id"]
-
-    def move(uow):
-        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
-
+    move = partial(update_card, ref=ref_of(card_api, CardRef, card), request=UpdateCard(column_id=doing))
     assert send_while_locked(card_api, move, "PATCH", f"/cards/{card}", {"order": 1}).status == 200
     assert [listed_card["id"] for listed_card in card_api.list_cards()] == [first, card, second]
 
@@ -231,10 +229,7 @@ def test_position_applies_in_the_column_of_a_concurrent_move(card_api):
 def test_concurrently_moved_card_is_deleted_in_its_new_column(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     card = card_api.card(todo)["id"]
-
-    def move(uow):
-        update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(column_id=doing))
-
+    move = partial(update_card, ref=ref_of(card_api, CardRef, card), request=UpdateCard(column_id=doing))
     assert send_while_locked(card_api, move, "DELETE", f"/cards/{card}").status == 200
     assert card_api.list_cards() == []
 
@@ -271,51 +266,26 @@ def test_response_contains_concurrent_changes(card_api):
     assert (answer["title"], answer["description"], answer["version"]) == ("new", "send_while_locked", 3)
 
 
-@pytest.mark.parametrize("body", [{"title": "t"}, {"order": 0}])
-def test_concurrently_deleted_card_is_not_found(card_api, body):
-    card = card_api.card(card_api.columns()[0]["id"])["id"]
-    answer = send_while_locked(
-        card_api,
-        lambda uow: delete_card(uow, ref_of(card_api, CardRef, card)),
-        "PATCH",
-        f"/cards/{card}",
-        body,
-    )
+@pytest.mark.parametrize(
+    ("kind", "method", "tail", "body"),
+    [
+        ("card", "PATCH", "/cards/{card}", {"title": "t"}),
+        ("card", "PATCH", "/cards/{card}", {"order": 0}),
+        ("column", "POST", "/columns/{column}/cards", {"title": "t"}),
+        ("column", "PATCH", "/columns/{column}", {"order": 2}),
+        ("project", "POST", "/columns/{column}/cards", {"title": "t"}),
+    ],
+)
+def test_concurrently_deleted_item_is_not_found(card_api, kind, method, tail, body):
+    column, other, _ = (column["id"] for column in card_api.columns())
+    card = card_api.card(other)["id"]
+    delete = {
+        "card": lambda uow: delete_card(uow, ref_of(card_api, CardRef, card)),
+        "column": lambda uow: delete_column(uow, ref_of(card_api, ColumnRef, column), DeleteColumn()),
+        "project": lambda uow: delete_project(uow, ref_of(card_api, ProjectRef)),
+    }[kind]
+    answer = send_while_locked(card_api, delete, method, tail.format(card=card, column=column), body)
     assert answer.status == 404
-
-
-def test_concurrently_deleted_column_gets_no_card(card_api):
-    todo = card_api.columns()[0]["id"]
-
-    def give_up(uow):
-        delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
-
-    assert (
-        send_while_locked(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
-    )
-
-
-def test_concurrently_deleted_project_gets_no_card(card_api):
-    todo = card_api.columns()[0]["id"]
-
-    def give_up(uow):
-        delete_project(
-            uow,
-            ProjectRef(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"]),
-        )
-
-    assert (
-        send_while_locked(card_api, give_up, "POST", f"/columns/{todo}/cards", {"title": "t"}).status == 404
-    )
-
-
-def test_concurrently_deleted_column_is_not_found(card_api):
-    todo = card_api.columns()[0]["id"]
-
-    def give_up(uow):
-        delete_column(uow, ref_of(card_api, ColumnRef, todo), DeleteColumn())
-
-    assert send_while_locked(card_api, give_up, "PATCH", f"/columns/{todo}", {"order": 2}).status == 404
 
 
 @pytest.mark.slow("races many requests")

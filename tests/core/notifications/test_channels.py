@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.core import Channel, Core, events
-from tests.support.boards import Board, ask, status
+from stellary.core import Channel, Core
+from tests.support.boards import Board, ask
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
 
@@ -133,17 +133,6 @@ def test_user_without_access_gets_nothing(board, chat, how, core):
     core.work.run_due()
     assert chat.deliveries == []
     assert core.work.jobs(given_up=True) == []
-
-
-def test_change_that_is_rolled_back_is_not_delivered(board, chat):
-    def refuse(uow, event):
-        raise RuntimeError
-
-    board.world.core.on(events.CardCreated, refuse)
-    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
-    assert status(board, "POST", path, {"title": "Write", "assigneeId": board.bob.id}) == 500
-    board.world.core.work.run_due()
-    assert chat.deliveries == []
 
 
 def test_two_channels_of_one_name_are_refused():
