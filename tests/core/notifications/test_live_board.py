@@ -27,9 +27,9 @@ class Writer:
         self.agent_id = self.create_agent()
         self.other = board.world.project(board.owner, board.workspace)
 
-    def write(self):
-        """Send one random request, which may be refused, and return its name and status."""
-        name = self.random.choice(self.steps)
+    def write(self, name=None):
+        """Send a request, by default a random one, which may be refused, and return its name and status."""
+        name = name or self.random.choice(self.steps)
         method, path, body = getattr(self, name)()
         response = self.board.world.call(self.board.owner, method, path, body)
         assert response.status < 500, (name, body, response.body)
@@ -50,11 +50,14 @@ class Writer:
     def flat_card(self):
         return f"{self.board.flat}/cards/{self.choose('cards')}"
 
+    def text(self):
+        return "a" + "".join(self.random.choices("ab é-", k=4))
+
     def change(self):
         """Return a random change of a card."""
         kinds = {
-            "title": lambda: self.random.choice(("Write", "Read")),
-            "description": lambda: self.random.choice((None, "Text", "Line\n" * 600)),
+            "title": self.text,
+            "description": lambda: self.random.choice((None, self.text(), "Line\n" * 600)),
             "priority": lambda: self.random.choice((None, "low", "high")),
             "status": lambda: self.random.choice(("open", "done")),
             "columnId": lambda: self.choose("columns"),
@@ -107,16 +110,22 @@ class Writer:
         return "DELETE", self.card_path(), None
 
     def write_comment(self):
-        return "POST", f"{self.card_path()}/comments", {"content": "Well."}
+        return "POST", f"{self.card_path()}/comments", {"content": self.text()}
 
-    def write_comment_deletion(self):
+    def comment_path(self):
         cards = [card for card in self.read("cards") if card.get("commentCount")]
         path = f"{self.board.path}/cards/{self.random.choice(cards)['id'] if cards else 'a' * 24}"
         comments = ask(self.board, "GET", f"{path}/comments") if cards else []
-        return "DELETE", f"{path}/comments/{comments[0]['id'] if comments else 'a' * 24}", None
+        return f"{path}/comments/{comments[0]['id'] if comments else 'a' * 24}"
+
+    def write_comment_change(self):
+        return "PATCH", self.comment_path(), {"content": self.text()}
+
+    def write_comment_deletion(self):
+        return "DELETE", self.comment_path(), None
 
     def write_checklist_item(self):
-        return "POST", f"{self.flat_card()}/checklist", {"title": "Step"}
+        return "POST", f"{self.flat_card()}/checklist", {"title": self.text()}
 
     def write_label(self):
         return "POST", f"{self.board.path}/labels", {"name": f"label {self.random.random()}"}
@@ -186,7 +195,30 @@ class Writer:
         return "POST", f"{self.board.path}/activity/{self.random.choice(activities)['id']}/undo", None
 
     def write_project(self):
-        return "PATCH", self.board.path, {"name": self.random.choice(("Launch", "Lift-off"))}
+        return "PATCH", self.board.path, {"name": self.text(), "description": self.text()}
+
+    def write_import(self):
+        return "POST", f"{self.board.flat}/projects/import", self.read("export")
+
+    def document_path(self):
+        documents = ask(self.board, "GET", f"{self.board.flat}/documents") or [{"id": "a" * 24}]
+        return f"{self.board.flat}/documents/{self.random.choice(documents)['id']}"
+
+    def document(self):
+        return {"title": self.text(), "content": f"# {self.text()}", "contentFormat": "markdown"}
+
+    def write_document(self):
+        place = {"contextType": "project", "contextId": self.board.project["id"]}
+        return "POST", f"{self.board.flat}/documents", {**self.document(), **place}
+
+    def write_document_change(self):
+        return "PATCH", self.document_path(), {**self.document(), "tags": ["tag"]}
+
+    def write_document_move(self):
+        return "PATCH", self.document_path(), {"contextType": "organization"}
+
+    def write_document_deletion(self):
+        return "DELETE", self.document_path(), None
 
     def write_member(self):
         return "POST", f"{self.board.path}/members", {"email": self.bob.email}
