@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from stellary.core import Core
 from stellary.core.db.bound_statements import BoundStatement, StatementRejected
 from stellary.core.db.direct_connection import queue_rows, queue_statement
+from stellary.core.db.errors import can_retry
 from stellary.core.db.psycopg_statements import StatementExecutor
 from tests.support.core_parts import Database
 from tests.support.tables import users
@@ -154,6 +155,28 @@ def test_listener_hears_a_commit_that_sends_queued_statements(postgres_database)
     assert len(commits) >= 2
 
 
+@pytest.mark.parametrize("reads", [True, False], ids=["with the next one", "at the commit"])
+def test_transaction_without_a_required_row_fails_and_can_be_repeated(postgres_database, reads):
+    def rename(letter):
+        with postgres_database.writing() as connection:
+            rename = {"_id": letter * 24, "name": "Ann"}
+            assert queue_statement(connection, RENAME, rename, requires_row=True).row_count == 1
+            queue_statement(connection, ADD, user("c"))
+            if reads:
+                read_names(connection)
+
+    with postgres_database.writing() as connection:
+        queue_statement(connection, ADD, user("a"))
+    with pytest.raises(OperationalError) as caught:
+        rename("b")
+    assert can_retry(caught.value)
+    with postgres_database.reading() as connection:
+        assert read_names(connection) == ["a"]
+    rename("a")
+    with postgres_database.reading() as connection:
+        assert read_names(connection) == ["Ann", "c"]
+
+
 def test_rollback_discards_queued_statements(database):
     with suppress(ZeroDivisionError), database.writing() as connection:
         queue_statement(connection, ADD, user("a"))
@@ -263,8 +286,19 @@ def test_create_takes_three_round_trips(board, round_trips):
     assert counts[-1] == 3
 
 
+def test_change_takes_two_round_trips(board, round_trips):
+    """The access check with the recipients, and all that is written with the commit."""
+    world, ann, bob, project, _ = board
+    path = f"{project.path}/cards/{world.card(ann, project, assigneeId=bob.id)['id']}"
+    for number in range(5):
+        round_trips.clear()
+        world.ask(ann, "PATCH", path, {"title": f"title {number}"})
+    assert len(round_trips) == 2
+    assert world.ask(bob, "GET", "/notifications/count") == {"count": 6}
+
+
 def test_move_takes_three_round_trips(board, round_trips):
-    """The access check, the recipients and the neighbours with the locks, and all that is written with the commit.
+    """The access check with the recipients, the neighbours with the locks, and all that is written with the commit.
 
     The last move is made in the same millisecond as the one before.
     """

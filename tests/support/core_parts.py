@@ -79,6 +79,7 @@ from stellary.core.insights import flow as insights_flow
 from stellary.core.kernel import actions, claims, grammars, jobs, paging, tracing
 from stellary.core.kernel.actions import ActionList, Category
 from stellary.core.kernel.batches import Batches, dump_in_parts
+from stellary.core.kernel.events import CardUpdated
 from stellary.core.kernel.grammars import Grammar
 from stellary.core.kernel.item_changes import ITEM_CLASSES
 from stellary.core.kernel.item_memory import ItemMemory

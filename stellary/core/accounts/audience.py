@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -205,3 +206,14 @@ def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select
 def name_of(user_id: ColumnElement[Any]) -> ScalarSelect[str]:
     """Return a subquery for a user's name; null if the id is not a user's."""
     return select(users.c.name).where(users.c.id == user_id).scalar_subquery()
+
+
+def name_of_member(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ScalarSelect[str]:
+    """Return a subquery for the name of an active user with access to a workspace, other than the user ``_user_id``.
+
+    Args:
+        user_id: The column with the id of the user.
+        workspace_id: The column with the id of the workspace, of another table than ``workspaces``.
+    """
+    is_other = and_(users.c.id == user_id, users.c.id != bindparam("_user_id"))
+    return select(users.c.name).where(is_other, ACTIVE, sees(users.c.id, workspace_id)).scalar_subquery()

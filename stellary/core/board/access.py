@@ -29,6 +29,7 @@ from stellary.contract.refs import (
     TimeEntryRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
+from stellary.core.accounts.audience import name_of_member
 from stellary.core.board.order.locks import (
     lock_project,
     queue_column_locks,
@@ -38,6 +39,7 @@ from stellary.core.board.order.locks import (
 from stellary.core.board.order.ordering import ORDER, load_order
 from stellary.core.board.row_types import (
     CardRow,
+    CardWithMembersRow,
     CommentOnCardRow,
     CustomFieldRow,
     EdgeRow,
@@ -194,6 +196,17 @@ template = AccessCheck(
 """The access check for a template of a workspace."""
 
 _card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
+_card_with_members = AccessCheck(
+    CardRef,
+    CardWithMembersRow,
+    PROJECT,
+    CARD,
+    columns=(
+        name_of_member(cards.c.assignee_id, projects.c.workspace_id).label("assignee_name"),
+        name_of_member(cards.c.created_by_id, projects.c.workspace_id).label("creator_name"),
+        *_CARD,
+    ),
+)
 _flat_card, _flat_card_with_sight = (
     AccessCheck(
         FlatCardRef,
@@ -294,6 +307,20 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
         NotFound: The caller has no access to the workspace, or there is no such project, or no such card in it.
     """
     return _load_card(uow, _card(uow, ref))
+
+
+def card_with_members(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
+    """Check access to a card like ``card``, and remember in the unit who is notified of a change of it.
+
+    Args:
+        ref: The card.
+    """
+    loaded = _card_with_members(uow, ref)
+    row, workspace_id = loaded.row, loaded.roles.workspace_id or ""
+    for user_id, name in ((row.assignee_id, row.assignee_name), (row.created_by_id, row.creator_name)):
+        if name is not None:
+            uow.members[workspace_id, user_id or ""] = name
+    return _load_card(uow, loaded)
 
 
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:

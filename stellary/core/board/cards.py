@@ -22,11 +22,11 @@ from stellary.contract.errors import NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.wire import UNSET
-from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.changes.card_references import queue_references
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import (
+    can_repeat,
     lock_columns,
     queue_column_locks,
     retry_transaction,
@@ -154,14 +154,10 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 @serves(UPDATE_CARD)
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
-    loaded = access.card(uow, ref)
+    loaded = access.card_with_members(uow, ref)
     workspace_id = loaded.roles.workspace_id or ""
     # The first result that is read executes everything before it, in one round trip.
     check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
-    recipient_ids = {
-        id for id in (loaded.card.assignee_id, loaded.card.created_by_id) if id and id != uow.user_id
-    }
-    remember_members = people.queue_members(uow, workspace_id, recipient_ids)
     columns: Mapping[str, LockedColumn] = {}
     neighbours: Neighbours | None = None
     if rules.changes_position(request):
@@ -182,8 +178,6 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
         # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
     assert updated is not None
-    # For the notifications. Without locks, these rows come with the result of the update.
-    remember_members()
     return updated
 
 
@@ -297,7 +291,8 @@ class _Update:
         before = loaded.card
         changes = card_rows.build_changes(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
-        update = queue_statement(self.uow.connection, _UPDATE, written)
+        requires_row = not is_locked and can_repeat(self.uow)
+        update = queue_statement(self.uow.connection, _UPDATE, written, requires_row=requires_row)
         if not is_locked and not update.row_count:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):

@@ -114,6 +114,15 @@ class CardRow(CardOrderRow):
     version: int
 
 
+class CardWithMembersRow(CardRow):
+    """A card, and the names of its assignee and its creator, if they have access and are not the caller."""
+
+    assignee_id: str | None
+    created_by_id: str | None
+    assignee_name: str | None
+    creator_name: str | None
+
+
 class LabelledCardRow(CardRow):
     """A card, and a label of its project."""
 

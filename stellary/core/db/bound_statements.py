@@ -16,12 +16,14 @@ class BoundStatement(NamedTuple):
         parameters: The values of the placeholders.
         is_command: Whether it is a command such as ``SAVEPOINT``, which is never prepared.
         is_repeated: Whether the statement is executed several times in the same round trip, so that it should be prepared.
+        requires_row: Whether the transaction fails if the statement changes no row, as after a serialization failure.
     """
 
     sql: bytes
     parameters: Sequence[object] = ()
     is_command: bool = False
     is_repeated: bool = False
+    requires_row: bool = False
 
 
 StatementReply: TypeAlias = tuple[Sequence[Row], int]

@@ -133,6 +133,12 @@ class QueuedResult(PlannedResult):
         return super().fetch_reply()
 
 
+class RequiredResult(QueuedResult):
+    """The result of a queued statement that changes a row: otherwise the transaction fails."""
+
+    row_count = 1
+
+
 class ExecutedResult:
     """The result of a statement that was executed when it was to be queued.
 
@@ -257,12 +263,15 @@ class DirectConnection(CoreConnection):
         plan, values = bound
         return plan.make_rows(self._execute_plan(plan, values)[0])
 
-    def queue(self, statement: Executable, parameters: Parameters) -> PlannedResult | ExecutedResult:
+    def queue(
+        self, statement: Executable, parameters: Parameters, *, requires_row: bool = False
+    ) -> PlannedResult | ExecutedResult:
         """Queue a statement; see ``queue_statement``.
 
         Args:
             statement: The statement.
             parameters: The parameters by name.
+            requires_row: Whether the transaction fails if no row is changed.
         """
         bound = self._bind_plan(statement, parameters)
         if bound is None:
@@ -272,7 +281,10 @@ class DirectConnection(CoreConnection):
         plan, values = bound
         if not self._can_queue:
             return PlannedResult(plan, self._execute_plan(plan, values))
-        return self._enqueue(BoundStatement(plan.raw_sql, cast("Sequence[object]", values)), plan)
+        bound_statement = BoundStatement(
+            plan.raw_sql, cast("Sequence[object]", values), requires_row=requires_row
+        )
+        return self._enqueue(bound_statement, plan)
 
     def queue_rows(self, statement: Executable, rows: list[Parameters]) -> None:
         """Queue a statement for each of several sets of parameters; see the function ``queue_rows``.
@@ -311,7 +323,8 @@ class DirectConnection(CoreConnection):
         super().end_statements()
 
     def _enqueue(self, bound_statement: BoundStatement, plan: StatementPlan | None) -> QueuedResult:
-        queued = QueuedResult(bound_statement, plan, self.execute_queued)
+        kind = RequiredResult if bound_statement.requires_row else QueuedResult
+        queued = kind(bound_statement, plan, self.execute_queued)
         self._queued.append(queued)
         if len(self._queued) >= _QUEUED_MAX:
             self.execute_queued()
@@ -544,7 +557,7 @@ def fetch_rows(connection: Connection, statement: Executable, parameters: Parame
 
 
 def queue_statement(
-    connection: Connection, statement: Executable, parameters: Parameters
+    connection: Connection, statement: Executable, parameters: Parameters, *, requires_row: bool = False
 ) -> PlannedResult | ExecutedResult:
     """Execute a statement in the same round trip to PostgreSQL as later ones.
 
@@ -555,9 +568,10 @@ def queue_statement(
         connection: The connection.
         statement: The statement.
         parameters: The parameters by name.
+        requires_row: Whether a transaction that is sent later fails as after a serialization failure if no row is changed.
     """
     if isinstance(connection, DirectConnection):
-        return connection.queue(statement, parameters)
+        return connection.queue(statement, parameters, requires_row=requires_row)
     return ExecutedResult(connection.execute(statement, parameters))
 
 

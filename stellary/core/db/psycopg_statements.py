@@ -16,7 +16,7 @@ from psycopg._preparing import Prepare
 from psycopg.abc import Buffer, PQGen
 from psycopg.abc import Transformer as AnyTransformer
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidTextRepresentation, SerializationFailure, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -24,6 +24,10 @@ from stellary.core.db.bound_statements import BoundStatement, Row, StatementReje
 
 STATEMENTS_MAX = 500
 """The maximum number of statements in a round trip, all of which are in memory together with their results."""
+NO_ROW = "the row has been changed by another transaction"
+# The conversion fails without a row.
+_REQUIRING_ROW = b"WITH changed AS (%%b RETURNING '1') SELECT coalesce((TABLE changed), '%b')::integer"
+_REQUIRING_ROW %= NO_ROW.encode()
 _FORMATS = [[PyFormat.AUTO] * count for count in range(64)]
 
 
@@ -42,6 +46,8 @@ class _ConvertedStatement:
         self, statement: BoundStatement, driver: Connection[Row], transformer: AnyTransformer
     ) -> None:
         self.statement, self.query = statement, statement.sql
+        if statement.requires_row:
+            self.query = _REQUIRING_ROW % statement.sql
         self.values: Sequence[Buffer | None] | None = None
         self.types: tuple[int, ...] = ()
         self.formats: Sequence[Format] | None = None
@@ -188,7 +194,10 @@ class StatementExecutor:
         result = reply[-1]
         if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
             return result
-        raise StatementRejected(statement, error_from_result(result, encoding=self._driver.pgconn._encoding))  # noqa: SLF001
+        error: Error = error_from_result(result, encoding=self._driver.pgconn._encoding)  # noqa: SLF001
+        if statement.requires_row and isinstance(error, InvalidTextRepresentation):
+            error = SerializationFailure(NO_ROW)
+        raise StatementRejected(statement, error)
 
     def _read(self, bound: _ConvertedStatement, reply: Sequence[PGresult]) -> StatementReply:
         result = self._check(bound.statement, reply)

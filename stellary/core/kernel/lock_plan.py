@@ -21,12 +21,14 @@ class LockPlan:
     Attributes:
         needed: The ids of the rows that any attempt has needed.
         held: The ids of the rows that the current attempt has locked.
+        attempts: The number of attempts that have begun.
         lock_all: Locks the needed rows in one order, at the beginning of a repeated attempt; None without such rows.
     """
 
     def __init__(self) -> None:
         self.needed: defaultdict[str, set[str]] = defaultdict(set)
         self.held: defaultdict[str, set[str]] = defaultdict(set)
+        self.attempts = 0
         self.lock_all: Callable[[Connection], object] | None = None
 
     def begin(self, connection: Connection) -> None:
@@ -35,6 +37,7 @@ class LockPlan:
         Args:
             connection: The connection of the unit of work.
         """
+        self.attempts += 1
         self.held.clear()
         if self.lock_all is not None:
             for container_id, ids in self.needed.items():

@@ -15,7 +15,7 @@ from stellary.core.board.cards import delete_card, update_card
 from stellary.core.board.columns import delete_column
 from stellary.core.board.projects import delete_project
 from tests.support.concurrency import answered_meanwhile
-from tests.support.core_parts import delete_workspace
+from tests.support.core_parts import CardUpdated, delete_workspace
 
 WORKERS = 16
 
@@ -254,8 +254,20 @@ def test_project_of_a_concurrently_deleted_workspace_is_refused_or_restored_with
     assert names == (["x"] if answer.status == 201 else [])
 
 
-def test_response_contains_concurrent_changes(card_api):
+def change_repeatedly(card_api):
+    """Return the id of a card in version 4: the driver executes the statements of the next change."""
     card = card_api.card(card_api.columns()[0]["id"])["id"]
+    for number in range(3):
+        card_api.ask("PATCH", f"/cards/{card}", {"title": f"title {number}"})
+    return card
+
+
+@pytest.mark.parametrize("has_handler", [False, True])
+def test_response_contains_concurrent_changes(card_api, has_handler):
+    card = change_repeatedly(card_api)
+    titles = []
+    if has_handler:
+        card_api.world.core.on(CardUpdated, lambda uow, event: titles.append(event.card.title))
 
     def describe(uow):
         update_card(uow, ref_of(card_api, CardRef, card), UpdateCard(description="send_while_locked"))
@@ -263,7 +275,27 @@ def test_response_contains_concurrent_changes(card_api):
     answer = orjson.loads(
         send_while_locked(card_api, describe, "PATCH", f"/cards/{card}", {"title": "new"}).body
     )
-    assert (answer["title"], answer["description"], answer["version"]) == ("new", "send_while_locked", 3)
+    assert (answer["title"], answer["description"], answer["version"]) == ("new", "send_while_locked", 6)
+    # A handler sees no change that is not made.
+    assert titles == (["title 2", "new"] if has_handler else [])
+    assert [entry["type"] for entry in card_api.ask("GET", "/activity")].count("card_updated") == 5
+
+
+def test_savepoint_with_a_change_fails_as_little_as_the_unit(card_api):
+    ref = ref_of(card_api, CardRef, change_repeatedly(card_api))
+    attempts = []
+
+    def rename(uow):
+        attempts.append(uow)
+        with uow.attempt():
+            return update_card(uow, ref, UpdateCard(title="new"))
+
+    def describe(uow):
+        update_card(uow, ref, UpdateCard(description="send_while_locked"))
+
+    world, person = card_api.world, card_api.person
+    answer = answered_meanwhile(world, person, describe, lambda: world.core.run(person.actor, rename))
+    assert (answer.description, answer.version, len(attempts)) == ("send_while_locked", 6, 1)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +310,7 @@ def test_response_contains_concurrent_changes(card_api):
 )
 def test_concurrently_deleted_item_is_not_found(card_api, kind, method, tail, body):
     column, other, _ = (column["id"] for column in card_api.columns())
-    card = card_api.card(other)["id"]
+    card = change_repeatedly(card_api) if kind == "card" else card_api.card(other)["id"]
     delete = {
         "card": lambda uow: delete_card(uow, ref_of(card_api, CardRef, card)),
         "column": lambda uow: delete_column(uow, ref_of(card_api, ColumnRef, column), DeleteColumn()),

@@ -60,6 +60,12 @@ def uses_row_locks(uow: UnitOfWork) -> bool:
     return uow.connection.dialect.name != "sqlite"
 
 
+def can_repeat(uow: UnitOfWork) -> bool:
+    """Return whether the unit is in its first attempt, and nothing but the commit depends on its later statements."""
+    is_first = uow.lock_plan is not None and uow.lock_plan.attempts == 1
+    return is_first and not (uow.env.event_handlers or uow.connection.in_nested_transaction())
+
+
 def lock_project(uow: UnitOfWork, project_id: str) -> None:
     """Lock a project until the transaction ends: no other unit changes it or its columns, or creates cards in it.
 
