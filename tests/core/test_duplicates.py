@@ -188,7 +188,7 @@ def test_integrity_errors_are_handled_in_one_place() -> None:
     assert handling == {"writes.py"}
 
 
-COUNTED_DELETIONS = {"accounts.container_purge", "kernel.retention", "kernel.writes"}
+COUNTED_DELETIONS = {"accounts.deleted_containers", "kernel.retention", "kernel.writes"}
 COUNTED_UPDATES = {"kernel.jobs", "migrations.operations"}
 """The modules whose counted statements are no names of the module."""
 

@@ -16,7 +16,13 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
 from stellary.core.accounts.access_checks import join_seat
 from stellary.core.accounts.joining import HAS_SEATS
-from stellary.core.accounts.member_rows import INVITATION, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
+from stellary.core.accounts.member_rows import (
+    INVITATION,
+    ORGANIZATION_MEMBER,
+    WORKSPACE_MEMBER,
+    select_user,
+    workspace_value,
+)
 from stellary.core.accounts.row_types import InvitationRow, OrganizationMemberRow, SeatRow, WorkspaceRow
 from stellary.core.accounts.tables import (
     invitations,
@@ -25,7 +31,6 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.base import IdType, UtcDateTime, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query

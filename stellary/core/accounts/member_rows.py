@@ -1,4 +1,4 @@
-"""Conversion of rows to members of organizations and workspaces, and to invitations."""
+"""Conversion of rows to workspaces, to their members and those of organizations, and to invitations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any, TypedDict
 from sqlalchemy import ColumnElement, select
 
 from stellary.contract.organizations import OrganizationMember
-from stellary.contract.workspaces import Invitation, WorkspaceMember
-from stellary.core.accounts.tables import invitations, organization_members, users, workspace_members
+from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
+from stellary.core.accounts.row_types import WorkspaceRow
+from stellary.core.accounts.rules import CallerRoles
+from stellary.core.accounts.tables import (
+    invitations,
+    organization_members,
+    users,
+    workspace_members,
+    workspaces,
+)
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel.writes import StoredItems
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
 
 class InvitationColumns(TypedDict):
@@ -33,6 +41,15 @@ INVITATION = StoredItems(Invitation, invitations, "Invitation", InvitationColumn
 ORGANIZATION_MEMBER = RowFields(
     OrganizationMember, organization_members, selected=OF_USER, internal=("organization_id",)
 )
+WORKSPACE = StoredItems(
+    Workspace,
+    workspaces,
+    "Workspace",
+    NoColumns,
+    taken=lambda item: (f"the organization has a workspace {item.slug!r} already", "duplicate_slug"),
+    computed=("my_role", "my_pilotage_role"),
+    internal=("has_listeners", "has_change_rules", "has_guests", "has_watches", "trash_id"),
+)
 WORKSPACE_MEMBER = RowFields(WorkspaceMember, workspace_members, selected=OF_USER, internal=("workspace_id",))
 
 
@@ -46,3 +63,16 @@ def select_user(user_id: ColumnElement[str]) -> list[ColumnElement[Any]]:
         select(column).where(users.c.id == user_id).scalar_subquery().label(name)
         for name, column in OF_USER.items()
     ]
+
+
+def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
+    """Convert a row to a workspace, with the effective roles of a caller who has access to it.
+
+    Args:
+        row: The row.
+        roles: The caller's roles.
+    """
+    overrides = {"pilotage_cycle": ""} if roles.is_guest else {}
+    return WORKSPACE.to_value(
+        row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role, **overrides
+    )

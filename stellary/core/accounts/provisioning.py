@@ -26,16 +26,19 @@ from stellary.core.accounts.access_checks import IN_ORGANIZATION, IS_NAMED, TO_O
 from stellary.core.accounts.hosted import find_user_by_external_id, map_user
 from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
-from stellary.core.accounts.organization_members import (
+from stellary.core.accounts.organizations import (
+    create_organization,
     remove_organization_member,
     update_organization_member,
 )
-from stellary.core.accounts.organizations import create_organization
 from stellary.core.accounts.row_types import ProvisionedRow, ProvisionedSeatRow
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
-from stellary.core.accounts.workspace_members import remove_workspace_member, update_workspace_member
-from stellary.core.accounts.workspaces import create_workspace
+from stellary.core.accounts.workspaces import (
+    create_workspace,
+    remove_workspace_member,
+    update_workspace_member,
+)
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork

@@ -1,47 +1,54 @@
-"""Workspaces: containers of projects and a pilotage. Section Workspaces of the API reference."""
+"""Workspaces, containers of projects and a pilotage, and their members. Sections Workspaces and Workspace Members."""
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 
+from stellary.contract.departures import MemberRemoved
 from stellary.contract.endpoint import Ok
-from stellary.contract.fields import build_value, update_value
-from stellary.contract.refs import WorkspaceRef, WorkspacesRef
-from stellary.contract.wire import Listing, Paged
+from stellary.contract.fields import build_value, convert, get_set_fields, replace_fields, update_value
+from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef, WorkspacesRef
+from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.contract.workspaces import (
     CREATE_WORKSPACE,
     DELETE_WORKSPACE,
     GET_WORKSPACE,
+    LIST_WORKSPACE_MEMBERS,
     LIST_WORKSPACES,
+    REMOVE_WORKSPACE_MEMBER,
     UPDATE_WORKSPACE,
+    UPDATE_WORKSPACE_MEMBER,
     CreateWorkspace,
+    UpdatedWorkspaceMember,
     UpdateWorkspace,
+    UpdateWorkspaceMember,
     Workspace,
+    WorkspaceMember,
 )
-from stellary.core.accounts import access, rules
+from stellary.core.accounts import access, leaving, people, rules
+from stellary.core.accounts.access_checks import Loaded
+from stellary.core.accounts.audience import knows
 from stellary.core.accounts.deleted_containers import put_container
-from stellary.core.accounts.joining import add_workspace_owner
-from stellary.core.accounts.locks import lock_organization
-from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
+from stellary.core.accounts.joining import adapt_organization_role, add_workspace_owner, mark_guests
+from stellary.core.accounts.locks import lock_organization, lock_seats
+from stellary.core.accounts.member_rows import WORKSPACE, WORKSPACE_MEMBER, workspace_value
+from stellary.core.accounts.row_types import (
+    ListedWorkspaceRow,
+    LoadedWorkspaceMemberRow,
+    WorkspaceMemberRow,
+)
 from stellary.core.accounts.rules import CallerRoles
-from stellary.core.accounts.tables import workspace_members, workspaces
+from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.db.base import is_given
+from stellary.core.kernel.events import AdminRightsLost, BecameGuest, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import NoColumns, StoredItems
+from stellary.core.kernel.writes import delete_row
 
 FIRST_CYCLE = "v1"
 
-_WORKSPACES = StoredItems(
-    Workspace,
-    workspaces,
-    "Workspace",
-    NoColumns,
-    taken=lambda item: (f"the organization has a workspace {item.slug!r} already", "duplicate_slug"),
-    computed=("my_role", "my_pilotage_role"),
-    internal=("has_listeners", "has_change_rules", "has_guests", "has_watches", "trash_id"),
-)
 _MINE = and_(workspace_members.c.workspace_id == workspaces.c.id, is_given(workspace_members.c.user_id))
 _LIST = Pages(
     ListedWorkspaceRow,
@@ -55,6 +62,19 @@ _LIST = Pages(
     ),
     workspaces.c.id,
 )
+_MEMBERS = Pages(
+    WorkspaceMemberRow,
+    select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
+    .join_from(workspace_members, users)
+    .where(
+        is_given(workspace_members.c.workspace_id),
+        knows(bindparam("_user_id"), workspace_members.c.user_id, bindparam("_workspace_id")),
+    ),
+    workspace_members.c.user_id,
+)
+_MEMBER = (is_given(workspace_members.c.workspace_id), is_given(workspace_members.c.user_id, "member_id"))
+_UPDATE = update(workspace_members).where(*_MEMBER)
+_DELETE = delete(workspace_members).where(*_MEMBER)
 
 
 @serves(CREATE_WORKSPACE)
@@ -79,7 +99,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _WORKSPACES.insert(uow, workspace)
+    WORKSPACE.insert(uow, workspace)
     add_workspace_owner(uow, workspace.id, workspace.owner_id)
     emit_organization_change(uow, organization.id, None, workspace)
     return workspace
@@ -130,7 +150,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
     before = workspace_value(loaded.row, loaded.roles)
     after = update_value(before, request, uow.now)
     if after is not before:
-        _WORKSPACES.update(uow, before, after)
+        WORKSPACE.update(uow, before, after)
         emit_change(uow, after.id, before, after)
     return after
 
@@ -152,14 +172,108 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     return Ok()
 
 
-def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
-    """Convert a row to a workspace, with the effective roles of a caller who has access to it.
+@serves(LIST_WORKSPACE_MEMBERS)
+def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
+    """Return the members in the order in which their accounts were created, without implicit admins; for guests, those they know."""
+    ids = {"_workspace_id": access.workspace(uow, ref).row.id, "_user_id": uow.principal_id}
+    return _MEMBERS.fetch(uow, request, WORKSPACE_MEMBER.to_value, **ids)
+
+
+@serves(UPDATE_WORKSPACE_MEMBER)
+def update_workspace_member(
+    uow: UnitOfWork, ref: WorkspaceMemberRef, request: UpdateWorkspaceMember
+) -> UpdatedWorkspaceMember:
+    """Change a member's role in the workspace or in its pilotage.
 
     Args:
-        row: The row.
-        roles: The caller's roles.
+        uow: A unit that may write.
+        ref: The member.
+        request: What is to change.
+
+    Returns:
+        The member, and the numbers of items that ended if the member is no longer an admin.
+
+    Raises:
+        Invalid: A guest is to have a role in the pilotage.
+        Conflict: The member owns the workspace.
     """
-    overrides = {"pilotage_cycle": ""} if roles.is_guest else {}
-    return _WORKSPACES.to_value(
-        row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role, **overrides
+    lock_seats(uow, ref)
+    loaded = access.workspace_member(uow, ref)
+    before = WORKSPACE_MEMBER.to_value(loaded.row)
+    after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
+    if after.role == "guest":
+        if request.pilotage_role not in (UNSET, "viewer"):
+            raise invalid(("pilotageRole", "must be viewer for guests"))
+        after = replace_fields(after, pilotage_role="viewer")
+    _check(loaded, before, after)
+    if changes := WORKSPACE_MEMBER.to_changes(before, after):
+        keys = {"_workspace_id": loaded.roles.workspace_id, "_member_id": after.user_id}
+        uow.connection.execute(_UPDATE, {**keys, **changes})
+        emit_change(uow, loaded.roles.workspace_id, before, after)
+    if before.role != after.role and "guest" in (before.role, after.role):
+        adapt_organization_role(uow, loaded.roles.organization_id, after.user_id, after.role)
+        uow.send_on_commit(ACCESS)
+    _emit_rights_lost(uow, loaded, before.role, after.role)
+    return convert(UpdatedWorkspaceMember, after, ended=leaving.settle_ended_rights(uow))
+
+
+@serves(REMOVE_WORKSPACE_MEMBER)
+def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberRemoved:
+    """Remove a member, or leave the workspace. The member also leaves its projects, and is unassigned from its cards.
+
+    Args:
+        uow: A unit that may write.
+        ref: The member.
+
+    Returns:
+        The numbers of items that ended with the membership.
+
+    Raises:
+        Conflict: The member owns the workspace.
+    """
+    lock_seats(uow, ref)
+    loaded = access.workspace_member(uow, ref)
+    member = WORKSPACE_MEMBER.to_value(loaded.row)
+    _check(loaded, member, None)
+    workspace_id = loaded.roles.workspace_id
+    assert workspace_id is not None
+    delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
+    emit_change(uow, workspace_id, member, None)
+    people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
+    if loaded.row.member_org_role == "guest":
+        leaving.end_seat(uow, loaded.roles.organization_id, loaded.row.user_id, is_guest=True)
+    return MemberRemoved(ended=leaving.settle_ended_rights(uow))
+
+
+def _emit_rights_lost(
+    uow: UnitOfWork, loaded: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
+) -> None:
+    """Emit that the member is no longer an admin, or a guest now, unless a role in the organization makes them an admin."""
+    workspace_id = loaded.roles.workspace_id
+    assert workspace_id is not None
+    is_guest = after == "guest" and after != before
+    if is_guest:
+        mark_guests(uow, workspace_id)
+    was_admin, is_admin = (
+        rules.is_admin(loaded.row.member_org_role, role, is_personal=loaded.roles.is_personal)
+        for role in (before, after)
+    )
+    if not is_admin and (was_admin or is_guest):
+        event = BecameGuest if is_guest else AdminRightsLost
+        people.emit_rights_lost(uow, event, workspace_id, loaded.row.user_id, _owner_id(loaded))
+
+
+def _owner_id(loaded: Loaded[LoadedWorkspaceMemberRow]) -> str:
+    owner_id = loaded.roles.workspace_owner_id
+    assert owner_id is not None
+    return owner_id
+
+
+def _check(
+    loaded: Loaded[LoadedWorkspaceMemberRow], before: WorkspaceMember, after: WorkspaceMember | None
+) -> None:
+    rules.check_workspace_member(
+        loaded.roles.workspace_owner_id == before.user_id,
+        (before.role, before.pilotage_role),
+        None if after is None else (after.role, after.pilotage_role),
     )

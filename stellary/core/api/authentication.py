@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from stellary.core.accounts.authentication import authenticate
-from stellary.core.agents import tokens as agent_tokens
+from stellary.core.agents import agents as agent_tokens
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import Actor
 

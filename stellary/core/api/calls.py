@@ -33,7 +33,7 @@ from stellary.contract.wire import Listing, Request, dump, load, load_query
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.authentication import confirm_login, start_login, touch
-from stellary.core.agents import audit, gate, proposing, tokens
+from stellary.core.agents import agents, audit, gate, proposing
 from stellary.core.api.authentication import authenticate_bearer, parse_bearer
 from stellary.core.api.transfers import build_file_response, build_json_response, open_body
 from stellary.core.api.uploads import Upload
@@ -332,7 +332,7 @@ class ServiceCall:
             return self._run_once(uow, payload, call)
         gate.count_call(uow, limits)
         if uow.actor.token_id is not None:
-            tokens.touch(uow, uow.actor.token_id)
+            agents.touch(uow, uow.actor.token_id)
         proposes = policy.agent == "w" and not limits.at_once
         if not proposes:
             audit.record(uow, limits, self.name, "allowed")
@@ -450,7 +450,7 @@ class ServiceCall:
         """Return whether the caller is an agent, judged by the form of the token alone."""
         if self.actor is not None:
             return self.actor.agent_limits is not None
-        return tokens.is_agent_token(self._bearer)
+        return agents.is_agent_token(self._bearer)
 
     def _authenticate(self, uow: UnitOfWork) -> Actor:
         if self.actor is not None:

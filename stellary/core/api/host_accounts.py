@@ -8,8 +8,7 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from stellary.contract.errors import Unauthenticated
-from stellary.core.accounts.deactivation import deactivate, reactivate
-from stellary.core.accounts.deletion import erase
+from stellary.core.accounts.deletion import deactivate, erase, reactivate
 from stellary.core.accounts.hosted import find_external_id, map_user
 from stellary.core.accounts.provisioning import Membership, provision, remove
 from stellary.core.accounts.users import id_by_address

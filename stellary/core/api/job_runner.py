@@ -16,7 +16,7 @@ import attrs
 
 from stellary._tracing import fail_span, trace
 from stellary.contract.errors import ApiError
-from stellary.core.accounts import container_purge, email_links
+from stellary.core.accounts import deleted_containers, email_links
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due, scheduling
 from stellary.core.board import multipart_imports, recurring
@@ -30,9 +30,9 @@ from stellary.core.kernel.units import Units
 from stellary.core.notifications import erasure, watches
 from stellary.core.search import indexing
 from stellary.core.trash import purging
-from stellary.core.webhooks import erased_messages
+from stellary.core.webhooks import outbox
 from stellary.core.wizard import planning
-from stellary.core.work import reminders
+from stellary.core.work import work
 
 _log = logging.getLogger("stellary.core")
 
@@ -105,11 +105,11 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     email_links.SEND_RESET_LINK: JobHandler(email_links.send_reset_link),
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),
     purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
-    container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
+    deleted_containers.DELETE: JobHandler(deleted_containers.delete_batch, attempts=None),
     email_links.SEND_ADDRESS_LINK: JobHandler(email_links.send_address_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
-    erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
-    reminders.CHECK: JobHandler(reminders.check, attempts=None, first={}),
+    erasure.ERASE_MESSAGES: JobHandler(outbox.erase_batch, attempts=None),
+    work.CHECK: JobHandler(work.check, attempts=None, first={}),
     watches.NOTIFY: JobHandler(watches.notify_watchers, attempts=None, first={}),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }

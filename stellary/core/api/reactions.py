@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core.accounts import leaving
-from stellary.core.accounts.project_sight import is_shared
+from stellary.core.accounts.audience import is_shared
 from stellary.core.agents import delegation
 from stellary.core.agents import reactions as agent_reactions
 from stellary.core.automations import acting
@@ -16,12 +16,12 @@ from stellary.core.automations import reactions as rule_reactions
 from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity, erasure, purged_texts
+from stellary.core.notifications import activity, erasure, history
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
-from stellary.core.webhooks import on_member_removed as webhooks_on_member_removed
 from stellary.core.webhooks import outbox, queue
+from stellary.core.webhooks import webhooks as webhooks_on_member_removed
 from stellary.core.wizard import execution
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
@@ -113,7 +113,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.DocumentTransferred: (activity.record, rule_reactions.mark_references),
     events.DocumentTransferredOut: (
         activity.record,
-        purged_texts.follow_documents,
+        history.follow_documents,
         index.update_index,
         rule_reactions.mark_references,
     ),

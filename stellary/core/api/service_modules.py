@@ -10,17 +10,13 @@ from stellary.core.accounts import (
     deleted_containers,
     deletion,
     email_links,
+    identities,
     invitations,
-    linked_identities,
-    organization_members,
     organizations,
     second_factors,
-    sessions,
-    workspace_members,
     workspaces,
 )
-from stellary.core.agents import agents, audit, mission_log, missions, model_usage, proposals
-from stellary.core.agents import tokens as agent_tokens
+from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.automations import acting, automations, project_files, traces, triggers
 from stellary.core.board import (
     attachments,
@@ -47,12 +43,12 @@ from stellary.core.board import (
 )
 from stellary.core.insights import flow, portfolio, views
 from stellary.core.knowledge import comments as document_comments
-from stellary.core.knowledge import documents, reviews
+from stellary.core.knowledge import documents
 from stellary.core.knowledge import listing as knowledge_listing
-from stellary.core.notifications import feed, notifications, preferences, stream, undo, watches
+from stellary.core.notifications import feed, notifications, preferences, undo, watches
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import search
 from stellary.core.trash import trash
-from stellary.core.webhooks import deliveries, webhooks
+from stellary.core.webhooks import webhooks
 from stellary.core.wizard import drafts, execution
 from stellary.core.work import work

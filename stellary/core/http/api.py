@@ -21,7 +21,7 @@ from stellary.contract.router import AnyEndpoint, Router
 from stellary.contract.system import METRICS
 from stellary.contract.wire import Request
 from stellary.core import Core
-from stellary.core.agents.tokens import is_agent_token
+from stellary.core.agents.agents import is_agent_token
 from stellary.core.api import dispatch
 from stellary.core.api.authentication import parse_bearer
 from stellary.core.api.dispatch import ServiceResponse

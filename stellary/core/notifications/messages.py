@@ -13,7 +13,7 @@ from stellary.contract.activities import Activity, FieldChange
 from stellary.contract.notifications import Notification, NotificationKind
 from stellary.core.accounts.emails import build_page, clean_name
 from stellary.core.kernel import events
-from stellary.core.notifications.reversal import name_field, name_value
+from stellary.core.notifications.undo import name_field, name_value
 
 ITEMS_MAX: Final = 50
 LINES_MAX: Final = 20

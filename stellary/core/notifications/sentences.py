@@ -14,7 +14,7 @@ from stellary.contract.cards import Card
 from stellary.contract.wire import dump
 from stellary.core.kernel import events
 from stellary.core.notifications.changes import StoredChange, list_card_changes
-from stellary.core.notifications.reversal import name_field, name_value
+from stellary.core.notifications.undo import name_field, name_value
 
 _NAME_MAX = 60
 # What follows from another change, or stands at the beginning of the sentence.

@@ -10,13 +10,13 @@ from typing import Final, NotRequired, TypedDict
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
-from stellary.core.accounts import container_purge
+from stellary.core.accounts import deleted_containers
 from stellary.core.board import attachments
 from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.purged_texts import enqueue_erasure, erase_texts
+from stellary.core.notifications.history import enqueue_erasure, erase_texts
 from stellary.core.ports.blobs import discard
 
 PURGE: Final = "trash.purge"
@@ -141,7 +141,7 @@ def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
         return False
     deleted = uow.connection.execute(_DELETE, {"_ids": list(ids)}).all()
     containers = [(row.kind, row.item_id) for row in deleted if row.kind in ("workspace", "organization")]
-    container_purge.enqueue(uow, containers)
+    deleted_containers.enqueue(uow, containers)
     by_container: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
     for row in deleted:
         by_container[row.workspace_id, row.project_id].append(row.id)

@@ -1,42 +1,55 @@
-"""Webhooks: services with which admins of a workspace create, list, update and delete them."""
+"""Webhooks, which admins of a workspace manage, and their deliveries: messages that are sent until they arrive.
+
+A webhook ends when its admin leaves the workspace, loses admin rights there, or an account takes theirs over.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TypedDict
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, get_set_fields, replace_fields
 from stellary.contract.naming import camel
-from stellary.contract.refs import WebhookRef, WorkspaceRef
+from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
 from stellary.contract.signatures import secret_of
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
     DELETE_WEBHOOK,
+    LIST_DELIVERIES,
     LIST_WEBHOOKS,
+    REDELIVER,
     UPDATE_WEBHOOK,
     WEBHOOKS_MAX,
     CreatedWebhook,
     CreateWebhook,
+    DeliveryAttempt,
+    ListDeliveries,
     UpdateWebhook,
     Webhook,
+    WebhookDelivery,
 )
-from stellary.contract.wire import UNSET, Listing, Paged
+from stellary.contract.wire import UNSET, Listing, Paged, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.db.base import is_given
+from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import AccountTakenOver, AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import StoredItems
 from stellary.core.webhooks import access, queue
-from stellary.core.webhooks.row_types import WebhookRow
+from stellary.core.webhooks.row_types import DeliveryRow, WebhookRow
 from stellary.core.webhooks.rules.addresses import check_url, hide_path
-from stellary.core.webhooks.tables import webhooks
+from stellary.core.webhooks.tables import deliveries, webhooks
 
 KEY_BYTES = 32
 
@@ -141,3 +154,115 @@ def webhook_value(row: WebhookRow) -> Webhook:
 def hide_secret(webhook: Webhook) -> Webhook:
     """Return a webhook as activities contain it: with the host of its URL only."""
     return replace_fields(webhook, url=hide_path(webhook.url))
+
+
+_OF_USER = (is_given(webhooks.c.workspace_id), is_given(webhooks.c.created_by_id, "user_id"))
+_LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
+_TRANSFER = (
+    update(webhooks)
+    .where(*_OF_USER)
+    .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
+)
+_ACTIVE_OF_USER = (is_given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
+_LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
+_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
+
+
+def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
+    """Disable the webhooks of users who lost admin rights, and transfer them to their successors.
+
+    Args:
+        events: The users who have lost the rights, with their successors.
+    """
+    for event in events:
+        parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
+        rows = _LOAD.all(uow.connection, parameters)
+        if not rows:
+            continue
+        change = {"_successor_id": event.successor_id, "_now": uow.now}
+        uow.connection.execute(_TRANSFER, parameters | change)
+        uow.ended_counts["webhooks"] += len(rows)
+        for row in rows:
+            before = hide_secret(webhook_value(row))
+            after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
+            emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)
+
+
+def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
+    """Disable the webhooks of accounts that were given to the owners of their addresses.
+
+    Args:
+        events: The accounts.
+    """
+    for event in events:
+        parameters = {"_user_id": event.user_id}
+        rows = _LOAD_ACTIVE.all(uow.connection, parameters)
+        uow.connection.execute(_DISABLE, {**parameters, "_now": uow.now})
+        for row in rows:
+            before = hide_secret(webhook_value(row))
+            after = replace_fields(before, active=False, updated_at=uow.now)
+            emit_change(uow, row.workspace_id, before, after, changed=["active"])
+
+
+_FIELDS = RowFields(WebhookDelivery, deliveries, converted=("payload",), internal=("tries", "queued_at"))
+_SHOWN = _FIELDS.columns
+_OF_WEBHOOK = select(*_SHOWN).where(is_given(deliveries.c.webhook_id))
+_DELIVERIES = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
+_LIST_STATUS = Pages(
+    DeliveryRow,
+    _OF_WEBHOOK,
+    deliveries.c.id,
+    newest_first=True,
+    residual=[equals_unindexed(deliveries.c.status, bindparam("_status"))],
+)
+_THIS = is_given(deliveries.c.id)
+_AGAIN = Query(
+    DeliveryRow,
+    update(deliveries)
+    .where(_THIS, deliveries.c.status != "pending", deliveries.c.payload != "")
+    .values(status="pending", tries=0, queued_at=bindparam("_now"), next_attempt_at=bindparam("_now"))
+    .returning(*_SHOWN),
+)
+
+
+@serves(LIST_DELIVERIES)
+def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -> Listing[WebhookDelivery]:
+    """Return the messages of a webhook, newest first."""
+    webhook = access.webhook(uow, ref).row
+
+    def to_delivery(row: DeliveryRow) -> WebhookDelivery:
+        return _delivery(row, webhook.retry_at)
+
+    if request.status is UNSET:
+        return _DELIVERIES.fetch(uow, request, to_delivery, _webhook_id=webhook.id)
+    return _LIST_STATUS.fetch(uow, request, to_delivery, _webhook_id=webhook.id, _status=request.status)
+
+
+@serves(REDELIVER)
+def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
+    """Send a message again. It is sent immediately, even if its receiver has failed.
+
+    Raises:
+        Conflict: The message is being delivered already, or its body has been deleted.
+    """
+    row = access.delivery(uow, ref).row
+    if not row.payload:
+        raise Conflict(
+            "the message was delivered more than a day ago, and its body was deleted", code="body_deleted"
+        )
+    after = _AGAIN.first(uow.connection, {"_id": row.id, "_now": uow.now})
+    if after is None:
+        raise Conflict("the message is being delivered already", code="delivery_pending")
+    queue.resume(uow, row.webhook_id)
+    return _delivery(after, None)
+
+
+def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
+    next_attempt_at = row.next_attempt_at
+    if next_attempt_at is not None and retry_at is not None:
+        # A pending message may also be waiting for its failing receiver.
+        next_attempt_at = max(next_attempt_at, retry_at)
+    attempts = [read(DeliveryAttempt, attempt) for attempt in row.attempts]
+    return _FIELDS.to_value(
+        row, next_attempt_at=next_attempt_at, attempts=attempts, payload=row.payload or None
+    )

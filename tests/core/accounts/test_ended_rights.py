@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.contract.refs import WorkspaceMemberRef
-from stellary.core.accounts.workspace_members import remove_workspace_member
+from stellary.core.accounts.workspaces import remove_workspace_member
 from tests.core.accounts.rows import make_row
 from tests.support.concurrency import start_blocked
 from tests.support.tables import webhooks

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stellary.core.accounts.one_time_codes import (
+from stellary.core.accounts.second_factors import (
     build_uri,
     compute_code,
     find_step,
