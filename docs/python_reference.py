@@ -33,7 +33,7 @@ PAGES: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "stellary.client.calling.page.AsyncPage": {},
             "stellary.client.calling.stream.EventStream": {},
             "stellary.client.calling.response.Response": {},
-            "stellary.client.calling.raw_response.with_raw_response": {},
+            "stellary.client.calling.method.with_raw_response": {},
             "stellary.client.calling.capture.Exchange": {},
             "stellary.client.calling.settings.log": {},
             "stellary.client.calling.port_transport.PortTransport": {},

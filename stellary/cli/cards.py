@@ -8,9 +8,15 @@ from typing import Any
 import click
 
 from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
-from stellary.cli.completing import complete_columns, complete_labels, complete_people, complete_scopes
-from stellary.cli.finding import find_card, find_column, find_label, find_scope
-from stellary.cli.options import DayParam, Group, dry_run
+from stellary.cli.options import (
+    DayParam,
+    Group,
+    complete_columns,
+    complete_labels,
+    complete_people,
+    complete_scopes,
+    dry_run,
+)
 from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
@@ -22,9 +28,17 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import CommandContext, in_project, pass_session
+from stellary.cli.session import (
+    CommandContext,
+    find_card,
+    find_column,
+    find_label,
+    find_scope,
+    in_project,
+    pass_session,
+)
 from stellary.client.display._activity import summarize_activity
-from stellary.client.display._look import collect_names
+from stellary.client.display._parts import collect_names
 from stellary.client.display._words import format_utc
 from stellary.contract.cards import Card
 from stellary.contract.checklists import AddChecklistItem

@@ -20,8 +20,8 @@ import orjson
 
 from stellary.client.calling.method import Resource, Sync
 from stellary.client.calling.nearest import nearest
-from stellary.client.display._look import Names
 from stellary.client.display._markup import readable
+from stellary.client.display._parts import Names
 from stellary.contract.cards import Card
 from stellary.contract.wire import Request, Value, dump
 

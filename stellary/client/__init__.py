@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from stellary.client._client import AsyncStellary, Stellary
     from stellary.client.calling.capture import Exchange
     from stellary.client.calling.frames import to_frame
+    from stellary.client.calling.method import with_raw_response
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.port_transport import PortTransport
-    from stellary.client.calling.raw_response import with_raw_response
     from stellary.client.calling.response import Response
     from stellary.client.calling.settings import log
 
@@ -37,7 +37,7 @@ _MODULES = {
     "Stellary": "_client",
     "log": "calling.settings",
     "to_frame": "calling.frames",
-    "with_raw_response": "calling.raw_response",
+    "with_raw_response": "calling.method",
 }
 
 

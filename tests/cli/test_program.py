@@ -130,7 +130,7 @@ def test_names_of_projects_are_kept_for_a_minute(shell, monkeypatch):
     names.write_text(names.read_text().replace("LAUNCH", "LATER"))
     assert complete(shell, "use", "--project", "la") == ["LATER"]
     now = time.time()
-    monkeypatch.setattr("stellary.cli.completing.time.time", lambda: now + 61)
+    monkeypatch.setattr("stellary.cli.options.time.time", lambda: now + 61)
     assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
     for text in ("", "[3]", '{"a": 3}', '{"a": ["x"]}'):
         names.write_text(text)

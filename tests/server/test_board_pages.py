@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from reference_server.pages.routes import PAGES
+from reference_server.pages.handler import PAGES
 from stellary import Stellary
 from tests.server.running import running
 from tests.server.test_pages import ANN, send_form, text_of

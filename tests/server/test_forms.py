@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from reference_server.pages.routes import PAGES, PROVIDER_PAGES
+from reference_server.pages.handler import PAGES, PROVIDER_PAGES
 from reference_server.settings import OidcSettings
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in

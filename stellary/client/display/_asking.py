@@ -12,7 +12,7 @@ import attrs
 from stellary.client.calling.method import Resource
 from stellary.client.calling.steps import Steps, run_steps, run_steps_async
 from stellary.client.display._card import build_card
-from stellary.client.display._look import RenderOptions, collect_names
+from stellary.client.display._parts import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View, put
 from stellary.client.methods.projects import ProjectHandle

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line, readable
-from stellary.client.display._parts import Cell, FactList, Part, Points, Prose, Section, Span, to_cell
+from stellary.client.display._parts import (
+    Cell,
+    FactList,
+    Names,
+    Part,
+    Points,
+    Prose,
+    RenderOptions,
+    Section,
+    Span,
+    to_cell,
+)
 from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import View
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Figure, Figures, Grid, Meter, Part, Points, Section, Span
+from stellary.client.display._parts import (
+    Cell,
+    Figure,
+    Figures,
+    Grid,
+    Meter,
+    Part,
+    Points,
+    RenderOptions,
+    Section,
+    Span,
+)
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stellary.client._environment import in_notebook
 from stellary.client.display._lines import entry_line
-from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import readable
 from stellary.client.display._missions import build_entry, build_log
+from stellary.client.display._parts import RenderOptions
 from stellary.client.display._sheet import PLAIN_WIDTH, put
 
 if TYPE_CHECKING:

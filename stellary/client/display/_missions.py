@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import (
     Cell,
@@ -15,6 +14,7 @@ from stellary.client.display._parts import (
     LogPart,
     Part,
     Prose,
+    RenderOptions,
     Section,
     Span,
     to_cell,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from stellary.client.display import _words as w
-from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import (
     Bar,
@@ -18,6 +17,7 @@ from stellary.client.display._parts import (
     Part,
     Points,
     Prose,
+    RenderOptions,
     Section,
     Span,
     Timeline,

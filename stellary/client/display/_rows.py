@@ -11,9 +11,19 @@ import attrs
 from stellary.client.display import _words as w
 from stellary.client.display._activity import summarize_change
 from stellary.client.display._board import ROWS, build_card_table, describe_hidden
-from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Chip, FactList, Meter, Span, Table, Tone, to_cell
+from stellary.client.display._parts import (
+    Cell,
+    Chip,
+    FactList,
+    Meter,
+    Names,
+    RenderOptions,
+    Span,
+    Table,
+    Tone,
+    to_cell,
+)
 from stellary.client.display._sheet import View
 from stellary.contract.activities import FieldChange
 

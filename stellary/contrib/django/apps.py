@@ -9,9 +9,13 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.db.models.signals import pre_migrate
 
-from stellary.contrib.django import cores
 from stellary.contrib.django.checks import register_checks
-from stellary.contrib.django.configuration import SETTING, load_configuration
+from stellary.contrib.django.configuration import (
+    SETTING,
+    follow_test_database,
+    load_configuration,
+    reset_core,
+)
 from stellary.contrib.django.operations import migrate_without_migrations
 
 
@@ -32,8 +36,8 @@ class StellaryConfig(AppConfig):
         register_checks()
         setting_changed.connect(_reload)
         pre_migrate.connect(migrate_without_migrations, sender=self)
-        cores.follow_test_database(connections[configuration.database].creation)
-        atexit.register(cores.reset_core)
+        follow_test_database(connections[configuration.database].creation)
+        atexit.register(reset_core)
         if apps.is_installed("django.contrib.auth"):
             from stellary.contrib.django.signals import connect_signals
 
@@ -43,4 +47,4 @@ class StellaryConfig(AppConfig):
 def _reload(*, setting: str, **_: object) -> None:
     if setting in (SETTING, "SECRET_KEY"):
         load_configuration.cache_clear()
-        cores.reset_core()
+        reset_core()

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from stellary.client.display._card import build_card
-from stellary.client.display._look import RenderOptions, collect_names
+from stellary.client.display._parts import RenderOptions, collect_names
 from stellary.client.display._roadmap import Axis, compute_ticks, fit_axis
 from stellary.client.display._words import format_duration
 from stellary.client.testing import make
