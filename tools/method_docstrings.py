@@ -15,8 +15,8 @@ from stellary.contract.endpoint import Nothing, Ok
 from stellary.contract.errors import BY_STATUS
 from stellary.contract.limits import Items, Length, Pattern, Range, Reference
 from stellary.contract.naming import marks
+from stellary.contract.openapi import statuses
 from stellary.contract.schemas import documentation
-from stellary.contract.statuses import statuses
 from tools.handles import Method, has_mark
 
 # The statuses that any call can have; the guide describes their errors.

@@ -2,13 +2,16 @@
 
 Items are given by id or by name: a project by its name or key, a column by its name, a card by ``LAUNCH-12`` or its
 title, a person by e-mail address, name or unique first name, the caller as ``me``. Only case, accents and blanks may
-differ. A similar name is refused, and the error lists up to five candidates.
+differ. A similar name is refused, and the error lists up to five candidates. Documents are given by id or title; their content
+is Markdown if it is a string without a format. Missions are started and followed by users, and worked on by programs.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from stellary.contract.agent_missions import PROMPT_MAX, AgentMission
+from stellary.contract.agents import Agent
 from stellary.contract.cards import (
     BULK_MAX,
     CardStatus,
@@ -23,14 +26,19 @@ from stellary.contract.cards import (
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.columns import Column
 from stellary.contract.comments import CreateComment
+from stellary.contract.documents import CreateDocument, GetDocument, ListDocuments, UpdateDocument
+from stellary.contract.endpoint import acts
 from stellary.contract.labels import Label
 from stellary.contract.limits import Id, Items, Length, Place
 from stellary.contract.pilotage import UpdateMission, UpdatePriority, UpdateTodo
 from stellary.contract.pilotage_state import PilotageState
+from stellary.contract.policies import MISSION_WORK
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import RelationType, SeenRelationType
+from stellary.contract.rich_text import ContentFormat
 from stellary.contract.search import Search
 from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
 
@@ -373,3 +381,132 @@ class SearchParams(Search):
     """
 
     project_id: IdOrName | Unset = UNSET
+
+
+class ListDocumentsParams(ListDocuments):
+    """Filters for the list of documents.
+
+    Attributes:
+        project_id: Only documents of this project and its scopes, by its id, key or name.
+        parent_id: Only direct children of this document, by its id or title.
+    """
+
+    project_id: IdOrName | Unset = UNSET
+    parent_id: IdOrName | Unset = UNSET
+
+
+class GetDocumentParams(GetDocument):
+    """The document to read, and its format.
+
+    Attributes:
+        document_id: Its id or title.
+        content_format: ``tiptap`` returns TipTap JSON instead of Markdown.
+    """
+
+    document_id: IdOrName
+    content_format: ContentFormat = "markdown"
+
+
+class CreateDocumentParams(CreateDocument):
+    """The fields of a new document.
+
+    Attributes:
+        project_id: The project that the document belongs to, by id, key or name, unless ``context_type`` is given.
+        parent_id: The parent document, by its id or title.
+        content_format: The format of ``content`` and of the content in the response. Default: the format that
+            ``content`` has.
+    """
+
+    project_id: IdOrName | Unset = UNSET
+    parent_id: IdOrName | Unset | None = UNSET
+    content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here
+
+
+class UpdateDocumentParams(UpdateDocument):
+    """A document, and the fields to change. Omitted fields keep their values.
+
+    Attributes:
+        document_id: Its id or title.
+        parent_id: The new parent, by its id or title; None moves the document to the top level.
+        content_format: The format of ``content`` and of the content in the response. Default: the format that
+            ``content`` has.
+    """
+
+    document_id: IdOrName
+    parent_id: IdOrName | Unset | None = UNSET
+    content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here
+
+
+ReportText = Annotated[str, Length(1, 2000)]
+
+
+class AgentParams(Request):
+    """An agent.
+
+    Attributes:
+        agent: Its id, slug or name.
+    """
+
+    agent: IdOrName
+
+
+class RunMissionParams(CardParams):
+    """A card, and the instructions for an agent.
+
+    Attributes:
+        agent: The agent's id, slug or name.
+        prompt: The instructions; 1-10 000 characters.
+    """
+
+    agent: IdOrName
+    prompt: Annotated[str, Length(1, PROMPT_MAX)]
+
+
+class MissionParams(Request):
+    """A mission."""
+
+    mission_id: Id
+
+
+class ReportStepParams(MissionParams):
+    """A running mission, and a progress message, which is posted on the card as a comment."""
+
+    text: ReportText
+
+
+class CompleteMissionParams(MissionParams):
+    """A running mission, and a summary of its outcome, which is posted on the card as a comment."""
+
+    summary: ReportText
+
+
+class FailMissionParams(MissionParams):
+    """A running mission, and the reason why it cannot be completed, which is posted on the card as a comment."""
+
+    reason: ReportText
+
+
+class AgentAtWork(Value):
+    """An agent, and its queued and running missions, oldest first."""
+
+    agent: Agent
+    missions: list[AgentMission]
+
+
+# Actions without an endpoint: an agent's program takes missions, and reports their progress and outcome.
+CLAIM_MISSION = acts(
+    "agent_missions.claim",
+    WorkspaceRef,
+    "missions/claim",
+    summary="Take the mission that has waited longest.",
+    returns=AgentMission,
+    policy=MISSION_WORK,
+)
+REPORT_MISSION = acts(
+    "agent_missions.report",
+    WorkspaceRef,
+    "missions/report",
+    summary="Report the progress or outcome of a mission.",
+    returns=AgentMission,
+    policy=MISSION_WORK,
+)

@@ -6,6 +6,17 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from stellary.contract.actions import (
+    CLAIM_MISSION,
+    REPORT_MISSION,
+    AgentAtWork,
+    AgentParams,
+    CompleteMissionParams,
+    FailMissionParams,
+    MissionParams,
+    ReportStepParams,
+    RunMissionParams,
+)
 from stellary.contract.agent_missions import (
     CREATE_MISSION,
     GET_MISSION,
@@ -18,17 +29,6 @@ from stellary.contract.agents import GET_AGENT
 from stellary.contract.comments import CreateComment
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Conflict, Forbidden
-from stellary.contract.mission_actions import (
-    CLAIM_MISSION,
-    REPORT_MISSION,
-    AgentAtWork,
-    AgentParams,
-    CompleteMissionParams,
-    FailMissionParams,
-    MissionParams,
-    ReportStepParams,
-    RunMissionParams,
-)
 from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
 from stellary.contract.wire import Listing, Paged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.contract.document_actions import (
+from stellary.contract.actions import (
     CreateDocumentParams,
     GetDocumentParams,
     ListDocumentsParams,
