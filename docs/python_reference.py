@@ -32,7 +32,7 @@ PAGES: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "stellary.client.calling.page.Page": {},
             "stellary.client.calling.page.AsyncPage": {},
             "stellary.client.calling.stream.EventStream": {},
-            "stellary.client.calling.response.Response": {},
+            "stellary.client.calling.call.Response": {},
             "stellary.client.calling.method.with_raw_response": {},
             "stellary.client.calling.capture.Exchange": {},
             "stellary.client.calling.settings.log": {},

@@ -13,9 +13,9 @@ from reference_server.pages.sessions import DEVICE
 from stellary.contract.auth import CONFIRM_EMAIL
 from stellary.contract.errors import Invalid, Unauthenticated
 from stellary.contract.port import RawResponse
-from stellary.core.accounts.current_password import has_password
 from stellary.core.accounts.email_links import find_confirmed_action
 from stellary.core.accounts.email_tokens import find_owner
+from stellary.core.accounts.passwords import has_password
 
 URI_LENGTH_MAX = 1000
 """The maximum length of a URI in bytes, which fit into a code."""

@@ -12,8 +12,8 @@ from stellary.contract.errors import Forbidden, NotFound, Unauthenticated
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
 from stellary.contract.workspaces import ACCEPT_INVITATION
-from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.invitations import PendingInvitation, find_pending_invitation
+from stellary.core.accounts.users import address_key
 
 NEW, EXISTING, SIGNED_IN = "new", "existing", "signed-in"
 """The values of the field ``account``: whether the form creates the account, or the browser has a login of it."""

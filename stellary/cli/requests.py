@@ -12,8 +12,7 @@ import click
 from stellary.cli.options import dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, run_jq
 from stellary.cli.session import CommandContext, in_project, in_workspace
-from stellary.client.calling.call import next_cursor
-from stellary.client.calling.response import Response
+from stellary.client.calling.call import Response, next_cursor
 from stellary.contract.activities import Activity
 from stellary.contract.wire import UNSET
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stellary.client._client import AsyncStellary, Stellary
+    from stellary.client.calling.call import Response
     from stellary.client.calling.capture import Exchange
     from stellary.client.calling.frames import to_frame
     from stellary.client.calling.method import with_raw_response
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.calling.port_transport import PortTransport
-    from stellary.client.calling.response import Response
     from stellary.client.calling.settings import log
 
 __all__ = [
@@ -33,7 +33,7 @@ _MODULES = {
     "Exchange": "calling.capture",
     "Page": "calling.page",
     "PortTransport": "calling.port_transport",
-    "Response": "calling.response",
+    "Response": "calling.call",
     "Stellary": "_client",
     "log": "calling.settings",
     "to_frame": "calling.frames",

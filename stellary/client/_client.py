@@ -23,8 +23,8 @@ from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.wire import UNSET, Unset
 
 if TYPE_CHECKING:
+    from stellary.client.calling.call import Response
     from stellary.client.calling.httpx_transport import AsyncHttpClient, HttpClient
-    from stellary.client.calling.response import Response
     from stellary.client.methods.organizations import OrganizationHandle
     from stellary.client.methods.workspaces import WorkspaceHandle
 

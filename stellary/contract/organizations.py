@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.departures import EndedRights, MemberRemoved
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Name, Slug
 from stellary.contract.policies import (
     ACCOUNT_ANY,
@@ -20,6 +19,34 @@ from stellary.contract.policies import (
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
 from stellary.contract.roles import MemberRole, OrganizationRole, WorkspaceRole
 from stellary.contract.wire import UNSET, Request, Unset, Value
+
+
+class EndedRights(Value):
+    """The number of items that ended because a user lost rights.
+
+    Attributes:
+        invitations: Pending invitations sent by the user; they can no longer be accepted.
+        webhooks: Webhooks created by the user; they are disabled and get another owner.
+        automations: Rules that ran with the user's rights; they are disabled.
+        agent_tokens: Agent tokens limited by the user's rights; they are revoked.
+        missions: Agent missions created by the user; they are cancelled.
+    """
+
+    invitations: int
+    webhooks: int
+    automations: int
+    agent_tokens: int
+    missions: int
+
+
+class MemberRemoved(Ok):
+    """The result of removing a member.
+
+    Attributes:
+        ended: The items that ended with the membership.
+    """
+
+    ended: EndedRights
 
 
 class Organization(Value):

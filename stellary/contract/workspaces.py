@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.departures import EndedRights, MemberRemoved
 from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import EmailAddress, Id, Length, Name, Secret, Slug
+from stellary.contract.organizations import EndedRights, MemberRemoved
 from stellary.contract.policies import (
     INVITEE,
     ORGANIZATION_MEMBER,

@@ -18,11 +18,11 @@ from stellary.core.accounts import (
     people,
 )
 from stellary.core.accounts.api_tokens import start_session
+from stellary.core.accounts.authentication import digest
 from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.organizations import create_organization
-from stellary.core.accounts.tokens import digest
 from stellary.core.accounts.users import create_user, id_by_address
 from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.agents import running

@@ -22,7 +22,7 @@ from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.core import Actor, Core
-from stellary.core.accounts import joining, personal, tables, tokens
+from stellary.core.accounts import authentication, joining, personal, tables
 from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.passwords import hash_password
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
@@ -299,7 +299,7 @@ class World:
         self, person: Person, scopes: Sequence[str] = TOKEN_SCOPES, expires_at: datetime | None = None
     ) -> str:
         """Create a personal access token of a user."""
-        token = tokens.new_api_token()
+        token = authentication.new_api_token()
         with self.core.begin(NOBODY) as uow:
             uow.connection.execute(
                 _API_TOKEN,
@@ -308,7 +308,7 @@ class World:
                     "user_id": person.id,
                     "name": "test",
                     "prefix": token[:10],
-                    "token_digest": tokens.digest(token),
+                    "token_digest": authentication.digest(token),
                     "scopes": list(scopes),
                     "expires_at": expires_at,
                     "last_used_at": None,

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import attrs
@@ -20,7 +20,7 @@ from stellary.contract.errors import Invalid
 from stellary.contract.limits import EmailFormat, Reference
 from stellary.contract.naming import base, marks
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.redaction import SecretStr
+from stellary.contract.redaction import SecretStr, show_body, show_headers
 from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import UNSET, read, read_in_place, wire_fields
@@ -383,3 +383,28 @@ def version_tag(version: object) -> str:
     if isinstance(value, str) and value:
         return value if value == "*" or value.startswith(('"', "W/")) else f'"{value}"'
     raise ArgumentError(f"if_match must be a version or a value that has one, not {type(version).__name__}")
+
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Response(Generic[T]):
+    """The response to a call. Its repr shows neither the body nor credentials.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By name, in lower case if the response came from a server.
+        body: The bytes, after decompression.
+        value: The return value of the method; for ``client.request`` the parsed JSON, or the bytes if the body is not JSON.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=show_headers)
+    body: bytes = attrs.field(repr=show_body)
+    value: T
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``X-Request-Id`` of the answer."""
+        return self.headers.get("x-request-id")

@@ -19,8 +19,8 @@ from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
 
 if TYPE_CHECKING:
+    from stellary.client.calling.call import Response
     from stellary.client.calling.form import Form
-    from stellary.client.calling.response import Response
 
 PathParams = Mapping[str, str]
 

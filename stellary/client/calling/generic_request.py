@@ -8,9 +8,8 @@ from urllib.parse import unquote, urlencode
 
 import orjson
 
-from stellary.client.calling.call import Call, CallOptions
+from stellary.client.calling.call import Call, CallOptions, Response
 from stellary.client.calling.encoding import encode_body
-from stellary.client.calling.response import Response
 from stellary.client.calling.settings import check_headers
 from stellary.client.errors import UnreadableAnswer, check_type
 from stellary.contract.port import RawRequest, RawResponse

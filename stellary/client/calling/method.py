@@ -12,10 +12,9 @@ from urllib.parse import unquote
 
 import attrs
 
-from stellary.client.calling.call import segment, version_tag
+from stellary.client.calling.call import Response, segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.response import Response
 from stellary.client.calling.settings import Token, check_headers, check_retries, check_timeout, check_token
 from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
 from stellary.contract.port import RawRequest, RawResponse

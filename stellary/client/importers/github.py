@@ -12,8 +12,11 @@ from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import GITHUB_COMMENT, GITHUB_ISSUE
 from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import NUMBER_MAX, is_card_number, read_object
-from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading
-from stellary.client.importers.texts import (
+from stellary.client.importers.reading import (
+    NAME_MAX,
+    Draft,
+    LossReport,
+    Reading,
     comments_of,
     moment_of,
     shorten,

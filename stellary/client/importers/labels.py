@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from stellary.client.importers.reading import NAME_MAX as FIELD_NAME_MAX
-from stellary.client.importers.reading import LossReport
-from stellary.client.importers.texts import shorten, text_of
+from stellary.client.importers.reading import LossReport, shorten, text_of
 from stellary.contract.custom_fields import FIELDS_MAX, OPTIONS_MAX, TEXT_MAX, FieldType
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.project_imports import LABELS_MAX, ImportedCustomField, ImportedLabel

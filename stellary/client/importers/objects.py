@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stellary.client.importers.formats import ListFormat, ObjectFormat, ValueType
-from stellary.client.importers.reading import NAME_MAX, LossReport
-from stellary.client.importers.texts import text_of
+from stellary.client.importers.reading import NAME_MAX, LossReport, text_of
 
 ID_MAX = 100
 NUMBER_MAX = 2_000_000_000

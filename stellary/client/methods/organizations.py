@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.methods.activity import OrganizationActivity
     from stellary.client.methods.workspaces import WorkspaceHandle, Workspaces
-    from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
-    from stellary.contract.organizations import Organization, OrganizationMember, UpdatedOrganizationMember
+    from stellary.contract.organizations import MemberRemoved, Organization, OrganizationMember, UpdatedOrganizationMember
     from stellary.contract.unset import Unset
 
 _ADD_ORGANIZATION_MEMBER = CallPlan(ADD_ORGANIZATION_MEMBER)

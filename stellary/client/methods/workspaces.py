@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from stellary.client.methods.trash import Trash
     from stellary.client.methods.webhooks import Webhooks
     from stellary.contract.activities import WorkspaceEvent
-    from stellary.contract.departures import MemberRemoved
     from stellary.contract.endpoint import Ok
     from stellary.contract.model_usage import WorkspaceUsage
+    from stellary.contract.organizations import MemberRemoved
     from stellary.contract.search import Hit
     from stellary.contract.unset import Unset
     from stellary.contract.workspaces import (AcceptedInvitation, CreatedInvitation, Invitation, UpdatedWorkspaceMember, Workspace,

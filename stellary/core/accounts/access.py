@@ -33,6 +33,7 @@ from stellary.core.accounts.access_checks import (
     check_active,
     check_role,
 )
+from stellary.core.accounts.authentication import digest
 from stellary.core.accounts.member_rows import INVITATION
 from stellary.core.accounts.row_types import (
     IdRow,
@@ -55,7 +56,6 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.accounts.tokens import digest
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork

@@ -31,12 +31,11 @@ from stellary.contract.refs import ApiTokenRef, Ref, SessionRef
 from stellary.contract.wire import UNSET, Listing, Paged, invalid, utc
 from stellary.core.accounts import access
 from stellary.core.accounts.audience import select_visible_projects
-from stellary.core.accounts.authentication import confirm_login
+from stellary.core.accounts.authentication import API_TOKEN_PREFIX, confirm_login, digest, new_api_token
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import ApiTokenRow, SessionRow
 from stellary.core.accounts.tables import api_tokens, sessions, users
-from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
 from stellary.core.db.base import is_given
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages

@@ -22,20 +22,24 @@ from stellary.contract.auth import (
 from stellary.contract.errors import Conflict, Forbidden, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.core.accounts import api_tokens
-from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.api_tokens import start_session
 from stellary.core.accounts.common_passwords import check_new_password
-from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.email_links import send_verification
 from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
-from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
+from stellary.core.accounts.passwords import check_current_password, hash_password, rounds_of, verify_password
 from stellary.core.accounts.row_types import CallerRow, UserRow, UserWithRoleRow
 from stellary.core.accounts.second_factors import use_second_factor
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
-from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
+from stellary.core.accounts.users import (
+    address,
+    address_key,
+    check_not_deactivated,
+    create_user,
+    default_name,
+)
 from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query

@@ -37,9 +37,7 @@ from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens
-from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
-from stellary.core.accounts.current_password import USER, check_current_password, load_caller
 from stellary.core.accounts.email_tokens import (
     EmailPurpose,
     TokenOwner,
@@ -54,11 +52,17 @@ from stellary.core.accounts.email_tokens import (
 )
 from stellary.core.accounts.emails import send_email, send_security_notice
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.passwords import hash_password
+from stellary.core.accounts.passwords import USER, check_current_password, hash_password, load_caller
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import identities, users
-from stellary.core.accounts.users import ADDRESS_TAKEN, find_user_by_address, id_by_address
+from stellary.core.accounts.users import (
+    ADDRESS_TAKEN,
+    address,
+    address_key,
+    find_user_by_address,
+    id_by_address,
+)
 from stellary.core.db.base import is_given
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AccountTakenOver, AddressReleased

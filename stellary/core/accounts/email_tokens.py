@@ -9,8 +9,8 @@ import attrs
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
 from stellary.contract.errors import ApiError, Invalid
+from stellary.core.accounts.authentication import digest, new_secret
 from stellary.core.accounts.tables import email_tokens, users
-from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork

@@ -16,18 +16,19 @@ from stellary.contract.errors import ApiError, Conflict
 from stellary.contract.refs import IdentityRef, Ref
 from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access, api_tokens
-from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.api_tokens import start_session
 from stellary.core.accounts.auth import check_registration
 from stellary.core.accounts.authentication import confirm_login
-from stellary.core.accounts.current_password import has_password
 from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.passwords import has_password
 from stellary.core.accounts.row_types import IdentifiedUserRow, IdentityRow, UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import (
+    address,
+    address_key,
     check_not_deactivated,
     create_user,
     default_name,

@@ -25,8 +25,8 @@ from stellary.contract.workspaces import (
     InviteMember,
 )
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.audience import PROJECT_OF_WORKSPACE
+from stellary.core.accounts.authentication import digest, new_secret
 from stellary.core.accounts.emails import clean_name, send_email
 from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
@@ -40,7 +40,7 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.accounts.tokens import digest, new_secret
+from stellary.core.accounts.users import address, address_key
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import InvitationAccepted

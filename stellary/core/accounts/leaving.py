@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
-from stellary.contract.departures import EndedRights
 from stellary.contract.fields import replace_fields
+from stellary.contract.organizations import EndedRights
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
 from stellary.core.accounts.access_checks import join_seat

@@ -18,11 +18,11 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.policies import PERSON_ONLY
 from stellary.core.accounts.api_tokens import PREFIX_LENGTH, check_room
+from stellary.core.accounts.authentication import digest, new_api_token, new_secret
 from stellary.core.accounts.emails import clean_name, send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import OAuthGrantRow
 from stellary.core.accounts.tables import api_tokens, users
-from stellary.core.accounts.tokens import digest, new_api_token, new_secret
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS

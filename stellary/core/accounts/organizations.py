@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from sqlalchemy import and_, insert, select, update
 
-from stellary.contract.departures import MemberRemoved
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound, RateLimited
 from stellary.contract.fields import build_value, convert, get_set_fields, replace_fields, update_value
@@ -23,6 +22,7 @@ from stellary.contract.organizations import (
     UPDATE_ORGANIZATION_MEMBER,
     AddOrganizationMember,
     CreateOrganization,
+    MemberRemoved,
     Organization,
     OrganizationMember,
     UpdatedOrganizationMember,
@@ -32,7 +32,6 @@ from stellary.contract.organizations import (
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
 from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access, leaving, rules
-from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.deleted_containers import put_container
 from stellary.core.accounts.joining import adapt_organization_role, add_organization_owner
 from stellary.core.accounts.locks import lock_organization
@@ -41,7 +40,7 @@ from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationMemberRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
-from stellary.core.accounts.users import id_by_address
+from stellary.core.accounts.users import address_key, id_by_address
 from stellary.core.db.base import is_given
 from stellary.core.kernel.events import ItemChanged
 from stellary.core.kernel.item_changes import emit_organization_change

@@ -48,14 +48,13 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, Conflict, FieldProblem, Invalid, RateLimited, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.core.accounts.api_tokens import start_session
-from stellary.core.accounts.authentication import confirm_login
-from stellary.core.accounts.current_password import USER, check_current_password
+from stellary.core.accounts.authentication import confirm_login, digest
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt, delete_attempts
+from stellary.core.accounts.passwords import USER, check_current_password
 from stellary.core.accounts.row_types import SecondFactorRow
 from stellary.core.accounts.tables import recovery_codes, second_factors
-from stellary.core.accounts.tokens import digest
 from stellary.core.accounts.users import check_not_deactivated, find_user_by_address, id_by_address
 from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
-from stellary.contract.departures import MemberRemoved
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import build_value, convert, get_set_fields, replace_fields, update_value
+from stellary.contract.organizations import MemberRemoved
 from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef, WorkspacesRef
 from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.contract.workspaces import (

@@ -42,10 +42,10 @@ from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
 from stellary.contract.wire import UNSET, Listing, Paged, invalid, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user, retire_agent_user
+from stellary.core.accounts.authentication import digest, looks_like_api_token, new_api_token
 from stellary.core.accounts.locks import lock_caller, lock_workspace
 from stellary.core.accounts.personal import slugify
 from stellary.core.accounts.rules import CallerRoles
-from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.brains import build_model_user, check_runtime
 from stellary.core.agents.row_types import AgentRow, AgentTokenRow, AuthenticatedTokenRow

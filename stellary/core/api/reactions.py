@@ -9,7 +9,6 @@ from typing import Any
 
 from stellary.core.accounts import leaving
 from stellary.core.accounts.audience import is_shared
-from stellary.core.agents import delegation
 from stellary.core.agents import reactions as agent_reactions
 from stellary.core.automations import acting
 from stellary.core.automations import reactions as rule_reactions
@@ -62,7 +61,7 @@ _RIGHTS = (
 """The reactions that end what a user has set up with rights in a workspace."""
 
 REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
-    events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
+    events.CardCreated: (activity.record, index.update_index, acting.react, agent_reactions.start_missions),
     events.CardUpdated: (activity.record, index.update_index, acting.react),
     events.CardMoved: (activity.record, acting.react),
     events.CardReturned: (activity.record,),
@@ -74,10 +73,15 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     ),
     events.CardTransferredOut: (activity.record,),
     events.CardArchived: (activity.record, acting.react),
-    events.CardAssigned: (activity.record, acting.react, delegation.start_missions),
+    events.CardAssigned: (activity.record, acting.react, agent_reactions.start_missions),
     events.CardUnassigned: (activity.record,),
     events.CardDeleted: (activity.record, rule_reactions.mark_references),
-    events.CommentCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
+    events.CommentCreated: (
+        activity.record,
+        index.update_index,
+        acting.react,
+        agent_reactions.start_missions,
+    ),
     events.CommentUpdated: (activity.record, index.update_index),
     events.CommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
     events.NoticeGiven: (activity.record,),

@@ -56,7 +56,7 @@ from stellary.core.accounts.access_checks import check_role
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.automations import rows, targets
+from stellary.core.automations import rows, triggers
 from stellary.core.automations.automations import (
     check_action,
     check_rule_conditions,
@@ -269,7 +269,11 @@ def _create_rules(
         parts = _rename_and_check(uow, entry, path, new_ids)
         attempts = _Attempts(candidates)
         conditions = attempts.resolve(
-            "conditions", parts.conditions, targets.resolve_conditions, parts.conditions, f"{path}.conditions"
+            "conditions",
+            parts.conditions,
+            triggers.resolve_conditions,
+            parts.conditions,
+            f"{path}.conditions",
         )
         schedule = attempts.resolve(
             "schedule", parts.schedule, resolve_schedule, parts.schedule, f"{path}.schedule"

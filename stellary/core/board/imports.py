@@ -27,8 +27,8 @@ from stellary.contract.roles import ProjectRole
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.wire import Unset
 from stellary.core.accounts import access, people
-from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
+from stellary.core.accounts.users import address_key
 from stellary.core.board import comments
 from stellary.core.board.columns import COLUMNS
 from stellary.core.board.labels import LABELS

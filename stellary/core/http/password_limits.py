@@ -15,8 +15,8 @@ import attrs
 import orjson
 
 from stellary.contract.errors import ApiError, RateLimited
-from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
+from stellary.core.accounts.users import address_key
 from stellary.core.db import forks
 from stellary.core.http.limits import Limits, RateLimit
 from stellary.core.http.throttle import CONFIRMED, FORGOT_PASSWORD, LOGIN, REGISTER, Caller, limit_error

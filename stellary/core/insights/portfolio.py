@@ -13,7 +13,7 @@ from stellary.contract.wire import Listing
 from stellary.core.accounts import access
 from stellary.core.board.projects import list_visible_projects
 from stellary.core.board.queries import card_counts
-from stellary.core.insights.rules import portfolio as rules
+from stellary.core.insights.rules import stats as rules
 from stellary.core.insights.rules.days import since
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import last_activity

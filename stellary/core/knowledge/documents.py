@@ -62,10 +62,9 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow, LoadedDocumentRow, StoredDocumentRow
 from stellary.core.knowledge.rules import documents as rules
-from stellary.core.knowledge.rules.documents import StoredDocument
+from stellary.core.knowledge.rules.documents import REVIEWS, StoredDocument, check_reviewer, next_status
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
-from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
 from stellary.core.knowledge.tables import documents, versions
 
 _UPDATE = update(documents).where(is_given(documents.c.id), is_given(documents.c.version))

@@ -18,8 +18,7 @@ import attrs
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from stellary.contract.notifications import Notification, NotificationKind
-from stellary.core.accounts.people import Contact, find_contact
-from stellary.core.accounts.places import list_workspaces
+from stellary.core.accounts.people import Contact, find_contact, list_workspaces
 from stellary.core.board.queries.item_names import load_descriptions
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query

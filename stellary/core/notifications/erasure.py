@@ -12,13 +12,13 @@ from typing import Final, NotRequired, TypedDict
 
 from sqlalchemy import Text, bindparam, func, null, or_, select, type_coerce, update
 
-from stellary.core.accounts.addresses import digest_address
-from stellary.core.accounts.places import select_next_workspace
+from stellary.core.accounts.people import select_next_workspace
+from stellary.core.accounts.rules import FORMER_NAME
+from stellary.core.accounts.users import digest_address
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications import erased_names
 from stellary.core.notifications.row_types import (
     ActivityMetaRow,
     NamingActivityRow,
@@ -27,6 +27,94 @@ from stellary.core.notifications.row_types import (
     RevisedOrganizationActivityRow,
 )
 from stellary.core.notifications.tables import OF_MEMBERS, OF_PEOPLE, activities, organization_activities
+
+StoredFields = Mapping[str, object]
+"""An object in JSON: the meta or the item of an activity, or one of its changes."""
+
+_NAMES_OF_PEOPLE: Final = ("assignee", "formerAssignee", "member", "owner")
+"""The fields of a meta that contain the name of a person."""
+
+
+def forget_member(
+    meta: StoredFields, changes: Sequence[StoredFields] | None, user_id: str
+) -> tuple[dict[str, object], list[dict[str, object]] | None]:
+    """Return the meta and the changes of an activity about a membership without the name of the member.
+
+    Args:
+        meta: The meta.
+        changes: The changes; None if there are none.
+        user_id: The member, whose account was deleted.
+    """
+    new_meta = {key: FORMER_NAME if key in ("name", "member") else value for key, value in meta.items()}
+    if changes is None:
+        return new_meta, None
+    return new_meta, [_forget_in_membership(change, user_id) for change in changes]
+
+
+def _forget_in_membership(change: StoredFields, user_id: str) -> dict[str, object]:
+    if change.get("field") != "name":
+        return _forget_in_change(change, user_id)
+    values = {key: change.get(key) for key in ("from", "to")}
+    return {**change, **{key: value if value is None else FORMER_NAME for key, value in values.items()}}
+
+
+def _forget_in_change(change: StoredFields, user_id: str) -> dict[str, object]:
+    names = change.get("names")
+    if isinstance(names, Mapping) and user_id in names:
+        return {**change, "names": {**names, user_id: FORMER_NAME}}
+    return dict(change)
+
+
+def forget_changes(changes: Sequence[StoredFields], user_id: str) -> list[dict[str, object]]:
+    """Return the changes of an activity in which a deleted account has the name ``FORMER_NAME``.
+
+    Args:
+        changes: The changes.
+        user_id: The deleted account.
+    """
+    return [_forget_in_change(change, user_id) for change in changes]
+
+
+def find_names(changes: Sequence[StoredFields], user_id: str) -> set[str]:
+    """Return the names that the changes of an activity contain for a user, who may have had another one then.
+
+    Args:
+        changes: The changes.
+        user_id: The user.
+    """
+    recorded = (change.get("names") for change in changes)
+    return {str(names[user_id]) for names in recorded if isinstance(names, Mapping) and user_id in names}
+
+
+def forget_meta(meta: StoredFields, names: set[str]) -> dict[str, object]:
+    """Return the meta of an activity with ``FORMER_NAME`` in place of the names of a deleted account.
+
+    Args:
+        meta: The meta, which contains the names of people without their ids.
+        names: The names of the account.
+    """
+    new_meta = {
+        key: FORMER_NAME if key in _NAMES_OF_PEOPLE and value in names else value
+        for key, value in meta.items()
+    }
+    mentioned = meta.get("mentioned")
+    if isinstance(mentioned, list):
+        new_meta["mentioned"] = [FORMER_NAME if name in names else name for name in mentioned]
+    return new_meta
+
+
+def forget_item(item: StoredFields | None, user_id: str) -> dict[str, object] | None:
+    """Return the item of an activity in which a deleted account has the name ``FORMER_NAME``.
+
+    Args:
+        item: The item, such as a document with ``authorId`` and ``authorName``; None if there is none.
+        user_id: The deleted account.
+    """
+    if item is None:
+        return None
+    own_fields = {f"{key.removesuffix('Id')}Name" for key, value in item.items() if value == user_id}
+    return {key: FORMER_NAME if key in own_fields else value for key, value in item.items()}
+
 
 ERASE: Final = "notifications.erase"
 """The kind of the job."""
@@ -181,7 +269,7 @@ def _revise_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
         meta: Mapping[str, object] = row.meta
         changes = row.changes
         if erasure["name"] is not None:
-            meta, changes = erased_names.forget_member(row.meta, row.changes, user_id)
+            meta, changes = forget_member(row.meta, row.changes, user_id)
         revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": None})
     if revised:
         uow.connection.execute(_REVISE, revised)
@@ -194,7 +282,7 @@ def _revise_organization_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasu
     rows = _ORGANIZATION_MEMBERSHIPS.all(uow.connection, {"_user_id": user_id, "_after": erasure["after"]})
     revised: list[dict[str, object]] = []
     for row in rows:
-        meta, changes = erased_names.forget_member(row.meta, row.changes, user_id)
+        meta, changes = forget_member(row.meta, row.changes, user_id)
         revised.append({"_id": row.id, "_meta": meta, "_changes": changes})
     if revised:
         uow.connection.execute(_REVISE_ORGANIZATION_MEMBERSHIP, revised)
@@ -226,10 +314,10 @@ def _revise_other_records(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
     read = _READ.one(uow.connection, position)
     revised: list[dict[str, object]] = []
     for row in _NAMING.all(uow.connection, {**position, "_last": read.last_seq or 0, "_user_id": user_id}):
-        names = erased_names.find_names(row.changes or (), user_id) | {str(name)}
-        meta = erased_names.forget_meta(row.meta, names)
-        changes = None if row.changes is None else erased_names.forget_changes(row.changes, user_id)
-        item = erased_names.forget_item(row.item, user_id)
+        names = find_names(row.changes or (), user_id) | {str(name)}
+        meta = forget_meta(row.meta, names)
+        changes = None if row.changes is None else forget_changes(row.changes, user_id)
+        item = forget_item(row.item, user_id)
         if (meta, changes, item) != (row.meta, row.changes, row.item):
             revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": item})
     if revised:

@@ -18,9 +18,9 @@ from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import JsonObject, as_dict, dump
 from stellary.core.accounts import people
-from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.people import Person
 from stellary.core.accounts.rules import FORMER_NAME
+from stellary.core.accounts.users import digest_address
 from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
@@ -28,8 +28,16 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.events import ActivitiesRecorded, CommentDeleted, DocumentCommentDeleted
 from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications import erased_names
-from stellary.core.notifications.erasure import ERASE_MESSAGES, FORMER_ADDRESS, Erasure
+from stellary.core.notifications.erasure import (
+    ERASE_MESSAGES,
+    FORMER_ADDRESS,
+    Erasure,
+    find_names,
+    forget_changes,
+    forget_item,
+    forget_member,
+    forget_meta,
+)
 from stellary.core.notifications.history import enqueue_erasure, purge_meta
 from stellary.core.notifications.rules import PURGED
 from stellary.core.notifications.visibility import assignee_of, read_changes, read_via
@@ -218,15 +226,15 @@ def _forget(data: JsonObject, erasure: Erasure) -> JsonObject:
     if data["entity"] in ("member", "workspace_member") and data["entityId"] == user_id:
         item = None
         if name is not None:
-            meta, changes = erased_names.forget_member(meta, changes, user_id)
+            meta, changes = forget_member(meta, changes, user_id)
     if assignee is not None and assignee["userId"] == user_id:
         assignee = {**assignee, "email": FORMER_ADDRESS, "name": FORMER_NAME if name else assignee["name"]}
     data = {**data, "meta": meta, "changes": changes, "item": item, "assignee": assignee}
     if name is None:
         return data
-    data["meta"] = erased_names.forget_meta(meta, erased_names.find_names(changes or (), user_id) | {name})
-    data["changes"] = changes and erased_names.forget_changes(changes, user_id)
+    data["meta"] = forget_meta(meta, find_names(changes or (), user_id) | {name})
+    data["changes"] = changes and forget_changes(changes, user_id)
     for field in ("item", "card", "comment"):
-        data[field] = erased_names.forget_item(data.get(field), user_id)
+        data[field] = forget_item(data.get(field), user_id)
     # The data have the id and the name of the actor, as an item has those of its author.
-    return erased_names.forget_item(data, user_id) or {}
+    return forget_item(data, user_id) or {}

@@ -23,7 +23,7 @@ from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
 from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
-from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Sent
+from stellary.core.webhooks.queue import ClaimedWebhook, DeliveryReport, Sent
 from stellary.core.webhooks.row_types import PendingMessageRow
 from stellary.core.webhooks.rules.addresses import is_allowed_port
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure

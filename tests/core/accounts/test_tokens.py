@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid, Unauthenticated
-from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.authentication import digest, looks_like_api_token, new_api_token, new_secret
 from stellary.core.accounts.passwords import hash_password, verify_password
 from stellary.core.accounts.personal import slugify
-from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token, new_secret
+from stellary.core.accounts.users import address, address_key
 from tests.support.core_parts import Signer
 from tests.support.each_case import for_each
 

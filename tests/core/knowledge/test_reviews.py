@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stellary.contract.documents import DocumentStatus
 from stellary.contract.errors import Conflict
-from stellary.core.knowledge.rules.review import MOVES, Move, next_status
+from stellary.core.knowledge.rules.documents import MOVES, Move, next_status
 from tests.core.knowledge.document_api import content
 
 LEGAL = {

@@ -1,4 +1,4 @@
-"""Rules of statistics: counts of cards, and the durations of work. Pure functions."""
+"""Statistics of boards, and the figures of the portfolio. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ import attrs
 
 from stellary.contract.cards import PriorityCounts, StatusCounts
 from stellary.contract.columns import Column, ColumnCount
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.labels import Label
+from stellary.contract.portfolio import PortfolioProject
+from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.scope_views import AssigneeCount, DayCount, LabelCount, StatsView, TimeTaken
-from stellary.core.board.rules.card_counts import CardCount, Completion, add_estimates
+from stellary.core.board.rules.card_counts import (
+    CardCount,
+    Completion,
+    ProjectCardCount,
+    add_estimates,
+    percent,
+)
 from stellary.core.insights.rules.days import day_of, last_days
 
 
@@ -168,3 +177,51 @@ def measure_times(durations: Iterable[timedelta]) -> TimeTaken:
 
     seconds = [max(duration.total_seconds(), 0) for duration in durations]
     return TimeTaken(median_seconds=round(median(seconds)) if seconds else None, cards=len(seconds))
+
+
+def build_project_figures(
+    project: Project,
+    card_counts: Sequence[ProjectCardCount],
+    columns: Sequence[ColumnCount],
+    members: Sequence[ProjectMember],
+    last_activity: datetime | None,
+) -> PortfolioProject:
+    """Return a project with its figures.
+
+    Args:
+        project: The project.
+        card_counts: The counts of its cards.
+        columns: Its columns by position, without counts.
+        members: Its members.
+        last_activity: The time of its last activity; None if none is recorded.
+    """
+    counts: Counter[str] = Counter()
+    in_column: Counter[str] = Counter()
+    estimates: dict[str, float] = {}
+    for card_count in card_counts:
+        in_column[card_count.column_id] += card_count.cards
+        if card_count.estimate is not None:
+            estimates[card_count.column_id] = card_count.estimate
+        for name in ("cards", "overdue", "due_soon", "week", "month"):
+            counts[name] += getattr(card_count, name)
+    statuses = count_by_status((card_count.status, card_count.cards) for card_count in card_counts)
+    return convert(
+        PortfolioProject,
+        project,
+        cards=counts["cards"],
+        by_status=statuses,
+        by_column=[
+            replace_fields(
+                column, cards=in_column[column.column_id], estimate=estimates.get(column.column_id)
+            )
+            for column in columns
+        ],
+        overdue=counts["overdue"],
+        due_soon=counts["due_soon"],
+        done_in_7_days=counts["week"],
+        done_in_30_days=counts["month"],
+        percent_done=percent(statuses.done, counts["cards"]),
+        members=list(members),
+        last_activity_at=last_activity or project.updated_at,
+        estimate=add_estimates(estimates.values()),
+    )
