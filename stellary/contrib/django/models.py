@@ -10,72 +10,69 @@ from django.db import models
 ID_LENGTH = 24
 
 
-class Organization(models.Model):
-    """An organization."""
+class StoredModel(models.Model):
+    """A table of the core whose rows have an id and times."""
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH)
-    name = models.CharField(max_length=100)
-    slug = models.CharField(max_length=60, unique=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
+        abstract = True
         managed = False
-        db_table = "stellary_organizations"
         default_permissions = ("view",)
+
+
+class Organization(StoredModel):
+    """An organization."""
+
+    name = models.CharField(max_length=100)
+    slug = models.CharField(max_length=60, unique=True)
+
+    class Meta(StoredModel.Meta):
+        db_table = "stellary_organizations"
         ordering = ("slug",)
 
     def __str__(self) -> str:
         return str(self.name)
 
 
-class Workspace(models.Model):
+class Workspace(StoredModel):
     """A workspace of an organization."""
 
-    id = models.CharField(primary_key=True, max_length=ID_LENGTH)
     organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="workspaces")
     name = models.CharField(max_length=100)
     slug = models.CharField(max_length=60)
     is_personal = models.BooleanField()
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
 
-    class Meta:
-        managed = False
+    class Meta(StoredModel.Meta):
         db_table = "stellary_workspaces"
-        default_permissions = ("view",)
         ordering = ("organization", "slug")
 
     def __str__(self) -> str:
         return str(self.name)
 
 
-class Project(models.Model):
+class Project(StoredModel):
     """A project of a workspace."""
 
-    id = models.CharField(primary_key=True, max_length=ID_LENGTH)
     workspace = models.ForeignKey(Workspace, models.DO_NOTHING, null=True, related_name="projects")
     name = models.CharField(max_length=100)
     key = models.CharField(max_length=6)
     description = models.TextField(null=True)
     archived = models.BooleanField()
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
 
-    class Meta:
-        managed = False
+    class Meta(StoredModel.Meta):
         db_table = "stellary_projects"
-        default_permissions = ("view",)
         ordering = ("workspace", "key")
 
     def __str__(self) -> str:
         return str(self.name)
 
 
-class Card(models.Model):
+class Card(StoredModel):
     """A card of a project."""
 
-    id = models.CharField(primary_key=True, max_length=ID_LENGTH)
     project = models.ForeignKey(Project, models.DO_NOTHING, related_name="cards")
     number = models.IntegerField()
     title = models.CharField(max_length=500)
@@ -86,13 +83,9 @@ class Card(models.Model):
     due_date = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
     archived = models.BooleanField()
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
 
-    class Meta:
-        managed = False
+    class Meta(StoredModel.Meta):
         db_table = "stellary_cards"
-        default_permissions = ("view",)
         ordering = ("project", "number")
 
     def __str__(self) -> str:
