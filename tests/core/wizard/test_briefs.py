@@ -46,7 +46,7 @@ def find_problems(case):
         ],
         "durations": [] if case["timed"] or any(text in notes for text in NO_TIME) else [roadmap.days],
         "language": []
-        if question.text.startswith("The" if case["language"] == "en" else "Ces")
+        if question.text.startswith("The" if case["language"] == "en" else ("Ces", "Le"))
         else [question.text],
     }
     return {name: values for name, values in problems.items() if values}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 
@@ -88,7 +87,7 @@ class DateReader:
         marker = find_marker(text)
         if marker is not None and marker.days and not marker.name:
             return Timing(days=marker.days)
-        periods, durations, words = self._scan(text)
+        periods, durations, words = self.scan(text)
         if not word_set("fillers").issuperset(words) or not (periods or durations):
             return None
         days = [period for _, period in periods]
@@ -121,11 +120,7 @@ class DateReader:
                 return name.strip(), timing
         return text, None
 
-    def find_periods(self, text: str) -> list[tuple[list[str], Period]]:
-        """Return the periods in a sentence, each with the folded words before it."""
-        return self._scan(text)[0]
-
-    def _scan(self, text: str) -> tuple[list[tuple[list[str], Period]], list[int], list[str]]:
+    def scan(self, text: str) -> tuple[list[tuple[list[str], Period]], list[int], list[str]]:
         """Return the periods with the words before each, the durations in days, and all other words."""
         periods: list[tuple[list[str], Period]] = []
         durations: list[int] = []
@@ -143,7 +138,7 @@ class DateReader:
                 words = match[0].split()
                 before += words
                 unread += words
-        return _complete_years(periods), durations, unread
+        return periods, durations, unread
 
     def _read_period(self, match: re.Match[str]) -> Period | None:
         month = word_numbers("months").get((match["month"] or match["named"] or "").rstrip("."), 0)
@@ -189,19 +184,6 @@ def _to_period(day: date) -> Period:
 def _to_months(year: int, month: int, count: int, *, has_year: bool = True) -> Period:
     end = month + count - 1
     return Period(date(year, month, 1), date(year, end, monthrange(year, end)[1]), has_year)
-
-
-def _complete_years(periods: Sequence[tuple[list[str], Period]]) -> list[tuple[list[str], Period]]:
-    """Return periods with the year that a later one names: ``August 29 - September 1, 2025``."""
-    completed: list[tuple[list[str], Period]] = []
-    for words, period in reversed(periods):
-        after = completed[0][1] if completed else period
-        if after.has_year and not period.has_year:
-            year = after.last.year - (date(after.last.year, period.first.month, 1) > after.last)
-            completed.insert(0, (words, attrs.evolve(period.move_to(year), has_year=True)))
-        else:
-            completed.insert(0, (words, period))
-    return completed
 
 
 def split_sentences(text: str) -> list[str]:

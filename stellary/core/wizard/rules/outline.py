@@ -16,6 +16,7 @@ from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     HEADING_MAX,
     LABEL_WORDS,
+    LEAD_WORDS,
     find_column,
     find_marker,
     find_role,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 INLINE_MAX = 1_000
 """The maximum length of a block in which marks are read, in characters."""
-LEAD_WORDS = 8
-"""The maximum number of words before a colon that head a list; a longer line is a sentence of the section."""
 _BULLET = re.compile(r"^([ \t]*)[\u2022\u25e6\u2023\u25cf\u25aa]\s*")
 _MARKS = frozenset("*_`[<\\!&")
 BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
@@ -37,8 +36,6 @@ BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
 _BOX = re.compile(r"(\[[ xX]?\]|[☐☑✅])(?=.*\S)")
 
 
-ENTRY_WORDS_MAX = 8
-"""The maximum length of an entry between commas; longer text is a sentence."""
 _PLAN_COLUMNS = frozenset(("phase", "priority", "status", "depends", "duration", "due", "owner", "start"))
 
 
@@ -57,19 +54,11 @@ class Cells:
         ]
         columns = [column for column, _, _ in self._columns]
         self.work = self["work" if "work" in columns else "role"]
+        self.is_plan = not _PLAN_COLUMNS.isdisjoint(columns)
         self.is_done = vocabulary.is_done(self["status"])
 
     def __getitem__(self, meaning: str) -> str:
-        for column, header, cell in self._columns:
-            if column == meaning and cell:
-                # The unit may be in the header: ``Duration (days)``.
-                units = [
-                    word
-                    for word in vocabulary.split_words(header)
-                    if word in vocabulary.word_numbers("units")
-                ]
-                return f"{cell} {units[0]}" if cell.isdecimal() and units else cell
-        return ""
+        return next((cell for column, _, cell in self._columns if column == meaning and cell), "")
 
     @property
     def name(self) -> str:
@@ -143,29 +132,13 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
     """Yield the lines, with an empty line before each line that begins a section."""
     before = ""
     lines = [_BULLET.sub(r"\1- ", line) for line in lines]
-    for place, line in enumerate(lines, 1):
+    for line in lines:
         text = line.strip()
-        if _is_numbered_heading(line, lines[place : place + 2]):
-            yield from ("", f"**{text}**", "")
-        else:
-            is_start = before and text and line[0] not in " \t-+|" and len(text) <= HEADING_MAX
-            if is_start and (line[:2] == "**" or (text[-1] == ":" and text[0] != "*") or find_marker(text)):
-                yield ""
-            yield line
+        is_start = before and text and line[0] not in " \t-+|" and len(text) <= HEADING_MAX
+        if is_start and (line[:2] == "**" or (text[-1] == ":" and text[0] != "*") or find_marker(text)):
+            yield ""
+        yield line
         before = text
-
-
-def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
-    """Return whether a line such as ``3. Budget`` or ``B. Move`` is a heading: text or a list of its own is below it."""
-    number, dot, title = line[:HEADING_MAX].partition(".")
-    below = next((text for text in following if text.strip(" -_*")), " ")
-    if not dot or not title.startswith(" ") or not number.isalnum() or len(number) > 2:
-        return False
-    if below[0] in "-*" and below[1:2] == " ":
-        return number.isdecimal() or number.isupper()
-    is_text = not below[0].isspace() and below[0] != "#" and below.partition(" ")[0][-1] not in ".)"
-    is_ended = any(text.strip() and not text.strip(" -_*") for text in following[:1])
-    return is_text and not is_ended and len(line.split()) <= LABEL_WORDS + 1 and find_role(title) is not None
 
 
 def plain_text(content: str) -> str:
@@ -311,11 +284,8 @@ def _add_table(section: OutlineNode, table: SyntaxTreeNode) -> None:
 def _find_phase_column(header: Sequence[str]) -> int | None:
     """Return the index of the column that names phases. One with names goes before one with weeks or quarters."""
     places = [place for place, name in enumerate(header) if find_column(name) == "phase"]
-    return min(
-        places,
-        key=lambda place: vocabulary.fold(header[place]) in vocabulary.word_set("periods"),
-        default=None,
-    )
+    periods = vocabulary.word_set("periods")
+    return min(places, key=lambda place: vocabulary.fold(header[place]) in periods, default=None)
 
 
 def _is_work_table(header: Sequence[str]) -> bool:
@@ -339,8 +309,6 @@ def split_entries(text: str) -> list[str]:
             groups.append([part])
         open_brackets = max(0, open_brackets) + part.count("(") - part.count(")")
     parts = [separator.join(group) for group in groups]
-    if separator == ", " and any(len(part.split()) > ENTRY_WORDS_MAX for part in parts):
+    if separator == ", " and any(len(part.split()) > LEAD_WORDS for part in parts):
         parts = [text]
-    if len(parts) > 1:
-        parts[-1] = parts[-1].removeprefix("and ").removeprefix("et ")
-    return [entry for part in parts if (entry := part.strip(" ."))]
+    return [*filter(None, (part.strip(" .").removeprefix("and ").removeprefix("et ") for part in parts))]

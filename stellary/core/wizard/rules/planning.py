@@ -12,7 +12,7 @@ from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
-from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_title
 from stellary.core.wizard.rules.reading import Findings
 from stellary.core.wizard.rules.vocabulary import Language
 
@@ -28,11 +28,14 @@ class Selection:
         candidates: All phases that can be chosen; their indices are part of the ids of questions.
         phases: The chosen ones, or those that the brief states, with their indices.
         unplaced: Sections with work that belong to no phase, with their indices.
+        unread: Sections that were not read as work and not chosen.
+        left_out: The names of sections that are left out on request.
     """
 
     candidates: list[PlannedPhase]
     phases: list[tuple[int, PlannedPhase]]
     unplaced: list[tuple[int, PlannedPhase]]
+    unread: list[PlannedPhase] = attrs.field(factory=list)
     left_out: list[str] = attrs.field(factory=list)
 
 
@@ -50,12 +53,15 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
         brief: The brief, with the answers to questions.
     """
     answers, language = brief.answers, findings.language
-    candidates = [*findings.phases, *findings.beside] or [*map(_to_bare, list_messages(language, "generic"))]
+    read = [*findings.phases, *findings.beside, *findings.unread]
+    candidates = read or [*map(_to_bare, list_messages(language, "generic"))]
     chosen = answers.get("phases")
     selection = Selection(candidates, [], [])
     for number, phase in enumerate(candidates):
         if number < len(findings.phases) if chosen is None else phase.name in chosen:
             selection.phases.append((number, phase))
+        elif number >= len(candidates) - len(findings.unread):
+            selection.unread.append(phase)
         elif not phase.is_bare:
             selection.unplaced.append((number, phase))
     if not selection.phases and chosen is not None:
@@ -72,7 +78,7 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
 
 
 def _to_bare(name: str) -> PlannedPhase:
-    return PlannedPhase(to_name(name), [PlannedItem(name)], is_bare=True)
+    return PlannedPhase(to_title(name, NAME_MAX), [PlannedItem(name)], is_bare=True)
 
 
 def _to_group(name: str, lines: Sequence[str]) -> PlannedPhase:

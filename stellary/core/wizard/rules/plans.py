@@ -64,13 +64,7 @@ class PlannedPhase:
             self.is_bare = False
 
 
-def to_title(text: str) -> str:
-    """Return a text as the title of a deliverable."""
+def to_title(text: str, most: int = TITLE_MAX) -> str:
+    """Return a text as the title of a deliverable, or as the name of a phase with at most that many characters."""
     title = strip_remark(text.strip(f" .;,:{DASHES}")) or text
-    return shorten(title[:1].upper() + title[1:], TITLE_MAX)
-
-
-def to_name(text: str) -> str:
-    """Return a text as the name of a phase."""
-    name = strip_remark(text.strip(" .:")) or text
-    return shorten(name[:1].upper() + name[1:], NAME_MAX)
+    return shorten(title[:1].upper() + title[1:], most)

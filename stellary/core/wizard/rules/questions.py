@@ -52,7 +52,8 @@ def find_known(findings: Findings, brief: Brief) -> set[str]:
         findings: The contents of the brief.
         brief: The brief, with the answers to questions.
     """
-    has_work = any(not phase.is_bare for phase in [*findings.phases, *findings.beside])
+    confirmed = [phase for phase in findings.unread if phase.name in (brief.answers.get("phases") or ())]
+    has_work = any(not phase.is_bare for phase in [*findings.phases, *findings.beside, *confirmed])
     is_stated = {
         "work": has_work or any(name.startswith("work_") for name in brief.answers),
         "deadline": findings.deadline or findings.days,
@@ -120,12 +121,14 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
         yield format_message(language, "unready", score=score, missing=text)
     if findings.phases and not findings.are_stated and "phases" not in stated_names:
         yield format_message(language, "note_unstated")
-    if findings.has_prose and "work" not in stated_names:
+    if "work" not in stated_names:
         yield format_message(language, "note_no_work")
     for _, phase in selection.unplaced:
         items = _join([item.title for item in phase.items])
         yield format_message(language, "note_unplaced", name=phase.name, items=items)
+    unread = [(phase.name, "; ".join(item.title for item in phase.items)) for phase in selection.unread]
     lists = {
+        "unread": _join([f"“{name}” ({shorten(items, 100)})" for name, items in unread]),
         "left_out": _join(selection.left_out),
         "unused": _join([f"“{name}”" for name in findings.unused]),
         "finished": _join(findings.finished),
@@ -164,7 +167,8 @@ def _list_questions(
     language, answers = findings.language, brief.answers
     names = [shorten(phase.name, 200) for phase in selection.candidates][:OPTIONS_MAX]
     none = format_message(language, "none_of_these")
-    key = "ask_phases" if findings.phases or findings.beside else "ask_generic"
+    is_listed = findings.phases or findings.beside or findings.unread
+    key = "ask_phases" if findings.are_stated else "ask_sections" if is_listed else "ask_generic"
     yield _Asked("phases", "multi_choice", [*dict.fromkeys(names), none], key)
     if none in (answers.get("phases") or ()):
         yield _Asked("phase_names")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -14,10 +14,11 @@ from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules import vocabulary
 from stellary.core.wizard.rules.dates import DateReader, Timing, split_sentences
 from stellary.core.wizard.rules.outline import BOLD, ITEM, PHASE, OutlineNode, read_outline, split_entries
-from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, to_name, to_title
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     LABEL_WORDS,
+    LEAD_WORDS,
     Language,
     Marker,
     find_marker,
@@ -45,18 +46,19 @@ class Findings:
     Attributes:
         phases: The phases that the brief states, or else its sections of work.
         beside: Sections of work beside the phases.
+        unread: Sections with lists that nothing shows to be work.
         are_stated: Whether the brief itself gives phases or a plan.
         facts: The texts of goals, risks, constraints and so on, by role.
         past: Dates of the plan before today.
         unclear: Dates whose day and month are unclear.
         unused: The titles of sections whose tables name no work.
         finished: Work that is marked as done.
-        has_prose: Whether there are sentences in sections of no known role.
     """
 
     language: Language
     phases: list[PlannedPhase] = attrs.field(factory=list)
     beside: list[PlannedPhase] = attrs.field(factory=list)
+    unread: list[PlannedPhase] = attrs.field(factory=list)
     are_stated: bool = False
     facts: dict[str, list[str]] = attrs.field(factory=lambda: defaultdict(list))
     start: date | None = None
@@ -66,7 +68,6 @@ class Findings:
     unclear: list[str] = attrs.field(factory=list)
     unused: list[str] = attrs.field(factory=list)
     finished: list[str] = attrs.field(factory=list)
-    has_prose: bool = False
 
 
 _PlanEntry = tuple[object, OutlineNode, Marker | None]
@@ -82,7 +83,7 @@ class _Reader:
     """A pass over the outlines of a brief."""
 
     def __init__(self, brief: Brief) -> None:
-        self._brief = brief
+        self._brief, self._today = brief, brief.today
         self._findings = Findings(vocabulary.detect_language([text.content for text in brief.texts]))
         self._dates = DateReader(brief.today, self._findings.language)
         self._sections: list[OutlineNode] = []
@@ -98,20 +99,24 @@ class _Reader:
                 (first,) = root.sections
                 first.is_title = bool(first.sections) and first.level <= 6 and not find_marker(first.text)
             self._add_sections(root, None, text.title or self._brief.name)
-        phases = self._read_marked()
-        if all(phase.is_bare and find_marker(phase.name) for phase in phases):
+        headings = [section.text for section in self._sections if not find_marker(section.text)]
+        days = [period for text in headings for _, period in self._dates.scan(text)[0]]
+        # Several headings that name past days are those of minutes.
+        is_log = sum(day.first == day.last < self._today for day in days) > 2
+        phases = [] if is_log else self._read_marked()
+        if not is_log and all(phase.is_bare and find_marker(phase.name) for phase in phases):
             phases = self._read_plans() or phases
         findings.are_stated = bool(phases)
-        work, unknown = [*self._read_work({"work", "phases"})], [*self._read_work({None})]
-        ranked = [*self._read_work(set(PRIORITY_ROLES))]
+        work = [*self._read_work({"work", "phases", *PRIORITY_ROLES})]
         if not phases:
-            # Objectives are the work of a brief that lists nothing else.
-            phases = [*(work or unknown), *ranked] or [*self._read_work({"goals"})]
+            phases = work
         elif all(phase.is_bare for phase in phases):
-            phases = [*work, *ranked, *phases]
+            phases = [*work, *phases]
         chosen = set(phases)
-        beside = [phase for phase in (*work, *unknown, *ranked) if phase not in chosen]
+        beside = [phase for phase in work if phase not in chosen]
         findings.phases, findings.beside = _join_repeats(phases), _join_repeats(beside)
+        # Objectives may be the work of a brief that lists nothing else.
+        findings.unread = _join_repeats([*self._read_work({None} if phases else {None, "goals"})])
         for phase, following in reversed([*pairwise(phases)]):
             if phase.period and following.period and phase.period.first > following.period.first:
                 # Phases follow one another, so a month before that of the next one is past.
@@ -132,17 +137,18 @@ class _Reader:
             section.own_role = "done"
         is_backlog = section.own_role == "later" and any(item.cells for item in section.items)
         is_open = section.own_role is None and around not in NOT_WORK - {"goals"}
-        has_tasks = any(item.is_task or (item.cells and around == "goals") for item in section.items)
+        has_tasks = any(item.is_task or (item.cells and item.cells.is_plan) for item in section.items)
+        texts = [item.text for item in section.items if item.text]
+        has_tasks |= around not in NOT_WORK and vocabulary.name_actions(texts, self._findings.language)
         if is_backlog or (is_open and has_tasks):
-            # The table of a backlog, and boxes to tick, are work.
-            section.own_role = None if is_named else "work"
+            # The table of a backlog, boxes to tick, and items that begin with a verb are work.
+            section.own_role = None if section.level == PHASE else "work"
         if section.level == 0 and not section.sections:
             # A text without headings is a list of work.
             section.own_role = "work"
         is_part = around in _EXCLUDED or (around in NOT_WORK and section.own_role in PRIORITY_ROLES)
-        section.role = around if is_part else section.own_role or around
+        section.role = around if is_part or section.is_title else section.own_role or around
         self._sections.append(section)
-        _adopt_sections(section)
         for child in section.sections:
             self._add_sections(child, section, name if section.is_title else section.text)
         roles = {child.role for child in section.sections if _has_work(child)} - NOT_WORK
@@ -174,8 +180,7 @@ class _Reader:
             return len({key for key, _, _ in entries[kind]}) > 1, factor * count + factor
 
         chosen = max(entries, key=rank, default="")
-        is_strong = not isinstance(chosen, str) or chosen in word_set("phases")
-        if not rank(chosen)[0] and not (is_strong and entries[chosen][0][1].level < PHASE):
+        if not rank(chosen)[0]:
             return []
         # Rows and lines add to the phases that have a heading.
         groups = [(kind != chosen, siblings) for (kind, _), siblings in plans.items()]
@@ -193,7 +198,7 @@ class _Reader:
         titles = {key: vocabulary.strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
         for key, phase in phases.items():
             if key in titles and names.count(phase.name) > 1:
-                phase.name = to_name(titles[key])
+                phase.name = to_title(titles[key], NAME_MAX)
         return list(phases.values())
 
     def _find_marked(self) -> Iterator[tuple[OutlineNode, OutlineNode, Marker | None]]:
@@ -210,17 +215,12 @@ class _Reader:
             items = [(item, find_marker(item.text)) for item in section.items]
             parts = (find_marker(part.text) for part in section.sections)
             below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
-            counts = Counter(mark.kind for _, mark in items if mark)
             for node, mark in ((section, marker), *items):
                 kind = mark.kind if mark else ""
-                if node.level == ITEM:
-                    # A list of phases has few other items.
-                    is_other = 2 * counts[kind] < len(items)
-                else:
-                    # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
-                    same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
-                    is_other = len(same) > 1 and not all(same)
-                if is_other or kind in kinds[section] or (mark is None and node.level != PHASE):
+                # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
+                same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
+                is_around = node is section and len(same) > 1 and not all(same)
+                if is_around or kind in kinds[section] or (mark is None and node.level != PHASE):
                     continue
                 is_ticked = node.items and not node.sections and all(item.is_done for item in node.items)
                 if node.is_done or is_ticked or _is_finished(node.text):
@@ -233,43 +233,28 @@ class _Reader:
     def _read_plans(self) -> list[PlannedPhase]:
         """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
-        # By section, how many of the sections below it have work.
-        counts = Counter(section.parent for section in self._sections if _has_work(section))
         for section in self._sections:
             if self._is_used(section):
                 continue
-            is_plan = section.own_role == "phases"
-            is_only_work = section.own_role == "work" and counts[section.parent] <= _has_work(section)
-            parts = [
-                part
-                for part in section.sections
-                if _has_work(part)
-                and part.own_role != "done"
-                and (part.role not in NOT_WORK or self._dates.take_timing(part.text)[1])
-            ]
-            # A word such as "features" does not make one of several numbered sections the only work.
-            numbered = [part.own_role for part in parts if _find_number(part.text)]
+            parts = [part for part in section.sections if _has_work(part) and part.role not in NOT_WORK]
             timed = [part for part in parts if self._dates.read_timing(vocabulary.strip_numbering(part.text))]
-            is_plan = is_plan or (section.is_title and len(parts) < 2 * len(timed))
-            is_numbered = 1 < len(numbered) <= 2 * numbered.count(None) and section.role not in NOT_WORK
-            if len(parts) > 1 and (is_plan or is_numbered):
-                phases += [self._read_phase(part) for part in parts if is_plan or _find_number(part.text)]
-            elif (is_plan or section.is_title or is_only_work) and self._are_phases(section.items, is_plan):
+            is_plan = section.own_role == "phases" or (section.is_title and len(parts) < 2 * len(timed))
+            if len(parts) > 1 and is_plan:
+                phases += map(self._read_phase, parts)
+            elif is_plan and self._are_phases(section.items):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
                 self._used.update(section.items)
         return phases
 
-    def _are_phases(self, items: Sequence[OutlineNode], is_plan: bool) -> bool:
+    def _are_phases(self, items: Sequence[OutlineNode]) -> bool:
         """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
         labels = {vocabulary.find_label(item.text)[0] for item in items}
         if not 2 <= len(items) <= PHASES_MAX or TIME_ROLES & labels:
             return False
         nested = sum(bool(item.items) for item in items)
-        are_numbered = all(item.is_numbered for item in items)
-        if not is_plan:
-            # Two levels below the items are tasks with steps.
-            is_deep = any(task.items for item in items for task in item.items)
-            return nested == len(items) and (are_numbered or is_deep)
+        # Longer items are steps.
+        are_short = 2 * sum(len(item.text.split()) <= LEAD_WORDS for item in items) > len(items)
+        are_numbered = are_short and all(item.is_numbered for item in items)
         timed = sum(self._find_timing(item)[1] is not None for item in items)
         is_labelled = all(vocabulary.split_label(item.text) for item in items)
         return is_labelled or are_numbered or 2 * max(nested, timed) >= len(items)
@@ -291,16 +276,13 @@ class _Reader:
         name, entries = text, list[str]()
         if marker and marker.kind != "quarter":
             name = self._dates.take_timing(marker.name)[0].strip(f" :{DASHES}")
-            name = name[1:-1] if name[:1] == "(" and name.find(")") == len(name) - 1 else name
-        if node.level == ITEM and not node.items and not node.cells:
-            if parts := vocabulary.split_label(name):
-                name, entries = parts[0], split_entries(parts[1])
-            elif marker and len(split_entries(name)) > 1:
-                name, entries = "", split_entries(name)
-        if marker and not name:
-            title = node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}(")
-            name, _ = self._dates.take_timing(title)
-        phase = PlannedPhase(to_name(vocabulary.strip_numbering(name) or node.text))
+        is_line = node.level == ITEM and not node.items and not node.cells
+        if is_line and (parts := vocabulary.split_label(name)):
+            name, entries = parts[0], split_entries(parts[1])
+        elif is_line and marker and len(split_entries(name)) > 1:
+            title, entries = node.text.partition(name)[0], split_entries(name)
+            name, _ = self._dates.take_timing(title.strip(f" :{DASHES}("))
+        phase = PlannedPhase(to_title(vocabulary.strip_numbering(name or text) or node.text, NAME_MAX))
         phase.set_timing(timing or Timing(days=marker.days if marker else None))
         phase.items = _rank(self._collect(node, phase), node.own_role)
         phase.items += (PlannedItem(to_title(entry)) for entry in entries)
@@ -315,7 +297,8 @@ class _Reader:
         is_crowded = len(names) > min(PHASES_MAX, len({*names}))
         for section in self._sections:
             items = [item for item in section.items if item not in self._used]
-            if section.role not in roles or self._is_used(section):
+            role = section.own_role if section.is_title else section.role
+            if role not in roles or self._is_used(section):
                 continue
             if section.is_title:
                 if items:
@@ -328,7 +311,7 @@ class _Reader:
             if items or (is_whole and any(map(_has_work, parts))):
                 phase = self._read_phase(section)
                 if section.own_role in PRIORITY_ROLES:
-                    phase.name = to_name(vocabulary.strip_numbering(section.name))
+                    phase.name = to_title(vocabulary.strip_numbering(section.name), NAME_MAX)
                 if not phase.is_bare:
                     yield phase
 
@@ -359,10 +342,7 @@ class _Reader:
 
     def _collect_part(self, section: OutlineNode, phase: PlannedPhase) -> list[PlannedItem]:
         role = section.own_role
-        if role in TIME_ROLES:
-            for text in [*section.prose, *(item.text for item in section.items)]:
-                phase.set_timing(self._dates.read_timing(text))
-        elif role in NOT_WORK:
+        if role in NOT_WORK:
             self._keep_facts(section)
         else:
             if section.level == BOLD and len(section.items) == 1 and role is None:
@@ -439,31 +419,21 @@ class _Reader:
                 self._read_dates(section.text, is_end=True)
         elif section.text and section.names:
             self._findings.unused.append(section.text)
-        for text in section.prose:
-            if not self._read_fact(text, role) and role in (None, "work"):
-                self._findings.has_prose = True
-        for item in section.items if role not in _CLOSED else ():
-            if item not in self._used:
-                self._read_fact(item.text, role)
-
-    def _read_fact(self, text: str, role: str | None) -> bool:
-        """Read a labelled date or fact; return False if the text is neither."""
-        label, value = vocabulary.find_label(text)
-        if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
-            self._read_dates(text, is_end=role != "phases" or label in TIME_ROLES)
-        elif label in NOT_WORK and role not in NOT_WORK:
-            self._findings.facts[label or ""] += [value] if value else []
-        else:
-            return False
-        return True
+        items = [item.text for item in section.items if item not in self._used and role not in _CLOSED]
+        for text in (*section.prose, *items):
+            label, value = vocabulary.find_label(text)
+            if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
+                self._read_dates(text, is_end=role != "phases" or label in TIME_ROLES)
+            elif label in NOT_WORK and role not in NOT_WORK:
+                self._findings.facts[label or ""] += [value] if value else []
 
     def _read_dates(self, text: str, *, is_end: bool) -> None:
         findings = self._findings
         for sentence in split_sentences(text):
-            periods = self._dates.find_periods(sentence)
+            periods, _, _ = self._dates.scan(sentence)
             for words, period in periods:
                 around = vocabulary.split_words(sentence) if len(periods) == 1 else words
-                if period.last < self._brief.today:
+                if period.last < self._today:
                     findings.past.append(period.last)
                 elif not word_set("starts").isdisjoint(around):
                     findings.start = findings.start or period.first
@@ -472,17 +442,6 @@ class _Reader:
             timing = self._dates.read_timing(vocabulary.find_label(sentence)[1])
             if timing and timing.period is None:
                 findings.days = findings.days or timing.days
-
-
-def _adopt_sections(section: OutlineNode) -> None:
-    """Move sections on the level of a numbered phase before them into it, if it has no work of its own."""
-    adopter: OutlineNode | None = None
-    for part in [*section.sections]:
-        if marker := find_marker(part.text):
-            adopter = None if _has_work(part) or marker.kind not in word_set("phases") else part
-        elif adopter and (_find_number(part.text) or find_role(part.text) == "work"):
-            section.sections.remove(part)
-            adopter.sections.append(part)
 
 
 def _find_number(text: str) -> str:

@@ -18,6 +18,8 @@ Level = Literal["none", "high", "medium", "low"]
 HEADING_MAX = 120
 """The maximum number of characters of a heading or a label that is looked up."""
 LABEL_WORDS = 5
+LEAD_WORDS = 8
+"""The maximum number of words of a phase, or before a colon that heads a list; a longer line is a sentence."""
 DASHES = "\u2013\u2014-"
 """The dashes between the parts of a heading: short, long, and the hyphen."""
 
@@ -31,10 +33,7 @@ _NUMBERING = re.compile(
     rf"(?:\d{{1,2}}(?:(?:[.)]\d{{0,2}}){{1,3}}|:(?= )|(?= [{DASHES}] ))|[ivx]{{1,4}}[.)]|[a-h](?:\)|\.(?= )))[ \t]?"
 )
 _DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
-
 Phrase = tuple[str, ...]
-_QUALIFIED = frozenset(("work", "phase", "priority", "status", "duration", "due", "owner", "start"))
-"""The meanings of columns whose names may have another word beside them."""
 
 
 @attrs.frozen
@@ -202,16 +201,28 @@ def find_label(text: str) -> tuple[str | None, str]:
     return find_role(label), value
 
 
+def name_actions(texts: Sequence[str], language: Language) -> bool:
+    """Return whether at least half of the items of a list begin with an imperative or an infinitive.
+
+    Args:
+        texts: The items.
+        language: Their language; a German infinitive is the last word, in lower case.
+    """
+    place, endings = -1 if language == "de" else 0, tuple(word_set(f"infinitives_{language}"))
+    words = [text[:HEADING_MAX].split()[place].strip(" .,;:!") for text in texts if not text.isspace()]
+    verbs = [fold(word) for word in words if language != "de" or word.islower()]
+    return 0 < len(texts) <= 2 * sum(verb in word_set("actions") or verb.endswith(endings) for verb in verbs)
+
+
 def find_column(header: str) -> str | None:
     """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
     for part in header.split("/"):
         words = split_words(part.partition("(")[0].rstrip(" #")) or split_words(part)
         _, ends, starts = _phrases("columns")
-        if name := starts.get(words) or ends.get(words):
-            return name
         # "Estimated duration", and "durée estimée".
-        if name := ends.get(words[-1:]) or starts.get(words[:1]):
-            return name if name in _QUALIFIED else None
+        phrases = starts.get(words), ends.get(words), ends.get(words[-1:]), starts.get(words[:1])
+        if name := next(filter(None, phrases), None):
+            return name
     return None
 
 
