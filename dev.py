@@ -155,7 +155,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("tests/faults/test_postgres.py",),
     ),
     "failover": (
-        "primaries under Patroni are lost, machines and servers: writes continue, and none is lost or repeated",
+        "primaries under Patroni are lost or frozen, machines and servers: writes continue, and none is lost or repeated",
         ("tests/faults/test_failover.py",),
     ),
     "replicas": (

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import psycopg
 
 from tests.support import postgres
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "two_machines" / "patroni.yml"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "two_machines"
 HAS_PROGRAMS = all(shutil.which(name) for name in ("patroni", "etcd"))
 NODES = 3
 PATIENCE = 300.0
@@ -27,50 +28,72 @@ DATABASE = "stellary"
 
 
 class Node:
-    """One machine: Patroni, and the PostgreSQL server that it keeps.
+    """One machine: etcd, the witness, Patroni, and the PostgreSQL server that it keeps.
 
     Attributes:
-        port: The port of PostgreSQL.
-        api: The port of Patroni.
+        addresses: The hosts and ports in place of those of the guide.
+        data: The folder of PostgreSQL.
     """
 
-    def __init__(self, folder: Path, name: str, programs: Path, etcd: str) -> None:
-        self.port, self.api = find_port(), find_port()
+    def __init__(self, folder: Path, number: int, programs: Path, addresses: dict[str, str]) -> None:
+        self.addresses, self._number = addresses, number
         self._account = postgres.find_unprivileged_account()
-        self.data = folder / name / "data"
-        self._settings = folder / name / "patroni.yml"
+        self.data = folder / f"machine-{number}" / "data"
+        self._settings = self.data.parent / "patroni.yml"
         self.data.parent.mkdir()
         if self._account:
             os.chown(self.data.parent, self._account.pw_uid, self._account.pw_gid)
-        text = EXAMPLE.read_text()
+        text = self._read_example("patroni.yml")
         for before, after in {
-            "machine-1": name,
-            "10.0.0.1:8008": f"127.0.0.1:{self.api}",
-            "10.0.0.1:5432": f"127.0.0.1:{self.port}",
-            "10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379": etcd,
             "/usr/lib/postgresql/17/bin": str(programs),
             "/var/lib/postgresql/17/stellary": str(self.data),
-            "10.0.0.0/24": "127.0.0.1/32",
+            "10.0.0.0/24": "127.0.0.0/8",
             "/run/postgresql": str(self.data.parent),
         }.items():
             assert before in text, before
             text = text.replace(before, after)
         self._settings.write_text(text)
-        self._process: subprocess.Popen[bytes] | None = None
+        # Patroni of the system needs the Python of the system.
+        self._environment = read_settings(self._read_example("etcd.env")) | {
+            "PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.data.parent),
+            "ETCD_DATA_DIR": str(self.data.parent / "etcd"),
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def find_address(self, port: int) -> str:
+        """Return the host and port on which the machine listens, by the port of the guide."""
+        return self.addresses[f"10.0.0.{self._number}:{port}"]
+
+    def _read_example(self, name: str) -> str:
+        """Return a file of the guide, which is that of the first machine, with the name and the addresses of this one."""
+        # A line with the address of another machine lists all of them.
+        text = re.sub(
+            r"^(?!.*10\.0\.0\.2).*(?:machine-|10\.0\.0\.)1",
+            lambda match: f"{match[0][:-1]}{self._number}",
+            (EXAMPLES / name).read_text(),
+            flags=re.MULTILINE,
+        )
+        return re.sub(r"10\.0\.0\.\d:\d+", lambda match: self.addresses[match[0]], text)
 
     def start(self) -> None:
-        """Start Patroni, which starts PostgreSQL."""
-        # Patroni of the system needs the Python of the system.
-        environment = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.data.parent)}
-        log = (self.data.parent / "log").open("ab")
-        self._process = subprocess.Popen(
-            [str(shutil.which("patroni")), self._settings],
-            stdout=log,
-            stderr=log,
-            env=environment,
-            **postgres.process_options(self._account, self.data.parent),
-        )
-        log.close()
+        """Start etcd, the witness, and Patroni, which starts PostgreSQL."""
+        folder = self.data.parent
+        with (folder / "log").open("ab") as log:
+            self._processes = [
+                subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    env=self._environment,
+                    **postgres.process_options(self._account, folder),
+                )
+                for command in (
+                    ["etcd", "--unsafe-no-fsync", "--log-level=error"],
+                    ["python3", str(EXAMPLES / "witness.py")],
+                    ["patroni", str(self._settings)],
+                )
+            ]
 
     def crash(self) -> None:
         """End PostgreSQL alone: Patroni makes another machine the primary, and starts this one as its replica."""
@@ -79,17 +102,52 @@ class Node:
                 os.kill(int(pid), signal.SIGQUIT)
 
     def kill(self) -> None:
-        """End both at once, as when the machine loses its power. ``start`` brings them back."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        """End everything at once, as when the machine loses its power."""
+        ended = [process.args for process in self._processes if process.poll() is not None]
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+        self._processes = []
         self.crash()
+        assert ended == []
+
+    def freeze(self, sessions: bool = True) -> None:
+        """Stop everything where it is: nothing answers, and nothing is closed.
+
+        Args:
+            sessions: Without them, PostgreSQL goes on for clients that are connected already.
+        """
+        self._signal(signal.SIGSTOP, sessions)
+
+    def restore(self) -> None:
+        """Bring a machine back that was killed, or let one go on that was frozen."""
+        if self._processes:
+            self._signal(signal.SIGCONT)
+        else:
+            self.start()
+
+    def _signal(self, number: signal.Signals, sessions: bool = True) -> None:
+        pids = [process.pid for process in self._processes]
+        for postmaster in postgres.postmaster_lines(self.data)[:1]:
+            with suppress(OSError):
+                os.kill(int(postmaster), number)  # Once stopped, it starts no other process.
+                children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+                pids.extend(map(int, children.split() if sessions else ()))
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def connect(self, database: str = DATABASE) -> psycopg.Connection[Any]:
+        """Connect to this PostgreSQL server, whatever its role is."""
+        url = f"postgresql://postgres:secret@{self.find_address(5432)}/{database}"
+        return psycopg.connect(url, autocommit=True)
 
     def read_status(self, of: str = "patroni") -> dict[str, Any]:
         """Return what Patroni says of the node, or of the ``cluster``; empty if it does not answer."""
         with (
             suppress(OSError, ValueError),
-            urlopen(f"http://127.0.0.1:{self.api}/{of}", timeout=1) as reply,
+            urlopen(f"http://{self.find_address(8008)}/{of}", timeout=1) as reply,
         ):
             status: dict[str, Any] = orjson.loads(reply.read())
             return status
@@ -105,8 +163,9 @@ class Cluster:
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        self.url = f"postgresql://postgres:secret@{hosts}/{DATABASE}?target_session_attrs=read-write"
+        hosts = ",".join(node.find_address(5432) for node in nodes)
+        url = read_settings((EXAMPLES / "stellary.env").read_text())["STELLARY_DATABASE_URL"]
+        self.url = url.replace("10.0.0.1,10.0.0.2", hosts)
 
     def find_primary(self, other_than: Node | None = None) -> Node:
         """Wait for a primary, and return it.
@@ -151,36 +210,28 @@ def running_cluster() -> Iterator[Cluster]:
         programs = folder / "programs"
         programs.mkdir()
         installation = postgres.copy_installation(programs) if account else postgres.find_installation()
-        client, peer = (f"http://127.0.0.1:{find_port()}" for _ in range(2))
-        arguments = {
-            "data-dir": folder / "etcd",
-            "listen-client-urls": client,
-            "advertise-client-urls": client,
-            "listen-peer-urls": peer,
-            "initial-advertise-peer-urls": peer,
-            "initial-cluster": f"default={peer}",
+        addresses = {
+            f"10.0.0.{number}:{port}": f"127.0.0.1{number}:{find_port()}"
+            for number in range(1, NODES + 1)
+            for port in (2379, 2380, 5432, 8008)
         }
-        etcd = subprocess.Popen(
-            ["etcd", "--unsafe-no-fsync", *(f"--{name}={value}" for name, value in arguments.items())],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        stack.callback(etcd.wait)
-        stack.callback(etcd.kill)
         nodes: list[Node] = []
-        for number in range(NODES):
-            nodes.append(Node(folder, f"node{number}", installation / "bin", client.removeprefix("http://")))
+        for number in range(1, NODES + 1):
+            nodes.append(Node(folder, number, installation / "bin", addresses))
             stack.callback(nodes[-1].kill)
         for node in nodes:
             node.start()
         cluster = Cluster(nodes)
         primary = cluster.find_primary()
-        with psycopg.connect(
-            f"postgresql://postgres:secret@127.0.0.1:{primary.port}/postgres", autocommit=True
-        ) as connection:
+        with primary.connect("postgres") as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         cluster.wait_for_standby()
         yield cluster
+
+
+def read_settings(text: str) -> dict[str, str]:
+    """Return the variables of a file that systemd reads."""
+    return dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
 
 
 def find_port() -> int:
