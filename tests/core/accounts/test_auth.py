@@ -146,6 +146,11 @@ def test_ended_login_cannot_try_out_current_passwords(world):
     ]
 
 
+def test_a_new_password_keeps_the_rules(world):
+    answer = change(world, world.person("ann"), new="1234567")
+    assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "newPassword")
+
+
 @pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "iloveyou1", "Ann@Example.com"])
 def test_password_that_is_tried_first_returns_400(world, password):
     answer = world.call(None, "POST", "/auth/register", {**ANN, "password": password})

@@ -53,6 +53,11 @@ def test_person_without_an_account_cannot_be_added(world, acme):
     assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (404, "unknown_user")
 
 
+@pytest.mark.parametrize("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
+def test_invalid_new_member_is_rejected(world, acme, body):
+    assert world.status(acme["ann"], "POST", f"{ACME}/members", body) == 400
+
+
 def test_a_role_is_refused_before_a_member_is_looked_for(world, acme):
     unknown = f"{ACME}/members/{'f' * 24}"
     assert world.status(acme["cid"], "DELETE", unknown) == 403

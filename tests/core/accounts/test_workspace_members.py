@@ -50,6 +50,11 @@ def test_omitted_field_is_unchanged(world, eng):
     assert roles(world, eng)["bob"] == ("admin", "owner")
 
 
+@pytest.mark.parametrize("body", [{"role": "owner"}, {"pilotageRole": "king"}, {"role": None}, {"rank": 1}])
+def test_unknown_role_is_rejected(world, eng, body):
+    assert world.status(eng["ann"], "PATCH", member(eng, "cid"), body) == 400
+
+
 @pytest.mark.parametrize("body", [{"role": "member"}, {"pilotageRole": "viewer"}])
 @pytest.mark.parametrize("who", ["ann", "bob", "boss"])
 def test_the_owner_of_the_workspace_stays_admin_and_pilotage_owner(world, eng, who, body):

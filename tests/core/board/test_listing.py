@@ -118,6 +118,11 @@ def test_text_is_found_literally_without_regard_to_case(card_api, columns, title
     assert len(card_api.list_cards(f"q={part}")) == count
 
 
+@for_each("query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"])
+def test_invalid_query_is_refused(card_api, query):
+    assert card_api.error("GET", f"/cards?{query}")[0] == 400
+
+
 def pages(card_api, query):
     return list(card_api.world.walk(card_api.person, f"{card_api.path}/cards?{query}"))
 

@@ -6,6 +6,7 @@ import pytest
 
 from stellary.contract.errors import Forbidden
 from tests.support.core_parts import HANDLERS, JobRunner
+from tests.support.each_case import for_each
 from tests.support.tables import read_rows
 from tests.support.world import at_once
 
@@ -304,6 +305,22 @@ def test_clock_that_was_ahead_stops_no_job_in_an_archived_project(card_api, cloc
     assert [job.error for job in work.jobs() if job.error] == []
     recurrence = read_series(card_api)[-1]["recurrence"]
     assert (recurrence["nextAt"], recurrence["problem"]) == ("2026-03-29T22:00:00Z", None)
+
+
+@for_each(
+    "body",
+    [
+        {"recurrence": {**WEEKLY, "columnId": "f" * 24}},
+        {"recurrence": {**WEEKLY, "count": 0}},
+        {"recurrence": {**WEEKLY, "create": "never"}},
+        {"recurrence": {}},
+        {"applyTo": "all"},
+    ],
+)
+def test_wrong_recurrence_is_refused(card_api, todo_column, body):
+    card = card_api.card(todo_column)
+    assert card_api.error("PATCH", f"/cards/{card['id']}", body)[0] == 400
+    assert card_api.read(card["id"]) == card
 
 
 def test_import_starts_the_series_again(card_api, clock, todo_column, done_column):

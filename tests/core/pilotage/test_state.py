@@ -179,6 +179,11 @@ def test_history_is_bounded(pilotage_api):
     assert history[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
 
 
+@pytest.mark.parametrize("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
+def test_invalid_query_is_refused(pilotage_api, query):
+    assert pilotage_api.error("GET", f"state?{query}")[0] == 400
+
+
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "owner"])
 def test_state_contains_the_role_of_the_caller(pilotage_api, role):
     assert pilotage_api.state(by=pilotage_api.member("bob", role))["usageContext"]["role"] == role
