@@ -78,77 +78,77 @@ def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
 Step = Callable[[PasswordLimits, Any], None]
 
 
-def tried(caller: Caller, *email: str, **options: Any) -> Step:
+def fail(caller: Caller, *email: str, **options: Any) -> Step:
     return lambda limits, clock: attempt(limits, caller, *email, **options)
 
 
-def succeeded(caller: Caller, *email: str, **options: Any) -> Step:
-    return tried(caller, *email, status=201, **options)
+def accept(caller: Caller, *email: str, **options: Any) -> Step:
+    return fail(caller, *email, **{"status": 201, **options})
 
 
-def refused(caller: Caller, *email: str, **options: str) -> Step:
+def refuse(caller: Caller, *email: str, **options: str) -> Step:
     return lambda limits, clock: assert_refused(limits, caller, *email, **options)
 
 
-def waited(**time: int) -> Step:
+def wait(**time: int) -> Step:
     return lambda limits, clock: clock.shift(timedelta(**time))
 
 
-ATTACKED = [tried(Caller(f"3.3.3.{number}")) for number in range(3)]
+ATTACKED = [fail(Caller(f"3.3.3.{number}")) for number in range(3)]
 THIEF, OWNER = (Caller("1.1.1.1", f"Bearer {token}") for token in ("stolen", "own"))
 CHANGE = {"operation": "auth.change_password"}
 SCENES: dict[str, tuple[Limits, list[Step]]] = {
     "an attack from elsewhere locks no address that was used before": (
         PER_ACCOUNT,
-        [succeeded(HERE), *ATTACKED, refused(THERE), *[tried(HERE), succeeded(HERE)] * 10],
+        [accept(HERE), *ATTACKED, refuse(THERE), *[fail(HERE), accept(HERE)] * 10],
     ),
     "an attack locks no address from which the account was registered": (
         PER_ACCOUNT,
-        [succeeded(HERE, operation="auth.register"), *ATTACKED, succeeded(HERE)],
+        [accept(HERE, operation="auth.register"), *ATTACKED, accept(HERE)],
     ),
     "failures from a known address do not lock others": (
         PER_ACCOUNT,
-        [succeeded(HERE), tried(HERE, times=10), succeeded(THERE)],
+        [accept(HERE), fail(HERE, times=10), accept(THERE)],
     ),
     "a known address is limited by itself": (
         PER_PAIR,
-        [succeeded(HERE), tried(HERE, times=3), refused(HERE)],
+        [accept(HERE), fail(HERE, times=3), refuse(HERE)],
     ),
     "an address known to one account is unknown to another": (
         PER_ACCOUNT,
-        [succeeded(HERE, "bob@example.com"), *ATTACKED, refused(HERE)],
+        [accept(HERE, "bob@example.com"), *ATTACKED, refuse(HERE)],
     ),
     "an address is known for ninety days after its last login": (
         PER_ACCOUNT,
         [
-            *[succeeded(HERE), waited(days=89)] * 2,
-            *[tried(THERE, times=3), tried(HERE), waited(days=2), tried(THERE, times=3), refused(HERE)],
+            *[accept(HERE), wait(days=89)] * 2,
+            *[fail(THERE, times=3), fail(HERE), wait(days=2), fail(THERE, times=3), refuse(HERE)],
         ],
     ),
-    "the lock of an account ends": (PER_PAIR, [tried(HERE, times=3), refused(HERE), waited(minutes=15)] * 4),
+    "the lock of an account ends": (PER_PAIR, [fail(HERE, times=3), refuse(HERE), wait(minutes=15)] * 4),
     "refused attempts do not prolong the lock": (
         PER_PAIR,
-        [tried(HERE, times=3), *[waited(minutes=1), refused(HERE)] * 14, waited(minutes=1), tried(HERE)],
+        [fail(HERE, times=3), *[wait(minutes=1), refuse(HERE)] * 14, wait(minutes=1), fail(HERE)],
     ),
     "a login that succeeds clears the failures of account and address": (
         PER_PAIR,
-        [tried(HERE, times=2), succeeded(HERE)] * 3,
+        [fail(HERE, times=2), accept(HERE)] * 3,
     ),
     "failed logins of an address are limited across accounts": (
         PER_ADDRESS,
-        [*(tried(HERE, f"{n}@example.com") for n in range(3)), tried(THERE), refused(HERE, "3@example.com")],
+        [*(fail(HERE, f"{n}@example.com") for n in range(3)), fail(THERE), refuse(HERE, "3@example.com")],
     ),
     "a login that succeeds does not clear its address": (
         PER_ADDRESS,
-        [*[tried(HERE), succeeded(THERE)] * 3, refused(HERE)],
+        [*[fail(HERE), accept(THERE)] * 3, refuse(HERE)],
     ),
     "a password is not guessed by changing it": (
         PER_PAIR,
-        [tried(THIEF, status=400, times=3, **CHANGE), refused(THIEF, **CHANGE), tried(OWNER, **CHANGE)],
+        [fail(THIEF, status=400, times=3, **CHANGE), refuse(THIEF, **CHANGE), fail(OWNER, **CHANGE)],
     ),
     "a password that was changed clears its failures": (
         PER_PAIR,
-        [tried(OWNER, status=400, times=2, **CHANGE), tried(OWNER, status=200, **CHANGE)] * 2,
+        [fail(OWNER, status=400, times=2, **CHANGE), accept(OWNER, status=200, **CHANGE)] * 2,
     ),
 }
 
@@ -232,10 +232,10 @@ def test_login_from_a_known_address_writes_nothing(limits, core, monkeypatch):
     process_limits = limits(Limits())
     attempt(process_limits, HERE, status=201)
 
-    def refuse():
+    def raise_error():
         raise AssertionError("it writes")
 
-    monkeypatch.setattr(core.database, "writing", refuse)
+    monkeypatch.setattr(core.database, "writing", raise_error)
     attempt(process_limits, HERE, status=201)
 
 
@@ -244,10 +244,10 @@ def test_refusal_is_repeated_without_the_database(limits, core, monkeypatch):
     attempt(process_limits, HERE, times=3)
     assert_refused(process_limits, HERE)
 
-    def refuse():
+    def raise_error():
         raise AssertionError("it reads")
 
-    monkeypatch.setattr(core.database, "reading", refuse)
+    monkeypatch.setattr(core.database, "reading", raise_error)
     assert_refused(process_limits, HERE)
 
 
