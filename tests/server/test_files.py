@@ -5,7 +5,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -175,16 +175,6 @@ def test_head_returns_the_headers_of_get(sqlite_attachments):
     }
 
 
-def test_ranges_and_etags_are_supported(sqlite_attachments):
-    id = sqlite_attachments.upload(b"0123456789").json["id"]
-    part = sqlite_attachments.ask_for(id, range="bytes=2-4")
-    assert (part.status, part.body, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
-    beyond = sqlite_attachments.ask_for(id, range="bytes=10-")
-    assert (beyond.status, beyond.headers["content-range"]) == (416, "bytes */10")
-    same = sqlite_attachments.ask_for(id, if_none_match=part.headers["etag"])
-    assert (same.status, same.body) == (304, b"")
-
-
 def test_forbidden_upload_is_rejected_before_the_file_is_sent(attachments):
     stranger = attachments.world.bearer(attachments.world.person("eve"))
     reader = attachments.world.api_token(attachments.ann, ["projects:read"])
@@ -198,10 +188,6 @@ def test_forbidden_upload_is_rejected_before_the_file_is_sent(attachments):
         attachments.card.encode(), attachments.card[:-24].encode() + b"f" * 24
     )
     assert attachments.server.send(missing).status == 404
-
-
-def test_declared_length_beyond_the_limit_is_rejected_unread(sqlite_attachments):
-    assert sqlite_attachments.server.send(sqlite_attachments.head(SIZE_MAX + 100_000)).status == 413
 
 
 @pytest.mark.slow("transfers large files")
@@ -410,11 +396,8 @@ def test_server_sweeps_files_at_startup(sqlite_url, tmp_path):
     core.env.blobs.put("ab/" + "0" * 32, b"left behind")
     world = World(core)
     world.stop_clock().now = world.core.env.clock().replace(year=2100)
-    try:
-        with running(core):
-            wait_until(lambda: list(tmp_path.glob("ab/*")) == [])
-    finally:
-        core.close()
+    with closing(core), running(core):
+        wait_until(lambda: list(tmp_path.glob("ab/*")) == [])
 
 
 def test_failed_sweep_is_logged_and_retried(sqlite_url, monkeypatch, caplog):
@@ -427,11 +410,8 @@ def test_failed_sweep_is_logged_and_retried(sqlite_url, monkeypatch, caplog):
 
     monkeypatch.setattr(core, "sweep", sweep)
     monkeypatch.setattr(files, "SWEEP_SECONDS", 0.01)
-    try:
-        with running(core):
-            wait_until(lambda: len(tries) > 1)
-    finally:
-        core.close()
+    with closing(core), running(core):
+        wait_until(lambda: len(tries) > 1)
     assert "unused files and old rows could not be deleted: Unavailable" in caplog.text
 
 

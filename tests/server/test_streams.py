@@ -35,33 +35,6 @@ def events(board: Board) -> str:
     return f"{board.flat}/events"
 
 
-def test_stream_delivers_events_in_real_time(server: Running, board, events):
-    with listening(server, events, board.bearer) as client:
-        assert (client.status, client.answer.headers["content-type"]) == (200, "text/event-stream")
-        assert client.answer.headers["x-accel-buffering"] == "no"
-        assert client.block() == {"retry": "1000"}
-        card = board.card("Write the spec")
-        event = client.event()
-        assert (event["event"], event["type"], event["cardId"]) == ("activity", "card_created", card["id"])
-        assert event["meta"]["cardTitle"] == "Write the spec"
-        board.comment(card)
-        assert client.event()["type"] == "comment_added"
-
-
-def test_resumed_stream_delivers_missed_events_once(server: Running, board, events):
-    bearer = board.bearer
-    with listening(server, events, bearer) as client:
-        board.card("One")
-        last_id = client.event()["id"]
-    missed = [board.card(title)["title"] for title in ("Two", "Three")]
-    for how in ({"last_event_id": last_id}, {}):
-        with listening(server, events if how else f"{events}?lastEventId={last_id}", bearer, **how) as client:
-            assert [client.event()["meta"]["cardTitle"] for _ in missed] == missed
-            board.card("Four")
-            assert client.event()["meta"]["cardTitle"] == "Four"
-            missed.append("Four")
-
-
 async def test_signal_during_the_end_of_a_read_starts_another_read(sqlite_core):
     """Check that a read requested in any step of the event loop starts after that step."""
     threads = Threads(sqlite_core)
@@ -317,15 +290,6 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
             if sqlite_server.state.in_flight == 0:
                 break
         wait_until(lambda: sqlite_server.state.in_flight == 0)
-
-
-def test_head_of_a_stream_returns_only_headers(sqlite_server: Running, monkeypatch):
-    # The stream of such a request does not count afterwards.
-    monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
-    board = create_board(sqlite_server.core)
-    for _ in range(2):
-        answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=board.bearer)
-        assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
 
 
 def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):

@@ -23,33 +23,12 @@ from tests.support.waiting import wait_until
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
-def test_root_describes_the_server(sqlite_server: Running):
-    assert sqlite_server.ask("GET", "/").json == {
-        "name": "Stellary",
-        "version": system.product_version(),
-        "openapi": "/openapi.json",
-        "docs": "/docs",
-    }
-
-
 def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
     def nowhere(_: str) -> str:
         raise system.PackageNotFoundError
 
     monkeypatch.setattr(system, "version", nowhere)
     assert system.product_version() == "0"
-
-
-def test_server_is_live_and_ready(server: Running):
-    assert server.ask("GET", "/health/live").json == {"status": "ok"}
-    assert server.ask("GET", "/health/ready").json == {"status": "ready"}
-
-
-def test_openapi_document_describes_the_api(sqlite_server: Running):
-    document = sqlite_server.ask("GET", "/openapi.json").json
-    assert document["openapi"] == "3.1.0"
-    assert "/auth/login" in document["paths"]
-    assert sqlite_server.ask("GET", "/openapi.json").json == document
 
 
 def test_docs_page_loads_only_local_resources(sqlite_server: Running):

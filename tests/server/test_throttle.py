@@ -9,7 +9,7 @@ from stellary.contract.errors import RateLimited
 from stellary.core import Core
 from stellary.core.http import throttle
 from stellary.core.http.throttle import Caller, Throttle, Windows
-from tests.server.running import Running, running
+from tests.server.running import running
 from tests.support.core_parts import NO_LIMITS, Limits, RateLimit, parse_limit
 from tests.support.server_parts import Settings
 
@@ -111,29 +111,6 @@ def test_window_ends_and_begins_again(clock):
 
 
 # ------------------------------------------------------------------------------------------ as the server does it
-
-
-@pytest.fixture
-def limited_server(sqlite_core: Core):
-    """Yield a server with low limits."""
-    with running(sqlite_core, Settings(limits=Limits(bad_tokens=parse_limit("2/hour")))) as server:
-        yield server
-
-
-def test_bad_tokens_are_counted_only_where_a_token_is_needed(limited_server: Running):
-    token = limited_server.register()
-    assert limited_server.ask("GET", "/auth/me", token=token).status == 200
-    statuses = [limited_server.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(4)]
-    assert statuses == [401, 401, 429, 429]
-    assert limited_server.ask("GET", "/auth/me", token=token).status == 200
-    assert limited_server.ask("GET", "/health/live", token="bad").status == 200
-
-
-def test_every_response_has_rate_limit_headers(sqlite_core: Core):
-    with running(sqlite_core, Settings(limits=Limits(requests=parse_limit("2/hour")))) as server:
-        answers = [server.ask("GET", "/auth/me", token="x") for _ in range(3)]
-    assert [answer.status for answer in answers] == [401, 401, 429]
-    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
 
 
 def test_address_from_a_trusted_proxy_is_counted(sqlite_core: Core):

@@ -16,14 +16,20 @@ Serve = Callable[..., AbstractContextManager[Reachable]]
 
 @pytest.fixture(params=["asgi", "wsgi"])
 def serve(request: pytest.FixtureRequest) -> Serve:
-    """Return the function that serves a core."""
+    """Return the function that serves a core for hosts."""
+    return SHELLS[request.param]
+
+
+@pytest.fixture(params=SHELLS)
+def serve_anywhere(request: pytest.FixtureRequest) -> Serve:
+    """Return the function that serves a core, for hosts or as the reference server does."""
     return SHELLS[request.param]
 
 
 @pytest.fixture
-def server(serve: Serve, core: Core) -> Iterator[Reachable]:
+def server(serve_anywhere: Serve, core: Core) -> Iterator[Reachable]:
     """Yield a server with a new core, for each shell and each kind of database."""
-    with serve(core) as server:
+    with serve_anywhere(core) as server:
         yield server
 
 
