@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,12 @@ class Shell:
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the URL of a server that many tests share."""
-    with Sqlite(request.config.stash[RUN]).database() as url:
-        core = Core(url, bcrypt_rounds=4)
-        try:
-            with running(core) as server:
-                yield server.url
-        finally:
-            core.close()
+    with (
+        Sqlite(request.config.stash[RUN]).database() as url,
+        closing(Core(url, bcrypt_rounds=4)) as core,
+        running(core) as server,
+    ):
+        yield server.url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from contextlib import closing
 from datetime import timedelta
 from http.client import HTTPException
 from random import Random
@@ -100,8 +101,7 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
     deleted = uploader.list_deleted(server)
     server.kill()
     assert {id: digests.get(id) for id in uploader.kept} == uploader.kept
-    core = Core(database_url, blobs=settings.blobs, bcrypt_rounds=4)
-    try:
+    with closing(Core(database_url, blobs=settings.blobs, bcrypt_rounds=4)) as core:
         # Killed uploads have left unreferenced files, which are swept after an hour.
         core.env.clock = lambda: system_clock() + timedelta(hours=2)
         core.sweep()
@@ -112,5 +112,3 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
         core.work.begin()
         core.work.run_due()
         assert len(list_blob_keys(core)) == len(attachments)
-    finally:
-        core.close()

@@ -16,10 +16,14 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from stellary.core import Core
 from stellary.wsgi import WsgiApp
 from tests.server.listening import SOON, listening
+from tests.server.running import Reply
 from tests.support.boards import create_board
 from tests.support.core_parts import NO_LIMITS
+from tests.support.in_process import call_wsgi
 from tests.support.shells import serving_wsgi
 from tests.support.waiting import wait_until
+
+ANN = {"email": "ann@example.com", "password": "correct horse"}
 
 
 @pytest.fixture
@@ -29,43 +33,15 @@ def app(sqlite_core: Core) -> Iterable[WsgiApp]:
     app.close()
 
 
-def ask(app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: Any) -> tuple[str, Any]:
-    """Send a request, and return the status with the JSON of the response."""
-    status, _, content = send(app, path, method, body, **environ)
-    return status, orjson.loads(content)
-
-
-def send(
-    app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: Any
-) -> tuple[str, dict[str, str], bytes]:
-    """Send a request, and return the status, the headers and the body of the response."""
-    started = []
-    blocks = app(
-        {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "QUERY_STRING": "",
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(body)),
-            "REMOTE_ADDR": "192.0.2.1",
-            "wsgi.input": io.BytesIO(body),
-            **environ,
-        },
-        lambda status, headers: started.append((status, dict(headers))),
-    )
-    try:
-        return *started[0], b"".join(blocks)
-    finally:
-        blocks.close()
+def ask(app: Any, path: str, method: str = "GET", body: Any = None, **environ: Any) -> Reply:
+    """Send a request with variables of its environment, and return the response."""
+    return call_wsgi(app, "", None, method, path, body, environ)
 
 
 def test_unchanged_document_has_no_length(app):
-    _, headers, _ = send(app, "/docs")
-    names = {name.lower(): value for name, value in headers.items()}
-    status, headers, body = send(app, "/docs", HTTP_IF_NONE_MATCH=names["etag"])
-    assert (status.split()[0], body) == ("304", b"")
-    assert "content-length" not in {name.lower() for name in headers}
+    reply = ask(app, "/docs", HTTP_IF_NONE_MATCH=ask(app, "/docs").headers["etag"])
+    assert (reply.status, reply.body) == (304, b"")
+    assert "content-length" not in reply.headers
 
 
 @pytest.mark.parametrize(
@@ -78,35 +54,34 @@ def test_unchanged_document_has_no_length(app):
     ],
 )
 def test_prefix_of_the_host_is_kept(app, script_name, path_info, more):
-    status, about = ask(app, path_info, SCRIPT_NAME=script_name, **more)
-    assert (status, about["docs"]) == ("200 OK", "/pm/docs")
+    reply = ask(app, path_info, SCRIPT_NAME=script_name, **more)
+    assert (reply.status, reply.json["docs"]) == (200, "/pm/docs")
 
 
 def test_raw_path_keeps_encoded_slashes(app, sqlite_core):
     board = create_board(sqlite_core)
     bearer = f"Bearer {board.bearer}"
     raw = f"{board.path}/cards/a%2Fb"
-    _, error = ask(app, f"{board.path}/cards/a/b", REQUEST_URI=raw, HTTP_AUTHORIZATION=bearer)
-    assert error["message"] == "Card not found"
+    reply = ask(app, f"{board.path}/cards/a/b", REQUEST_URI=raw, HTTP_AUTHORIZATION=bearer)
+    assert reply.json["message"] == "Card not found"
 
 
 def test_body_that_breaks_off_returns_400(app):
-    status, error = ask(app, "/auth/login", "POST", b"{", CONTENT_LENGTH="10")
-    assert (status, error["code"]) == ("400 Bad Request", "invalid")
-    assert "incomplete" in error["message"]
+    reply = ask(app, "/auth/login", "POST", b"{", CONTENT_LENGTH="10")
+    assert (reply.status, reply.json["code"]) == (400, "invalid")
+    assert "incomplete" in reply.json["message"]
 
 
 def test_body_without_a_length_is_read_if_the_server_marks_its_end(app):
-    body = orjson.dumps({"email": "ann@example.com", "password": "correct horse"})
-    status, _ = ask(app, "/auth/register", "POST", body, CONTENT_LENGTH="", **{"wsgi.input_terminated": True})
-    assert status == "201 Created"
-    assert ask(app, "/auth/login", "POST", body, CONTENT_LENGTH="")[0] == "400 Bad Request"
+    terminated = {"wsgi.input_terminated": True}
+    assert ask(app, "/auth/register", "POST", ANN, CONTENT_LENGTH="", **terminated).status == 201
+    assert ask(app, "/auth/login", "POST", ANN, CONTENT_LENGTH="").status == 400
 
 
 def test_application_starts_again_after_its_end(app):
-    assert ask(app, "/health/live")[0] == "200 OK"
+    assert ask(app, "/health/live").status == 200
     app.close()
-    assert ask(app, "/health/ready")[0] == "200 OK"
+    assert ask(app, "/health/ready").status == 200
 
 
 def test_end_of_the_application_ends_streams(sqlite_core):
@@ -130,30 +105,29 @@ def test_end_of_the_application_waits_for_a_request(app):
             assert is_sent.wait(SOON)
             return super().read(size)
 
-    body = orjson.dumps({"email": "ann@example.com", "password": "correct horse"})
     with ThreadPoolExecutor() as threads:
-        login = threads.submit(ask, app, "/auth/login", "POST", body, **{"wsgi.input": SlowInput(body)})
+        slow = {"wsgi.input": SlowInput(orjson.dumps(ANN))}
+        login = threads.submit(ask, app, "/auth/login", "POST", ANN, **slow)
         assert is_reading.wait(SOON)
         state = app._thread.api.state
         end = threads.submit(app.close)
         wait_until(lambda: state.closed)
         is_sent.set()
-        assert login.result(SOON)[0] == "401 Unauthorized"
+        assert login.result(SOON).status == 401
         end.result(SOON)
 
 
 def test_child_of_a_fork_answers(app):
-    assert ask(app, "/health/live")[0] == "200 OK"
+    assert ask(app, "/health/live").status == 200
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(write_end, ask(app, "/health/live")[0].encode())
+        os.write(write_end, ask(app, "/health/live").body)
         os._exit(0)
     os.close(write_end)
     os.waitpid(child, 0)
-    assert os.read(read_end, 100) == b"200 OK"
+    assert os.read(read_end, 100) == ask(app, "/health/live").body == b'{"status":"ok"}'
     os.close(read_end)
-    assert ask(app, "/health/live")[0] == "200 OK"
 
 
 def test_application_mounted_beside_flask(app):

@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -380,8 +381,5 @@ def migrate(url: str) -> None:
     """Bring an empty database to the newest schema."""
     from stellary.core import Core
 
-    core = Core(url)
-    try:
+    with closing(Core(url)) as core:
         core.migrate()
-    finally:
-        core.close()

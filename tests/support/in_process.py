@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from functools import partial
 from http.client import HTTPConnection
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -61,7 +62,14 @@ def is_stream(headers: Mapping[str, str]) -> bool:
 
 
 def call_wsgi(
-    app: Any, prefix: str, token: str | None, method: str, path: str, body: Any = None, **headers: str
+    app: Any,
+    prefix: str,
+    token: str | None,
+    method: str,
+    path: str,
+    body: Any = None,
+    environ: Mapping[str, Any] = MappingProxyType({}),
+    **headers: str,
 ) -> Reply:
     """SendRequest a WSGI application, and return the response with its body.
 
@@ -72,11 +80,12 @@ def call_wsgi(
         method: The HTTP method.
         path: The path below the prefix, with the query.
         body: Data to be encoded as JSON, or bytes.
+        environ: Other variables of the request.
         headers: ``if_match="3"`` stands for ``If-Match``.
     """
     data, fields = encode_request(token, body, headers)
     path_info, _, query = path.partition("?")
-    environ: dict[str, Any] = {
+    variables: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": prefix + path_info,
@@ -92,9 +101,10 @@ def call_wsgi(
         "wsgi.input": io.BytesIO(data),
         "wsgi.errors": io.StringIO(),
         **{f"HTTP_{name.upper().replace('-', '_')}": text for name, text in fields.items()},
+        **environ,
     }
     started: list[tuple[str, list[tuple[str, str]]]] = []
-    blocks = app(environ, lambda status, sent, *_: started.append((status, sent)))
+    blocks = app(variables, lambda status, sent, *_: started.append((status, sent)))
     status, sent = started[0]
     answer_headers = {name.lower(): text for name, text in sent}
     try:

@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -18,6 +17,7 @@ from stellary.core import Core
 from stellary.core.http.limits import NO_LIMITS
 from stellary.wsgi import WsgiApp
 from tests.server.running import Reachable, running
+from tests.support.waiting import wait_until
 
 STOP_SECONDS = 20.0
 
@@ -38,11 +38,8 @@ def serving_asgi(app: Any, **config: Any) -> Iterator[Shell]:
         )
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
         thread.start()
-        started_at = time.monotonic()
-        while not server.started:
-            assert thread.is_alive(), "uvicorn has not started"
-            assert time.monotonic() - started_at < STOP_SECONDS
-            time.sleep(0.01)
+        wait_until(lambda: server.started or not thread.is_alive())
+        assert server.started, "uvicorn has not started"
         try:
             yield Shell(listening.getsockname()[1])
         finally:
@@ -92,11 +89,8 @@ def running_asgi(core: Core, **options: Any) -> Iterator[Shell]:
 def running_wsgi(core: Core, **options: Any) -> Iterator[Shell]:
     """Serve a core with a WSGI server; without limits unless the options set them."""
     app = WsgiApp(core, **{"limits": NO_LIMITS, "jobs": False, **options})
-    try:
-        with serving_wsgi(app) as shell:
-            yield shell
-    finally:
-        app.close()
+    with closing(app), serving_wsgi(app) as shell:
+        yield shell
 
 
 @contextmanager
