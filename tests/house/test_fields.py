@@ -37,16 +37,7 @@ EXPORTS: Mapping[type, type] = {
 """The class as which a file contains a value."""
 
 IMPORTS: Mapping[type, type] = {
-    project_exports.FileProject: project_imports.ImportedProject,
-    project_exports.FileScope: project_imports.ImportedScope,
-    project_exports.FileColumn: project_imports.ImportedColumn,
-    project_exports.FileLabel: project_imports.ImportedLabel,
-    project_exports.FileCustomField: project_imports.ImportedCustomField,
-    project_exports.FileCard: project_imports.ImportedCard,
-    project_exports.FileChecklistItem: project_imports.ImportedChecklistItem,
-    project_exports.FileComment: project_imports.ImportedComment,
-    project_exports.FileDocument: project_imports.ImportedDocument,
-    project_exports.FileAutomation: project_imports.ImportedAutomation,
+    kind: getattr(project_imports, kind.__name__.replace("File", "Imported")) for kind in EXPORTS.values()
 }
 """The class as which an import reads what a file contains."""
 

@@ -18,7 +18,7 @@ from stellary import AsyncStellary, Stellary
 from stellary.contract.projects import Board
 from stellary.core import Core
 from tests.server.running import running
-from tests.support.colours import create_workspace
+from tests.support.colours import create_workspace, resolve
 from tests.support.each_case import for_each
 from tests.support.server_parts import HttpWebhookSender
 
@@ -59,20 +59,12 @@ def assert_is_the_quickstarts(board: Board) -> None:
     assert [label.name for label in board.labels][-1] == "customer waits"
 
 
-def test_quickstart_runs_in_process(core: Core):
-    actor = core.user(external_id="jane", email="jane@example.com")
-
-    board = example("quickstart").quickstart(Stellary.embedded(core.port(actor)), "acme")
-
-    assert_is_the_quickstarts(board)
-
-
-async def test_async_quickstart_runs_in_process(core: Core):
-    actor = core.user(external_id="jane", email="jane@example.com")
-
-    board = await example("quickstart_async").quickstart(AsyncStellary.embedded(core.port(actor)), "acme")
-
-    assert_is_the_quickstarts(board)
+@pytest.mark.parametrize(
+    ("name", "client_class"), [("quickstart", Stellary), ("quickstart_async", AsyncStellary)]
+)
+async def test_quickstart_runs_in_process(core: Core, name: str, client_class: Any):
+    client = client_class.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    assert_is_the_quickstarts(await resolve(example(name).quickstart(client, "acme")))
 
 
 def test_quickstart_runs_over_http(core: Core, capsys: pytest.CaptureFixture[str]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from stellary import AsyncStellary, Invalid, NotFound, Stellary
+from stellary import Invalid, NotFound, Stellary
 from stellary.client.methods.projects import ProjectHandle
 from stellary.contract.cards import CardInColumn
 from stellary.contract.project_imports import ImportedProject, ImportProject
 from stellary.core import Core
+from tests.support.colours import COLOURS, resolve
 
 SIZE = 200_000
 Capture = pytest.CaptureFixture[str]
@@ -24,12 +24,6 @@ Capture = pytest.CaptureFixture[str]
 def project(client: Stellary) -> ProjectHandle:
     ws = client.workspace("acme", "eng")
     return ws.project(ws.projects.create(name="Q1 Launch", key="LAU"))
-
-
-def async_project(core: Core, project: ProjectHandle) -> ProjectHandle:
-    """Return a handle of the same project for the async client."""
-    client = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
-    return client.workspace("acme", "eng").project(project._path_params["project_id"])
 
 
 def cards(project: ProjectHandle, number: int) -> list[CardInColumn]:
@@ -82,40 +76,26 @@ def test_import_all_imports_projects(client: Stellary):
     assert [project.id for project in imported] == [project.id for project in projects.list()]
 
 
-def test_progress_true_draws_a_bar_for_each_method(
-    project: ProjectHandle, client: Stellary, tmp_path: Path, capsys: Capture
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_progress_true_draws_a_bar_for_each_method(
+    core: Core, project: ProjectHandle, colour: Any, tmp_path: Path, capsys: Capture
 ):
-    (card,) = project.cards.create_all(cards(project, 1), progress=True)
-    assert "cards: 100%" in capsys.readouterr().err
-    files = project.card(card).attachments
-    attachment = files.upload(b"x" * SIZE, name="x.bin", progress=True)
+    client = colour.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    ws = client.workspace("acme", "eng")
+    at = ws.project(project.id)
+    created = await resolve(at.cards.create_all(cards(project, 101), progress=True))
+    assert (len(created), "cards: 100%" in capsys.readouterr().err) == (101, True)
+    files = at.card(created[0]).attachments
+    attachment = await resolve(files.upload(b"x" * SIZE, name="x.bin", progress=True))
     err = capsys.readouterr().err
-    assert "upload:" in err
+    assert "upload: 100%" in err
     assert "195k/195k" in err
-    assert files.download_to(attachment, tmp_path / "x.bin", progress=True).stat().st_size == SIZE
-    assert "download: 100%" in capsys.readouterr().err
-    archive = project.export_archive(tmp_path / "x.zip", progress=True)
+    path = await resolve(files.download_to(attachment, tmp_path / "x.bin", progress=True))
+    assert (path.stat().st_size, "download: 100%" in capsys.readouterr().err) == (SIZE, True)
+    archive = await resolve(at.export_archive(tmp_path / "x.zip", progress=True))
     assert "export: 100%" in capsys.readouterr().err
-    client.workspace("acme", "eng").projects.import_archive(archive, progress=True)
+    await resolve(ws.projects.import_archive(archive, progress=True))
     assert "import: 100%" in capsys.readouterr().err
-
-
-def test_progress_true_draws_a_bar_for_the_async_client(
-    core: Core, project: ProjectHandle, tmp_path: Path, capsys: Capture
-):
-    (card,) = project.cards.create_all(cards(project, 1))
-    new_cards = cards(project, 101)
-
-    async def run() -> None:
-        at = async_project(core, project)
-        assert len(await at.cards.create_all(new_cards, progress=True)) == 101
-        files = at.card(card).attachments
-        attachment = await files.upload(b"x" * SIZE, name="x.bin", progress=True)
-        await files.download_to(attachment, tmp_path / "x.bin", progress=True)
-
-    asyncio.run(run())
-    err = capsys.readouterr().err
-    assert all(f"{label}: 100%" in err for label in ("cards", "upload", "download"))
 
 
 def test_create_all_without_cards_draws_no_bar(project: ProjectHandle, capsys: Capture):
