@@ -19,6 +19,7 @@ from tests.server.processes import Forked, quiet_settings, serve
 from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import LOAD_MAX, claims
 from tests.support.forkserver import context
+from tests.support.waiting import wait_until
 from tests.support.world import World
 
 WRITERS = 4
@@ -169,10 +170,7 @@ def test_no_webhook_message_is_lost_and_few_are_repeated(
     core.env.webhook_sender = deliver
     # With PostgreSQL the claims of the last process end with its session, which this one watches.
     core.webhook_worker.start()
-    ends = time.monotonic() + WEBHOOK_SECONDS
-    while core.work.jobs():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    wait_until(lambda: not core.work.jobs(), WEBHOOK_SECONDS)
     assert core.webhook_worker.stop(20)
     received = Counter(log.read_text().splitlines())
     assert len(received) == count

@@ -19,6 +19,7 @@ import pytest
 from stellary.core import Core
 from tests.faults.postgres_server import PostgresServer, Proxy, running_server
 from tests.support.boards import Board
+from tests.support.waiting import wait_until
 from tests.support.world import World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.wide(when="faults")]
@@ -63,10 +64,8 @@ class Load:
 
     def wait_for_more(self, count: int) -> None:
         """Wait until ``count`` more writes are acknowledged."""
-        ends, target = time.monotonic() + PATIENCE, len(self.acknowledged) + count
-        while len(self.acknowledged) < target:
-            assert time.monotonic() < ends
-            time.sleep(0.005)
+        target = len(self.acknowledged) + count
+        wait_until(lambda: len(self.acknowledged) >= target, PATIENCE)
 
     def _write(self) -> None:
         path = f"{self.board.path}/columns/{self.board.columns[0]['id']}/cards"
@@ -134,24 +133,27 @@ def pause():
     time.sleep(random.uniform(0.0, 0.15))
 
 
-def test_terminated_backends(machine, load, rounds):
-    server, _ = machine
+def terminate_backends(server, proxy):
+    assert server.terminate_backends() > 0
+
+
+def reset_connections(server, proxy):
+    proxy.cut_some(0.7)
+
+
+def restart_server(server, proxy):
+    server.crash()
+    pause()
+    server.start()
+
+
+@pytest.mark.parametrize("fail", [terminate_backends, reset_connections, restart_server])
+def test_no_write_is_lost_or_repeated_when_connections_end(machine, load, rounds, fail):
     with load.running():
         for _ in range(rounds):
             load.wait_for_more(5)
             pause()
-            assert server.terminate_backends() > 0
-        load.wait_for_more(5)
-    load.check()
-
-
-def test_connections_that_are_reset(machine, load, rounds):
-    _, proxy = machine
-    with load.running():
-        for _ in range(rounds):
-            load.wait_for_more(5)
-            pause()
-            proxy.cut_some(0.7)
+            fail(*machine)
         load.wait_for_more(5)
     load.check()
 
@@ -173,17 +175,4 @@ def test_connections_that_are_lost_or_frozen_at_commit(machine, load, rounds, fa
         proxy.fate = lambda: "pass"
         load.wait_for_more(5)
     assert hit
-    load.check()
-
-
-def test_a_server_that_crashes_and_comes_back(machine, load, rounds):
-    server, _ = machine
-    with load.running():
-        for _ in range(rounds):
-            load.wait_for_more(5)
-            pause()
-            server.crash()
-            pause()
-            server.start()
-        load.wait_for_more(5)
     load.check()
