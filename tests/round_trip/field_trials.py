@@ -14,7 +14,7 @@ import orjson
 from stellary.contract.limits import Range
 from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Request
-from tests.security.good_requests import make_path_params, send
+from tests.security.good_requests import Id, make_path_params, resolve, send
 from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import SERVED, Row
 from tests.support.core_parts import SERVICES
@@ -68,8 +68,8 @@ class FieldTrial:
     """The trial of one field.
 
     Attributes:
-        value: The value to send, or a function of the world that builds it; by default derived from the field's type.
-        body: The other fields of the body, or a function of the world; by default those of the permission tests.
+        value: The value to send, which may contain ids of the world; by default derived from the field's type.
+        body: The other fields of the body, which may contain ids of the world; by default those of the permission tests.
         read: Return what came of the field; by default it is looked for under its own name.
         expected: What ``read`` must return; the value if not given.
         prepare: Called before the request is sent.
@@ -80,21 +80,6 @@ class FieldTrial:
     read: Callable[[Conversation], Any] | None = None
     expected: Any = ...
     prepare: Callable[[Conversation], object] | None = None
-
-
-def _here(name: str) -> Callable[[PermissionWorld], Any]:
-    """Return a function that returns an id of the world."""
-    return lambda permission_world: permission_world.here[name]
-
-
-def _list_here(name: str) -> Callable[[PermissionWorld], Any]:
-    """Return a function that lists an id of the world."""
-    return lambda permission_world: [permission_world.here[name]]
-
-
-def _beside_here(name: str) -> Callable[[PermissionWorld], Any]:
-    """Return a function that returns an id of the other project."""
-    return lambda permission_world: permission_world.beside[name]
 
 
 def _read_from(operation: str, name: str, **params: str) -> Callable[[Conversation], Any]:
@@ -153,38 +138,33 @@ def _version_notes(conversation: Conversation) -> Any:
     return conversation.ask("documents.versions")[0]["reviewNotes"]
 
 
-def _in_project(permission_world: PermissionWorld) -> Any:
-    """Return the body of a document that belongs to a project."""
-    return {"title": TEXT, "contextType": "project", "contextId": permission_world.here["projectId"]}
-
-
-def _beside(permission_world: PermissionWorld) -> Any:
-    """Return the body that moves a document to the other project."""
-    return {"contextType": "project", "contextId": permission_world.beside["projectId"]}
+_IN_PROJECT = {"title": TEXT, "contextType": "project", "contextId": Id("projectId")}
+"""The body of a document that belongs to a project."""
+_BESIDE = {"contextType": "project", "contextId": Id("projectId", "beside")}
+"""The body that moves a document to the other project."""
 
 
 def _create_beside(permission_world: PermissionWorld) -> str:
     """Create a document in the other project, and return its id."""
     path = f"/orgs/{permission_world.here['orgSlug']}/workspaces/{permission_world.here['wsSlug']}/documents"
-    body = {"title": "Parent", **_beside(permission_world)}
+    body = resolve({"title": "Parent", **_BESIDE}, permission_world)
     created: dict[str, str] = permission_world.ask("BOSS", "POST", path, body)
     return created["id"]
 
 
-def _recurrence(permission_world: PermissionWorld) -> dict[str, Any]:
-    """Return a recurrence in another column, of which every field is set."""
-    return {
-        "rule": "FREQ=WEEKLY;BYDAY=MO",
-        "timeZone": "Europe/Berlin",
-        "create": "on_completion",
-        "until": DATE,
-        "count": 3,
-        "columnId": permission_world.here["columnId"],
-    }
+_RECURRENCE = {
+    "rule": "FREQ=WEEKLY;BYDAY=MO",
+    "timeZone": "Europe/Berlin",
+    "create": "on_completion",
+    "until": DATE,
+    "count": 3,
+    "columnId": Id("columnId"),
+}
+"""A recurrence in another column, of which every field is set."""
 
 
 def _start_series(conversation: Conversation) -> None:
-    conversation.ask("cards.update", {"recurrence": _recurrence(conversation.permission_world)})
+    conversation.ask("cards.update", resolve({"recurrence": _RECURRENCE}, conversation.permission_world))
 
 
 def _fields_of_later_cards(conversation: Conversation) -> Any:
@@ -300,12 +280,12 @@ TRIALS: Mapping[str, FieldTrial] = {
     "organizations.update_member.role": FieldTrial("admin"),
     "workspaces.invite.email": FieldTrial("trip@example.com", read=_last_invitation("email")),
     "workspaces.invite.role": FieldTrial("admin", read=_last_invitation("role")),
-    "workspaces.invite.projectId": FieldTrial(_here("projectId"), read=_last_invitation("projectId")),
+    "workspaces.invite.projectId": FieldTrial(Id("projectId"), read=_last_invitation("projectId")),
     "workspaces.invite.projectRole": FieldTrial(
         "editor",
-        body=lambda permission_world: {
+        body={
             "email": "trip@example.com",
-            "projectId": permission_world.here["projectId"],
+            "projectId": Id("projectId"),
         },
         read=_last_invitation("projectRole"),
     ),
@@ -319,7 +299,7 @@ TRIALS: Mapping[str, FieldTrial] = {
     "projects.add_member.email": FieldTrial("wm@example.com"),
     "projects.memberRole": FieldTrial("viewer"),
     "saved_filters.filter": FieldTrial("blocked = true"),
-    "saved_filters.projectId": FieldTrial(_here("projectId")),
+    "saved_filters.projectId": FieldTrial(Id("projectId")),
     "saved_filters.order": FieldTrial(0),
     "labels.color": FieldTrial("#123456"),
     "columns.order": FieldTrial(0),
@@ -353,10 +333,10 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=lambda c: [len(id) for id in c.answer["optionIds"]],
         expected=[24, 24],
     ),
-    "cards.labelIds": FieldTrial(_list_here("labelId")),
-    "cards.customFields": FieldTrial(lambda permission_world: {permission_world.here["fieldId"]: TEXT}),
+    "cards.labelIds": FieldTrial([Id("labelId")]),
+    "cards.customFields": FieldTrial({Id("fieldId"): TEXT}),
     "cards.checklist": FieldTrial(_CHECKLIST),
-    "cards.recurrence": FieldTrial(_recurrence),
+    "cards.recurrence": FieldTrial(_RECURRENCE),
     "cards.update.applyTo": FieldTrial(
         "this",
         body={"title": TEXT},
@@ -366,7 +346,7 @@ TRIALS: Mapping[str, FieldTrial] = {
     ),
     "cards.update_many.applyTo": FieldTrial(
         "this",
-        body=lambda permission_world: {"id": permission_world.here["cardId"], "title": TEXT},
+        body={"id": Id("cardId"), "title": TEXT},
         read=_fields_of_later_cards,
         expected={"title": "First"},
         prepare=_start_series,
@@ -382,27 +362,27 @@ TRIALS: Mapping[str, FieldTrial] = {
     ),
     "cards.duplicate.comments": FieldTrial(True, read=_contents_of_comments, expected=["Well."]),
     "cards.update_many.id": FieldTrial(
-        _here("otherCardId"),
+        Id("otherCardId"),
         body={"title": TEXT},
         read=lambda c: c.ask("cards.get", cardId=c.params["otherCardId"])["title"],
         expected=TEXT,
     ),
-    "columns.transfer.scopeId": FieldTrial(_beside_here("scopeId"), read=lambda c: c.answer["scopeId"]),
-    "cards.transfer.columnId": FieldTrial(_beside_here("columnId")),
+    "columns.transfer.scopeId": FieldTrial(Id("scopeId", "beside"), read=lambda c: c.answer["scopeId"]),
+    "cards.transfer.columnId": FieldTrial(Id("columnId", "beside")),
     "cards.transfer.missing": FieldTrial("create", read=lambda c: c.answer["dropped"], expected=[]),
     "cards.transfer_many.cardIds": FieldTrial(
-        _list_here("otherCardId"),
+        [Id("otherCardId")],
         read=lambda c: [
             c.ask("cards.get", projectId=c.answer[0]["projectId"], cardId=c.answer[0]["key"])["id"]
         ],
     ),
     "cards.update.before": FieldTrial(
-        _here("thirdCardId"),
+        Id("thirdCardId"),
         read=_read_from("cards.get", "order", cardId="id"),
         expected=1,
     ),
     "cards.update.after": FieldTrial(
-        _here("thirdCardId"),
+        Id("thirdCardId"),
         read=_read_from("cards.get", "order", cardId="id"),
         expected=2,
     ),
@@ -413,12 +393,12 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=_read_from("documents.get", "content", documentId="id"),
         expected={"type": "doc", "content": [HEADING]},
     ),
-    "documents.contextType": FieldTrial("project", body=_in_project),
-    "documents.contextId": FieldTrial(body=_in_project),
-    "documents.update.parentId": FieldTrial(_here("pendingDocumentId")),
-    "documents.transfer.contextType": FieldTrial("project", body=_beside),
-    "documents.transfer.contextId": FieldTrial(_beside_here("projectId"), body=_beside),
-    "documents.transfer.parentId": FieldTrial(_create_beside, body=_beside),
+    "documents.contextType": FieldTrial("project", body=_IN_PROJECT),
+    "documents.contextId": FieldTrial(body=_IN_PROJECT),
+    "documents.update.parentId": FieldTrial(Id("pendingDocumentId")),
+    "documents.transfer.contextType": FieldTrial("project", body=_BESIDE),
+    "documents.transfer.contextId": FieldTrial(Id("projectId", "beside"), body=_BESIDE),
+    "documents.transfer.parentId": FieldTrial(_create_beside, body=_BESIDE),
     "documents.review.notes": FieldTrial(read=_version_notes),
     "automations.trigger": FieldTrial("task_created"),
     "automations.action": FieldTrial(_STATUS_ACTION),
@@ -427,7 +407,7 @@ TRIALS: Mapping[str, FieldTrial] = {
     "automations.conditions": FieldTrial(_CONDITIONS),
     "automations.update.enabled": FieldTrial(False),
     "project_drafts.create.documentIds": FieldTrial(
-        _list_here("documentId"),
+        [Id("documentId")],
         body={"name": "Web shop"},
         read=lambda c: [document["title"] for document in c.answer["contextDocuments"]],
         expected=["Plan"],
@@ -470,8 +450,8 @@ TRIALS: Mapping[str, FieldTrial] = {
     "webhooks.url": FieldTrial("https://round-trip.example.com/"),
     "agents.slug": FieldTrial("round-trip"),
     "agents.tools": FieldTrial(["board.read"]),
-    "agents.projectIds": FieldTrial(_list_here("projectId")),
-    "api_tokens.create.projectIds": FieldTrial(_list_here("projectId")),
+    "agents.projectIds": FieldTrial([Id("projectId")]),
+    "api_tokens.create.projectIds": FieldTrial([Id("projectId")]),
     "agents.runtime": FieldTrial("external"),
     "agents.model": FieldTrial("openai:gpt-5", body={"name": TEXT, "runtime": "model"}),
     "agent_missions.reject_all.reason": FieldTrial(read=_proposal_reasons, expected={TEXT}),
@@ -479,13 +459,13 @@ TRIALS: Mapping[str, FieldTrial] = {
     "pilotage.update_mission.status": FieldTrial("in_progress"),
     "pilotage.propose_action.actionType": FieldTrial(
         "archive_card",
-        body=lambda permission_world: {
+        body={
             "explanation": TEXT,
-            "payload": {"cardId": permission_world.here["cardId"]},
+            "payload": {"cardId": Id("cardId")},
         },
     ),
     "pilotage.propose_action.payload": FieldTrial(
-        lambda permission_world: {"cardId": permission_world.here["otherCardId"], "targetColumn": "Done"},
+        {"cardId": Id("otherCardId"), "targetColumn": "Done"},
     ),
     "pilotage.review_action.approved": FieldTrial(
         False, read=_read_from("pilotage.get_action", "status", id="id"), expected="rejected"

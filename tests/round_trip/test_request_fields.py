@@ -19,7 +19,7 @@ from tests.round_trip.field_trials import (
     sample_value,
 )
 from tests.security.each_row import each_row
-from tests.security.good_requests import GOOD_REQUESTS, send
+from tests.security.good_requests import GOOD_REQUESTS, resolve, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.core_parts import SERVICES
@@ -74,7 +74,7 @@ def find_problem(permission_world: PermissionWorld, row: Row, name: str) -> str 
     trial = _trial_of(row, name)
     conversation = Conversation(permission_world, row)
     usual = _usual_body(permission_world, row, trial)
-    value = trial.value(permission_world) if callable(trial.value) else trial.value
+    value = resolve(trial.value, permission_world)
     if value is ...:
         default = field.default if isinstance(field.default, bool) else None
         value = sample_value(permission_world, name, field.type, usual.get(name, default))
@@ -113,7 +113,7 @@ def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) 
     usual = trial.body
     if usual is ...:
         usual = None if row in UPDATES else GOOD_REQUESTS[row.operation].body
-    body: dict[str, Any] = (usual(permission_world) if callable(usual) else usual) or {}
+    body: dict[str, Any] = resolve(usual, permission_world) or {}
     return body.get("cards", [body])[0] if row.operation in BULK else body
 
 

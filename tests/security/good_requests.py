@@ -1,6 +1,7 @@
 """A good request for each operation, which succeeds for a caller who is allowed to send it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -52,8 +53,34 @@ class GoodRequest:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
+@attrs.frozen
+class Id:
+    """The id of an item, in a body that ``resolve`` completes.
+
+    Attributes:
+        name: The name of the path parameter.
+        place: The project of the item: an attribute of the world.
+    """
+
+    name: str
+    place: str = "here"
+
+
+def resolve(value: Any, permission_world: PermissionWorld) -> Any:
+    """Return a value whose ids are those of a world; call a function of the world."""
+    if isinstance(value, Id):
+        return getattr(permission_world, value.place)[value.name]
+    if isinstance(value, dict):
+        return {
+            resolve(key, permission_world): resolve(item, permission_world) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [resolve(item, permission_world) for item in value]
+    return value(permission_world) if callable(value) else value
+
+
 def _with_body(path_items: Mapping[str, str] | None = None, /, **body: Any) -> GoodRequest:
-    return GoodRequest(lambda permission_world: body, path_items=path_items or {})
+    return GoodRequest(partial(resolve, body), path_items=path_items or {})
 
 
 # Pilotage has missions of its own.
@@ -133,33 +160,18 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "cards.duplicate": _with_body(title="Another", comments=True),
     "columns.duplicate": _with_body(name="Another"),
     "documents.duplicate": _with_body(title="Another"),
-    "documents.transfer": GoodRequest(
-        lambda permission_world: {"contextType": "scope", "contextId": permission_world.beside["scopeId"]}
-    ),
+    "documents.transfer": _with_body(contextType="scope", contextId=Id("scopeId", "beside")),
     "projects.duplicate": _with_body(name="Another", content="all"),
     "projects.save_template": _with_body(name="Another", content="all"),
     "projects.update_template": _with_body(name="Renamed"),
-    "cards.create_many": GoodRequest(
-        lambda permission_world: {
-            "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]
-        }
+    "cards.create_many": _with_body(cards=[{"title": "Fresh", "columnId": Id("columnId")}]),
+    "cards.update_many": _with_body(cards=[{"id": Id("cardId"), "title": "Renamed"}]),
+    "columns.transfer": _with_body(
+        {"columnId": "fullColumnId"}, scopeId=Id("scopeId", "beside"), missing="drop"
     ),
-    "cards.update_many": GoodRequest(
-        lambda permission_world: {"cards": [{"id": permission_world.here["cardId"], "title": "Renamed"}]}
-    ),
-    "columns.transfer": GoodRequest(
-        lambda permission_world: {"scopeId": permission_world.beside["scopeId"], "missing": "drop"},
-        path_items={"columnId": "fullColumnId"},
-    ),
-    "cards.transfer": GoodRequest(
-        lambda permission_world: {"columnId": permission_world.beside["columnId"], "missing": "drop"}
-    ),
-    "cards.transfer_many": GoodRequest(
-        lambda permission_world: {
-            "cardIds": [permission_world.here["cardId"]],
-            "columnId": permission_world.beside["columnId"],
-            "missing": "drop",
-        }
+    "cards.transfer": _with_body(columnId=Id("columnId", "beside"), missing="drop"),
+    "cards.transfer_many": _with_body(
+        cardIds=[Id("cardId")], columnId=Id("columnId", "beside"), missing="drop"
     ),
     "comments.create": _with_body(content="What about errors?"),
     "comments.update": _with_body(content="What about them?"),
@@ -180,22 +192,16 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "labels.remove_from_card": GoodRequest(path_items={"labelId": "hungLabelId"}),
     "custom_fields.create": _with_body(name="Severity", type="select", options=["high"]),
     "custom_fields.update": _with_body(name="Severity"),
-    "custom_fields.set_values": GoodRequest(
-        lambda permission_world: {permission_world.here["fieldId"]: "high"}
-    ),
-    "relations.create": GoodRequest(
-        lambda permission_world: {"targetCardId": permission_world.here["thirdCardId"], "type": "blocks"}
-    ),
+    "custom_fields.set_values": GoodRequest(partial(resolve, {Id("fieldId"): "high"})),
+    "relations.create": _with_body(targetCardId=Id("thirdCardId"), type="blocks"),
     "checklist.add": _with_body(title="Another step"),
     "checklist.update": _with_body(done=True),
-    "documents.create": GoodRequest(
-        lambda permission_world: {
-            "title": "Fresh",
-            "docType": "spec",
-            "content": {"type": "doc", "content": [{"type": "paragraph"}]},
-            "parentId": permission_world.here["documentId"],
-            "tags": ["api"],
-        }
+    "documents.create": _with_body(
+        title="Fresh",
+        docType="spec",
+        content={"type": "doc", "content": [{"type": "paragraph"}]},
+        parentId=Id("documentId"),
+        tags=["api"],
     ),
     "documents.update": _with_body(title="Renamed"),
     "documents.review": _with_body({"documentId": "pendingDocumentId"}, status="approved", notes="Good."),
@@ -212,7 +218,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     ),
     "automations.update": _with_body(name="Praise"),
     "automations.toggle": _with_body(enabled=False),
-    "automations.test": GoodRequest(lambda permission_world: {"cardId": permission_world.here["cardId"]}),
+    "automations.test": _with_body(cardId=Id("cardId")),
     "pilotage.state": GoodRequest(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),
     "pilotage.create_mission": _with_body(objective="Implement billing", module="billing"),
     "pilotage.update_mission": _with_body(
@@ -222,12 +228,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "pilotage.create_priority": _with_body(label="Ship billing MVP"),
     "pilotage.update_priority": _with_body({"id": "priorityId"}, status="done"),
     "pilotage.delete_priority": GoodRequest(path_items={"id": "priorityId"}),
-    "pilotage.create_todo": GoodRequest(
-        lambda permission_world: {
-            "label": "Write Stripe integration tests",
-            "missionId": permission_world.here["missionId"],
-            "priorityId": permission_world.here["priorityId"],
-        }
+    "pilotage.create_todo": _with_body(
+        label="Write Stripe integration tests", missionId=Id("missionId"), priorityId=Id("priorityId")
     ),
     "pilotage.update_todo": _with_body({"id": "todoId"}, status="done"),
     "pilotage.delete_todo": GoodRequest(path_items={"id": "todoId"}),
@@ -235,12 +237,10 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "pilotage.create_doc": _with_body(title="Billing API Spec v2", owner="Jane Doe", sourceType="tech"),
     "pilotage.update_doc": _with_body({"id": "docId"}, owner="Jane Doe"),
     "pilotage.delete_doc": GoodRequest(path_items={"id": "docId"}),
-    "pilotage.propose_action": GoodRequest(
-        lambda permission_world: {
-            "actionType": "move_card",
-            "explanation": "All subtasks complete, move to Done",
-            "payload": {"cardId": permission_world.here["cardId"], "targetColumn": "Done"},
-        }
+    "pilotage.propose_action": _with_body(
+        actionType="move_card",
+        explanation="All subtasks complete, move to Done",
+        payload={"cardId": Id("cardId"), "targetColumn": "Done"},
     ),
     "pilotage.get_action": GoodRequest(path_items={"id": "proposedId"}),
     "pilotage.review_action": _with_body({"id": "proposedId"}, approved=True, reason="Looks correct"),
@@ -252,9 +252,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     ),
     "project_drafts.refine": _with_body(answers={"work": "Build the shop"}),
     "project_drafts.generate_roadmap": GoodRequest(),
-    "project_drafts.edit_roadmap": GoodRequest(
-        lambda permission_world: {"operations": [{"type": "add", "name": "Testing"}]},
-        path_items={"draftId": "plannedDraftId"},
+    "project_drafts.edit_roadmap": _with_body(
+        {"draftId": "plannedDraftId"}, operations=[{"type": "add", "name": "Testing"}]
     ),
     "project_drafts.execute": _with_body({"draftId": "plannedDraftId"}, startDate="2027-01-04"),
     "agents.create": _with_body(
@@ -262,9 +261,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     ),
     "agents.update": _with_body(status="suspended"),
     "agents.create_token": _with_body(name="Claude Code"),
-    "agent_missions.create": GoodRequest(
-        lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
-    ),
+    "agent_missions.create": _with_body(cardId=Id("cardId"), prompt="move to Done"),
     "model_usage.set_key": _with_body(provider="openai", secret="sk-1"),
     "agent_missions.get": _OF_MISSION,
     "agent_missions.cancel": _OF_MISSION,
