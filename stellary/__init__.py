@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from stellary.contract.notifications import Notification
     from stellary.contract.projects import Project
     from stellary.contract.scopes import Scope
-    from stellary.contract.wire import UNSET
+    from stellary.contract.unset import UNSET
 
 __all__ = [
     "UNSET",
