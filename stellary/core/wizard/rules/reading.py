@@ -238,10 +238,13 @@ class _Reader:
                 continue
             parts = [part for part in section.sections if _has_work(part) and part.role not in NOT_WORK]
             timed = [part for part in parts if self._dates.read_timing(vocabulary.strip_numbering(part.text))]
+            # Two levels below the items are tasks with steps.
+            has_steps = any(task.items for item in section.items for task in item.items)
+            is_deep = section.own_role == "work" and has_steps and all(item.items for item in section.items)
             is_plan = section.own_role == "phases" or (section.is_title and len(parts) < 2 * len(timed))
             if len(parts) > 1 and is_plan:
                 phases += map(self._read_phase, parts)
-            elif is_plan and self._are_phases(section.items):
+            elif (is_plan or is_deep) and self._are_phases(section.items):
                 phases += [self._read_phase(item) for item in section.items if not item.is_done]
                 self._used.update(section.items)
         return phases
