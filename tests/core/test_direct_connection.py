@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
 
-from stellary.core.db.direct_connection import DirectConnection, DirectResult
+from stellary.core.db.direct_connection import DirectConnection
 from stellary.core.db.row_types import Query, RowType
-from stellary.core.db.statement_plans import ROWS_PER_INSERT
+from stellary.core.db.statement_plans import ROWS_PER_INSERT, DirectResult
 from tests.support.core_parts import Database
 from tests.support.tables import activities, api_tokens, users
 

@@ -105,7 +105,7 @@ CASES: dict[str, Callable[[AgentApi], Write]] = {
     "identities": insert_identity,
     "organizations": create_twice("/organizations", name="Acme", slug="acme"),
     "users": lambda agent_api: lambda uow: create_user(uow, agent_api.owner.email, "Ann"),
-    "workspaces": create_twice("/orgs/{organization}/workspaces", name="Eng", slug="eng"),
+    "member_rows": create_twice("/orgs/{organization}/workspaces", name="Eng", slug="eng"),
     "agents": create_twice("{flat}/agents", name="Scribe", slug="scribe", tools=[]),
     "field_rows": create_twice("{path}/custom-fields", name="Size", type="text"),
     "labels": create_twice("{path}/labels", name="bug"),

@@ -20,7 +20,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy import Connection, Engine, Executable, Result, SelectBase
-from sqlalchemy.engine import IteratorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -29,7 +28,9 @@ from stellary.core.db.statement_plans import (
     PLANS_MAX,
     SEVERAL,
     BoundParameters,
+    DirectResult,
     Parameters,
+    PlannedResult,
     Plans,
     PlansOfStatement,
     SqlResult,
@@ -58,57 +59,6 @@ class SnapshotNeeded(Exception):
     """A unit without a snapshot has executed too many statements, or one that writes, and must run again with one."""
 
 
-class DirectResult(IteratorResult[Any]):
-    """The result of a statement that the driver has executed.
-
-    Args:
-        plan: The plan of the statement.
-        reply: The reply of the driver.
-    """
-
-    _memoized_keys = frozenset({"_row_getter"})
-
-    def __init__(self, plan: StatementPlan, reply: StatementReply) -> None:
-        rows, self.rowcount = reply
-        super().__init__(plan.metadata, iter(() if plan.row_getter is None else rows))
-        # Cached for all results of the plan; discarded when the columns of the result change.
-        self.__dict__["_row_getter"] = plan.row_getter
-
-
-class PlannedResult:
-    """The result of a statement that the driver has executed, or will execute together with later ones.
-
-    Args:
-        plan: The plan of the statement; None for a command.
-        reply: The reply of the driver; None as long as the statement is queued.
-    """
-
-    __slots__ = ("plan", "reply")
-
-    def __init__(self, plan: StatementPlan | None, reply: StatementReply | None) -> None:
-        self.plan, self.reply = plan, reply
-
-    @property
-    def row_count(self) -> int:
-        """The number of rows that were changed, or that are in the result."""
-        return self.fetch_reply()[1]
-
-    def fetch_reply(self) -> StatementReply:
-        """Return the reply of the driver. The statement is executed now if it is still queued."""
-        assert self.reply is not None
-        return self.reply
-
-    def fetch_rows(self) -> Sequence[SqlRow]:
-        """Return all rows, like ``fetch().all()``."""
-        assert self.plan is not None
-        return self.plan.make_rows(self.fetch_reply()[0])
-
-    def fetch(self) -> DirectResult:
-        """Return the result."""
-        assert self.plan is not None
-        return DirectResult(self.plan, self.fetch_reply())
-
-
 class QueuedResult(PlannedResult):
     """The result of a statement that is executed together with later ones.
 
@@ -131,12 +81,6 @@ class QueuedResult(PlannedResult):
         if self.reply is None:
             self._execute_queued()
         return super().fetch_reply()
-
-
-class RequiredResult(QueuedResult):
-    """The result of a queued statement that changes a row: otherwise the transaction fails."""
-
-    row_count = 1
 
 
 class ExecutedResult:
@@ -323,8 +267,10 @@ class DirectConnection(CoreConnection):
         super().end_statements()
 
     def _enqueue(self, bound_statement: BoundStatement, plan: StatementPlan | None) -> QueuedResult:
-        kind = RequiredResult if bound_statement.requires_row else QueuedResult
-        queued = kind(bound_statement, plan, self.execute_queued)
+        queued = QueuedResult(bound_statement, plan, self.execute_queued)
+        if bound_statement.requires_row:
+            # Otherwise the transaction fails, so the number is known.
+            queued.reply = (), 1
         self._queued.append(queued)
         if len(self._queued) >= _QUEUED_MAX:
             self.execute_queued()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from sqlalchemy import Connection, Executable
 
-from stellary.core.db.direct_connection import ExecutedResult, PlannedResult, fetch_rows, queue_statement
+from stellary.core.db.direct_connection import ExecutedResult, fetch_rows, queue_statement
+from stellary.core.db.statement_plans import PlannedResult
 
 Row_co = TypeVar("Row_co", bound="RowType", covariant=True)
 

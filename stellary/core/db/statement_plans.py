@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import CursorResult, Executable, Insert, Row, SelectBase, TextClause, UpdateBase
+from sqlalchemy.engine import IteratorResult
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from stellary.contract.compiling import compile_function
+from stellary.core.db.bound_statements import StatementReply
 from stellary.core.db.errors import OUR_TABLES
 
 if TYPE_CHECKING:
@@ -147,6 +149,57 @@ class StatementPlan:
         ):
             self.copy_sql = f"COPY {inserted['target']} FROM STDIN".encode()
         self.bind = self._build_binder((*numbers,), is_positional=True)
+
+
+class DirectResult(IteratorResult[Any]):
+    """The result of a statement that the driver has executed.
+
+    Args:
+        plan: The plan of the statement.
+        reply: The reply of the driver.
+    """
+
+    _memoized_keys = frozenset({"_row_getter"})
+
+    def __init__(self, plan: StatementPlan, reply: StatementReply) -> None:
+        rows, self.rowcount = reply
+        super().__init__(plan.metadata, iter(() if plan.row_getter is None else rows))
+        # Cached for all results of the plan; discarded when the columns of the result change.
+        self.__dict__["_row_getter"] = plan.row_getter
+
+
+class PlannedResult:
+    """The result of a statement that the driver has executed, or will execute together with later ones.
+
+    Args:
+        plan: The plan of the statement; None for a command.
+        reply: The reply of the driver; None as long as the statement is queued.
+    """
+
+    __slots__ = ("plan", "reply")
+
+    def __init__(self, plan: StatementPlan | None, reply: StatementReply | None) -> None:
+        self.plan, self.reply = plan, reply
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows that were changed, or that are in the result."""
+        return self.fetch_reply()[1]
+
+    def fetch_reply(self) -> StatementReply:
+        """Return the reply of the driver. The statement is executed now if it is still queued."""
+        assert self.reply is not None
+        return self.reply
+
+    def fetch_rows(self) -> Sequence[SqlRow]:
+        """Return all rows, like ``fetch().all()``."""
+        assert self.plan is not None
+        return self.plan.make_rows(self.fetch_reply()[0])
+
+    def fetch(self) -> DirectResult:
+        """Return the result."""
+        assert self.plan is not None
+        return DirectResult(self.plan, self.fetch_reply())
 
 
 class PlansOfStatement:

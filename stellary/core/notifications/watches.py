@@ -47,11 +47,11 @@ from stellary.core.board import access
 from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import (
     ExecutedResult,
-    PlannedResult,
     queue_rows,
     queue_statement,
 )
 from stellary.core.db.row_types import Query
+from stellary.core.db.statement_plans import PlannedResult
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import channels

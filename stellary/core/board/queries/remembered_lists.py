@@ -23,12 +23,11 @@ from stellary.core.board.queries.card_lists import (
 from stellary.core.board.tables import NO_CARD, card_log, cards
 from stellary.core.db.direct_connection import (
     ExecutedResult,
-    PlannedResult,
     allow_statement,
     fetch_rows,
     queue_statement,
 )
-from stellary.core.db.statement_plans import SqlRow
+from stellary.core.db.statement_plans import PlannedResult, SqlRow
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.unit import UnitOfWork
 
