@@ -273,3 +273,12 @@ def test_things_of_another_project_are_not_there(automation_api: AutomationApi):
         refusal(automation_api, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE)
     )
     assert theirs == unknown
+
+
+def test_rule_changes_a_card_of_another_project(automation_api: AutomationApi):
+    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
+    card = other.card()
+    rule = automation_api.rule("task_moved", "move_card", cardId=card["id"], targetColumn="Done")
+    automation_api.move(automation_api.card(), DOING)
+    assert automation_api.results(rule) == ["success"]
+    assert other.read(card)["columnId"] == other.columns[DONE]["id"]

@@ -174,5 +174,8 @@ def with_event_ids(
         project_id: The rule's project.
         card_id: The event's card, if it has one.
     """
+    if "cardId" in params:
+        # It may be a card of another project.
+        return dict(params)
     event_ids = {"projectId": project_id, "cardId": card_id}
     return {name: id for name, id in event_ids.items() if name in takes and id is not None} | dict(params)
