@@ -31,6 +31,8 @@ from stellary.core.db.base import IdType, is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
     CardDeleted,
+    CardTransferred,
+    CardTransferredOut,
     DocumentDeleted,
     DocumentTransferred,
     DocumentTransferredOut,
@@ -256,7 +258,7 @@ def _describe(rows: list[ReferenceRow], sight: ProjectSight) -> Described:
         what = (name if row.kind == "person" else f"the {word} {name!r}") if name else hidden
         if row.missing and row.kind == UNRESOLVED:
             problems.append(name or "an item that it names does not exist")
-        elif row.missing and row.kind in ("person", "document"):
+        elif row.missing and (row.kind in ("person", "document") or row.name is None):
             problems.append(f"{what} is no longer in the workspace")
         elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
             problems.append(f"{what} was deleted")
@@ -269,7 +271,7 @@ class PresenceChange:
     """The deletion of an item that actions may need, or its return.
 
     Attributes:
-        name: The last name of a deleted item; None for a person, whose name is known, and for a document of another workspace.
+        name: The last name of a deleted item; None for a person, whose name is known, and for an item of another workspace.
         project_id: The project that a deleted item was in; empty if it was in none.
         has_lost_scope: Whether it is a column that was deleted with its scope.
     """
@@ -335,6 +337,11 @@ def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, 
             return {event.item_id: PresenceChange(False)}
         case CardDeleted():
             return {event.card.id: PresenceChange(True, event.card.title, event.project_id)}
+        case CardTransferredOut():
+            # If the other project is in the same workspace, the next event follows there.
+            return {event.card.id: PresenceChange(True)}
+        case CardTransferred():
+            return {event.card.id: PresenceChange(False)}
         case DocumentDeleted():
             return {event.document.id: PresenceChange(True, event.document.title, event.project_id or "")}
         case DocumentTransferredOut():

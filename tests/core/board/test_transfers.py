@@ -361,6 +361,20 @@ def test_card_enters_another_workspace_without_relations(desk: Desk, bob: Person
     assert desk.ask("POST", f"{far.path}/activity/{activity['id']}/undo")["key"] == "APP-1"
 
 
+def test_rule_of_the_former_workspace_lacks_the_card_until_it_returns(desk: Desk):
+    card = desk.world.card(desk.ann, desk.ops, "Log")
+    far = desk.world.project(desk.ann, desk.world.workspace(desk.ann, desk.app.workspace.organization), "far")
+    action = {"type": "archive_card", "params": {"cardId": card["id"]}}
+    desk.ask("POST", f"{desk.app.path}/automations", {"trigger": "task_moved", "action": action})
+    problems, place = [], desk.ops
+    for to in (desk.app, far, desk.ops):
+        desk.ask("POST", f"{place.path}/cards/{card['id']}/transfer", {"columnId": to.column_ids[0]})
+        (rule,) = desk.ask("GET", f"{desk.app.path}/automations")
+        problems.append(rule["problem"])
+        place = to
+    assert problems == [None, "a hidden card is no longer in the workspace", None]
+
+
 @pytest.mark.race
 def test_crossing_transfers_lose_no_card(desk: Desk, rounds: int):
     for _ in range(rounds):
