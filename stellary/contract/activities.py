@@ -200,7 +200,7 @@ class Via(Value):
     """The means by which a change was made, unless it was a direct request of the actor.
 
     Attributes:
-        rule: The automation rule that made it on behalf of the actor.
+        rule: The automation rule that made it on behalf of the actor; without a name if it is a rule of another project.
         agent: The agent that made it.
         token: The API token or agent token of the request.
         import_: The project that an import created. In JSON ``import``.

@@ -353,7 +353,8 @@ def _find_problem(
     uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain, steps: list[AutomationAction]
 ) -> str | None:
     """Run a rule's actions, noting each as a step, and return what went wrong; None if nothing did."""
-    cause = Cause(chain, rule.owner_id, case.depth + 1, {"rule": {"id": rule.id, "name": rule.name}})
+    via = {"id": rule.id, "name": rule.name, "projectId": rule.project_id}
+    cause = Cause(chain, rule.owner_id, case.depth + 1, {"rule": via})
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             ref = workspace_ref(uow, case.workspace_id)

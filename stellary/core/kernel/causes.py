@@ -30,7 +30,7 @@ class Cause:
         chain: The chain that the event belongs to.
         user_id: The user on whose behalf the automation acted.
         depth: The number of automations that triggered each other.
-        via: The rule, agent or proposed action that acted: the fields of ``Via`` as JSON.
+        via: The rule, agent or proposed action that acted: the fields of ``Via`` as JSON, and the project of a rule.
     """
 
     chain: Chain

@@ -25,6 +25,11 @@ def find_via(actor: Actor, event: BaseEvent, agent_names: Mapping[str, str]) -> 
         via = find_means(actor)
     if "agent" in via:
         via["agent"]["name"] = agent_names.get(via["agent"]["id"] or "")
+    if "rule" in via:
+        project_id = getattr(event, "project_id", None)
+        if via["rule"].pop("projectId", project_id) != project_id:
+            # Readers of the activity need not see the rule's project.
+            via["rule"]["name"] = None
     if isinstance(event, ProjectImported):
         via["import"] = {"id": event.project_id, "name": event.name}
     return via or None

@@ -280,6 +280,16 @@ def test_change_by_a_rule_names_the_rule(world, ann):
     assert feed(automation_api, "type=card_moved")[0]["via"] is None
 
 
+def test_change_by_a_rule_of_another_project_does_not_name_the_rule(world, ann):
+    automation_api = AutomationApi(world, ann)
+    other = AutomationApi(world, ann, automation_api.workspace)
+    card = other.card()["id"]
+    rule = automation_api.rule("task_moved", "set_priority", cardId=card, priority="high")
+    automation_api.move(automation_api.card(), 1)
+    updated = feed(other, "type=card_updated")[0]
+    assert updated["via"]["rule"] == {"id": rule["id"], "name": None}
+
+
 def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, ann):
     agent_api = AgentApi(world, ann)
     agent = agent_api.agent("supervised")
