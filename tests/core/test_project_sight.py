@@ -534,6 +534,27 @@ def test_records_of_a_rule_name_only_items_of_its_project(office, rule_of_all):
     assert MARK.findall(b"".join(request.body for request in sent)) == []
 
 
+def test_failure_of_a_rule_names_no_item_of_a_hidden_project(office):
+    (vault, card), (board, own_card) = (
+        office.projects[office.add(number, is_private=number == 1, members=[])] for number in (1, 2)
+    )
+    manager = {"email": office.people["ann"].email, "role": "manager"}
+    office.ask(office.boss, "POST", f"projects/{board.id}/members", manager)
+    full = {"name": "Full mark1x", "wipLimit": 1}
+    column = office.ask(office.boss, "POST", f"projects/{vault.id}/columns", full)["id"]
+    office.ask(office.boss, "POST", f"projects/{vault.id}/columns/{column}/cards", {"title": "x"})
+    rule = office.add_rule(board, ("move_card", {"cardId": card["id"], "targetColumn": column}))
+    path, moved = f"projects/{board.id}", {"columnId": board.column_ids[1]}
+    office.ask(office.boss, "PATCH", f"{path}/cards/{own_card['id']}", moved)
+    error = "an action that needs a hidden item has failed: wip_limit"
+    for name, problem in (("ann", error), ("boss", "the column 'Full mark1x' is full: it takes 1 cards")):
+        (trace,) = office.ask(office.find(name), "GET", f"{path}/automations/{rule['id']}/traces")
+        assert trace["error"] == error
+        body = {"cardId": own_card["id"]}
+        trial = office.ask(office.find(name), "POST", f"{path}/automations/{rule['id']}/test", body)
+        assert trial["error"] == problem
+
+
 def test_deletion_does_not_name_broken_rules_of_hidden_projects(office):
     (vault, _), (_, card) = (
         office.projects[office.add(number, is_private=not number, members=[])] for number in range(2)

@@ -363,19 +363,25 @@ def _find_problem(
             # the change that triggered it.
             uow.call_handlers()
     except Exception as error:  # noqa: BLE001 - logged, or raised again
-        problem = _to_problem(uow, rule, case, error)
+        problem = _to_problem(uow, rule, case, error, ProjectSight(only=frozenset([rule.project_id])))
         if problem == traces.OWNER_LEFT:
             uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
         return problem
     return None
 
 
-def _to_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, error: Exception) -> str:
-    """Return why a rule failed, in words; raise an error of the database again that may pass."""
+def _to_problem(
+    uow: UnitOfWork, rule: AutomationRow, case: Case, error: Exception, sight: ProjectSight
+) -> str:
+    """Return why a rule failed, in words for a reader; raise an error of the database again that may pass."""
     if isinstance(error, NotFound | Forbidden) and not people.reaches(uow, case.workspace_id, rule.owner_id):
         return traces.OWNER_LEFT
     if isinstance(error, ApiError):
-        return error.message
+        # The message may name an item beside the one that the rule refers to, such as a column of its project.
+        hides_names = describe_rules(uow, [rule.id], sight).get(rule.id, NOTHING).hides_names
+        return (
+            f"an action that needs a hidden item has failed: {error.code}" if hides_names else error.message
+        )
     if (
         isinstance(error, OperationalError)
         or getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY
@@ -441,7 +447,7 @@ def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) 
     except _Discarded:
         pass
     except Exception as problem:  # noqa: BLE001 - logged, or raised again
-        error = _to_problem(uow, rule, case, problem)
+        error = _to_problem(uow, rule, case, problem, loaded.roles.sight)
     return AutomationTrial(matches=is_satisfied(rule.conditions, facts), actions=steps, error=error)
 
 

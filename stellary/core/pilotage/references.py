@@ -190,10 +190,16 @@ def add_references(
 
 @attrs.frozen
 class Described:
-    """The references of an action, and what it lacks; None if it lacks nothing."""
+    """The references of an action, and what it lacks.
+
+    Attributes:
+        problem: What it lacks; None if it lacks nothing.
+        hides_names: Whether it refers to items that the reader does not see.
+    """
 
     references: list[ActionReference]
     problem: str | None
+    hides_names: bool = False
 
 
 NOTHING = Described([], None)
@@ -246,11 +252,11 @@ def _find_name(row: ReferenceRow, sight: ProjectSight) -> str | None:
 
 
 def _describe(rows: list[ReferenceRow], sight: ProjectSight) -> Described:
-    references, problems = [], []
+    references, problems, hides_names = [], [], False
     parts_with_alternative = {row.part for row in rows if row.is_alternative and not row.missing}
     for row in rows:
         name, word = _find_name(row, sight), row.kind.replace("_", " ")
-        hidden = f"a hidden {word}"
+        hidden, hides_names = f"a hidden {word}", hides_names or name is None
         if row.kind != UNRESOLVED:
             kind = cast("ReferenceKind", row.kind)
             reference = ActionReference(kind=kind, id=row.item_id, name=name or hidden, missing=row.missing)
@@ -263,7 +269,8 @@ def _describe(rows: list[ReferenceRow], sight: ProjectSight) -> Described:
         elif row.missing and not (row.is_alternative and row.part in parts_with_alternative):
             problems.append(f"{what} was deleted")
     # The conditions and the actions of a rule may refer to the same item.
-    return Described(list(dict.fromkeys(references)), "; ".join(dict.fromkeys(problems)) or None)
+    problem = "; ".join(dict.fromkeys(problems)) or None
+    return Described(list(dict.fromkeys(references)), problem, hides_names)
 
 
 @attrs.frozen
@@ -340,15 +347,13 @@ def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, 
         case CardTransferredOut():
             # If the other project is in the same workspace, the next event follows there.
             return {event.card.id: PresenceChange(True)}
-        case CardTransferred():
-            return {event.card.id: PresenceChange(False)}
         case DocumentDeleted():
             return {event.document.id: PresenceChange(True, event.document.title, event.project_id or "")}
         case DocumentTransferredOut():
             is_here = event.place[0] == event.workspace_id
             return {} if is_here else {event.document.id: PresenceChange(True)}
-        case DocumentTransferred():
-            return {event.document.id: PresenceChange(False)}
+        case CardTransferred(card=item) | DocumentTransferred(document=item):
+            return {item.id: PresenceChange(False)}
         case PilotageChanged(after=None):
             return {event.thing_id: PresenceChange(True, event.title, "")}
         case WorkspaceLeft():
