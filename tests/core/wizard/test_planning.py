@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +11,11 @@ from stellary.contract.wire import load
 from stellary.core import Brief
 from stellary.core.wizard import models
 from stellary.core.wizard.reader import BriefReader
+from stellary.core.wizard.rules import reading, vocabulary
 from stellary.core.wizard.rules.dates import DateReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
 from stellary.core.wizard.rules.outline import split_entries
+from stellary.core.wizard.rules.plans import to_title
 from tests.core.wizard.draft_api import BRIEF
 from tests.support.core_parts import Text
 from tests.support.cpu_time import measure_cpu_time
@@ -679,6 +682,26 @@ def test_entries_of_a_line_are_split_in_linear_time(unit):
     )
     assert whole < 10 * max(half, 0.005)
     assert split_entries("a (b, c), d, and e") == ["a (b, c)", "d", "e"]
+
+
+def test_marks_and_names_of_phases_are_compared_in_linear_time(monkeypatch):
+    class Word(str):
+        __slots__ = ()
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Word.compared += 1
+            return str.__eq__(self, other)
+
+    def find_marker(text):
+        marker = vocabulary.find_marker(text)
+        return marker and evolve(marker, kind=Word(marker.kind))
+
+    monkeypatch.setattr(reading, "find_marker", find_marker)
+    monkeypatch.setattr(reading, "to_title", lambda *arguments: Word(to_title(*arguments)))
+    plan("".join(f"- v1.{number} build\n" for number in range(200)))
+    assert 200 < Word.compared < 20 * 200
 
 
 def test_citations_fold_each_line_once(monkeypatch):

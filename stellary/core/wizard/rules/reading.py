@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -194,10 +194,10 @@ class _Reader:
                 target = phases.setdefault(key if is_same or key not in before else node, phase)
                 if target is not phase:
                     target.add(phase)
-        names = [phase.name for phase in phases.values()]
+        names = Counter(phase.name for phase in phases.values())
         titles = {key: vocabulary.strip_numbering(node.text) for key, node, _ in reversed(entries[chosen])}
         for key, phase in phases.items():
-            if key in titles and names.count(phase.name) > 1:
+            if key in titles and names[phase.name] > 1:
                 phase.name = to_title(titles[key], NAME_MAX)
         return list(phases.values())
 
@@ -215,10 +215,11 @@ class _Reader:
             items = [(item, find_marker(item.text)) for item in section.items]
             parts = (find_marker(part.text) for part in section.sections)
             below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
+            # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
+            label = marker.label if marker else ""
+            same = [part.label.startswith(label) for part in below if marker and part.kind == marker.kind]
             for node, mark in ((section, marker), *items):
                 kind = mark.kind if mark else ""
-                # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
-                same = [mark and part.label.startswith(mark.label) for part in below if part.kind == kind]
                 is_around = node is section and len(same) > 1 and not all(same)
                 if is_around or kind in kinds[section] or (mark is None and node.level != PHASE):
                     continue
@@ -347,17 +348,16 @@ class _Reader:
         role = section.own_role
         if role in NOT_WORK:
             self._keep_facts(section)
-        else:
-            if section.level == BOLD and len(section.items) == 1 and role is None:
-                # The only item below a bold line says more about it.
-                section.prose += [item.text for item in section.items]
-                section.items.clear()
-            cards = _rank(self._collect(section, phase), role)
-            if cards or role is not None:
-                return cards
-            title = vocabulary.strip_numbering(self._find_timing(section)[0])
-            return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None)]
-        return []
+            return []
+        if section.level == BOLD and len(section.items) == 1 and role is None:
+            # The only item below a bold line says more about it.
+            section.prose += [item.text for item in section.items]
+            section.items.clear()
+        cards = _rank(self._collect(section, phase), role)
+        if cards or role is not None:
+            return cards
+        title = vocabulary.strip_numbering(self._find_timing(section)[0])
+        return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None)]
 
     def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
         """Return the deliverables after a label such as ``Deliverables:``; other labels are facts or times of the phase."""
