@@ -7,6 +7,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def automation_api(world: World) -> AutomationApi:
-    """Return the API of a board whose owner creates rules."""
+def board(world: World) -> AutomationApi:
+    """Return a board whose owner creates rules."""
     return AutomationApi(world, world.person("ann"))

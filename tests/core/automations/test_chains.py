@@ -89,26 +89,25 @@ def api_for(worlds, kind, url):
     return AutomationApi(world, ann, workspace)
 
 
-def play_rules(automation_api, drawn_rules, change):
+def play_rules(board, drawn_rules, change):
     """Return the traces of rules for a new card and its change, without ids."""
     ids = [
-        automation_api.rule(trigger, name, conditions, **params)
-        for trigger, (name, params), conditions in drawn_rules
+        board.rule(trigger, name, conditions, **params) for trigger, (name, params), conditions in drawn_rules
     ]
-    card = automation_api.card("first")
+    card = board.card("first")
     fields = dict(change)
     if "column" in fields:
-        fields = {"columnId": automation_api.columns[fields["column"]]["id"]}
+        fields = {"columnId": board.columns[fields["column"]]["id"]}
     if "assigned" in fields:
-        fields = {"assigneeId": automation_api.owner.id}
-    automation_api.change(card, **fields)
+        fields = {"assigneeId": board.owner.id}
+    board.change(card, **fields)
     outcomes = []
     for number, rule in enumerate(ids):
-        for trace in reversed(automation_api.traces(rule)):
+        for trace in reversed(board.traces(rule)):
             key = int(trace["target"]["cardKey"].rpartition("-")[2])
             error = re.sub("[0-9a-f]{24}", "id", trace["error"] or "")
             outcomes.append((number, trace["event"], key, trace["result"], error, trace["depth"]))
-    assert automation_api.world.core.work.run_due() == 0
+    assert board.world.core.work.run_due() == 0
     return outcomes
 
 

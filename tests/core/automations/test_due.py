@@ -14,21 +14,21 @@ from tests.support.world import at_once
 
 
 @pytest.fixture
-def clock(automation_api):
-    return automation_api.world.stop_clock()
+def clock(board):
+    return board.world.stop_clock()
 
 
 @pytest.fixture
-def work(automation_api, clock):
-    work = automation_api.world.core.work
+def work(board, clock):
+    work = board.world.core.work
     work.begin()
     return work
 
 
 @pytest.fixture
-def rule(automation_api, clock):
+def rule(board, clock):
     """Create a rule that raises the priority of due cards."""
-    return automation_api.rule("due_date_reached", "set_priority", priority="high")
+    return board.rule("due_date_reached", "set_priority", priority="high")
 
 
 def at(clock, **later):
@@ -45,32 +45,32 @@ def pass_time(clock, work, **step):
     work.run_due()
 
 
-def test_due_date_triggers_once(automation_api, clock, work, rule):
-    card = automation_api.card("Ship", dueDate=at(clock, hours=1))
+def test_due_date_triggers_once(board, clock, work, rule):
+    card = board.card("Ship", dueDate=at(clock, hours=1))
     pass_time(clock, work, minutes=59)
-    assert automation_api.traces(rule) == []
+    assert board.traces(rule) == []
     for _ in range(3):
         pass_time(clock, work, minutes=5)
-    (trace,) = automation_api.traces(rule)
+    (trace,) = board.traces(rule)
     assert (trace["event"], trace["result"], trace["triggeredById"]) == ("due_date_reached", "success", None)
     assert trace["target"]["cardId"] == card["id"]
-    assert automation_api.read(card)["priority"] == "high"
+    assert board.read(card)["priority"] == "high"
 
 
-def test_changed_due_date_triggers_again_and_a_former_one_does_not(automation_api, clock, work, rule):
+def test_changed_due_date_triggers_again_and_a_former_one_does_not(board, clock, work, rule):
     first = at(clock, hours=1)
-    card = automation_api.card(dueDate=first)
+    card = board.card(dueDate=first)
     pass_time(clock, work, hours=2)
-    automation_api.change(card, dueDate=at(clock, hours=1))
+    board.change(card, dueDate=at(clock, hours=1))
     pass_time(clock, work, hours=2)
-    assert len(automation_api.traces(rule)) == 2
-    automation_api.change(card, dueDate=first)
+    assert len(board.traces(rule)) == 2
+    board.change(card, dueDate=first)
     pass_time(clock, work, hours=2)
-    assert len(automation_api.traces(rule)) == 2
+    assert len(board.traces(rule)) == 2
 
 
-def test_due_date_triggers_on_time(automation_api, clock, work, rule):
-    automation_api.card(dueDate=at(clock, seconds=90))
+def test_due_date_triggers_on_time(board, clock, work, rule):
+    board.card(dueDate=at(clock, seconds=90))
     clock.advance(timedelta(minutes=1))
     work.run_due()
     (job,) = find_checks(work)
@@ -83,79 +83,76 @@ def test_idle_worker_looks_every_minute(work, clock):
     assert job.due_at == clock.now + timedelta(minutes=1)
 
 
-def test_due_dates_before_activation_of_a_rule_do_not_trigger(automation_api, clock, work):
-    automation_api.card(dueDate=at(clock, hours=-1))
-    rule = automation_api.rule("due_date_reached", "set_priority", priority="high")
-    automation_api.card(dueDate=at(clock, hours=1))
-    automation_api.turn(rule)
+def test_due_dates_before_activation_of_a_rule_do_not_trigger(board, clock, work):
+    board.card(dueDate=at(clock, hours=-1))
+    rule = board.rule("due_date_reached", "set_priority", priority="high")
+    board.card(dueDate=at(clock, hours=1))
+    board.turn(rule)
     pass_time(clock, work, hours=2)
-    automation_api.turn(rule)
+    board.turn(rule)
     pass_time(clock, work, hours=1)
-    assert automation_api.traces(rule) == []
+    assert board.traces(rule) == []
 
 
-def test_each_rule_starts_at_its_own_activation(automation_api, clock, work, rule):
-    automation_api.card(dueDate=at(clock, hours=1))
+def test_each_rule_starts_at_its_own_activation(board, clock, work, rule):
+    board.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(hours=2))
-    later = automation_api.rule("due_date_reached", "set_status", status="done")
+    later = board.rule("due_date_reached", "set_status", status="done")
     pass_time(clock, work, hours=1)
-    assert (len(automation_api.traces(rule)), automation_api.traces(later)) == (1, [])
+    assert (len(board.traces(rule)), board.traces(later)) == (1, [])
 
 
-def test_archived_card_does_not_become_due(automation_api, clock, work, rule):
-    automation_api.change(automation_api.card(dueDate=at(clock, hours=1)), archived=True)
+def test_archived_card_does_not_become_due(board, clock, work, rule):
+    board.change(board.card(dueDate=at(clock, hours=1)), archived=True)
     pass_time(clock, work, hours=2)
-    assert automation_api.traces(rule) == []
+    assert board.traces(rule) == []
 
 
-def test_many_simultaneous_due_dates_all_trigger(automation_api, clock, work, rule):
-    column, when = automation_api.columns[0]["id"], at(clock, hours=1)
+def test_many_simultaneous_due_dates_all_trigger(board, clock, work, rule):
+    column, when = board.columns[0]["id"], at(clock, hours=1)
     count = 2 * due.BATCH_SIZE + 5
     cards = {"cards": [{"title": str(n), "columnId": column, "dueDate": when} for n in range(count)]}
-    ask(automation_api, "POST", f"{automation_api.path}/cards/bulk", cards)
+    ask(board, "POST", f"{board.path}/cards/bulk", cards)
     pass_time(clock, work, hours=2)
-    assert len({trace["target"]["cardId"] for trace in automation_api.traces(rule)}) == count
+    assert len({trace["target"]["cardId"] for trace in board.traces(rule)}) == count
 
 
-def test_due_dates_during_downtime_trigger_later(automation_api, clock, work, rule):
-    automation_api.card(dueDate=at(clock, hours=1))
+def test_due_dates_during_downtime_trigger_later(board, clock, work, rule):
+    board.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(days=3))
-    restarted = JobRunner(automation_api.world.core.units, automation_api.world.core.claims, HANDLERS)
+    restarted = JobRunner(board.world.core.units, board.world.core.claims, HANDLERS)
     restarted.begin()
     restarted.run_due()
-    assert len(automation_api.traces(rule)) == 1
+    assert len(board.traces(rule)) == 1
 
 
-def test_several_processes_trigger_a_due_date_once(automation_api, clock, work, rule):
+def test_several_processes_trigger_a_due_date_once(board, clock, work, rule):
     for number in range(8):
-        automation_api.card(str(number), dueDate=at(clock, minutes=1 + number))
+        board.card(str(number), dueDate=at(clock, minutes=1 + number))
     clock.advance(timedelta(hours=1))
-    other_workers = [
-        JobRunner(automation_api.world.core.units, automation_api.world.core.claims, HANDLERS)
-        for _ in range(3)
-    ]
+    other_workers = [JobRunner(board.world.core.units, board.world.core.claims, HANDLERS) for _ in range(3)]
     for worker in other_workers:
         worker.begin()
     at_once(*[worker.run_due for worker in (work, *other_workers)])
-    assert len(automation_api.traces(rule)) == 8
+    assert len(board.traces(rule)) == 8
     assert len(find_checks(work)) == 1
 
 
-def test_clock_set_back_triggers_nothing_twice(automation_api, clock, work, rule):
-    automation_api.card(dueDate=at(clock, hours=1))
+def test_clock_set_back_triggers_nothing_twice(board, clock, work, rule):
+    board.card(dueDate=at(clock, hours=1))
     pass_time(clock, work, hours=2)
     clock.advance(timedelta(hours=-2))
     work.begin()
     work.run_due()
-    automation_api.card(dueDate=at(clock, minutes=3))
+    board.card(dueDate=at(clock, minutes=3))
     pass_time(clock, work, minutes=1)
     (job,) = find_checks(work)
     assert job.due_at == clock.now + timedelta(minutes=1)
     pass_time(clock, work, minutes=5)
-    assert len(automation_api.traces(rule)) == 2
+    assert len(board.traces(rule)) == 2
 
 
-def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, work, monkeypatch):
+def test_the_thread_notices_that_the_clock_was_set_back(board, clock, work, monkeypatch):
     starts = []
     monkeypatch.setattr(work, "begin", lambda: starts.append(clock.now))
     monkeypatch.setattr(job_runner, "POLL_SECONDS", 0)
@@ -171,11 +168,11 @@ def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, w
     assert starts[1] == starts[0] - timedelta(hours=1)
 
 
-def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work, statements):
-    automation_api.card(dueDate=at(clock, minutes=10))
+def test_boards_without_such_rules_are_not_looked_at(board, clock, work, statements):
+    board.card(dueDate=at(clock, minutes=10))
     # The first run also looks for expired items in the trash, which happens hourly.
     work.run_due()
-    with automation_api.world.core.begin(NOBODY) as uow:
+    with board.world.core.begin(NOBODY) as uow:
         kinds = [indexing.INDEX, scheduling.CHECK, recurring.CHECK, reminders.CHECK, "notifications.watchers"]
         uow.connection.execute(delete(jobs.jobs).where(jobs.jobs.c.kind.in_(kinds)))
     clock.advance(timedelta(minutes=20))
@@ -185,9 +182,9 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     assert len(statements_sent) <= 9
 
 
-def test_moments_are_compared_as_they_are_stored(automation_api, clock, work, rule):
+def test_moments_are_compared_as_they_are_stored(board, clock, work, rule):
     """Check that a due date with a fraction of a second triggers only once."""
-    automation_api.card(dueDate="2026-04-01T13:00:00.123Z")
+    board.card(dueDate="2026-04-01T13:00:00.123Z")
     for _ in range(3):
         pass_time(clock, work, hours=2)
-    assert len(automation_api.traces(rule)) == 1
+    assert len(board.traces(rule)) == 1

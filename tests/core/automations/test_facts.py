@@ -12,10 +12,10 @@ from tests.support.forms import FORM, form
 TO_DO, DONE = 0, 2
 
 
-def make_full_card(automation_api: AutomationApi) -> Any:
+def make_full_card(board: AutomationApi) -> Any:
     """Return a card of the first column in which nothing is empty."""
-    label = ask(automation_api, "POST", f"{automation_api.path}/labels", {"name": "urgent"})
-    card = automation_api.card(
+    label = ask(board, "POST", f"{board.path}/labels", {"name": "urgent"})
+    card = board.card(
         description="All of it",
         priority="high",
         startDate="2026-04-01",
@@ -23,20 +23,20 @@ def make_full_card(automation_api: AutomationApi) -> Any:
         labelIds=[label["id"]],
         checklist=[{"title": "First", "done": True}, {"title": "Second"}],
     )
-    path = automation_api.of(card)
-    ask(automation_api, "POST", f"{path}/comments", {"content": "Well."})
-    ask(automation_api, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM)
-    return automation_api.change(card, assigneeId=automation_api.owner.id)
+    path = board.of(card)
+    ask(board, "POST", f"{path}/comments", {"content": "Well."})
+    ask(board, "POST", f"{path}/attachments", form(b"Hello."), content_type=FORM)
+    return board.change(card, assigneeId=board.owner.id)
 
 
-def expected_facts(automation_api: AutomationApi, before: Any, after: Any) -> dict[str, Any]:
+def expected_facts(board: AutomationApi, before: Any, after: Any) -> dict[str, Any]:
     """Return what each field of a condition must equal after a card has moved."""
     progress = after["checklistProgress"]
     changes = {
         "fromColumnId": before["columnId"],
         "toColumnId": after["columnId"],
-        "fromColumn": automation_api.columns[TO_DO]["name"],
-        "toColumn": automation_api.columns[DONE]["name"],
+        "fromColumn": board.columns[TO_DO]["name"],
+        "toColumn": board.columns[DONE]["name"],
         "fromStatus": before["status"],
         "toStatus": after["status"],
         "checklistTotal": progress["total"],
@@ -47,11 +47,11 @@ def expected_facts(automation_api: AutomationApi, before: Any, after: Any) -> di
 
 
 @pytest.mark.slow("runs a rule for each field")
-def test_each_field_that_a_condition_may_name_has_its_value(automation_api: AutomationApi):
-    before = make_full_card(automation_api)
-    after = automation_api.move(before, DONE)
-    facts = expected_facts(automation_api, before, after)
-    assignment = {"fromAssigneeId": automation_api.owner.id, "toAssigneeId": None}
+def test_each_field_that_a_condition_may_name_has_its_value(board: AutomationApi):
+    before = make_full_card(board)
+    after = board.move(before, DONE)
+    facts = expected_facts(board, before, after)
+    assignment = {"fromAssigneeId": board.owner.id, "toAssigneeId": None}
     # ``test_rule_acts_on_a_change`` compares those of other events.
     other_events = {name: facts.pop(name) for name in ("changedFields", "comment")}
     del facts["fromAssigneeId"], facts["toAssigneeId"]
@@ -65,27 +65,27 @@ def test_each_field_that_a_condition_may_name_has_its_value(automation_api: Auto
             condition = {"field": name, "op": "contains", "value": value[0]}
         else:
             condition = {"field": name, "op": "eq", "value": value}
-        automation_api.move(after, TO_DO)
-        rule = automation_api.rule("task_moved", "set_priority", {"all": [condition]}, priority="high")
-        automation_api.move(after, DONE)
-        if automation_api.results(rule) != ["success"]:
+        board.move(after, TO_DO)
+        rule = board.rule("task_moved", "set_priority", {"all": [condition]}, priority="high")
+        board.move(after, DONE)
+        if board.results(rule) != ["success"]:
             silent.append(name)
-        ask(automation_api, "DELETE", automation_api.of_rule(rule))
+        ask(board, "DELETE", board.of_rule(rule))
     assert silent == []
     assert set(facts) | set(assignment) | set(other_events) == set(FIELDS)
 
 
-def test_each_field_of_an_assignment_has_its_value(automation_api: AutomationApi):
-    card = automation_api.card()
+def test_each_field_of_an_assignment_has_its_value(board: AutomationApi):
+    card = board.card()
     condition = [
         {"field": "fromAssigneeId", "op": "eq", "value": None},
-        {"field": "toAssigneeId", "op": "eq", "value": automation_api.owner.id},
+        {"field": "toAssigneeId", "op": "eq", "value": board.owner.id},
     ]
-    rule = automation_api.rule("task_assigned", "set_priority", {"all": condition}, priority="high")
-    automation_api.change(card, assigneeId=automation_api.owner.id)
-    assert automation_api.results(rule) == ["success"]
-    former = [{"field": "fromAssigneeId", "op": "eq", "value": automation_api.owner.id}]
-    other = automation_api.member("bob")
-    handed_over = automation_api.rule("task_assigned", "set_priority", {"all": former}, priority="low")
-    automation_api.change(card, assigneeId=other.id)
-    assert automation_api.results(handed_over) == ["success"]
+    rule = board.rule("task_assigned", "set_priority", {"all": condition}, priority="high")
+    board.change(card, assigneeId=board.owner.id)
+    assert board.results(rule) == ["success"]
+    former = [{"field": "fromAssigneeId", "op": "eq", "value": board.owner.id}]
+    other = board.member("bob")
+    handed_over = board.rule("task_assigned", "set_priority", {"all": former}, priority="low")
+    board.change(card, assigneeId=other.id)
+    assert board.results(handed_over) == ["success"]

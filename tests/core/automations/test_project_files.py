@@ -10,18 +10,18 @@ from tests.support.boards import ask
 Json = dict[str, Any]
 
 
-def export(automation_api: AutomationApi) -> Json:
-    return ask(automation_api, "GET", f"{automation_api.path}/export")
+def export(board: AutomationApi) -> Json:
+    return ask(board, "GET", f"{board.path}/export")
 
 
 def import_file(
-    automation_api: AutomationApi, file: Json, who: Any = None, path: str | None = None
+    board: AutomationApi, file: Json, who: Any = None, path: str | None = None
 ) -> tuple[Json, list[Json]]:
     """Import a file, and return the response and the created rules."""
-    who = who or automation_api.owner
-    path = f"{path or automation_api.flat}/projects"
-    answer = automation_api.world.ask(who, "POST", f"{path}/import", file)
-    return answer, automation_api.world.ask(who, "GET", f"{path}/{answer['id']}/automations")
+    who = who or board.owner
+    path = f"{path or board.flat}/projects"
+    answer = board.world.ask(who, "POST", f"{path}/import", file)
+    return answer, board.world.ask(who, "GET", f"{path}/{answer['id']}/automations")
 
 
 def loss_reasons(answer: Json, kind: str) -> list[tuple[str, str]]:
@@ -32,52 +32,48 @@ def when(field: str, op: str, value: Any = True) -> Json:
     return {"all": [{"field": field, "op": op, "value": value}]}
 
 
-def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: AutomationApi):
-    label = automation_api.label("bug")
+def test_rules_are_imported_with_the_ids_of_the_new_project(board: AutomationApi):
+    label = board.label("bug")
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = ask(automation_api, "POST", f"{automation_api.path}/custom-fields", field)
-    card = automation_api.card("Rollout")
-    done = automation_api.columns[2]["id"]
-    automation_api.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
-    automation_api.rule("task_moved", "add_comment", cardId=card["key"], content="Moved.")
-    automation_api.rule(
-        "task_created", "update_card", when("assigneeId", "eq", "ann"), customFields={size["id"]: "L"}
-    )
-    off = automation_api.rule(
-        "task_created", "create_card", title="x", projectId=automation_api.project["id"]
-    )
-    automation_api.turn(off, enabled=False)
-    answer, rules = import_file(automation_api, export(automation_api))
-    new = f"{automation_api.flat}/projects/{answer['id']}"
+    size = ask(board, "POST", f"{board.path}/custom-fields", field)
+    card = board.card("Rollout")
+    done = board.columns[2]["id"]
+    board.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
+    board.rule("task_moved", "add_comment", cardId=card["key"], content="Moved.")
+    board.rule("task_created", "update_card", when("assigneeId", "eq", "ann"), customFields={size["id"]: "L"})
+    off = board.rule("task_created", "create_card", title="x", projectId=board.project["id"])
+    board.turn(off, enabled=False)
+    answer, rules = import_file(board, export(board))
+    new = f"{board.flat}/projects/{answer['id']}"
 
     def id_of(kind: str, name: str, key: str = "name") -> str:
-        items = ask(automation_api, "GET", f"{new}/{kind}")
+        items = ask(board, "GET", f"{new}/{kind}")
         return next(thing["id"] for thing in items if thing[key] == name)
 
     assert [(rule["action"]["type"], rule["enabled"], rule["ownerId"]) for rule in rules] == [
-        ("add_label", True, automation_api.owner.id),
-        ("add_comment", True, automation_api.owner.id),
-        ("update_card", True, automation_api.owner.id),
-        ("create_card", False, automation_api.owner.id),
+        ("add_label", True, board.owner.id),
+        ("add_comment", True, board.owner.id),
+        ("update_card", True, board.owner.id),
+        ("create_card", False, board.owner.id),
     ]
     label_rule, comment_rule, field_rule, card_rule = rules
     assert label_rule["conditions"] == when("toColumnId", "eq", id_of("columns", "Done"))
     assert label_rule["action"]["params"] == {"label": id_of("labels", "bug")}
     assert comment_rule["action"]["params"]["cardId"] == id_of("cards", "Rollout", "title")
-    assert field_rule["conditions"] == when("assigneeId", "eq", automation_api.owner.id)
+    assert field_rule["conditions"] == when("assigneeId", "eq", board.owner.id)
     assert field_rule["action"]["params"] == {"customFields": {id_of("custom-fields", "Size"): "L"}}
     assert card_rule["action"]["params"] == {"title": "x"}
     assert loss_reasons(answer, "automation") == loss_reasons(answer, "creator") == []
 
 
-def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(automation_api: AutomationApi):
-    ask(automation_api, "POST", f"{automation_api.path}/scopes", {"name": "Next"})
-    automation_api.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
-    deleted_label = automation_api.label("gone")
-    automation_api.rule("task_created", "add_label", label="gone")
-    ask(automation_api, "DELETE", f"{automation_api.path}/labels/{deleted_label['id']}")
-    answer, (rule, broken) = import_file(automation_api, export(automation_api))
-    columns = ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/columns")
+def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(board: AutomationApi):
+    ask(board, "POST", f"{board.path}/scopes", {"name": "Next"})
+    board.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
+    deleted_label = board.label("gone")
+    board.rule("task_created", "add_label", label="gone")
+    ask(board, "DELETE", f"{board.path}/labels/{deleted_label['id']}")
+    answer, (rule, broken) = import_file(board, export(board))
+    columns = ask(board, "GET", f"{board.flat}/projects/{answer['id']}/columns")
     ids = [column["id"] for column in columns if column["name"] == "Done"]
     assert len(ids) == 2
     assert rule["action"]["params"]["targetColumn"] == ids
@@ -86,37 +82,35 @@ def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(au
     assert (broken["broken"], broken["enabled"]) == (True, False)
 
 
-def test_imported_rule_acts(automation_api: AutomationApi):
-    automation_api.rule("task_moved", "set_priority", when("toColumn", "eq", "Done"), priority="high")
-    automation_api.card()
-    answer, _ = import_file(automation_api, export(automation_api))
-    path = f"{automation_api.flat}/projects/{answer['id']}/cards/{answer['cardIds'][0]}"
-    assert ask(automation_api, "PATCH", path, {"columnId": answer["columnIds"][2]})["priority"] == "high"
+def test_imported_rule_acts(board: AutomationApi):
+    board.rule("task_moved", "set_priority", when("toColumn", "eq", "Done"), priority="high")
+    board.card()
+    answer, _ = import_file(board, export(board))
+    path = f"{board.flat}/projects/{answer['id']}/cards/{answer['cardIds'][0]}"
+    assert ask(board, "PATCH", path, {"columnId": answer["columnIds"][2]})["priority"] == "high"
 
 
-def test_imported_rules_act_for_the_importer(automation_api: AutomationApi, bob):
-    automation_api.join(bob)
-    automation_api.rule("task_moved", "archive_card")
-    file = export(automation_api)
+def test_imported_rules_act_for_the_importer(board: AutomationApi, bob):
+    board.join(bob)
+    board.rule("task_moved", "archive_card")
+    file = export(board)
     assert file["automations"][0]["owner"] == {"name": "ann", "email": "ann@example.com"}
-    answer, (rule,) = import_file(automation_api, file, bob)
+    answer, (rule,) = import_file(board, file, bob)
     assert rule["ownerId"] == bob.id
     reason = "imported automations act on behalf of the person who imports them"
     assert loss_reasons(answer, "creator") == [("automations[].owner", reason)]
 
 
-def test_rule_with_unknown_references_is_imported_turned_off(automation_api: AutomationApi, bob):
+def test_rule_with_unknown_references_is_imported_turned_off(board: AutomationApi, bob):
     """Import into bob's own workspace, where ann does not exist, and m-001 is another mission or none."""
-    ask(automation_api, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"})
-    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
-    automation_api.rule("task_moved", "assign_card", assigneeId="ann")
-    automation_api.rule("task_moved", "update_mission", missionId="m-001", status="done")
-    automation_api.rule("task_moved", "add_comment", cardId=other.card()["id"], content="x")
-    automation_api.rule("task_moved", "archive_card", when("assigneeId", "eq", automation_api.owner.id))
-    automation_api.rule("task_moved", "archive_card")
-    answer, rules = import_file(
-        automation_api, export(automation_api), bob, automation_api.world.home(bob).path
-    )
+    ask(board, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})
+    other = AutomationApi(board.world, board.owner, board.workspace)
+    board.rule("task_moved", "assign_card", assigneeId="ann")
+    board.rule("task_moved", "update_mission", missionId="m-001", status="done")
+    board.rule("task_moved", "add_comment", cardId=other.card()["id"], content="x")
+    board.rule("task_moved", "archive_card", when("assigneeId", "eq", board.owner.id))
+    board.rule("task_moved", "archive_card")
+    answer, rules = import_file(board, export(board), bob, board.world.home(bob).path)
     assert [rule["enabled"] for rule in rules] == [False, False, False, False, True]
     assert [rule["broken"] for rule in rules] == [True, True, True, True, False]
     reasons = dict(loss_reasons(answer, "automation"))
@@ -158,30 +152,26 @@ def test_rule_with_unknown_references_is_imported_turned_off(automation_api: Aut
         ),
     ],
 )
-def test_malformed_rule_is_refused_with_the_whole_file(automation_api: AutomationApi, rule, message):
+def test_malformed_rule_is_refused_with_the_whole_file(board: AutomationApi, rule, message):
     file = {"project": {"name": "x"}, "automations": [rule]}
-    answer = automation_api.world.call(
-        automation_api.owner, "POST", f"{automation_api.flat}/projects/import", file
-    )
+    answer = board.world.call(board.owner, "POST", f"{board.flat}/projects/import", file)
     assert answer.status == 400
     assert message in answer.body.decode().replace('\\"', '"')
-    assert len(ask(automation_api, "GET", f"{automation_api.flat}/projects")) == 1
+    assert len(ask(board, "GET", f"{board.flat}/projects")) == 1
 
 
-def test_unknown_fields_of_rules_are_ignored_and_reported(automation_api: AutomationApi):
+def test_unknown_fields_of_rules_are_ignored_and_reported(board: AutomationApi):
     rule = {"trigger": "task_moved", "colour": "red", "action": {"type": "archive_card", "retries": 3}}
-    answer, (rule_,) = import_file(automation_api, {"project": {"name": "x"}, "automations": [rule]})
+    answer, (rule_,) = import_file(board, {"project": {"name": "x"}, "automations": [rule]})
     assert answer["ignored"] == ["automations[].action.retries", "automations[].colour"]
     assert (rule_["name"], rule_["enabled"]) == ("archive_card on task_moved", True)
 
 
-def test_token_without_the_right_to_create_rules_imports_none(automation_api: AutomationApi):
-    automation_api.rule("task_moved", "archive_card")
-    token = automation_api.world.api_token(automation_api.owner, ["projects:read", "projects:write"])
-    answer = automation_api.world.ask(
-        token, "POST", f"{automation_api.flat}/projects/import", export(automation_api)
-    )
-    assert ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/automations") == []
+def test_token_without_the_right_to_create_rules_imports_none(board: AutomationApi):
+    board.rule("task_moved", "archive_card")
+    token = board.world.api_token(board.owner, ["projects:read", "projects:write"])
+    answer = board.world.ask(token, "POST", f"{board.flat}/projects/import", export(board))
+    assert ask(board, "GET", f"{board.flat}/projects/{answer['id']}/automations") == []
     assert loss_reasons(answer, "automation") == [
         ("automations[0]", "this requires an API token with all scopes")
     ]

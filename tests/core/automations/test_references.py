@@ -38,7 +38,7 @@ class ReferenceApi(AutomationApi):
 
 
 @pytest.fixture
-def reference_api(world):
+def board(world):
     return ReferenceApi(world, world.person("ann"))
 
 
@@ -58,150 +58,148 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "word", "name", "action", "params", "conditions"), CASES)
-def test_rule_follows_its_item_and_is_broken_without_it(
-    reference_api, kind, word, name, action, params, conditions
-):
-    item = reference_api.create(kind, name)
+def test_rule_follows_its_item_and_is_broken_without_it(board, kind, word, name, action, params, conditions):
+    item = board.create(kind, name)
     params = orjson.loads(orjson.dumps(params).replace(b"ID", item["id"].encode()))
-    rule = reference_api.rule("task_moved", action, conditions, **params)
+    rule = board.rule("task_moved", action, conditions, **params)
     reference = {"kind": word, "id": item["id"], "name": name, "missing": False}
     assert (rule["references"], rule["broken"], rule["problem"]) == ([reference], False, None)
     field = "title" if kind == "cards" else "name"
-    reference_api.ask("PATCH", f"{kind}/{item['id']}", {field: "Renamed"})
-    renamed = reference_api.rule_now(rule)
+    board.ask("PATCH", f"{kind}/{item['id']}", {field: "Renamed"})
+    renamed = board.rule_now(rule)
     assert renamed["references"] == [{**reference, "name": "Renamed"}]
     # An item that gets the name does not take the place of the other one.
-    reference_api.create(kind, name)
-    reference_api.move(reference_api.card(), 1)
-    assert set(reference_api.results(rule)) == {"success"}
-    query = f"?moveCardsTo={reference_api.columns[0]['id']}" if kind == "columns" else ""
-    deletion = reference_api.ask("DELETE", f"{kind}/{item['id']}{query}")
+    board.create(kind, name)
+    board.move(board.card(), 1)
+    assert set(board.results(rule)) == {"success"}
+    query = f"?moveCardsTo={board.columns[0]['id']}" if kind == "columns" else ""
+    deletion = board.ask("DELETE", f"{kind}/{item['id']}{query}")
     assert deletion == {"ok": True, "brokenAutomations": [{"id": rule["id"], "name": rule["name"]}]}
-    broken = reference_api.rule_now(rule)
+    broken = board.rule_now(rule)
     problem = f"the {word.replace('_', ' ')} 'Renamed' was deleted"
     assert (broken["broken"], broken["problem"], broken["enabled"]) == (True, problem, True)
     assert broken["references"] == [{**reference, "name": "Renamed", "missing": True}]
-    notice = reference_api.world.ask(reference_api.owner, "GET", "/notifications")[0]["activity"]
+    notice = board.world.ask(board.owner, "GET", "/notifications")[0]["activity"]
     assert (notice["type"], notice["meta"]["id"]) == ("automation_updated", rule["id"])
-    after = reference_api.move(reference_api.read(reference_api.card()), 1)
+    after = board.move(board.read(board.card()), 1)
     assert (after["archived"], after["labelIds"], after["customFields"]) == (False, [], {})
-    assert after["columnId"] == reference_api.columns[1]["id"]
-    assert reference_api.traces(rule)[0]["error"] == f"the rule is broken: {problem}"
-    reference_api.restore(item["id"])
-    assert reference_api.rule_now(rule) == renamed
-    reference_api.move(reference_api.card(), 1)
-    assert reference_api.traces(rule)[0]["result"] == "success"
+    assert after["columnId"] == board.columns[1]["id"]
+    assert board.traces(rule)[0]["error"] == f"the rule is broken: {problem}"
+    board.restore(item["id"])
+    assert board.rule_now(rule) == renamed
+    board.move(board.card(), 1)
+    assert board.traces(rule)[0]["result"] == "success"
 
 
-def test_rule_lists_an_item_of_conditions_and_action_once(reference_api):
-    label = reference_api.create("labels", "v1")
-    rule = reference_api.rule("task_created", "add_label", when("labelIds", "contains", "v1"), label="v1")
+def test_rule_lists_an_item_of_conditions_and_action_once(board):
+    label = board.create("labels", "v1")
+    rule = board.rule("task_created", "add_label", when("labelIds", "contains", "v1"), label="v1")
     assert [item["id"] for item in rule["references"]] == [label["id"]]
-    reference_api.ask("DELETE", f"labels/{label['id']}")
-    assert reference_api.rule_now(rule)["problem"] == "the label 'v1' was deleted"
+    board.ask("DELETE", f"labels/{label['id']}")
+    assert board.rule_now(rule)["problem"] == "the label 'v1' was deleted"
 
 
-def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_api):
-    bob = reference_api.member("bob")
-    rule = reference_api.rule("task_moved", "assign_card", assigneeId="bob")
-    reference_api.world.ask(reference_api.owner, "DELETE", f"{reference_api.flat}/members/{bob.id}")
-    assert reference_api.rule_now(rule)["problem"] == "bob is no longer in the workspace"
+def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(board):
+    bob = board.member("bob")
+    rule = board.rule("task_moved", "assign_card", assigneeId="bob")
+    board.world.ask(board.owner, "DELETE", f"{board.flat}/members/{bob.id}")
+    assert board.rule_now(rule)["problem"] == "bob is no longer in the workspace"
     action = {"type": "assign_card", "params": {"assigneeId": None}}
-    reference_api.ask("PATCH", f"automations/{rule['id']}", {"conditions": {}})
-    assert reference_api.rule_now(rule)["broken"] is True
-    assert reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": action})["broken"] is False
+    board.ask("PATCH", f"automations/{rule['id']}", {"conditions": {}})
+    assert board.rule_now(rule)["broken"] is True
+    assert board.ask("PATCH", f"automations/{rule['id']}", {"action": action})["broken"] is False
 
 
-def test_rule_follows_a_renamed_option_and_is_broken_without_it(reference_api):
+def test_rule_follows_a_renamed_option_and_is_broken_without_it(board):
     body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = reference_api.ask("POST", "custom-fields", body)["id"]
+    size = board.ask("POST", "custom-fields", body)["id"]
     condition = when(f"customFields.{size}", "in", ["S", "L"])
-    rule = reference_api.rule("task_created", "update_card", condition, customFields={size: "L"})
+    rule = board.rule("task_created", "update_card", condition, customFields={size: "L"})
     path = f"custom-fields/{size}"
-    reference_api.ask("PATCH", path, {"options": ["S", "Large"]})
-    renamed = reference_api.rule_now(rule)
+    board.ask("PATCH", path, {"options": ["S", "Large"]})
+    renamed = board.rule_now(rule)
     assert renamed["conditions"] == when(f"customFields.{size}", "in", ["S", "Large"])
     assert (renamed["action"]["params"], renamed["broken"]) == ({"customFields": {size: "Large"}}, False)
-    assert reference_api.read(reference_api.card(customFields={size: "S"}))["customFields"] == {size: "Large"}
-    reference_api.ask("PATCH", path, {"options": ["S"]})
-    assert reference_api.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
+    assert board.read(board.card(customFields={size: "S"}))["customFields"] == {size: "Large"}
+    board.ask("PATCH", path, {"options": ["S"]})
+    assert board.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
 
 
-def test_rule_without_an_option_is_mended_by_the_part_that_named_it(reference_api):
+def test_rule_without_an_option_is_mended_by_the_part_that_named_it(board):
     body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = reference_api.ask("POST", "custom-fields", body)["id"]
-    rule = reference_api.rule("task_created", "archive_card", when(f"customFields.{size}", "eq", "L"))
-    reference_api.ask("PATCH", f"custom-fields/{size}", {"options": ["S"]})
+    size = board.ask("POST", "custom-fields", body)["id"]
+    rule = board.rule("task_created", "archive_card", when(f"customFields.{size}", "eq", "L"))
+    board.ask("PATCH", f"custom-fields/{size}", {"options": ["S"]})
     path = f"automations/{rule['id']}"
     other = {"action": {"type": "set_priority", "params": {"priority": "low"}}}
-    assert reference_api.ask("PATCH", path, other)["problem"] == "the option 'L' of 'Size' was removed"
-    assert reference_api.ask("PATCH", path, {"conditions": {}})["problem"] is None
+    assert board.ask("PATCH", path, other)["problem"] == "the option 'L' of 'Size' was removed"
+    assert board.ask("PATCH", path, {"conditions": {}})["problem"] is None
 
 
-def test_rule_that_is_saved_again_as_it_is_says_that_it_is_mended(reference_api):
+def test_rule_that_is_saved_again_as_it_is_says_that_it_is_mended(board):
     body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = reference_api.ask("POST", "custom-fields", body)["id"]
+    size = board.ask("POST", "custom-fields", body)["id"]
     conditions = when(f"customFields.{size}", "eq", "L")
-    rule = reference_api.rule("task_created", "archive_card", conditions)
+    rule = board.rule("task_created", "archive_card", conditions)
     for options in (["S"], ["S", "L"]):
-        reference_api.ask("PATCH", f"custom-fields/{size}", {"options": options})
-    assert reference_api.rule_now(rule)["broken"]
-    saved = reference_api.ask("PATCH", f"automations/{rule['id']}", {"conditions": conditions})
-    assert (saved["broken"], saved) == (False, reference_api.rule_now(rule))
+        board.ask("PATCH", f"custom-fields/{size}", {"options": options})
+    assert board.rule_now(rule)["broken"]
+    saved = board.ask("PATCH", f"automations/{rule['id']}", {"conditions": conditions})
+    assert (saved["broken"], saved) == (False, board.rule_now(rule))
 
 
-def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(reference_api):
-    scope = reference_api.ask("POST", "scopes", {"name": "Next"})
-    ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]
-    rule = reference_api.rule("task_created", "move_card", when("title", "ne", "x"), targetColumn="Done")
+def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(board):
+    scope = board.ask("POST", "scopes", {"name": "Next"})
+    ids = [board.columns[2]["id"], scope["columns"][2]["id"]]
+    rule = board.rule("task_created", "move_card", when("title", "ne", "x"), targetColumn="Done")
     assert rule["action"]["params"]["targetColumn"] == ids
     for wrong in ([], [5], [ids], ["x"] * 101):
         body = {"action": {"type": "move_card", "params": {"targetColumn": wrong}}}
-        path = reference_api.of_rule(rule)
-        assert status(reference_api, "PATCH", path, body) == 400
+        path = board.of_rule(rule)
+        assert status(board, "PATCH", path, body) == 400
     # A rule can be sent back as it was shown.
-    reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
-    for start, id in zip([reference_api.columns[0], scope["columns"][0]], ids, strict=True):
+    board.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
+    for start, id in zip([board.columns[0], scope["columns"][0]], ids, strict=True):
         path = f"columns/{start['id']}/cards"
-        assert reference_api.ask("POST", path, {"title": "y"})["columnId"] == id
-    later = reference_api.ask("POST", "scopes", {"name": "Later"})["columns"][0]
+        assert board.ask("POST", path, {"title": "y"})["columnId"] == id
+    later = board.ask("POST", "scopes", {"name": "Later"})["columns"][0]
     path = f"columns/{later['id']}/cards"
-    assert reference_api.ask("POST", path, {"title": "y"})["columnId"] == later["id"]
-    assert reference_api.traces(rule)[0]["result"] == "failure"
+    assert board.ask("POST", path, {"title": "y"})["columnId"] == later["id"]
+    assert board.traces(rule)[0]["result"] == "failure"
     # The rule does not need the column of a scope that is deleted as a whole.
-    reference_api.ask("DELETE", f"scopes/{scope['id']}")
-    without_scope = reference_api.rule_now(rule)
+    board.ask("DELETE", f"scopes/{scope['id']}")
+    without_scope = board.rule_now(rule)
     assert (without_scope["broken"], without_scope["problem"]) == (False, None)
     assert [reference["missing"] for reference in without_scope["references"]] == [False, True]
-    reference_api.ask("DELETE", f"columns/{ids[0]}?moveCardsTo={reference_api.columns[1]['id']}")
-    assert reference_api.rule_now(rule)["broken"] is True
+    board.ask("DELETE", f"columns/{ids[0]}?moveCardsTo={board.columns[1]['id']}")
+    assert board.rule_now(rule)["broken"] is True
     # Neither column may be missing once its scope exists again.
-    reference_api.restore(ids[0])
-    reference_api.restore(scope["id"])
-    assert reference_api.rule_now(rule)["broken"] is False
-    reference_api.ask("DELETE", f"columns/{ids[1]}?moveCardsTo={scope['columns'][0]['id']}")
-    assert reference_api.rule_now(rule)["problem"] == "the column 'Done' was deleted"
+    board.restore(ids[0])
+    board.restore(scope["id"])
+    assert board.rule_now(rule)["broken"] is False
+    board.ask("DELETE", f"columns/{ids[1]}?moveCardsTo={scope['columns'][0]['id']}")
+    assert board.rule_now(rule)["problem"] == "the column 'Done' was deleted"
 
 
-def test_undo_of_a_move_of_a_rule_does_not_fire_the_rule(reference_api):
-    rule = reference_api.rule("task_moved", "move_card", when("toColumn", "ne", "Done"), targetColumn="Done")
-    other = reference_api.rule("task_moved", "set_priority", priority="high")
-    card = reference_api.card()
-    doing, done = (column["id"] for column in reference_api.columns[1:])
-    assert reference_api.move(card, 1)["columnId"] == done
-    moves = reference_api.ask("GET", f"activity?cardId={card['id']}&type=card_moved")
+def test_undo_of_a_move_of_a_rule_does_not_fire_the_rule(board):
+    rule = board.rule("task_moved", "move_card", when("toColumn", "ne", "Done"), targetColumn="Done")
+    other = board.rule("task_moved", "set_priority", priority="high")
+    card = board.card()
+    doing, done = (column["id"] for column in board.columns[1:])
+    assert board.move(card, 1)["columnId"] == done
+    moves = board.ask("GET", f"activity?cardId={card['id']}&type=card_moved")
     (move,) = [activity for activity in moves if activity["via"]]
-    undone = reference_api.ask("POST", f"activity/{move['id']}/undo")
-    assert undone["columnId"] == reference_api.read(card)["columnId"] == doing
-    trace = reference_api.traces(rule)[0]
+    undone = board.ask("POST", f"activity/{move['id']}/undo")
+    assert undone["columnId"] == board.read(card)["columnId"] == doing
+    trace = board.traces(rule)[0]
     assert (trace["result"], trace["error"]) == ("skipped", "its own change was undone")
-    assert reference_api.traces(other)[0]["result"] == "success"
-    (record,) = reference_api.ask("GET", f"activity?cardId={card['id']}&type=card_moved&limit=1")
+    assert board.traces(other)[0]["result"] == "success"
+    (record,) = board.ask("GET", f"activity?cardId={card['id']}&type=card_moved&limit=1")
     assert record["via"]["undo"]["id"] == move["id"]
     assert record["via"]["skippedRule"] == {"id": rule["id"], "name": rule["name"]}
     # The next change fires it again.
-    reference_api.move(card, 0)
-    assert reference_api.read(card)["columnId"] == done
+    board.move(card, 0)
+    assert board.read(card)["columnId"] == done
 
 
 steps = st.lists(
@@ -223,8 +221,8 @@ def test_rule_does_what_it_was_saved_with_or_is_broken(worlds, request, kind):
     @settings(max_examples=EXAMPLES // 2, suppress_health_check=list(HealthCheck), deadline=None)
     @given(st.sampled_from(NAMES), steps)
     def check(target, drawn_steps):
-        board = api_for(worlds, kind, url)
-        api = ReferenceApi(board.world, board.owner, board.workspace)
+        other = api_for(worlds, kind, url)
+        api = ReferenceApi(other.world, other.owner, other.workspace)
         scope = api.ask("POST", "scopes", {"name": "Next"})
         starts = [api.columns[0]["id"], scope["columns"][0]["id"]]
         columns = [api.columns[2], scope["columns"][2]]

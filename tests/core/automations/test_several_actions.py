@@ -25,29 +25,29 @@ def to_body(*actions: tuple[str, Json]) -> list[Json]:
     return [{"type": type, "params": params} for type, params in actions]
 
 
-def test_actions_run_in_order_and_leave_one_trace(automation_api):
-    rule = automation_api.rule_of(
+def test_actions_run_in_order_and_leave_one_trace(board):
+    rule = board.rule_of(
         "task_created",
         ("add_checklist_item", {"title": "step"}),
         ("toggle_checklist_item", {"itemId": "step"}),
     )
     assert rule["action"] == rule["actions"][0]
     assert rule["name"] == "add_checklist_item on task_created"
-    (step,) = automation_api.read(automation_api.card())["checklist"]
+    (step,) = board.read(board.card())["checklist"]
     assert step["done"]
-    (trace,) = automation_api.traces(rule)
+    (trace,) = board.traces(rule)
     assert (trace["result"], trace["step"]) == ("success", 2)
 
 
-def test_failing_action_undoes_the_others_and_not_the_change(automation_api):
-    follower = automation_api.rule("task_status_changed", "set_priority", priority="low")
-    rule = automation_api.rule_of("task_created", HIGH, DONE, FAILING, ("add_comment", {"content": "x"}))
-    card = automation_api.read(automation_api.card())
+def test_failing_action_undoes_the_others_and_not_the_change(board):
+    follower = board.rule("task_status_changed", "set_priority", priority="low")
+    rule = board.rule_of("task_created", HIGH, DONE, FAILING, ("add_comment", {"content": "x"}))
+    card = board.read(board.card())
     assert (card["priority"], card["status"], card["commentCount"]) == (None, "open", 0)
-    (trace,) = automation_api.traces(rule)
+    (trace,) = board.traces(rule)
     assert (trace["result"], trace["step"]) == ("failure", 3)
     assert trace["error"].startswith("itemId must be")
-    assert automation_api.traces(follower) == []
+    assert board.traces(follower) == []
 
 
 ONE, TRANSFER = to_body(HIGH, ("transfer_card", {"targetProjectId": "Launch"}))
@@ -70,68 +70,65 @@ ONE, TRANSFER = to_body(HIGH, ("transfer_card", {"targetProjectId": "Launch"}))
         ),
     ],
 )
-def test_malformed_actions_are_refused(automation_api, body, message):
-    path = f"{automation_api.path}/automations"
-    status, text = error(automation_api, "POST", path, {"trigger": "task_moved", **body})
+def test_malformed_actions_are_refused(board, body, message):
+    path = f"{board.path}/automations"
+    status, text = error(board, "POST", path, {"trigger": "task_moved", **body})
     assert status == 400
     assert message in text
-    assert ask(automation_api, "GET", path) == []
+    assert ask(board, "GET", path) == []
 
 
-def test_update_replaces_all_actions_with_their_references(automation_api):
-    automation_api.label("bug")
-    rule = automation_api.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
-    path = automation_api.of_rule(rule)
+def test_update_replaces_all_actions_with_their_references(board):
+    board.label("bug")
+    rule = board.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
+    path = board.of_rule(rule)
     assert [reference["name"] for reference in rule["references"]] == ["bug"]
-    renamed = ask(automation_api, "PATCH", path, {"name": "Other"})
+    renamed = ask(board, "PATCH", path, {"name": "Other"})
     assert renamed["actions"] == rule["actions"]
     moves = to_body(DONE, ("move_card", {"targetColumn": "Done"}))
-    changed = ask(automation_api, "PATCH", path, {"actions": moves})
+    changed = ask(board, "PATCH", path, {"actions": moves})
     assert [reference["name"] for reference in changed["references"]] == ["Done"]
     assert changed["action"] == moves[0]
-    single = ask(automation_api, "PATCH", path, {"action": ONE})
+    single = ask(board, "PATCH", path, {"action": ONE})
     assert (single["actions"], single["references"]) == ([ONE], [])
-    status, text = error(automation_api, "PATCH", path, {"action": ONE, "actions": moves})
+    status, text = error(board, "PATCH", path, {"action": ONE, "actions": moves})
     assert (status, "cannot be combined" in text) == (400, True)
 
 
-def test_each_action_needs_a_column_of_its_own_name(automation_api):
+def test_each_action_needs_a_column_of_its_own_name(board):
     """The first action loses all columns of its name with their scopes, the second one keeps one."""
-    scopes = [
-        ask(automation_api, "POST", f"{automation_api.path}/scopes", {"name": name})
-        for name in ("Next", "Later")
-    ]
+    scopes = [ask(board, "POST", f"{board.path}/scopes", {"name": name}) for name in ("Next", "Later")]
     for scope in scopes:
         body = {"name": "Parked", "scopeId": scope["id"]}
-        ask(automation_api, "POST", f"{automation_api.path}/columns", body)
-    rule = automation_api.rule_of(
+        ask(board, "POST", f"{board.path}/columns", body)
+    rule = board.rule_of(
         "task_created", ("move_card", {"targetColumn": "Parked"}), ("move_card", {"targetColumn": "Done"})
     )
     for scope in scopes:
-        assert not automation_api.rule_now(rule)["broken"]
-        ask(automation_api, "DELETE", f"{automation_api.path}/scopes/{scope['id']}")
+        assert not board.rule_now(rule)["broken"]
+        ask(board, "DELETE", f"{board.path}/scopes/{scope['id']}")
     problem = "the column 'Parked' was deleted"
-    assert automation_api.rule_now(rule)["problem"] == problem
-    automation_api.card()
-    assert automation_api.results(rule) == [f"the rule is broken: {problem}"]
+    assert board.rule_now(rule)["problem"] == problem
+    board.card()
+    assert board.results(rule) == [f"the rule is broken: {problem}"]
 
 
-def test_renamed_option_follows_in_all_actions(automation_api):
+def test_renamed_option_follows_in_all_actions(board):
     body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    field = ask(automation_api, "POST", f"{automation_api.path}/custom-fields", body)
-    path = f"{automation_api.path}/custom-fields/{field['id']}"
-    rule = automation_api.rule_of("task_created", HIGH, ("update_card", {"customFields": {field["id"]: "L"}}))
-    ask(automation_api, "PATCH", path, {"options": ["S", "Large"]})
-    assert automation_api.rule_now(rule)["actions"][1]["params"] == {"customFields": {field["id"]: "Large"}}
-    ask(automation_api, "PATCH", path, {"options": ["S"]})
-    assert automation_api.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
+    field = ask(board, "POST", f"{board.path}/custom-fields", body)
+    path = f"{board.path}/custom-fields/{field['id']}"
+    rule = board.rule_of("task_created", HIGH, ("update_card", {"customFields": {field["id"]: "L"}}))
+    ask(board, "PATCH", path, {"options": ["S", "Large"]})
+    assert board.rule_now(rule)["actions"][1]["params"] == {"customFields": {field["id"]: "Large"}}
+    ask(board, "PATCH", path, {"options": ["S"]})
+    assert board.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
 
 
-def test_actions_count_towards_the_limit_of_a_chain(automation_api):
+def test_actions_count_towards_the_limit_of_a_chain(board):
     """Two rules of ten actions each start each other: the limit stops them after less than a hundred actions."""
     turn = [("set_priority", {"priority": "high"})] * 9
     rules = [
-        automation_api.rule_of(
+        board.rule_of(
             "task_status_changed",
             *turn,
             ("set_status", {"status": there}),
@@ -139,23 +136,21 @@ def test_actions_count_towards_the_limit_of_a_chain(automation_api):
         )
         for here, there in [("open", "done"), ("done", "open")] * 3
     ]
-    automation_api.change(automation_api.card(), status="done")
-    assert automation_api.world.core.work.run_due() <= CHAIN_ACTIONS_MAX
-    results = [result for rule in rules for result in automation_api.results(rule) if result != "skipped"]
+    board.change(board.card(), status="done")
+    assert board.world.core.work.run_due() <= CHAIN_ACTIONS_MAX
+    results = [result for rule in rules for result in board.results(rule) if result != "skipped"]
     assert results.count("success") == CHAIN_ACTIONS_MAX // 10
     assert TOO_MANY in results
 
 
-def test_actions_are_exported_and_imported(automation_api):
-    automation_api.label("bug")
-    automation_api.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
-    automation_api.rule_of(
-        "task_created", DONE, ("update_mission", {"missionId": add_mission(automation_api)})
-    )
-    file = export(automation_api)
+def test_actions_are_exported_and_imported(board):
+    board.label("bug")
+    board.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
+    board.rule_of("task_created", DONE, ("update_mission", {"missionId": add_mission(board)}))
+    file = export(board)
     assert [entry["action"] for entry in file["automations"]] == to_body(HIGH, DONE)
-    answer, (rule, foreign) = import_file(automation_api, file)
-    labels = ask(automation_api, "GET", f"{automation_api.flat}/projects/{answer['id']}/labels")
+    answer, (rule, foreign) = import_file(board, file)
+    labels = ask(board, "GET", f"{board.flat}/projects/{answer['id']}/labels")
     (label,) = [label for label in labels if label["name"] == "bug"]
     assert rule["actions"] == to_body(HIGH, ("add_label", {"label": label["id"]}))
     reason = "it is disabled: it names a mission of the workspace that the file comes from"
@@ -163,20 +158,18 @@ def test_actions_are_exported_and_imported(automation_api):
     assert (foreign["enabled"], foreign["broken"]) == (False, True)
     for entry in file["automations"][:2]:
         entry["action"], action = {"type": "archive_card"}, entry["action"]
-        status, text = error(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+        status, text = error(board, "POST", f"{board.flat}/projects/import", file)
         assert (status, "action must equal the first of actions" in text) == (400, True)
         entry["action"] = action
     del file["automations"][0]["action"]
-    assert import_file(automation_api, file)[1][0]["actions"][0] == ONE
+    assert import_file(board, file)[1][0]["actions"][0] == ONE
     del file["automations"][0]["actions"]
-    status, text = error(automation_api, "POST", f"{automation_api.flat}/projects/import", file)
+    status, text = error(board, "POST", f"{board.flat}/projects/import", file)
     assert (status, "automations[0].action is required" in text) == (400, True)
 
 
-def add_mission(automation_api):
-    return ask(automation_api, "POST", f"{automation_api.flat}/pilotage/missions", {"objective": "Sell"})[
-        "id"
-    ]
+def add_mission(board):
+    return ask(board, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})["id"]
 
 
 # ------------------------------------------------------------------------------------------------- a slow definition
@@ -246,10 +239,10 @@ def test_ten_rules_of_three_actions_act_like_a_slow_definition(worlds, sqlite_ur
         world.core.close()
 
 
-def test_rule_copies_a_card_and_transfers_the_original(automation_api):
-    archive = ask(automation_api, "POST", f"{automation_api.flat}/projects", {"name": "Archive"})
-    columns = ask(automation_api, "GET", f"{automation_api.flat}/projects/{archive['id']}/columns")
-    rule = automation_api.rule_of(
+def test_rule_copies_a_card_and_transfers_the_original(board):
+    archive = ask(board, "POST", f"{board.flat}/projects", {"name": "Archive"})
+    columns = ask(board, "GET", f"{board.flat}/projects/{archive['id']}/columns")
+    rule = board.rule_of(
         "task_status_changed",
         ("duplicate_card", {"title": "{{card.title}} again", "column": "To Do"}),
         ("transfer_card", {"targetProjectId": "archive", "targetColumn": "done"}),
@@ -259,14 +252,14 @@ def test_rule_copies_a_card_and_transfers_the_original(automation_api):
         "targetProjectId": archive["id"],
         "targetColumn": columns[2]["id"],
     }
-    later = automation_api.rule("task_status_changed", "set_priority", priority="high")
-    card = automation_api.card()
-    moved = ask(automation_api, "PATCH", automation_api.of(card), {"status": "done"})
+    later = board.rule("task_status_changed", "set_priority", priority="high")
+    card = board.card()
+    moved = ask(board, "PATCH", board.of(card), {"status": "done"})
     assert (moved["projectId"], moved["columnId"]) == (archive["id"], columns[2]["id"])
-    (copy,) = ask(automation_api, "GET", f"{automation_api.path}/cards")
+    (copy,) = ask(board, "GET", f"{board.path}/cards")
     assert (copy["title"], copy["status"]) == (f"{card['title']} again", "done")
-    assert automation_api.results(rule) == ["success"]
-    (missed,) = automation_api.results(later)
+    assert board.results(rule) == ["success"]
+    (missed,) = board.results(later)
     assert missed.startswith("cardId must be the id")
-    ask(automation_api, "DELETE", f"{automation_api.flat}/projects/{archive['id']}")
-    assert automation_api.rule_now(rule)["problem"] == "the project 'Archive' was deleted"
+    ask(board, "DELETE", f"{board.flat}/projects/{archive['id']}")
+    assert board.rule_now(rule)["problem"] == "the project 'Archive' was deleted"

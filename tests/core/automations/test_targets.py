@@ -19,18 +19,16 @@ def when(field: str, op: str, value: Any) -> dict[str, Any]:
     }
 
 
-def refusal(automation_api: AutomationApi, conditions: Any = None, action: Any = None) -> str:
+def refusal(board: AutomationApi, conditions: Any = None, action: Any = None) -> str:
     """Return why a rule is refused, and check that none was made."""
     body = {
         "trigger": "task_moved",
         "conditions": conditions,
         "action": action or {"type": "set_priority", "params": {"priority": "high"}},
     }
-    answer = automation_api.world.call(
-        automation_api.owner, "POST", f"{automation_api.path}/automations", body
-    )
+    answer = board.world.call(board.owner, "POST", f"{board.path}/automations", body)
     assert answer.status == 400
-    assert automation_api.world.ask(automation_api.owner, "GET", f"{automation_api.path}/automations") == []
+    assert board.world.ask(board.owner, "GET", f"{board.path}/automations") == []
     return orjson.loads(answer.body)["message"]
 
 
@@ -39,19 +37,19 @@ def stored_value(rule: Any) -> Any:
 
 
 @pytest.fixture
-def ids_by_name(automation_api: AutomationApi) -> dict[str, str]:
+def ids_by_name(board: AutomationApi) -> dict[str, str]:
     """Return the ids of the items that the rules of these tests name."""
-    bob = automation_api.member("bob")
-    automation_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
-    ask = automation_api.world.ask
+    bob = board.member("bob")
+    board.world.ask(bob, "PATCH", "/auth/me", {"name": "Bob Ray"})
+    ask = board.world.ask
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
     return {
         "bob": bob.id,
-        "bug": automation_api.label("bug")["id"],
-        "done": automation_api.columns[DONE]["id"],
-        "main": automation_api.columns[0]["scopeId"],
-        "size": ask(automation_api.owner, "POST", f"{automation_api.path}/custom-fields", field)["id"],
-        "scope": ask(automation_api.owner, "GET", f"{automation_api.path}/scopes")[0]["name"],
+        "bug": board.label("bug")["id"],
+        "done": board.columns[DONE]["id"],
+        "main": board.columns[0]["scopeId"],
+        "size": ask(board.owner, "POST", f"{board.path}/custom-fields", field)["id"],
+        "scope": ask(board.owner, "GET", f"{board.path}/scopes")[0]["name"],
     }
 
 
@@ -66,31 +64,21 @@ def ids_by_name(automation_api: AutomationApi) -> dict[str, str]:
         ("toColumn", "eq", "done", "done"),
     ],
 )
-def test_names_in_conditions_are_kept_as_ids(
-    automation_api: AutomationApi, ids_by_name, field, op, value, resolved
-):
-    rule = automation_api.rule("task_moved", "archive_card", when(field, op, value))
+def test_names_in_conditions_are_kept_as_ids(board: AutomationApi, ids_by_name, field, op, value, resolved):
+    rule = board.rule("task_moved", "archive_card", when(field, op, value))
     expected = (
         [ids_by_name[name] for name in resolved] if isinstance(resolved, list) else ids_by_name[resolved]
     )
     assert stored_value(rule) == expected
-    assert stored_value(automation_api.rule_now(rule)) == expected
+    assert stored_value(board.rule_now(rule)) == expected
 
 
-def test_names_of_statuses_and_priorities_are_normalized(
-    automation_api: AutomationApi,
-):
-    for field, value, stored in (
-        ("toStatus", "In progress", "in_progress"),
-        ("priority", "High", "high"),
-    ):
-        assert (
-            stored_value(automation_api.rule("task_moved", "archive_card", when(field, "eq", value)))
-            == stored
-        )
+def test_names_of_statuses_and_priorities_are_normalized(board: AutomationApi):
+    for field, value, stored in (("toStatus", "In progress", "in_progress"), ("priority", "High", "high")):
+        assert stored_value(board.rule("task_moved", "archive_card", when(field, "eq", value))) == stored
 
 
-def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, ids_by_name):
+def test_rule_with_names_in_its_conditions_acts(board: AutomationApi, ids_by_name):
     conditions = {
         "all": [
             {"field": "toColumnId", "op": "eq", "value": "Done"},
@@ -99,13 +87,13 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, i
             {"field": "customFields.Size", "op": "eq", "value": "L"},
         ]
     }
-    rule = automation_api.rule("task_moved", "set_priority", conditions, priority="high")
+    rule = board.rule("task_moved", "set_priority", conditions, priority="high")
     assert rule["conditions"]["all"][3]["field"] == f"customFields.{ids_by_name['size']}"
-    card = automation_api.card(
+    card = board.card(
         assigneeId=ids_by_name["bob"], labelIds=[ids_by_name["bug"]], customFields={ids_by_name["size"]: "L"}
     )
-    assert automation_api.move(card, DONE)["priority"] == "high"
-    assert automation_api.results(rule) == ["success"]
+    assert board.move(card, DONE)["priority"] == "high"
+    assert board.results(rule) == ["success"]
 
 
 @for_each(
@@ -175,9 +163,9 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, i
     ],
 )
 def test_condition_on_an_unknown_item_is_refused(
-    automation_api: AutomationApi, ids_by_name, field, op, value, message
+    board: AutomationApi, ids_by_name, field, op, value, message
 ):
-    assert refusal(automation_api, when(field, op, value)).startswith(message)
+    assert refusal(board, when(field, op, value)).startswith(message)
 
 
 @for_each(
@@ -238,40 +226,36 @@ def test_condition_on_an_unknown_item_is_refused(
         ),
     ],
 )
-def test_action_on_an_unknown_item_is_refused(automation_api: AutomationApi, type, params, message):
-    assert refusal(automation_api, action={"type": type, "params": params}).startswith(message)
+def test_action_on_an_unknown_item_is_refused(board: AutomationApi, type, params, message):
+    assert refusal(board, action={"type": type, "params": params}).startswith(message)
 
 
-def test_changed_rule_is_checked_as_a_new_one_is(automation_api: AutomationApi):
-    rule = automation_api.rule("task_moved", "move_card", targetColumn="Done")
+def test_changed_rule_is_checked_as_a_new_one_is(board: AutomationApi):
+    rule = board.rule("task_moved", "move_card", targetColumn="Done")
     for change in (
         {"conditions": when("columnId", "eq", "Shipped")},
         {"action": {"type": "move_card", "params": {"targetColumn": "Shipped"}}},
     ):
-        assert status(automation_api, "PATCH", automation_api.of_rule(rule), change) == 400
-    assert automation_api.rule_now(rule) == rule
+        assert status(board, "PATCH", board.of_rule(rule), change) == 400
+    assert board.rule_now(rule) == rule
 
 
-def test_error_for_a_column_of_two_scopes_names_the_scopes(automation_api: AutomationApi):
-    scope = automation_api.world.ask(
-        automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
-    )
-    message = refusal(automation_api, when("columnId", "eq", "done"))
-    assert f"could be 'Done' in 'Main' ({automation_api.columns[2]['id']}), 'Done' in 'Next' (" in message
-    path = f"{automation_api.path}/columns"
+def test_error_for_a_column_of_two_scopes_names_the_scopes(board: AutomationApi):
+    scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Next"})
+    message = refusal(board, when("columnId", "eq", "done"))
+    assert f"could be 'Done' in 'Main' ({board.columns[2]['id']}), 'Done' in 'Next' (" in message
+    path = f"{board.path}/columns"
     for name in ("DONE", "Dóne"):
-        automation_api.world.ask(automation_api.owner, "POST", path, {"name": name, "scopeId": scope["id"]})
+        board.world.ask(board.owner, "POST", path, {"name": name, "scopeId": scope["id"]})
     action = {"type": "move_card", "params": {"targetColumn": "done"}}
-    assert "'Done' in 'Next' (" in refusal(automation_api, action=action)
-    rule = automation_api.rule("task_moved", "move_card", targetColumn="Done")
+    assert "'Done' in 'Next' (" in refusal(board, action=action)
+    rule = board.rule("task_moved", "move_card", targetColumn="Done")
     assert len(rule["action"]["params"]["targetColumn"]) == 2
 
 
-def test_things_of_another_project_are_not_there(automation_api: AutomationApi):
-    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
-    theirs, unknown = (
-        refusal(automation_api, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE)
-    )
+def test_things_of_another_project_are_not_there(board: AutomationApi):
+    other = AutomationApi(board.world, board.owner, board.workspace)
+    theirs, unknown = (refusal(board, when("columnId", "eq", id)) for id in (other.columns[0]["id"], NOWHERE))
     assert theirs == unknown
 
 

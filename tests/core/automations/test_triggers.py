@@ -10,7 +10,6 @@ from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import Core, Trigger, events
 from stellary.core.automations.rules.occurrences import TRIGGERS
 from stellary.core.automations.triggers import BUILT_IN, SCHEDULE
-from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import ask
 from tests.support.world import World
 
@@ -25,11 +24,6 @@ HIGH = {"priority": "high"}
 @pytest.fixture
 def core_options():
     return {"triggers": [PAID]}
-
-
-@pytest.fixture
-def board(world):
-    return AutomationApi(world, world.person("ann"))
 
 
 def ref_of(board, card):

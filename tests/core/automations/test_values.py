@@ -21,44 +21,40 @@ VALUES = {
 }
 
 
-def test_texts_contain_values_of_the_event(automation_api, bob):
-    automation_api.join(bob)
-    automation_api.rule(
+def test_texts_contain_values_of_the_event(board, bob):
+    board.join(bob)
+    board.rule(
         "task_moved",
         "add_comment",
         content="{{card.title}} of {{project.name}}, {{card.column}} ({{trigger.fromColumn}}), for {{card.assignee}} by "
         "{{ actor.name }} until {{card.duedate}}{{card.startDate}}, {{card.status}} and {{card.priority}} {{",
     )
-    card = automation_api.card(
-        "Ship *it*", dueDate="2026-12-24", priority="high", assigneeId=automation_api.owner.id
-    )
-    body = {"columnId": automation_api.columns[1]["id"]}
-    automation_api.world.ask(bob, "PATCH", automation_api.of(card), body)
-    (comment,) = ask(automation_api, "GET", f"{automation_api.of(card)}/comments")
+    card = board.card("Ship *it*", dueDate="2026-12-24", priority="high", assigneeId=board.owner.id)
+    body = {"columnId": board.columns[1]["id"]}
+    board.world.ask(bob, "PATCH", board.of(card), body)
+    (comment,) = ask(board, "GET", f"{board.of(card)}/comments")
     assert comment["content"] == (
         "Ship *it* of Launch, In Progress (To Do), for ann by bob until 2026-12-24, in_progress and high {{"
     )
 
 
-def test_values_are_those_of_the_event_even_if_the_rule_runs_later(automation_api, monkeypatch):
+def test_values_are_those_of_the_event_even_if_the_rule_runs_later(board, monkeypatch):
     monkeypatch.setattr(occurrences, "UNIT_ACTIONS_MAX", 0)
-    rule = automation_api.rule("task_created", "add_comment", content="{{card.title}}")
-    card = automation_api.card("First")
-    assert automation_api.traces(rule) == []
-    automation_api.change(card, title="Second")
-    automation_api.world.core.work.run_due()
-    (comment,) = ask(automation_api, "GET", f"{automation_api.of(card)}/comments")
+    rule = board.rule("task_created", "add_comment", content="{{card.title}}")
+    card = board.card("First")
+    assert board.traces(rule) == []
+    board.change(card, title="Second")
+    board.world.core.work.run_due()
+    (comment,) = ask(board, "GET", f"{board.of(card)}/comments")
     assert comment["content"] == "First"
 
 
-def test_values_are_escaped_in_the_markdown_of_documents(automation_api):
-    automation_api.rule(
-        "task_created", "create_document", title="On {{card.title}}", content="# {{card.title}}"
-    )
-    automation_api.card("*a* [b](c)")
-    (document,) = ask(automation_api, "GET", f"{automation_api.flat}/documents")
-    path = f"{automation_api.flat}/documents/{document['id']}"
-    (heading,) = ask(automation_api, "GET", path)["content"]["content"]
+def test_values_are_escaped_in_the_markdown_of_documents(board):
+    board.rule("task_created", "create_document", title="On {{card.title}}", content="# {{card.title}}")
+    board.card("*a* [b](c)")
+    (document,) = ask(board, "GET", f"{board.flat}/documents")
+    path = f"{board.flat}/documents/{document['id']}"
+    (heading,) = ask(board, "GET", path)["content"]["content"]
     assert document["title"] == "On *a* [b](c)"
     assert heading["content"] == [{"type": "text", "text": "*a* [b](c)"}]
 
@@ -83,9 +79,9 @@ def test_values_are_escaped_in_the_markdown_of_documents(automation_api):
         ("create_cards_bulk", {"cards": [{"title": "a", "startDate": "soon"}]}, "cards[0].startDate must"),
     ],
 )
-def test_unknown_value_or_date_is_refused_when_the_rule_is_saved(automation_api, type, params, message):
+def test_unknown_value_or_date_is_refused_when_the_rule_is_saved(board, type, params, message):
     body = {"trigger": "task_moved", "action": {"type": type, "params": params}}
-    status, text = error(automation_api, "POST", f"{automation_api.path}/automations", body)
+    status, text = error(board, "POST", f"{board.path}/automations", body)
     assert status == 400
     assert message in text
 
@@ -127,15 +123,13 @@ def test_date_that_cannot_be_counted_fails_the_rule(text, message):
         values.fill_params(UpdateCardParams, {"dueDate": text}, late, NOW, ())
 
 
-def test_changed_dates_and_texts_act_on_cards(automation_api):
-    automation_api.world.stop_clock()
-    rule = automation_api.rule(
-        "task_moved", "update_card", dueDate="{{card.dueDate}} - 1d", title="{{card.title}}!"
-    )
-    card = automation_api.move(automation_api.card("Ship", dueDate="2026-12-24T10:00:00Z"), 1)
+def test_changed_dates_and_texts_act_on_cards(board):
+    board.world.stop_clock()
+    rule = board.rule("task_moved", "update_card", dueDate="{{card.dueDate}} - 1d", title="{{card.title}}!")
+    card = board.move(board.card("Ship", dueDate="2026-12-24T10:00:00Z"), 1)
     assert (card["title"], card["dueDate"]) == ("Ship!", "2026-12-23T10:00:00Z")
-    automation_api.move(automation_api.card("No date"), 1)
-    assert automation_api.results(rule)[-1] == "dueDate needs card.dueDate, which the card does not have"
+    board.move(board.card("No date"), 1)
+    assert board.results(rule)[-1] == "dueDate needs card.dueDate, which the card does not have"
 
 
 @given(st.text(alphabet="{} a+-d1next monday", max_size=40))

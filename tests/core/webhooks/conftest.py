@@ -7,6 +7,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def webhook_api(world: World) -> WebhookApi:
+def board(world: World) -> WebhookApi:
     """Return a board whose owner can create webhooks."""
     return WebhookApi(world, world.person("ann"))
