@@ -18,6 +18,6 @@ def postgres_document_api(postgres_url: str) -> Iterator[DocumentApi]:
 
 
 @pytest.fixture
-def document_api(world: World) -> DocumentApi:
+def api(world: World) -> DocumentApi:
     """Return the API of a workspace without documents."""
     return DocumentApi(world)

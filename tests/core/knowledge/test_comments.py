@@ -10,11 +10,6 @@ from tests.support.core_parts import stream_events
 from tests.support.world import at_once
 
 
-@pytest.fixture
-def api(document_api):
-    return document_api
-
-
 def comment(api, document, text="Well.", *, by=None):
     return api.ask("POST", f"{api.of(document)}/comments", {"content": text}, by=by)
 
@@ -135,9 +130,7 @@ def test_comment_is_found_where_its_document_is_now(api):
 def test_comment_is_restored_after_its_document_by_those_who_may(api):
     document = api.document()
     api.world.ask(
-        api.wim,
-        "DELETE",
-        f"{api.of(document)}/comments/{comment(api, document, by=api.wim)['id']}",
+        api.wim, "DELETE", f"{api.of(document)}/comments/{comment(api, document, by=api.wim)['id']}"
     )
     api.ask("DELETE", api.of(document))
     trash = f"{api.workspace.path}/trash"

@@ -5,14 +5,12 @@ import pytest
 from tests.core.knowledge.document_api import content
 
 
-def import_file(document_api, file, *, by=None):
-    return document_api.world.ask(
-        by or document_api.ann, "POST", f"{document_api.workspace.path}/projects/import", file
-    )
+def import_file(api, file, *, by=None):
+    return api.world.ask(by or api.ann, "POST", f"{api.workspace.path}/projects/import", file)
 
 
-def export_project(document_api, project):
-    return document_api.ask("GET", f"{document_api.workspace.path}/projects/{project['id']}/export")
+def export_project(api, project):
+    return api.ask("GET", f"{api.workspace.path}/projects/{project['id']}/export")
 
 
 def comparable_documents(file):
@@ -28,56 +26,52 @@ def comparable_documents(file):
 
 
 @pytest.fixture
-def project(document_api):
+def project(api):
     """Create a project with four documents: of a scope, below that, reviewed, and with a parent elsewhere."""
-    project_ = document_api.project()
+    project_ = api.project()
     of_project = {"contextType": "project", "contextId": project_["id"]}
-    scoped = document_api.document(
-        "Scoped", contextType="scope", contextId=project_["scopeId"], tags=["Api", "b"]
-    )
-    below = document_api.document(
+    scoped = api.document("Scoped", contextType="scope", contextId=project_["scopeId"], tags=["Api", "b"])
+    below = api.document(
         "Below", parentId=scoped["id"], docType="adr", content=content("a", "b"), **of_project
     )
-    reviewed = document_api.document("Reviewed", by=document_api.wim, **of_project)
-    document_api.submit(reviewed)
-    document_api.review(reviewed)
-    document_api.document("Last", parentId=document_api.document("Elsewhere")["id"], **of_project)
+    reviewed = api.document("Reviewed", by=api.wim, **of_project)
+    api.submit(reviewed)
+    api.review(reviewed)
+    api.document("Last", parentId=api.document("Elsewhere")["id"], **of_project)
     # One that stands below a younger one.
-    document_api.change(scoped, parentId=reviewed["id"])
+    api.change(scoped, parentId=reviewed["id"])
     assert below["projectId"] == project_["id"]
     return project_
 
 
-def test_documents_are_the_same_after_a_round_trip(document_api, project):
-    file = export_project(document_api, project)
+def test_documents_are_the_same_after_a_round_trip(api, project):
+    file = export_project(api, project)
     assert [document["title"] for document in file["documents"]] == ["Scoped", "Below", "Reviewed", "Last"]
     assert [document["parentId"] is None for document in file["documents"]] == [False, False, True, True]
     assert file["documents"][2]["author"] == {"name": "wim", "email": "wim@example.com"}
-    again = import_file(document_api, file)
-    assert comparable_documents(export_project(document_api, again)) == comparable_documents(file)
+    again = import_file(api, file)
+    assert comparable_documents(export_project(api, again)) == comparable_documents(file)
     assert again["ignored"] == []
 
 
-def test_imported_document_is_searchable(document_api):
+def test_imported_document_is_searchable(api):
     file = {"project": {"name": "x"}, "documents": [{"title": "Plan", "content": content("needles")}]}
-    project_ = import_file(document_api, file)
-    (hit,) = document_api.ask("GET", f"{document_api.workspace.path}/search?q=needle")
+    project_ = import_file(api, file)
+    (hit,) = api.ask("GET", f"{api.workspace.path}/search?q=needle")
     assert (hit["kind"], hit["title"], hit["projectId"]) == ("document", "Plan", project_["id"])
-    assert document_api.notices(document_api.ann) == document_api.notices(document_api.rob) == []
+    assert api.notices(api.ann) == api.notices(api.rob) == []
 
 
-def test_imported_documents_are_drafts_of_the_importer(document_api, project):
-    again = import_file(document_api, export_project(document_api, project), by=document_api.rob)
-    documents = document_api.ask("GET", f"{document_api.path}?projectId={again['id']}")
+def test_imported_documents_are_drafts_of_the_importer(api, project):
+    again = import_file(api, export_project(api, project), by=api.rob)
+    documents = api.ask("GET", f"{api.path}?projectId={again['id']}")
     assert {(document["status"], document["authorId"], document["version"]) for document in documents} == {
-        ("draft", document_api.rob.id, 1)
+        ("draft", api.rob.id, 1)
     }
     (scoped,) = (document for document in documents if "Api" in document["tags"])
-    (scope,) = document_api.ask("GET", f"{document_api.workspace.path}/projects/{again['id']}/scopes")
+    (scope,) = api.ask("GET", f"{api.workspace.path}/projects/{again['id']}/scopes")
     assert (scoped["title"], scoped["contextType"], scoped["contextId"]) == ("Scoped", "scope", scope["id"])
-    assert [document["title"] for document in document_api.ask("GET", f"{document_api.path}?tag=api")] == [
-        "Scoped"
-    ] * 2
+    assert [document["title"] for document in api.ask("GET", f"{api.path}?tag=api")] == ["Scoped"] * 2
     losses = [(loss["kind"], loss["path"], loss["name"], loss["count"]) for loss in again["notCarried"][1:]]
     assert losses == [
         ("creator", "documents[].author", "ann", 3),
@@ -112,21 +106,16 @@ def test_imported_documents_are_drafts_of_the_importer(document_api, project):
     ],
     ids=map(str, range(8)),
 )
-def test_file_with_an_invalid_document_is_refused(document_api, documents, message):
+def test_file_with_an_invalid_document_is_refused(api, documents, message):
     file = {"project": {"name": "x"}, "documents": documents}
-    assert document_api.error("POST", f"{document_api.workspace.path}/projects/import", file) == (
-        400,
-        message,
-    )
-    assert document_api.ask("GET", f"{document_api.workspace.path}/projects") == []
+    assert api.error("POST", f"{api.workspace.path}/projects/import", file) == (400, message)
+    assert api.ask("GET", f"{api.workspace.path}/projects") == []
 
 
-def test_documents_of_a_file_need_only_a_title(document_api):
-    project_ = import_file(
-        document_api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]}
-    )
+def test_documents_of_a_file_need_only_a_title(api):
+    project_ = import_file(api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]})
     assert project_["ignored"] == ["documents[].mood"]
-    (document,) = document_api.ask("GET", f"{document_api.path}?projectId={project_['id']}")
+    (document,) = api.ask("GET", f"{api.path}?projectId={project_['id']}")
     assert (document["contextType"], document["docType"], document["createdAt"]) == (
         "project",
         "document",

@@ -20,146 +20,123 @@ CLIENTS = 16
 
 
 @pytest.mark.race
-def test_one_of_many_concurrent_reviews_wins(document_api, rounds):
+def test_one_of_many_concurrent_reviews_wins(api, rounds):
     for number in range(rounds):
-        document = document_api.document(str(number))
-        document_api.submit(document)
+        document = api.document(str(number))
+        api.submit(document)
         moves = ["approve", "request_changes"] * (CLIENTS // 2)
-        answers = at_once(
-            *[lambda move=move, document=document: document_api.do(document, move) for move in moves]
-        )
+        answers = at_once(*[lambda move=move, document=document: api.do(document, move) for move in moves])
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
         won = {"approve": "approved", "request_changes": "changes_requested"}[moves[answers.index(200)]]
-        assert document_api.read(document)["status"] == won
-        assert [version["status"] for version in document_api.versions(document)] == [won]
+        assert api.read(document)["status"] == won
+        assert [version["status"] for version in api.versions(document)] == [won]
 
 
 @pytest.mark.race
-def test_one_of_many_concurrent_submissions_wins(document_api, rounds):
+def test_one_of_many_concurrent_submissions_wins(api, rounds):
     for number in range(rounds):
-        document = document_api.document(str(number))
-        answers = at_once(*[lambda document=document: document_api.do(document, "submit")] * CLIENTS)
+        document = api.document(str(number))
+        answers = at_once(*[lambda document=document: api.do(document, "submit")] * CLIENTS)
         assert Counter(answers) == {200: 1, 409: CLIENTS - 1}
-        assert len(document_api.versions(document)) == 1
+        assert len(api.versions(document)) == 1
 
 
 @pytest.mark.race
-def test_concurrent_edit_and_review_are_serialized(document_api, rounds):
+def test_concurrent_edit_and_review_are_serialized(api, rounds):
     for number in range(rounds):
-        document = document_api.document(str(number))
-        document_api.submit(document)
+        document = api.document(str(number))
+        api.submit(document)
         edit, review = at_once(
-            *[
-                lambda move=move, document=document: document_api.do(document, move)
-                for move in ("edit", "approve")
-            ]
+            *[lambda move=move, document=document: api.do(document, move) for move in ("edit", "approve")]
         )
         assert (edit, review) in [(200, 200), (200, 409)]
         # Whatever came first, what was edited is no longer approved.
-        assert document_api.read(document)["status"] == "draft"
-        (version,) = document_api.versions(document)
+        assert api.read(document)["status"] == "draft"
+        (version,) = api.versions(document)
         assert version["status"] == ("approved" if review == 200 else "withdrawn")
 
 
 # ---------------------------------------------------------------------------------------------- one waits for another
 
 
-def send_while_locked(document_api, first, method, path, body=None, *, by=None):
+def send_while_locked(api, first, method, path, body=None, *, by=None):
     """Return status and body of the response to a request that runs while a unit of ann's is open."""
     answer = answered_meanwhile(
-        document_api.world,
-        document_api.ann,
-        first,
-        lambda: document_api.world.call(by or document_api.ann, method, path, body),
+        api.world, api.ann, first, lambda: api.world.call(by or api.ann, method, path, body)
     )
     return answer.status, orjson.loads(answer.body)
 
 
-def ref(document_api, document):
-    return document_api.workspace.ref.child(DocumentRef, document["id"])
+def ref(api, document):
+    return api.workspace.ref.child(DocumentRef, document["id"])
 
 
-def test_concurrent_changes_of_different_fields_are_both_kept(document_api):
-    document = document_api.document()
+def test_concurrent_changes_of_different_fields_are_both_kept(api):
+    document = api.document()
     title = UpdateDocument(title="Other")
     status, body = send_while_locked(
-        document_api,
-        lambda uow: update_document(uow, ref(document_api, document), title),
+        api,
+        lambda uow: update_document(uow, ref(api, document), title),
         "PATCH",
-        document_api.of(document),
+        api.of(document),
         {"tags": ["a"]},
     )
     assert (status, body["title"], body["tags"], body["version"]) == (200, "Other", ["a"], 3)
 
 
-def test_concurrently_deleted_document_is_not_found(document_api):
-    document = document_api.document()
+def test_concurrently_deleted_document_is_not_found(api):
+    document = api.document()
 
     def remove(uow):
-        delete_document(uow, ref(document_api, document))
+        delete_document(uow, ref(api, document))
 
-    assert (
-        send_while_locked(document_api, remove, "PATCH", document_api.of(document), {"title": "x"})[0] == 404
-    )
+    assert send_while_locked(api, remove, "PATCH", api.of(document), {"title": "x"})[0] == 404
 
 
-def test_concurrently_deleted_document_gets_no_children(document_api):
-    document = document_api.document()
+def test_concurrently_deleted_document_gets_no_children(api):
+    document = api.document()
     body = {"title": "below", "parentId": document["id"]}
     status, body_ = send_while_locked(
-        document_api,
-        lambda uow: delete_document(uow, ref(document_api, document)),
-        "POST",
-        document_api.path,
-        body,
+        api, lambda uow: delete_document(uow, ref(api, document)), "POST", api.path, body
     )
     assert (status, body_["message"]) == (400, "parentId must be the id of an existing item")
 
 
-def test_concurrently_added_child_moves_up_when_its_parent_is_deleted(document_api):
-    top = document_api.document("top")
-    middle = document_api.document("middle", parentId=top["id"])
+def test_concurrently_added_child_moves_up_when_its_parent_is_deleted(api):
+    top = api.document("top")
+    middle = api.document("middle", parentId=top["id"])
     below = CreateDocument(title="below", parent_id=middle["id"])
     status, _ = send_while_locked(
-        document_api,
-        lambda uow: create_document(uow, document_api.workspace.ref, below),
-        "DELETE",
-        document_api.of(middle),
+        api, lambda uow: create_document(uow, api.workspace.ref, below), "DELETE", api.of(middle)
     )
     assert status == 200
-    assert document_api.titles(f"parentId={top['id']}") == ["below"]
+    assert api.titles(f"parentId={top['id']}") == ["below"]
 
 
-def test_document_of_a_concurrently_deleted_workspace_is_refused_or_restored_with_it(document_api):
-    world, ann = document_api.world, document_api.ann
+def test_document_of_a_concurrently_deleted_workspace_is_refused_or_restored_with_it(api):
+    world, ann = api.world, api.ann
     status, body = send_while_locked(
-        document_api,
-        lambda uow: delete_workspace(uow, document_api.workspace.ref),
-        "POST",
-        document_api.path,
-        {"title": "x"},
+        api, lambda uow: delete_workspace(uow, api.workspace.ref), "POST", api.path, {"title": "x"}
     )
     # PostgreSQL has read the workspace before the deletion is committed, so the document is in the trash with it.
     assert status == 201 or (status, body["message"]) == (404, "Workspace not found")
-    assert world.status(ann, "GET", document_api.path) == 404
+    assert world.status(ann, "GET", api.path) == 404
     (container,) = world.ask(ann, "GET", "/trash")
     world.ask(ann, "POST", f"/trash/{container['id']}/restore", {})
-    assert document_api.titles() == (["x"] if status == 201 else [])
+    assert api.titles() == (["x"] if status == 201 else [])
 
 
 @pytest.mark.postgres
 def test_concurrently_resubmitted_document_is_not_approved(postgres_document_api):
-    document_api = postgres_document_api
-    document = document_api.document()
-    document_api.submit(document)
+    api = postgres_document_api
+    document = api.document()
+    api.submit(document)
 
     def submit_again(uow):
-        update_document(uow, ref(document_api, document), UpdateDocument(content=content("other")))
-        submit_review(uow, ref(document_api, document))
+        update_document(uow, ref(api, document), UpdateDocument(content=content("other")))
+        submit_review(uow, ref(api, document))
 
-    path = f"{document_api.of(document)}/review"
-    status, body = send_while_locked(
-        document_api, submit_again, "POST", path, {"status": "approved"}, by=document_api.rob
-    )
+    path = f"{api.of(document)}/review"
+    status, body = send_while_locked(api, submit_again, "POST", path, {"status": "approved"}, by=api.rob)
     assert (status, body["code"]) == (409, "stale_submission")
-    assert document_api.read(document)["status"] == "pending_review"
+    assert api.read(document)["status"] == "pending_review"

@@ -27,7 +27,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def pilotage_api(world: World) -> Iterator[PilotageApi]:
+def api(world: World) -> Iterator[PilotageApi]:
     """Yield the API of a new workspace, beside those of other tests."""
     clock = world.core.env.clock
     yield PilotageApi(world, world.person(f"ann{next(_numbers)}"))

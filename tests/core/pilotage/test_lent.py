@@ -7,48 +7,44 @@ from stellary.core import Actor
 from tests.support.core_parts import actions
 
 
-def run(pilotage_api, name, *, actor=None, **params):
-    with pilotage_api.world.core.begin(actor or pilotage_api.owner.actor) as uow:
-        return actions.run(uow, pilotage_api.workspace.ref, name, params)
+def run(api, name, *, actor=None, **params):
+    with api.world.core.begin(actor or api.owner.actor) as uow:
+        return actions.run(uow, api.workspace.ref, name, params)
 
 
-def test_state_action(pilotage_api):
-    pilotage_api.mission()
-    state = run(pilotage_api, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
+def test_state_action(api):
+    api.mission()
+    state = run(api, "get_pilotage_state", profile="pilotage", detailLevel="minimal")
     assert state.ids.missions == ["m-001"]
 
 
-def test_items_are_created_and_updated_by_actions(pilotage_api):
-    mission = run(pilotage_api, "create_mission", objective="Implement billing")
-    assert run(pilotage_api, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
-    priority = run(pilotage_api, "create_priority", label="Ship it")
-    assert (
-        run(pilotage_api, "update_priority", priorityId=priority.id, status="done").completed_at is not None
-    )
-    todo = run(pilotage_api, "create_todo", label="Write tests", missionId=mission.id)
-    assert run(pilotage_api, "update_todo", todoId=todo.id, status="done", missionId=None).mission_id is None
-    assert run(pilotage_api, "create_decision", title="Use Stripe").id == "d-001"
-    assert (
-        run(pilotage_api, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
-    )
+def test_items_are_created_and_updated_by_actions(api):
+    mission = run(api, "create_mission", objective="Implement billing")
+    assert run(api, "update_mission", missionId=mission.id, status="blocked").status == "blocked"
+    priority = run(api, "create_priority", label="Ship it")
+    assert run(api, "update_priority", priorityId=priority.id, status="done").completed_at is not None
+    todo = run(api, "create_todo", label="Write tests", missionId=mission.id)
+    assert run(api, "update_todo", todoId=todo.id, status="done", missionId=None).mission_id is None
+    assert run(api, "create_decision", title="Use Stripe").id == "d-001"
+    assert run(api, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
 
 
 @pytest.mark.parametrize(
     ("name", "field"),
     [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
 )
-def test_unknown_item_is_a_problem_of_the_params(pilotage_api, name, field):
+def test_unknown_item_is_a_problem_of_the_params(api, name, field):
     with pytest.raises(Invalid, match=rf"{field}\) must be the id of an existing item"):
-        run(pilotage_api, name, **{field: "x-001"})
+        run(api, name, **{field: "x-001"})
 
 
-def test_cockpit_summarizes_projects_missions_and_actions(pilotage_api):
-    pilotage_api.card("Write", dueDate="2020-01-01")
-    pilotage_api.mission("Sell", status="in_progress")
-    pilotage_api.mission("Rest")
-    waiting = pilotage_api.propose("archive_card", cardId="Write")
-    ready = pilotage_api.approve("archive_card", cardId="Write")
-    dashboard = run(pilotage_api, "get_cockpit_dashboard")
+def test_cockpit_summarizes_projects_missions_and_actions(api):
+    api.card("Write", dueDate="2020-01-01")
+    api.mission("Sell", status="in_progress")
+    api.mission("Rest")
+    waiting = api.propose("archive_card", cardId="Write")
+    ready = api.approve("archive_card", cardId="Write")
+    dashboard = run(api, "get_cockpit_dashboard")
     assert [(project.name, project.cards, project.overdue) for project in dashboard.projects] == [
         ("Launch", 1, 1)
     ]
@@ -58,7 +54,7 @@ def test_cockpit_summarizes_projects_missions_and_actions(pilotage_api):
 
 
 @pytest.mark.parametrize("scope", ["pilotage:read", "projects:read"])
-def test_cockpit_needs_the_scopes_of_both_areas(pilotage_api, scope):
+def test_cockpit_needs_the_scopes_of_both_areas(api, scope):
     with pytest.raises(ApiError) as error:
-        run(pilotage_api, "get_cockpit_dashboard", actor=Actor(pilotage_api.owner.id, frozenset({scope})))
+        run(api, "get_cockpit_dashboard", actor=Actor(api.owner.id, frozenset({scope})))
     assert error.value.code == "insufficient_scope"

@@ -27,241 +27,241 @@ DELETED = ("missions", "priorities", "todos", "docs")
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def create(pilotage_api, kind, **more):
-    return pilotage_api.ask("POST", kind, KINDS[kind][0] | more)
+def create(api, kind, **more):
+    return api.ask("POST", kind, KINDS[kind][0] | more)
 
 
-def list_items(pilotage_api, kind, query=""):
-    return pilotage_api.ask("GET", f"{kind.partition('/')[0]}?{query}")
+def list_items(api, kind, query=""):
+    return api.ask("GET", f"{kind.partition('/')[0]}?{query}")
 
 
 # ---------------------------------------------------------------------------------------------- what all have in common
 
 
 @kinds
-def test_ids_count_in_each_workspace(pilotage_api, kind):
-    other = PilotageApi(pilotage_api.world, pilotage_api.owner)
-    assert [create(pilotage_api, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
+def test_ids_count_in_each_workspace(api, kind):
+    other = PilotageApi(api.world, api.owner)
+    assert [create(api, kind)["id"] for _ in range(2)] == [f"{KINDS[kind][1]}-00{n}" for n in (1, 2)]
     assert create(other, kind)["id"] == f"{KINDS[kind][1]}-001"
     assert [item["id"] for item in list_items(other, kind)] == [f"{KINDS[kind][1]}-001"]
 
 
 @kinds
-def test_concurrently_assigned_ids_are_unique_and_consecutive(pilotage_api, kind):
-    ids = at_once(*[lambda: create(pilotage_api, kind)["id"]] * 16)
+def test_concurrently_assigned_ids_are_unique_and_consecutive(api, kind):
+    ids = at_once(*[lambda: create(api, kind)["id"]] * 16)
     assert sorted(ids) == [f"{KINDS[kind][1]}-{n:03d}" for n in range(1, 17)]
-    assert [item["id"] for item in list_items(pilotage_api, kind)] == sorted(ids)
+    assert [item["id"] for item in list_items(api, kind)] == sorted(ids)
 
 
-def give_up(pilotage_api):
-    with pilotage_api.world.core.begin(pilotage_api.owner.actor) as uow:
-        assert create_todo(uow, pilotage_api.workspace.ref, CreateTodo(label="x")).id == "t-002"
+def give_up(api):
+    with api.world.core.begin(api.owner.actor) as uow:
+        assert create_todo(uow, api.workspace.ref, CreateTodo(label="x")).id == "t-002"
         raise LookupError
 
 
-def test_failed_creation_leaves_no_gap(pilotage_api):
-    assert create(pilotage_api, "todos")["id"] == "t-001"
-    assert pilotage_api.error("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
+def test_failed_creation_leaves_no_gap(api):
+    assert create(api, "todos")["id"] == "t-001"
+    assert api.error("POST", "todos", {"label": "x", "missionId": "m-001"})[0] == 400
     with pytest.raises(LookupError):
-        give_up(pilotage_api)
-    assert create(pilotage_api, "todos")["id"] == "t-002"
+        give_up(api)
+    assert create(api, "todos")["id"] == "t-002"
 
 
 @pytest.mark.parametrize("kind", DELETED)
-def test_id_of_a_deleted_item_is_not_reused(pilotage_api, kind):
-    first = create(pilotage_api, kind)["id"]
-    assert pilotage_api.ask("DELETE", f"{kind}/{first}") == {"ok": True}
-    assert list_items(pilotage_api, kind) == []
-    assert pilotage_api.error("DELETE", f"{kind}/{first}")[0] == 404
-    assert pilotage_api.error("PATCH", f"{kind}/{first}", {})[0] == 404
-    assert create(pilotage_api, kind)["id"].endswith("-002")
+def test_id_of_a_deleted_item_is_not_reused(api, kind):
+    first = create(api, kind)["id"]
+    assert api.ask("DELETE", f"{kind}/{first}") == {"ok": True}
+    assert list_items(api, kind) == []
+    assert api.error("DELETE", f"{kind}/{first}")[0] == 404
+    assert api.error("PATCH", f"{kind}/{first}", {})[0] == 404
+    assert create(api, kind)["id"].endswith("-002")
 
 
 @kinds
-def test_lists_come_by_the_page_and_beyond_a_thousand(pilotage_api, kind):
-    first = create(pilotage_api, kind)
+def test_lists_come_by_the_page_and_beyond_a_thousand(api, kind):
+    first = create(api, kind)
     table = getattr(tables, f"pilotage_{kind.partition('/')[0]}")
-    with pilotage_api.world.core.begin(NOBODY) as uow:
+    with api.world.core.begin(NOBODY) as uow:
         number = update(tables.pilotage_numbers).where(
-            tables.pilotage_numbers.c.workspace_id == pilotage_api.workspace.id
+            tables.pilotage_numbers.c.workspace_id == api.workspace.id
         )
         uow.connection.execute(number.values(last=998))
-    items = [first, *(create(pilotage_api, kind) for _ in range(3))]
+    items = [first, *(create(api, kind) for _ in range(3))]
     assert [item["id"].partition("-")[2] for item in items] == ["001", "999", "1000", "1001"]
-    assert [item["id"] for item in list_items(pilotage_api, kind)] == [item["id"] for item in items]
-    path = f"{pilotage_api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
-    pages = pilotage_api.world.walk(pilotage_api.owner, path)
+    assert [item["id"] for item in list_items(api, kind)] == [item["id"] for item in items]
+    path = f"{api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
+    pages = api.world.walk(api.owner, path)
     assert [item for page in pages for item in page] == items
     assert table.name.startswith("stellary_pilotage_")
 
 
 @pytest.mark.parametrize("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
-def test_foreign_cursor_is_refused(pilotage_api, cursor):
-    assert pilotage_api.error("GET", f"missions?cursor={cursor}")[0] == 400
+def test_foreign_cursor_is_refused(api, cursor):
+    assert api.error("GET", f"missions?cursor={cursor}")[0] == 400
 
 
-def test_cursor_beyond_the_last_number_ends_the_list(pilotage_api):
-    pilotage_api.mission()
-    assert pilotage_api.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
+def test_cursor_beyond_the_last_number_ends_the_list(api):
+    api.mission()
+    assert api.ask("GET", "missions?limit=3&cursor=OTk5OTk5OTk5OQ") == []
 
 
 @pytest.mark.slow("deletes a workspace for each kind of item")
 @kinds
-def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
-    create(pilotage_api, kind)
-    other = PilotageApi(pilotage_api.world, pilotage_api.owner)
+def test_items_are_deleted_with_the_workspace(api, kind):
+    create(api, kind)
+    other = PilotageApi(api.world, api.owner)
     other_item = create(other, kind)
-    pilotage_api.world.delete_for_good(pilotage_api.owner, pilotage_api.flat)
+    api.world.delete_for_good(api.owner, api.flat)
     assert list_items(other, kind) == [other_item]
-    pilotage_api.world.delete_for_good(pilotage_api.owner, other.workspace.organization.path)
+    api.world.delete_for_good(api.owner, other.workspace.organization.path)
     table = getattr(tables, f"pilotage_{kind.partition('/')[0]}")
-    with pilotage_api.world.core.view(NOBODY) as uow:
+    with api.world.core.view(NOBODY) as uow:
         for numbered_table in (table, tables.pilotage_numbers):
             rows = select(numbered_table).where(
-                numbered_table.c.workspace_id.in_([pilotage_api.workspace.id, other.workspace.id])
+                numbered_table.c.workspace_id.in_([api.workspace.id, other.workspace.id])
             )
             assert uow.connection.execute(rows).fetchall() == []
 
 
-def test_created_item_reads_back_equal(pilotage_api):
-    document = pilotage_api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
+def test_created_item_reads_back_equal(api):
+    document = api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
     assert document == {
         "id": "doc-001",
         "title": "Spec",
         "owner": "Jane Doe",
         "sourceType": "tech",
-        "createdById": pilotage_api.owner.id,
+        "createdById": api.owner.id,
         "createdAt": document["createdAt"],
         "updatedAt": document["createdAt"],
     }
-    changed = pilotage_api.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
+    changed = api.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
     assert (changed["title"], changed["owner"], changed["sourceType"]) == ("Spec v2", None, "tech")
-    decided = pilotage_api.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
+    decided = api.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
     assert (decided["id"], decided["impact"]) == ("d-001", "Saves three weeks")
-    plain = pilotage_api.ask("POST", "decisions", {"title": "Wait", "impact": None})
+    plain = api.ask("POST", "decisions", {"title": "Wait", "impact": None})
     assert plain["impact"] is None
-    assert pilotage_api.ask("GET", "decisions") == [decided, plain]
+    assert api.ask("GET", "decisions") == [decided, plain]
 
 
 # ---------------------------------------------------------------------------------------------- missions
 
 
-def test_a_mission_is_launched_blocked_and_done(pilotage_api):
-    clock = pilotage_api.world.stop_clock()
-    mission = pilotage_api.ask("POST", "missions", {"objective": "Implement billing", "module": "billing"})
+def test_a_mission_is_launched_blocked_and_done(api):
+    clock = api.world.stop_clock()
+    mission = api.ask("POST", "missions", {"objective": "Implement billing", "module": "billing"})
     assert (mission["id"], mission["status"], mission["module"]) == ("m-001", "to_launch", "billing")
     path = f"missions/{mission['id']}"
     clock.advance(timedelta(hours=1))
-    blocked = pilotage_api.ask("PATCH", path, {"status": "blocked", "blockedReason": "Waiting on API"})
+    blocked = api.ask("PATCH", path, {"status": "blocked", "blockedReason": "Waiting on API"})
     assert blocked["blockedReason"] == "Waiting on API"
     assert blocked["updatedAt"] == "2026-04-01T13:00:00Z"
-    going = pilotage_api.ask("PATCH", path, {"status": "in_progress"})
+    going = api.ask("PATCH", path, {"status": "in_progress"})
     assert (going["blockedReason"], going["completedAt"]) == (None, None)
-    done = pilotage_api.ask("PATCH", path, {"status": "done", "objective": "Bill", "module": None})
+    done = api.ask("PATCH", path, {"status": "done", "objective": "Bill", "module": None})
     assert (done["completedAt"], done["objective"], done["module"]) == ("2026-04-01T13:00:00Z", "Bill", None)
-    again = pilotage_api.ask("PATCH", path, {"status": "to_launch"})
+    again = api.ask("PATCH", path, {"status": "to_launch"})
     assert again["completedAt"] is None
-    assert pilotage_api.ask("PATCH", path, {}) == again
-    assert list_items(pilotage_api, "missions") == [again]
+    assert api.ask("PATCH", path, {}) == again
+    assert list_items(api, "missions") == [again]
 
 
-def test_only_blocked_missions_have_a_blocked_reason(pilotage_api):
-    mission = pilotage_api.mission()
+def test_only_blocked_missions_have_a_blocked_reason(api):
+    mission = api.mission()
     path = f"missions/{mission['id']}"
-    assert pilotage_api.error("PATCH", path, {"blockedReason": "Sick"}) == (
+    assert api.error("PATCH", path, {"blockedReason": "Sick"}) == (
         409,
         "the mission is not blocked, so it cannot have a blockedReason",
         "not_blocked",
     )
-    assert pilotage_api.error("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
-    assert pilotage_api.error("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
-    assert list_items(pilotage_api, "missions") == [mission]
+    assert api.error("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
+    assert api.error("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
+    assert list_items(api, "missions") == [mission]
 
 
 @pytest.mark.parametrize("kind", ["missions", "priorities", "todos"])
-def test_things_are_listed_by_status(pilotage_api, kind):
-    create(pilotage_api, kind)
-    done = pilotage_api.ask("PATCH", f"{kind}/{create(pilotage_api, kind)['id']}", {"status": "done"})
-    assert list_items(pilotage_api, kind, "status=done") == [done]
-    assert pilotage_api.error("GET", f"{kind}?status=lost")[0] == 400
+def test_things_are_listed_by_status(api, kind):
+    create(api, kind)
+    done = api.ask("PATCH", f"{kind}/{create(api, kind)['id']}", {"status": "done"})
+    assert list_items(api, kind, "status=done") == [done]
+    assert api.error("GET", f"{kind}?status=lost")[0] == 400
 
 
-def test_concurrent_changes_leave_a_consistent_mission(pilotage_api):
+def test_concurrent_changes_leave_a_consistent_mission(api):
     def changing(mission, body):
-        return lambda: status(pilotage_api, "PATCH", f"{pilotage_api.flat}/pilotage/missions/{mission}", body)
+        return lambda: status(api, "PATCH", f"{api.flat}/pilotage/missions/{mission}", body)
 
     for _ in range(6):
-        mission = pilotage_api.mission(status="blocked", blockedReason="Waiting")["id"]
+        mission = api.mission(status="blocked", blockedReason="Waiting")["id"]
         changes = [{"status": "done"}, {"blockedReason": "Still waiting"}] * 4
         assert set(at_once(*[changing(mission, body) for body in changes])) <= {200, 409}
-    for mission in list_items(pilotage_api, "missions"):
+    for mission in list_items(api, "missions"):
         assert (mission["status"], mission["blockedReason"]) == ("done", None)
 
 
 # ---------------------------------------------------------------------------------------------- todos
 
 
-def test_a_todo_serves_a_mission_and_a_priority(pilotage_api):
-    mission, priority = pilotage_api.mission(), pilotage_api.priority()
-    todo = pilotage_api.ask(
+def test_a_todo_serves_a_mission_and_a_priority(api):
+    mission, priority = api.mission(), api.priority()
+    todo = api.ask(
         "POST", "todos", {"label": "Write", "missionId": mission["id"], "priorityId": priority["id"]}
     )
     assert (todo["missionId"], todo["priorityId"], todo["status"]) == ("m-001", "p-001", "todo")
     path = f"todos/{todo['id']}"
-    other = pilotage_api.mission("Another")
-    assert pilotage_api.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
-    freed = pilotage_api.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
+    other = api.mission("Another")
+    assert api.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
+    freed = api.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
     assert (freed["missionId"], freed["priorityId"], freed["label"]) == (None, "p-001", "Rewrite")
-    assert pilotage_api.error("PATCH", path, {"missionId": "m-003"})[0] == 400
-    assert list_items(pilotage_api, "todos") == [freed]
+    assert api.error("PATCH", path, {"missionId": "m-003"})[0] == 400
+    assert list_items(api, "todos") == [freed]
 
 
-def test_todo_outlives_its_mission_and_priority(pilotage_api):
-    mission, priority = pilotage_api.mission(), pilotage_api.priority()
+def test_todo_outlives_its_mission_and_priority(api):
+    mission, priority = api.mission(), api.priority()
     served = {"missionId": mission["id"], "priorityId": priority["id"]}
-    todo = pilotage_api.ask("POST", "todos", {"label": "Write", **served})
-    other_todo = pilotage_api.todo("Read", pilotage_api.mission("Another"))
-    pilotage_api.ask("DELETE", f"missions/{mission['id']}")
-    pilotage_api.ask("DELETE", f"priorities/{priority['id']}")
-    first, second = list_items(pilotage_api, "todos")
+    todo = api.ask("POST", "todos", {"label": "Write", **served})
+    other_todo = api.todo("Read", api.mission("Another"))
+    api.ask("DELETE", f"missions/{mission['id']}")
+    api.ask("DELETE", f"priorities/{priority['id']}")
+    first, second = list_items(api, "todos")
     assert (first["id"], first["missionId"], first["priorityId"]) == (todo["id"], None, None)
     assert second == other_todo
 
 
-def test_concurrently_deleted_mission_gets_no_todos(pilotage_api):
+def test_concurrently_deleted_mission_gets_no_todos(api):
     def asking(method, tail, body=None):
-        return lambda: status(pilotage_api, method, f"{pilotage_api.flat}/pilotage/{tail}", body)
+        return lambda: status(api, method, f"{api.flat}/pilotage/{tail}", body)
 
     for _ in range(4):
-        mission, todo = pilotage_api.mission()["id"], pilotage_api.todo()["id"]
+        mission, todo = api.mission()["id"], api.todo()["id"]
         delete = asking("DELETE", f"missions/{mission}")
         create = asking("POST", "todos", {"label": "Write", "missionId": mission})
         change = asking("PATCH", f"todos/{todo}", {"missionId": mission})
         assert set(at_once(delete, *[create] * 4, *[change] * 2)) <= {200, 201, 400}
-    assert {todo["missionId"] for todo in list_items(pilotage_api, "todos")} == {None}
+    assert {todo["missionId"] for todo in list_items(api, "todos")} == {None}
 
 
-def test_one_of_many_concurrent_deletions_succeeds(pilotage_api):
-    mission = pilotage_api.mission()
-    path = f"{pilotage_api.flat}/pilotage/missions/{mission['id']}"
-    assert Counter(at_once(*[lambda: status(pilotage_api, "DELETE", path)] * 8)) == {200: 1, 404: 7}
+def test_one_of_many_concurrent_deletions_succeeds(api):
+    mission = api.mission()
+    path = f"{api.flat}/pilotage/missions/{mission['id']}"
+    assert Counter(at_once(*[lambda: status(api, "DELETE", path)] * 8)) == {200: 1, 404: 7}
 
 
 # ---------------------------------------------------------------------------------------------- the cycle
 
 
-def test_workspace_has_a_pilotage_cycle(pilotage_api):
-    assert pilotage_api.state()["cycle"] == "v1"
-    assert ask(pilotage_api, "PATCH", pilotage_api.flat, {"pilotageCycle": "v8"})["pilotageCycle"] == "v8"
-    assert ask(pilotage_api, "GET", pilotage_api.flat)["pilotageCycle"] == "v8"
-    assert ask(pilotage_api, "PATCH", pilotage_api.flat, {"name": "Renamed"})["pilotageCycle"] == "v8"
-    assert pilotage_api.state()["cycle"] == "v8"
-    assert status(pilotage_api, "PATCH", pilotage_api.flat, {"pilotageCycle": "x" * 51}) == 400
+def test_workspace_has_a_pilotage_cycle(api):
+    assert api.state()["cycle"] == "v1"
+    assert ask(api, "PATCH", api.flat, {"pilotageCycle": "v8"})["pilotageCycle"] == "v8"
+    assert ask(api, "GET", api.flat)["pilotageCycle"] == "v8"
+    assert ask(api, "PATCH", api.flat, {"name": "Renamed"})["pilotageCycle"] == "v8"
+    assert api.state()["cycle"] == "v8"
+    assert status(api, "PATCH", api.flat, {"pilotageCycle": "x" * 51}) == 400
 
 
-def test_pages_by_status_look_through_a_bounded_number_of_items(pilotage_api, monkeypatch):
-    missions = [pilotage_api.mission(f"Mission {number}") for number in range(10)]
-    pilotage_api.ask("PATCH", f"missions/{missions[5]['id']}", {"status": "done"})
+def test_pages_by_status_look_through_a_bounded_number_of_items(api, monkeypatch):
+    missions = [api.mission(f"Mission {number}") for number in range(10)]
+    api.ask("PATCH", f"missions/{missions[5]['id']}", {"status": "done"})
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
-    pages = pilotage_api.walk(f"{pilotage_api.flat}/pilotage/missions?status=done&limit=3")
+    pages = api.walk(f"{api.flat}/pilotage/missions?status=done&limit=3")
     assert [[mission["id"] for mission in page] for page in pages] == [[], [missions[5]["id"]], []]

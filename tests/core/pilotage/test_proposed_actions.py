@@ -25,19 +25,19 @@ WAYS = {
 }
 
 
-def step(pilotage_api, action, to, by=None):
+def step(api, action, to, by=None):
     tail, body = STEPS[to]
-    return pilotage_api.ask("POST", f"actions/{action['id']}/{tail}", body, by=by)
+    return api.ask("POST", f"actions/{action['id']}/{tail}", body, by=by)
 
 
-def cannot(pilotage_api, action, to, by=None):
+def cannot(api, action, to, by=None):
     tail, body = STEPS[to]
-    return pilotage_api.error("POST", f"actions/{action['id']}/{tail}", body, by=by)
+    return api.error("POST", f"actions/{action['id']}/{tail}", body, by=by)
 
 
-def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_api):
-    card = pilotage_api.card()
-    proposed = pilotage_api.ask(
+def test_the_published_example_moves_a_card_to_the_column_of_that_name(api):
+    card = api.card()
+    proposed = api.ask(
         "POST",
         "actions/propose",
         {
@@ -56,12 +56,12 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_
             {"kind": kind, "id": id, "name": name, "missing": False}
             for kind, id, name in (
                 ("card", card["id"], card["title"]),
-                ("column", pilotage_api.columns[2]["id"], "Done"),
-                ("project", pilotage_api.project["id"], pilotage_api.project["name"]),
+                ("column", api.columns[2]["id"], "Done"),
+                ("project", api.project["id"], api.project["name"]),
             )
         ],
         "problem": None,
-        "proposedById": pilotage_api.owner.id,
+        "proposedById": api.owner.id,
         "reviewedById": None,
         "reviewReason": None,
         "reviewedAt": None,
@@ -71,61 +71,57 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_
         "createdAt": proposed["createdAt"],
         "updatedAt": proposed["createdAt"],
     }
-    reviewed = pilotage_api.ask(
-        "POST", "actions/act-001/review", {"approved": True, "reason": "Looks correct"}
-    )
+    reviewed = api.ask("POST", "actions/act-001/review", {"approved": True, "reason": "Looks correct"})
     assert (reviewed["status"], reviewed["reviewReason"]) == ("approved", "Looks correct")
-    assert pilotage_api.read(card)["columnId"] == card["columnId"]
-    applied = pilotage_api.ask("POST", "actions/act-001/apply")
-    assert (applied["status"], applied["appliedById"]) == ("applied", pilotage_api.owner.id)
-    assert pilotage_api.read(card)["columnId"] == pilotage_api.columns[2]["id"]
-    assert pilotage_api.action(proposed) == applied
+    assert api.read(card)["columnId"] == card["columnId"]
+    applied = api.ask("POST", "actions/act-001/apply")
+    assert (applied["status"], applied["appliedById"]) == ("applied", api.owner.id)
+    assert api.read(card)["columnId"] == api.columns[2]["id"]
+    assert api.action(proposed) == applied
 
 
 @pytest.mark.parametrize(("status", "to"), list(product(WAYS, STEPS)))
-def test_only_suggested_actions_are_reviewed_and_approved_ones_applied(pilotage_api, status, to):
-    action = pilotage_api.propose("create_todo", label="Next")
+def test_only_suggested_actions_are_reviewed_and_approved_ones_applied(api, status, to):
+    action = api.propose("create_todo", label="Next")
     for way in WAYS[status]:
-        action = step(pilotage_api, action, way)
+        action = step(api, action, way)
     assert action["status"] == status
     if rules.BEFORE[to] == status:
-        assert step(pilotage_api, action, to)["status"] == to
+        assert step(api, action, to)["status"] == to
     else:
         message = f"only an action that is {rules.BEFORE[to]} can be {to}; this one is {status}"
-        assert cannot(pilotage_api, action, to) == (409, message, "invalid_transition")
-        assert pilotage_api.action(action) == action
-    assert len(pilotage_api.ask("GET", "todos")) == (to == "applied" and status == "approved") + (
-        status == "applied"
-    )
+        assert cannot(api, action, to) == (409, message, "invalid_transition")
+        assert api.action(action) == action
+    assert len(api.ask("GET", "todos")) == (to == "applied" and status == "approved") + (status == "applied")
 
 
-def test_action_has_time_and_actor_of_each_step(pilotage_api):
-    clock = pilotage_api.world.stop_clock()
-    bob = pilotage_api.member("bob", "owner")
-    action = pilotage_api.propose("create_todo", label="Next", by=bob)
+def test_action_has_time_and_actor_of_each_step(api):
+    clock = api.world.stop_clock()
+    bob = api.member("bob", "owner")
+    action = api.propose("create_todo", label="Next", by=bob)
     clock.advance(timedelta(hours=1))
-    step(pilotage_api, action, "approved", by=bob)
+    step(api, action, "approved", by=bob)
     clock.advance(timedelta(hours=1))
-    applied = step(pilotage_api, action, "applied")
+    applied = step(api, action, "applied")
     assert (applied["proposedById"], applied["createdAt"]) == (bob.id, "2026-04-01T12:00:00Z")
     assert (applied["reviewedById"], applied["reviewedAt"]) == (bob.id, "2026-04-01T13:00:00Z")
-    assert (applied["appliedById"], applied["appliedAt"]) == (pilotage_api.owner.id, "2026-04-01T14:00:00Z")
+    assert (applied["appliedById"], applied["appliedAt"]) == (api.owner.id, "2026-04-01T14:00:00Z")
 
 
-def test_actions_are_listed_by_status(pilotage_api):
-    first, second = (pilotage_api.propose("create_todo", label="Next") for _ in range(2))
-    rejected = step(pilotage_api, second, "rejected")
-    assert pilotage_api.ask("GET", "actions") == [first, rejected]
-    assert pilotage_api.ask("GET", "actions?status=suggested") == [first]
-    assert pilotage_api.ask("GET", "actions?status=rejected") == [rejected]
-    assert pilotage_api.error("GET", "actions?status=lost")[0] == 400
+def test_actions_are_listed_by_status(api):
+    first, second = (api.propose("create_todo", label="Next") for _ in range(2))
+    rejected = step(api, second, "rejected")
+    assert api.ask("GET", "actions") == [first, rejected]
+    assert api.ask("GET", "actions?status=suggested") == [first]
+    assert api.ask("GET", "actions?status=rejected") == [rejected]
+    assert api.error("GET", "actions?status=lost")[0] == 400
 
 
 @pytest.mark.parametrize("body", [{}, {"approved": "yes"}, {"approved": True, "reason": "x" * 201}])
-def test_invalid_review_is_refused(pilotage_api, body):
-    action = pilotage_api.propose("create_todo", label="Next")
-    assert pilotage_api.error("POST", f"actions/{action['id']}/review", body)[0] == 400
-    assert pilotage_api.action(action) == action
+def test_invalid_review_is_refused(api, body):
+    action = api.propose("create_todo", label="Next")
+    assert api.error("POST", f"actions/{action['id']}/review", body)[0] == 400
+    assert api.action(action) == action
 
 
 # ---------------------------------------------------------------------------------------------- what is in the way
@@ -145,14 +141,14 @@ def test_invalid_review_is_refused(pilotage_api, body):
         ("create_todo", {"label": 5}, "payload.label must be a string"),
     ],
 )
-def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type, payload, problem):
-    action = pilotage_api.propose(action_type, **payload)
+def test_inapplicable_action_is_refused_when_proposed(api, action_type, payload, problem):
+    action = api.propose(action_type, **payload)
     assert action["problem"].startswith(problem)
-    status, message, code = cannot(pilotage_api, action, "approved")
+    status, message, code = cannot(api, action, "approved")
     assert (status, code) == (409, "action_failed")
     assert message == f"the action cannot be applied: {action['problem']}"
-    assert pilotage_api.action(action) == action
-    assert step(pilotage_api, action, "rejected")["problem"] is None
+    assert api.action(action) == action
+    assert step(api, action, "rejected")["problem"] is None
 
 
 @pytest.mark.parametrize(
@@ -163,111 +159,106 @@ def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type,
         ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of an existing item"),
     ],
 )
-def test_action_on_an_unknown_item_cannot_be_approved(pilotage_api, payload, reason):
-    card = pilotage_api.card()
-    action = pilotage_api.propose("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
+def test_action_on_an_unknown_item_cannot_be_approved(api, payload, reason):
+    card = api.card()
+    action = api.propose("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
     assert action["problem"] == f"payload.{reason}"
-    assert cannot(pilotage_api, action, "approved") == (
+    assert cannot(api, action, "approved") == (
         409,
         f"the action cannot be applied: payload.{reason}",
         "action_failed",
     )
-    assert pilotage_api.action(action) == action
-    assert pilotage_api.read(card) == card
+    assert api.action(action) == action
+    assert api.read(card) == card
 
 
 @pytest.mark.parametrize("status", ["suggested", "approved"])
-def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
-    card, done = pilotage_api.card("Write"), pilotage_api.columns[2]
-    action = pilotage_api.propose("move_card", cardId="write", targetColumn="Done")
+def test_action_keeps_to_the_items_that_it_named(api, status):
+    card, done = api.card("Write"), api.columns[2]
+    action = api.propose("move_card", cardId="write", targetColumn="Done")
     if status == "approved":
-        step(pilotage_api, action, "approved")
-    columns = f"{pilotage_api.path}/columns"
-    ask(pilotage_api, "PATCH", f"{columns}/{done['id']}", {"name": "Shipped"})
-    ask(pilotage_api, "POST", columns, {"name": "Done"})
-    renamed = pilotage_api.action(action)
+        step(api, action, "approved")
+    columns = f"{api.path}/columns"
+    ask(api, "PATCH", f"{columns}/{done['id']}", {"name": "Shipped"})
+    ask(api, "POST", columns, {"name": "Done"})
+    renamed = api.action(action)
     assert (renamed["payload"], renamed["problem"]) == (action["payload"], None)
     assert {(item["kind"], item["id"], item["name"]) for item in renamed["references"]} > {
         ("column", done["id"], "Shipped"),
         ("card", card["id"], "Write"),
     }
-    ask(pilotage_api, "DELETE", f"{columns}/{done['id']}")
-    lacking = pilotage_api.action(action)
+    ask(api, "DELETE", f"{columns}/{done['id']}")
+    lacking = api.action(action)
     assert lacking["problem"] == "the column 'Shipped' was deleted"
     following = {"suggested": "approved", "approved": "applied"}[status]
     message = f"the action cannot be applied: {lacking['problem']}"
-    assert cannot(pilotage_api, action, following) == (409, message, "action_failed")
-    assert pilotage_api.action(action) == lacking
-    (entry,) = ask(pilotage_api, "GET", f"{pilotage_api.workspace.path}/trash")
-    ask(pilotage_api, "POST", f"{pilotage_api.workspace.path}/trash/{entry['id']}/restore")
-    assert pilotage_api.action(action) == renamed
+    assert cannot(api, action, following) == (409, message, "action_failed")
+    assert api.action(action) == lacking
+    (entry,) = ask(api, "GET", f"{api.workspace.path}/trash")
+    ask(api, "POST", f"{api.workspace.path}/trash/{entry['id']}/restore")
+    assert api.action(action) == renamed
     if status == "suggested":
-        step(pilotage_api, action, "approved")
-    assert step(pilotage_api, action, "applied")["result"]["columnId"] == done["id"]
+        step(api, action, "approved")
+    assert step(api, action, "applied")["result"]["columnId"] == done["id"]
 
 
-def test_action_shows_the_present_title_of_its_document(pilotage_api):
-    path = f"{pilotage_api.workspace.path}/documents"
-    _, spec = (ask(pilotage_api, "POST", path, {"title": title}) for title in ("Plan", "Spec"))
-    action = pilotage_api.propose("update_document", documentId="Spec", title="Done")
-    ask(pilotage_api, "PATCH", f"{path}/{spec['id']}", {"title": "Specification"})
-    references = pilotage_api.action(action)["references"]
+def test_action_shows_the_present_title_of_its_document(api):
+    path = f"{api.workspace.path}/documents"
+    _, spec = (ask(api, "POST", path, {"title": title}) for title in ("Plan", "Spec"))
+    action = api.propose("update_document", documentId="Spec", title="Done")
+    ask(api, "PATCH", f"{path}/{spec['id']}", {"title": "Specification"})
+    references = api.action(action)["references"]
     assert ("document", spec["id"], "Specification") in {
         (item["kind"], item["id"], item["name"]) for item in references
     }
 
 
-def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(pilotage_api):
-    pilotage_api.card("Write")
-    action = pilotage_api.approve("move_card", cardId="write", targetColumn="Done")
-    assert cannot(pilotage_api, action, "rejected")[0] == 409
-    ask(pilotage_api, "DELETE", f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}")
-    assert step(pilotage_api, action, "rejected")["status"] == "rejected"
-    assert cannot(pilotage_api, action, "applied")[0] == 409
+def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(api):
+    api.card("Write")
+    action = api.approve("move_card", cardId="write", targetColumn="Done")
+    assert cannot(api, action, "rejected")[0] == 409
+    ask(api, "DELETE", f"{api.path}/columns/{api.columns[2]['id']}")
+    assert step(api, action, "rejected")["status"] == "rejected"
+    assert cannot(api, action, "applied")[0] == 409
 
 
-def test_applied_action_names_the_created_item(pilotage_api):
-    action = pilotage_api.approve("create_card", projectId=pilotage_api.project["id"], title="Write")
+def test_applied_action_names_the_created_item(api):
+    action = api.approve("create_card", projectId=api.project["id"], title="Write")
     assert action["result"] is None
-    applied = step(pilotage_api, action, "applied")
+    applied = step(api, action, "applied")
     assert applied["result"]["title"] == "Write"
-    assert applied["result"] == pilotage_api.read(applied["result"])
-    assert pilotage_api.action(action) == applied
+    assert applied["result"] == api.read(applied["result"])
+    assert api.action(action) == applied
 
 
-def test_failed_application_can_be_retried(pilotage_api):
-    card = pilotage_api.card()
-    column = pilotage_api.columns[2]
-    of_column = f"{pilotage_api.path}/columns/{column['id']}"
-    pilotage_api.card(column=2)
-    ask(pilotage_api, "PATCH", of_column, {"wipLimit": 1})
-    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done")
-    assert cannot(pilotage_api, action, "applied")[2] == "action_failed"
-    ask(pilotage_api, "PATCH", of_column, {"wipLimit": None})
-    assert step(pilotage_api, action, "applied")["status"] == "applied"
-    assert pilotage_api.read(card)["columnId"] == column["id"]
+def test_failed_application_can_be_retried(api):
+    card = api.card()
+    column = api.columns[2]
+    of_column = f"{api.path}/columns/{column['id']}"
+    api.card(column=2)
+    ask(api, "PATCH", of_column, {"wipLimit": 1})
+    action = api.approve("move_card", cardId=card["id"], targetColumn="Done")
+    assert cannot(api, action, "applied")[2] == "action_failed"
+    ask(api, "PATCH", of_column, {"wipLimit": None})
+    assert step(api, action, "applied")["status"] == "applied"
+    assert api.read(card)["columnId"] == column["id"]
 
 
-def test_partly_applied_action_is_rolled_back(pilotage_api):
-    of_column = f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}"
-    ask(pilotage_api, "PATCH", of_column, {"wipLimit": 1})
+def test_partly_applied_action_is_rolled_back(api):
+    of_column = f"{api.path}/columns/{api.columns[2]['id']}"
+    ask(api, "PATCH", of_column, {"wipLimit": 1})
     bulk = [{"title": "One", "column": "Done"}, {"title": "Two", "column": "Done"}]
-    action = pilotage_api.approve("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
-    assert cannot(pilotage_api, action, "applied")[0] == 409
-    assert ask(pilotage_api, "GET", f"{pilotage_api.path}/cards") == []
+    action = api.approve("create_cards_bulk", projectId=api.project["id"], cards=bulk)
+    assert cannot(api, action, "applied")[0] == 409
+    assert ask(api, "GET", f"{api.path}/cards") == []
 
 
-def test_full_column_refuses_application(pilotage_api):
-    card = pilotage_api.card()
-    ask(
-        pilotage_api,
-        "PATCH",
-        f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}",
-        {"wipLimit": 1},
-    )
-    pilotage_api.card(column=2)
-    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done")
-    status, message, code = cannot(pilotage_api, action, "applied")
+def test_full_column_refuses_application(api):
+    card = api.card()
+    ask(api, "PATCH", f"{api.path}/columns/{api.columns[2]['id']}", {"wipLimit": 1})
+    api.card(column=2)
+    action = api.approve("move_card", cardId=card["id"], targetColumn="Done")
+    status, message, code = cannot(api, action, "applied")
     assert (status, code) == (409, "action_failed")
     assert message.startswith("the action cannot be applied: ")
 
@@ -275,155 +266,146 @@ def test_full_column_refuses_application(pilotage_api):
 # ---------------------------------------------------------------------------------------------- whose rights
 
 
-def test_action_runs_with_the_rights_of_its_approver(pilotage_api):
-    bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.approve("move_card", cardId=pilotage_api.card()["id"], targetColumn="Done", by=bob)
-    step(pilotage_api, action, "applied")
-    moved = ask(pilotage_api, "GET", f"{pilotage_api.path}/activity?type=card_moved")
+def test_action_runs_with_the_rights_of_its_approver(api):
+    bob = api.member("bob", "reviewer")
+    action = api.approve("move_card", cardId=api.card()["id"], targetColumn="Done", by=bob)
+    step(api, action, "applied")
+    moved = ask(api, "GET", f"{api.path}/activity?type=card_moved")
     assert [entry["actorId"] for entry in moved] == [bob.id]
     actor_by_type = {
-        entry["type"]: entry["actorId"] for entry in pilotage_api.state("detailLevel=detailed")["history"]
+        entry["type"]: entry["actorId"] for entry in api.state("detailLevel=detailed")["history"]
     }
-    assert (actor_by_type["action_approved"], actor_by_type["action_applied"]) == (
-        bob.id,
-        pilotage_api.owner.id,
-    )
+    assert (actor_by_type["action_approved"], actor_by_type["action_applied"]) == (bob.id, api.owner.id)
 
 
-def test_application_beyond_the_rights_of_the_approver_is_refused(pilotage_api):
-    bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.approve("create_mission", objective="Rule the world", by=bob)
+def test_application_beyond_the_rights_of_the_approver_is_refused(api):
+    bob = api.member("bob", "reviewer")
+    action = api.approve("create_mission", objective="Rule the world", by=bob)
     message = "the action cannot be applied: your role does not allow that"
-    assert cannot(pilotage_api, action, "applied") == (409, message, "action_failed")
-    assert pilotage_api.ask("GET", "missions") == []
-    ask(pilotage_api, "PATCH", f"{pilotage_api.flat}/members/{bob.id}", {"pilotageRole": "owner"})
-    assert step(pilotage_api, action, "applied")["status"] == "applied"
-    assert [mission["createdById"] for mission in pilotage_api.ask("GET", "missions")] == [bob.id]
+    assert cannot(api, action, "applied") == (409, message, "action_failed")
+    assert api.ask("GET", "missions") == []
+    ask(api, "PATCH", f"{api.flat}/members/{bob.id}", {"pilotageRole": "owner"})
+    assert step(api, action, "applied")["status"] == "applied"
+    assert [mission["createdById"] for mission in api.ask("GET", "missions")] == [bob.id]
 
 
-def test_transfer_is_applied_with_the_rights_of_its_approver_in_the_other_project(pilotage_api):
-    bob, card = pilotage_api.member("bob", "reviewer"), pilotage_api.card()
-    other = ask(pilotage_api, "POST", f"{pilotage_api.flat}/projects", {"name": "Archive"})
-    path = f"{pilotage_api.flat}/projects/{other['id']}"
-    ask(pilotage_api, "PATCH", path, {"memberRole": "viewer"})
+def test_transfer_is_applied_with_the_rights_of_its_approver_in_the_other_project(api):
+    bob, card = api.member("bob", "reviewer"), api.card()
+    other = ask(api, "POST", f"{api.flat}/projects", {"name": "Archive"})
+    path = f"{api.flat}/projects/{other['id']}"
+    ask(api, "PATCH", path, {"memberRole": "viewer"})
     transfer = {"cardId": card["id"], "targetProjectId": "Archive", "targetColumn": "Done"}
-    action = pilotage_api.approve("transfer_card", **transfer, by=bob)
+    action = api.approve("transfer_card", **transfer, by=bob)
     names = {reference["name"] for reference in action["references"]}
-    assert names == {card["title"], "Archive", "Done", pilotage_api.project["name"]}
+    assert names == {card["title"], "Archive", "Done", api.project["name"]}
     reason = "your role does not allow that: it requires the role editor in the project"
     message = f"the action cannot be applied: {reason}"
-    assert cannot(pilotage_api, action, "applied") == (409, message, "action_failed")
-    ask(pilotage_api, "PATCH", path, {"memberRole": "editor"})
-    assert step(pilotage_api, action, "applied")["result"]["projectId"] == other["id"]
+    assert cannot(api, action, "applied") == (409, message, "action_failed")
+    ask(api, "PATCH", path, {"memberRole": "editor"})
+    assert step(api, action, "applied")["result"]["projectId"] == other["id"]
 
 
-def test_approval_by_a_vanished_user_is_not_applied(pilotage_api):
-    bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.approve("create_todo", label="x", by=bob)
-    with pilotage_api.world.core.begin(NOBODY) as uow:
+def test_approval_by_a_vanished_user_is_not_applied(api):
+    bob = api.member("bob", "reviewer")
+    action = api.approve("create_todo", label="x", by=bob)
+    with api.world.core.begin(NOBODY) as uow:
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), {"user": bob.id})
     message = "the approver no longer has access to the workspace"
-    assert cannot(pilotage_api, action, "applied") == (409, message, "approver_left")
-    assert pilotage_api.action(action) == action
+    assert cannot(api, action, "applied") == (409, message, "approver_left")
+    assert api.action(action) == action
 
 
-def test_internal_error_leaves_the_action_approved(pilotage_api, monkeypatch):
-    action = pilotage_api.approve("create_todo", label="x")
+def test_internal_error_leaves_the_action_approved(api, monkeypatch):
+    action = api.approve("create_todo", label="x")
 
     def fail(*_):
         raise ServerError("the server has failed")
 
     monkeypatch.setattr("stellary.core.pilotage.proposed_actions.actions.run", fail)
-    assert cannot(pilotage_api, action, "applied")[0] == 500
-    assert pilotage_api.action(action) == action
+    assert cannot(api, action, "applied")[0] == 500
+    assert api.action(action) == action
 
 
-def test_rules_act_on_applied_actions(pilotage_api):
-    card = pilotage_api.card()
+def test_rules_act_on_applied_actions(api):
+    card = api.card()
     rule = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
-    created_rule = ask(pilotage_api, "POST", f"{pilotage_api.path}/automations", rule)
-    step(pilotage_api, pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done"), "applied")
-    assert pilotage_api.read(card)["commentCount"] == 1
-    (trace,) = ask(pilotage_api, "GET", f"{pilotage_api.path}/automations/{created_rule['id']}/traces")
+    created_rule = ask(api, "POST", f"{api.path}/automations", rule)
+    step(api, api.approve("move_card", cardId=card["id"], targetColumn="Done"), "applied")
+    assert api.read(card)["commentCount"] == 1
+    (trace,) = ask(api, "GET", f"{api.path}/automations/{created_rule['id']}/traces")
     assert (trace["result"], trace["depth"]) == ("success", 0)
 
 
-def test_a_rule_can_propose(pilotage_api):
+def test_a_rule_can_propose(api):
     propose = {
         "actionType": "archive_card",
         "explanation": "Done for a while",
         "payload": {"cardId": "Write"},
     }
     rule = {"trigger": "task_moved", "action": {"type": "propose_action", "params": propose}}
-    ask(pilotage_api, "POST", f"{pilotage_api.path}/automations", rule)
-    card = pilotage_api.card()
-    ask(pilotage_api, "PATCH", pilotage_api.of(card), {"columnId": pilotage_api.columns[2]["id"]})
-    (action,) = pilotage_api.ask("GET", "actions?status=suggested")
+    ask(api, "POST", f"{api.path}/automations", rule)
+    card = api.card()
+    ask(api, "PATCH", api.of(card), {"columnId": api.columns[2]["id"]})
+    (action,) = api.ask("GET", "actions?status=suggested")
     assert (action["actionType"], action["problem"]) == ("archive_card", None)
 
 
 @pytest.mark.parametrize("way", ["removed", "left", "organization"])
-def test_approval_ends_with_the_access_of_its_approver(pilotage_api, way):
-    bob = pilotage_api.member("bob", "reviewer")
-    applied, reopened = (
-        pilotage_api.approve("create_todo", label="x"),
-        pilotage_api.approve("create_todo", label="y", by=bob),
-    )
-    rejected = step(pilotage_api, pilotage_api.propose("create_todo", label="z"), "rejected", by=bob)
+def test_approval_ends_with_the_access_of_its_approver(api, way):
+    bob = api.member("bob", "reviewer")
+    applied, reopened = (api.approve("create_todo", label="x"), api.approve("create_todo", label="y", by=bob))
+    rejected = step(api, api.propose("create_todo", label="z"), "rejected", by=bob)
     if way == "organization":
-        organization = pilotage_api.workspace.organization.path
-        ask(pilotage_api, "DELETE", f"{organization}/members/{bob.id}")
+        organization = api.workspace.organization.path
+        ask(api, "DELETE", f"{organization}/members/{bob.id}")
     else:
-        by = bob if way == "left" else pilotage_api.owner
-        pilotage_api.world.ask(by, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
-    assert pilotage_api.action(applied) == applied
-    assert pilotage_api.action(rejected) == rejected
-    again = pilotage_api.action(reopened)
+        by = bob if way == "left" else api.owner
+        api.world.ask(by, "DELETE", f"{api.flat}/members/{bob.id}")
+    assert api.action(applied) == applied
+    assert api.action(rejected) == rejected
+    again = api.action(reopened)
     assert (again["status"], again["reviewedById"], again["reviewedAt"]) == ("suggested", None, None)
-    assert cannot(pilotage_api, reopened, "applied")[2] == "invalid_transition"
-    assert pilotage_api.state("detailLevel=detailed")["history"][0]["type"] == "action_reopened"
-    step(pilotage_api, reopened, "approved")
-    step(pilotage_api, reopened, "applied")
+    assert cannot(api, reopened, "applied")[2] == "invalid_transition"
+    assert api.state("detailLevel=detailed")["history"][0]["type"] == "action_reopened"
+    step(api, reopened, "approved")
+    step(api, reopened, "applied")
 
 
-def test_approval_by_a_demoted_user_is_not_applied(pilotage_api):
-    boss = pilotage_api.person("boss")
-    pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
-    action = pilotage_api.approve("create_todo", label="x", by=boss)
-    members = f"{pilotage_api.workspace.organization.path}/members/{boss.id}"
-    ask(pilotage_api, "PATCH", members, {"role": "member"})
-    assert pilotage_api.action(action)["status"] == "suggested"
+def test_approval_by_a_demoted_user_is_not_applied(api):
+    boss = api.person("boss")
+    api.world.join_organization(boss, api.workspace.organization, "admin")
+    action = api.approve("create_todo", label="x", by=boss)
+    members = f"{api.workspace.organization.path}/members/{boss.id}"
+    ask(api, "PATCH", members, {"role": "member"})
+    assert api.action(action)["status"] == "suggested"
 
 
-def test_action_of_another_workspace_is_not_found(pilotage_api):
-    PilotageApi(pilotage_api.world, pilotage_api.person("eve")).approve("create_todo", label="x")
-    assert pilotage_api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")
-    assert pilotage_api.error("POST", "actions/act-001/apply")[0] == 404
+def test_action_of_another_workspace_is_not_found(api):
+    PilotageApi(api.world, api.person("eve")).approve("create_todo", label="x")
+    assert api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")
+    assert api.error("POST", "actions/act-001/apply")[0] == 404
 
 
 # ---------------------------------------------------------------------------------------------- who is told
 
 
-def test_proposer_is_notified_of_the_outcome(pilotage_api):
-    bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.propose("create_todo", label="x", by=bob)
-    step(pilotage_api, action, "approved")
-    step(pilotage_api, action, "applied")
-    types = [
-        notification["activity"]["type"]
-        for notification in pilotage_api.world.ask(bob, "GET", "/notifications")
-    ]
+def test_proposer_is_notified_of_the_outcome(api):
+    bob = api.member("bob", "reviewer")
+    action = api.propose("create_todo", label="x", by=bob)
+    step(api, action, "approved")
+    step(api, action, "applied")
+    types = [notification["activity"]["type"] for notification in api.world.ask(bob, "GET", "/notifications")]
     assert types == ["action_applied", "action_approved"]
-    (notification,) = ask(pilotage_api, "GET", "/notifications")
+    (notification,) = ask(api, "GET", "/notifications")
     assert notification["activity"]["type"] == "action_proposed"
-    step(pilotage_api, pilotage_api.propose("create_todo", label="y", by=bob), "rejected", by=bob)
-    assert len(pilotage_api.world.ask(bob, "GET", "/notifications")) == 2
+    step(api, api.propose("create_todo", label="y", by=bob), "rejected", by=bob)
+    assert len(api.world.ask(bob, "GET", "/notifications")) == 2
 
 
-def test_former_member_is_not_notified(pilotage_api):
-    bob = pilotage_api.member("bob", "reviewer")
-    action = pilotage_api.propose("create_todo", label="x", by=bob)
-    ask(pilotage_api, "DELETE", f"{pilotage_api.flat}/members/{bob.id}")
-    step(pilotage_api, action, "approved")
-    assert pilotage_api.world.ask(bob, "GET", "/notifications") == []
+def test_former_member_is_not_notified(api):
+    bob = api.member("bob", "reviewer")
+    action = api.propose("create_todo", label="x", by=bob)
+    ask(api, "DELETE", f"{api.flat}/members/{bob.id}")
+    step(api, action, "approved")
+    assert api.world.ask(bob, "GET", "/notifications") == []

@@ -15,78 +15,74 @@ pytestmark = pytest.mark.race
 
 
 @pytest.fixture
-def crowd(pilotage_api):
+def crowd(api):
     """Return sixteen users with all rights."""
-    return [pilotage_api.member(f"p{number}", "owner") for number in range(CLIENTS)]
+    return [api.member(f"p{number}", "owner") for number in range(CLIENTS)]
 
 
-def send_concurrently(pilotage_api, crowd, action, *steps):
+def send_concurrently(api, crowd, action, *steps):
     """Send steps on behalf of many users simultaneously, and return the statuses of the responses."""
-    path = f"{pilotage_api.flat}/pilotage/actions/{action['id']}"
+    path = f"{api.flat}/pilotage/actions/{action['id']}"
 
     def send(number):
         tail, body = steps[number % len(steps)]
-        return pilotage_api.world.status(crowd[number], "POST", f"{path}/{tail}", body)
+        return api.world.status(crowd[number], "POST", f"{path}/{tail}", body)
 
     return at_once(*[lambda number=number: send(number) for number in range(CLIENTS)])
 
 
-def test_one_of_many_concurrent_approvals_wins(pilotage_api, crowd, rounds):
+def test_one_of_many_concurrent_approvals_wins(api, crowd, rounds):
     for _ in range(rounds):
-        action = pilotage_api.propose("create_todo", label="Next")
-        statuses = send_concurrently(pilotage_api, crowd, action, ("review", {"approved": True}))
+        action = api.propose("create_todo", label="Next")
+        statuses = send_concurrently(api, crowd, action, ("review", {"approved": True}))
         assert Counter(statuses) == {200: 1, 409: CLIENTS - 1}
-        assert pilotage_api.action(action)["reviewedById"] == crowd[statuses.index(200)].id
+        assert api.action(action)["reviewedById"] == crowd[statuses.index(200)].id
 
 
-def test_concurrent_applications_run_an_action_once(pilotage_api, crowd, rounds):
+def test_concurrent_applications_run_an_action_once(api, crowd, rounds):
     for number in range(1, rounds + 1):
-        action = pilotage_api.approve("create_todo", label=f"Todo {number}")
-        statuses = send_concurrently(pilotage_api, crowd, action, ("apply", None))
+        action = api.approve("create_todo", label=f"Todo {number}")
+        statuses = send_concurrently(api, crowd, action, ("apply", None))
         assert Counter(statuses) == {200: 1, 409: CLIENTS - 1}
-        assert pilotage_api.action(action)["appliedById"] == crowd[statuses.index(200)].id
-        assert [todo["label"] for todo in pilotage_api.ask("GET", "todos")][number - 1 :] == [
-            f"Todo {number}"
-        ]
+        assert api.action(action)["appliedById"] == crowd[statuses.index(200)].id
+        assert [todo["label"] for todo in api.ask("GET", "todos")][number - 1 :] == [f"Todo {number}"]
 
 
-def test_concurrent_approvals_and_rejections_have_one_winner(pilotage_api, crowd, rounds):
+def test_concurrent_approvals_and_rejections_have_one_winner(api, crowd, rounds):
     for _ in range(rounds):
-        action = pilotage_api.propose("create_todo", label="Next")
+        action = api.propose("create_todo", label="Next")
         review = [("review", {"approved": approved}) for approved in (True, False)]
-        statuses = send_concurrently(pilotage_api, crowd, action, *review)
+        statuses = send_concurrently(api, crowd, action, *review)
         assert Counter(statuses) == {200: 1, 409: CLIENTS - 1}
         winner = statuses.index(200)
-        now = pilotage_api.action(action)
+        now = api.action(action)
         assert (now["status"], now["reviewedById"]) == (
             ("approved", "rejected")[winner % 2],
             crowd[winner].id,
         )
 
 
-def test_concurrent_approval_and_application_run_an_action_once(pilotage_api, crowd, rounds):
-    card = pilotage_api.card()
+def test_concurrent_approval_and_application_run_an_action_once(api, crowd, rounds):
+    card = api.card()
     for number in range(rounds):
-        action = pilotage_api.propose("add_comment", cardId=card["id"], content="Well done.")
-        statuses = send_concurrently(
-            pilotage_api, crowd, action, ("review", {"approved": True}), ("apply", None)
-        )
+        action = api.propose("add_comment", cardId=card["id"], content="Well done.")
+        statuses = send_concurrently(api, crowd, action, ("review", {"approved": True}), ("apply", None))
         approved, applied = Counter(statuses[::2]), Counter(statuses[1::2])
         assert approved == {200: 1, 409: CLIENTS // 2 - 1}
         assert applied[200] <= 1
         if not applied[200]:
-            pilotage_api.ask("POST", f"actions/{action['id']}/apply")
-        assert pilotage_api.read(card)["commentCount"] == number + 1
+            api.ask("POST", f"actions/{action['id']}/apply")
+        assert api.read(card)["commentCount"] == number + 1
 
 
-def test_concurrently_removed_approver_leaves_no_approval(pilotage_api, rounds):
+def test_concurrently_removed_approver_leaves_no_approval(api, rounds):
     for number in range(rounds):
-        bob = pilotage_api.member(f"bob{number}", "reviewer")
-        action = pilotage_api.propose("create_todo", label="Next")
-        path = f"{pilotage_api.flat}/pilotage/actions/{action['id']}/review"
+        bob = api.member(f"bob{number}", "reviewer")
+        action = api.propose("create_todo", label="Next")
+        path = f"{api.flat}/pilotage/actions/{action['id']}/review"
         statuses = at_once(
-            lambda bob=bob, path=path: pilotage_api.world.status(bob, "POST", path, {"approved": True}),
-            lambda bob=bob: status(pilotage_api, "DELETE", f"{pilotage_api.flat}/members/{bob.id}"),
+            lambda bob=bob, path=path: api.world.status(bob, "POST", path, {"approved": True}),
+            lambda bob=bob: status(api, "DELETE", f"{api.flat}/members/{bob.id}"),
         )
         assert statuses in ([200, 200], [404, 200])
-        assert pilotage_api.action(action)["status"] == "suggested"
+        assert api.action(action)["status"] == "suggested"

@@ -8,9 +8,9 @@ from tests.support.statements import count_statements
 
 
 @pytest.fixture
-def api_with_items(pilotage_api):
+def api_with_items(api):
     """Return an API with missions, todos and a priority in different states."""
-    clock = pilotage_api.world.stop_clock()
+    clock = api.world.stop_clock()
 
     def later(created):
         clock.advance(timedelta(hours=1))
@@ -23,26 +23,18 @@ def api_with_items(pilotage_api):
         ("Plan", "done"),
         ("Draw", "done"),
     ):
-        later(pilotage_api.mission(objective))
-        later(
-            pilotage_api.ask(
-                "PATCH", f"missions/{pilotage_api.ask('GET', 'missions')[-1]['id']}", {"status": status}
-            )
-        )
-    later(pilotage_api.ask("PATCH", "missions/m-004", {"module": "strategy"}))
+        later(api.mission(objective))
+        later(api.ask("PATCH", f"missions/{api.ask('GET', 'missions')[-1]['id']}", {"status": status}))
+    later(api.ask("PATCH", "missions/m-004", {"module": "strategy"}))
     for label, status in (("Call", "todo"), ("Write", "in_progress"), ("Read", "done")):
-        later(pilotage_api.todo(label))
-        later(
-            pilotage_api.ask(
-                "PATCH", f"todos/{pilotage_api.ask('GET', 'todos')[-1]['id']}", {"status": status}
-            )
-        )
-    later(pilotage_api.priority("Ship"))
-    later(pilotage_api.priority("Old", status="done"))
+        later(api.todo(label))
+        later(api.ask("PATCH", f"todos/{api.ask('GET', 'todos')[-1]['id']}", {"status": status}))
+    later(api.priority("Ship"))
+    later(api.priority("Old", status="done"))
     for title in ("First", "Second"):
-        later(pilotage_api.decision(title))
-    later(pilotage_api.doc())
-    return pilotage_api
+        later(api.decision(title))
+    later(api.doc())
+    return api
 
 
 LISTS = ("missions", "activePriorities", "todos", "decisions", "activeDocs")
@@ -52,8 +44,8 @@ def names(state):
     return {name: [item["id"] for item in state[name]] for name in LISTS}
 
 
-def test_the_state_of_a_new_workspace_is_empty(pilotage_api):
-    assert pilotage_api.state() == {
+def test_the_state_of_a_new_workspace_is_empty(api):
+    assert api.state() == {
         "cycle": "v1",
         "contractVersion": 7,
         "missions": [],
@@ -145,13 +137,13 @@ def test_minimal_detail_has_counts_and_ids(api_with_items, profile):
     assert least["usageContext"]["detailLevel"] == "minimal"
 
 
-def test_detailed_state_has_proposals_and_history(pilotage_api):
-    mission = pilotage_api.mission("Sell")
-    pilotage_api.ask("PATCH", f"missions/{mission['id']}", {"status": "in_progress", "module": "sales"})
-    first, second = (pilotage_api.propose("archive_card", cardId="x") for _ in range(2))
-    pilotage_api.ask("POST", f"actions/{first['id']}/review", {"approved": False, "reason": "Not now"})
-    state = pilotage_api.state("detailLevel=detailed")
-    assert state["traces"] == [pilotage_api.action(second), pilotage_api.action(first)]
+def test_detailed_state_has_proposals_and_history(api):
+    mission = api.mission("Sell")
+    api.ask("PATCH", f"missions/{mission['id']}", {"status": "in_progress", "module": "sales"})
+    first, second = (api.propose("archive_card", cardId="x") for _ in range(2))
+    api.ask("POST", f"actions/{first['id']}/review", {"approved": False, "reason": "Not now"})
+    state = api.state("detailLevel=detailed")
+    assert state["traces"] == [api.action(second), api.action(first)]
     assert state["counts"]["suggestedActions"] == 1
     assert [(entry["type"], entry["meta"]) for entry in state["history"]] == [
         ("action_rejected", {"id": "act-001", "title": "archive_card"}),
@@ -161,49 +153,49 @@ def test_detailed_state_has_proposals_and_history(pilotage_api):
         ("mission_created", {"id": "m-001", "title": "Sell"}),
     ]
     assert {(entry["actorName"], entry["projectId"], entry["workspaceId"]) for entry in state["history"]} == {
-        (pilotage_api.owner.user.name, None, pilotage_api.workspace.id)
+        (api.owner.user.name, None, api.workspace.id)
     }
 
 
-def test_history_contains_only_pilotage_of_the_workspace(pilotage_api):
-    type(pilotage_api)(pilotage_api.world, pilotage_api.owner).mission()
-    pilotage_api.card()
-    assert pilotage_api.state("detailLevel=detailed")["history"] == []
+def test_history_contains_only_pilotage_of_the_workspace(api):
+    type(api)(api.world, api.owner).mission()
+    api.card()
+    assert api.state("detailLevel=detailed")["history"] == []
 
 
-def test_history_is_bounded(pilotage_api):
+def test_history_is_bounded(api):
     for _ in range(51):
-        pilotage_api.ask("PATCH", f"todos/{pilotage_api.todo()['id']}", {"status": "done"})
-    history = pilotage_api.state("detailLevel=detailed")["history"]
+        api.ask("PATCH", f"todos/{api.todo()['id']}", {"status": "done"})
+    history = api.state("detailLevel=detailed")["history"]
     assert len(history) == 100
     assert history[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
 
 
 @pytest.mark.parametrize("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
-def test_invalid_query_is_refused(pilotage_api, query):
-    assert pilotage_api.error("GET", f"state?{query}")[0] == 400
+def test_invalid_query_is_refused(api, query):
+    assert api.error("GET", f"state?{query}")[0] == 400
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "owner"])
-def test_state_contains_the_role_of_the_caller(pilotage_api, role):
-    assert pilotage_api.state(by=pilotage_api.member("bob", role))["usageContext"]["role"] == role
+def test_state_contains_the_role_of_the_caller(api, role):
+    assert api.state(by=api.member("bob", role))["usageContext"]["role"] == role
 
 
-def test_organization_owner_pilots_all_its_workspaces(pilotage_api):
-    boss = pilotage_api.person("boss")
-    pilotage_api.world.join_organization(boss, pilotage_api.workspace.organization, "admin")
-    assert pilotage_api.state(by=boss)["usageContext"]["role"] == "owner"
-    pilotage_api.ask("POST", "missions", {"objective": "Lead"}, by=boss)
+def test_organization_owner_pilots_all_its_workspaces(api):
+    boss = api.person("boss")
+    api.world.join_organization(boss, api.workspace.organization, "admin")
+    assert api.state(by=boss)["usageContext"]["role"] == "owner"
+    api.ask("POST", "missions", {"objective": "Lead"}, by=boss)
 
 
 @pytest.mark.parametrize(("level", "sent"), [("minimal", 7), ("standard", 7), ("detailed", 10)])
-def test_statements_of_the_state_do_not_grow_with_missions(pilotage_api, statements, level, sent):
-    pilotage_api.approve("create_todo", label="x")
-    pilotage_api.state(f"detailLevel={level}")
+def test_statements_of_the_state_do_not_grow_with_missions(api, statements, level, sent):
+    api.approve("create_todo", label="x")
+    api.state(f"detailLevel={level}")
     with statements() as before:
-        pilotage_api.state(f"detailLevel={level}")
+        api.state(f"detailLevel={level}")
     for number in range(12):
-        pilotage_api.todo(f"Todo {number}", pilotage_api.mission(f"Mission {number}"))
-        pilotage_api.decision()
-        pilotage_api.approve("create_todo", label="x")
-    assert (len(before), count_statements(pilotage_api.state, f"detailLevel={level}")) == (sent, sent)
+        api.todo(f"Todo {number}", api.mission(f"Mission {number}"))
+        api.decision()
+        api.approve("create_todo", label="x")
+    assert (len(before), count_statements(api.state, f"detailLevel={level}")) == (sent, sent)

@@ -7,6 +7,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def draft_api(world: World) -> DraftApi:
+def api(world: World) -> DraftApi:
     """Return the drafts of a workspace, as its owner."""
     return DraftApi(world, world.person("ann"))

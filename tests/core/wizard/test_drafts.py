@@ -26,19 +26,19 @@ from tests.support.tables import project_drafts as drafts_table
 from tests.support.world import at_once
 
 
-def test_a_draft_is_made_of_a_brief_and_asks_at_once(draft_api):
-    draft = draft_api.draft(description="Sell soap.", contextDocuments=[{"content": "- Build the shop"}])
+def test_a_draft_is_made_of_a_brief_and_asks_at_once(api):
+    draft = api.draft(description="Sell soap.", contextDocuments=[{"content": "- Build the shop"}])
     assert (draft["stage"], draft["round"], draft["version"]) == ("framing", 1, 1)
     assert draft["contextDocuments"] == [{"title": "", "content": "- Build the shop"}]
     assert [question["round"] for question in draft["questions"]] == [1] * 4
     assert (draft["roadmap"], draft["answers"], draft["projectId"]) == (None, [], None)
-    assert draft_api.read(draft) == draft
+    assert api.read(draft) == draft
 
 
-def test_what_the_brief_says_is_not_asked(draft_api):
-    draft = draft_api.draft(description=BRIEF)
+def test_what_the_brief_says_is_not_asked(api):
+    draft = api.draft(description=BRIEF)
     assert [question["id"] for question in draft["questions"]] == ["phases", "goal", "place_3", "decision_0"]
-    draft = draft_api.refine(draft, phases=["Study", "Design", "Build"])
+    draft = api.refine(draft, phases=["Study", "Design", "Build"])
     assert [question["id"] for question in draft["questions"]] == [
         "weeks_1",
         "weeks_2",
@@ -47,8 +47,8 @@ def test_what_the_brief_says_is_not_asked(draft_api):
     ]
 
 
-def test_questions_come_in_five_formats_over_at_most_four_rounds(draft_api):
-    draft = draft_api.draft(name="Shop")
+def test_questions_come_in_five_formats_over_at_most_four_rounds(api):
+    draft = api.draft(name="Shop")
     seen = []
     good = {
         "text": "build a page; paint a sign; rent a room",
@@ -68,7 +68,7 @@ def test_questions_come_in_five_formats_over_at_most_four_rounds(draft_api):
             )
             for question in draft["questions"]
         }
-        draft = draft_api.refine(draft, **answers)
+        draft = api.refine(draft, **answers)
     assert {question["format"] for question in seen} == {
         "text",
         "number",
@@ -81,20 +81,18 @@ def test_questions_come_in_five_formats_over_at_most_four_rounds(draft_api):
     assert draft["readinessScore"] > 90
 
 
-def test_later_questions_stand_on_earlier_answers(draft_api):
-    draft = draft_api.draft(name="Shop")
-    draft = draft_api.refine(
-        draft, phases=["Design", "Launch"], work="build a page; paint a sign; rent a room"
-    )
+def test_later_questions_stand_on_earlier_answers(api):
+    draft = api.draft(name="Shop")
+    draft = api.refine(draft, phases=["Design", "Launch"], work="build a page; paint a sign; rent a room")
     questions = {question["id"]: question for question in draft["questions"]}
     assert questions["place_99"]["options"] == ["Design", "Launch", "A phase of its own", "Leave it out"]
     assert questions["weeks_1"]["text"] == "How many weeks does “Design” take?"
-    draft = draft_api.refine(draft, place_99="Design", weeks_1=3)
-    draft = draft_api.refine(draft, limits=["A budget"], audience="Neighbours")
+    draft = api.refine(draft, place_99="Design", weeks_1=3)
+    draft = api.refine(draft, limits=["A budget"], audience="Neighbours")
     questions = {question["id"]: question for question in draft["questions"]}
     assert questions["limits_detail"]["text"] == "What are the details of: A budget? One item per line."
     assert questions["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
-    roadmap = draft_api.plan(draft)["roadmap"]
+    roadmap = api.plan(draft)["roadmap"]
     assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == [
         ("Design", 20),
         ("Launch", 34),
@@ -119,10 +117,10 @@ def test_later_questions_stand_on_earlier_answers(draft_api):
         ({"goal": "x"}, "answers.work is required"),
     ],
 )
-def test_answers_are_checked_against_their_questions(draft_api, answers, message):
-    draft = draft_api.draft()
-    assert draft_api.problem(draft, "refine", {"answers": answers}) == (400, message)
-    assert draft_api.read(draft) == draft
+def test_answers_are_checked_against_their_questions(api, answers, message):
+    draft = api.draft()
+    assert api.problem(draft, "refine", {"answers": answers}) == (400, message)
+    assert api.read(draft) == draft
 
 
 @pytest.mark.parametrize(
@@ -136,179 +134,175 @@ def test_answers_are_checked_against_their_questions(draft_api, answers, message
         ({"phases": ["Design", "Design"]}, "answers.phases [1] must not be given twice"),
     ],
 )
-def test_numbers_and_choices_are_checked(draft_api, answers, message):
-    draft = draft_api.refine(draft_api.draft(), work="build a page", phases=["Design"])
-    status, reason = draft_api.problem(draft, "refine", {"answers": answers})
+def test_numbers_and_choices_are_checked(api, answers, message):
+    draft = api.refine(api.draft(), work="build a page", phases=["Design"])
+    status, reason = api.problem(draft, "refine", {"answers": answers})
     assert (status, reason[: len(message)]) == (400, message)
 
 
-def test_an_earlier_answer_can_be_given_anew(draft_api):
-    draft = draft_api.refine(draft_api.draft(), work="build a page")
-    again = draft_api.refine(draft, work="build two pages")
+def test_an_earlier_answer_can_be_given_anew(api):
+    draft = api.refine(api.draft(), work="build a page")
+    again = api.refine(draft, work="build two pages")
     assert [answer["value"] for answer in again["answers"]] == ["build two pages"]
     assert (again["round"], again["questions"]) == (draft["round"], draft["questions"])
 
 
-def test_asking_without_an_answer_changes_nothing_but_the_first_stage(draft_api):
-    looked = draft_api.refine(draft_api.draft())
+def test_asking_without_an_answer_changes_nothing_but_the_first_stage(api):
+    looked = api.refine(api.draft())
     assert (looked["stage"], looked["round"], looked["version"]) == ("refinement", 1, 2)
-    assert draft_api.refine(looked) == looked
-    planned = draft_api.plan(looked)
-    assert draft_api.refine(planned) == planned
+    assert api.refine(looked) == looked
+    planned = api.plan(looked)
+    assert api.refine(planned) == planned
 
 
-def test_an_answer_after_the_roadmap_asks_for_a_new_one(draft_api):
-    draft = draft_api.plan(draft_api.draft())
+def test_an_answer_after_the_roadmap_asks_for_a_new_one(api):
+    draft = api.plan(api.draft())
     assert draft["stage"] == "roadmap"
-    after = draft_api.refine(draft, work="Build a page")
+    after = api.refine(draft, work="Build a page")
     assert (after["stage"], after["roadmap"]) == ("refinement", None)
-    assert draft_api.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
+    assert api.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
     titles = [
         deliverable["title"]
-        for phase in draft_api.plan(after)["roadmap"]["phases"]
+        for phase in api.plan(after)["roadmap"]["phases"]
         for deliverable in phase["deliverables"]
     ]
     assert "Build a page" in titles
 
 
-def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(draft_api):
-    draft = draft_api.plan(draft_api.draft(description="We must build a shop."))
+def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(api):
+    draft = api.plan(api.draft(description="We must build a shop."))
     assert draft["readinessScore"] < 60
     assert draft["roadmap"]["notes"][0].startswith(
         f"The brief is {draft['readinessScore']} of 100 ready. Missing: phases with work; "
     )
     assert "The end date" in draft["missing"]
-    draft = draft_api.draft(description=BRIEF)
+    draft = api.draft(description=BRIEF)
     assert draft["readinessScore"] >= 60
-    assert not any(note.startswith("The brief is") for note in draft_api.plan(draft)["roadmap"]["notes"])
+    assert not any(note.startswith("The brief is") for note in api.plan(draft)["roadmap"]["notes"])
 
 
-def test_the_same_brief_makes_the_same_roadmap(draft_api):
-    one, two = (draft_api.plan(draft_api.draft(description=BRIEF)) for _ in range(2))
+def test_the_same_brief_makes_the_same_roadmap(api):
+    one, two = (api.plan(api.draft(description=BRIEF)) for _ in range(2))
     assert one["roadmap"] == two["roadmap"]
-    again = draft_api.plan(one)["roadmap"]
+    again = api.plan(one)["roadmap"]
     assert [phase["name"] for phase in again["phases"]] == [
         phase["name"] for phase in one["roadmap"]["phases"]
     ]
 
 
 @pytest.fixture
-def reads_feedback(draft_api):
+def reads_feedback(api):
     """Let the planner read feedback, as one with a model does whose fallback it is."""
-    draft_api.world.core.env.planner.reads_feedback = True
+    api.world.core.env.planner.reads_feedback = True
 
 
-def test_feedback_that_no_model_has_read_is_listed_and_changes_nothing(draft_api, reads_feedback):
-    draft = draft_api.plan(draft_api.draft(description=BRIEF))
-    after = draft_api.plan(draft, "add a phase for marketing")
+def test_feedback_that_no_model_has_read_is_listed_and_changes_nothing(api, reads_feedback):
+    draft = api.plan(api.draft(description=BRIEF))
+    after = api.plan(draft, "add a phase for marketing")
     assert after["feedback"] == ["add a phase for marketing"]
     assert [phase["name"] for phase in after["roadmap"]["phases"]] == ["Study", "Design", "Build"]
     (refused,) = after["roadmap"]["notUnderstood"]
     assert refused["text"] == "add a phase for marketing"
     assert refused["reason"].startswith("This needs a language model")
-    draft = draft_api.plan(draft_api.refine(after, decision_0="Acme SMS"))
+    draft = api.plan(api.refine(after, decision_0="Acme SMS"))
     assert "Open questions: Which text message provider do we use? Acme SMS." in draft["roadmap"]["notes"]
 
 
-def test_feedback_is_taken_so_many_times(draft_api, reads_feedback):
-    draft = draft_api.plan(draft_api.draft())
-    ref = draft_api.workspace.ref.child(DraftRef, draft["id"])
-    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+def test_feedback_is_taken_so_many_times(api, reads_feedback):
+    draft = api.plan(api.draft())
+    ref = api.workspace.ref.child(DraftRef, draft["id"])
+    with api.world.core.begin(api.owner.actor) as uow:
         for _ in range(FEEDBACKS_MAX):
             drafts.generate_roadmap(uow, ref, GenerateRoadmap(feedback="shorter"))
-    assert draft_api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
+    assert api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
         409,
         f"a draft accepts feedback at most {FEEDBACKS_MAX} times",
     )
-    assert draft_api.plan(draft)["stage"] == "roadmap"
+    assert api.plan(draft)["stage"] == "roadmap"
 
 
-def test_texts_are_limited_one_by_one_and_together(draft_api):
+def test_texts_are_limited_one_by_one_and_together(api):
     long = [{"content": "x" * 100_000}] * 2
-    assert draft_api.problem(None, "", {"name": "Shop", "description": "x", "contextDocuments": long}) == (
+    assert api.problem(None, "", {"name": "Shop", "description": "x", "contextDocuments": long}) == (
         400,
         "contextDocuments must not have more than 200000 characters together with the description",
     )
-    assert draft_api.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
-    assert draft_api.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
+    assert api.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
+    assert api.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
         400,
         "contextDocuments[0].content must not be blank",
     )
 
 
-def document(draft_api, **body):
-    path = f"{draft_api.workspace.path}/documents"
-    where = {"contextType": "workspace", "contextId": draft_api.workspace.id}
-    return draft_api.ask("POST", path, {"contentFormat": "markdown", **where, **body})
+def document(api, **body):
+    path = f"{api.workspace.path}/documents"
+    where = {"contextType": "workspace", "contextId": api.workspace.id}
+    return api.ask("POST", path, {"contentFormat": "markdown", **where, **body})
 
 
-def test_documents_of_the_workspace_are_read_as_they_are_now(draft_api):
+def test_documents_of_the_workspace_are_read_as_they_are_now(api):
     specification = document(
-        draft_api, title="Specification", content="## What we need\n\n- Build the shop\n- Print a sign"
+        api, title="Specification", content="## What we need\n\n- Build the shop\n- Print a sign"
     )
-    draft = draft_api.draft(
-        contextDocuments=[{"content": "- Film a clip"}], documentIds=[specification["id"]]
-    )
+    draft = api.draft(contextDocuments=[{"content": "- Film a clip"}], documentIds=[specification["id"]])
     assert [document["title"] for document in draft["contextDocuments"]] == ["", "Specification"]
-    draft_api.ask("DELETE", f"{draft_api.workspace.path}/documents/{specification['id']}")
+    api.ask("DELETE", f"{api.workspace.path}/documents/{specification['id']}")
     titles = [
         deliverable["title"]
-        for phase in draft_api.plan(draft)["roadmap"]["phases"]
+        for phase in api.plan(draft)["roadmap"]["phases"]
         for deliverable in phase["deliverables"]
     ]
     assert sorted(titles) == ["Build the shop", "Film a clip", "Print a sign"]
 
 
-def test_documents_are_counted_together_and_have_to_be_there(draft_api):
-    document_id = document(draft_api, title="Specification", content="Well.")["id"]
+def test_documents_are_counted_together_and_have_to_be_there(api):
+    document_id = document(api, title="Specification", content="Well.")["id"]
     body = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
-    assert draft_api.problem(None, "", {**body, "documentIds": [document_id]}) == (
+    assert api.problem(None, "", {**body, "documentIds": [document_id]}) == (
         400,
         "documentIds must not be more than 20 together with contextDocuments",
     )
-    assert draft_api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
+    assert api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
         400,
         "documentIds[1] must be the id of an existing item",
     )
-    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+    with api.world.core.begin(api.owner.actor) as uow:
         draft = drafts.create_project_draft(
-            uow, draft_api.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[document_id])
+            uow, api.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[document_id])
         )
     assert [document.content.strip() for document in draft.context_documents] == ["Well."]
 
 
-def test_drafts_are_listed_newest_first_without_their_texts(draft_api, statements):
-    created = [draft_api.draft(name=f"Draft {number}") for number in range(3)][::-1]
+def test_drafts_are_listed_newest_first_without_their_texts(api, statements):
+    created = [api.draft(name=f"Draft {number}") for number in range(3)][::-1]
     with statements() as sent:
-        listed = draft_api.ask("GET", draft_api.path)
+        listed = api.ask("GET", api.path)
     assert [item["name"] for item in listed] == ["Draft 2", "Draft 1", "Draft 0"]
     assert "description" not in listed[0]
     assert len(sent) == 2
-    answer = draft_api.world.call(draft_api.owner, "GET", f"{draft_api.path}?limit=2")
+    answer = api.world.call(api.owner, "GET", f"{api.path}?limit=2")
     assert 'rel="next"' in answer.headers["link"]
     query = answer.headers["link"].partition("?")[2].partition(">")[0]
-    assert [item["id"] for item in draft_api.ask("GET", f"{draft_api.path}?{query}")] == [created[2]["id"]]
+    assert [item["id"] for item in api.ask("GET", f"{api.path}?{query}")] == [created[2]["id"]]
 
 
-def test_of_changes_at_once_each_is_made_or_refused(draft_api, reads_feedback):
-    draft = draft_api.plan(draft_api.draft(description=BRIEF))
+def test_of_changes_at_once_each_is_made_or_refused(api, reads_feedback):
+    draft = api.plan(api.draft(description=BRIEF))
     paths = ["add a phase for marketing", "shorter", "start on 2027-01-01"]
 
     def send(feedback):
-        return draft_api.world.status(
-            draft_api.owner, "POST", draft_api.of(draft, "generate-roadmap"), {"feedback": feedback}
-        )
+        return api.world.status(api.owner, "POST", api.of(draft, "generate-roadmap"), {"feedback": feedback})
 
     answers = Counter(at_once(*[lambda text=text: send(text) for text in paths]))
     assert set(answers) <= {200, 409}
-    after = draft_api.read(draft)
+    after = api.read(draft)
     assert after["version"] == draft["version"] + answers[200]
     assert len(after["feedback"]) == answers[200] >= 1
 
 
-def test_draft_of_an_earlier_version_still_opens_and_goes_on(draft_api):
+def test_draft_of_an_earlier_version_still_opens_and_goes_on(api):
     """Drafts that were stored with other questions, and a roadmap of other rules, keep both."""
-    draft = draft_api.draft(name="Booking", description=BRIEF)
+    draft = api.draft(name="Booking", description=BRIEF)
     question = {"options": [], "required": False, "min": None, "max": None, "round": 1}
     item = {"description": None, "priority": "low", "checklist": ["Proof"], "startDay": 0, "endDay": 6}
     phase = {"name": "Look", "description": None, "startDay": 0, "endDay": 6}
@@ -346,17 +340,17 @@ def test_draft_of_an_earlier_version_still_opens_and_goes_on(draft_api):
         "roadmap": {**roadmap, "phases": [{**phase, "deliverables": [{**item, "title": "Draw"}]}]},
         "feedback": ["there are 4 people", "shorter"],
     }
-    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+    with api.world.core.begin(api.owner.actor) as uow:
         uow.connection.execute(drafts_table.update().where(drafts_table.c.id == draft["id"]).values(columns))
-    opened = draft_api.read(draft)
+    opened = api.read(draft)
     assert [question["id"] for question in opened["questions"]] == ["risk_0", "first"]
     assert [(answer["questionId"], answer["value"]) for answer in opened["answers"]] == [("people", 3)]
     assert opened["roadmap"]["phases"][0]["deliverables"][0]["title"] == "Draw"
-    after = draft_api.refine(opened, risk_0="Buy a new one", first="A")
+    after = api.refine(opened, risk_0="Buy a new one", first="A")
     assert (after["readinessScore"], after["questions"][0]["id"]) == (93, "phases")
-    planned = draft_api.plan(after)
+    planned = api.plan(after)
     assert [phase["name"] for phase in planned["roadmap"]["phases"]] == ["Study", "Design", "Build"]
-    assert draft_api.execute(planned)["name"] == "Booking"
+    assert api.execute(planned)["name"] == "Booking"
 
 
 # ---------------------------------------------------------------------------------------------- other planners
@@ -423,7 +417,7 @@ class Model:
 
 
 @pytest.mark.slow("plans a project of maximum size")
-def test_what_a_planner_says_is_fitted_to_what_can_be_told(draft_api):
+def test_what_a_planner_says_is_fitted_to_what_can_be_told(api):
     deliverable = Deliverable(
         title="x" * 900,
         description=" ",
@@ -442,28 +436,28 @@ def test_what_a_planner_says_is_fitted_to_what_can_be_told(draft_api):
             deliverables=[deliverable] * 20 + [empty],
         )
     ] * 60
-    draft_api.world.core.env.planner = model = Model(phases=phases)
-    draft = draft_api.draft()
+    api.world.core.env.planner = model = Model(phases=phases)
+    draft = api.draft()
     assert [question["id"] for question in draft["questions"]] == ["same", "round1"]
     assert (draft["readinessScore"], draft["missing"]) == (100, ["much"])
     assert len(draft["questions"][1]["text"]) <= 500
     model.score = 10
-    draft = draft_api.refine(draft, same="this")
+    draft = api.refine(draft, same="this")
     assert draft["readinessScore"] == 100
-    roadmap = draft_api.plan(draft)["roadmap"]
+    roadmap = api.plan(draft)["roadmap"]
     assert len(roadmap["phases"]) == 50
     assert sum(len(phase["deliverables"]) for phase in roadmap["phases"]) == 500
     first = roadmap["phases"][0]["deliverables"][0]
     assert (len(first["title"]), first["priority"], len(first["checklist"])) == (500, None, 100)
     assert (first["startDay"], first["endDay"], first["description"]) == (9, 9, None)
     assert roadmap["notes"] == ["500 of 1260 deliverables: a project is created with at most 500 cards."]
-    assert draft_api.execute(draft)["name"] == "Booking"
+    assert api.execute(draft)["name"] == "Booking"
 
 
-def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(draft_api, statements):
-    draft_api.world.core.env.planner = model = Model()
-    draft = draft_api.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
-    draft_api.plan(draft_api.refine(draft, same="this"), "shorter")
+def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(api, statements):
+    api.world.core.env.planner = model = Model()
+    draft = api.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
+    api.plan(api.refine(draft, same="this"), "shorter")
     brief = model.seen[-1]
     assert [(text.title, text.content) for text in brief.texts] == [("", "Sell."), ("Minutes", "Well.")]
     assert (brief.answers, brief.feedback, brief.before) == ({"same": "this"}, ["shorter"], None)
@@ -471,47 +465,47 @@ def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(draft_api, 
     assert brief.today == date.fromisoformat(draft["createdAt"][:10])
 
 
-def test_what_was_thought_of_an_older_draft_is_not_written(draft_api):
-    draft = draft_api.draft()
+def test_what_was_thought_of_an_older_draft_is_not_written(api):
+    draft = api.draft()
     model = Model()
     real = model.plan
-    ref = draft_api.workspace.ref.child(DraftRef, draft["id"])
+    ref = api.workspace.ref.child(DraftRef, draft["id"])
 
     def plan(brief):
-        draft_api.world.core.env.planner = Model()
-        with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+        api.world.core.env.planner = Model()
+        with api.world.core.begin(api.owner.actor) as uow:
             drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         return real(brief)
 
     model.plan = plan
-    draft_api.world.core.env.planner = model
-    assert draft_api.problem(draft, "generate-roadmap") == (
+    api.world.core.env.planner = model
+    assert api.problem(draft, "generate-roadmap") == (
         409,
         "the draft was changed in the meantime: read it again",
     )
 
 
-def test_services_do_it_all_within_a_unit_of_the_hosts(draft_api):
-    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
-        draft = drafts.create_project_draft(uow, draft_api.workspace.ref, CreateProjectDraft(name="Shop"))
-        ref = draft_api.workspace.ref.child(DraftRef, draft.id)
+def test_services_do_it_all_within_a_unit_of_the_hosts(api):
+    with api.world.core.begin(api.owner.actor) as uow:
+        draft = drafts.create_project_draft(uow, api.workspace.ref, CreateProjectDraft(name="Shop"))
+        ref = api.workspace.ref.child(DraftRef, draft.id)
         drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         planned = drafts.generate_roadmap(uow, ref, GenerateRoadmap())
     assert planned.stage == "roadmap"
 
 
-def test_limit_of_drafts_that_are_planned_holds_for_requests_at_the_same_time(draft_api, monkeypatch):
+def test_limit_of_drafts_that_are_planned_holds_for_requests_at_the_same_time(api, monkeypatch):
     class SlowPlanner(BriefReader):
         is_slow = True
 
-    world, ref = draft_api.world, draft_api.workspace.ref
+    world, ref = api.world, api.workspace.ref
     monkeypatch.setattr(world.core.env, "planner", SlowPlanner())
     monkeypatch.setattr(planning, "PLANNING_MAX", 1)
     monkeypatch.setattr(planning, "is_deferred", lambda env: True)
     refused = answered_meanwhile(
         world,
-        draft_api.owner,
+        api.owner,
         lambda uow: create_project_draft(uow, ref, CreateProjectDraft(name="First")),
-        lambda: world.call(draft_api.owner, "POST", draft_api.path, {"name": "Second"}),
+        lambda: world.call(api.owner, "POST", api.path, {"name": "Second"}),
     )
     assert (refused.status, b"planning_full" in refused.body) == (409, True)

@@ -241,101 +241,88 @@ def test_roadmap_has_at_most_500_deliverables_and_is_edited_in_little_time():
 
 
 @pytest.fixture(name="planned")
-def plan_draft(draft_api) -> Json:
+def plan_draft(api) -> Json:
     """Return a draft with a roadmap."""
-    return draft_api.plan(draft_api.draft(description=TEXT))
+    return api.plan(api.draft(description=TEXT))
 
 
-def send(draft_api, draft: Json, *operations: Json, **headers: str):
-    return draft_api.world.call(
-        draft_api.owner, "PATCH", draft_api.of(draft, "roadmap"), {"operations": [*operations]}, **headers
+def send(api, draft: Json, *operations: Json, **headers: str):
+    return api.world.call(
+        api.owner, "PATCH", api.of(draft, "roadmap"), {"operations": [*operations]}, **headers
     )
 
 
-def edit(draft_api, draft: Json, *operations: Json) -> Json:
-    answer = send(draft_api, draft, *operations)
+def edit(api, draft: Json, *operations: Json) -> Json:
+    answer = send(api, draft, *operations)
     assert answer.status == 200, answer.body
     return orjson.loads(answer.body)
 
 
-def test_each_request_is_one_step_of_undo(draft_api, planned):
+def test_each_request_is_one_step_of_undo(api, planned):
     ids = find_ids(planned["roadmap"])
-    first = edit(
-        draft_api, planned, op("rename", id=ids["Build"], name="Making"), op("remove", id=ids["Launch"])
-    )
-    second = edit(
-        draft_api, first, op("add", name="Party"), op("add", parentId=ids["Design"], name="Newsletter")
-    )
+    first = edit(api, planned, op("rename", id=ids["Build"], name="Making"), op("remove", id=ids["Launch"]))
+    second = edit(api, first, op("add", name="Party"), op("add", parentId=ids["Design"], name="Newsletter"))
     assert show(second["roadmap"]).startswith("Design[Sketch, Logo{proofs, colours}, Newsletter] Making")
     assert second["version"] == planned["version"] + 2
-    assert edit(draft_api, second, op("undo"))["roadmap"] == first["roadmap"]
-    undone = edit(draft_api, second, op("undo"))
-    assert undone["roadmap"] == planned["roadmap"] == draft_api.read(planned)["roadmap"]
-    answer = send(draft_api, planned, op("undo"))
+    assert edit(api, second, op("undo"))["roadmap"] == first["roadmap"]
+    undone = edit(api, second, op("undo"))
+    assert undone["roadmap"] == planned["roadmap"] == api.read(planned)["roadmap"]
+    answer = send(api, planned, op("undo"))
     assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "nothing_to_undo")
     # An id of a removed part is not used again.
-    added = edit(draft_api, planned, op("add", name="Party"))["roadmap"]["phases"][-1]["id"]
+    added = edit(api, planned, op("add", name="Party"))["roadmap"]["phases"][-1]["id"]
     assert added not in find_ids(second["roadmap"]).values()
 
 
-def test_refused_request_changes_nothing(draft_api, planned):
+def test_refused_request_changes_nothing(api, planned):
     ids = find_ids(planned["roadmap"])
-    answer = send(draft_api, planned, op("rename", id=ids["Build"], name="Making"), op("remove", id="x"))
+    answer = send(api, planned, op("rename", id=ids["Build"], name="Making"), op("remove", id="x"))
     assert answer.status == 400
     assert orjson.loads(answer.body)["message"].startswith("operations[1].id must be the id of")
-    assert (
-        send(draft_api, planned, *[op("add", name=str(n)) for n in range(OPERATIONS_MAX + 1)]).status == 400
-    )
-    assert draft_api.read(planned) == planned
+    assert send(api, planned, *[op("add", name=str(n)) for n in range(OPERATIONS_MAX + 1)]).status == 400
+    assert api.read(planned) == planned
 
 
-def test_undo_brings_back_a_roadmap_that_was_generated_again(draft_api, planned):
+def test_undo_brings_back_a_roadmap_that_was_generated_again(api, planned):
     ids = find_ids(planned["roadmap"])
-    edited = edit(draft_api, planned, op("rename", id=ids["Build"], name="Making"))
-    again = draft_api.plan(edited)
+    edited = edit(api, planned, op("rename", id=ids["Build"], name="Making"))
+    again = api.plan(edited)
     assert show(again["roadmap"]) == START
-    assert send(draft_api, again, op("remove", id=ids["Build"])).status == 400
-    assert edit(draft_api, again, op("undo"))["roadmap"] == edited["roadmap"]
-    answered = draft_api.refine(edited, deadline="2031-01-01")
-    assert send(draft_api, answered, op("add", name="x")).status == 409
-    assert edit(draft_api, draft_api.plan(answered), op("undo"))["roadmap"] == edited["roadmap"]
+    assert send(api, again, op("remove", id=ids["Build"])).status == 400
+    assert edit(api, again, op("undo"))["roadmap"] == edited["roadmap"]
+    answered = api.refine(edited, deadline="2031-01-01")
+    assert send(api, answered, op("add", name="x")).status == 409
+    assert edit(api, api.plan(answered), op("undo"))["roadmap"] == edited["roadmap"]
 
 
-def test_edit_names_the_version_it_is_for(draft_api, planned):
-    edit(draft_api, planned, op("add", name="Party"))
-    stale = send(draft_api, planned, op("add", name="Test"), if_match=f'"{planned["version"]}"')
+def test_edit_names_the_version_it_is_for(api, planned):
+    edit(api, planned, op("add", name="Party"))
+    stale = send(api, planned, op("add", name="Test"), if_match=f'"{planned["version"]}"')
     assert (stale.status, orjson.loads(stale.body)["code"]) == (412, "stale_version")
-    assert (
-        send(draft_api, planned, op("add", name="Test"), if_match=f'"{planned["version"] + 1}"').status == 200
-    )
+    assert send(api, planned, op("add", name="Test"), if_match=f'"{planned["version"] + 1}"').status == 200
 
 
 @pytest.mark.race
-def test_concurrent_edits_are_all_made_or_refused(draft_api, planned, rounds):
+def test_concurrent_edits_are_all_made_or_refused(api, planned, rounds):
     for number in range(rounds):
         answers = at_once(
-            *[
-                lambda name=f"{name}{number}": send(draft_api, planned, op("add", name=name))
-                for name in "abcd"
-            ]
+            *[lambda name=f"{name}{number}": send(api, planned, op("add", name=name)) for name in "abcd"]
         )
         count = sum(answer.status == 200 for answer in answers)
         assert count >= 1
         assert {answer.status for answer in answers} <= {200, 409}
         added = [
-            phase
-            for phase in draft_api.read(planned)["roadmap"]["phases"]
-            if phase["name"][1:] == str(number)
+            phase for phase in api.read(planned)["roadmap"]["phases"] if phase["name"][1:] == str(number)
         ]
         assert len(added) == count
 
 
-def test_only_so_many_steps_are_kept(draft_api, planned):
+def test_only_so_many_steps_are_kept(api, planned):
     for number in range(edits.STEPS_MAX + 1):
-        edit(draft_api, planned, op("rename", id=planned["roadmap"]["phases"][0]["id"], name=f"P{number}"))
-    undone = [send(draft_api, planned, op("undo")).status for _ in range(edits.STEPS_MAX + 1)]
+        edit(api, planned, op("rename", id=planned["roadmap"]["phases"][0]["id"], name=f"P{number}"))
+    undone = [send(api, planned, op("undo")).status for _ in range(edits.STEPS_MAX + 1)]
     assert undone == [200] * edits.STEPS_MAX + [409]
-    assert draft_api.read(planned)["roadmap"]["phases"][0]["name"] == "P0"
+    assert api.read(planned)["roadmap"]["phases"][0]["name"] == "P0"
 
 
 def test_steps_beyond_their_size_are_dropped():
@@ -344,32 +331,32 @@ def test_steps_beyond_their_size_are_dropped():
     assert edits.fit_steps([step, step]) == [step]
 
 
-def test_roadmap_without_ids_gets_them(draft_api, planned):
+def test_roadmap_without_ids_gets_them(api, planned):
     """Roadmaps of earlier versions have no ids."""
     stored = orjson.loads(dump(PLANNED))
     for phase in stored["phases"]:
         del phase["id"]
         for item in phase["deliverables"]:
             del item["id"], item["checklistIds"]
-    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+    with api.world.core.begin(api.owner.actor) as uow:
         uow.connection.execute(project_drafts.update().values(roadmap=stored))
-    ids = find_ids(draft_api.read(planned)["roadmap"])
+    ids = find_ids(api.read(planned)["roadmap"])
     assert len(set(ids.values())) == len(ids) == 9
-    assert "proofs" not in show(edit(draft_api, planned, op("remove", id=ids["proofs"]))["roadmap"])
+    assert "proofs" not in show(edit(api, planned, op("remove", id=ids["proofs"]))["roadmap"])
 
 
-def test_draft_without_a_roadmap_or_executed_is_not_edited(draft_api, planned):
-    assert send(draft_api, draft_api.draft(), op("undo")).status == 409
-    draft_api.execute(planned)
-    assert orjson.loads(send(draft_api, planned, op("undo")).body)["code"] == "draft_executed"
+def test_draft_without_a_roadmap_or_executed_is_not_edited(api, planned):
+    assert send(api, api.draft(), op("undo")).status == 409
+    api.execute(planned)
+    assert orjson.loads(send(api, planned, op("undo")).body)["code"] == "draft_executed"
 
 
-def test_feedback_without_a_model_names_the_operations(draft_api, planned):
+def test_feedback_without_a_model_names_the_operations(api, planned):
     for text in ("add a phase for testing", "x" * FEEDBACK_MAX):
         message = (
             "feedback needs a language model, which is not configured: use PATCH"
             " /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/roadmap"
             " with the operations add, rename, move, remove, split, set_dates, undo"
         )
-        assert draft_api.problem(planned, "generate-roadmap", {"feedback": text}) == (400, message)
-    assert draft_api.read(planned) == planned
+        assert api.problem(planned, "generate-roadmap", {"feedback": text}) == (400, message)
+    assert api.read(planned) == planned

@@ -20,7 +20,7 @@ MAY_FOLLOW = {
 
 
 @pytest.fixture(scope="module")
-def draft_api():
+def api():
     core = Core("sqlite://", bcrypt_rounds=4)
     core.migrate()
     world = World(core)
@@ -72,12 +72,12 @@ def good(draft):
 
 @settings(max_examples=30)
 @given(text=st.sampled_from(["", "Build a page", BRIEF]), steps=STEPS)
-def test_any_sequence_of_calls_keeps_to_the_stages(draft_api, text, steps):
-    draft = draft_api.draft(description=text)
+def test_any_sequence_of_calls_keeps_to_the_stages(api, text, steps):
+    draft = api.draft(description=text)
     for name, body in steps:
         step, payload = ("refine", good(draft)) if name == "good" else (name, body)
-        answer = draft_api.world.call(draft_api.owner, "POST", draft_api.of(draft, step), payload)
-        after = draft_api.read(draft)
+        answer = api.world.call(api.owner, "POST", api.of(draft, step), payload)
+        after = api.read(draft)
         if answer.status >= 400:
             assert answer.status in (400, 409)
             assert after == draft
@@ -92,11 +92,11 @@ def test_any_sequence_of_calls_keeps_to_the_stages(draft_api, text, steps):
         draft = after
 
 
-def test_good_answers_are_taken_at_every_stage_but_the_last(draft_api):
-    draft = draft_api.draft()
+def test_good_answers_are_taken_at_every_stage_but_the_last(api):
+    draft = api.draft()
     while draft["questions"]:
-        draft = draft_api.ask("POST", draft_api.of(draft, "refine"), good(draft))
-        draft = draft_api.plan(draft)
+        draft = api.ask("POST", api.of(draft, "refine"), good(draft))
+        draft = api.plan(draft)
     assert (draft["stage"], draft["readinessScore"]) == ("roadmap", 100)
 
 
