@@ -9,7 +9,6 @@ from stellary.core import Core
 from tests.conftest import RUN
 from tests.core.agents.agent_api import AgentApi
 from tests.core.board.card_api import CardApi
-from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.migrations import NextVersion
 from tests.support.statements import record_statements
@@ -55,15 +54,9 @@ def bob(world: World) -> Person:
 
 
 @pytest.fixture
-def board(world: World, ann: Person) -> Board:
-    """Return a board of ann's."""
-    return Board(world, ann)
-
-
-@pytest.fixture
-def agent_api(world: World) -> AgentApi:
-    """Return the API of a board whose owner has agents."""
-    return AgentApi(world, world.person("ann"))
+def board(world: World, ann: Person) -> AgentApi:
+    """Return a board of ann's, who may have agents."""
+    return AgentApi(world, ann)
 
 
 @pytest.fixture

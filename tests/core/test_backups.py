@@ -123,10 +123,10 @@ def test_lost_or_damaged_file_is_reported(core, files, tmp_path, damage):
 
 def test_backup_contains_files_of_pending_proposals(core, tmp_path):
     world = World(core)
-    agent_api = AgentApi(world, world.person("ann"))
-    agent, card = agent_api.agent("supervised"), agent_api.card()
-    path = f"{agent_api.of(card)}/attachments"
-    agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
+    board = AgentApi(world, world.person("ann"))
+    agent, card = board.agent("supervised"), board.card()
+    path = f"{board.of(card)}/attachments"
+    board.world.call(board.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
     assert list(files_in(core.back_up(tmp_path / "backup").folder).values()) == [b"Hello."]
 
 

@@ -36,65 +36,65 @@ ROOT = Path(stellary.core.__file__).parent
 Write = Callable[[UnitOfWork], object]
 
 
-def request(agent_api: AgentApi, method: str, path: str, body: Any, *, public: bool = False) -> Write:
+def request(board: AgentApi, method: str, path: str, body: Any, *, public: bool = False) -> Write:
     """Return a function that sends a request within a unit."""
     raw = RawRequest(method, path, "", {"content-type": "application/json"}, orjson.dumps(body))
-    actor = None if public else agent_api.owner.actor
+    actor = None if public else board.owner.actor
 
     def send(uow: UnitOfWork) -> object:
-        call = dispatch._call(agent_api.world.core.units, raw, actor, None)
+        call = dispatch._call(board.world.core.units, raw, actor, None)
         return call._run_in_unit(uow, call.parse_request())
 
     return send
 
 
 def create_twice(tail: str, **body: object) -> Callable[[AgentApi], Write]:
-    def prepare(agent_api: AgentApi) -> Write:
-        organization = agent_api.workspace.organization.slug
-        path = tail.format(path=agent_api.path, flat=agent_api.flat, organization=organization)
-        ask(agent_api, "POST", path, body)
-        return request(agent_api, "POST", path, body)
+    def prepare(board: AgentApi) -> Write:
+        organization = board.workspace.organization.slug
+        path = tail.format(path=board.path, flat=board.flat, organization=organization)
+        ask(board, "POST", path, body)
+        return request(board, "POST", path, body)
 
     return prepare
 
 
-def add_member_twice(agent_api: AgentApi) -> Write:
-    return request(agent_api, "POST", f"{agent_api.path}/members", {"email": agent_api.owner.email})
+def add_member_twice(board: AgentApi) -> Write:
+    return request(board, "POST", f"{board.path}/members", {"email": board.owner.email})
 
 
-def restore_item(agent_api: AgentApi) -> Write:
-    label = agent_api.label()
-    ask(agent_api, "DELETE", f"{agent_api.flat}/labels/{label['id']}")
-    agent_api.label()
-    (entry,) = ask(agent_api, "GET", f"{agent_api.flat}/trash")
-    return request(agent_api, "POST", f"{agent_api.flat}/trash/{entry['id']}/restore", {})
+def restore_item(board: AgentApi) -> Write:
+    label = board.label()
+    ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
+    board.label()
+    (entry,) = ask(board, "GET", f"{board.flat}/trash")
+    return request(board, "POST", f"{board.flat}/trash/{entry['id']}/restore", {})
 
 
-def restore_container(agent_api: AgentApi) -> Write:
-    world, other = agent_api.world, agent_api.world.workspace(agent_api.owner)
-    world.ask(agent_api.owner, "DELETE", other.path)
+def restore_container(board: AgentApi) -> Write:
+    world, other = board.world, board.world.workspace(board.owner)
+    world.ask(board.owner, "DELETE", other.path)
     body = {"name": "Another", "slug": other.slug}
-    world.ask(agent_api.owner, "POST", f"/orgs/{other.organization.slug}/workspaces", body)
-    (entry,) = world.ask(agent_api.owner, "GET", "/trash")
-    return request(agent_api, "POST", f"/trash/{entry['id']}/restore", {})
+    world.ask(board.owner, "POST", f"/orgs/{other.organization.slug}/workspaces", body)
+    (entry,) = world.ask(board.owner, "GET", "/trash")
+    return request(board, "POST", f"/trash/{entry['id']}/restore", {})
 
 
-def take_address(agent_api: AgentApi) -> Write:
-    world, bob = agent_api.world, agent_api.world.person("bob")
-    work = (agent_api.owner.id, "change_email", timedelta(hours=1), bob.email)
+def take_address(board: AgentApi) -> Write:
+    world, bob = board.world, board.world.person("bob")
+    work = (board.owner.id, "change_email", timedelta(hours=1), bob.email)
     token = world.core.run(NOBODY, lambda uow: create_email_token(uow, *work))
-    return request(agent_api, "POST", "/auth/confirm-email", {"token": token}, public=True)
+    return request(board, "POST", "/auth/confirm-email", {"token": token}, public=True)
 
 
-def insert_identity(agent_api: AgentApi) -> Write:
-    identity = Identity("https://issuer.example", "7", agent_api.owner.email, "Ann")
-    identities.link_identity(agent_api.world.core.units, identity, agent_api.owner.id)
-    return lambda uow: identities._insert(uow, identity, agent_api.owner.id)
+def insert_identity(board: AgentApi) -> Write:
+    identity = Identity("https://issuer.example", "7", board.owner.email, "Ann")
+    identities.link_identity(board.world.core.units, identity, board.owner.id)
+    return lambda uow: identities._insert(uow, identity, board.owner.id)
 
 
-def start_running_timer(agent_api: AgentApi) -> Write:
-    card = agent_api.card()
-    ask(agent_api, "POST", f"{agent_api.of(card)}/time-entries/start")
+def start_running_timer(board: AgentApi) -> Write:
+    card = board.card()
+    ask(board, "POST", f"{board.of(card)}/time-entries/start")
     # A timer that ran before is stopped first, so that only a concurrent request can start it in between.
     return lambda uow: time_entries._start(uow, card["id"])
 
@@ -104,7 +104,7 @@ CASES: dict[str, Callable[[AgentApi], Write]] = {
     "email_links": take_address,
     "identities": insert_identity,
     "organizations": create_twice("/organizations", name="Acme", slug="acme"),
-    "users": lambda agent_api: lambda uow: create_user(uow, agent_api.owner.email, "Ann"),
+    "users": lambda board: lambda uow: create_user(uow, board.owner.email, "Ann"),
     "member_rows": create_twice("/orgs/{organization}/workspaces", name="Eng", slug="eng"),
     "agents": create_twice("{flat}/agents", name="Scribe", slug="scribe", tools=[]),
     "field_rows": create_twice("{path}/custom-fields", name="Size", type="text"),
@@ -129,19 +129,19 @@ def count_rows(uow: UnitOfWork) -> dict[str, Any]:
 
 @pytest.mark.parametrize("module", CASES)
 def test_host_can_continue_a_unit_after_a_refused_duplicate(
-    agent_api: AgentApi, module: str, monkeypatch: pytest.MonkeyPatch
+    board: AgentApi, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = CASES[module](agent_api)
+    write = CASES[module](board)
     # Otherwise a key is refused before it is written, unless a concurrent unit takes it in between.
     monkeypatch.setattr(projects, "taken_keys", lambda *_: set())
-    with agent_api.world.core.begin(agent_api.owner.actor) as uow:
+    with board.world.core.begin(board.owner.actor) as uow:
         before = count_rows(uow)
         with pytest.raises(Conflict, match=r"already|slug|key"):
             write(uow)
-        uow.actor = agent_api.owner.actor
+        uow.actor = board.owner.actor
         assert (count_rows(uow), uow.events) == (before, [])
-        request(agent_api, "POST", f"{agent_api.path}/labels", {"name": "after"})(uow)
-    labels = ask(agent_api, "GET", f"{agent_api.path}/labels")
+        request(board, "POST", f"{board.path}/labels", {"name": "after"})(uow)
+    labels = ask(board, "GET", f"{board.path}/labels")
     assert "after" in [label["name"] for label in labels]
 
 
@@ -153,8 +153,8 @@ def test_host_can_continue_a_unit_after_a_refused_duplicate(
     ],
     ids=["update", "delete"],
 )
-def test_item_that_another_unit_has_deleted_is_not_found(agent_api: AgentApi, write: Any) -> None:
-    with agent_api.world.core.begin(agent_api.owner.actor) as uow:
+def test_item_that_another_unit_has_deleted_is_not_found(board: AgentApi, write: Any) -> None:
+    with board.world.core.begin(board.owner.actor) as uow:
         label = build_value(
             Label,
             CreateLabel(name="a", color="#ffffff"),

@@ -31,7 +31,7 @@ KEPT = [
 
 
 @pytest.fixture
-def agent_api(world):
+def board(world):
     """Return a board with an agent, an automation, a webhook and a notification, to which rows can refer."""
     api = AgentApi(world, world.person("ann"))
     api.agent()
@@ -77,8 +77,8 @@ def empty(uow):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.table.name}.{rule.column.name}")
-def test_rows_are_deleted_once_their_time_is_over(agent_api, rule, core):
-    agent_api.world.stop_clock()
+def test_rows_are_deleted_once_their_time_is_over(board, rule, core):
+    board.world.stop_clock()
     lifetime = rule.lifetime(Retention())
     with core.begin(NOBODY) as uow:
         empty(uow)
@@ -89,7 +89,7 @@ def test_rows_are_deleted_once_their_time_is_over(agent_api, rule, core):
 
 
 @pytest.mark.parametrize(("name", "column", "value"), KEPT)
-def test_old_rows_with_a_purpose_are_kept(agent_api, name, column, value, core):
+def test_old_rows_with_a_purpose_are_kept(board, name, column, value, core):
     rule = next(rule for rule in RULES if rule.table.name == name)
     with core.begin(NOBODY) as uow:
         empty(uow)
@@ -98,7 +98,7 @@ def test_old_rows_with_a_purpose_are_kept(agent_api, name, column, value, core):
     assert count_rows(core, rule.table) == 1
 
 
-def test_times_are_settings(agent_api, core):
+def test_times_are_settings(board, core):
     core.env.retention = Retention(trace_days=2)
     rule = next(rule for rule in RULES if rule.table is traces)
     with core.begin(NOBODY) as uow:
@@ -112,7 +112,7 @@ def test_time_of_less_than_a_day_is_refused():
         Retention(audit_days=0)
 
 
-def test_batches_adapt_to_the_time_that_they_take(agent_api, core):
+def test_batches_adapt_to_the_time_that_they_take(board, core):
     rule = next(rule for rule in RULES if rule.table is traces)
     with core.begin(NOBODY) as uow:
         empty(uow)

@@ -63,7 +63,7 @@ BLOCKED = (
 
 
 @pytest.fixture
-def agent_api(postgres_url: str) -> Iterator[AgentApi]:
+def board(postgres_url: str) -> Iterator[AgentApi]:
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     yield AgentApi(world, world.person("ann"))
@@ -106,11 +106,11 @@ Request = tuple[Any, ...]
 """The method, the path, and the body, after the person or the token unless the owner sends it."""
 
 
-def race(agent_api: AgentApi, first: Request, second: Request) -> int:
+def race(board: AgentApi, first: Request, second: Request) -> int:
     """The status of the answer to a second request, which comes while the unit of the first one is still open."""
-    core = agent_api.world.core
+    core = board.world.core
     first, second = (
-        request if request[0] not in METHODS else (agent_api.owner, *request) for request in (first, second)
+        request if request[0] not in METHODS else (board.owner, *request) for request in (first, second)
     )
     who, method, path, body = (*first, None)[:4]
     headers = {"content-type": "application/json", "x-request-id": "first"}
@@ -120,17 +120,15 @@ def race(agent_api: AgentApi, first: Request, second: Request) -> int:
     request = RawRequest(method, path, "", headers, b"" if body is None else orjson.dumps(body))
     call = dispatch._call(core.units, request, actor, None)
     answer, status, _ = run_beside(
-        core,
-        lambda uow: call._run_in_unit(uow, call.parse_request()),
-        lambda: agent_api.world.status(*second),
+        core, lambda uow: call._run_in_unit(uow, call.parse_request()), lambda: board.world.status(*second)
     )
     assert answer.status < 300, answer.body
     return int(status)
 
 
-def add_deleted_account(agent_api: AgentApi) -> None:
-    world = agent_api.world
-    person, organization = world.person("gone"), world.organization(agent_api.owner)
+def add_deleted_account(board: AgentApi) -> None:
+    world = board.world
+    person, organization = world.person("gone"), world.organization(board.owner)
     body = {"email": person.email, "role": "member"}
 
     def delete_account(uow: Any) -> None:
@@ -140,29 +138,29 @@ def add_deleted_account(agent_api: AgentApi) -> None:
     _, status, _ = run_beside(
         world.core,
         delete_account,
-        lambda: world.status(agent_api.owner, "POST", f"{organization.path}/members", body),
+        lambda: world.status(board.owner, "POST", f"{organization.path}/members", body),
     )
     assert status == 404
 
 
-def add_columns(agent_api: AgentApi) -> None:
-    column = f"{agent_api.path}/columns"
-    race(agent_api, ("POST", column, {"name": "A"}), ("POST", column, {"name": "B"}))
-    orders = [card["order"] for card in ask(agent_api, "GET", column)]
+def add_columns(board: AgentApi) -> None:
+    column = f"{board.path}/columns"
+    race(board, ("POST", column, {"name": "A"}), ("POST", column, {"name": "B"}))
+    orders = [card["order"] for card in ask(board, "GET", column)]
     assert sorted(orders) == list(range(len(orders)))
 
 
-def fill_column(agent_api: AgentApi) -> None:
-    column = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}"
-    ask(agent_api, "PATCH", column, {"wipLimit": 1})
-    move = {"columnId": agent_api.columns[0]["id"]}
-    first, second = (agent_api.of(agent_api.card(column=1)) for _ in range(2))
-    assert race(agent_api, ("PATCH", first, move), ("PATCH", second, move)) == 409
+def fill_column(board: AgentApi) -> None:
+    column = f"{board.path}/columns/{board.columns[0]['id']}"
+    ask(board, "PATCH", column, {"wipLimit": 1})
+    move = {"columnId": board.columns[0]["id"]}
+    first, second = (board.of(board.card(column=1)) for _ in range(2))
+    assert race(board, ("PATCH", first, move), ("PATCH", second, move)) == 409
 
 
-def lock_columns_against_the_order(agent_api: AgentApi) -> None:
-    core, project_id = agent_api.world.core, agent_api.project["id"]
-    low, high, *_ = sorted(column["id"] for column in agent_api.columns)
+def lock_columns_against_the_order(board: AgentApi) -> None:
+    core, project_id = board.world.core, board.project["id"]
+    low, high, *_ = sorted(column["id"] for column in board.columns)
     work = (NOBODY, lambda uow: [lock_columns(uow, project_id, [id]) for id in (high, low)])
     thread = threading.Thread(target=core.run, args=work)
     with core.begin(NOBODY) as uow:
@@ -177,192 +175,175 @@ def lock_columns_against_the_order(agent_api: AgentApi) -> None:
     assert seconds < 0.5
 
 
-def change_moved_card(agent_api: AgentApi) -> None:
-    card, world = agent_api.card(), agent_api.world
-    columns = [column["id"] for column in agent_api.columns[:2]]
+def change_moved_card(board: AgentApi) -> None:
+    card, world = board.card(), board.world
+    columns = [column["id"] for column in board.columns[:2]]
 
     def move(uow: Any) -> Any:
-        uow.actor = agent_api.owner.actor
-        workspace = agent_api.workspace.ref
-        ref = CardRef(workspace.org_slug, workspace.ws_slug, agent_api.project["id"], card["id"])
+        uow.actor = board.owner.actor
+        workspace = board.workspace.ref
+        ref = CardRef(workspace.org_slug, workspace.ws_slug, board.project["id"], card["id"])
         return update_card(uow, ref, UpdateCard(column_id=columns[1]))
 
     # Statements are queued from the third time on.
     for column_id in (*reversed(columns), *reversed(columns)):
-        ask(agent_api, "PATCH", agent_api.of(card), {"columnId": column_id})
+        ask(board, "PATCH", board.of(card), {"columnId": column_id})
     rename = {"title": "New"}
-    run_beside(world.core, move, lambda: world.status(agent_api.owner, "PATCH", agent_api.of(card), rename))
-    after = agent_api.read(card)
+    run_beside(world.core, move, lambda: world.status(board.owner, "PATCH", board.of(card), rename))
+    after = board.read(card)
     assert (after["title"], after["columnId"]) == ("New", columns[1])
 
 
-def change_card(agent_api: AgentApi) -> None:
-    card = agent_api.card()
-    path = f"{agent_api.flat_of(card)}/checklist"
-    race(agent_api, ("POST", path, {"title": "A"}), ("POST", path, {"title": "B"}))
-    assert {step["title"] for step in agent_api.read(card)["checklist"]} == {"A", "B"}
+def change_card(board: AgentApi) -> None:
+    card = board.card()
+    path = f"{board.flat_of(card)}/checklist"
+    race(board, ("POST", path, {"title": "A"}), ("POST", path, {"title": "B"}))
+    assert {step["title"] for step in board.read(card)["checklist"]} == {"A", "B"}
 
 
-def change_cards_in_bulk(agent_api: AgentApi) -> None:
-    card = agent_api.card()
+def change_cards_in_bulk(board: AgentApi) -> None:
+    card = board.card()
     race(
-        agent_api,
-        ("PATCH", agent_api.of(card), {"priority": "high"}),
-        ("PATCH", f"{agent_api.path}/cards/bulk", {"cards": [{"id": card["id"], "title": "New"}]}),
+        board,
+        ("PATCH", board.of(card), {"priority": "high"}),
+        ("PATCH", f"{board.path}/cards/bulk", {"cards": [{"id": card["id"], "title": "New"}]}),
     )
-    after = agent_api.read(card)
+    after = board.read(card)
     assert (after["title"], after["priority"]) == ("New", "high")
 
 
-def make_field(agent_api: AgentApi, name: str, kind: str = "text", **more: Any) -> Any:
+def make_field(board: AgentApi, name: str, kind: str = "text", **more: Any) -> Any:
     body = {"name": name, "type": kind, **more}
-    return ask(agent_api, "POST", f"{agent_api.path}/custom-fields", body)
+    return ask(board, "POST", f"{board.path}/custom-fields", body)
 
 
-def delete_field(agent_api: AgentApi) -> None:
-    removed_field, other_field = make_field(agent_api, "Gone"), make_field(agent_api, "Kept")
-    card = agent_api.card(customFields={removed_field["id"]: "1"})
+def delete_field(board: AgentApi) -> None:
+    removed_field, other_field = make_field(board, "Gone"), make_field(board, "Kept")
+    card = board.card(customFields={removed_field["id"]: "1"})
     race(
-        agent_api,
-        ("PATCH", f"{agent_api.flat_of(card)}/custom-fields", {other_field["id"]: "2"}),
-        ("DELETE", f"{agent_api.flat}/custom-fields/{removed_field['id']}"),
+        board,
+        ("PATCH", f"{board.flat_of(card)}/custom-fields", {other_field["id"]: "2"}),
+        ("DELETE", f"{board.flat}/custom-fields/{removed_field['id']}"),
     )
-    assert agent_api.read(card)["customFields"] == {other_field["id"]: "2"}
+    assert board.read(card)["customFields"] == {other_field["id"]: "2"}
 
 
-def change_field(agent_api: AgentApi) -> None:
-    field = make_field(agent_api, "Size")
-    path = f"{agent_api.flat}/custom-fields/{field['id']}"
-    race(agent_api, ("PATCH", path, {"name": "Effort"}), ("PATCH", path, {"required": True}))
-    (after,) = ask(agent_api, "GET", f"{agent_api.path}/custom-fields")
+def change_field(board: AgentApi) -> None:
+    field = make_field(board, "Size")
+    path = f"{board.flat}/custom-fields/{field['id']}"
+    race(board, ("PATCH", path, {"name": "Effort"}), ("PATCH", path, {"required": True}))
+    (after,) = ask(board, "GET", f"{board.path}/custom-fields")
     assert (after["name"], after["required"]) == ("Effort", True)
 
 
-def narrow_field(agent_api: AgentApi) -> None:
-    field, card = make_field(agent_api, "Size", "select", options=["S", "L"]), agent_api.card()
+def narrow_field(board: AgentApi) -> None:
+    field, card = make_field(board, "Size", "select", options=["S", "L"]), board.card()
     race(
-        agent_api,
-        ("PATCH", f"{agent_api.flat_of(card)}/custom-fields", {field["id"]: "S"}),
-        ("PATCH", f"{agent_api.flat}/custom-fields/{field['id']}", {"options": ["L"]}),
+        board,
+        ("PATCH", f"{board.flat_of(card)}/custom-fields", {field["id"]: "S"}),
+        ("PATCH", f"{board.flat}/custom-fields/{field['id']}", {"options": ["L"]}),
     )
-    assert agent_api.read(card)["customFields"] == {}
+    assert board.read(card)["customFields"] == {}
 
 
-def bear_deleted_label(agent_api: AgentApi) -> None:
-    card, label = agent_api.card(), agent_api.label()
+def bear_deleted_label(board: AgentApi) -> None:
+    card, label = board.card(), board.label()
     race(
-        agent_api,
-        ("PATCH", agent_api.of(card), {"labelIds": [label["id"]]}),
-        ("DELETE", f"{agent_api.flat}/labels/{label['id']}"),
+        board,
+        ("PATCH", board.of(card), {"labelIds": [label["id"]]}),
+        ("DELETE", f"{board.flat}/labels/{label['id']}"),
     )
-    assert agent_api.read(card)["labelIds"] == []
+    assert board.read(card)["labelIds"] == []
 
 
-def delete_and_find(agent_api: AgentApi, card: dict[str, Any]) -> str:
+def delete_and_find(board: AgentApi, card: dict[str, Any]) -> str:
     """Delete a card, and return the path that restores it."""
-    ask(agent_api, "DELETE", agent_api.of(card))
-    trash_path = f"{agent_api.flat}/trash"
-    (entry,) = ask(agent_api, "GET", f"{trash_path}?kind=card")
+    ask(board, "DELETE", board.of(card))
+    trash_path = f"{board.flat}/trash"
+    (entry,) = ask(board, "GET", f"{trash_path}?kind=card")
     return f"{trash_path}/{entry['id']}/restore"
 
 
-def restore_card_with_deleted_label(agent_api: AgentApi) -> None:
-    label = agent_api.label()
-    card = agent_api.card(labelIds=[label["id"]])
-    race(
-        agent_api,
-        ("POST", delete_and_find(agent_api, card)),
-        ("DELETE", f"{agent_api.flat}/labels/{label['id']}"),
-    )
-    assert agent_api.read(card)["labelIds"] == []
+def restore_card_with_deleted_label(board: AgentApi) -> None:
+    label = board.label()
+    card = board.card(labelIds=[label["id"]])
+    race(board, ("POST", delete_and_find(board, card)), ("DELETE", f"{board.flat}/labels/{label['id']}"))
+    assert board.read(card)["labelIds"] == []
 
 
-def restore_card_with_deleted_field(agent_api: AgentApi) -> None:
+def restore_card_with_deleted_field(board: AgentApi) -> None:
     body = {"name": "Points", "type": "number"}
-    field = ask(agent_api, "POST", f"{agent_api.path}/custom-fields", body)
-    card = agent_api.card(customFields={field["id"]: 3})
+    field = ask(board, "POST", f"{board.path}/custom-fields", body)
+    card = board.card(customFields={field["id"]: 3})
     race(
-        agent_api,
-        ("POST", delete_and_find(agent_api, card)),
-        ("DELETE", f"{agent_api.flat}/custom-fields/{field['id']}"),
+        board, ("POST", delete_and_find(board, card)), ("DELETE", f"{board.flat}/custom-fields/{field['id']}")
     )
-    assert agent_api.read(card)["customFields"] == {}
+    assert board.read(card)["customFields"] == {}
 
 
-def restore_card_related_to_deleted_one(agent_api: AgentApi) -> None:
-    world, owner = agent_api.world, agent_api.owner
-    project, card = world.project(owner, agent_api.workspace), agent_api.card()
+def restore_card_related_to_deleted_one(board: AgentApi) -> None:
+    world, owner = board.world, board.owner
+    project, card = world.project(owner, board.workspace), board.card()
     other = world.card(owner, project)
     relation = {"targetCardId": other["id"], "type": "blocks"}
-    ask(agent_api, "POST", f"{agent_api.flat_of(card)}/relations", relation)
-    path = delete_and_find(agent_api, card)
+    ask(board, "POST", f"{board.flat_of(card)}/relations", relation)
+    path = delete_and_find(board, card)
     delete = ("DELETE", f"{project.path}/cards/{other['id']}")
-    assert race(agent_api, delete, ("POST", path)) == 200
+    assert race(board, delete, ("POST", path)) == 200
     # The relation comes back with the other card.
-    (entry,) = ask(agent_api, "GET", f"{agent_api.flat}/trash?kind=card")
-    ask(agent_api, "POST", f"{agent_api.flat}/trash/{entry['id']}/restore")
-    assert len(ask(agent_api, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
+    (entry,) = ask(board, "GET", f"{board.flat}/trash?kind=card")
+    ask(board, "POST", f"{board.flat}/trash/{entry['id']}/restore")
+    assert len(ask(board, "GET", f"{board.flat_of(card)}/relations")) == 1
 
 
-def add_deleted_label(agent_api: AgentApi) -> None:
-    card, label = agent_api.card(), agent_api.label()
+def add_deleted_label(board: AgentApi) -> None:
+    card, label = board.card(), board.label()
     assert (
         race(
-            agent_api,
-            ("DELETE", f"{agent_api.flat}/labels/{label['id']}"),
-            ("POST", f"{agent_api.flat_of(card)}/labels/{label['id']}"),
+            board,
+            ("DELETE", f"{board.flat}/labels/{label['id']}"),
+            ("POST", f"{board.flat_of(card)}/labels/{label['id']}"),
         )
         == 404
     )
-    assert agent_api.read(card)["labelIds"] == []
+    assert board.read(card)["labelIds"] == []
 
 
-def relate_to_deleted_card(agent_api: AgentApi) -> None:
-    card, other = agent_api.card(), agent_api.card()
+def relate_to_deleted_card(board: AgentApi) -> None:
+    card, other = board.card(), board.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
-    assert (
-        race(
-            agent_api, ("DELETE", agent_api.of(other)), ("POST", f"{agent_api.flat_of(card)}/relations", body)
-        )
-        == 400
-    )
+    assert race(board, ("DELETE", board.of(other)), ("POST", f"{board.flat_of(card)}/relations", body)) == 400
 
 
-def give_deleted_card_to_agent(agent_api: AgentApi) -> None:
-    card, agent = agent_api.card(), agent_api.agent()
+def give_deleted_card_to_agent(board: AgentApi) -> None:
+    card, agent = board.card(), board.agent()
     body = {"cardId": card["id"], "prompt": "comment: On it."}
     assert (
-        race(
-            agent_api,
-            ("DELETE", agent_api.of(card)),
-            ("POST", f"{agent_api.agents}/{agent['id']}/missions", body),
-        )
+        race(board, ("DELETE", board.of(card)), ("POST", f"{board.agents}/{agent['id']}/missions", body))
         == 400
     )
 
 
-def decide_last_two_of_batch(agent_api: AgentApi) -> None:
-    mission = agent_api.start("approval", "set priority high, comment: On it.")
+def decide_last_two_of_batch(board: AgentApi) -> None:
+    mission = board.start("approval", "set priority high, comment: On it.")
     first, second = (
-        f"{agent_api.flat}/proposals/{proposal['id']}/approve" for proposal in agent_api.proposals(mission)
+        f"{board.flat}/proposals/{proposal['id']}/approve" for proposal in board.proposals(mission)
     )
-    assert race(agent_api, ("POST", first, {}), ("POST", second, {})) == 200
-    assert agent_api.mission_now(mission)["status"] == "completed"
+    assert race(board, ("POST", first, {}), ("POST", second, {})) == 200
+    assert board.mission_now(mission)["status"] == "completed"
 
 
-def exceed_rate_of_agent(agent_api: AgentApi) -> None:
-    token = agent_api.token(agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600}))
-    assert race(agent_api, (token, "GET", agent_api.path), (token, "GET", agent_api.path)) == 429
+def exceed_rate_of_agent(board: AgentApi) -> None:
+    token = board.token(board.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600}))
+    assert race(board, (token, "GET", board.path), (token, "GET", board.path)) == 429
 
 
-def claim_turn_twice(agent_api: AgentApi) -> None:
-    claim_job_twice(agent_api, agent_api.workspace.id, ["test"])
+def claim_turn_twice(board: AgentApi) -> None:
+    claim_job_twice(board, board.workspace.id, ["test"])
 
 
-def claim_job_twice(
-    agent_api: AgentApi, workspace_id: str | None = None, in_turn: Sequence[str] = ()
-) -> None:
-    core = agent_api.world.core
+def claim_job_twice(board: AgentApi, workspace_id: str | None = None, in_turn: Sequence[str] = ()) -> None:
+    core = board.world.core
     with core.begin(NOBODY) as uow:
         for number in range(2):
             jobs.enqueue(uow, "test", {"number": number}, workspace_id=workspace_id)
@@ -379,8 +360,8 @@ def claim_job_twice(
     assert first.id != second.id
 
 
-def forget_same_keys(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def forget_same_keys(board: AgentApi) -> None:
+    core = board.world.core
     old = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
     with core.begin(NOBODY) as uow:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
@@ -396,10 +377,10 @@ def forget_same_keys(agent_api: AgentApi) -> None:
     assert run_beside(core, lambda uow: forget(uow.connection), forget_beside)[2]
 
 
-def claim_webhook_twice(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def claim_webhook_twice(board: AgentApi) -> None:
+    core = board.world.core
     body = {"url": "https://example.com/hook", "events": ["card_created"]}
-    hook = ask(agent_api, "POST", f"{agent_api.flat}/webhooks", body)
+    hook = ask(board, "POST", f"{board.flat}/webhooks", body)
 
     def lock_beside() -> Any:
         with core.begin(NOBODY) as uow:
@@ -412,21 +393,21 @@ def claim_webhook_twice(agent_api: AgentApi) -> None:
     assert (len(first), len(second)) == (1, 0)
 
 
-def set_status_of_todo(agent_api: AgentApi) -> None:
-    pilotage = f"{agent_api.flat}/pilotage"
-    todo = ask(agent_api, "POST", f"{pilotage}/todos", {"label": "A"})
+def set_status_of_todo(board: AgentApi) -> None:
+    pilotage = f"{board.flat}/pilotage"
+    todo = ask(board, "POST", f"{pilotage}/todos", {"label": "A"})
     path = f"{pilotage}/todos/{todo['id']}"
-    race(agent_api, ("PATCH", path, {"status": "done"}), ("PATCH", path, {"status": "todo"}))
-    (after,) = ask(agent_api, "GET", f"{pilotage}/todos")
+    race(board, ("PATCH", path, {"status": "done"}), ("PATCH", path, {"status": "todo"}))
+    (after,) = ask(board, "GET", f"{pilotage}/todos")
     assert after["status"] == "todo"
 
 
-def refer_to_deleted_mission(agent_api: AgentApi) -> None:
-    pilotage = f"{agent_api.flat}/pilotage"
-    mission = ask(agent_api, "POST", f"{pilotage}/missions", {"objective": "A"})
+def refer_to_deleted_mission(board: AgentApi) -> None:
+    pilotage = f"{board.flat}/pilotage"
+    mission = ask(board, "POST", f"{pilotage}/missions", {"objective": "A"})
     assert (
         race(
-            agent_api,
+            board,
             ("DELETE", f"{pilotage}/missions/{mission['id']}"),
             ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
         )
@@ -434,79 +415,75 @@ def refer_to_deleted_mission(agent_api: AgentApi) -> None:
     )
 
 
-def make_document(agent_api: AgentApi, title: str, **more: Any) -> Any:
-    return ask(agent_api, "POST", f"{agent_api.flat}/documents", {"title": title, **more})
+def make_document(board: AgentApi, title: str, **more: Any) -> Any:
+    return ask(board, "POST", f"{board.flat}/documents", {"title": title, **more})
 
 
-def delete_parent_document(agent_api: AgentApi) -> None:
-    parent = make_document(agent_api, "Parent")
+def delete_parent_document(board: AgentApi) -> None:
+    parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
     race(
-        agent_api,
-        ("POST", f"{agent_api.flat}/documents", body),
-        ("DELETE", f"{agent_api.flat}/documents/{parent['id']}"),
+        board, ("POST", f"{board.flat}/documents", body), ("DELETE", f"{board.flat}/documents/{parent['id']}")
     )
-    (after,) = ask(agent_api, "GET", f"{agent_api.flat}/documents")
+    (after,) = ask(board, "GET", f"{board.flat}/documents")
     # It has risen, as another version of itself.
     assert (after["title"], after["parentId"], after["version"]) == ("Child", None, 2)
 
 
-def delete_document_with_deleted_comment(agent_api: AgentApi) -> None:
-    document = make_document(agent_api, "Spec")
-    path = f"{agent_api.flat}/documents/{document['id']}"
-    comment = ask(agent_api, "POST", f"{path}/comments", {"content": "Hi"})
-    race(agent_api, ("DELETE", f"{path}/comments/{comment['id']}"), ("DELETE", path))
-    entries = {entry["kind"]: entry["id"] for entry in ask(agent_api, "GET", f"{agent_api.flat}/trash")}
-    ask(agent_api, "POST", f"{agent_api.flat}/trash/{entries['document']}/restore")
-    assert ask(agent_api, "GET", f"{path}/comments") == []
+def delete_document_with_deleted_comment(board: AgentApi) -> None:
+    document = make_document(board, "Spec")
+    path = f"{board.flat}/documents/{document['id']}"
+    comment = ask(board, "POST", f"{path}/comments", {"content": "Hi"})
+    race(board, ("DELETE", f"{path}/comments/{comment['id']}"), ("DELETE", path))
+    entries = {entry["kind"]: entry["id"] for entry in ask(board, "GET", f"{board.flat}/trash")}
+    ask(board, "POST", f"{board.flat}/trash/{entries['document']}/restore")
+    assert ask(board, "GET", f"{path}/comments") == []
 
 
-def put_document_below_deleted_one(agent_api: AgentApi) -> None:
-    parent = make_document(agent_api, "Parent")
+def put_document_below_deleted_one(board: AgentApi) -> None:
+    parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
     assert (
         race(
-            agent_api,
-            ("DELETE", f"{agent_api.flat}/documents/{parent['id']}"),
-            ("POST", f"{agent_api.flat}/documents", body),
+            board,
+            ("DELETE", f"{board.flat}/documents/{parent['id']}"),
+            ("POST", f"{board.flat}/documents", body),
         )
         == 400
     )
 
 
-def transfer_document_with_new_child(agent_api: AgentApi) -> None:
-    parent = make_document(agent_api, "Spec")
+def transfer_document_with_new_child(board: AgentApi) -> None:
+    parent = make_document(board, "Spec")
     body = {"title": "Child", "parentId": parent["id"]}
-    place = {"contextType": "project", "contextId": agent_api.project["id"]}
-    path = f"{agent_api.flat}/documents"
-    race(agent_api, ("POST", path, body), ("POST", f"{path}/{parent['id']}/transfer", place))
-    documents = ask(agent_api, "GET", path)
-    assert {item["projectId"] for item in documents} == {agent_api.project["id"]}
+    place = {"contextType": "project", "contextId": board.project["id"]}
+    path = f"{board.flat}/documents"
+    race(board, ("POST", path, body), ("POST", f"{path}/{parent['id']}/transfer", place))
+    documents = ask(board, "GET", path)
+    assert {item["projectId"] for item in documents} == {board.project["id"]}
 
 
-def change_comment_on_transferred_document(agent_api: AgentApi) -> None:
-    path = f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}"
-    comment = f"{path}/comments/{ask(agent_api, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
-    place = {"contextType": "project", "contextId": agent_api.project["id"]}
+def change_comment_on_transferred_document(board: AgentApi) -> None:
+    path = f"{board.flat}/documents/{make_document(board, 'Spec')['id']}"
+    comment = f"{path}/comments/{ask(board, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
+    place = {"contextType": "project", "contextId": board.project["id"]}
     transfer = ("POST", f"{path}/transfer", place)
-    race(agent_api, ("PATCH", comment, {"content": "Early"}), transfer)
-    types = [
-        item["type"] for item in ask(agent_api, "GET", f"{agent_api.path}/activity?entity=document_comment")
-    ]
+    race(board, ("PATCH", comment, {"content": "Early"}), transfer)
+    types = [item["type"] for item in ask(board, "GET", f"{board.path}/activity?entity=document_comment")]
     assert types == ["document_comment_updated", "document_comment_added"]
-    back = {"contextType": "workspace", "contextId": agent_api.workspace.id}
+    back = {"contextType": "workspace", "contextId": board.workspace.id}
     transfer = ("POST", f"{path}/transfer", back)
-    assert race(agent_api, transfer, ("PATCH", comment, {"content": "Late"})) == 404
+    assert race(board, transfer, ("PATCH", comment, {"content": "Late"})) == 404
 
 
-def act_as_demoted_organization_admin(agent_api: AgentApi) -> None:
-    bob, cid = agent_api.world.people("bob cid")
-    organization = agent_api.workspace.organization
-    agent_api.world.join_organization(bob, organization, "admin")
+def act_as_demoted_organization_admin(board: AgentApi) -> None:
+    bob, cid = board.world.people("bob cid")
+    organization = board.workspace.organization
+    board.world.join_organization(bob, organization, "admin")
     members = f"{organization.path}/members"
     assert (
         race(
-            agent_api,
+            board,
             ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
             (bob, "POST", members, {"email": cid.email, "role": "member"}),
         )
@@ -514,13 +491,13 @@ def act_as_demoted_organization_admin(agent_api: AgentApi) -> None:
     )
 
 
-def act_as_demoted_workspace_admin(agent_api: AgentApi) -> None:
-    bob, _ = agent_api.world.people("bob cid")
-    agent_api.world.join(bob, agent_api.workspace, "admin")
-    members = f"{agent_api.flat}/members"
+def act_as_demoted_workspace_admin(board: AgentApi) -> None:
+    bob, _ = board.world.people("bob cid")
+    board.world.join(bob, board.workspace, "admin")
+    members = f"{board.flat}/members"
     assert (
         race(
-            agent_api,
+            board,
             ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
             (bob, "POST", f"{members}/invite", {"email": "cid@example.com"}),
         )
@@ -528,47 +505,47 @@ def act_as_demoted_workspace_admin(agent_api: AgentApi) -> None:
     )
 
 
-def invite_as_removed_organization_admin(agent_api: AgentApi) -> None:
-    bob = agent_api.world.person("bob")
-    organization = agent_api.workspace.organization
-    agent_api.world.join_organization(bob, organization, "admin")
+def invite_as_removed_organization_admin(board: AgentApi) -> None:
+    bob = board.world.person("bob")
+    organization = board.workspace.organization
+    board.world.join_organization(bob, organization, "admin")
     assert (
         race(
-            agent_api,
+            board,
             ("DELETE", f"{organization.path}/members/{bob.id}"),
-            (bob, "POST", f"{agent_api.flat}/members/invite", {"email": "cid@example.com"}),
+            (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}),
         )
         == 404
     )
 
 
-def invite_as_deactivated_user(agent_api: AgentApi) -> None:
-    core, bob = agent_api.world.core, agent_api.world.person("bob")
-    agent_api.world.join(bob, agent_api.workspace, role="admin")
+def invite_as_deactivated_user(board: AgentApi) -> None:
+    core, bob = board.world.core, board.world.person("bob")
+    board.world.join(bob, board.workspace, role="admin")
     with core.begin(NOBODY) as uow:
         uow.connection.execute(
             update(tables.users).where(tables.users.c.id == bob.id).values(external_id="bob")
         )
-    invite = (bob, "POST", f"{agent_api.flat}/members/invite", {"email": "cid@example.com"})
+    invite = (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"})
     _, status, _ = run_beside(
         core,
         lambda uow: core.deactivate("bob", connection=uow.connection),
-        lambda: agent_api.world.status(*invite),
+        lambda: board.world.status(*invite),
     )
     assert status == 403
 
 
-def make_too_many_tokens(agent_api: AgentApi) -> None:
+def make_too_many_tokens(board: AgentApi) -> None:
     create = ("POST", "/api-tokens", {"name": "A"})
     for _ in range(api_tokens.LIVE_MAX - 1):
-        ask(agent_api, *create)
-    assert race(agent_api, create, create) == 409
+        ask(board, *create)
+    assert race(board, create, create) == 409
 
 
-def redeem_code_twice(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def redeem_code_twice(board: AgentApi) -> None:
+    core = board.world.core
     proof = oauth_grants.digest_proof("the program", "http://127.0.0.1/callback", "the challenge")
-    with core.begin(agent_api.owner.actor) as uow:
+    with core.begin(board.owner.actor) as uow:
         code = oauth_grants.create_grant(uow, "Program", ["projects:read"], proof)
 
     def redeem(uow: Any) -> Any:
@@ -579,22 +556,22 @@ def redeem_code_twice(agent_api: AgentApi) -> None:
     assert second is None
 
 
-def assign_removed_member(agent_api: AgentApi) -> None:
-    bob, card = agent_api.world.person("bob"), agent_api.card()
-    agent_api.join(bob)
+def assign_removed_member(board: AgentApi) -> None:
+    bob, card = board.world.person("bob"), board.card()
+    board.join(bob)
     assert (
         race(
-            agent_api,
-            ("DELETE", f"{agent_api.flat}/members/{bob.id}"),
-            ("PATCH", agent_api.of(card), {"assigneeId": bob.id}),
+            board,
+            ("DELETE", f"{board.flat}/members/{bob.id}"),
+            ("PATCH", board.of(card), {"assigneeId": bob.id}),
         )
         == 400
     )
-    assert agent_api.read(card)["assigneeId"] is None
+    assert board.read(card)["assigneeId"] is None
 
 
-def index_entry_that_changes(agent_api: AgentApi) -> None:
-    card, core = agent_api.card(), agent_api.world.core
+def index_entry_that_changes(board: AgentApi) -> None:
+    card, core = board.card(), board.world.core
     title = {"title": " another ", "is_indexed": False}
     change = update(entries).where(entries.c.id == card["id"]).values(title)
     run_beside(
@@ -642,59 +619,59 @@ def remove_lock(statement: Any) -> Any:
     return copy
 
 
-def assign_deleted_agent(agent_api: AgentApi) -> None:
-    agent, card = agent_api.agent(), agent_api.card()
+def assign_deleted_agent(board: AgentApi) -> None:
+    agent, card = board.agent(), board.card()
     race(
-        agent_api,
-        ("DELETE", f"{agent_api.agents}/{agent['id']}"),
-        ("PATCH", agent_api.of(card), {"assigneeId": agent["id"]}),
+        board,
+        ("DELETE", f"{board.agents}/{agent['id']}"),
+        ("PATCH", board.of(card), {"assigneeId": agent["id"]}),
     )
-    assert agent_api.read(card)["assigneeId"] is None
+    assert board.read(card)["assigneeId"] is None
 
 
-def add_same_part_of_import(agent_api: AgentApi) -> None:
-    imports = f"{agent_api.flat}/imports"
+def add_same_part_of_import(board: AgentApi) -> None:
+    imports = f"{board.flat}/imports"
     header = {"project": {"name": "Copy"}, "columns": [{"name": "To Do"}]}
-    path = f"{imports}/{ask(agent_api, 'POST', imports, header)['id']}"
+    path = f"{imports}/{ask(board, 'POST', imports, header)['id']}"
     part = {"part": 0, "cards": [{"title": "First", "columnIndex": 0}]}
     request = ("POST", f"{path}/parts", part)
-    assert race(agent_api, request, request) == 201
-    assert len(ask(agent_api, "POST", f"{path}/complete")["cardIds"]) == 1
+    assert race(board, request, request) == 201
+    assert len(ask(board, "POST", f"{path}/complete")["cardIds"]) == 1
 
 
-def add_usage_twice(agent_api: AgentApi) -> None:
-    core, mission = agent_api.world.core, agent_api.mission(agent_api.agent(), "Summarize")
+def add_usage_twice(board: AgentApi) -> None:
+    core, mission = board.world.core, board.mission(board.agent(), "Summarize")
     usage = ModelUsage(model="small", calls=1, input_tokens=5, output_tokens=2, seconds=0.5)
 
     def add(uow: Any) -> ModelUsage:
         return running._USAGE.add(uow, usage, id=mission["id"])
 
     run_beside(core, add, lambda: core.run(NOBODY, add))
-    assert agent_api.mission_now(mission)["usage"]["calls"] == 2
+    assert board.mission_now(mission)["usage"]["calls"] == 2
 
 
-def join_deleted_project(agent_api: AgentApi) -> None:
-    client = agent_api.world.person("client")
-    body = {"email": client.email, "role": "member", "projectId": agent_api.project["id"]}
-    token = ask(agent_api, "POST", f"{agent_api.flat}/members/invite", body)["token"]
+def join_deleted_project(board: AgentApi) -> None:
+    client = board.world.person("client")
+    body = {"email": client.email, "role": "member", "projectId": board.project["id"]}
+    token = ask(board, "POST", f"{board.flat}/members/invite", body)["token"]
     accept = (client, "POST", f"/invitations/{token}/accept")
-    assert race(agent_api, ("DELETE", agent_api.path), accept) == 200
+    assert race(board, ("DELETE", board.path), accept) == 200
 
 
-def copy_purged_file(agent_api: AgentApi) -> None:
-    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
-    path, trash_path = f"{agent_api.of(card)}/attachments", f"{agent_api.flat}/trash"
-    file = ask(agent_api, "POST", path, form(b"Hello."), content_type=FORM)
-    ref = agent_api.workspace.ref.child(CardRef, agent_api.project["id"], card["id"])
+def copy_purged_file(board: AgentApi) -> None:
+    world, owner, card = board.world, board.owner, board.card()
+    path, trash_path = f"{board.of(card)}/attachments", f"{board.flat}/trash"
+    file = ask(board, "POST", path, form(b"Hello."), content_type=FORM)
+    ref = board.workspace.ref.child(CardRef, board.project["id"], card["id"])
 
     def copy(uow: Any) -> None:
         uow.actor = owner.actor
         dispatch.SERVICES["cards.duplicate"].function(uow, ref, DuplicateCard(attachments=True))
 
     def purge() -> None:
-        ask(agent_api, "DELETE", f"{path}/{file['id']}")
-        (item,) = ask(agent_api, "GET", trash_path)
-        ask(agent_api, "DELETE", f"{trash_path}/{item['id']}")
+        ask(board, "DELETE", f"{path}/{file['id']}")
+        (item,) = ask(board, "GET", trash_path)
+        ask(board, "DELETE", f"{trash_path}/{item['id']}")
         world.core.work.run_due()
 
     run_beside(world.core, copy, purge)
@@ -702,35 +679,35 @@ def copy_purged_file(agent_api: AgentApi) -> None:
     assert key in list_blob_keys(world.core)
 
 
-def leave_two_workspaces(agent_api: AgentApi) -> None:
-    world, owner, bob = agent_api.world, agent_api.owner, agent_api.world.person("bob")
-    organization = agent_api.workspace.organization
-    workspaces = agent_api.workspace, world.workspace(owner, organization)
+def leave_two_workspaces(board: AgentApi) -> None:
+    world, owner, bob = board.world, board.owner, board.world.person("bob")
+    organization = board.workspace.organization
+    workspaces = board.workspace, world.workspace(owner, organization)
     for workspace in workspaces:
         world.join(bob, workspace, role="guest")
     first, second = (("DELETE", f"{workspace.path}/members/{bob.id}") for workspace in workspaces)
-    assert race(agent_api, first, second) == 200
-    members = ask(agent_api, "GET", f"{organization.path}/members")
+    assert race(board, first, second) == 200
+    members = ask(board, "GET", f"{organization.path}/members")
     assert bob.id not in [member["userId"] for member in members]
 
 
-def stop_timer_on_transferred_card(agent_api: AgentApi) -> None:
-    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
-    project, start = world.project(owner, agent_api.workspace, "Other"), "time-entries/start"
-    ask(agent_api, "POST", f"{agent_api.of(card)}/{start}")
-    next_timer = ("POST", f"{agent_api.of(agent_api.card())}/{start}")
+def stop_timer_on_transferred_card(board: AgentApi) -> None:
+    world, owner, card = board.world, board.owner, board.card()
+    project, start = world.project(owner, board.workspace, "Other"), "time-entries/start"
+    ask(board, "POST", f"{board.of(card)}/{start}")
+    next_timer = ("POST", f"{board.of(board.card())}/{start}")
     transfer = {"columnId": project.column_ids[0]}
-    race(agent_api, ("POST", f"{agent_api.of(card)}/transfer", transfer), next_timer)
-    assert len(ask(agent_api, "GET", f"{project.path}/time-entries")) == 1
+    race(board, ("POST", f"{board.of(card)}/transfer", transfer), next_timer)
+    assert len(ask(board, "GET", f"{project.path}/time-entries")) == 1
 
 
-def change_comment_on_transferred_card(agent_api: AgentApi) -> None:
-    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
-    project, path = world.project(owner, agent_api.workspace, "Other"), agent_api.of(card)
-    comment = f"{path}/comments/{ask(agent_api, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
+def change_comment_on_transferred_card(board: AgentApi) -> None:
+    world, owner, card = board.world, board.owner, board.card()
+    project, path = world.project(owner, board.workspace, "Other"), board.of(card)
+    comment = f"{path}/comments/{ask(board, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
     transfer = ("POST", f"{path}/transfer", {"columnId": project.column_ids[0]})
-    race(agent_api, ("PATCH", comment, {"content": "Early"}), transfer)
-    types = [item["type"] for item in ask(agent_api, "GET", f"{project.path}/activity?entity=comment")]
+    race(board, ("PATCH", comment, {"content": "Early"}), transfer)
+    types = [item["type"] for item in ask(board, "GET", f"{project.path}/activity?entity=comment")]
     assert types == ["comment_updated", "comment_added"]
 
 
@@ -785,18 +762,18 @@ LOCKS = [
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
-def test_race_ends_well_with_the_lock(agent_api: AgentApi, lock: Lock) -> None:
-    lock.race(agent_api)
+def test_race_ends_well_with_the_lock(board: AgentApi, lock: Lock) -> None:
+    lock.race(board)
 
 
 @pytest.mark.slow("races without a lock")
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
 def test_race_goes_wrong_without_the_lock(
-    agent_api: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch
+    board: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock.take_out(monkeypatch)
     with pytest.raises(AssertionError):
-        lock.race(agent_api)
+        lock.race(board)
 
 
 @pytest.mark.slow("reads all sources")
@@ -820,93 +797,82 @@ def test_every_lock_in_the_source_has_a_race() -> None:
     assert calls == len(names), "a lock is taken where no name is given to its statement"
 
 
-def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(agent_api: AgentApi) -> None:
-    world, owner, card = agent_api.world, agent_api.owner, agent_api.card()
-    other = world.project(owner, agent_api.workspace, "Other")
-    scope = ask(agent_api, "GET", f"{other.path}/scopes")[0]["id"]
-    workspace, (first, second, *_) = agent_api.workspace.ref, (item["id"] for item in agent_api.columns)
+def test_transfer_of_a_column_leaves_cards_that_move_while_it_waits(board: AgentApi) -> None:
+    world, owner, card = board.world, board.owner, board.card()
+    other = world.project(owner, board.workspace, "Other")
+    scope = ask(board, "GET", f"{other.path}/scopes")[0]["id"]
+    workspace, (first, second, *_) = board.workspace.ref, (item["id"] for item in board.columns)
 
     def move(uow: Any) -> Any:
         uow.actor = owner.actor
         lock = text("SELECT id FROM stellary_projects WHERE id = :id FOR UPDATE")
         uow.connection.execute(lock, {"id": other.id})
-        ref = CardRef(workspace.org_slug, workspace.ws_slug, agent_api.project["id"], card["id"])
+        ref = CardRef(workspace.org_slug, workspace.ws_slug, board.project["id"], card["id"])
         return update_card(uow, ref, UpdateCard(column_id=second))
 
-    path, body = f"{agent_api.path}/columns/{first}/transfer", {"scopeId": scope}
+    path, body = f"{board.path}/columns/{first}/transfer", {"scopeId": scope}
     _, status, _ = run_beside(world.core, move, lambda: world.status(owner, "POST", path, body))
     assert status == 200
-    assert agent_api.read(card)["columnId"] == second
+    assert board.read(card)["columnId"] == second
 
 
 @pytest.mark.parametrize(("method", "end"), [("POST", "/transfer"), ("PATCH", "")])
-def test_new_comment_follows_its_document(agent_api: AgentApi, method: str, end: str) -> None:
-    path = f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}"
+def test_new_comment_follows_its_document(board: AgentApi, method: str, end: str) -> None:
+    path = f"{board.flat}/documents/{make_document(board, 'Spec')['id']}"
     comment = ("POST", f"{path}/comments", {"content": "Hi"})
-    places = ("project", agent_api.project["id"]), ("workspace", agent_api.workspace.id)
+    places = ("project", board.project["id"]), ("workspace", board.workspace.id)
     enter, leave = ((method, f"{path}{end}", {"contextType": kind, "contextId": id}) for kind, id in places)
-    race(agent_api, comment, enter)
-    types = [
-        item["type"] for item in ask(agent_api, "GET", f"{agent_api.path}/activity?entity=document_comment")
-    ]
+    race(board, comment, enter)
+    types = [item["type"] for item in ask(board, "GET", f"{board.path}/activity?entity=document_comment")]
     assert types == ["document_comment_added"]
-    assert race(agent_api, leave, comment) == 404
-    assert len(ask(agent_api, "GET", f"{path}/comments")) == 1
+    assert race(board, leave, comment) == 404
+    assert len(ask(board, "GET", f"{path}/comments")) == 1
 
 
-def test_restoration_of_a_comment_is_recorded_where_its_document_is(agent_api: AgentApi) -> None:
-    path, trash_path = (
-        f"{agent_api.flat}/documents/{make_document(agent_api, 'Spec')['id']}",
-        f"{agent_api.flat}/trash",
-    )
-    comment = ask(agent_api, "POST", f"{path}/comments", {"content": "Hi"})
-    ask(agent_api, "DELETE", f"{path}/comments/{comment['id']}")
-    (item,) = ask(agent_api, "GET", trash_path)
-    place = {"contextType": "project", "contextId": agent_api.project["id"]}
+def test_restoration_of_a_comment_is_recorded_where_its_document_is(board: AgentApi) -> None:
+    path, trash_path = (f"{board.flat}/documents/{make_document(board, 'Spec')['id']}", f"{board.flat}/trash")
+    comment = ask(board, "POST", f"{path}/comments", {"content": "Hi"})
+    ask(board, "DELETE", f"{path}/comments/{comment['id']}")
+    (item,) = ask(board, "GET", trash_path)
+    place = {"contextType": "project", "contextId": board.project["id"]}
     restore = ("POST", f"{trash_path}/{item['id']}/restore")
-    assert race(agent_api, ("POST", f"{path}/transfer", place), restore) == 200
-    types = [entry["type"] for entry in ask(agent_api, "GET", f"{agent_api.path}/activity")]
+    assert race(board, ("POST", f"{path}/transfer", place), restore) == 200
+    types = [entry["type"] for entry in ask(board, "GET", f"{board.path}/activity")]
     assert types[:2] == ["item_restored", "document_transferred"]
 
 
-def test_transfer_beside_the_deletion_of_the_parent_puts_the_others_at_the_top(agent_api: AgentApi) -> None:
-    world, owner = agent_api.world, agent_api.owner
-    project = world.project(owner, agent_api.workspace, "Deleted")
-    far = world.workspace(owner, agent_api.workspace.organization)
-    places = (
-        ("project", project.id),
-        ("workspace", agent_api.workspace.id),
-        ("project", agent_api.project["id"]),
-    )
+def test_transfer_beside_the_deletion_of_the_parent_puts_the_others_at_the_top(board: AgentApi) -> None:
+    world, owner = board.world, board.owner
+    project = world.project(owner, board.workspace, "Deleted")
+    far = world.workspace(owner, board.workspace.organization)
+    places = (("project", project.id), ("workspace", board.workspace.id), ("project", board.project["id"]))
     ids: list[str] = []
     for kind, id in places:
         body = {"title": kind, "contextType": kind, "contextId": id, "parentId": ids[-1] if ids else None}
-        ids.append(ask(agent_api, "POST", f"{agent_api.flat}/documents", body)["id"])
-    _, moved, other = (f"{agent_api.flat}/documents/{id}" for id in ids)
+        ids.append(ask(board, "POST", f"{board.flat}/documents", body)["id"])
+    _, moved, other = (f"{board.flat}/documents/{id}" for id in ids)
     transfer = ("POST", f"{moved}/transfer", {"contextType": "workspace", "contextId": far.id})
-    assert race(agent_api, ("DELETE", project.path), transfer) == 200
-    assert ask(agent_api, "GET", other)["parentId"] is None
+    assert race(board, ("DELETE", project.path), transfer) == 200
+    assert ask(board, "GET", other)["parentId"] is None
 
 
 # ------------------------------------------------------------------------------- the commit watermark
 
 
-def test_watermark_waits_for_uncommitted_numbers(agent_api: AgentApi) -> None:
-    check_watermark(agent_api)
+def test_watermark_waits_for_uncommitted_numbers(board: AgentApi) -> None:
+    check_watermark(board)
 
 
-def test_watermark_is_wrong_without_a_look_at_locks(
-    agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_watermark_is_wrong_without_a_look_at_locks(board: AgentApi, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = commit_watermark()
     monkeypatch.setattr(reader, "_writers", text("SELECT '1/1' WHERE false"))
     with pytest.raises(AssertionError):
-        check_watermark(agent_api, reader)
+        check_watermark(board, reader)
 
 
-def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) -> None:
+def check_watermark(board: AgentApi, reader: CommitWatermark | None = None) -> None:
     """Check that the watermark waits for numbers that are assigned but not yet committed."""
-    core, reader = agent_api.world.core, reader or commit_watermark()
+    core, reader = board.world.core, reader or commit_watermark()
 
     def read_watermark() -> tuple[int, bool]:
         with core.begin(NOBODY) as uow:
@@ -915,19 +881,19 @@ def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) 
     before, pending = read_watermark()
     assert not pending
     first = {"title": "First"}
-    path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     call = dispatch._call(
         core.units,
         RawRequest("POST", path, "", {"content-type": "application/json"}, orjson.dumps(first)),
-        agent_api.owner.actor,
+        board.owner.actor,
         None,
     )
     with core.begin(NOBODY) as uow:
         call._run_in_unit(uow, call.parse_request())
         uow.settle()
         execute_queued(uow.connection)
-        other = agent_api.world.project(agent_api.owner, agent_api.world.workspace(agent_api.owner))
-        agent_api.world.card(agent_api.owner, other)
+        other = board.world.project(board.owner, board.world.workspace(board.owner))
+        board.world.card(board.owner, other)
         assert read_watermark() == (before, True)
         assert read_watermark() == (before, True)
     after, pending = read_watermark()

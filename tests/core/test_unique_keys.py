@@ -23,95 +23,93 @@ from tests.support.core_parts import jobs, traces
 LISTED = Path(__file__).with_name("keys.tsv")
 
 
-def post_twice(agent_api: AgentApi, path: str, body: Any, other: Any = None) -> int:
+def post_twice(board: AgentApi, path: str, body: Any, other: Any = None) -> int:
     """The status of the second of two equal requests."""
-    return race(
-        agent_api, (agent_api.owner, "POST", path, body), (agent_api.owner, "POST", path, other or body)
-    )
+    return race(board, (board.owner, "POST", path, body), (board.owner, "POST", path, other or body))
 
 
-def number_cards(agent_api: AgentApi) -> None:
-    path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
-    assert post_twice(agent_api, path, {"title": "A"}) == 201
-    keys = [card["key"] for card in ask(agent_api, "GET", f"{agent_api.path}/cards")]
+def number_cards(board: AgentApi) -> None:
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    assert post_twice(board, path, {"title": "A"}) == 201
+    keys = [card["key"] for card in ask(board, "GET", f"{board.path}/cards")]
     assert len(set(keys)) == len(keys) == 2
 
 
-def relate_cards(agent_api: AgentApi) -> None:
-    card, other = agent_api.card(), agent_api.card()
+def relate_cards(board: AgentApi) -> None:
+    card, other = board.card(), board.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
-    assert post_twice(agent_api, f"{agent_api.flat_of(card)}/relations", body) == 409
-    assert len(ask(agent_api, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
+    assert post_twice(board, f"{board.flat_of(card)}/relations", body) == 409
+    assert len(ask(board, "GET", f"{board.flat_of(card)}/relations")) == 1
 
 
-def adopt_card(agent_api: AgentApi) -> None:
-    child, first, second = (agent_api.card() for _ in range(3))
+def adopt_card(board: AgentApi) -> None:
+    child, first, second = (board.card() for _ in range(3))
     body = {"targetCardId": child["id"], "type": "parent_of"}
     status = race(
-        agent_api,
-        (agent_api.owner, "POST", f"{agent_api.flat_of(first)}/relations", body),
-        (agent_api.owner, "POST", f"{agent_api.flat_of(second)}/relations", body),
+        board,
+        (board.owner, "POST", f"{board.flat_of(first)}/relations", body),
+        (board.owner, "POST", f"{board.flat_of(second)}/relations", body),
     )
     assert status == 409
-    assert len(ask(agent_api, "GET", f"{agent_api.flat_of(child)}/relations")) == 1
+    assert len(ask(board, "GET", f"{board.flat_of(child)}/relations")) == 1
 
 
-def name_label(agent_api: AgentApi) -> None:
-    assert post_twice(agent_api, f"{agent_api.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
+def name_label(board: AgentApi) -> None:
+    assert post_twice(board, f"{board.path}/labels", {"name": "bug"}, {"name": "BUG"}) == 409
 
 
-def name_filter(agent_api: AgentApi) -> None:
+def name_filter(board: AgentApi) -> None:
     body = {"name": "Urgent", "filter": "priority = high"}
-    assert post_twice(agent_api, f"{agent_api.flat}/saved-filters", body, {**body, "name": "URGENT"}) == 409
+    assert post_twice(board, f"{board.flat}/saved-filters", body, {**body, "name": "URGENT"}) == 409
 
 
-def name_template(agent_api: AgentApi) -> None:
-    path = f"{agent_api.path}/template"
-    assert post_twice(agent_api, path, {"name": "Client"}, {"name": "CLIENT"}) == 409
+def name_template(board: AgentApi) -> None:
+    path = f"{board.path}/template"
+    assert post_twice(board, path, {"name": "Client"}, {"name": "CLIENT"}) == 409
 
 
-def name_field(agent_api: AgentApi) -> None:
+def name_field(board: AgentApi) -> None:
     body = {"name": "Size", "type": "text"}
-    assert post_twice(agent_api, f"{agent_api.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
+    assert post_twice(board, f"{board.path}/custom-fields", body, {**body, "name": "SIZE"}) == 409
 
 
-def key_project(agent_api: AgentApi) -> None:
-    assert post_twice(agent_api, f"{agent_api.flat}/projects", {"name": "Other", "key": "OTH"}) == 409
+def key_project(board: AgentApi) -> None:
+    assert post_twice(board, f"{board.flat}/projects", {"name": "Other", "key": "OTH"}) == 409
     # One that is made of the name is another one.
-    assert post_twice(agent_api, f"{agent_api.flat}/projects", {"name": "Third"}) == 201
+    assert post_twice(board, f"{board.flat}/projects", {"name": "Third"}) == 201
 
 
-def slug_organization(agent_api: AgentApi) -> None:
-    assert post_twice(agent_api, "/organizations", {"name": "Acme", "slug": "acme"}) == 409
+def slug_organization(board: AgentApi) -> None:
+    assert post_twice(board, "/organizations", {"name": "Acme", "slug": "acme"}) == 409
 
 
-def slug_workspace(agent_api: AgentApi) -> None:
-    path = f"/orgs/{agent_api.workspace.organization.slug}/workspaces"
-    assert post_twice(agent_api, path, {"name": "Eng", "slug": "eng"}) == 409
+def slug_workspace(board: AgentApi) -> None:
+    path = f"/orgs/{board.workspace.organization.slug}/workspaces"
+    assert post_twice(board, path, {"name": "Eng", "slug": "eng"}) == 409
 
 
-def slug_agent(agent_api: AgentApi) -> None:
-    assert post_twice(agent_api, agent_api.agents, {"name": "Scribe", "tools": ["board.read"]}) == 201
-    slugs = [agent["slug"] for agent in ask(agent_api, "GET", agent_api.agents)]
+def slug_agent(board: AgentApi) -> None:
+    assert post_twice(board, board.agents, {"name": "Scribe", "tools": ["board.read"]}) == 201
+    slugs = [agent["slug"] for agent in ask(board, "GET", board.agents)]
     assert len(set(slugs)) == len(slugs) == 2
 
 
-def invite(agent_api: AgentApi) -> None:
-    path = f"{agent_api.flat}/members/invite"
-    post_twice(agent_api, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
-    with agent_api.world.core.view(NOBODY) as uow:
+def invite(board: AgentApi) -> None:
+    path = f"{board.flat}/members/invite"
+    post_twice(board, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
+    with board.world.core.view(NOBODY) as uow:
         assert len(uow.connection.execute(select(tables.invitations.c.id)).all()) == 1
 
 
-def number_versions(agent_api: AgentApi) -> None:
-    document = ask(agent_api, "POST", f"{agent_api.flat}/documents", {"title": "A"})
-    path = f"{agent_api.flat}/documents/{document['id']}"
-    assert post_twice(agent_api, f"{path}/submit-review", None) == 409
-    assert len(ask(agent_api, "GET", f"{path}/versions")) == 1
+def number_versions(board: AgentApi) -> None:
+    document = ask(board, "POST", f"{board.flat}/documents", {"title": "A"})
+    path = f"{board.flat}/documents/{document['id']}"
+    assert post_twice(board, f"{path}/submit-review", None) == 409
+    assert len(ask(board, "GET", f"{path}/versions")) == 1
 
 
-def map_user(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def map_user(board: AgentApi) -> None:
+    core = board.world.core
     first, second, _ = run_beside(
         core,
         lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
@@ -120,18 +118,18 @@ def map_user(agent_api: AgentApi) -> None:
     assert first == second
 
 
-def take_address(agent_api: AgentApi) -> None:
-    core, register = agent_api.world.core, {"email": "BOB@example.com", "password": "correct horse"}
+def take_address(board: AgentApi) -> None:
+    core, register = board.world.core, {"email": "BOB@example.com", "password": "correct horse"}
     _, status, _ = run_beside(
         core,
         lambda uow: core.user(external_id="7", email="bob@example.com", connection=uow.connection),
-        lambda: agent_api.world.status(None, "POST", "/auth/register", register),
+        lambda: board.world.status(None, "POST", "/auth/register", register),
     )
     assert status == 409
 
 
-def enqueue_job(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def enqueue_job(board: AgentApi) -> None:
+    core = board.world.core
 
     def enqueue(uow: Any) -> None:
         jobs.enqueue(uow, "test", {}, key="only one")
@@ -144,15 +142,15 @@ def enqueue_job(agent_api: AgentApi) -> None:
         assert len(uow.connection.execute(select(jobs.jobs.c.id)).all()) == 1
 
 
-def repeat_request(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def repeat_request(board: AgentApi) -> None:
+    core = board.world.core
     row = {"user_id": "a" * 24, "key_digest": "k", "request_digest": "r", "status": 200, "headers": {}}
     assert insert_twice(core, idempotency.keys, {**row, "created_at": core.env.clock()}, {}) == "refused"
 
 
-def trace_event(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
-    automation_api = AutomationApi(agent_api.world, agent_api.owner)
+def trace_event(board: AgentApi) -> None:
+    core = board.world.core
+    automation_api = AutomationApi(board.world, board.owner)
     rule = automation_api.rule("task_created", "archive_card")
     automation_api.card()
     with core.view(NOBODY) as uow:
@@ -172,8 +170,8 @@ def trace_event(agent_api: AgentApi) -> None:
     assert run_beside(core, record, record_beside)[1] == "refused"
 
 
-def own_two_homes(agent_api: AgentApi) -> None:
-    core = agent_api.world.core
+def own_two_homes(board: AgentApi) -> None:
+    core = board.world.core
     with core.view(NOBODY) as uow:
         home = uow.connection.execute(select(tables.workspaces).where(tables.workspaces.c.is_personal))
         row = dict(home.mappings().one())
@@ -228,12 +226,12 @@ ELSEWHERE = {"stellary_agent_missions card_id": "tests/core/agents/test_races.py
 
 @pytest.mark.slow("races for each unique key")
 @pytest.mark.parametrize("key", RACES)
-def test_two_at_once_do_not_get_the_same_key(agent_api: AgentApi, key: str) -> None:
-    RACES[key](agent_api)
+def test_two_at_once_do_not_get_the_same_key(board: AgentApi, key: str) -> None:
+    RACES[key](board)
 
 
-def test_a_request_is_noted_once(agent_api: AgentApi) -> None:
-    repeat_request(agent_api)
+def test_a_request_is_noted_once(board: AgentApi) -> None:
+    repeat_request(board)
 
 
 def test_every_unique_key_has_its_race() -> None:
@@ -242,8 +240,8 @@ def test_every_unique_key_has_its_race() -> None:
     assert listed == RACES.keys() | RANDOM | ELSEWHERE.keys()
 
 
-def test_a_unique_number_is_refused_by_the_database(agent_api: AgentApi) -> None:
-    agent_api.card()
-    with agent_api.world.core.view(NOBODY) as uow:
+def test_a_unique_number_is_refused_by_the_database(board: AgentApi) -> None:
+    board.card()
+    with board.world.core.view(NOBODY) as uow:
         row = dict(uow.connection.execute(select(tables.cards)).mappings().one())
-    assert insert_twice(agent_api.world.core, tables.cards, row, {}, first=False) == "refused"
+    assert insert_twice(board.world.core, tables.cards, row, {}, first=False) == "refused"

@@ -22,21 +22,19 @@ KINDS_SO_FAR = ["status", "status", "step", "message", "proposal", "tool_call", 
 SOON = 10.0
 
 
-def handle(agent_api: AgentApi, client: Any, mission: Any) -> Any:
-    return client.workspace(agent_api.workspace.organization.slug, agent_api.workspace.slug).mission(
-        mission["id"]
-    )
+def handle(board: AgentApi, client: Any, mission: Any) -> Any:
+    return client.workspace(board.workspace.organization.slug, board.workspace.slug).mission(mission["id"])
 
 
 @pytest.fixture
-def client(agent_api: AgentApi):
-    with Stellary.embedded(agent_api.world.core.port(agent_api.owner.actor)) as client:
+def client(board: AgentApi):
+    with Stellary.embedded(board.world.core.port(board.owner.actor)) as client:
         yield client
 
 
-def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client):
-    mission = agent_api.start("autonomous", "set priority high")
-    with handle(agent_api, client, mission).stream() as entries:
+def test_stream_contains_a_mission_from_start_to_end(board: AgentApi, client):
+    mission = board.start("autonomous", "set priority high")
+    with handle(board, client, mission).stream() as entries:
         received = list(entries)
     assert [entry.kind for entry in received] == KINDS
     assert [entry.id for entry in received] == list(range(1, 9))
@@ -48,95 +46,95 @@ def test_stream_contains_a_mission_from_start_to_end(agent_api: AgentApi, client
     }
 
 
-def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):
-    mission = agent_api.start("autonomous", "set priority high")
-    at = handle(agent_api, client, mission)
+def test_stream_resumes_after_the_last_entry(board: AgentApi, client):
+    mission = board.start("autonomous", "set priority high")
+    at = handle(board, client, mission)
     assert [entry.id for entry in at.stream(last_event_id="6")] == [7, 8]
     assert [entry.id for entry in at.stream(last_event_id="7")] == [8]
 
 
-def test_block_contains_the_position_to_resume_from(agent_api: AgentApi, client, monkeypatch):
+def test_block_contains_the_position_to_resume_from(board: AgentApi, client, monkeypatch):
     monkeypatch.setattr(mission_log, "READ_MAX", 3)
-    mission = agent_api.start("autonomous", "set priority high")
-    assert [entry.kind for entry in handle(agent_api, client, mission).stream()] == KINDS
+    mission = board.start("autonomous", "set priority high")
+    assert [entry.kind for entry in handle(board, client, mission).stream()] == KINDS
 
 
-def test_entries_are_streamed_as_they_occur(agent_api: AgentApi, client):
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
+def test_entries_are_streamed_as_they_occur(board: AgentApi, client):
+    mission = board.mission(board.agent("supervised"), "set priority high")
     proposal_seen = threading.Event()
     kinds = []
 
     def follow():
-        for entry in handle(agent_api, client, mission).stream():
+        for entry in handle(board, client, mission).stream():
             kinds.append(entry.kind)
             if entry.kind == "proposal":
                 proposal_seen.set()
 
     thread = threading.Thread(target=follow)
     thread.start()
-    agent_api.run_mission(mission)
+    board.run_mission(mission)
     assert proposal_seen.wait(SOON)
     assert "done" not in kinds
-    agent_api.decide(agent_api.proposals(mission)[0])
-    agent_api.run_mission(mission)
+    board.decide(board.proposals(mission)[0])
+    board.run_mission(mission)
     thread.join(SOON)
     assert not thread.is_alive()
     assert kinds[-1] == "done"
     assert kinds.count("proposal") == 2
 
 
-def test_wait_ends_at_a_decision_and_at_the_end(agent_api: AgentApi, client):
-    mission = agent_api.start("supervised", "set priority high")
-    at, entries = handle(agent_api, client, mission), []
+def test_wait_ends_at_a_decision_and_at_the_end(board: AgentApi, client):
+    mission = board.start("supervised", "set priority high")
+    at, entries = handle(board, client, mission), []
     assert at.wait(lambda entry: entries.append(entry.kind)).status == "awaiting_approval"
     assert entries[-1] == "status"
-    agent_api.decide(agent_api.proposals(mission)[0])
-    agent_api.run_mission(mission)
+    board.decide(board.proposals(mission)[0])
+    board.run_mission(mission)
     # That it has waited once is told again, and no reason to stop.
     assert at.wait().status == "completed"
 
 
-async def test_async_stream_and_wait(agent_api: AgentApi):
-    mission = agent_api.start("autonomous", "set priority high")
-    async with AsyncStellary.embedded(agent_api.world.core.port(agent_api.owner.actor)) as client:
-        at, received = handle(agent_api, client, mission), []
+async def test_async_stream_and_wait(board: AgentApi):
+    mission = board.start("autonomous", "set priority high")
+    async with AsyncStellary.embedded(board.world.core.port(board.owner.actor)) as client:
+        at, received = handle(board, client, mission), []
         async with at.stream() as entries:
             assert [entry.kind async for entry in entries] == KINDS
         assert (await at.wait(lambda entry: received.append(entry.kind))).status == "completed"
         assert received == KINDS
 
 
-def test_deleted_mission_ends_its_stream(agent_api: AgentApi, client):
-    card = agent_api.card()
-    mission = agent_api.start("supervised", "set priority high", card)
-    ask(agent_api, "DELETE", agent_api.of(card))
-    ref = agent_api.workspace.ref.child(AgentMissionRef, mission["id"])
-    assert mission_log._read(ref.mission_id, agent_api.world.core, 3).over
+def test_deleted_mission_ends_its_stream(board: AgentApi, client):
+    card = board.card()
+    mission = board.start("supervised", "set priority high", card)
+    ask(board, "DELETE", board.of(card))
+    ref = board.workspace.ref.child(AgentMissionRef, mission["id"])
+    assert mission_log._read(ref.mission_id, board.world.core, 3).over
     with pytest.raises(NotFound):
-        list(handle(agent_api, client, mission).stream())
+        list(handle(board, client, mission).stream())
 
 
 @pytest.mark.slow("waits before it connects again")
-def test_embedded_stream_ends_with_the_right_to_read(agent_api: AgentApi, bob):
-    agent_api.join(bob)
-    mission = agent_api.start("supervised", "set priority high")
-    with Stellary.embedded(agent_api.world.core.port(bob.actor)) as client:
-        entries = handle(agent_api, client, mission).stream()
+def test_embedded_stream_ends_with_the_right_to_read(board: AgentApi, bob):
+    board.join(bob)
+    mission = board.start("supervised", "set priority high")
+    with Stellary.embedded(board.world.core.port(bob.actor)) as client:
+        entries = handle(board, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
-        ask(agent_api, "DELETE", f"{agent_api.flat}/members/{bob.id}")
+        ask(board, "DELETE", f"{board.flat}/members/{bob.id}")
         with pytest.raises(NotFound):
             next(entries)
 
 
 def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
-    agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch
+    board: AgentApi, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
-    mission = agent_api.mission(agent_api.agent("supervised"), "set priority high")
-    clock, bearer = agent_api.world.stop_clock(), agent_api.world.bearer(agent_api.owner)
+    mission = board.mission(board.agent("supervised"), "set priority high")
+    clock, bearer = board.world.stop_clock(), board.world.bearer(board.owner)
     headers = {"authorization": f"Bearer {bearer}"}
-    port = agent_api.world.core.port()
-    answer = port.stream(RawRequest("GET", f"{agent_api.of_mission(mission)}/events", "", headers, b""))
+    port = board.world.core.port()
+    answer = port.stream(RawRequest("GET", f"{board.of_mission(mission)}/events", "", headers, b""))
     assert answer.status == 200
     blocks = iter(answer.blocks)
     assert next(blocks) == streams.OPENING
@@ -148,26 +146,26 @@ def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
 
 
 @pytest.mark.slow("waits before it connects again")
-def test_http_stream_ends_with_the_right_to_read(agent_api: AgentApi, bob):
-    agent_api.join(bob)
-    mission = agent_api.start("supervised", "set priority high")
+def test_http_stream_ends_with_the_right_to_read(board: AgentApi, bob):
+    board.join(bob)
+    mission = board.start("supervised", "set priority high")
     with (
-        running(agent_api.world.core) as server,
-        Stellary(f"http://127.0.0.1:{server.port}", token=agent_api.world.bearer(bob)) as client,
+        running(board.world.core) as server,
+        Stellary(f"http://127.0.0.1:{server.port}", token=board.world.bearer(bob)) as client,
     ):
-        entries = handle(agent_api, client, mission).stream()
+        entries = handle(board, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
         start = time.monotonic()
-        ask(agent_api, "DELETE", f"{agent_api.flat}/members/{bob.id}")
+        ask(board, "DELETE", f"{board.flat}/members/{bob.id}")
         with pytest.raises(NotFound):
             list(entries)
         assert time.monotonic() - start < SOON
 
 
-def test_events_are_named_by_the_kinds_of_entries(agent_api: AgentApi):
-    mission = agent_api.start("autonomous", "set priority high")
-    batch = mission_log._read(mission["id"], agent_api.world.core, 7)
+def test_events_are_named_by_the_kinds_of_entries(board: AgentApi):
+    mission = board.start("autonomous", "set priority high")
+    batch = mission_log._read(mission["id"], board.world.core, 7)
     id, kind, data = batch.frames.decode().strip().split("\n")
     assert (id, kind, batch.over) == ("id: 8", "event: done", True)
     assert orjson.loads(data.removeprefix("data: "))["data"]["status"] == "completed"
-    assert mission_log._read(mission["id"], agent_api.world.core, 8).over
+    assert mission_log._read(mission["id"], board.world.core, 8).over

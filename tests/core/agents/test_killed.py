@@ -87,26 +87,26 @@ class Life:
         deaths: How many were.
     """
 
-    def __init__(self, agent_api: AgentApi, url: str, mode: str) -> None:
-        self.agent_api, self.url, self.mode = agent_api, url, mode
+    def __init__(self, board: AgentApi, url: str, mode: str) -> None:
+        self.board, self.url, self.mode = board, url, mode
         # Time goes on from one to the next.
-        self._ahead = agent_api.world.core.env.clock() - system_clock() + timedelta(seconds=1)
-        live_in(agent_api.world.core, lambda: self._ahead)
-        self.agent, self.card = agent_api.agent(mode), agent_api.card("Spec")
-        self.mission = agent_api.mission(self.agent, PROMPT, self.card)
+        self._ahead = board.world.core.env.clock() - system_clock() + timedelta(seconds=1)
+        live_in(board.world.core, lambda: self._ahead)
+        self.agent, self.card = board.agent(mode), board.card("Spec")
+        self.mission = board.mission(self.agent, PROMPT, self.card)
         self.deaths = 0
         self.entries: list[tuple[str, Any]] = []
 
     def run_until_killed(self, last: int, when: str, path: str | None = None) -> bool:
         """Let a process work that may be killed, and return whether it was. Log entries never change."""
-        request = path and (self.agent_api.owner.id, path)
+        request = path and (self.board.owner.id, path)
         process = context.Process(target=live, args=(self.url, self._ahead, last, when, request))
         process.start()
         process.join(30)
         assert process.exitcode in (0, -signal.SIGKILL)
         # Whoever comes next waits for the claim of this one.
         self._ahead += LEASE + timedelta(seconds=1)
-        self.entries += self.agent_api.log(self.mission, after=len(self.entries))
+        self.entries += self.board.log(self.mission, after=len(self.entries))
         self.deaths += process.exitcode != 0
         return process.exitcode != 0
 
@@ -118,34 +118,34 @@ class Life:
 
     @property
     def status(self) -> str:
-        return self.agent_api.mission_now(self.mission)["status"]
+        return self.board.mission_now(self.mission)["status"]
 
     def approve(self) -> Iterator[str]:
         """Yield the paths that approve what is still pending."""
-        flat = self.agent_api.flat
+        flat = self.board.flat
         if self.mode == "approval":
-            yield f"{self.agent_api.of_mission(self.mission)}/proposals/approve"
+            yield f"{self.board.of_mission(self.mission)}/proposals/approve"
             return
-        for proposal in self.agent_api.proposals(self.mission):
+        for proposal in self.board.proposals(self.mission):
             if proposal["status"] == "pending":
                 yield f"{flat}/proposals/{proposal['id']}/approve"
 
     def work(self) -> None:
         """Work on the mission to its end, without kills."""
         until = time.monotonic() + 30
-        while (status := self.agent_api.run_mission(self.mission)["status"]) not in ("completed", "failed"):
+        while (status := self.board.run_mission(self.mission)["status"]) not in ("completed", "failed"):
             # PostgreSQL may not have noticed yet that the process that claimed the job is dead.
             assert time.monotonic() < until
             for path in self.approve() if status == "awaiting_approval" else ():
-                self.agent_api.world.ask(self.agent_api.owner, "POST", path)
-        self.entries += self.agent_api.log(self.mission, after=len(self.entries))
+                self.board.world.ask(self.board.owner, "POST", path)
+        self.entries += self.board.log(self.mission, after=len(self.entries))
 
     def traces(self) -> dict[str, Any]:
         """Return all traces of the mission, without ids, times and the key of its card."""
-        agent_api, now = self.agent_api, self.agent_api.read(self.card)
-        activity = ask(agent_api, "GET", f"{agent_api.path}/activity?actorId={self.agent['id']}")
-        comments = ask(agent_api, "GET", f"{agent_api.of(self.card)}/comments")
-        mission = agent_api.mission_now(self.mission)
+        board, now = self.board, self.board.read(self.card)
+        activity = ask(board, "GET", f"{board.path}/activity?actorId={self.agent['id']}")
+        comments = ask(board, "GET", f"{board.of(self.card)}/comments")
+        mission = board.mission_now(self.mission)
         result = mission["result"] and mission["result"].replace(now["key"], "KEY")
         return {
             "mission": {
@@ -155,17 +155,17 @@ class Life:
             "card": (now["priority"], [item["title"] for item in now["checklist"]], now["version"]),
             "comments": [comment["content"] for comment in comments],
             "proposals": [
-                (proposal["action"], proposal["status"]) for proposal in agent_api.proposals(self.mission)
+                (proposal["action"], proposal["status"]) for proposal in board.proposals(self.mission)
             ],
-            "audit": agent_api.list_attempts(self.agent),
+            "audit": board.list_attempts(self.agent),
             "activity": [entry["type"] for entry in activity],
             "told": self.entries,
         }
 
     def check_ends_like(self, other: Life, *, in_order: bool = True) -> None:
         """Check that nothing was lost or repeated. Ids of two processes have no order within a second."""
-        self.agent_api.world.core.work.run_due()
-        assert self.entries == self.agent_api.log(self.mission)
+        self.board.world.core.work.run_due()
+        assert self.entries == self.board.log(self.mission)
         traces, expected = self.traces(), other.traces()
         if not in_order:
             for life_traces in (traces, expected):
@@ -174,12 +174,12 @@ class Life:
                 }
         assert traces == expected
         assert self.traces()["mission"]["status"] == "completed"
-        assert self.agent_api.world.core.work.jobs() == []
+        assert self.board.world.core.work.jobs() == []
 
 
 @pytest.fixture
-def begin(agent_api: AgentApi, database_url: str) -> Callable[[str], Life]:
-    return lambda mode: Life(agent_api, database_url, mode)
+def begin(board: AgentApi, database_url: str) -> Callable[[str], Life]:
+    return lambda mode: Life(board, database_url, mode)
 
 
 DEATHS = [(4, "before"), (4, "after"), (5, "after")]
@@ -206,15 +206,15 @@ def test_mission_is_done_once_when_every_step_kills_its_worker(begin, mode):
         assert life.status == "awaiting_approval"
         path = next(life.approve())
         for when in ("before", "after"):
-            before = life.agent_api.read(life.card)
+            before = life.board.read(life.card)
             assert life.run_until_killed(1, when, path=path)
-            assert (life.agent_api.read(life.card) == before) == (when == "before")
-        answer = life.agent_api.world.call(life.agent_api.owner, "POST", path)
+            assert (life.board.read(life.card) == before) == (when == "before")
+        answer = life.board.world.call(life.board.owner, "POST", path)
         code = {"supervised": "already_decided", "approval": "mission_over"}[mode]
         assert (answer.status, orjson.loads(answer.body)["code"]) == (409, code)
     if mode == "supervised":
         for path in life.approve():
-            life.agent_api.world.ask(life.agent_api.owner, "POST", path)
+            life.board.world.ask(life.board.owner, "POST", path)
         life.kill_at_every_step()
     life.check_ends_like(whole)
     # Many more than the attempts after which what comes no further is given up.
@@ -246,12 +246,12 @@ def test_mission_that_kills_every_worker_is_given_up(begin):
     for _ in range(5):
         assert life.run_until_killed(1, "thinking")
     life.work()
-    now = life.agent_api.mission_now(life.mission)
+    now = life.board.mission_now(life.mission)
     assert (now["status"], now["error"]) == (
         "failed",
         "the mission could not continue: the process that ran the job ended before the job",
     )
-    assert life.agent_api.world.core.work.jobs() == []
+    assert life.board.world.core.work.jobs() == []
 
 
 def work_concurrently(url: str, mission_id: str, gate: Any) -> None:

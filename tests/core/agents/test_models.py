@@ -42,7 +42,7 @@ def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield from close_all_models(monkeypatch)
 
 
-def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
+def use(board: AgentApi, script: Script) -> list[list[ModelMessage]]:
     """Let a scripted model think for agents, and return the list of its requests."""
     requests: list[list[ModelMessage]] = []
     tools: list[list[str]] = []
@@ -59,42 +59,42 @@ def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
 
     model = FunctionModel(stream_function=answer)
     brains = {"built_in": RulesBrain(), "model": ModelBrain(MODELS, lambda name: model)}
-    agent_api.world.core.env.brains = add_fallback(brains)
+    board.world.core.env.brains = add_fallback(brains)
     return requests
 
 
-def agent(agent_api: AgentApi, mode: str) -> Any:
-    return agent_api.agent(mode, runtime="model", model="openai:some")
+def agent(board: AgentApi, mode: str) -> Any:
+    return board.agent(mode, runtime="model", model="openai:some")
 
 
 def call(tool: str, **args: Any) -> ToolCallPart:
     return ToolCallPart(tool, args)
 
 
-def test_a_model_works_with_the_tools_of_its_agent(agent_api: AgentApi):
-    card = agent_api.card()
+def test_a_model_works_with_the_tools_of_its_agent(board: AgentApi):
+    card = board.card()
     requests = use(
-        agent_api,
+        board,
         [
             ModelResponse([TextPart("Let me see."), call("list_cards", projectId="Launch")]),
             ModelResponse([call("move_card", cardId=card["id"], targetColumn="Done"), call("add_label")]),
             ModelResponse([TextPart("It is in Done.")]),
         ],
     )
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Finish it", card)
-    after = agent_api.run_mission(mission)
+    mission = board.mission(agent(board, "autonomous"), "Finish it", card)
+    after = board.run_mission(mission)
     assert (after["status"], after["result"]) == ("completed", "It is in Done.")
-    assert agent_api.read(card)["columnId"] == agent_api.columns[2]["id"]
+    assert board.read(card)["columnId"] == board.columns[2]["id"]
     conversation = orjson.dumps(
         [part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"]
     )
     assert card["key"].encode() in conversation
-    assert ("message", "Let me see.") in agent_api.log(mission)
-    assert ("tool_call", "add_label refused") in agent_api.log(mission)
+    assert ("message", "Let me see.") in board.log(mission)
+    assert ("tool_call", "add_label refused") in board.log(mission)
 
 
-def test_supervised_model_splits_links_notifies_and_moves(agent_api: AgentApi):
-    card, blocker = agent_api.card("Release 1.0"), agent_api.card("Fix the login")
+def test_supervised_model_splits_links_notifies_and_moves(board: AgentApi):
+    card, blocker = board.card("Release 1.0"), board.card("Fix the login")
     script = [
         ModelResponse(
             [
@@ -106,26 +106,26 @@ def test_supervised_model_splits_links_notifies_and_moves(agent_api: AgentApi):
         ),
         ModelResponse([TextPart("Planned.")]),
     ]
-    use(agent_api, script)
-    mission = agent_api.mission(agent(agent_api, "supervised"), "Plan it", card)
-    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
-    assert agent_api.read(card) == card
-    for proposal in agent_api.proposals(mission):
-        assert agent_api.decide(proposal).status == 200
-    assert agent_api.run_mission(mission)["result"] == "Planned."
-    relations = ask(agent_api, "GET", f"{agent_api.flat_of(card)}/relations")
+    use(board, script)
+    mission = board.mission(agent(board, "supervised"), "Plan it", card)
+    assert board.run_mission(mission)["status"] == "awaiting_approval"
+    assert board.read(card) == card
+    for proposal in board.proposals(mission):
+        assert board.decide(proposal).status == 200
+    assert board.run_mission(mission)["result"] == "Planned."
+    relations = ask(board, "GET", f"{board.flat_of(card)}/relations")
     assert [(relation["type"], relation["card"]["title"]) for relation in relations] == [
         ("parent_of", "Build"),
         ("parent_of", "Publish"),
         ("blocked_by", "Fix the login"),
     ]
-    assert agent_api.read(card)["columnId"] == agent_api.columns[1]["id"]
-    (notice,) = ask(agent_api, "GET", f"{agent_api.path}/activity?type=notice_given&limit=500")[-1:]
+    assert board.read(card)["columnId"] == board.columns[1]["id"]
+    (notice,) = ask(board, "GET", f"{board.path}/activity?type=notice_given&limit=500")[-1:]
     assert notice["actorId"] == mission["agentId"]
 
 
-def test_a_model_waits_for_people_and_goes_on_in_another_process(agent_api: AgentApi):
-    card = agent_api.card()
+def test_a_model_waits_for_people_and_goes_on_in_another_process(board: AgentApi):
+    card = board.card()
     script = [
         ModelResponse(
             [
@@ -135,53 +135,53 @@ def test_a_model_waits_for_people_and_goes_on_in_another_process(agent_api: Agen
         ),
         ModelResponse([TextPart("One of two.")]),
     ]
-    use(agent_api, script)
-    mission = agent_api.mission(agent(agent_api, "supervised"), "Make it urgent", card)
-    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
-    priority, comment = agent_api.proposals(mission)
-    agent_api.decide(priority)
-    agent_api.decide(comment, "reject", reason="Too chatty")
+    use(board, script)
+    mission = board.mission(agent(board, "supervised"), "Make it urgent", card)
+    assert board.run_mission(mission)["status"] == "awaiting_approval"
+    priority, comment = board.proposals(mission)
+    board.decide(priority)
+    board.decide(comment, "reject", reason="Too chatty")
     # Nothing of it is in memory.
-    requests = use(agent_api, script)
-    assert agent_api.run_mission(mission)["result"] == "One of two."
+    requests = use(board, script)
+    assert board.run_mission(mission)["result"] == "One of two."
     results = [
         part.content for message in requests[0] for part in message.parts if part.part_kind == "tool-return"
     ]
     assert (results[0]["priority"], results[1]) == ("high", {"rejected": "Too chatty"})
 
 
-def test_proposals_of_a_model_are_decided_at_the_end(agent_api: AgentApi):
-    card = agent_api.card()
+def test_proposals_of_a_model_are_decided_at_the_end(board: AgentApi):
+    card = board.card()
     use(
-        agent_api,
+        board,
         [
             ModelResponse([call("add_comment", cardId=card["id"], content="Hi")]),
             ModelResponse([TextPart("Said.")]),
         ],
     )
-    mission = agent_api.mission(agent(agent_api, "approval"), "Say hi", card)
-    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
-    ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/proposals/approve")
-    assert (agent_api.mission_now(mission)["result"], agent_api.read(card)["commentCount"]) == ("Said.", 1)
+    mission = board.mission(agent(board, "approval"), "Say hi", card)
+    assert board.run_mission(mission)["status"] == "awaiting_approval"
+    ask(board, "POST", f"{board.of_mission(mission)}/proposals/approve")
+    assert (board.mission_now(mission)["result"], board.read(card)["commentCount"]) == ("Said.", 1)
 
 
 @pytest.mark.parametrize("args", ["[1]", '"x"', "", '{"cardId": 5}', '{"cardId": NaN}'])
-def test_invalid_arguments_are_reported_to_the_model(agent_api: AgentApi, args: str):
+def test_invalid_arguments_are_reported_to_the_model(board: AgentApi, args: str):
     requests = use(
-        agent_api, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
+        board, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
     )
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.run_mission(mission)["status"] == "completed"
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    assert board.run_mission(mission)["status"] == "completed"
     (result,) = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
     assert "error" in result
 
 
-def test_excess_tool_calls_are_reported_to_the_model(agent_api: AgentApi):
+def test_excess_tool_calls_are_reported_to_the_model(board: AgentApi):
     many = [call("list_projects") for _ in range(101)]
-    requests = use(agent_api, [ModelResponse(many), ModelResponse([TextPart("ok")])])
-    agent_api.start(agent(agent_api, "autonomous"), "Look")
+    requests = use(board, [ModelResponse(many), ModelResponse([TextPart("ok")])])
+    board.start(agent(board, "autonomous"), "Look")
     results = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -198,22 +198,22 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def provider(agent_api: AgentApi) -> Iterator[Provider]:
+def provider(board: AgentApi) -> Iterator[Provider]:
     with run_provider() as provider:
-        use_provider(agent_api, provider)
+        use_provider(board, provider)
         yield provider
 
 
-def use_provider(agent_api: AgentApi, provider: Provider, **more: Any) -> None:
+def use_provider(board: AgentApi, provider: Provider, **more: Any) -> None:
     model = model_of(provider)
-    agent_api.world.core.env.brains = {"model": ModelBrain(MODELS, lambda name: model, **more)}
+    board.world.core.env.brains = {"model": ModelBrain(MODELS, lambda name: model, **more)}
 
 
-def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, provider: Provider):
-    card = agent_api.card()
+def test_request_to_an_endpoint_contains_tools_and_schemas(board: AgentApi, provider: Provider):
+    card = board.card()
     provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
-    assert agent_api.run_mission(mission)["result"] == "Said."
+    mission = board.mission(agent(board, "autonomous"), "Say hi", card)
+    assert board.run_mission(mission)["result"] == "Said."
     tools = {tool["function"]["name"]: tool["function"] for tool in provider.requests[0]["tools"]}
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
@@ -221,24 +221,24 @@ def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, 
     assert [message["role"] for message in provider.requests[1]["messages"]][-2:] == ["assistant", "tool"]
 
 
-def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Provider, clock):
+def test_overloaded_endpoint_is_retried_later(board: AgentApi, provider: Provider, clock):
     provider.answers = [429, 500, {"content": "At last."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.run_mission(mission)["status"] == "running"
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    assert board.run_mission(mission)["status"] == "running"
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
-        after = agent_api.run_mission(mission)
+        after = board.run_mission(mission)
     assert (after["status"], after["result"], len(provider.requests)) == ("completed", "At last.", 3)
 
 
-def test_retry_after_of_an_endpoint_is_respected(agent_api: AgentApi, provider: Provider, clock):
+def test_retry_after_of_an_endpoint_is_respected(board: AgentApi, provider: Provider, clock):
     provider.answers = [Failure(429, headers={"retry_after": "90"}), {"content": "At last."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.run_mission(mission)["status"] == "running"
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    assert board.run_mission(mission)["status"] == "running"
     clock.advance(timedelta(seconds=89))
-    assert (agent_api.run_mission(mission)["status"], len(provider.requests)) == ("running", 1)
+    assert (board.run_mission(mission)["status"], len(provider.requests)) == ("running", 1)
     clock.advance(timedelta(seconds=1))
-    assert agent_api.run_mission(mission)["result"] == "At last."
+    assert board.run_mission(mission)["result"] == "At last."
 
 
 REFUSALS = [
@@ -260,14 +260,14 @@ REFUSALS = [
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), REFUSALS)
 def test_permanent_error_of_an_endpoint_ends_the_mission(
-    agent_api: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Failure, why: str
+    board: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Failure, why: str
 ):
     caplog.set_level(logging.DEBUG, "stellary.core")
     provider.answers = [answer]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    after = agent_api.run_mission(mission)
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    after = board.run_mission(mission)
     assert (after["status"], after["error"]) == ("failed", f"the model openai:some cannot be asked: {why}")
-    assert agent_api.log(mission)[-1] == ("done", "failed")
+    assert board.log(mission)[-1] == ("done", "failed")
     assert len(provider.requests) == 1
     assert "secret-key" not in caplog.text
     (record,) = [record for record in caplog.records if record.levelno == logging.DEBUG]
@@ -290,145 +290,143 @@ TROUBLES = [
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
 def test_mission_ends_after_five_failed_tries(
-    agent_api: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str, clock
+    board: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str, clock
 ):
     if isinstance(answer, Hangs):
-        use_provider(agent_api, provider, seconds=0.2)
+        use_provider(board, provider, seconds=0.2)
     provider.answers = [answer]
-    card = agent_api.card()
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
+    card = board.card()
+    mission = board.mission(agent(board, "autonomous"), "Say hi", card)
     for _ in range(4):
-        assert agent_api.run_mission(mission)["status"] == "running"
+        assert board.run_mission(mission)["status"] == "running"
         clock.advance(timedelta(minutes=5))
-    after = agent_api.run_mission(mission)
+    after = board.run_mission(mission)
     assert after["status"] == "failed"
     assert f"the mission could not continue: the model openai:some {why}" in after["error"]
-    assert agent_api.read(card) == card
-    assert agent_api.world.core.work.jobs() == []
+    assert board.read(card) == card
+    assert board.world.core.work.jobs() == []
     assert "secret-key" not in caplog.text
 
 
 @ON_SQLITE
 @pytest.mark.parametrize("args", ['{"cardId": ', "nonsense"])
-def test_malformed_json_arguments_are_requested_again(agent_api: AgentApi, provider: Provider, args: str):
-    card = agent_api.card()
+def test_malformed_json_arguments_are_requested_again(board: AgentApi, provider: Provider, args: str):
+    card = board.card()
     provider.answers = [
         calls(add_comment=args),
         calls(add_comment={"cardId": card["id"], "content": "Hi"}),
         {"content": "Said."},
     ]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
-    assert agent_api.run_mission(mission)["result"] == "Said."
+    mission = board.mission(agent(board, "autonomous"), "Say hi", card)
+    assert board.run_mission(mission)["result"] == "Said."
     assert "Invalid JSON" in provider.requests[1]["messages"][-1]["content"]
-    assert agent_api.read(card)["commentCount"] == 1
+    assert board.read(card)["commentCount"] == 1
 
 
-def test_unknown_tool_is_reported_to_the_endpoint(agent_api: AgentApi, provider: Provider):
+def test_unknown_tool_is_reported_to_the_endpoint(board: AgentApi, provider: Provider):
     provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Delete it")
-    assert agent_api.run_mission(mission)["result"] == "I cannot."
-    assert agent_api.list_attempts(ask(agent_api, "GET", agent_api.agents)[0]) == []
+    mission = board.mission(agent(board, "autonomous"), "Delete it")
+    assert board.run_mission(mission)["result"] == "I cannot."
+    assert board.list_attempts(ask(board, "GET", board.agents)[0]) == []
 
 
-def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: Provider, monkeypatch):
+def test_cancelled_mission_interrupts_its_model(board: AgentApi, provider: Provider, monkeypatch):
     monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs()]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    working = threading.Thread(target=agent_api.world.core.work.run_due)
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    working = threading.Thread(target=board.world.core.work.run_due)
     working.start()
     wait_until(lambda: provider.requests)
-    ask(agent_api, "POST", f"{agent_api.of_mission(mission)}/cancel")
+    ask(board, "POST", f"{board.of_mission(mission)}/cancel")
     working.join(5)
     assert not working.is_alive()
-    assert agent_api.mission_now(mission)["status"] == "cancelled"
+    assert board.mission_now(mission)["status"] == "cancelled"
 
 
 def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next(
-    agent_api: AgentApi, provider: Provider, monkeypatch
+    board: AgentApi, provider: Provider, monkeypatch
 ):
     monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs(), {"content": "Hi."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    work = agent_api.world.core.work
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    work = board.world.core.work
     work.start()
     wait_until(lambda: provider.requests)
     assert work.stop(5)
-    assert agent_api.mission_now(mission)["status"] == "running"
-    agent_api.world.core.work = JobRunner(agent_api.world.core.units, agent_api.world.core.claims, HANDLERS)
-    after = agent_api.run_mission(mission)
+    assert board.mission_now(mission)["status"] == "running"
+    board.world.core.work = JobRunner(board.world.core.units, board.world.core.claims, HANDLERS)
+    after = board.run_mission(mission)
     assert (after["result"], after["usage"]["calls"]) == ("Hi.", 2)
 
 
-def test_overtaken_worker_adds_to_the_usage_of_the_mission(
-    agent_api: AgentApi, provider: Provider, monkeypatch
-):
+def test_overtaken_worker_adds_to_the_usage_of_the_mission(board: AgentApi, provider: Provider, monkeypatch):
     monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
     provider.answers = [Hangs(), {"content": "Hi."}]
-    mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    units, payload = agent_api.world.core.units, {"missionId": mission["id"]}
+    mission = board.mission(agent(board, "autonomous"), "Say hi")
+    units, payload = board.world.core.units, {"missionId": mission["id"]}
     overtaken = threading.Thread(target=running.run, args=(units, payload, lambda: None))
     overtaken.start()
     wait_until(lambda: provider.requests)
     running.run(units, payload, lambda: None)
     overtaken.join(5)
     usages = [usage_of(request) for request in provider.requests]
-    after = agent_api.mission_now(mission)
+    after = board.mission_now(mission)
     assert (after["result"], after["usage"]["calls"]) == ("Hi.", 2)
     assert after["usage"]["inputTokens"] > sum(usage["prompt_tokens"] for usage in usages[1:])
 
 
-def test_unknown_model_ends_the_mission(agent_api: AgentApi):
-    agent_api.world.core.env.brains = {"model": ModelBrain(["nobody:some"])}
-    after = agent_api.start(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
+def test_unknown_model_ends_the_mission(board: AgentApi):
+    board.world.core.env.brains = {"model": ModelBrain(["nobody:some"])}
+    after = board.start(board.agent(runtime="model", model="nobody:some"), "Say hi")
     assert after["status"] == "failed"
     assert after["error"].startswith("the model nobody:some cannot be asked: ")
 
 
 @pytest.mark.parametrize("models", [[], MODELS])
-def test_model_that_the_server_does_not_allow_is_refused(agent_api: AgentApi, models: list[str]):
-    world, unlisted = agent_api.world, "openai-chat:gpt-5-pro"
+def test_model_that_the_server_does_not_allow_is_refused(board: AgentApi, models: list[str]):
+    world, unlisted = board.world, "openai-chat:gpt-5-pro"
     message = f"model must be one of the models that this server allows: {', '.join(models) or 'none'}"
     body = {"name": "Scribe", "runtime": "model", "model": unlisted}
-    saved = agent(agent_api, "autonomous")
+    saved = agent(board, "autonomous")
     world.core.env.brains = {"model": ModelBrain(models)}
     for method, path, sent in (
-        ("POST", agent_api.agents, body),
-        ("PATCH", f"{agent_api.agents}/{saved['id']}", {"model": unlisted}),
+        ("POST", board.agents, body),
+        ("PATCH", f"{board.agents}/{saved['id']}", {"model": unlisted}),
     ):
-        response = world.call(agent_api.owner, method, path, sent)
+        response = world.call(board.owner, method, path, sent)
         assert (response.status, orjson.loads(response.body)["message"]) == (400, message)
 
 
-def test_model_that_is_not_allowed_any_more_is_not_called(agent_api: AgentApi, provider: Provider):
-    saved = agent(agent_api, "autonomous")
-    agent_api.world.core.env.brains = {"model": ModelBrain(["openai:other"])}
-    after = agent_api.start(saved, "Say hi")
+def test_model_that_is_not_allowed_any_more_is_not_called(board: AgentApi, provider: Provider):
+    saved = agent(board, "autonomous")
+    board.world.core.env.brains = {"model": ModelBrain(["openai:other"])}
+    after = board.start(saved, "Say hi")
     assert (after["status"], after["error"]) == (
         "failed",
         "The agent's model must be one of the models that this server allows: openai:other. Nothing was changed.",
     )
     assert provider.requests == []
-    suspended = agent_api.change(saved, status="suspended")
+    suspended = board.change(saved, status="suspended")
     assert (suspended["status"], suspended["model"]) == ("suspended", "openai:some")
 
 
-def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentApi):
-    use(agent_api, [ModelResponse([TextPart("Hi.")]), ModelResponse([TextPart("Again.")])])
+def test_a_core_that_is_closed_leaves_no_thread_of_its_models(board: AgentApi):
+    use(board, [ModelResponse([TextPart("Hi.")]), ModelResponse([TextPart("Again.")])])
 
     def threads() -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread.name == "stellary-models"]
 
     for reply in ("Hi.", "Again."):
-        assert agent_api.start(agent(agent_api, "autonomous"), "Say hi")["result"] == reply
+        assert board.start(agent(board, "autonomous"), "Say hi")["result"] == reply
         assert len(threads()) == 1
         # What is asked after that makes a new one.
-        agent_api.world.core.env.brains["model"].close()
+        board.world.core.env.brains["model"].close()
         assert threads() == []
 
 
-def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
+def test_missing_model_library_ends_the_mission(board: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
-    assert agent_api.start(agent(agent_api, "autonomous"), "Say hi")["error"] == (
+    assert board.start(agent(board, "autonomous"), "Say hi")["error"] == (
         "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
     )
 
@@ -436,44 +434,43 @@ def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch
 ELSE_MODEL = {"runtime": "built_in_else_model", "model": "openai:some"}
 
 
-def test_model_gets_only_the_tasks_that_are_not_understood(agent_api: AgentApi):
-    card = agent_api.card()
+def test_model_gets_only_the_tasks_that_are_not_understood(board: AgentApi):
+    card = board.card()
     script = [
         ModelResponse(parts=[call("set_priority", cardId=card["id"], priority="high")]),
         ModelResponse(parts=[TextPart("It is urgent now.")]),
     ]
-    requests = use(agent_api, script)
-    agent = agent_api.agent("supervised", **ELSE_MODEL)
-    plain = agent_api.start(agent, "set priority low", card)
-    assert agent_api.decide(agent_api.proposals(plain)[0]).status == 200
+    requests = use(board, script)
+    agent = board.agent("supervised", **ELSE_MODEL)
+    plain = board.start(agent, "set priority low", card)
+    assert board.decide(board.proposals(plain)[0]).status == 200
     assert (
-        agent_api.run_mission(plain)["result"]
-        == 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'
+        board.run_mission(plain)["result"] == 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'
     )
-    impossible = agent_api.start(agent, "move to Nowhere", card)
+    impossible = board.start(agent, "move to Nowhere", card)
     assert (impossible["status"], requests) == ("failed", [])
-    free = agent_api.start(agent, "this one hurts our customers", card)
-    assert agent_api.decide(agent_api.proposals(free)[0]).status == 200
-    after = agent_api.run_mission(free)
+    free = board.start(agent, "this one hurts our customers", card)
+    assert board.decide(board.proposals(free)[0]).status == 200
+    after = board.run_mission(free)
     assert (after["status"], after["result"], len(requests)) == ("completed", "It is urgent now.", 2)
-    assert agent_api.read(card)["priority"] == "high"
+    assert board.read(card)["priority"] == "high"
 
 
 @pytest.mark.parametrize("why", ["none", "no longer allowed"])
-def test_task_is_refused_without_a_model_that_may_get_it(agent_api: AgentApi, why: str):
-    requests = use(agent_api, [])
-    agent = agent_api.agent("autonomous", **ELSE_MODEL | ({"model": None} if why == "none" else {}))
-    agent_api.world.core.env.brains = add_fallback({"built_in": RulesBrain(), "model": ModelBrain()})
-    after = agent_api.start(agent, "make it nicer")
+def test_task_is_refused_without_a_model_that_may_get_it(board: AgentApi, why: str):
+    requests = use(board, [])
+    agent = board.agent("autonomous", **ELSE_MODEL | ({"model": None} if why == "none" else {}))
+    board.world.core.env.brains = add_fallback({"built_in": RulesBrain(), "model": ModelBrain()})
+    after = board.start(agent, "make it nicer")
     assert after["status"] == "failed"
     assert after["error"].startswith("I did not understand 'nicer'")
     assert requests == []
 
 
-def test_model_beside_the_built_in_brain_must_be_allowed(agent_api: AgentApi):
-    use(agent_api, [])
+def test_model_beside_the_built_in_brain_must_be_allowed(board: AgentApi):
+    use(board, [])
     body = {"name": "X", **ELSE_MODEL, "model": "openai:other"}
-    answer = agent_api.world.call(agent_api.owner, "POST", agent_api.agents, body)
+    answer = board.world.call(board.owner, "POST", board.agents, body)
     assert (answer.status, b"must be one of the models that this server allows" in answer.body) == (400, True)
 
 
@@ -500,17 +497,14 @@ MODEL = {"runtime": "model", "model": "openai:some"}
         ),
     ],
 )
-def test_mission_ends_under_another_runtime(agent_api: AgentApi, before: Any, after: Any, end: str):
-    card = agent_api.card()
+def test_mission_ends_under_another_runtime(board: AgentApi, before: Any, after: Any, end: str):
+    card = board.card()
     called = call("set_priority", cardId=card["id"], priority="low")
-    use(
-        agent_api,
-        [ModelResponse([called])] * (before is MODEL) + [ModelResponse([TextPart("It is low now.")])],
-    )
-    agent = agent_api.agent("supervised", **before)
-    mission = agent_api.start(agent, "set priority low", card)
-    agent_api.change(agent, **after)
-    assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
-    ended = agent_api.run_mission(mission)
+    use(board, [ModelResponse([called])] * (before is MODEL) + [ModelResponse([TextPart("It is low now.")])])
+    agent = board.agent("supervised", **before)
+    mission = board.start(agent, "set priority low", card)
+    board.change(agent, **after)
+    assert board.decide(board.proposals(mission)[0]).status == 200
+    ended = board.run_mission(mission)
     assert (ended["result"] or ended["error"]) == end
-    assert agent_api.read(card)["priority"] == "low"
+    assert board.read(card)["priority"] == "low"
