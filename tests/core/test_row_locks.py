@@ -106,8 +106,15 @@ Request = tuple[Any, ...]
 """The method, the path, and the body, after the person or the token unless the owner sends it."""
 
 
-def race(board: AgentApi, first: Request, second: Request) -> int:
-    """The status of the answer to a second request, which comes while the unit of the first one is still open."""
+def race(board: AgentApi, first: Request, second: Request, expected: int | None = None) -> int:
+    """Send a second request while the unit of the first one is still open, and return the status of its answer.
+
+    Args:
+        board: Board of which the requests are.
+        first: First request.
+        second: Second request.
+        expected: Status that the answer to the second one must have.
+    """
     core = board.world.core
     first, second = (
         request if request[0] not in METHODS else (board.owner, *request) for request in (first, second)
@@ -123,6 +130,7 @@ def race(board: AgentApi, first: Request, second: Request) -> int:
         core, lambda uow: call._run_in_unit(uow, call.parse_request()), lambda: board.world.status(*second)
     )
     assert answer.status < 300, answer.body
+    assert expected in (None, status)
     return int(status)
 
 
@@ -155,7 +163,7 @@ def fill_column(board: AgentApi) -> None:
     ask(board, "PATCH", column, {"wipLimit": 1})
     move = {"columnId": board.columns[0]["id"]}
     first, second = (board.of(board.card(column=1)) for _ in range(2))
-    assert race(board, ("PATCH", first, move), ("PATCH", second, move)) == 409
+    race(board, ("PATCH", first, move), ("PATCH", second, move), 409)
 
 
 def lock_columns_against_the_order(board: AgentApi) -> None:
@@ -289,7 +297,7 @@ def restore_card_related_to_deleted_one(board: AgentApi) -> None:
     ask(board, "POST", f"{board.flat_of(card)}/relations", relation)
     path = delete_and_find(board, card)
     delete = ("DELETE", f"{project.path}/cards/{other['id']}")
-    assert race(board, delete, ("POST", path)) == 200
+    race(board, delete, ("POST", path), 200)
     # The relation comes back with the other card.
     (entry,) = ask(board, "GET", f"{board.flat}/trash?kind=card")
     ask(board, "POST", f"{board.flat}/trash/{entry['id']}/restore")
@@ -298,13 +306,11 @@ def restore_card_related_to_deleted_one(board: AgentApi) -> None:
 
 def add_deleted_label(board: AgentApi) -> None:
     card, label = board.card(), board.label()
-    assert (
-        race(
-            board,
-            ("DELETE", f"{board.flat}/labels/{label['id']}"),
-            ("POST", f"{board.flat_of(card)}/labels/{label['id']}"),
-        )
-        == 404
+    race(
+        board,
+        ("DELETE", f"{board.flat}/labels/{label['id']}"),
+        ("POST", f"{board.flat_of(card)}/labels/{label['id']}"),
+        404,
     )
     assert board.read(card)["labelIds"] == []
 
@@ -312,7 +318,7 @@ def add_deleted_label(board: AgentApi) -> None:
 def relate_to_deleted_card(board: AgentApi) -> None:
     card, other = board.card(), board.card()
     body = {"targetCardId": other["id"], "type": "blocks"}
-    assert race(board, ("DELETE", board.of(other)), ("POST", f"{board.flat_of(card)}/relations", body)) == 400
+    race(board, ("DELETE", board.of(other)), ("POST", f"{board.flat_of(card)}/relations", body), 400)
 
 
 def give_deleted_card_to_agent(board: AgentApi) -> None:
@@ -329,13 +335,13 @@ def decide_last_two_of_batch(board: AgentApi) -> None:
     first, second = (
         f"{board.flat}/proposals/{proposal['id']}/approve" for proposal in board.proposals(mission)
     )
-    assert race(board, ("POST", first, {}), ("POST", second, {})) == 200
+    race(board, ("POST", first, {}), ("POST", second, {}), 200)
     assert board.mission_now(mission)["status"] == "completed"
 
 
 def exceed_rate_of_agent(board: AgentApi) -> None:
     token = board.token(board.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600}))
-    assert race(board, (token, "GET", board.path), (token, "GET", board.path)) == 429
+    race(board, (token, "GET", board.path), (token, "GET", board.path), 429)
 
 
 def claim_turn_twice(board: AgentApi) -> None:
@@ -405,13 +411,11 @@ def set_status_of_todo(board: AgentApi) -> None:
 def refer_to_deleted_mission(board: AgentApi) -> None:
     pilotage = f"{board.flat}/pilotage"
     mission = ask(board, "POST", f"{pilotage}/missions", {"objective": "A"})
-    assert (
-        race(
-            board,
-            ("DELETE", f"{pilotage}/missions/{mission['id']}"),
-            ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
-        )
-        == 400
+    race(
+        board,
+        ("DELETE", f"{pilotage}/missions/{mission['id']}"),
+        ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
+        400,
     )
 
 
@@ -443,13 +447,11 @@ def delete_document_with_deleted_comment(board: AgentApi) -> None:
 def put_document_below_deleted_one(board: AgentApi) -> None:
     parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
-    assert (
-        race(
-            board,
-            ("DELETE", f"{board.flat}/documents/{parent['id']}"),
-            ("POST", f"{board.flat}/documents", body),
-        )
-        == 400
+    race(
+        board,
+        ("DELETE", f"{board.flat}/documents/{parent['id']}"),
+        ("POST", f"{board.flat}/documents", body),
+        400,
     )
 
 
@@ -473,7 +475,7 @@ def change_comment_on_transferred_document(board: AgentApi) -> None:
     assert types == ["document_comment_updated", "document_comment_added"]
     back = {"contextType": "workspace", "contextId": board.workspace.id}
     transfer = ("POST", f"{path}/transfer", back)
-    assert race(board, transfer, ("PATCH", comment, {"content": "Late"})) == 404
+    race(board, transfer, ("PATCH", comment, {"content": "Late"}), 404)
 
 
 def act_as_demoted_organization_admin(board: AgentApi) -> None:
@@ -481,13 +483,11 @@ def act_as_demoted_organization_admin(board: AgentApi) -> None:
     organization = board.workspace.organization
     board.world.join_organization(bob, organization, "admin")
     members = f"{organization.path}/members"
-    assert (
-        race(
-            board,
-            ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
-            (bob, "POST", members, {"email": cid.email, "role": "member"}),
-        )
-        == 403
+    race(
+        board,
+        ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
+        (bob, "POST", members, {"email": cid.email, "role": "member"}),
+        403,
     )
 
 
@@ -495,13 +495,11 @@ def act_as_demoted_workspace_admin(board: AgentApi) -> None:
     bob, _ = board.world.people("bob cid")
     board.world.join(bob, board.workspace, "admin")
     members = f"{board.flat}/members"
-    assert (
-        race(
-            board,
-            ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
-            (bob, "POST", f"{members}/invite", {"email": "cid@example.com"}),
-        )
-        == 403
+    race(
+        board,
+        ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
+        (bob, "POST", f"{members}/invite", {"email": "cid@example.com"}),
+        403,
     )
 
 
@@ -509,13 +507,11 @@ def invite_as_removed_organization_admin(board: AgentApi) -> None:
     bob = board.world.person("bob")
     organization = board.workspace.organization
     board.world.join_organization(bob, organization, "admin")
-    assert (
-        race(
-            board,
-            ("DELETE", f"{organization.path}/members/{bob.id}"),
-            (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}),
-        )
-        == 404
+    race(
+        board,
+        ("DELETE", f"{organization.path}/members/{bob.id}"),
+        (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}),
+        404,
     )
 
 
@@ -539,7 +535,7 @@ def make_too_many_tokens(board: AgentApi) -> None:
     create = ("POST", "/api-tokens", {"name": "A"})
     for _ in range(api_tokens.LIVE_MAX - 1):
         ask(board, *create)
-    assert race(board, create, create) == 409
+    race(board, create, create, 409)
 
 
 def redeem_code_twice(board: AgentApi) -> None:
@@ -559,13 +555,11 @@ def redeem_code_twice(board: AgentApi) -> None:
 def assign_removed_member(board: AgentApi) -> None:
     bob, card = board.world.person("bob"), board.card()
     board.join(bob)
-    assert (
-        race(
-            board,
-            ("DELETE", f"{board.flat}/members/{bob.id}"),
-            ("PATCH", board.of(card), {"assigneeId": bob.id}),
-        )
-        == 400
+    race(
+        board,
+        ("DELETE", f"{board.flat}/members/{bob.id}"),
+        ("PATCH", board.of(card), {"assigneeId": bob.id}),
+        400,
     )
     assert board.read(card)["assigneeId"] is None
 
@@ -635,7 +629,7 @@ def add_same_part_of_import(board: AgentApi) -> None:
     path = f"{imports}/{ask(board, 'POST', imports, header)['id']}"
     part = {"part": 0, "cards": [{"title": "First", "columnIndex": 0}]}
     request = ("POST", f"{path}/parts", part)
-    assert race(board, request, request) == 201
+    race(board, request, request, 201)
     assert len(ask(board, "POST", f"{path}/complete")["cardIds"]) == 1
 
 
@@ -655,7 +649,7 @@ def join_deleted_project(board: AgentApi) -> None:
     body = {"email": client.email, "role": "member", "projectId": board.project["id"]}
     token = ask(board, "POST", f"{board.flat}/members/invite", body)["token"]
     accept = (client, "POST", f"/invitations/{token}/accept")
-    assert race(board, ("DELETE", board.path), accept) == 200
+    race(board, ("DELETE", board.path), accept, 200)
 
 
 def copy_purged_file(board: AgentApi) -> None:
@@ -686,7 +680,7 @@ def leave_two_workspaces(board: AgentApi) -> None:
     for workspace in workspaces:
         world.join(bob, workspace, role="guest")
     first, second = (("DELETE", f"{workspace.path}/members/{bob.id}") for workspace in workspaces)
-    assert race(board, first, second) == 200
+    race(board, first, second, 200)
     members = ask(board, "GET", f"{organization.path}/members")
     assert bob.id not in [member["userId"] for member in members]
 
@@ -825,7 +819,7 @@ def test_new_comment_follows_its_document(board: AgentApi, method: str, end: str
     race(board, comment, enter)
     types = [item["type"] for item in ask(board, "GET", f"{board.path}/activity?entity=document_comment")]
     assert types == ["document_comment_added"]
-    assert race(board, leave, comment) == 404
+    race(board, leave, comment, 404)
     assert len(ask(board, "GET", f"{path}/comments")) == 1
 
 
@@ -836,7 +830,7 @@ def test_restoration_of_a_comment_is_recorded_where_its_document_is(board: Agent
     (item,) = ask(board, "GET", trash_path)
     place = {"contextType": "project", "contextId": board.project["id"]}
     restore = ("POST", f"{trash_path}/{item['id']}/restore")
-    assert race(board, ("POST", f"{path}/transfer", place), restore) == 200
+    race(board, ("POST", f"{path}/transfer", place), restore, 200)
     types = [entry["type"] for entry in ask(board, "GET", f"{board.path}/activity")]
     assert types[:2] == ["item_restored", "document_transferred"]
 
@@ -852,7 +846,7 @@ def test_transfer_beside_the_deletion_of_the_parent_puts_the_others_at_the_top(b
         ids.append(ask(board, "POST", f"{board.flat}/documents", body)["id"])
     _, moved, other = (f"{board.flat}/documents/{id}" for id in ids)
     transfer = ("POST", f"{moved}/transfer", {"contextType": "workspace", "contextId": far.id})
-    assert race(board, ("DELETE", project.path), transfer) == 200
+    race(board, ("DELETE", project.path), transfer, 200)
     assert ask(board, "GET", other)["parentId"] is None
 
 
