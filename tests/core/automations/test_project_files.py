@@ -124,39 +124,24 @@ def test_rule_with_unknown_references_is_imported_turned_off(board: AutomationAp
 
 
 @pytest.mark.parametrize(
-    ("rule", "message"),
+    ("changes", "message"),
     [
+        ({"action": {"type": "delete_all"}}, "action.type must be one of"),
         (
-            {"trigger": "task_moved", "action": {"type": "delete_all"}},
-            "automations[0].action.type must be one of",
+            {"action": {"type": "set_status", "params": {"status": "x"}}},
+            "action.params.status must be one of",
         ),
-        (
-            {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "x"}}},
-            "automations[0].action.params.status must be one of",
-        ),
-        (
-            {"trigger": "task_moved", "action": {"type": "archive_card"}, "conditions": {"none": []}},
-            'automations[0].conditions must be {"all"',
-        ),
-        (
-            {
-                "trigger": "task_moved",
-                "action": {"type": "archive_card"},
-                "conditions": {"all": [{"field": 3}]},
-            },
-            "automations[0].conditions.all[0] must be",
-        ),
-        (
-            {"trigger": "task_lost", "action": {"type": "archive_card"}},
-            "automations[0].trigger must be one of",
-        ),
+        ({"conditions": {"none": []}}, 'conditions must be {"all"'),
+        ({"conditions": {"all": [{"field": 3}]}}, "conditions.all[0] must be"),
+        ({"trigger": "task_lost"}, "trigger must be one of"),
     ],
 )
-def test_malformed_rule_is_refused_with_the_whole_file(board: AutomationApi, rule, message):
+def test_malformed_rule_is_refused_with_the_whole_file(board: AutomationApi, changes, message):
+    rule = {"trigger": "task_moved", "action": {"type": "archive_card"}, **changes}
     file = {"project": {"name": "x"}, "automations": [rule]}
     answer = board.world.call(board.owner, "POST", f"{board.flat}/projects/import", file)
     assert answer.status == 400
-    assert message in answer.body.decode().replace('\\"', '"')
+    assert f"automations[0].{message}" in answer.body.decode().replace('\\"', '"')
     assert len(ask(board, "GET", f"{board.flat}/projects")) == 1
 
 
