@@ -48,6 +48,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.queries.item_names import name_of_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import is_among, is_given
+from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.causes import Cause, Chain
@@ -228,6 +229,8 @@ class _RuleRunner:
         count = _count(rule)
         chain.actions += count
         self.uow.rule_action_count += count
+        # Errors of earlier statements abort the unit, so that no job can be added after them.
+        execute_queued(self.uow.connection)
         try:
             trace = run(self.uow, rule, case, chain)
         except DBAPIError as error:

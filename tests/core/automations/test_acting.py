@@ -1,6 +1,7 @@
 """Acting rules: triggers, owners, limits and traces."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
@@ -17,8 +18,8 @@ from stellary.core.automations.rules.occurrences import (
     TOO_DEEP,
     TOO_MANY,
 )
-from tests.core.automations.automation_api import AutomationApi
-from tests.support.boards import ask
+from tests.core.automations.board import AutomationApi
+from tests.support.boards import ask, status
 from tests.support.core_parts import LOCK_TIMEOUT, actions, cards
 from tests.support.world import World
 
@@ -411,34 +412,58 @@ def test_jobs_count_what_their_chain_has_done(board, deferred_rule, monkeypatch)
     assert board.results(rule) == [TOO_MANY]
 
 
+@contextmanager
+def hold_locks(core, board, *statements):
+    """Lock the last column in a transaction of another thread, and execute further statements in it."""
+    hold = f"SELECT FROM stellary_columns WHERE id = '{board.columns[DONE]['id']}' FOR UPDATE"
+    held, let_go = threading.Event(), threading.Event()
+
+    def holding():
+        with core.begin(NOBODY) as uow:
+            for statement in (hold, *statements):
+                uow.connection.execute(text(statement))
+            held.set()
+            assert let_go.wait(20)
+
+    holder = threading.Thread(target=holding)
+    holder.start()
+    try:
+        assert held.wait(20)
+        yield
+    finally:
+        let_go.set()
+        holder.join(20)
+
+
 def test_rule_does_not_wait_for_a_locked_column(postgres_core):
     """Check that a rule which needs a locked column becomes a job instead of waiting."""
     world = World(postgres_core)
     board = AutomationApi(world, world.person("ann"))
     rule = board.rule("task_created", "move_card", targetColumn="Done")
     after = board.rule("task_created", "set_priority", priority="high")
-    hold = text("SELECT id FROM stellary_columns WHERE id = :id FOR UPDATE")
-    held, let_go = threading.Event(), threading.Event()
-
-    def holding():
-        with postgres_core.begin(NOBODY) as uow:
-            uow.connection.execute(hold, {"id": board.columns[DONE]["id"]})
-            held.set()
-            assert let_go.wait(20)
-
-    holder = threading.Thread(target=holding)
-    holder.start()
-    assert held.wait(20)
-    card = board.read(board.card())
-    assert (card["columnId"], card["priority"]) == (board.columns[TO_DO]["id"], "high")
-    assert (board.results(rule), board.results(after), len(postgres_core.work.jobs())) == ([], ["success"], 1)
-    let_go.set()
-    holder.join(20)
+    with hold_locks(postgres_core, board):
+        card = board.read(board.card())
+        assert (card["columnId"], card["priority"]) == (board.columns[TO_DO]["id"], "high")
+        results = board.results(rule), board.results(after)
+        assert (*results, len(postgres_core.work.jobs())) == ([], ["success"], 1)
     postgres_core.work.run_due()
     assert board.read(card)["columnId"] == board.columns[DONE]["id"]
     assert board.results(rule) == ["success"]
     with postgres_core.begin(NOBODY) as uow:
         assert uow.connection.execute(acting._GET_LOCK_TIMEOUT).scalar_one() == LOCK_TIMEOUT
+
+
+def test_change_whose_rules_cannot_become_jobs_is_refused(postgres_core):
+    world = World(postgres_core)
+    board = AutomationApi(world, world.person("ann"))
+    for _ in range(2):
+        board.rule("task_created", "move_card", targetColumn="Done")
+    path = f"{board.path}/columns/{board.columns[TO_DO]['id']}/cards"
+    # Statements are queued from their second execution.
+    for statement, expected in (("SELECT 1", 201), ("LOCK TABLE stellary_jobs IN EXCLUSIVE MODE", 503)):
+        with hold_locks(postgres_core, board, statement):
+            assert status(board, "POST", path, {"title": "x"}) == expected
+    assert len(ask(board, "GET", f"{board.path}/cards")) == 1
 
 
 # ------------------------------------------------------------------------------------------------- traces
