@@ -121,7 +121,15 @@ class BackendClock:
             processes = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-        return sum(time.clock_gettime(~pid << 3 | 2) for (pid,) in processes)
+        return sum(measure_process(pid) for (pid,) in processes)
+
+
+def measure_process(pid: int) -> float:
+    """Return the processor time of a process; 0 if it has ended."""
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
 
 
 def run(databases: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) -> Result:

@@ -1,5 +1,6 @@
 """The benchmarks: they run, and report every figure with a target. Its size depends on the machine."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import orjson
 import pytest
 
 from benchmarks.figures import TARGETS, Target, at_least, format_number, is_worse, table
+from benchmarks.http import measure_process
 from benchmarks.shards import Sample, describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +61,12 @@ def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     figures = orjson.loads(path.read_bytes())
     assert [name for name in expected_figures(names) if name not in figures] == []
     assert [name for name in figures if name not in process.stdout] == []
+
+
+def test_processes_that_have_ended_take_no_time():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert measure_process(ended.pid) == 0 < measure_process(os.getpid())
 
 
 def test_a_figure_that_should_be_large_meets_its_target_when_it_is():
