@@ -65,6 +65,11 @@ class PlannedPhase:
 
 
 def to_title(text: str, most: int = TITLE_MAX) -> str:
-    """Return a text as the title of a deliverable, or as the name of a phase with at most that many characters."""
+    """Return a text as the title of a deliverable, or as the name of a phase.
+
+    Args:
+        text: The text, with or without a remark and punctuation at its ends.
+        most: The maximum number of characters.
+    """
     title = strip_remark(text.strip(f" .;,:{DASHES}")) or text
     return shorten(title[:1].upper() + title[1:], most)
