@@ -19,7 +19,7 @@ from stellary.client.calling.short_errors import shorten_errors
 from stellary.client.errors import StalePlan, UnsuitableDeclaration, check_type
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
-from stellary.client.project_setup import changes
+from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
 from stellary.client.project_setup.changes import Change, Difference
 from stellary.client.project_setup.declaration import (
@@ -146,10 +146,10 @@ def describe(project: ProjectHandle[Any]) -> Any:
     return _run(project, _describe(project))
 
 
-def _describe(project: ProjectHandle[Any]) -> changes.PlanSteps[Declaration]:
+def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
     state = yield from read_state(project, project, EVERYTHING)
     return describe_state(state)
 
 
-def _run(at: Any, steps: changes.PlanSteps[Any]) -> Any:
-    return changes.run_async(steps) if at._awaits else changes.run_blocking(steps)  # noqa: SLF001 - of the SDK
+def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
+    return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK

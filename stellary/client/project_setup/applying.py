@@ -12,7 +12,8 @@ from typing import Any, Final
 import attrs
 
 from stellary.client.errors import StalePlan
-from stellary.client.project_setup.changes import Change, PlanSteps
+from stellary.client.project_setup._steps import PlanSteps
+from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.making import ChangeRequests
 from stellary.client.project_setup.planning import Plan, compare
 from stellary.contract.cards import BULK_MAX

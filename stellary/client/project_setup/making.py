@@ -7,7 +7,8 @@ from typing import Any
 
 from stellary.client.errors import StalePlan
 from stellary.client.methods.projects import ProjectHandle
-from stellary.client.project_setup.changes import Change, Kind, PlanSteps, fetch_all, get_values
+from stellary.client.project_setup._steps import PlanSteps, fetch_all
+from stellary.client.project_setup.changes import Change, Kind, get_values
 from stellary.client.project_setup.contents import RelationByName, first_column, match_steps
 from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
 from stellary.client.project_setup.matching import Matched

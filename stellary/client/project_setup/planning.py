@@ -14,7 +14,8 @@ import attrs
 from stellary.client.calling.method import C
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup import contents, structure
-from stellary.client.project_setup.changes import Change, PlanSteps, summarize
+from stellary.client.project_setup._steps import PlanSteps
+from stellary.client.project_setup.changes import Change, summarize
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector

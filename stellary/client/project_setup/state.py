@@ -9,7 +9,7 @@ import attrs
 
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
-from stellary.client.project_setup.changes import PlanSteps, fetch_all
+from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.checking import RELATIONS
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import ProblemCollector

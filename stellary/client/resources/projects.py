@@ -92,7 +92,7 @@ class ProjectImports(Resource[C]):
             NotImported: A file could not be uploaded. The project was deleted again, or else the error has its id.
             OSError: The file cannot be read.
         """
-        from stellary.client.transfer.archive import import_archive
+        from stellary.client.transfer.archive_steps import import_archive
         from stellary.client.transfer.progress import run_showing_progress
 
         handle: Any = self
@@ -172,7 +172,7 @@ class ProjectExports(Resource[C]):
         Returns:
             The path.
         """
-        from stellary.client.transfer.archive import export_archive
+        from stellary.client.transfer.archive_steps import export_archive
         from stellary.client.transfer.progress import run_showing_progress
 
         handle: Any = self

@@ -1,0 +1,263 @@
+"""Archives: the steps that export and import a project with its files."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+
+import attrs
+
+from stellary.client.calling.call import CallPlan
+from stellary.client.calling.form import ReportProgress
+from stellary.client.calling.steps import Steps
+from stellary.client.calling.target import TargetFile
+from stellary.client.errors import NotImported
+from stellary.client.transfer.archive import (
+    IGNORED_SHOWN,
+    ArchiveFile,
+    PackedFile,
+    ReadArchive,
+    WrittenArchive,
+    list_attachments,
+)
+from stellary.client.transfer.byte_ranges import find_next_start
+from stellary.client.transfer.json_file import parse_json_file
+from stellary.contract.auth import ME
+from stellary.contract.errors import NotFound
+from stellary.contract.project_imports import NotCarried, ProjectImport
+
+if TYPE_CHECKING:
+    from stellary.client.calling.caller import AsyncCaller, SyncCaller
+    from stellary.contract.port import RawResponse
+
+TRIES = 3
+"""The maximum number of attempts to export a project while its files are being deleted."""
+_ME = CallPlan(ME)
+
+
+class FilesHandle(Protocol):
+    """The handle of a card's attachments."""
+
+    def with_options(self, *, idempotency_key: str | None) -> Self: ...
+    def _part_loader(self, attachment: str, /) -> Callable[[int], Any]: ...
+    @property
+    def upload(self) -> Callable[..., Any]: ...
+
+
+class CardHandle(Protocol):
+    """The handle of a card."""
+
+    @property
+    def attachments(self) -> FilesHandle: ...
+
+
+class ProjectHandle(Protocol):
+    """The handle of a project."""
+
+    def card(self, card: str, /) -> CardHandle: ...
+
+
+class ProjectsHandle(Protocol):
+    """The handle of a workspace's projects."""
+
+    _caller: SyncCaller | AsyncCaller
+
+    def with_options(self, *, idempotency_key: None, if_match: None) -> Self: ...
+    def __call__(self, project: str, /) -> ProjectHandle: ...
+    @property
+    def import_file(self) -> Callable[[Any], Any]: ...
+    @property
+    def delete(self) -> Callable[[str], Any]: ...
+
+
+# ---------------------------------------------------------------------------------------------- export
+
+
+def export_archive(
+    project: ProjectHandle, export: Callable[[], Any], path: Path, progress: ReportProgress | None
+) -> Steps[Path]:
+    """Write a project and its files to a path.
+
+    Args:
+        project: The project.
+        export: Requests its JSON, and returns the response.
+        path: The path of the archive. An existing file is replaced once the archive is complete.
+        progress: Called with the number of downloaded bytes of files and the total.
+
+    Returns:
+        The path.
+    """
+    with TargetFile(path) as target:
+        tries = 1
+        while not (yield from _write(project, export, target.file, progress, last=tries == TRIES)):
+            tries += 1
+            target.file.seek(0)
+            target.file.truncate()
+    return path
+
+
+def _write(
+    project: ProjectHandle,
+    export: Callable[[], Any],
+    file: IO[bytes],
+    progress: ReportProgress | None,
+    *,
+    last: bool,
+) -> Steps[bool]:
+    """Write the archive, and return whether it is complete: False if a file was deleted after the JSON was exported."""
+    with WrittenArchive(file) as archive:
+        response: RawResponse = yield export
+        archive.project(response.body)
+        exported = parse_json_file(response.body, "an exported project")
+        try:
+            yield from _download(
+                project, list(list_attachments(exported)), exported["cards"], archive, progress
+            )
+        except NotFound:
+            if last:
+                raise
+            return False
+    return True
+
+
+def _download(
+    project: ProjectHandle,
+    files: Sequence[PackedFile],
+    cards: Sequence[dict[str, Any]],
+    archive: WrittenArchive,
+    progress: ReportProgress | None,
+) -> Steps[None]:
+    received, total = 0, sum(file.size for file in files)
+    for file in files:
+        request_part = project.card(cards[file.card]["id"]).attachments._part_loader(file.id)  # noqa: SLF001 - of this package
+        start: int | None = 0
+        with archive.file(file.id) as member:
+            while start is not None:
+                response: RawResponse = yield partial(request_part, start)
+                member.write(response.body)
+                received += len(response.body)
+                if progress is not None:
+                    progress(received, total)
+                start = find_next_start(response, start)
+
+
+# ---------------------------------------------------------------------------------------------- import
+
+
+def import_archive(
+    projects: ProjectsHandle, file: ArchiveFile, progress: ReportProgress | None
+) -> Steps[ProjectImport]:
+    """Create a project from an archive, and delete it again if one of its files cannot be uploaded.
+
+    If the caller has set an idempotency key, nothing is deleted: an earlier import with that key may have created the
+    project long ago, and repeating the import completes it.
+
+    Args:
+        projects: The projects of the workspace.
+        file: The archive. It is read to its end before anything is sent.
+        progress: Called with the number of uploaded bytes of files and the total.
+
+    Returns:
+        The response to the import, corrected for the files, which are uploaded separately.
+
+    Raises:
+        NotImported: A file could not be uploaded.
+    """
+    with ReadArchive(file) as archive:
+        key = projects._caller.options.idempotency_key  # noqa: SLF001 - of this package
+        without_key = projects.with_options(idempotency_key=None, if_match=None)
+        # The caller becomes the uploader of the files.
+        session = (yield partial(without_key._caller.one, _ME, {})) if archive.files else None  # noqa: SLF001
+        created: ProjectImport = yield partial(projects.import_file, archive.project)
+        sent, total = 0, sum(packed.size for packed in archive.files)
+        current = ""
+        try:
+            for packed in archive.files:
+                current = packed.name
+                card = without_key(created.id).card(created.card_ids[packed.card])
+                file_progress = progress and partial(_add_progress, progress, sent, total)
+                yield from _upload(card.attachments, archive, packed, key, file_progress)
+                sent += packed.size
+        except BaseException as error:
+            remaining_id = created.id if key else (yield from _delete_again(without_key, created.id))
+            outcome = _describe_outcome(remaining_id, key)
+            if not isinstance(error, Exception):
+                error.add_note(outcome)
+                raise
+            raise NotImported(
+                f"{current} could not be uploaded, and {outcome}: {error}", current, remaining_id
+            ) from error
+        corrected: ProjectImport = _correct(created, archive, session.user.email if session else "")
+        return corrected
+
+
+def _upload(
+    files: FilesHandle,
+    archive: ReadArchive,
+    packed: PackedFile,
+    key: str | None,
+    progress: ReportProgress | None,
+) -> Steps[None]:
+    # Each upload is a separate call with a key derived from the caller's, so a repeated import uploads no file twice.
+    own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
+    with tempfile.TemporaryFile() as unpacked:
+        archive.unpack(packed, unpacked)
+        upload = files.with_options(idempotency_key=own_key).upload
+        yield partial(upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=progress)
+
+
+def _add_progress(progress: ReportProgress, before: int, total: int, sent: int, _: int) -> None:
+    progress(before + sent, total)
+
+
+def _delete_again(projects: ProjectsHandle, id: str) -> Steps[str | None]:
+    """Delete the project, and return its id if that fails."""
+    try:
+        yield partial(projects.delete, id)
+    except NotFound:
+        return None
+    except Exception:  # noqa: BLE001 - the error that led here reports that the project remains
+        return id
+    return None
+
+
+def _describe_outcome(remaining_id: str | None, key: str | None) -> str:
+    if remaining_id is None:
+        return "the project was deleted again"
+    if key:
+        return f"the project {remaining_id} lacks files until the import is repeated with the same key"
+    return f"the project {remaining_id} could not be deleted again"
+
+
+def _correct(created: Any, archive: ReadArchive, email: str) -> Any:
+    """Return the response to the import, with the report on the files added."""
+    ignored = archive.ignored[:IGNORED_SHOWN]
+    if len(archive.ignored) > IGNORED_SHOWN:
+        ignored.append(f"and {len(archive.ignored) - IGNORED_SHOWN} more files")
+    losses = [loss for loss in created.not_carried if loss.kind != "attachment"]
+    return attrs.evolve(
+        created,
+        ignored=[*created.ignored, *ignored],
+        not_carried=[*losses, *_list_other_uploaders(archive.files, email)],
+    )
+
+
+def _list_other_uploaders(files: Sequence[PackedFile], email: str) -> Iterator[NotCarried]:
+    counts = Counter(
+        file.uploader[0] or file.uploader[1]
+        for file in files
+        if any(file.uploader) and file.uploader[1].casefold() != email.casefold()
+    )
+    for name, count in counts.items():
+        yield NotCarried(
+            kind="creator",
+            path="cards[].attachments[].uploadedBy",
+            name=name,
+            count=count,
+            reason="imported files are uploaded by the person who imports them",
+        )
