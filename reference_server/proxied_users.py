@@ -9,7 +9,7 @@ from functools import partial
 import attrs
 
 from stellary.contract.errors import Invalid
-from stellary.core.accounts.identities import find_or_create_user
+from stellary.core.accounts.proxied_users import find_or_create_user
 from stellary.core.accounts.users import address
 from stellary.core.http.addresses import Network, is_within
 from stellary.core.kernel.unit import Actor

@@ -52,7 +52,7 @@ from stellary.core.kernel.tracing import UnitSpans, trace_statements
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.unit_times import UnitObserver
 from stellary.core.kernel.units import Units
-from stellary.core.notifications import feed
+from stellary.core.notifications import stream
 from stellary.core.notifications.channels import Channel, MessageChannel
 from stellary.core.ports.blob_stores import MEMORY, open_blobs
 from stellary.core.ports.blobs import Blobs
@@ -190,7 +190,7 @@ class Core(HostAccounts, HostHandlers):
             private_webhooks=private_webhooks,
             webhook_ports=frozenset(webhook_ports),
             blobs=_open_blobs(blobs),
-            watermark=feed.commit_watermark(),
+            watermark=stream.commit_watermark(),
             brains=add_fallback(
                 {"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})}
             ),
@@ -251,7 +251,7 @@ class Core(HostAccounts, HostHandlers):
         core.env = attrs.evolve(
             self.env,
             blobs=_open_blobs(blobs),
-            watermark=feed.commit_watermark(),
+            watermark=stream.commit_watermark(),
             signals=Signals(),
             stored_rounds=None,
             listed_cards=ItemMemory(_LISTED_CARDS_OF_SCHEMA),

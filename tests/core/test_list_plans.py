@@ -20,6 +20,7 @@ from tests.support.core_parts import (
     search,
     searching,
     trash,
+    windows,
 )
 from tests.support.core_parts import board_listing as listing
 from tests.support.core_parts import knowledge_listing as documents
@@ -94,7 +95,7 @@ def card_page_statements() -> list[Select]:
 def search_statements() -> list[Select]:
     """Return the statements of a search, with each combination of its filters and each kind of index."""
     extents = [
-        search._build_extents(indexes, in_project=in_project)
+        windows._build_extents(indexes, in_project=in_project)
         for indexes in ((-1, 0, 1, 2), (0,), (-1, 1))
         for in_project in (False, True)
     ]

@@ -17,12 +17,12 @@ from stellary.core.accounts import (
     organizations,
     people,
 )
-from stellary.core.accounts.api_tokens import start_session
 from stellary.core.accounts.authentication import digest
 from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.organizations import create_organization
+from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.users import create_user, id_by_address
 from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.agents import running
@@ -97,9 +97,9 @@ from stellary.core.knowledge.comments import ROWS as COMMENTS
 from stellary.core.knowledge.documents import written_event
 from stellary.core.knowledge.search_entries import document_entry
 from stellary.core.migrations.history import PREFIX
-from stellary.core.notifications import erasure, feed, history
-from stellary.core.notifications.feed import commit_watermark, stream_events
+from stellary.core.notifications import erasure, feed, purged_texts
 from stellary.core.notifications.rules import OF_PILOTAGE
+from stellary.core.notifications.stream import commit_watermark, stream_events
 from stellary.core.notifications.visibility import READ_POLICIES
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.ports import llm
@@ -107,7 +107,7 @@ from stellary.core.ports.blobs import new_key
 from stellary.core.ports.llm import CallerGone, end_with_caller, end_without_caller
 from stellary.core.ports.mail import Email
 from stellary.core.ports.planner import Text
-from stellary.core.search import indexing, search
+from stellary.core.search import indexing, search, windows
 from stellary.core.streaming import streams
 from stellary.core.trash import trash
 from stellary.core.webhooks import queue

@@ -18,15 +18,10 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, selec
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.core.accounts import rules
-from stellary.core.accounts.audience import SEEN_OR_HIDDEN, find_sight, join_caller, select_roles
 from stellary.core.accounts.login_state import LOGIN_GENERATION
+from stellary.core.accounts.project_sight import SEEN_OR_HIDDEN, find_sight, join_caller, select_roles
 from stellary.core.accounts.rules import CallerRoles
-from stellary.core.accounts.tables import (
-    organization_members,
-    organizations,
-    workspace_members,
-    workspaces,
-)
+from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork

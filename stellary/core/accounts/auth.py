@@ -22,7 +22,6 @@ from stellary.contract.auth import (
 from stellary.contract.errors import Conflict, Forbidden, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.core.accounts import api_tokens
-from stellary.core.accounts.api_tokens import start_session
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.email_links import send_verification
 from stellary.core.accounts.email_tokens import delete_links
@@ -32,6 +31,7 @@ from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.passwords import check_current_password, hash_password, rounds_of, verify_password
 from stellary.core.accounts.row_types import CallerRow, UserRow, UserWithRoleRow
 from stellary.core.accounts.second_factors import use_second_factor
+from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
 from stellary.core.accounts.users import (
     address,

@@ -25,13 +25,13 @@ from stellary.contract.workspaces import (
     InviteMember,
 )
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.audience import PROJECT_OF_WORKSPACE
 from stellary.core.accounts.authentication import digest, new_secret
 from stellary.core.accounts.emails import clean_name, send_email
 from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt
 from stellary.core.accounts.member_rows import INVITATION, workspace_value
+from stellary.core.accounts.project_sight import PROJECT_OF_WORKSPACE
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,

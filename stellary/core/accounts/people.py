@@ -9,7 +9,8 @@ import attrs
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.accounts.audience import ACTIVE, audience, knows, leads, seen_by, sees, sees_project
+from stellary.core.accounts.audience import ACTIVE, audience, leads, seen_by, sees
+from stellary.core.accounts.project_sight import knows, sees_project
 from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.base import is_among, is_given

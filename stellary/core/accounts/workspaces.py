@@ -27,16 +27,12 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.access_checks import Loaded
-from stellary.core.accounts.audience import knows
 from stellary.core.accounts.deleted_containers import put_container
 from stellary.core.accounts.joining import adapt_organization_role, add_workspace_owner, mark_guests
 from stellary.core.accounts.locks import lock_organization, lock_seats
 from stellary.core.accounts.member_rows import WORKSPACE, WORKSPACE_MEMBER, workspace_value
-from stellary.core.accounts.row_types import (
-    ListedWorkspaceRow,
-    LoadedWorkspaceMemberRow,
-    WorkspaceMemberRow,
-)
+from stellary.core.accounts.project_sight import knows
+from stellary.core.accounts.row_types import ListedWorkspaceRow, LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import users, workspace_members, workspaces
 from stellary.core.db.base import is_given

@@ -27,7 +27,8 @@ from stellary.contract.proposals import (
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.audience import is_visible, seen_by, sees_project
+from stellary.core.accounts.audience import seen_by
+from stellary.core.accounts.project_sight import is_visible, sees_project
 from stellary.core.agents import access, external_mission_timeout, mission_log, missions, proposing, rows
 from stellary.core.agents.approvals import CHANGE, carry_out, perform
 from stellary.core.agents.row_types import ProposalRow, StoredMissionRow

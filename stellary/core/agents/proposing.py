@@ -30,7 +30,7 @@ from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
-from stellary.core.knowledge.listing import load_titles
+from stellary.core.knowledge.resolve_names import load_titles
 from stellary.core.notifications.sentences import describe_changes
 from stellary.core.ports.blobs import StoredFile
 

@@ -8,14 +8,15 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core.accounts import leaving
-from stellary.core.accounts.audience import is_shared
+from stellary.core.accounts.project_sight import is_shared
+from stellary.core.agents import delegation
 from stellary.core.agents import reactions as agent_reactions
 from stellary.core.automations import acting
 from stellary.core.automations import reactions as rule_reactions
 from stellary.core.board import on_member_removed, project_members
 from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity, erasure, history
+from stellary.core.notifications import activity, erasure, purged_texts
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
@@ -61,7 +62,7 @@ _RIGHTS = (
 """The reactions that end what a user has set up with rights in a workspace."""
 
 REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
-    events.CardCreated: (activity.record, index.update_index, acting.react, agent_reactions.start_missions),
+    events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
     events.CardUpdated: (activity.record, index.update_index, acting.react),
     events.CardMoved: (activity.record, acting.react),
     events.CardReturned: (activity.record,),
@@ -74,14 +75,14 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     ),
     events.CardTransferredOut: (activity.record, rule_reactions.mark_references),
     events.CardArchived: (activity.record, acting.react),
-    events.CardAssigned: (activity.record, acting.react, agent_reactions.start_missions),
+    events.CardAssigned: (activity.record, acting.react, delegation.start_missions),
     events.CardUnassigned: (activity.record,),
     events.CardDeleted: (activity.record, rule_reactions.mark_references),
     events.CommentCreated: (
         activity.record,
         index.update_index,
         acting.react,
-        agent_reactions.start_missions,
+        delegation.start_missions,
     ),
     events.CommentUpdated: (activity.record, index.update_index),
     events.CommentDeleted: (activity.record, index.update_index, outbox.erase_comments),
@@ -118,7 +119,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
     events.DocumentTransferred: (activity.record, rule_reactions.mark_references),
     events.DocumentTransferredOut: (
         activity.record,
-        history.follow_documents,
+        purged_texts.follow_documents,
         index.update_index,
         rule_reactions.mark_references,
     ),

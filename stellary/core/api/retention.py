@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stellary.core.accounts import api_tokens, email_tokens, login_attempts, oauth_grants
+from stellary.core.accounts import email_tokens, login_attempts, oauth_grants, sessions
 from stellary.core.agents import audit
 from stellary.core.automations import traces
 from stellary.core.kernel import idempotency, jobs, model_usage
@@ -20,7 +20,7 @@ RULES: Final[tuple[RetentionRule, ...]] = (
     idempotency.RETENTION,
     jobs.RETENTION,
     model_usage.RETENTION,
-    api_tokens.RETENTION,
+    sessions.RETENTION,
     oauth_grants.RETENTION,
     email_tokens.RETENTION,
     *login_attempts.RETENTION,

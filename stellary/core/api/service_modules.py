@@ -14,6 +14,7 @@ from stellary.core.accounts import (
     invitations,
     organizations,
     second_factors,
+    sessions,
     workspaces,
 )
 from stellary.core.agents import agents, audit, mission_log, missions, proposals
@@ -43,9 +44,9 @@ from stellary.core.board import (
 )
 from stellary.core.insights import flow, portfolio, views
 from stellary.core.knowledge import comments as document_comments
-from stellary.core.knowledge import documents
+from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
-from stellary.core.notifications import feed, notifications, preferences, undo, watches
+from stellary.core.notifications import feed, notifications, preferences, stream, undo, watches
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import search
 from stellary.core.trash import trash

@@ -32,7 +32,7 @@ from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.wire import UNSET, Listing, Paged, Request, Unset, invalid, load, wire_fields
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.automations import access, rows, triggers
+from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
@@ -228,9 +228,9 @@ def _resolve_parts(
     trigger = trigger.with_schedule(schedule)
     if before is None or request.conditions is not UNSET:
         candidates.references = references["conditions"] = set()
-        conditions = triggers.name_fields(candidates, request.conditions or {})
+        conditions = targets.name_fields(candidates, request.conditions or {})
         check_rule_conditions(conditions, trigger)
-        resolved["conditions"] = triggers.resolve_conditions(candidates, conditions)
+        resolved["conditions"] = targets.resolve_conditions(candidates, conditions)
     if before is None or request.action is not UNSET or request.actions is not UNSET:
         actions, action_references = _resolve_actions(candidates, list_actions_to_run(request), trigger)
         resolved |= {"action": actions[0], "actions": actions}

@@ -14,12 +14,7 @@ import attrs
 import orjson
 from sqlalchemy import select
 
-from stellary.contract.automations import (
-    CREATE_AUTOMATION,
-    Automation,
-    AutomationAction,
-    AutomationSchedule,
-)
+from stellary.contract.automations import CREATE_AUTOMATION, Automation, AutomationAction, AutomationSchedule
 from stellary.contract.errors import Conflict, Forbidden, Invalid
 from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.multipart_imports import (
@@ -56,7 +51,7 @@ from stellary.core.accounts.access_checks import check_role
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.automations import rows, triggers
+from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import (
     check_action,
     check_rule_conditions,
@@ -271,7 +266,7 @@ def _create_rules(
         conditions = attempts.resolve(
             "conditions",
             parts.conditions,
-            triggers.resolve_conditions,
+            targets.resolve_conditions,
             parts.conditions,
             f"{path}.conditions",
         )

@@ -15,7 +15,8 @@ from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.wire import Listing, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import find_sight, is_guest, is_reachable, seen_by
+from stellary.core.accounts.audience import is_guest, is_reachable, seen_by
+from stellary.core.accounts.project_sight import find_sight
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.card_lists import CardList, LeanCards, LoadedCards, load_cards_by_ids

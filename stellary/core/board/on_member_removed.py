@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import and_, bindparam, delete, select, update
 
 from stellary.contract.fields import replace_fields
-from stellary.core.accounts.audience import is_shared, is_stranger
+from stellary.core.accounts.project_sight import is_shared, is_stranger
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.tables import cards, project_members, projects, saved_filters
 from stellary.core.kernel.events import (

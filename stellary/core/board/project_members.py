@@ -24,8 +24,9 @@ from stellary.contract.refs import ProjectMemberRef, ProjectRef
 from stellary.contract.roles import ProjectRole
 from stellary.contract.wire import Listing
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import is_member, is_shared, select_leaders
+from stellary.core.accounts.audience import select_leaders
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_member, is_shared
 from stellary.core.accounts.users import address_key
 from stellary.core.board import access
 from stellary.core.board.row_types import MemberRow

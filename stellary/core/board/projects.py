@@ -15,12 +15,7 @@ from stellary.contract.fields import build_value, convert, find_changed_fields, 
 from stellary.contract.labels import Label
 from stellary.contract.naming import camel
 from stellary.contract.policies import PROJECT_MANAGE, WORKSPACE_ADMIN
-from stellary.contract.project_imports import (
-    IMPORT_PROJECT,
-    ImportedProject,
-    ImportProject,
-    ProjectImport,
-)
+from stellary.contract.project_imports import IMPORT_PROJECT, ImportedProject, ImportProject, ProjectImport
 from stellary.contract.projects import (
     CREATE_PROJECT,
     DELETE_PROJECT,
@@ -36,7 +31,7 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.scopes import CreateScope
 from stellary.contract.wire import UNSET, Listing, invalid, load, utc
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts import audience
+from stellary.core.accounts import project_sight
 from stellary.core.accounts.access_checks import check_role
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
@@ -50,11 +45,7 @@ from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.rules.scopes import build_scope
 from stellary.core.board.rules.templates import move_dates
-from stellary.core.board.tables import (
-    PROJECT_WORKSPACE_ID,
-    cards,
-    projects,
-)
+from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
 from stellary.core.board.templates import TEMPLATES, load_file
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
@@ -82,7 +73,7 @@ _LISTS = {
         select(*_PROJECT).where(
             _IN_WORKSPACE,
             *([_ARCHIVED] if filtered else []),
-            *([audience.is_visible(projects.c.id)] if limited else []),
+            *([project_sight.is_visible(projects.c.id)] if limited else []),
         ),
         projects.c.id,
     )
@@ -181,7 +172,7 @@ def insert_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
-    audience.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     return _write_with_free_key(uow, project, choose_key, _INSERT, row)
 
 
@@ -210,7 +201,7 @@ def reveal_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
-    audience.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     return _write_with_free_key(uow, project, choose_key, _UPDATE, {"_id": project.id, **row})
 
 
@@ -323,7 +314,7 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     if after.visibility != before.visibility:
         with uow.checking(WORKSPACE_ADMIN):
             check_role(uow, loaded.roles)
-        audience.set_visibility(uow, after.workspace_id, after.id, after.visibility)
+        project_sight.set_visibility(uow, after.workspace_id, after.id, after.visibility)
     changes = {"version": row.version + 1, **_FIELDS.to_changes(before, after)}
     uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
     changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")

@@ -32,8 +32,8 @@ from stellary.contract.relations import (
     Relation,
 )
 from stellary.contract.wire import Listing, Paged, invalid
-from stellary.core.accounts.audience import is_visible
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import OtherCardRow, RelationRow

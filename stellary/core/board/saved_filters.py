@@ -21,8 +21,8 @@ from stellary.contract.saved_filters import (
 )
 from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.audience import is_visible
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access
 from stellary.core.board.finding import check_filter

@@ -37,7 +37,8 @@ from stellary.contract.time_entries import (
 )
 from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import is_visible, name_of, sees
+from stellary.core.accounts.audience import name_of, sees
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
 from stellary.core.board.row_types import ProjectRow, TimeEntryRow, TimerRow
 from stellary.core.board.rules.references import unknown

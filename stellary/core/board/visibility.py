@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, literal, select
 
-from stellary.core.accounts import audience
+from stellary.core.accounts import project_sight
 from stellary.core.accounts.audience import is_reachable, seen_by
 from stellary.core.board.tables import projects
 from stellary.core.db.base import IdType
@@ -24,7 +24,7 @@ def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:
     return and_(
         projects.c.workspace_id.in_(seen_by(user_id)),
         is_reachable(projects.c.workspace_id),
-        audience.sees_project(user_id, projects.c.id, projects.c.workspace_id),
+        project_sight.sees_project(user_id, projects.c.id, projects.c.workspace_id),
     )
 
 
@@ -48,7 +48,7 @@ def select_seen_projects(
     limits = uow.actor.agent_limits
     if limits is not None:
         workspace_id = workspace_id or limits.workspace_id
-    only = audience.find_sight(uow.actor).only
+    only = project_sight.find_sight(uow.actor).only
     if only is not None:
         rows = rows.where(projects.c.id.in_(only))
     if workspace_id is not None:

@@ -27,7 +27,7 @@ from stellary.contract.wire import UNSET, Listing
 from stellary.core.board import resolve_names as board_names
 from stellary.core.kernel.actions import ActionList
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import access, documents, listing
+from stellary.core.knowledge import access, documents, listing, resolve_names
 
 ACTIONS = ActionList()
 """Reading actions first, then writing ones."""
@@ -77,7 +77,7 @@ def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentP
 def _document(
     uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams | UpdateDocumentParams
 ) -> DocumentRef:
-    return ref.child(DocumentRef, listing.resolve_document(uow, ref, params.document_id))
+    return ref.child(DocumentRef, resolve_names.resolve_document(uow, ref, params.document_id))
 
 
 def _parent(
@@ -88,7 +88,7 @@ def _parent(
     parent = params.parent_id
     if parent is UNSET or parent is None:
         return {}
-    return {"parent_id": listing.resolve_document(uow, ref, parent, "parentId")}
+    return {"parent_id": resolve_names.resolve_document(uow, ref, parent, "parentId")}
 
 
 def _format(params: CreateDocumentParams | UpdateDocumentParams) -> ContentFormat:

@@ -1,4 +1,4 @@
-"""Documents and their reviews. Sections Documents and Review Workflow of the API reference."""
+"""Documents: create, read, change, delete. Section Documents of the API reference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TypedDict, cast
 
 import attrs
-from sqlalchemy import ColumnElement, Select, bindparam, insert, literal, literal_column, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from stellary.contract.cards import BULK_MAX
 from stellary.contract.comments import DocumentComment
@@ -15,17 +15,13 @@ from stellary.contract.documents import (
     DELETE_DOCUMENT,
     DUPLICATE_DOCUMENT,
     GET_DOCUMENT,
-    REVIEW_DOCUMENT,
-    SUBMIT_REVIEW,
     TRANSFER_DOCUMENT,
     UPDATE_DOCUMENT,
     CreateDocument,
     Document,
     DocumentSummary,
-    DocumentVersionSummary,
     DuplicateDocument,
     GetDocument,
-    ReviewDocument,
     TransferDocument,
     UpdateDocument,
 )
@@ -36,23 +32,16 @@ from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
 from stellary.contract.wire import UNSET, Unset, Value, invalid
-from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import Loaded
-from stellary.core.accounts.audience import reviewed_by
 from stellary.core.accounts.locks import lock_workspace
-from stellary.core.board.access import IN_PROJECT
 from stellary.core.board.order.locks import retry_transaction, uses_row_locks
-from stellary.core.board.visibility import sees_project
 from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import (
-    ChangesRequested,
-    DocumentApproved,
     DocumentCreated,
     DocumentDeleted,
     DocumentRevised,
-    DocumentSubmitted,
     DocumentTransferred,
     DocumentTransferredOut,
     DocumentUpdated,
@@ -62,7 +51,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow, LoadedDocumentRow, StoredDocumentRow
 from stellary.core.knowledge.rules import documents as rules
-from stellary.core.knowledge.rules.documents import REVIEWS, StoredDocument, check_reviewer, next_status
+from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
@@ -441,97 +430,3 @@ def _parse_content(content: object, content_format: ContentFormat) -> Node | Uns
         raise document_too_large()
     check_rich_text(document)
     return document
-
-
-_INSERT_VERSION = insert(versions)
-
-
-@serves(SUBMIT_REVIEW)
-def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
-    """Submit a document for review, and store its content as a version."""
-    loaded = access.document(uow, ref)
-
-    def decide(before: StoredDocument) -> StoredDocument:
-        status = next_status(before.status, "submit")
-        uow.require_version(before.version)
-        return replace_fields(before, status=status, submissions=before.submissions + 1, submitted_at=uow.now)
-
-    before, after = change_document(uow, loaded, decide)
-    version = convert(
-        DocumentVersionSummary,
-        after,
-        id=uow.new_id(),
-        document_id=after.id,
-        number=after.submissions,
-        submitted_by_id=uow.user_id,
-        submitted_by_name=loaded.row.caller_name,
-        submitted_at=uow.now,
-        reviewer_id=None,
-        reviewer_name=None,
-        review_notes=None,
-        reviewed_at=None,
-    )
-    uow.connection.execute(_INSERT_VERSION, rows.VERSION_FIELDS.to_row(version, content=after.content))
-    uow.emit(DocumentSubmitted(**describe_change(before, after), number=after.submissions))
-    return rows.to_document(after, "tiptap")
-
-
-@serves(REVIEW_DOCUMENT)
-def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) -> Document:
-    """Approve a document or send it back. If two reviewers decide at the same time, the second one gets a conflict."""
-    loaded = access.document(uow, ref)
-    move = REVIEWS[request.status]
-    is_author = loaded.row.author_id == uow.user_id
-    is_alone = is_author and not people.has_other_members(uow, loaded.row.workspace_id, uow.user_id)
-    check_reviewer(move, is_author=is_author, is_alone=is_alone)
-    submissions = loaded.row.submissions
-
-    decision = {
-        "reviewer_id": uow.user_id,
-        "review_notes": request.notes or None,
-        "reviewed_at": uow.now,
-    }
-
-    def decide(before: StoredDocument) -> StoredDocument:
-        status = next_status(before.status, move)
-        uow.require_version(before.version)
-        if before.submissions != submissions:
-            raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
-        return replace_fields(before, status=status, reviewer_name=loaded.row.caller_name, **decision)
-
-    before, after = change_document(uow, loaded, decide)
-    version = {"_id": after.id, "_number": after.submissions, "status": after.status, **decision}
-    submitted_by_id = uow.connection.execute(UPDATE_VERSION, version).scalar_one()
-    event_class = DocumentApproved if move == "approve" else ChangesRequested
-    uow.emit(
-        event_class(
-            **describe_change(before, after),
-            number=after.submissions,
-            submitted_by_id=submitted_by_id,
-        )
-    )
-    return rows.to_document(after, "tiptap")
-
-
-def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
-    """Return a statement for the documents that a user may review, with their kind, title, place and time.
-
-    Args:
-        user_id: The parameter with the id of the user.
-    """
-    return select(
-        literal("document").label("kind"),
-        documents.c.id,
-        documents.c.title,
-        documents.c.workspace_id,
-        documents.c.project_id,
-        documents.c.submitted_at.label("created_at"),
-    ).where(
-        documents.c.status == literal_column("'pending_review'"),
-        documents.c.author_id != user_id,
-        documents.c.workspace_id.in_(reviewed_by(user_id)),
-        or_(
-            documents.c.project_id.is_(None),
-            documents.c.project_id.in_(select(IN_PROJECT).where(sees_project(user_id))),
-        ),
-    )

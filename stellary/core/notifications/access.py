@@ -9,14 +9,8 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, exist
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
-from stellary.core.accounts.audience import (
-    is_reachable,
-    leads,
-    may_hide_projects,
-    seen_by,
-    sees_all_projects,
-    sees_project,
-)
+from stellary.core.accounts.audience import is_reachable, leads, seen_by
+from stellary.core.accounts.project_sight import may_hide_projects, sees_all_projects, sees_project
 from stellary.core.board.access import IN_PROJECT, PROJECT
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query

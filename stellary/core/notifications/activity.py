@@ -17,14 +17,9 @@ from stellary.contract.cards import Card
 from stellary.contract.notifications import NotificationKind
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import Value
-from stellary.core.accounts.audience import (
-    by_ids,
-    is_shared,
-    reviewers,
-    select_action_reviewers,
-    with_access_flag,
-)
+from stellary.core.accounts.audience import by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import KNOWN_AUDIENCE, load_people, queue_members, reaches
+from stellary.core.accounts.project_sight import is_shared, select_action_reviewers
 from stellary.core.accounts.users import digest_address
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (

@@ -1,18 +1,14 @@
-"""The activity feeds of projects, workspaces and organizations. Section Activity Types of the API reference.
-
-Lists are newest first. The stream of a workspace delivers activities in the order in which they were recorded.
-"""
+"""The activity feeds of projects, workspaces and organizations, newest first. Section Activity Types of the API reference."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, literal_column, select
 
 from stellary.contract.activities import (
     LIST_ACTIVITY,
@@ -21,35 +17,22 @@ from stellary.contract.activities import (
     Activity,
     ActivityFilters,
     ListActivity,
-    WorkspaceEvent,
 )
-from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.limits import CARD_KEY_PATTERN
 from stellary.contract.refs import CardRef, OrganizationRef, ProjectRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Follow, Listing, Stream, dump, utc
-from stellary.contract.workspace_events import STREAM_EVENTS
+from stellary.contract.wire import UNSET, Listing, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
-from stellary.core.accounts.audience import is_visible
-from stellary.core.accounts.people import read_people
-from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.board import access
-from stellary.core.board import comments as card_comments
 from stellary.core.board.changes.card_keys import resolve_card_key
-from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
-from stellary.core.db.row_types import Query
-from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
-from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.units import Units
-from stellary.core.knowledge import comments as document_comments
-from stellary.core.notifications.row_types import ActivityRow, StreamedActivityRow
+from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.tables import (
     APART_FROM_CARDS,
     IS_SAMPLED,
@@ -62,11 +45,8 @@ from stellary.core.notifications.visibility import (
     IS_SEEN,
     ORGANIZATION_ACTIVITY,
     activity_of,
-    event_of,
     list_hidden_kinds,
-    list_role_policies,
 )
-from stellary.core.streaming.streams import Batch, Record, frames
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
@@ -347,132 +327,3 @@ def _check_actor(
         or feed.has_actor(uow, container_id, request.actor_id, **parameters)
     ):
         raise unknown("actorId")
-
-
-BATCH_SIZE = 200
-
-_LAST = select(func.coalesce(func.max(activities.c.seq), 0))
-_LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
-_STREAMED = (
-    select(activities.c.seq, activities.c.id, activities.c.item, *ACTIVITY)
-    .where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
-        activities.c.seq > bindparam("_after"),
-        activities.c.seq <= bindparam("_end"),
-    )
-    .order_by(activities.c.seq)
-    .limit(BATCH_SIZE)
-)
-_SHOWN = activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
-_AFTER = Query(StreamedActivityRow, _STREAMED.where(_SHOWN))
-_MEMBERS_AFTER = Query(StreamedActivityRow, _STREAMED.where(_SHOWN, is_visible(activities.c.project_id)))
-_LIMITED_AFTER = Query(StreamedActivityRow, _STREAMED.where(_SHOWN, IS_SEEN))
-
-
-@serves(STREAM_EVENTS)
-def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[WorkspaceEvent]:
-    """Stream the activities of a workspace whose items the caller may read."""
-    loaded = accounts_access.workspace(uow, ref)
-    workspace, sight = loaded.row, loaded.roles.sight
-    hidden_kinds = list_hidden_kinds(uow.actor, loaded.roles)
-    after = None
-    if request.last_event_id is not UNSET:
-        # A number beyond the end means that the database was restored from a backup. The end is read now, so
-        # that activities before the first read are sent as well.
-        last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
-        after = min(int(request.last_event_id), last)
-    parameters = {"_workspace_id": workspace.id, "_hidden_kinds": hidden_kinds, **sight.parameters}
-    query = _AFTER if sight == SEES_ALL else _LIMITED_AFTER if sight.is_limited else _MEMBERS_AFTER
-    return Record(
-        of_workspace(workspace.id),
-        after,
-        partial(_read, query, parameters),
-        view=(hidden_kinds, sight),
-        sight=sight,
-        policies=list_role_policies(uow.actor, loaded.roles, STREAM_EVENTS.policy),
-    )
-
-
-def commit_watermark() -> CommitWatermark:
-    """Create the commit watermark of the activity table, for a core to keep."""
-    return CommitWatermark(activities)
-
-
-def _read(
-    query: Query[StreamedActivityRow],
-    parameters: Mapping[str, object],
-    units: Units,
-    after: int | None,
-) -> Batch:
-    """Read the activities after a number; on PostgreSQL up to the commit watermark."""
-    if units.database.is_sqlite:
-        # SQLite has one writer at a time, so rows become visible in order.
-        with units.database.reading() as connection:
-            return _read_batch(
-                connection,
-                parameters,
-                after,
-                connection.execute(_LAST).scalar_one(),
-                False,
-                query=query,
-            )
-    with units.database.writing() as connection:
-        return _read_batch(connection, parameters, after, *units.env.watermark.read(connection), query=query)
-
-
-def _read_batch(
-    connection: Connection,
-    parameters: Mapping[str, object],
-    after: int | None,
-    end: int,
-    pending: bool,
-    *,
-    query: Query[StreamedActivityRow],
-) -> Batch:
-    if after is None or after >= end:
-        # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
-        return Batch(end if after is None else after, pending=pending)
-    rows = query.all(connection, {**parameters, "_after": after, "_end": end})
-    card_ids = {row.card_id for row in rows if row.card_id}
-    current = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
-    # A card that has left the project in between may be in one that the reader does not see.
-    cards = {f"{id} {card.project_id}": card for id, card in current.items()}
-    people_by_id = read_people(connection, {card.assignee_id for card in cards.values() if card.assignee_id})
-    comments = _read_comments(connection, rows, cards)
-    blocks = frames(
-        (
-            row.seq,
-            "activity",
-            dump(
-                event_of(
-                    row,
-                    cards.get(f"{row.card_id} {row.project_id}"),
-                    people_by_id,
-                    comments.get(row.entity_id or ""),
-                )
-            ),
-        )
-        for row in rows
-    )
-    has_more = len(rows) == BATCH_SIZE
-    return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)
-
-
-def _read_comments(
-    connection: Connection, rows: Sequence[StreamedActivityRow], cards: Collection[str]
-) -> Mapping[str, Comment | DocumentComment]:
-    """Return the comments of activities by id, without those on cards and documents that are not in their place any more."""
-    on_cards = [
-        row.entity_id or ""
-        for row in rows
-        if row.entity == "comment" and f"{row.card_id} {row.project_id}" in cards
-    ]
-    places = {
-        row.entity_id or "": (row.workspace_id, row.project_id)
-        for row in rows
-        if row.entity == "document_comment"
-    }
-    return {
-        **card_comments.ROWS.read_current(connection, on_cards),
-        **document_comments.read_current_comments(connection, places),
-    }

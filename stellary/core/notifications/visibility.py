@@ -27,8 +27,9 @@ from stellary.contract.policies import (
     WORKSPACE_READ,
 )
 from stellary.contract.wire import as_dict, read
-from stellary.core.accounts.audience import is_visible, name_of
+from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.people import Person
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries.recipient_queries import select_project_of_card
 from stellary.core.db.base import json_text

@@ -41,15 +41,12 @@ from stellary.contract.notifications import (
     WatchState,
 )
 from stellary.contract.refs import CardRef, ProjectRef
-from stellary.core.accounts.audience import may_hide_projects, with_access_flag
+from stellary.core.accounts.audience import with_access_flag
+from stellary.core.accounts.project_sight import may_hide_projects
 from stellary.core.accounts.subscribers import mark_watched
 from stellary.core.board import access
 from stellary.core.db.base import is_among, is_given
-from stellary.core.db.direct_connection import (
-    ExecutedResult,
-    queue_rows,
-    queue_statement,
-)
+from stellary.core.db.direct_connection import ExecutedResult, queue_rows, queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.db.statement_plans import PlannedResult
 from stellary.core.kernel import jobs

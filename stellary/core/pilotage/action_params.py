@@ -33,7 +33,7 @@ from stellary.core.board.rules.name_matching import (
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import listing as document_names
+from stellary.core.knowledge import resolve_names as document_names
 from stellary.core.pilotage import rows
 from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
 from stellary.core.pilotage.references import UNRESOLVED, StoredReference

@@ -30,7 +30,8 @@ from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
-from stellary.core.accounts.audience import reviewed_by, sees_all_projects
+from stellary.core.accounts.audience import reviewed_by
+from stellary.core.accounts.project_sight import sees_all_projects
 from stellary.core.accounts.rules import ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.base import IdType, is_given

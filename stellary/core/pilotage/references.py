@@ -23,7 +23,8 @@ from sqlalchemy import (
 )
 
 from stellary.contract.proposed_actions import ActionReference, ReferenceKind
-from stellary.core.accounts.audience import is_visible, name_of
+from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.board.queries.item_names import name_of_item
@@ -43,7 +44,7 @@ from stellary.core.kernel.events import (
     WorkspaceLeft,
 )
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge.listing import title_of
+from stellary.core.knowledge.resolve_names import title_of
 from stellary.core.pilotage.row_types import ReferenceRow
 from stellary.core.pilotage.tables import references as table
 

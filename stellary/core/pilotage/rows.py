@@ -15,7 +15,7 @@ from stellary.core.board.queries.item_names import load_projects_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge.listing import load_projects_of_documents
+from stellary.core.knowledge.resolve_names import load_projects_of_documents
 from stellary.core.pilotage.references import NOTHING, describe_actions
 from stellary.core.pilotage.row_types import ActionRow, DecisionRow, DocRow, MissionRow, PriorityRow, TodoRow
 from stellary.core.pilotage.rules import OPEN, parse_short_id, short_id

@@ -16,7 +16,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.history import enqueue_erasure, erase_texts
+from stellary.core.notifications.purged_texts import enqueue_erasure, erase_texts
 from stellary.core.ports.blobs import discard
 
 PURGE: Final = "trash.purge"

@@ -22,8 +22,8 @@ from stellary.contract.trash import (
 )
 from stellary.contract.wire import UNSET, Listing
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.audience import is_visible
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.order.locks import retry_transaction
 from stellary.core.board.restoring import cards as restored_cards

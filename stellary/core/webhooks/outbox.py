@@ -38,7 +38,7 @@ from stellary.core.notifications.erasure import (
     forget_member,
     forget_meta,
 )
-from stellary.core.notifications.history import enqueue_erasure, purge_meta
+from stellary.core.notifications.purged_texts import enqueue_erasure, purge_meta
 from stellary.core.notifications.rules import PURGED
 from stellary.core.notifications.visibility import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue

@@ -29,7 +29,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.events import ItemNoticeGiven, NoticeGiven
 from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.knowledge.documents import select_pending_documents
+from stellary.core.knowledge.reviews import select_pending_documents
 from stellary.core.notifications import watches
 from stellary.core.notifications.notifications import list_mentions
 from stellary.core.notifications.preferences import load_last_reminders, record_reminders

@@ -7,14 +7,8 @@ import pytest
 
 from stellary.contract.errors import RateLimited
 from stellary.core import NOBODY
-from stellary.core.accounts.second_factors import (
-    GUESSES_MAX,
-    WINDOW,
-    PendingLogin,
-    finish_login,
-    is_guess,
-    remove_second_factor,
-)
+from stellary.core.accounts.one_time_codes import GUESSES_MAX, WINDOW, is_guess
+from stellary.core.accounts.second_factors import PendingLogin, finish_login, remove_second_factor
 from tests.support.authenticator import enroll, show_code
 from tests.support.world import PASSWORD, at_once, outcome
 

@@ -9,7 +9,7 @@ import pytest
 from stellary.contract.errors import Invalid
 from stellary.core import NOBODY
 from stellary.core.accounts.email_links import find_confirmed_action
-from stellary.core.accounts.identities import find_or_create_user
+from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.support.core_parts import Identity, sign_in
 from tests.support.world import PASSWORD, at_once, links, outcome
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from stellary.core import NOBODY
-from stellary.core.accounts.identities import find_or_create_user
+from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.support.core_parts import create_email_token, create_reset_link
 from tests.support.world import PASSWORD, at_once, links, outcome
 

@@ -6,13 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stellary.core.accounts.second_factors import (
-    build_uri,
-    compute_code,
-    find_step,
-    generate_secret,
-    step_at,
-)
+from stellary.core.accounts.one_time_codes import build_uri, compute_code, find_step, generate_secret, step_at
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 """The secret of the test vectors in RFC 6238, appendix B."""

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from stellary.core import NOBODY
-from stellary.core.accounts.identities import find_or_create_user
+from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.core.accounts.test_email_changes import ask_for_change, confirm, mailed_token
 from tests.support.core_parts import TAKEN_OVER
 from tests.support.tables import users

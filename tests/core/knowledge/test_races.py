@@ -10,7 +10,8 @@ import pytest
 
 from stellary.contract.documents import CreateDocument, UpdateDocument
 from stellary.contract.refs import DocumentRef
-from stellary.core.knowledge.documents import create_document, delete_document, submit_review, update_document
+from stellary.core.knowledge.documents import create_document, delete_document, update_document
+from stellary.core.knowledge.reviews import submit_review
 from tests.core.knowledge.document_api import content
 from tests.support.concurrency import answered_meanwhile
 from tests.support.core_parts import delete_workspace

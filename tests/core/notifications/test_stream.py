@@ -9,7 +9,7 @@ import pytest
 
 from stellary.contract.wire import Follow
 from stellary.core import NOBODY, Actor
-from stellary.core.notifications.feed import stream_events
+from stellary.core.notifications.stream import stream_events
 from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import ACCESS, dispatch, streams
 
@@ -91,7 +91,7 @@ def test_reader_waits_for_earlier_uncommitted_events(postgres_core):
 
 
 def test_batch_contains_the_next_position(core, board, record, monkeypatch):
-    monkeypatch.setattr("stellary.core.notifications.feed.BATCH_SIZE", 200)
+    monkeypatch.setattr("stellary.core.notifications.stream.BATCH_SIZE", 200)
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(250)]
     ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     first = record.read(core, 0)

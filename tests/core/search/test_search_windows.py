@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from stellary.core import Core
-from stellary.core.search import indexing, search
+from stellary.core.search import indexing, windows
 from stellary.core.search.prefixes import LONG, find_prefixes, number_prefix, write_prefixes
 from stellary.core.search.rules import fold, parse_terms
 from stellary.core.search.tables import IS_FRESH
@@ -134,7 +134,7 @@ def workspaces(request: pytest.FixtureRequest) -> Iterator[Workspaces]:
 
 @pytest.fixture
 def few_items(monkeypatch):
-    monkeypatch.setattr(search, "SCAN_MAX", SCAN_MAX)
+    monkeypatch.setattr(windows, "SCAN_MAX", SCAN_MAX)
 
 
 @pytest.mark.slow("searches thousands of items")
@@ -156,7 +156,7 @@ def test_pages_find_each_hit_once(workspaces, filters, monkeypatch):
     if "projectId" in filters:
         filters = {"projectId": board.project["id"]}
     expected = {name: workspaces.walk(board, query, **filters) for name, query in QUERIES.items()}
-    monkeypatch.setattr(search, "SCAN_MAX", SCAN_MAX)
+    monkeypatch.setattr(windows, "SCAN_MAX", SCAN_MAX)
     for name, query in QUERIES.items():
         hits = workspaces.walk(board, query, **filters)
         assert sorted(hits, key=lambda hit: hit["id"]) == sorted(expected[name], key=lambda hit: hit["id"]), (
@@ -249,7 +249,7 @@ def test_job_runs_again_at_once_while_there_is_more_to_index(core, world, monkey
 
 
 def test_cursor_of_another_query_is_rejected(workspaces, monkeypatch):
-    monkeypatch.setattr(search, "SCAN_MAX", SCAN_MAX)
+    monkeypatch.setattr(windows, "SCAN_MAX", SCAN_MAX)
     board = workspaces.large
     _, path = workspaces.read(board, "zebra customer")
     cursor = re.search("cursor=([^&]+)", path)[1]

@@ -11,7 +11,7 @@ from stellary.contract.trash import TrashKind
 from stellary.core import NOBODY
 from tests.core.trash.conftest import TrashApi
 from tests.support.blobs import list_blob_keys
-from tests.support.core_parts import BatchSize, history
+from tests.support.core_parts import BatchSize, purged_texts
 from tests.support.forms import FORM, form
 from tests.support.tables import activities, count_rows, watches
 from tests.support.tables import trash_rows as rows
@@ -195,7 +195,7 @@ def create_secret_items(api: TrashApi) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.slow("purges one item of each kind")
 def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):
-    monkeypatch.setattr(history, "BATCH_MAX", 2)
+    monkeypatch.setattr(purged_texts, "BATCH_MAX", 2)
     items = create_secret_items(trash_api)
     for path, _ in items.values():
         trash_api.ask("DELETE", path)
@@ -214,4 +214,4 @@ def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):
 def test_each_kind_of_item_has_its_texts_erased():
     # Cards and projects are found by their own columns; the records of a comment contain none of its text.
     apart = {"card", "project", "comment"}
-    assert {*get_args(TrashKind)} - apart <= {*history._KINDS.values()}
+    assert {*get_args(TrashKind)} - apart <= {*purged_texts._KINDS.values()}

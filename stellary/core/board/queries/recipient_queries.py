@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, and_, bindparam, or_, select, union
 
 from stellary.contract.cards import Card
-from stellary.core.accounts.audience import is_reachable, sees, sees_project
+from stellary.core.accounts.audience import is_reachable, sees
+from stellary.core.accounts.project_sight import sees_project
 from stellary.core.board.row_types import DatedCardRow
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import (

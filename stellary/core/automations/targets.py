@@ -1,0 +1,145 @@
+"""Resolution of the items that the conditions of a rule name, when it is saved: conditions compare ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from stellary.contract.cards import CardStatus, Priority
+from stellary.contract.limits import ID_PATTERN
+from stellary.contract.proposed_actions import ReferenceKind
+from stellary.contract.wire import invalid
+from stellary.core.board.rules import custom_fields
+from stellary.core.board.rules.references import unknown
+from stellary.core.pilotage.action_params import Candidates
+
+_FIELD = "customFields."
+_COMPARED: Final = ("eq", "ne", "in", "not_in")
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "status": get_args(CardStatus),
+    "fromStatus": get_args(CardStatus),
+    "toStatus": get_args(CardStatus),
+    "priority": get_args(Priority),
+}
+
+_KINDS: Final[Mapping[str, ReferenceKind]] = {
+    "columnId": "column",
+    "fromColumnId": "column",
+    "toColumnId": "column",
+    "scopeId": "scope",
+    "assigneeId": "person",
+    "fromAssigneeId": "person",
+    "toAssigneeId": "person",
+    "createdById": "person",
+    "labelIds": "label",
+}
+_BY_NAME: Final = {"eq": "in", "ne": "not_in", "in": "in", "not_in": "not_in"}
+"""The operators with which columns are compared by id, by those with which they are compared by name."""
+
+
+def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions") -> Any:
+    """Return conditions with ids of custom fields in place of their names; malformed parts stay.
+
+    Args:
+        candidates: The custom fields of the project.
+        conditions: The conditions as the caller has sent them, which need not be well-formed.
+        path: The path of the conditions, for messages.
+    """
+    if isinstance(conditions, list):
+        parts = enumerate(conditions)
+        return [name_fields(candidates, part, f"{path}[{index}]") for index, part in parts]
+    if not isinstance(conditions, dict):
+        return conditions
+    replaced = {
+        word: name_fields(candidates, conditions[word], f"{path}.{word}")
+        for word in ("all", "any")
+        if word in conditions
+    }
+    field = conditions.get("field")
+    if isinstance(field, str) and field.startswith(_FIELD):
+        name_or_id = field.removeprefix(_FIELD)
+        if not re.fullmatch(ID_PATTERN, name_or_id):
+            replaced["field"] = _FIELD + candidates.resolve("custom_field", name_or_id, f"{path}.field")
+    return {**conditions, **replaced}
+
+
+def resolve_conditions(
+    candidates: Candidates, conditions: Mapping[str, Any], path: str = "conditions"
+) -> dict[str, Any]:
+    """Return well-formed conditions with ids in place of names.
+
+    Args:
+        candidates: The items that can be named.
+        conditions: Conditions that ``check_conditions`` has accepted.
+        path: Their position in the request, for errors.
+
+    Raises:
+        Invalid: A value matches no item or several, or does not fit its field.
+    """
+    for word in ("all", "any"):
+        if word in conditions:
+            parts = enumerate(conditions[word])
+            return {
+                word: [
+                    resolve_conditions(candidates, part, f"{path}.{word}[{index}]") for index, part in parts
+                ]
+            }
+    if not conditions:
+        return {}
+    field, op, value = conditions["field"], conditions["op"], conditions.get("value")
+    if field.startswith(_FIELD):
+        if field.removeprefix(_FIELD) not in candidates.fields:
+            raise unknown(f"{path}.field")
+        candidates.add("custom_field", field.removeprefix(_FIELD))
+    if "value" not in conditions or op == "is_set":
+        return dict(conditions)
+    path = f"{path}.value"
+    if field in ("fromColumn", "toColumn") and op in _BY_NAME:
+        return _resolve_columns(candidates, field, op, value, path)
+    if isinstance(value, list):
+        resolved: Any = [
+            _resolve(candidates, field, op, item, f"{path}[{index}]") for index, item in enumerate(value)
+        ]
+    else:
+        resolved = _resolve(candidates, field, op, value, path)
+    return {**conditions, "value": resolved}
+
+
+def _resolve(candidates: Candidates, field: str, op: str, value: Any, path: str) -> Any:
+    if value is None:
+        return None
+    if field.startswith(_FIELD):
+        return _resolve_custom(candidates, field.removeprefix(_FIELD), op, value, path)
+    if op not in _COMPARED and field != "labelIds":
+        return value
+    if field in _WORDS:
+        word = "_".join(value.casefold().split())
+        if word not in _WORDS[field]:
+            raise invalid((path, f"must be one of {', '.join(_WORDS[field])}"))
+        return word
+    return candidates.resolve(_KINDS[field], value, path) if field in _KINDS else value
+
+
+def _resolve_columns(candidates: Candidates, field: str, op: str, value: Any, path: str) -> dict[str, Any]:
+    """Return a comparison of a column's name as one of its id, or of the ids of all columns with the name."""
+    names = value if isinstance(value, list) else [value]
+    paths = [f"{path}[{index}]" for index in range(len(names))] if names is value else [path]
+    texts = [(name, name_path) for name, name_path in zip(names, paths, strict=True) if name is not None]
+    ids: list[str | None] = [*candidates.resolve_columns(*zip(*texts, strict=True))] if texts else []
+    ids += [None] * (len(names) - len(texts))
+    if len(ids) == 1 and names is not value:
+        return {"field": f"{field}Id", "op": op, "value": ids[0]}
+    return {"field": f"{field}Id", "op": _BY_NAME[op], "value": ids}
+
+
+def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: str) -> Any:
+    field = candidates.fields[id]
+    if field.type == "multi-select":
+        if op != "contains":
+            raise invalid(
+                (path.replace(".value", ".op"), "must be contains or is_set for a field with several options")
+            )
+        return custom_fields.parse_value(field, [value], path)[0]
+    # A substring need not be an option.
+    return value if op == "contains" else custom_fields.parse_value(field, value, path)
