@@ -1,4 +1,4 @@
-"""Statistics views: the distribution of cards, completions per day, and lead and cycle times."""
+"""Views of statistics: those of a scope, and the flow of a board."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from stellary.client.display._parts import (
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
+    from stellary.contract.flow import BoardFlow
     from stellary.contract.scope_views import DayCount, StatsView, TimeTaken
 
 SHARES = 10
 NAME_MAX = 60
+LABEL_MAX = 40
 
 
 def build_stats(view: StatsView, options: RenderOptions) -> View:
@@ -118,12 +120,6 @@ def completed_per_day(days: list[DayCount]) -> Counts:
     best, most = max(counts, key=lambda count: count[1])
     summary = f"{w.format_count(number, 'card')} completed in {len(counts)} days, most on {best.day} {w.MONTHS[best.month - 1]} ({most})."
     return Counts("Completed per day", counts, summary)
-
-
-if TYPE_CHECKING:
-    from stellary.contract.flow import BoardFlow
-
-LABEL_MAX = 40
 
 
 def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
