@@ -76,14 +76,14 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _diagnose(settings: Settings) -> int:
-    from reference_server import operator_commands
+    from reference_server import doctor
 
-    return operator_commands.report(settings)
+    return doctor.report(settings)
 
 
 def _warn_of_risks(settings: Settings) -> None:
     """Log the risks of the settings in production, once for all workers."""
-    from reference_server.operator_commands import find_risks
+    from reference_server.doctor import find_risks
 
     for sentence in find_risks(settings):
         sys.stderr.write(f"stellary: risk: {sentence}\n")

@@ -13,6 +13,7 @@ import click
 
 from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.config import COMPLETIONS
+from stellary.cli.finding import match_one
 from stellary.cli.options import Group, has_terminal
 from stellary.cli.output import (
     JsonCommand,
@@ -24,7 +25,7 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import CommandContext, match_one, pass_session
+from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import ConfirmedAction, User
 from stellary.contract.endpoint import TOKEN_SCOPES

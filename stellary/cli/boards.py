@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from stellary.cli.finding import find_project, find_scope, match_one
 from stellary.cli.options import DayParam, Group, confirm, fail_usage
 from stellary.cli.output import (
     JsonCommand,
@@ -18,15 +19,7 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import (
-    PROJECT,
-    CommandContext,
-    find_project,
-    find_scope,
-    in_project,
-    in_workspace,
-    match_one,
-)
+from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.flow import SEED_MAX, FlowUnit
 from stellary.contract.saved_filters import SavedFilter
 from stellary.contract.scopes import VIEW_TYPES, ViewType

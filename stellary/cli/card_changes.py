@@ -7,6 +7,15 @@ from typing import Any, Literal, get_args
 
 import click
 
+from stellary.cli.finding import (
+    find_card,
+    find_column,
+    find_label,
+    find_person,
+    find_project,
+    find_scope,
+    match_one,
+)
 from stellary.cli.options import (
     NONE,
     DayParam,
@@ -21,19 +30,7 @@ from stellary.cli.options import (
     fail_usage,
 )
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result
-from stellary.cli.session import (
-    CommandContext,
-    F,
-    find_card,
-    find_column,
-    find_label,
-    find_person,
-    find_project,
-    find_scope,
-    in_project,
-    in_workspace,
-    match_one,
-)
+from stellary.cli.session import CommandContext, F, in_project, in_workspace
 from stellary.client.calling.method import Sync
 from stellary.client.methods.projects import ProjectHandle
 from stellary.contract.cards import Card, Missing, TransferredCard

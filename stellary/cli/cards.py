@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
+from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import (
     DayParam,
     Group,
@@ -28,15 +29,7 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import (
-    CommandContext,
-    find_card,
-    find_column,
-    find_label,
-    find_scope,
-    in_project,
-    pass_session,
-)
+from stellary.cli.session import CommandContext, in_project, pass_session
 from stellary.client.display._activity import summarize_activity
 from stellary.client.display._parts import collect_names
 from stellary.client.display._words import format_utc

@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from stellary import UnsuitableFile
+from stellary.cli.finding import find_template
 from stellary.cli.options import Group, confirm
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show, show_progress
-from stellary.cli.session import CommandContext, find_template, in_project, in_workspace
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.projects import CopiedContent
 from stellary.contract.wire import dump

@@ -8,9 +8,10 @@ from typing import TypeAlias, TypeVar, cast, get_args
 import click
 
 from stellary.cli.card_changes import report
+from stellary.cli.finding import find_card, match_one
 from stellary.cli.options import Group, complete_cards, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
-from stellary.cli.session import CommandContext, find_card, in_project, in_workspace, match_one
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.wire import UNSET

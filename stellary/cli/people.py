@@ -6,9 +6,10 @@ from typing import get_args
 
 import click
 
+from stellary.cli.finding import find_person, find_project
 from stellary.cli.options import Group, fail_usage
 from stellary.cli.output import JsonOptions, as_json, print_line, show
-from stellary.cli.session import PROJECT, CommandContext, find_person, find_project, in_project, in_workspace
+from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.wire import UNSET
 

@@ -6,14 +6,13 @@ from typing import Any, get_args
 
 import click
 
+from stellary.cli.finding import find_project, find_template
 from stellary.cli.options import DayParam, Group, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import (
     PROJECT,
     CommandContext,
     complete_lazily,
-    find_project,
-    find_template,
     in_project,
     in_workspace,
     pass_session,

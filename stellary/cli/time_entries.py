@@ -6,9 +6,10 @@ from datetime import UTC, date
 
 import click
 
+from stellary.cli.finding import find_card
 from stellary.cli.options import DayParam, Group, complete_cards, dry_run
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
-from stellary.cli.session import CommandContext, find_card, in_project
+from stellary.cli.session import CommandContext, in_project
 from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
 from stellary.contract.wire import UNSET
 

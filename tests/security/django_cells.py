@@ -45,11 +45,11 @@ def configure(database_url: str) -> None:
 
 def use_core(permission_world: PermissionWorld) -> None:
     """Let Django use the core of the permission world."""
-    from stellary.contrib.django import configuration
+    from stellary.contrib.django import cores
     from stellary.contrib.django.database_url import build_url
 
-    configuration._current.core = permission_world.core
-    configuration._current.url = build_url(connections["default"])
+    cores._current.core = permission_world.core
+    cores._current.url = build_url(connections["default"])
 
 
 def try_cells(permission_world: PermissionWorld, shell: str, call: SendRequest) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def main(database_url: str, files: str, state: str, profile: str) -> dict[str, A
             results["asgi"] = try_cells(permission_world, "django-asgi", call)
             wrong_calls = try_calls_of_the_reference(permission_world, call)
         wrong_calls += try_calls_of_the_reference(permission_world, call_over_wsgi)
-        from stellary.contrib.django.configuration import reset_core
+        from stellary.contrib.django.cores import reset_core
 
         reset_core()
     return {

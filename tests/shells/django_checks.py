@@ -52,7 +52,7 @@ def main(folder: str, database_url: str) -> str:
     from django.core.wsgi import get_wsgi_application
 
     from stellary.contrib.django import get_core
-    from stellary.contrib.django.configuration import reset_core
+    from stellary.contrib.django.cores import reset_core
 
     call_command("migrate", verbosity=0)
     core = get_core()

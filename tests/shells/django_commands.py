@@ -77,7 +77,7 @@ def main() -> dict[str, Any]:
     from orders.models import Order
 
     from stellary.contrib.django import client
-    from stellary.contrib.django.configuration import reset_core
+    from stellary.contrib.django.cores import reset_core
     from stellary.contrib.django.models import Card, Organization
 
     facts: dict[str, Any] = {"changes": call("makemigrations", "--check", "--dry-run")}

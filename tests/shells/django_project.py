@@ -428,7 +428,7 @@ def main(folder: str, database_url: str) -> dict[str, Any]:
     configure(folder, database_url)
     from django.core.management import call_command
 
-    from stellary.contrib.django.configuration import reset_core
+    from stellary.contrib.django.cores import reset_core
 
     call_command("migrate", verbosity=0)
     facts = {

@@ -74,7 +74,7 @@ def main(server: str) -> dict[str, Any]:
     sys.path.insert(0, str(HOST))
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
     django.setup()
-    from stellary.contrib.django.configuration import reset_core
+    from stellary.contrib.django.cores import reset_core
 
     session = log_in()
     # The first request to the server creates the core again, as in a new process.

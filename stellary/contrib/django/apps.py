@@ -10,12 +10,8 @@ from django.db import connections
 from django.db.models.signals import pre_migrate
 
 from stellary.contrib.django.checks import register_checks
-from stellary.contrib.django.configuration import (
-    SETTING,
-    follow_test_database,
-    load_configuration,
-    reset_core,
-)
+from stellary.contrib.django.configuration import SETTING, load_configuration
+from stellary.contrib.django.cores import follow_test_database, reset_core
 from stellary.contrib.django.operations import migrate_without_migrations
 
 

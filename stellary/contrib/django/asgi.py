@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from stellary.asgi import AsgiApp, AsgiMessage, AsgiScope
-from stellary.contrib.django.configuration import close_with_core, get_core, load_configuration
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import close_with_core, get_core
 from stellary.contrib.django.requests import find_actor, read_headers, set_headers, split_path
 from stellary.contrib.django.units import is_active
 from stellary.core import Actor

@@ -12,7 +12,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from sqlalchemy import Connection
 
-from stellary.contrib.django.configuration import load_configuration, reset_core
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import reset_core
 from stellary.contrib.django.database_url import build_url
 from stellary.core import migrations
 from stellary.core.db.database import Database

@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models.signals import post_delete, post_save
 
-from stellary.contrib.django.configuration import get_core, join_transaction, load_configuration
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import get_core, join_transaction
 
 
 def connect_signals() -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from stellary.contract.errors import ApiError, Unauthenticated, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
-from stellary.contrib.django.configuration import get_core, join_transaction, load_configuration
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import get_core, join_transaction
 from stellary.contrib.django.requests import find_actor, read_headers, set_headers, split_path
 from stellary.contrib.django.units import is_active
 from stellary.core.api import dispatch

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from stellary import Stellary
 from stellary.contract.errors import Conflict, Forbidden, Invalid, Unauthenticated
-from stellary.contrib.django.configuration import get_core, join_transaction, load_configuration
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import get_core, join_transaction
 from stellary.core import Actor, Membership, UnitOfWork
 
 NAME_MAX = 100

@@ -12,7 +12,8 @@ from django.urls import ResolverMatch, URLPattern
 from django.views.decorators.csrf import csrf_exempt
 
 from stellary.contrib.django import asgi, testing
-from stellary.contrib.django.configuration import close_with_core, get_core, load_configuration
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import close_with_core, get_core
 from stellary.contrib.django.requests import find_actor, set_headers
 from stellary.contrib.django.units import is_active
 from stellary.core import Actor, Core

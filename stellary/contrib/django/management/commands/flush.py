@@ -8,7 +8,8 @@ from unittest.mock import patch
 from django.core.management.commands import flush
 from django.db import connections
 
-from stellary.contrib.django.configuration import load_configuration, reset_core
+from stellary.contrib.django.configuration import load_configuration
+from stellary.contrib.django.cores import reset_core
 from stellary.core.migrations.history import PREFIX, VERSION_TABLE
 
 

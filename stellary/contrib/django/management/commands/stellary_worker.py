@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from stellary.contract.errors import Unavailable
-from stellary.contrib.django.configuration import get_core, reset_core
+from stellary.contrib.django.cores import get_core, reset_core
 
 SWEEP_SECONDS = 3600.0
 _STOP_SECONDS = 10.0
