@@ -115,4 +115,4 @@ from stellary.core.webhooks.queue import LOAD_MAX
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from stellary.core.wizard.reader import BriefReader
-from stellary.core.work import work
+from stellary.core.work import reminders

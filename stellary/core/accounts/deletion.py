@@ -18,6 +18,7 @@ from stellary.core.accounts import api_tokens, people
 from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.deleted_containers import delete_container
 from stellary.core.accounts.email_links import check_confirmed, use_confirmation
+from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.organizations import leave_organization
 from stellary.core.accounts.row_types import MembershipRow, SeatOwnersRow
@@ -34,7 +35,7 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.accounts.tables import organization_members as members
-from stellary.core.accounts.users import address_key, find_user_by_external_id
+from stellary.core.accounts.users import address_key
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AddressReleased, MemberDeactivated

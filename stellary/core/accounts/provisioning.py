@@ -23,6 +23,7 @@ from stellary.contract.roles import MemberRole, PilotageRole, WorkspaceRole
 from stellary.contract.wire import invalid
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
 from stellary.core.accounts.access_checks import IN_ORGANIZATION, IS_NAMED, TO_ORGANIZATION, join_seat
+from stellary.core.accounts.hosted import find_user_by_external_id, map_user
 from stellary.core.accounts.joining import adapt_organization_role, join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.organizations import (
@@ -32,7 +33,7 @@ from stellary.core.accounts.organizations import (
 )
 from stellary.core.accounts.row_types import ProvisionedRow, ProvisionedSeatRow
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
-from stellary.core.accounts.users import create_user, default_name, find_user_by_external_id, map_user
+from stellary.core.accounts.users import create_user, default_name
 from stellary.core.accounts.workspaces import (
     create_workspace,
     remove_workspace_member,

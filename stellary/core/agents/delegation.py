@@ -18,7 +18,7 @@ from sqlalchemy import select
 from stellary.contract.agent_missions import CREATE_MISSION, PROMPT_MAX, CreateAgentMission
 from stellary.contract.errors import ApiError
 from stellary.contract.refs import AgentRef
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import missions
 from stellary.core.agents.row_types import AgentNameRow
 from stellary.core.agents.tables import agents

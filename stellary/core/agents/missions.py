@@ -29,7 +29,7 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
 from stellary.contract.wire import UNSET, Listing
 from stellary.core.accounts import people
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.agents import access, gate, mission_log, rows
 from stellary.core.agents.row_types import (

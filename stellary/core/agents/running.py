@@ -22,7 +22,7 @@ from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
 from stellary.contract.wire import as_dict
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import ModelUser, Task, ToolAnswer, ToolCall, Turn, build_model_user, think
 from stellary.core.agents.row_types import ProposalRow, RunningMissionRow

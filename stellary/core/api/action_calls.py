@@ -12,8 +12,8 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import Match
 from stellary.contract.wire import Listing, Request, dump, load
-from stellary.core.accounts import people
-from stellary.core.accounts.people import AccessibleWorkspace
+from stellary.core.accounts import places
+from stellary.core.accounts.places import AccessibleWorkspace
 from stellary.core.agents import gate, proposing
 from stellary.core.api.calls import ServiceCall
 from stellary.core.api.dispatch import ACCESS_BY_REF, ServiceResponse, run_call
@@ -198,7 +198,7 @@ def has_workspaces(uow: UnitOfWork) -> bool:
 
 def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
     """Return the workspaces that the caller has access to; with a token that is bound to projects, those of the projects."""
-    workspaces = people.list_workspaces(uow)
+    workspaces = places.list_workspaces(uow)
     if uow.actor.token_project_ids is None:
         return workspaces
     ids = load_workspace_ids(uow, uow.actor.token_project_ids)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.deletion import deactivate, erase, reactivate
+from stellary.core.accounts.hosted import find_external_id, map_user
 from stellary.core.accounts.provisioning import Membership, provision, remove
-from stellary.core.accounts.users import find_external_id, id_by_address, map_user
+from stellary.core.accounts.users import id_by_address
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.unit import NOBODY, Actor

@@ -16,7 +16,7 @@ from stellary.core.kernel.event_handlers import E, EventDelivery, dump_delivery,
 from stellary.core.kernel.events import BaseEvent, CardEvent
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.kernel.units import Units
-from stellary.core.notifications import channels as message_channels
+from stellary.core.notifications import deliveries
 from stellary.core.notifications.channels import DISTRIBUTE, Channel, MessageChannel, load_delivery
 from stellary.core.notifications.channels import build_kind as build_channel_kind
 
@@ -68,10 +68,8 @@ def add_channels(runner: JobRunner, channels: Sequence[Channel | MessageChannel]
     for channel in channels:
         runner.add_handler(build_channel_kind(channel.name), _build_channel_job(channel))
     if not all(isinstance(channel, Channel) for channel in channels):
-        runner.add_handler(DISTRIBUTE, JobHandler(message_channels.distribute, attempts=None))
-        runner.add_handler(
-            message_channels.CHECK, JobHandler(message_channels.check, attempts=None, first={})
-        )
+        runner.add_handler(DISTRIBUTE, JobHandler(deliveries.distribute, attempts=None))
+        runner.add_handler(deliveries.CHECK, JobHandler(deliveries.check, attempts=None, first={}))
 
 
 def _build_channel_job(channel: Channel | MessageChannel) -> LongRunningJob:
@@ -85,7 +83,7 @@ def _build_channel_job(channel: Channel | MessageChannel) -> LongRunningJob:
             return
         recipient = Actor(cast("Mapping[str, str]", payload)["userId"])
         message = units.run(
-            lambda uow: message_channels.load_message(uow, channel.name, payload), recipient, read_only=True
+            lambda uow: deliveries.load_message(uow, channel.name, payload), recipient, read_only=True
         )
         if message is not None:
             channel.send(message)

@@ -32,7 +32,7 @@ from stellary.core.search import indexing
 from stellary.core.trash import purging
 from stellary.core.webhooks import outbox
 from stellary.core.wizard import planning
-from stellary.core.work import work
+from stellary.core.work import reminders
 
 _log = logging.getLogger("stellary.core")
 
@@ -109,7 +109,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     email_links.SEND_ADDRESS_LINK: JobHandler(email_links.send_address_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
     erasure.ERASE_MESSAGES: JobHandler(outbox.erase_batch, attempts=None),
-    work.CHECK: JobHandler(work.check, attempts=None, first={}),
+    reminders.CHECK: JobHandler(reminders.check, attempts=None, first={}),
     watches.NOTIFY: JobHandler(watches.notify_watchers, attempts=None, first={}),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }

@@ -30,7 +30,7 @@ from stellary.contract.refs import AutomationRef, CardRef, ProjectRef, Workspace
 from stellary.contract.wire import UNSET, invalid, wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.rules import ProjectSight
 from stellary.core.automations import access, traces
 from stellary.core.automations.row_types import AutomationRow, EnabledRow

@@ -17,7 +17,7 @@ from stellary.contract.proposed_actions import ReferenceKind
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import invalid, load
 from stellary.core.accounts.audience import is_reachable
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
 from stellary.core.automations.acting import Case, act, build_case, with_values
 from stellary.core.automations.row_types import ScheduledRow

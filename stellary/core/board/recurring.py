@@ -14,7 +14,8 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.recurrences import CardRecurrence
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core.accounts.audience import is_reachable
-from stellary.core.accounts.people import queue_members, workspace_ref
+from stellary.core.accounts.people import queue_members
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.board.cards import add_card
 from stellary.core.board.changes.card_references import drop_missing
 from stellary.core.board.order.locks import retry_transaction

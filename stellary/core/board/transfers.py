@@ -22,7 +22,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.accounts.locks import lock_workspace
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access
 from stellary.core.board.cards import queue_numbers

@@ -19,7 +19,7 @@ from stellary.contract.fields import convert
 from stellary.contract.refs import DocumentRef, ProjectRef, Ref, ScopeRef, WorkspaceRef
 from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts.access_checks import Loaded, check_role
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access as board_access

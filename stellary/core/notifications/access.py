@@ -16,8 +16,9 @@ from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import NotificationRow, UndoableActivityRow
+from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
-from stellary.core.notifications.visibility import ACTIVITY, names_visible_card
+from stellary.core.notifications.visibility import names_visible_card
 
 _USER_ID = bindparam("_user_id", type_=IdType)
 _shown = activities.alias("shown")

@@ -12,7 +12,7 @@ from typing import Final, NotRequired, TypedDict
 
 from sqlalchemy import Text, bindparam, func, null, or_, select, type_coerce, update
 
-from stellary.core.accounts.people import select_next_workspace
+from stellary.core.accounts.places import select_next_workspace
 from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.accounts.users import digest_address
 from stellary.core.db.row_types import Query

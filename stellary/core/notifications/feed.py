@@ -33,6 +33,7 @@ from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
 from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
+from stellary.core.notifications.rows import ACTIVITY, ORGANIZATION_ACTIVITY, activity_of
 from stellary.core.notifications.tables import (
     APART_FROM_CARDS,
     IS_SAMPLED,
@@ -40,13 +41,7 @@ from stellary.core.notifications.tables import (
     activities,
     organization_activities,
 )
-from stellary.core.notifications.visibility import (
-    ACTIVITY,
-    IS_SEEN,
-    ORGANIZATION_ACTIVITY,
-    activity_of,
-    list_hidden_kinds,
-)
+from stellary.core.notifications.visibility import IS_SEEN, list_hidden_kinds
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""

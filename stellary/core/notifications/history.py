@@ -29,9 +29,9 @@ from stellary.core.kernel.paging import belongs_to
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.feed import CONTAINER_ID, EARLIEST, FIRST_ID, TRANSACTION_MAX
 from stellary.core.notifications.row_types import ActivityRow
+from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE, FlowChange
 from stellary.core.notifications.tables import APART_FROM_CARDS, activities
-from stellary.core.notifications.visibility import ACTIVITY, activity_of
 
 _OF_PILOTAGE = Query(
     ActivityRow,

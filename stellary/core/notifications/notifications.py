@@ -25,8 +25,8 @@ from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.row_types import NotificationRow
+from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import notifications
-from stellary.core.notifications.visibility import notification_of
 
 MENTIONS_SCANNED = 200
 """The number of notifications among which mentions are found."""

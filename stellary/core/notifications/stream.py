@@ -25,14 +25,9 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.knowledge import comments as document_comments
 from stellary.core.notifications.row_types import StreamedActivityRow
+from stellary.core.notifications.rows import ACTIVITY, event_of
 from stellary.core.notifications.tables import activities
-from stellary.core.notifications.visibility import (
-    ACTIVITY,
-    IS_SEEN,
-    event_of,
-    list_hidden_kinds,
-    list_role_policies,
-)
+from stellary.core.notifications.visibility import IS_SEEN, list_hidden_kinds, list_role_policies
 from stellary.core.streaming.streams import Batch, Record, frames
 
 BATCH_SIZE = 200

@@ -24,8 +24,8 @@ from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.changes import revert_diff
+from stellary.core.notifications.rows import read_changes, read_via
 from stellary.core.notifications.via import find_means
-from stellary.core.notifications.visibility import read_changes, read_via
 
 StoredItem = dict[str, object]
 """An item of a checklist as a request contains it. A deleted item comes back without its id, and gets a new one."""

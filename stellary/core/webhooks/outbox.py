@@ -39,8 +39,8 @@ from stellary.core.notifications.erasure import (
     forget_meta,
 )
 from stellary.core.notifications.purged_texts import enqueue_erasure, purge_meta
+from stellary.core.notifications.rows import assignee_of, read_changes, read_via
 from stellary.core.notifications.rules import PURGED
-from stellary.core.notifications.visibility import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.row_types import StoredMessageRow, SubscriberRow
 from stellary.core.webhooks.tables import HAS_BODY, deliveries, webhooks

@@ -8,8 +8,7 @@ from sqlalchemy import delete
 from stellary.core import NOBODY
 from stellary.core.automations import due, scheduling
 from tests.support.boards import ask
-from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs, recurring
-from tests.support.core_parts import work as reminders
+from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs, recurring, reminders
 from tests.support.world import at_once
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stellary.core.work import work
+from stellary.core.work import reminders
 from tests.core.notifications.test_deliveries import killing
 from tests.support.boards import ask, create_shared_board
 from tests.support.core_parts import HANDLERS, JobRunner
@@ -260,8 +260,8 @@ def test_processes_and_their_ends_remind_once(board, clock, core):
 
 
 def test_many_people_are_reminded_in_several_transactions(board, monkeypatch):
-    monkeypatch.setattr(work, "PEOPLE_MAX", 2)
-    monkeypatch.setattr(work, "PAGE", 4)
+    monkeypatch.setattr(reminders, "PEOPLE_MAX", 2)
+    monkeypatch.setattr(reminders, "PAGE", 4)
     people = [board.bob, board.cid, *board.world.people("dan eve fay gil")]
     board.join(*people[2:])
     wait(board, hours=1)

@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, select
 from stellary.contract.addressing import NOWHERE
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, Link, select_links
-from stellary.core.accounts.people import workspace_ref
+from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.board.tables import cards, former_keys, projects
 from stellary.core.board.visibility import sees_project
