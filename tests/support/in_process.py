@@ -71,7 +71,7 @@ def call_wsgi(
     environ: Mapping[str, Any] = MappingProxyType({}),
     **headers: str,
 ) -> Reply:
-    """SendRequest a WSGI application, and return the response with its body.
+    """Call a WSGI application, and return the response with its body.
 
     Args:
         app: The application.
@@ -158,7 +158,7 @@ def calling_flask(
 async def call_asgi(
     app: Any, prefix: str, token: str | None, method: str, path: str, body: Any, headers: dict[str, str]
 ) -> Reply:
-    """SendRequest an ASGI application, and return the response with its body; see ``call_wsgi``."""
+    """Call an ASGI application, and return the response with its body; see ``call_wsgi``."""
     data, fields = encode_request(token, body, headers)
     raw_path, _, query = f"{prefix}{path}".partition("?")
     if data:
