@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise, repeat
 from statistics import median
 from typing import Any
 from unittest.mock import MagicMock, Mock
@@ -93,16 +93,19 @@ def test_writes_continue_after_the_loss_of_a_primary(cluster: Cluster, rounds: i
 
 
 @pytest.mark.parametrize(
-    ("votes", "answer", "changes", "released"),
+    ("votes", "answer", "terms", "changes", "released"),
     [
-        pytest.param(2, b"", {}, True, id="lost"),
-        pytest.param(1, b"", {}, False, id="missed by one machine"),
-        pytest.param(2, b"", {"sync": {"sync_standby": None}}, False, id="without a synchronous standby"),
-        pytest.param(2, b"", {"config": {"pause": True}}, False, id="during maintenance"),
-        pytest.param(2, b"H", {}, False, id="with an answer"),
+        pytest.param(2, b"", repeat(7), {}, True, id="lost"),
+        pytest.param(1, b"", repeat(7), {}, False, id="missed by one machine"),
+        pytest.param(2, b"", repeat(7), {"sync": {"sync_standby": None}}, False, id="without a standby"),
+        pytest.param(2, b"", repeat(7), {"config": {"pause": True}}, False, id="during maintenance"),
+        pytest.param(2, b"", count(), {}, False, id="elected since"),
+        pytest.param(2, b"H", repeat(7), {}, False, id="with an answer"),
     ],
 )
-def test_witness_releases_a_primary(monkeypatch, votes: int, answer: bytes, changes: dict, released: bool):
+def test_witness_releases_a_primary(
+    monkeypatch, votes: int, answer: bytes, terms: Iterator[int], changes: dict, released: bool
+):
     monkeypatch.setenv("ETCD_NAME", "2")
     monkeypatch.setenv("ETCD_ADVERTISE_CLIENT_URLS", "")
     main = runpy.run_path(str(EXAMPLES / "witness.py"))["main"]
@@ -117,8 +120,10 @@ def test_witness_releases_a_primary(monkeypatch, votes: int, answer: bytes, chan
     def call_etcd(method: str, **fields: Any) -> dict[str, Any]:
         if method == "kv/txn":
             transactions.append(fields)
-        voters = [{"key": encode(str(number))} for number in range(votes)]
-        return {"ID": "1", "kvs": keys if fields.get("key") == encode("/service/stellary/") else voters}
+        if fields.get("key") == encode("/service/stellary/"):
+            keys[0]["mod_revision"] = next(terms)
+            return {"kvs": keys}
+        return {"ID": "1", "kvs": [{"key": encode(str(number))} for number in range(votes)]}
 
     connection = MagicMock()
     connection.__enter__.return_value.recv.return_value = answer
@@ -127,11 +132,12 @@ def test_witness_releases_a_primary(monkeypatch, votes: int, answer: bytes, chan
     monkeypatch.setattr(time, "sleep", Mock(side_effect=[None] * 4))
     with pytest.raises(StopIteration):
         main()
-    leader, sync = ({"key": key["key"], "mod_revision": key["mod_revision"]} for key in keys[:2])
+    same = [{"target": "MOD", "key": key["key"], "mod_revision": key["mod_revision"]} for key in keys[:3]]
+    leader, sync = keys[:2]
     # Patroni compares the revision, so a primary that is still alive can no longer dismiss the standby.
-    record = {"key": sync["key"], "value": keys[1]["value"]}
+    record = {"key": sync["key"], "value": sync["value"]}
     transaction = {
-        "compare": [{"target": "MOD", **leader}, {"target": "MOD", **sync}],
+        "compare": same,
         "success": [{"request_put": record}, {"request_delete_range": {"key": leader["key"]}}],
     }
     assert transactions == [transaction] * 2 * released

@@ -48,14 +48,14 @@ def is_alive(member):
     return False
 
 
-def release_leader(leader, sync):
+def release_leader(leader, sync, config):
     """Vote against the primary, and delete its key if another machine has voted within three seconds, too."""
     votes = f"/witness/{leader['mod_revision']}/"
     lease = call_etcd("lease/grant", TTL=3)["ID"]
     call_etcd("kv/put", key=encode(votes + NAME), lease=lease)
     if len(read_keys(votes)) > 1:
         names = ("key", "mod_revision")
-        same = [{"target": "MOD"} | {name: key[name] for name in names} for key in (leader, sync)]
+        same = [{"target": "MOD"} | {name: key[name] for name in names} for key in (leader, sync, config)]
         record = {"key": sync["key"], "value": sync["value"]}
         changes = [{"request_put": record}, {"request_delete_range": {"key": leader["key"]}}]
         if call_etcd("kv/txn", compare=same, success=changes).get("succeeded"):
@@ -76,7 +76,7 @@ def main():
         has_standby = json.loads(values.get("sync", "{}")).get("sync_standby")
         if silent >= 3 and has_standby and not json.loads(values["config"]).get("pause"):
             with suppress(OSError, HTTPException):
-                release_leader(keys["leader"], keys["sync"])
+                release_leader(keys["leader"], keys["sync"], keys["config"])
         time.sleep(max(0, started + 1 - time.monotonic()))
 
 
