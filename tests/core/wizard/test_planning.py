@@ -306,19 +306,19 @@ def test_a_table_tells_who_and_when():
 
 def test_columns_of_a_table_are_read_by_their_headers():
     text = """## Tasks
-| ID | Task | Priority | Status | Depends on | Duration | Owner |
+| ID | Task | Priority | Status | Depends on | Duration (days) | Owner |
 |---|---|---|---|---|---|---|
-| T1 | Dig the pond | High | Open | | 4 days | Ann |
+| T1 | Dig the pond | High | Open | | 4 | Ann |
 | T2 | Plant trees | Won't | Open | | 3 | Bob |
 | T3 | Buy tools | Low | Done | | 1 | Bob |
-| T4 | Fill the pond | Medium | Open | T1 | 2 days | |
+| T4 | Fill the pond | Medium | Open | T1 | 2 | |
 """
     roadmap = plan(text)
     planned = deliverables(roadmap)
     assert list(planned) == ["Dig the pond", "Fill the pond"]
     first, last = planned.values()
     assert (first.priority, first.start_day, first.end_day) == ("high", 0, 3)
-    assert first.description == "ID: T1\nDuration: 4 days\nOwner: Ann"
+    assert first.description == "ID: T1\nDuration (days): 4\nOwner: Ann"
     assert (last.priority, last.start_day, last.end_day) == ("medium", 4, 5)
     assert "Not part of it: Plant trees." in roadmap.notes
     assert "Left out, since it is marked as done: Buy tools." in roadmap.notes

@@ -58,7 +58,10 @@ class Cells:
         self.is_done = vocabulary.is_done(self["status"])
 
     def __getitem__(self, meaning: str) -> str:
-        return next((cell for column, _, cell in self._columns if column == meaning and cell), "")
+        _, header, cell = next((item for item in self._columns if item[0] == meaning and item[2]), ("",) * 3)
+        # The unit may be in the header: ``Duration (days)``.
+        units = [word for word in vocabulary.split_words(header) if word in vocabulary.word_numbers("units")]
+        return f"{cell} {units[0]}" if cell.isdecimal() and units else cell
 
     @property
     def name(self) -> str:

@@ -213,11 +213,10 @@ class _Reader:
                 continue
             kinds[section] = kinds[section.parent]
             items = [(item, find_marker(item.text)) for item in section.items]
-            parts = (find_marker(part.text) for part in section.sections)
-            below = [mark for mark in (*parts, *(mark for _, mark in items)) if mark]
+            below = [find_marker(part.text) for part in section.sections] + [mark for _, mark in items]
             # Around several numbered phases there is a plan, unless these are parts of it: 2.1, 2.2.
-            label = marker.label if marker else ""
-            same = [part.label.startswith(label) for part in below if marker and part.kind == marker.kind]
+            kind, label = (marker.kind, marker.label) if marker else ("", "")
+            same = [mark.label.startswith(label) for mark in below if mark and mark.kind == kind]
             for node, mark in ((section, marker), *items):
                 kind = mark.kind if mark else ""
                 is_around = node is section and len(same) > 1 and not all(same)

@@ -220,8 +220,7 @@ def find_column(header: str) -> str | None:
         words = split_words(part.partition("(")[0].rstrip(" #")) or split_words(part)
         _, ends, starts = _phrases("columns")
         # "Estimated duration", and "durée estimée".
-        phrases = starts.get(words), ends.get(words), ends.get(words[-1:]), starts.get(words[:1])
-        if name := next(filter(None, phrases), None):
+        if name := starts.get(words) or ends.get(words) or ends.get(words[-1:]) or starts.get(words[:1]):
             return name
     return None
 
