@@ -31,8 +31,10 @@ async def open_mailer(server: SmtpServer, patience: float = 5, **options: object
     """Yield a mailer that runs until the block ends."""
     mailer = SmtpMailer(server, "stellary@example.com", **options)
     mailer.start()
-    yield mailer
-    await mailer.close(patience)
+    try:
+        yield mailer
+    finally:
+        await mailer.close(patience)
 
 
 async def test_email_arrives_unchanged(box):
