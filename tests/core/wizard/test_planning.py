@@ -149,6 +149,12 @@ def test_sections_that_are_not_evidently_work_are_named_and_offered(text, name):
     assert "work" not in ask(text, 2, answers=answers)
 
 
+def test_several_past_days_of_one_heading_are_no_minutes():
+    days = "## Done on 4 March 2025, 11 March 2025 and 18 March 2025\n- Offers\n"
+    text = f"# Choir\n{days}## Phase 1: Plan\n- Book the hall\n## Phase 2: Print\n- Send the bills"
+    assert phases(plan(text)) == {"Plan": ["Book the hall"], "Print": ["Send the bills"]}
+
+
 def test_items_that_begin_with_verbs_are_work():
     for first, second, third in (
         ("Define the pages", "Logo of the shop", "Publish the site"),

@@ -99,10 +99,9 @@ class _Reader:
                 (first,) = root.sections
                 first.is_title = bool(first.sections) and first.level <= 6 and not find_marker(first.text)
             self._add_sections(root, None, text.title or self._brief.name)
-        headings = [section.text for section in self._sections if not find_marker(section.text)]
-        days = [period for text in headings for _, period in self._dates.scan(text)[0]]
+        headings = [self._dates.scan(part.text)[0] for part in self._sections if not find_marker(part.text)]
         # Several headings that name past days are those of minutes.
-        is_log = sum(day.first == day.last < self._today for day in days) > 2
+        is_log = sum(any(day.first == day.last < self._today for _, day in days) for days in headings) > 2
         phases = [] if is_log else self._read_marked()
         if not is_log and all(phase.is_bare and find_marker(phase.name) for phase in phases):
             phases = self._read_plans() or phases
