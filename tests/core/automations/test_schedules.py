@@ -161,64 +161,35 @@ def test_rule_runs_for_each_card_of_a_filter_in_words(board, clock, work, monkey
         assert "saved must be the id" in board.results(rule)[-1]
 
 
+def daily(**schedule):
+    return {"schedule": {"rule": "FREQ=DAILY", **schedule}}
+
+
 @for_each(
     "body, message",
     [
         ({}, "schedule is required for the trigger schedule"),
+        ({"trigger": "task_moved", **daily()}, "schedule needs the trigger schedule"),
+        (daily(rule="FREQ=MINUTELY"), "schedule.rule has a part that schedules cannot have: 'FREQ=MINUTELY'"),
+        (daily(rule="FREQ=DAILY;COUNT=3"), "cannot have: 'COUNT=3'"),
+        (daily(rule="FREQ=HOURLY;BYMINUTE=0,30"), "cannot have: 'BYMINUTE=0,30'"),
+        (daily(rule="FREQ=WEEKLY;BYDAY=MU"), "schedule.rule must have days such as MO"),
+        (daily(rule="BYHOUR=3"), "schedule.rule must have FREQ"),
+        (daily(rule="FREQ=YEARLY;INTERVAL=99;BYDAY=5SU"), "schedule.rule does not occur within 10 years"),
+        (daily(timeZone="../etc/passwd"), "schedule.timeZone must be the name"),
+        (daily(timeZone="Mars/Base"), "schedule.timeZone must be the name"),
+        (daily(cards={"colour": 1}), "schedule.cards.colour"),
+        (daily(cards={"limit": 5}), "schedule.cards.limit is not accepted"),
+        (daily(cards={"filter": "label = Nothing"}), "schedule.cards.filter must be the id or the name"),
+        (daily(cards={"filter": "due < +3d order by due"}), "schedule.cards.filter must not have an order"),
+        (daily(cards={"saved": "Mine"}), "schedule.cards.saved must be"),
+        (daily(cards={"columnId": "Nowhere"}), "schedule.cards.columnId must be"),
+        (daily(cards={"columnId": ["Done", "Nowhere"]}), "schedule.cards.columnId[1] must be"),
+        (daily(cards={"columnId": "me"}), "schedule.cards.columnId must be"),
+        (daily(cards={"customField": ["0" * 24 + ":L"]}), "schedule.cards.customField must be"),
+        ({**daily(), "action": {"type": "archive_card"}}, "action.params.cardId is required"),
         (
-            {"trigger": "task_moved", "schedule": {"rule": "FREQ=DAILY"}},
-            "schedule needs the trigger schedule",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=MINUTELY"}},
-            "schedule.rule has a part that schedules cannot have: 'FREQ=MINUTELY'",
-        ),
-        ({"schedule": {"rule": "FREQ=DAILY;COUNT=3"}}, "cannot have: 'COUNT=3'"),
-        ({"schedule": {"rule": "FREQ=HOURLY;BYMINUTE=0,30"}}, "cannot have: 'BYMINUTE=0,30'"),
-        ({"schedule": {"rule": "FREQ=WEEKLY;BYDAY=MU"}}, "schedule.rule must have days such as MO"),
-        ({"schedule": {"rule": "BYHOUR=3"}}, "schedule.rule must have FREQ"),
-        (
-            {"schedule": {"rule": "FREQ=YEARLY;INTERVAL=99;BYDAY=5SU"}},
-            "schedule.rule does not occur within 10 years",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "timeZone": "../etc/passwd"}},
-            "schedule.timeZone must be the name",
-        ),
-        ({"schedule": {"rule": "FREQ=DAILY", "timeZone": "Mars/Base"}}, "schedule.timeZone must be the name"),
-        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"colour": 1}}}, "schedule.cards.colour"),
-        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"limit": 5}}}, "schedule.cards.limit is not accepted"),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "label = Nothing"}}},
-            "schedule.cards.filter must be the id or the name",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"filter": "due < +3d order by due"}}},
-            "schedule.cards.filter must not have an order",
-        ),
-        ({"schedule": {"rule": "FREQ=DAILY", "cards": {"saved": "Mine"}}}, "schedule.cards.saved must be"),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "Nowhere"}}},
-            "schedule.cards.columnId must be",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": ["Done", "Nowhere"]}}},
-            "schedule.cards.columnId[1] must be",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"columnId": "me"}}},
-            "schedule.cards.columnId must be",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY", "cards": {"customField": ["0" * 24 + ":L"]}}},
-            "schedule.cards.customField must be",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY"}, "action": {"type": "archive_card"}},
-            "action.params.cardId is required",
-        ),
-        (
-            {"schedule": {"rule": "FREQ=DAILY"}, "conditions": {"all": [{"field": "title", "op": "is_set"}]}},
+            {**daily(), "conditions": {"all": [{"field": "title", "op": "is_set"}]}},
             "conditions need schedule.cards",
         ),
     ],

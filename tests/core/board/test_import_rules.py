@@ -12,6 +12,7 @@ from stellary.core.board.rules import imports as import_rules
 from stellary.core.board.rules.imports import Importer, plan_import
 from tests.core.board.card_api import NOW
 from tests.core.board.project_files import one_card
+from tests.support.each_case import for_each
 
 _ids = itertools.count()
 ANN = Importer(
@@ -165,45 +166,30 @@ def related_cards(*relations):
     return {"project": {"name": "x"}, "columns": [{"name": "a"}], "cards": cards}
 
 
-@pytest.mark.parametrize(
-    ("file", "message"),
+REPEATED = "repeat cards[0].relations[0]"
+
+
+@for_each(
+    "relations, place, problem",
     [
+        (("0 blocks 1", "1 blocked_by 0"), 1, REPEATED),
+        (("0 duplicates 1", "1 duplicates 0"), 1, REPEATED),
         (
-            related_cards("0 blocks 1", "1 blocked_by 0"),
-            "cards[1].relations[0] must not repeat cards[0].relations[0]",
+            ("0 parent_of 2", "1 parent_of 2"),
+            1,
+            "give a card a second parent, in addition to cards[0].relations[0]",
         ),
+        (("0 blocks 1", "1 blocks 0"), 1, "create a cycle of blocks"),
         (
-            related_cards("0 duplicates 1", "1 duplicates 0"),
-            "cards[1].relations[0] must not repeat cards[0].relations[0]",
+            ("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
+            2,
+            "create a cycle of blocks",
         ),
-        (
-            related_cards("0 parent_of 2", "1 parent_of 2"),
-            "cards[1].relations[0] must not give a card a second parent, in addition to cards[0].relations[0]",
-        ),
-        (
-            related_cards("0 blocks 1", "1 blocks 0"),
-            "cards[1].relations[0] must not create a cycle of blocks",
-        ),
-        (
-            related_cards("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
-            "cards[2].relations[0] must not create a cycle of blocks",
-        ),
-        (
-            related_cards("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"),
-            "cards[2].relations[0] must not create a cycle of parent_of",
-        ),
-    ],
-    ids=[
-        "said twice",
-        "duplicates",
-        "parents",
-        "two",
-        "a circle and what hangs on it",
-        "parents in a circle",
+        (("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"), 2, "create a cycle of parent_of"),
     ],
 )
-def test_invalid_relations_are_refused(file, message):
-    assert refusal(file) == message
+def test_invalid_relations_are_refused(relations, place, problem):
+    assert refusal(related_cards(*relations)) == f"cards[{place}].relations[0] must not {problem}"
 
 
 def test_number_of_comments_in_a_file_is_limited(monkeypatch):

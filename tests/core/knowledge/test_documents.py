@@ -70,22 +70,19 @@ def test_markdown_is_accepted_and_returned(api):
     assert api.read(document, "contentFormat=markdown")["content"] == "Done."
 
 
+MARKDOWN = {"contentFormat": "markdown"}
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ({"content": "Done."}, "content must be a TipTap document unless contentFormat is markdown"),
-        (
-            {"content": content("a"), "contentFormat": "markdown"},
-            "content must be a string if contentFormat is markdown",
-        ),
-        ({"content": "x" * 1_048_577, "contentFormat": "markdown"}, "content must be at most 1 MB"),
+        ({"content": content("a"), **MARKDOWN}, "content must be a string if contentFormat is markdown"),
+        ({"content": "x" * 1_048_577, **MARKDOWN}, "content must be at most 1 MB"),
         ({"content": content("x" * 1_048_576)}, "content must be at most 1 MB"),
+        ({"content": '"' * 600_000, **MARKDOWN}, "content must be at most 1 MB as a TipTap document"),
         (
-            {"content": '"' * 600_000, "contentFormat": "markdown"},
-            "content must be at most 1 MB as a TipTap document",
-        ),
-        (
-            {"content": "*" * 300_001, "contentFormat": "markdown"},
+            {"content": "*" * 300_001, **MARKDOWN},
             "content must have at most 300 000 characters that could be marks, where [ counts 10 times",
         ),
         ({"tags": ["api", "API"]}, "tags[1] must not be given twice"),
@@ -93,14 +90,8 @@ def test_markdown_is_accepted_and_returned(api):
         ({"tags": ["a\nb"]}, "tags[0] must be on one line"),
         ({"contextType": "project"}, "contextId is required if contextType is project"),
         ({"contextId": UNKNOWN}, "contextType is required with contextId"),
-        (
-            {"contextType": "workspace", "contextId": UNKNOWN},
-            "contextId must be the id of an existing item",
-        ),
-        (
-            {"contextType": "scope", "contextId": UNKNOWN},
-            "contextId must be the id of an existing item",
-        ),
+        ({"contextType": "workspace", "contextId": UNKNOWN}, "contextId must be the id of an existing item"),
+        ({"contextType": "scope", "contextId": UNKNOWN}, "contextId must be the id of an existing item"),
     ],
     ids=lambda case: str(case)[:40],
 )

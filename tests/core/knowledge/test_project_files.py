@@ -83,33 +83,31 @@ def test_imported_documents_are_drafts_of_the_importer(api, project):
 @pytest.mark.parametrize(
     ("documents", "message"),
     [
-        (
-            [{"title": "a", "parentId": "x"}],
-            "documents[0].parentId must be the id of one of the file's documents",
-        ),
-        ([{"title": "a", "scopeId": "x"}], "documents[0].scopeId must be the id of one of the file's scopes"),
+        ([{"title": "a", "parentId": "x"}], "[0].parentId must be the id of one of the file's documents"),
+        ([{"title": "a", "scopeId": "x"}], "[0].scopeId must be the id of one of the file's scopes"),
         (
             [{"title": "a", "id": "x"}, {"title": "b", "id": "x"}],
-            "documents[1].id must not be that of documents[0] as well",
+            "[1].id must not be that of documents[0] as well",
         ),
-        ([{"title": "a", "tags": ["x", "X"]}], "documents[0].tags[1] must not be given twice"),
-        ([{"title": "a", "content": "# A"}], "documents[0].content must be a TipTap document"),
+        ([{"title": "a", "tags": ["x", "X"]}], "[0].tags[1] must not be given twice"),
+        ([{"title": "a", "content": "# A"}], "[0].content must be a TipTap document"),
         (
             [{"title": "a", "content": {}}],
-            'documents[0].content must be a TipTap document: an object whose type is "doc"',
+            '[0].content must be a TipTap document: an object whose type is "doc"',
         ),
-        ([{}], "documents[0].title is required"),
+        ([{}], "[0].title is required"),
         (
             [{"title": "a", "id": "a", "parentId": "b"}, {"title": "b", "id": "b", "parentId": "a"}],
-            "documents[0].parentId must not create a cycle",
+            "[0].parentId must not create a cycle",
         ),
     ],
     ids=map(str, range(8)),
 )
 def test_file_with_an_invalid_document_is_refused(api, documents, message):
     file = {"project": {"name": "x"}, "documents": documents}
-    assert api.error("POST", f"{api.workspace.path}/projects/import", file) == (400, message)
-    assert api.ask("GET", f"{api.workspace.path}/projects") == []
+    path = f"{api.workspace.path}/projects"
+    assert api.error("POST", f"{path}/import", file) == (400, f"documents{message}")
+    assert api.ask("GET", path) == []
 
 
 def test_documents_of_a_file_need_only_a_title(api):

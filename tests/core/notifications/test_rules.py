@@ -108,91 +108,51 @@ def test_each_event_of_a_document_has_its_meta_and_its_recipients(event_type):
     assert len(rules.find_document_recipients(event)) <= 2
 
 
+def moved(before=CARD, to="Done", **changes):
+    """Return the move of a card from To Do to another column."""
+    after = {"column_id": to.casefold(), **changes}
+    return events.CardMoved(**PLACE, card=card(**after), before=before, from_column="To Do", to_column=to)
+
+
+def updated(*changed, before=CARD, **changes):
+    return events.CardUpdated(**PLACE, card=card(**changes), before=before, changed=changed)
+
+
+def created(column, **changes):
+    return events.CardCreated(**PLACE, card=card(**changes), column=column)
+
+
+TO_DONE = {"fromColumn": "To Do", "toColumn": "Done", "fromColumnId": "column", "toColumnId": "done"}
+TO_DOING = {**TO_DONE, "toColumn": "Doing", "toColumnId": "doing"}
+STARTED = {"fromStatus": "open", "toStatus": "in_progress"}
+THE_FILE = {"attachmentId": "file", "fileName": "plan.pdf"}
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (
-            events.CardCreated(**PLACE, card=CARD, column="To Do"),
-            {"toColumn": "To Do", "toColumnId": "column"},
-        ),
+        (created("To Do"), {"toColumn": "To Do", "toColumnId": "column"}),
         (events.CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
         (events.CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
         (
             events.CardDeleted(**PLACE, card=card(archived=True)),
             {"fromColumnId": "column", "archived": True},
         ),
+        (moved(), {**TO_DONE, "toOrder": 0}),
+        (moved(card(archived=True), archived=True), {**TO_DONE, "archived": True}),
         (
-            events.CardMoved(
-                **PLACE, card=card(column_id="done"), before=CARD, from_column="To Do", to_column="Done"
-            ),
-            {
-                "fromColumn": "To Do",
-                "toColumn": "Done",
-                "fromColumnId": "column",
-                "toColumnId": "done",
-                "toOrder": 0,
-            },
-        ),
-        (
-            events.CardMoved(
-                **PLACE,
-                card=card(column_id="done", archived=True),
-                before=card(archived=True),
-                from_column="To Do",
-                to_column="Done",
-            ),
-            {
-                "fromColumn": "To Do",
-                "toColumn": "Done",
-                "fromColumnId": "column",
-                "toColumnId": "done",
-                "archived": True,
-            },
-        ),
-        (
-            events.CardUpdated(**PLACE, card=CARD, before=card(archived=True), changed=("archived", "order")),
+            updated("archived", "order", before=card(archived=True)),
             {"changed": ["archived", "order"], "toColumnId": "column"},
         ),
+        (updated("title", "dueDate"), {"changed": ["title", "dueDate"]}),
+        (moved(to="Doing", status="in_progress"), {**TO_DOING, "toOrder": 0, **STARTED}),
         (
-            events.CardUpdated(**PLACE, card=CARD, before=CARD, changed=("title", "dueDate")),
-            {"changed": ["title", "dueDate"]},
-        ),
-        (
-            events.CardMoved(
-                **PLACE,
-                card=card(status="in_progress", column_id="doing"),
-                before=CARD,
-                from_column="To Do",
-                to_column="Doing",
-            ),
-            {
-                "fromColumn": "To Do",
-                "toColumn": "Doing",
-                "fromColumnId": "column",
-                "toColumnId": "doing",
-                "toOrder": 0,
-                "fromStatus": "open",
-                "toStatus": "in_progress",
-            },
-        ),
-        (
-            events.CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("status",)),
+            updated("status", status="done"),
             {"changed": ["status"], "fromStatus": "open", "toStatus": "done"},
         ),
         # The move that came with it tells of the status.
-        (
-            events.CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("title",)),
-            {"changed": ["title"]},
-        ),
-        (
-            events.CardCreated(**PLACE, card=card(status="in_progress"), column="Doing"),
-            {
-                "toColumn": "Doing",
-                "toColumnId": "column",
-                "fromStatus": "open",
-                "toStatus": "in_progress",
-            },
-        ),
+        (updated("title", status="done"), {"changed": ["title"]}),
+        (created("Doing", status="in_progress"), {"toColumn": "Doing", "toColumnId": "column", **STARTED}),
         (
             events.CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
             {"assignee": None, "formerAssignee": "Bob"},
@@ -204,14 +164,8 @@ def test_each_event_of_a_document_has_its_meta_and_its_recipients(event_type):
         (events.CommentCreated(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
         (CORRECTED, {"commentId": "comment"}),
         (RETRACTED, {"commentId": "comment"}),
-        (
-            events.AttachmentAdded(**PLACE, card=CARD, attachment=FILE),
-            {"attachmentId": "file", "fileName": "plan.pdf"},
-        ),
-        (
-            events.AttachmentRemoved(**PLACE, card=CARD, attachment=FILE),
-            {"attachmentId": "file", "fileName": "plan.pdf"},
-        ),
+        (events.AttachmentAdded(**PLACE, card=CARD, attachment=FILE), THE_FILE),
+        (events.AttachmentRemoved(**PLACE, card=CARD, attachment=FILE), THE_FILE),
         (
             events.RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER, relation_id="relation"),
             {
@@ -248,10 +202,9 @@ def test_details_of_a_project_event_have_a_name():
 
 
 def test_a_card_concerns_its_assignee_and_its_creator():
-    assert rules.find_card_recipients(events.CardArchived(**PLACE, card=CARD, before=CARD)) == {"ann", "bob"}
-    assert rules.find_card_recipients(
-        events.CardArchived(**PLACE, card=card(assignee_id=None), before=CARD)
-    ) == {"ann"}
+    for assignee_id, expected in (("bob", {"ann", "bob"}), (None, {"ann"})):
+        event = events.CardArchived(**PLACE, card=card(assignee_id=assignee_id), before=CARD)
+        assert rules.find_card_recipients(event) == expected
 
 
 def test_being_no_longer_the_assignee_concerns_the_former_one():
@@ -273,10 +226,8 @@ def test_edited_or_deleted_comment_has_no_recipients(event):
 
 @pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True)])
 def test_commenters_are_queried_only_if_there_are_comments(count, expected):
-    assert (
-        rules.has_commenters(events.CardArchived(**PLACE, card=card(comment_count=count), before=CARD))
-        is expected
-    )
+    event = events.CardArchived(**PLACE, card=card(comment_count=count), before=CARD)
+    assert rules.has_commenters(event) is expected
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, False), (2, True)])
@@ -345,29 +296,20 @@ MENTIONING = {
     "a comment": (events.CommentCreated(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
     "a corrected comment": (CORRECTED, {"ann"}),
     "a comment that mentions the same people": (attrs.evolve(CORRECTED, before="ask @ann"), set()),
-    "a new card's description": (events.CardCreated(**PLACE, card=card(description="@ann")), {"ann"}),
+    "a new card's description": (created("To Do", description="@ann"), {"ann"}),
     "a description": (
-        events.CardUpdated(
-            **PLACE,
-            card=card(description="@ann @jane"),
-            before=card(description="@jane"),
-            changed=("description",),
-        ),
+        updated("description", description="@ann @jane", before=card(description="@jane")),
         {"ann"},
     ),
     "a description that was empty": (
-        events.CardUpdated(
-            **PLACE, card=card(description="@ann"), before=card(description=None), changed=("description",)
-        ),
+        updated("description", description="@ann", before=card(description=None)),
         {"ann"},
     ),
     "a description that stays": (
-        events.CardUpdated(
-            **PLACE, card=card(description="@ann"), before=card(description="@ann"), changed=("title",)
-        ),
+        updated("title", description="@ann", before=card(description="@ann")),
         set(),
     ),
-    "a title": (events.CardCreated(**PLACE, card=card(title="@ann", description=None)), set()),
+    "a title": (created("To Do", title="@ann", description=None), set()),
     "an address": (events.CommentCreated(**PLACE, card=CARD, comment=comment("a@ann")), set()),
     "a deleted comment": (RETRACTED, set()),
 }
