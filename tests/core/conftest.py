@@ -60,7 +60,7 @@ def board(world: World, ann: Person) -> AgentApi:
 
 
 @pytest.fixture
-def card_api(world: World) -> CardApi:
+def api(world: World) -> CardApi:
     """Return the API of a new project from the template ``simple``."""
     ann = world.person("ann")
     workspace = world.workspace(ann)

@@ -91,7 +91,7 @@ class CardApi:
         return self.ask("POST", f"/columns/{column}/cards", {"title": title, **fields})
 
     def cards(self, column: str, titles: str) -> list[str]:
-        """Create several cards, and return their ids: ``a, b = card_api.cards(todo, "a b")``."""
+        """Create several cards, and return their ids: ``a, b = api.cards(todo, "a b")``."""
         return [self.card(column, title)["id"] for title in titles.split()]
 
     def fill(self, column: str, count: int, gap: int = GAP) -> list[str]:

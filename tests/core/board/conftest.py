@@ -6,12 +6,12 @@ from tests.core.board.card_api import CardApi
 
 
 @pytest.fixture
-def todo_column(card_api: CardApi) -> str:
+def todo_column(api: CardApi) -> str:
     """Return the id of the first column."""
-    return card_api.columns()[0]["id"]
+    return api.columns()[0]["id"]
 
 
 @pytest.fixture
-def done_column(card_api: CardApi) -> str:
+def done_column(api: CardApi) -> str:
     """Return the id of the last column."""
-    return card_api.columns()[2]["id"]
+    return api.columns()[2]["id"]

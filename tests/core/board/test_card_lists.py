@@ -13,30 +13,30 @@ from tests.support.core_parts import dump_in_parts
 
 
 @pytest.fixture
-def column(card_api) -> str:
+def column(api) -> str:
     """A column with a plain card, one with all that a card can have, and one that is archived."""
-    column = card_api.columns()[0]["id"]
-    label = card_api.ask("POST", "/labels", {"name": 'a "label"'})["id"]
-    card_api.card(column, "plain")
-    full = card_api.card(
+    column = api.columns()[0]["id"]
+    label = api.ask("POST", "/labels", {"name": 'a "label"'})["id"]
+    api.card(column, "plain")
+    full = api.card(
         column,
         'é 漢 "quoted" \\',
         description="one\ntwo",
         dueDate="2026-05-01T10:20:30.123Z",
         startDate="2026-04-01",
-        assigneeId=card_api.person.id,
+        assigneeId=api.person.id,
         labelIds=[label],
         checklist=[{"title": 'no "done":true here', "done": False}, {"title": "two", "done": True}],
     )
-    card_api.change(full["id"], status="done")
-    card_api.change(card_api.card(column, "archived")["id"], archived=True)
+    api.change(full["id"], status="done")
+    api.change(api.card(column, "archived")["id"], archived=True)
     return column
 
 
 @pytest.fixture
-def cards(card_api, column) -> CardList:
-    ref = ProjectRef(card_api.workspace.organization.slug, card_api.workspace.slug, card_api.project["id"])
-    with card_api.world.core.view(card_api.person.actor) as uow:
+def cards(api, column) -> CardList:
+    ref = ProjectRef(api.workspace.organization.slug, api.workspace.slug, api.project["id"])
+    with api.world.core.view(api.person.actor) as uow:
         return list_cards(uow, ref, ListCards()).items
 
 
@@ -63,8 +63,8 @@ def test_list_that_is_too_long_to_be_remembered_is_released_once_written(
     assert len(cards) == remaining
 
 
-def test_json_of_a_card_in_a_list_equals_its_own_json(card_api, column):
-    assert card_api.list_cards() == [card_api.read(card["id"]) for card in card_api.list_cards()]
+def test_json_of_a_card_in_a_list_equals_its_own_json(api, column):
+    assert api.list_cards() == [api.read(card["id"]) for card in api.list_cards()]
 
 
 def test_a_card_of_the_list_is_a_value(cards):
@@ -85,8 +85,8 @@ def test_the_list_equals_a_list_of_the_same_cards(cards):
     assert cards != 3
 
 
-def test_assignees_are_known_without_reading_cards(card_api, cards):
-    assert cards.assignee_ids() == {card_api.person.id}
+def test_assignees_are_known_without_reading_cards(api, cards):
+    assert cards.assignee_ids() == {api.person.id}
 
 
 def test_checklist_progress_counts_done_items(cards):

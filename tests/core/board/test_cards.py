@@ -10,35 +10,35 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def doing_column(card_api):
-    return card_api.columns()[1]["id"]
+def doing_column(api):
+    return api.columns()[1]["id"]
 
 
 # ---------------------------------------------------------------------------------------------- making
 
 
-def test_created_card_has_all_given_fields(card_api, todo_column):
-    label = card_api.ask("GET", "/labels")[0]["id"]
-    card = card_api.card(
+def test_created_card_has_all_given_fields(api, todo_column):
+    label = api.ask("GET", "/labels")[0]["id"]
+    card = api.card(
         todo_column,
         "Write the spec",
         description="In English",
         priority="high",
         startDate="2026-04-01",
         dueDate="2026-04-02T10:00:00+02:00",
-        assigneeId=card_api.person.id,
+        assigneeId=api.person.id,
         labelIds=[label],
         checklist=[{"title": "first"}, {"title": "second", "done": True}],
         estimate=2.5,
     )
-    scope = card_api.columns()[0]["scopeId"]
+    scope = api.columns()[0]["scopeId"]
     assert card | {"createdAt": "", "updatedAt": "", "checklist": []} == {
         "id": card["id"],
         "key": "QL-1",
         "number": 1,
         "title": "Write the spec",
         "description": "In English",
-        "projectId": card_api.project["id"],
+        "projectId": api.project["id"],
         "scopeId": scope,
         "columnId": todo_column,
         "order": 0,
@@ -48,8 +48,8 @@ def test_created_card_has_all_given_fields(card_api, todo_column):
         "startDate": "2026-04-01T00:00:00Z",
         "dueDate": "2026-04-02T08:00:00Z",
         "completedAt": None,
-        "assigneeId": card_api.person.id,
-        "createdById": card_api.person.id,
+        "assigneeId": api.person.id,
+        "createdById": api.person.id,
         "labelIds": [label],
         "customFields": {},
         "checklist": [],
@@ -68,101 +68,97 @@ def test_created_card_has_all_given_fields(card_api, todo_column):
     ]
 
 
-def test_numbers_are_never_given_twice(card_api, todo_column):
-    first = card_api.card(todo_column)
-    card_api.ask("DELETE", f"/cards/{first['id']}")
-    assert card_api.card(todo_column)["key"] == "QL-2"
+def test_numbers_are_never_given_twice(api, todo_column):
+    first = api.card(todo_column)
+    api.ask("DELETE", f"/cards/{first['id']}")
+    assert api.card(todo_column)["key"] == "QL-2"
 
 
-def test_card_takes_the_status_of_its_column(card_api, doing_column):
-    assert card_api.card(doing_column)["status"] == "in_progress"
+def test_card_takes_the_status_of_its_column(api, doing_column):
+    assert api.card(doing_column)["status"] == "in_progress"
 
 
-def test_card_keeps_the_status_that_it_names(card_api, doing_column):
-    assert card_api.card(doing_column, status="open")["status"] == "open"
+def test_card_keeps_the_status_that_it_names(api, doing_column):
+    assert api.card(doing_column, status="open")["status"] == "open"
 
 
-def test_card_in_a_column_without_a_status_is_open(card_api):
-    assert card_api.card(card_api.column("Ideas"))["status"] == "open"
+def test_card_in_a_column_without_a_status_is_open(api):
+    assert api.card(api.column("Ideas"))["status"] == "open"
 
 
-def test_card_that_is_made_done_is_completed(card_api, done_column):
-    card = card_api.card(done_column)
+def test_card_that_is_made_done_is_completed(api, done_column):
+    card = api.card(done_column)
     assert card["completedAt"] == card["createdAt"]
 
 
-def test_checklist_is_made_in_the_order_that_it_names(card_api, todo_column):
-    card = card_api.card(todo_column, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
+def test_checklist_is_made_in_the_order_that_it_names(api, todo_column):
+    card = api.card(todo_column, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
     assert [item["title"] for item in card["checklist"]] == ["a", "b"]
 
 
-def test_label_that_is_named_twice_hangs_once(card_api, todo_column):
-    label = card_api.ask("GET", "/labels")[0]["id"]
-    assert card_api.card(todo_column, labelIds=[label, label])["labelIds"] == [label]
+def test_label_that_is_named_twice_hangs_once(api, todo_column):
+    label = api.ask("GET", "/labels")[0]["id"]
+    assert api.card(todo_column, labelIds=[label, label])["labelIds"] == [label]
 
 
-def test_organization_owner_can_be_assigned(card_api, todo_column):
-    boss = card_api.world.person("boss")
-    card_api.world.join_organization(boss, card_api.workspace.organization, "admin")
-    assert card_api.card(todo_column, assigneeId=boss.id)["assigneeId"] == boss.id
+def test_organization_owner_can_be_assigned(api, todo_column):
+    boss = api.world.person("boss")
+    api.world.join_organization(boss, api.workspace.organization, "admin")
+    assert api.card(todo_column, assigneeId=boss.id)["assigneeId"] == boss.id
 
 
-def test_member_of_the_organization_alone_cannot_be_assigned(card_api, todo_column):
-    other = card_api.world.person("other")
-    card_api.world.join_organization(other, card_api.workspace.organization)
+def test_member_of_the_organization_alone_cannot_be_assigned(api, todo_column):
+    other = api.world.person("other")
+    api.world.join_organization(other, api.workspace.organization)
     assert (
-        card_api.error("POST", f"/columns/{todo_column}/cards", {"title": "t", "assigneeId": other.id})[0]
-        == 400
+        api.error("POST", f"/columns/{todo_column}/cards", {"title": "t", "assigneeId": other.id})[0] == 400
     )
 
 
 # ---------------------------------------------------------------------------------------------- changing
 
 
-def test_update_changes_only_given_fields(card_api, todo_column, clock):
-    card = card_api.card(todo_column, description="as it was", dueDate="2026-04-01")
+def test_update_changes_only_given_fields(api, todo_column, clock):
+    card = api.card(todo_column, description="as it was", dueDate="2026-04-01")
     clock.advance(timedelta(seconds=1))
-    changed = card_api.change(card["id"], title="new")
+    changed = api.change(card["id"], title="new")
     assert changed == card | {"title": "new", "version": 2, "updatedAt": "2026-04-01T12:00:01Z"}
-    assert card_api.read(card["id"]) == changed
+    assert api.read(card["id"]) == changed
 
 
 @pytest.mark.parametrize("body", [{}, {"title": "same"}, {"order": 0}, {"archived": False}])
-def test_update_without_changes_keeps_the_version(card_api, todo_column, body):
-    card = card_api.card(todo_column, "same")
-    assert card_api.ask("PATCH", f"/cards/{card['id']}", body) == card
+def test_update_without_changes_keeps_the_version(api, todo_column, body):
+    card = api.card(todo_column, "same")
+    assert api.ask("PATCH", f"/cards/{card['id']}", body) == card
 
 
-def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo_column, clock):
-    card = card_api.card(todo_column)["id"]
+def test_card_that_becomes_done_is_completed_until_it_is_not(api, todo_column, clock):
+    card = api.card(todo_column)["id"]
     clock.advance(timedelta(days=1))
-    assert card_api.change(card, status="done")["completedAt"] == "2026-04-02T12:00:00Z"
+    assert api.change(card, status="done")["completedAt"] == "2026-04-02T12:00:00Z"
     clock.advance(timedelta(days=1))
-    assert card_api.change(card, title="still done")["completedAt"] == "2026-04-02T12:00:00Z"
-    assert card_api.change(card, status="open")["completedAt"] is None
+    assert api.change(card, title="still done")["completedAt"] == "2026-04-02T12:00:00Z"
+    assert api.change(card, status="open")["completedAt"] is None
 
 
-def test_card_that_enters_a_column_takes_its_status(card_api, todo_column, done_column):
-    moved = card_api.change(card_api.card(todo_column)["id"], columnId=done_column)
+def test_card_that_enters_a_column_takes_its_status(api, todo_column, done_column):
+    moved = api.change(api.card(todo_column)["id"], columnId=done_column)
     assert (moved["status"], moved["completedAt"]) == ("done", moved["updatedAt"])
 
 
-def test_card_that_enters_a_column_keeps_the_status_that_it_names(card_api, todo_column, done_column):
-    assert (
-        card_api.change(card_api.card(todo_column)["id"], columnId=done_column, status="open")["status"]
-        == "open"
-    )
+def test_card_that_enters_a_column_keeps_the_status_that_it_names(api, todo_column, done_column):
+    assert api.change(api.card(todo_column)["id"], columnId=done_column, status="open")["status"] == "open"
 
 
-def test_card_that_enters_a_column_without_a_status_keeps_its_own(card_api, doing_column):
-    ideas = card_api.column("Ideas")
-    assert card_api.change(card_api.card(doing_column)["id"], columnId=ideas)["status"] == "in_progress"
+def test_card_that_enters_a_column_without_a_status_keeps_its_own(api, doing_column):
+    ideas = api.column("Ideas")
+    assert api.change(api.card(doing_column)["id"], columnId=ideas)["status"] == "in_progress"
 
 
-def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing_column):
-    first, _ = card_api.cards(doing_column, "a b")
-    card_api.change(first, status="open")
-    assert card_api.change(first, order=1)["status"] == "open"
+def test_card_that_moves_within_its_column_keeps_its_status(api, doing_column):
+    first, _ = api.cards(doing_column, "a b")
+    api.change(first, status="open")
+    assert api.change(first, order=1)["status"] == "open"
 
 
 @pytest.mark.parametrize(
@@ -173,17 +169,17 @@ def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing_colu
         ({"startDate": "2026-05-02", "dueDate": "2026-05-01"}, "startDate must not be after dueDate"),
     ],
 )
-def test_card_does_not_start_after_it_is_due(card_api, todo_column, body, message):
-    card = card_api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
-    assert card_api.error("PATCH", f"/cards/{card}", body) == (400, message)
+def test_card_does_not_start_after_it_is_due(api, todo_column, body, message):
+    card = api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
+    assert api.error("PATCH", f"/cards/{card}", body) == (400, message)
 
 
 @for_each("estimate", [0.07, 1.1, 9999.99, 10_000, 0, 4.35])
-def test_estimate_is_returned_as_it_was_sent(card_api, todo_column, estimate):
-    card = card_api.card(todo_column, estimate=estimate)
-    assert card_api.read(card["id"]) == card
+def test_estimate_is_returned_as_it_was_sent(api, todo_column, estimate):
+    card = api.card(todo_column, estimate=estimate)
+    assert api.read(card["id"]) == card
     assert card["estimate"] == estimate
-    listed = card_api.ask("GET", f"/cards?filter=estimate={estimate}")
+    listed = api.ask("GET", f"/cards?filter=estimate={estimate}")
     assert [(item["id"], item["estimate"]) for item in listed] == [(card["id"], estimate)]
 
 
@@ -197,146 +193,144 @@ def test_estimate_is_returned_as_it_was_sent(card_api, todo_column, estimate):
         (True, "estimate must be a number"),
     ],
 )
-def test_estimate_that_is_no_number_of_hundredths_is_refused(card_api, todo_column, estimate, message):
-    answer = card_api.error("POST", f"/columns/{todo_column}/cards", {"title": "x", "estimate": estimate})
+def test_estimate_that_is_no_number_of_hundredths_is_refused(api, todo_column, estimate, message):
+    answer = api.error("POST", f"/columns/{todo_column}/cards", {"title": "x", "estimate": estimate})
     assert answer == (400, message)
 
 
-def test_both_dates_can_change_in_one_request(card_api, todo_column):
-    card = card_api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
-    assert card_api.change(card, startDate="2026-05-01", dueDate="2026-05-01")["startDate"].startswith(
-        "2026-05"
-    )
+def test_both_dates_can_change_in_one_request(api, todo_column):
+    card = api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
+    assert api.change(card, startDate="2026-05-01", dueDate="2026-05-01")["startDate"].startswith("2026-05")
 
 
-def test_checklist_is_replaced_and_keeps_the_items_that_are_named(card_api, todo_column):
-    card = card_api.card(todo_column, checklist=[{"title": "a", "done": True}, {"title": "b"}])
+def test_checklist_is_replaced_and_keeps_the_items_that_are_named(api, todo_column):
+    card = api.card(todo_column, checklist=[{"title": "a", "done": True}, {"title": "b"}])
     first = card["checklist"][0]["_id"]
     entries = [{"title": "new"}, {"_id": first, "title": "a again", "done": True}]
-    items = card_api.change(card["id"], checklist=entries)["checklist"]
+    items = api.change(card["id"], checklist=entries)["checklist"]
     assert [item["title"] for item in items] == ["new", "a again"]
     assert items[1]["_id"] == first
 
 
 @pytest.mark.parametrize("twice", [True, False])
-def test_checklist_names_each_of_its_items_once(card_api, todo_column, twice):
-    card = card_api.card(todo_column, checklist=[{"title": "a"}])
+def test_checklist_names_each_of_its_items_once(api, todo_column, twice):
+    card = api.card(todo_column, checklist=[{"title": "a"}])
     first = card["checklist"][0]["_id"]
     ids = [first, first] if twice else [NOWHERE]
     entries = [{"_id": id, "title": "x"} for id in ids]
-    status, message = card_api.error("PATCH", f"/cards/{card['id']}", {"checklist": entries})
+    status, message = api.error("PATCH", f"/cards/{card['id']}", {"checklist": entries})
     assert (status, message.split()[0]) == (400, f"checklist[{len(ids) - 1}]._id")
 
 
 @pytest.mark.parametrize("field", ["before", "after"])
-def test_card_does_not_stand_beside_one_of_another_column(card_api, todo_column, doing_column, field):
-    card, other = card_api.card(todo_column)["id"], card_api.card(doing_column)["id"]
-    assert card_api.error("PATCH", f"/cards/{card}", {field: other})[0] == 409
+def test_card_does_not_stand_beside_one_of_another_column(api, todo_column, doing_column, field):
+    card, other = api.card(todo_column)["id"], api.card(doing_column)["id"]
+    assert api.error("PATCH", f"/cards/{card}", {field: other})[0] == 409
 
 
-def test_card_does_not_stand_beside_one_that_is_archived(card_api, todo_column):
-    card, other = card_api.cards(todo_column, "a b")
-    card_api.change(other, archived=True)
-    assert card_api.error("PATCH", f"/cards/{card}", {"after": other})[0] == 409
+def test_card_does_not_stand_beside_one_that_is_archived(api, todo_column):
+    card, other = api.cards(todo_column, "a b")
+    api.change(other, archived=True)
+    assert api.error("PATCH", f"/cards/{card}", {"after": other})[0] == 409
 
 
-def test_card_does_not_stand_beside_itself(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    assert card_api.error("PATCH", f"/cards/{card}", {"after": card}) == (400, "after must be another card")
+def test_card_does_not_stand_beside_itself(api, todo_column):
+    card = api.card(todo_column)["id"]
+    assert api.error("PATCH", f"/cards/{card}", {"after": card}) == (400, "after must be another card")
 
 
-def test_neighbour_beats_order(card_api, todo_column):
-    a, _, c = card_api.cards(todo_column, "a b c")
-    assert card_api.change(c, before=a, order=2)["order"] == 0
+def test_neighbour_beats_order(api, todo_column):
+    a, _, c = api.cards(todo_column, "a b c")
+    assert api.change(c, before=a, order=2)["order"] == 0
 
 
-def test_archived_card_has_no_position(card_api, todo_column):
-    a, b = card_api.cards(todo_column, "a b")
-    assert card_api.change(a, archived=True, order=1, before=b)["order"] is None
-    assert card_api.titles(todo_column) == "b"
+def test_archived_card_has_no_position(api, todo_column):
+    a, b = api.cards(todo_column, "a b")
+    assert api.change(a, archived=True, order=1, before=b)["order"] is None
+    assert api.titles(todo_column) == "b"
 
 
-def test_archived_card_with_unknown_neighbour_returns_400(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
+def test_archived_card_with_unknown_neighbour_returns_400(api, todo_column):
+    card = api.card(todo_column)["id"]
     body = {"archived": True, "after": NOWHERE}
     expected = (400, "after must be the id of an existing item")
-    assert card_api.error("PATCH", f"/cards/{card}", body) == expected
+    assert api.error("PATCH", f"/cards/{card}", body) == expected
 
 
-def test_archived_card_can_change_its_column(card_api, todo_column, done_column):
-    card = card_api.card(todo_column)["id"]
-    card_api.change(card, archived=True)
-    moved = card_api.change(card, columnId=done_column)
+def test_archived_card_can_change_its_column(api, todo_column, done_column):
+    card = api.card(todo_column)["id"]
+    api.change(card, archived=True)
+    moved = api.change(card, columnId=done_column)
     assert (moved["columnId"], moved["order"], moved["archived"]) == (done_column, None, True)
-    card_api.ask("DELETE", f"/columns/{todo_column}")
-    assert card_api.change(card, archived=False)["order"] == 0
+    api.ask("DELETE", f"/columns/{todo_column}")
+    assert api.change(card, archived=False)["order"] == 0
 
 
 # ---------------------------------------------------------------------------------------------- limits of columns
 
 
-def test_full_column_takes_no_card(card_api, todo_column):
-    full = card_api.column("Full", wipLimit=1)
-    inside, outside = card_api.card(full)["id"], card_api.card(todo_column)["id"]
+def test_full_column_takes_no_card(api, todo_column):
+    full = api.column("Full", wipLimit=1)
+    inside, outside = api.card(full)["id"], api.card(todo_column)["id"]
     expected = (409, "the column 'Full' is full: it takes 1 cards")
-    assert card_api.error("POST", f"/columns/{full}/cards", {"title": "t"}) == expected
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full}) == expected
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "order": 0}) == expected
-    assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "before": inside}) == expected
-    assert card_api.titles(todo_column) == "a card"
+    assert api.error("POST", f"/columns/{full}/cards", {"title": "t"}) == expected
+    assert api.error("PATCH", f"/cards/{outside}", {"columnId": full}) == expected
+    assert api.error("PATCH", f"/cards/{outside}", {"columnId": full, "order": 0}) == expected
+    assert api.error("PATCH", f"/cards/{outside}", {"columnId": full, "before": inside}) == expected
+    assert api.titles(todo_column) == "a card"
 
 
-def test_archived_card_does_not_come_back_to_a_full_column(card_api):
-    full = card_api.column("Full", wipLimit=1)
-    first = card_api.card(full)["id"]
-    card_api.change(first, archived=True)
-    card_api.card(full)
-    assert card_api.error("PATCH", f"/cards/{first}", {"archived": False})[0] == 409
+def test_archived_card_does_not_come_back_to_a_full_column(api):
+    full = api.column("Full", wipLimit=1)
+    first = api.card(full)["id"]
+    api.change(first, archived=True)
+    api.card(full)
+    assert api.error("PATCH", f"/cards/{first}", {"archived": False})[0] == 409
 
 
-def test_archived_card_enters_a_full_column_as_archived(card_api, todo_column):
-    full = card_api.column("Full", wipLimit=1)
-    card_api.card(full)
-    assert card_api.change(card_api.card(todo_column)["id"], columnId=full, archived=True)["order"] is None
+def test_archived_card_enters_a_full_column_as_archived(api, todo_column):
+    full = api.column("Full", wipLimit=1)
+    api.card(full)
+    assert api.change(api.card(todo_column)["id"], columnId=full, archived=True)["order"] is None
 
 
-def test_cards_move_within_a_column_that_has_become_too_full(card_api):
-    column = card_api.column("Full")
-    first, _ = card_api.cards(column, "a b")
-    card_api.ask("PATCH", f"/columns/{column}", {"wipLimit": 1})
-    assert card_api.change(first, order=1)["order"] == 1
+def test_cards_move_within_a_column_that_has_become_too_full(api):
+    column = api.column("Full")
+    first, _ = api.cards(column, "a b")
+    api.ask("PATCH", f"/columns/{column}", {"wipLimit": 1})
+    assert api.change(first, order=1)["order"] == 1
 
 
 # ---------------------------------------------------------------------------------------------- versions
 
 
-def test_current_version_changes(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    assert card_api.ask("PATCH", f"/cards/{card}", {"title": "t"}, if_match='"1"')["version"] == 2
+def test_current_version_changes(api, todo_column):
+    card = api.card(todo_column)["id"]
+    assert api.ask("PATCH", f"/cards/{card}", {"title": "t"}, if_match='"1"')["version"] == 2
 
 
-def test_version_is_the_etag(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    answer = card_api.world.call(card_api.person, "GET", f"{card_api.path}/cards/{card}")
+def test_version_is_the_etag(api, todo_column):
+    card = api.card(todo_column)["id"]
+    answer = api.world.call(api.person, "GET", f"{api.path}/cards/{card}")
     assert answer.headers["etag"] == '"1"'
 
 
-def test_invalid_fields_are_reported_before_stale_versions(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    assert card_api.error("PATCH", f"/cards/{card}", {"columnId": NOWHERE}, if_match='"9"')[0] == 400
+def test_invalid_fields_are_reported_before_stale_versions(api, todo_column):
+    card = api.card(todo_column)["id"]
+    assert api.error("PATCH", f"/cards/{card}", {"columnId": NOWHERE}, if_match='"9"')[0] == 400
 
 
 # ---------------------------------------------------------------------------------------------- deleting
 
 
-def test_deleted_card_is_gone(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    assert card_api.ask("DELETE", f"/cards/{card}") == {"ok": True, "brokenAutomations": []}
+def test_deleted_card_is_gone(api, todo_column):
+    card = api.card(todo_column)["id"]
+    assert api.ask("DELETE", f"/cards/{card}") == {"ok": True, "brokenAutomations": []}
     for method in ("GET", "PATCH", "DELETE"):
-        assert card_api.error(method, f"/cards/{card}")[0] == 404
+        assert api.error(method, f"/cards/{card}")[0] == 404
 
 
-def test_deleting_a_card_closes_the_gap(card_api, todo_column):
-    _, b, _ = card_api.cards(todo_column, "a b c")
-    card_api.ask("DELETE", f"/cards/{b}")
-    assert card_api.titles(todo_column) == "a c"
+def test_deleting_a_card_closes_the_gap(api, todo_column):
+    _, b, _ = api.cards(todo_column, "a b c")
+    api.ask("DELETE", f"/cards/{b}")
+    assert api.titles(todo_column) == "a c"

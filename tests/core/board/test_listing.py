@@ -10,45 +10,45 @@ from tests.support.each_case import for_each
 
 
 @pytest.fixture
-def columns(card_api):
-    return [column["id"] for column in card_api.columns()]
+def columns(api):
+    return [column["id"] for column in api.columns()]
 
 
-def titles(card_api, query=""):
-    return " ".join(card["title"] for card in card_api.list_cards(query))
+def titles(api, query=""):
+    return " ".join(card["title"] for card in api.list_cards(query))
 
 
-def test_cards_are_listed_by_column_and_position_with_archived_ones_last(card_api, columns):
+def test_cards_are_listed_by_column_and_position_with_archived_ones_last(api, columns):
     todo, doing, done = columns
-    d = card_api.card(done, "d")["id"]
-    a, b, _ = card_api.cards(todo, "a b c")
-    card_api.card(doing, "e")
-    card_api.change(b, order=0)
-    card_api.change(a, archived=True)
-    assert titles(card_api) == "b c e d a"
-    card_api.ask("PATCH", f"/columns/{done}", {"order": 0})
-    assert titles(card_api) == "d b c e a"
-    assert [card["order"] for card in card_api.list_cards()] == [0, 0, 1, 0, None]
-    assert card_api.list_cards()[0] == card_api.read(d)
+    d = api.card(done, "d")["id"]
+    a, b, _ = api.cards(todo, "a b c")
+    api.card(doing, "e")
+    api.change(b, order=0)
+    api.change(a, archived=True)
+    assert titles(api) == "b c e d a"
+    api.ask("PATCH", f"/columns/{done}", {"order": 0})
+    assert titles(api) == "d b c e a"
+    assert [card["order"] for card in api.list_cards()] == [0, 0, 1, 0, None]
+    assert api.list_cards()[0] == api.read(d)
 
 
-def test_empty_project_has_no_cards(card_api):
-    assert card_api.list_cards() == []
+def test_empty_project_has_no_cards(api):
+    assert api.list_cards() == []
 
 
 @pytest.fixture
-def various(card_api, columns):
+def various(api, columns):
     """Create cards so that each filter matches some, and return the ids in the filters."""
-    bob = card_api.world.member("bob", card_api.workspace)
-    labels = [label["id"] for label in card_api.ask("GET", "/labels")]
+    bob = api.world.member("bob", api.workspace)
+    labels = [label["id"] for label in api.ask("GET", "/labels")]
     todo, doing, done = columns
     cards = {
-        "plain": card_api.card(todo, "plain"),
-        "high": card_api.card(todo, "high", priority="high", dueDate="2026-04-01"),
-        "bobs": card_api.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
-        "gone": card_api.card(done, "gone", labelIds=labels[1:]),
+        "plain": api.card(todo, "plain"),
+        "high": api.card(todo, "high", priority="high", dueDate="2026-04-01"),
+        "bobs": api.card(doing, "bobs", assigneeId=bob.id, dueDate="2026-05-01", labelIds=labels[:2]),
+        "gone": api.card(done, "gone", labelIds=labels[1:]),
     }
-    card_api.change(cards["gone"]["id"], archived=True)
+    api.change(cards["gone"]["id"], archived=True)
     return {"bob": bob.id, "labels": labels, "columns": columns, "scope": cards["plain"]["scopeId"]}
 
 
@@ -76,26 +76,26 @@ def various(card_api, columns):
         ("labelId={labels[1]}&archived=false&q=OB", "bobs"),
     ],
 )
-def test_filters(card_api, various, query, expected):
-    assert titles(card_api, query.format(**various)) == expected
+def test_filters(api, various, query, expected):
+    assert titles(api, query.format(**various)) == expected
 
 
-def test_filtered_cards_keep_their_order(card_api, columns):
-    *_, c = card_api.cards(columns[0], "a b c")
-    card_api.change(c, order=0)
-    assert [card["order"] for card in card_api.list_cards("q=a")] == [1]
-    assert [card["order"] for card in card_api.list_cards("q=b&archived=false")] == [2]
+def test_filtered_cards_keep_their_order(api, columns):
+    *_, c = api.cards(columns[0], "a b c")
+    api.change(c, order=0)
+    assert [card["order"] for card in api.list_cards("q=a")] == [1]
+    assert [card["order"] for card in api.list_cards("q=b&archived=false")] == [2]
 
 
-def test_cards_changed_since_a_moment(card_api, columns, clock):
-    a, _ = card_api.cards(columns[0], "a b")
+def test_cards_changed_since_a_moment(api, columns, clock):
+    a, _ = api.cards(columns[0], "a b")
     clock.advance(timedelta(hours=1))
-    card_api.change(a, description="x")
-    assert titles(card_api, "updatedSince=2026-04-01T13:00:00Z") == "a"
-    assert titles(card_api, "updatedSince=2026-04-01T12:00:00Z") == "a b"
+    api.change(a, description="x")
+    assert titles(api, "updatedSince=2026-04-01T13:00:00Z") == "a"
+    assert titles(api, "updatedSince=2026-04-01T12:00:00Z") == "a b"
     for page in ("", "&limit=5"):
-        assert titles(card_api, f"updatedSince=2026-04-01T15:00:00%2B02:00{page}") == "a"
-        assert titles(card_api, f"updatedSince=2026-04-01{page}") == "a b"
+        assert titles(api, f"updatedSince=2026-04-01T15:00:00%2B02:00{page}") == "a"
+        assert titles(api, f"updatedSince=2026-04-01{page}") == "a b"
 
 
 @pytest.mark.parametrize(
@@ -113,46 +113,46 @@ def test_cards_changed_since_a_moment(card_api, columns, clock):
         ("it's", "it's", True),
     ],
 )
-def test_text_is_found_literally_without_regard_to_case(card_api, columns, title, part, count):
-    card_api.card(columns[0], "x", description=title)
-    assert len(card_api.list_cards(f"q={part}")) == count
+def test_text_is_found_literally_without_regard_to_case(api, columns, title, part, count):
+    api.card(columns[0], "x", description=title)
+    assert len(api.list_cards(f"q={part}")) == count
 
 
 @for_each("query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"])
-def test_invalid_query_is_refused(card_api, query):
-    assert card_api.error("GET", f"/cards?{query}")[0] == 400
+def test_invalid_query_is_refused(api, query):
+    assert api.error("GET", f"/cards?{query}")[0] == 400
 
 
-def pages(card_api, query):
-    return list(card_api.world.walk(card_api.person, f"{card_api.path}/cards?{query}"))
+def pages(api, query):
+    return list(api.world.walk(api.person, f"{api.path}/cards?{query}"))
 
 
-def test_pages_come_in_the_order_of_creation(card_api, columns):
-    card_api.change(card_api.cards(columns[0], "a b c d e")[4], order=0)
-    listed = pages(card_api, "limit=2")
+def test_pages_come_in_the_order_of_creation(api, columns):
+    api.change(api.cards(columns[0], "a b c d e")[4], order=0)
+    listed = pages(api, "limit=2")
     assert [[card["title"] for card in page] for page in listed] == [["a", "b"], ["c", "d"], ["e"]]
     assert [card["order"] for page in listed for card in page] == [1, 2, 3, 4, 0]
 
 
-def test_pages_keep_their_filters(card_api, columns):
-    card_api.cards(columns[0], "a1 b1 a2 b2 a3")
-    assert [card["title"] for page in pages(card_api, "limit=1&q=a") for card in page] == ["a1", "a2", "a3"]
+def test_pages_keep_their_filters(api, columns):
+    api.cards(columns[0], "a1 b1 a2 b2 a3")
+    assert [card["title"] for page in pages(api, "limit=1&q=a") for card in page] == ["a1", "a2", "a3"]
 
 
-def test_last_page_that_is_full_names_no_next(card_api, columns):
-    card_api.cards(columns[0], "a b")
-    assert len(pages(card_api, "limit=2")) == 1
+def test_last_page_that_is_full_names_no_next(api, columns):
+    api.cards(columns[0], "a b")
+    assert len(pages(api, "limit=2")) == 1
 
 
-def test_pages_are_the_whole_list(card_api, columns):
-    ids = card_api.cards(columns[0], "a b c d e f g")
+def test_pages_are_the_whole_list(api, columns):
+    ids = api.cards(columns[0], "a b c d e f g")
     for id in ids[::3]:
-        card_api.change(id, columnId=columns[1])
-    card_api.change(ids[2], archived=True)
-    whole = {card["id"]: card for card in card_api.list_cards()}
+        api.change(id, columnId=columns[1])
+    api.change(ids[2], archived=True)
+    whole = {card["id"]: card for card in api.list_cards()}
 
     @given(st.integers(1, 8))
     def any_page_size(limit):
-        assert {card["id"]: card for page in pages(card_api, f"limit={limit}") for card in page} == whole
+        assert {card["id"]: card for page in pages(api, f"limit={limit}") for card in page} == whole
 
     any_page_size()

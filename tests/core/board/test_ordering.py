@@ -18,7 +18,7 @@ PLACE = st.integers(0, 12)
 class Columns(RuleBasedStateMachine):
     """Cards in two columns against two lists."""
 
-    card_api: CardApi
+    api: CardApi
 
     def __init__(self):
         super().__init__()
@@ -28,8 +28,8 @@ class Columns(RuleBasedStateMachine):
 
     @initialize()
     def make_columns(self):
-        scope = self.card_api.columns()[0]["scopeId"]
-        self.lists = {self.card_api.column(name, scopeId=scope): [] for name in ("here", "there")}
+        scope = self.api.columns()[0]["scopeId"]
+        self.lists = {self.api.column(name, scopeId=scope): [] for name in ("here", "there")}
 
     def where(self, card):
         return next(column for column, column_cards in self.lists.items() if card in column_cards)
@@ -49,7 +49,7 @@ class Columns(RuleBasedStateMachine):
     @rule(data=st.data())
     def create(self, data):
         column = self.pick(data, self.lists)
-        card = self.card_api.card(column, str(next(self.titles)))
+        card = self.api.card(column, str(next(self.titles)))
         assert card["order"] == len(self.lists[column])
         self.lists[column].append(card["id"])
 
@@ -57,7 +57,7 @@ class Columns(RuleBasedStateMachine):
     def create_many(self, data, count):
         new_cards = [(self.pick(data, self.lists), str(next(self.titles))) for _ in range(count)]
         body = {"cards": [{"columnId": column, "title": title} for column, title in new_cards]}
-        for card in self.card_api.ask("POST", "/cards/bulk", body):
+        for card in self.api.ask("POST", "/cards/bulk", body):
             assert card["order"] == len(self.lists[card["columnId"]])
             self.lists[card["columnId"]].append(card["id"])
 
@@ -66,14 +66,14 @@ class Columns(RuleBasedStateMachine):
         if card := self.pick(data, self.standing()):
             column = self.where(card)
             self.put(card, column, place)
-            assert self.card_api.change(card, order=place)["order"] == self.lists[column].index(card)
+            assert self.api.change(card, order=place)["order"] == self.lists[column].index(card)
 
     @rule(data=st.data(), place=PLACE)
     def move_to_a_place(self, data, place):
         if card := self.pick(data, self.standing()):
             column = self.pick(data, self.lists)
             self.put(card, column, place)
-            moved = self.card_api.change(card, columnId=column, order=place)
+            moved = self.api.change(card, columnId=column, order=place)
             assert moved["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
@@ -81,7 +81,7 @@ class Columns(RuleBasedStateMachine):
         if card := self.pick(data, self.standing()):
             column = self.pick(data, self.lists)
             self.put(card, column, len(self.standing()))
-            assert self.card_api.change(card, columnId=column)["order"] == len(self.lists[column]) - 1
+            assert self.api.change(card, columnId=column)["order"] == len(self.lists[column]) - 1
 
     @rule(data=st.data(), after=st.booleans(), name_the_column=st.booleans())
     def move_beside(self, data, after, name_the_column):
@@ -96,7 +96,7 @@ class Columns(RuleBasedStateMachine):
         self.put(card, column, 10**6)
         self.lists[column].remove(card)
         self.put(card, column, self.lists[column].index(anchor) + after)
-        assert self.card_api.change(card, **fields)["order"] == self.lists[column].index(card)
+        assert self.api.change(card, **fields)["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
     def archive(self, data):
@@ -104,7 +104,7 @@ class Columns(RuleBasedStateMachine):
             column = self.where(card)
             self.lists[column].remove(card)
             self.archived[card] = column
-            assert self.card_api.change(card, archived=True)["order"] is None
+            assert self.api.change(card, archived=True)["order"] is None
 
     @rule(data=st.data(), place=st.none() | PLACE)
     def unarchive(self, data, place):
@@ -112,14 +112,14 @@ class Columns(RuleBasedStateMachine):
             column = self.archived.pop(card)
             self.lists[column].insert(10**6 if place is None else place, card)
             fields = {} if place is None else {"order": place}
-            back = self.card_api.change(card, archived=False, **fields)
+            back = self.api.change(card, archived=False, **fields)
             assert back["order"] == self.lists[column].index(card)
 
     @rule(data=st.data())
     def delete(self, data):
         if card := self.pick(data, self.standing()):
             self.lists[self.where(card)].remove(card)
-            self.card_api.ask("DELETE", f"/cards/{card}")
+            self.api.ask("DELETE", f"/cards/{card}")
 
     @rule(data=st.data(), places=st.lists(PLACE, min_size=1, max_size=6))
     def move_many(self, data, places):
@@ -130,7 +130,7 @@ class Columns(RuleBasedStateMachine):
                 self.put(card, column, place)
                 changes.append({"id": card, "columnId": column, "order": place})
         if changes:
-            for moved in self.card_api.ask("PATCH", "/cards/bulk", {"cards": changes}):
+            for moved in self.api.ask("PATCH", "/cards/bulk", {"cards": changes}):
                 assert moved["order"] == self.lists[moved["columnId"]].index(moved["id"])
 
     @rule(data=st.data())
@@ -142,81 +142,81 @@ class Columns(RuleBasedStateMachine):
                 return
             card = self.lists[column][-1]
             self.put(card, column, 1)
-            self.card_api.change(card, order=1)
+            self.api.change(card, order=1)
 
     @invariant()
     def columns_are_lists(self):
         lists = {column: [] for column in self.lists}
-        for card in self.card_api.list_cards("archived=false"):
+        for card in self.api.list_cards("archived=false"):
             assert card["order"] == len(lists[card["columnId"]])
             lists[card["columnId"]].append(card["id"])
         assert lists == self.lists
 
 
 @pytest.mark.slow("makes random moves")
-def test_any_sequence_leaves_each_column_a_list(card_api):
+def test_any_sequence_leaves_each_column_a_list(api):
     class Fresh(Columns):
         def __init__(self):
             super().__init__()
-            self.card_api = card_api.another()
+            self.api = api.another()
 
     run_state_machine_as_test(
         Fresh, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
     )
 
 
-def positions(card_api, column):
+def positions(api, column):
     rows = select(cards.c.position).where(cards.c.column_id == column).order_by(cards.c.position)
-    with card_api.world.core.view(NOBODY) as uow:
+    with api.world.core.view(NOBODY) as uow:
         return list(uow.connection.execute(rows).scalars())
 
 
-def test_move_writes_one_card(card_api):
-    todo = card_api.columns()[0]["id"]
-    ids = card_api.cards(todo, "a b c d")
-    before = positions(card_api, todo)
-    card_api.change(ids[3], order=1)
-    assert len(set(positions(card_api, todo)) - set(before)) == 1
-    assert card_api.titles(todo) == "a d b c"
+def test_move_writes_one_card(api):
+    todo = api.columns()[0]["id"]
+    ids = api.cards(todo, "a b c d")
+    before = positions(api, todo)
+    api.change(ids[3], order=1)
+    assert len(set(positions(api, todo)) - set(before)) == 1
+    assert api.titles(todo) == "a d b c"
 
 
-def test_card_that_is_moved_to_where_it_is_keeps_its_order(card_api):
-    todo = card_api.columns()[0]["id"]
-    ids = card_api.cards(todo, "a b c")
+def test_card_that_is_moved_to_where_it_is_keeps_its_order(api):
+    todo = api.columns()[0]["id"]
+    ids = api.cards(todo, "a b c")
     for _ in range(4):
-        assert card_api.change(ids[2], columnId=todo)["order"] == 2
-        assert card_api.change(ids[1], order=1)["order"] == 1
-    assert card_api.titles(todo) == "a b c"
+        assert api.change(ids[2], columnId=todo)["order"] == 2
+        assert api.change(ids[1], order=1)["order"] == 1
+    assert api.titles(todo) == "a b c"
 
 
-def test_cards_without_any_room_between_are_spread_together(card_api):
-    todo = card_api.columns()[0]["id"]
-    model = card_api.fill(todo, 300, gap=1)
+def test_cards_without_any_room_between_are_spread_together(api):
+    todo = api.columns()[0]["id"]
+    model = api.fill(todo, 300, gap=1)
     card = model.pop()
     model.insert(150, card)
-    assert card_api.change(card, order=150)["order"] == 150
-    assert [listed_card["id"] for listed_card in card_api.list_cards(f"columnId={todo}")] == model
+    assert api.change(card, order=150)["order"] == 150
+    assert [listed_card["id"] for listed_card in api.list_cards(f"columnId={todo}")] == model
 
 
 @pytest.mark.slow("creates many cards")
-def test_inserting_at_one_place_spreads_the_cards_around_it(card_api):
-    todo = card_api.columns()[0]["id"]
-    model = list(card_api.cards(todo, "a b"))
+def test_inserting_at_one_place_spreads_the_cards_around_it(api):
+    todo = api.columns()[0]["id"]
+    model = list(api.cards(todo, "a b"))
     for index in range(100):
-        card = card_api.card(todo, str(index))["id"]
+        card = api.card(todo, str(index))["id"]
         model.insert(1, card)
-        assert card_api.change(card, order=1)["order"] == 1
-    assert [card["id"] for card in card_api.list_cards(f"columnId={todo}")] == model
-    assert len(set(positions(card_api, todo))) == len(model)
+        assert api.change(card, order=1)["order"] == 1
+    assert [card["id"] for card in api.list_cards(f"columnId={todo}")] == model
+    assert len(set(positions(api, todo))) == len(model)
 
 
 @pytest.mark.slow("creates many cards")
-def test_inserting_before_one_card_spreads_the_cards_around_it(card_api):
-    todo = card_api.columns()[0]["id"]
-    first, last = card_api.cards(todo, "a z")
+def test_inserting_before_one_card_spreads_the_cards_around_it(api):
+    todo = api.columns()[0]["id"]
+    first, last = api.cards(todo, "a z")
     model = [first, last]
     for index in range(100):
-        card = card_api.card(todo, str(index))["id"]
+        card = api.card(todo, str(index))["id"]
         model.insert(-1, card)
-        card_api.change(card, before=last)
-    assert [card["id"] for card in card_api.list_cards(f"columnId={todo}")] == model
+        api.change(card, before=last)
+    assert [card["id"] for card in api.list_cards(f"columnId={todo}")] == model

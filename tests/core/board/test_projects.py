@@ -7,27 +7,27 @@ from stellary.core import NOBODY
 from tests.support.tables import users
 
 
-def make(card_api, **body):
-    return card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/projects", body)
+def make(api, **body):
+    return api.world.ask(api.person, "POST", f"{api.workspace.path}/projects", body)
 
 
-def creation_status(card_api, **body):
-    return card_api.world.status(card_api.person, "POST", f"{card_api.workspace.path}/projects", body)
+def creation_status(api, **body):
+    return api.world.status(api.person, "POST", f"{api.workspace.path}/projects", body)
 
 
-def projects(card_api, query=""):
-    listed = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects?{query}")
+def projects(api, query=""):
+    listed = api.world.ask(api.person, "GET", f"{api.workspace.path}/projects?{query}")
     return [project["name"] for project in listed]
 
 
-def test_created_project_has_all_given_fields(card_api):
-    project = make(card_api, name="Website", description="All of it", key="WWW")
+def test_created_project_has_all_given_fields(api):
+    project = make(api, name="Website", description="All of it", key="WWW")
     assert project == {
         "id": project["id"],
         "name": "Website",
         "description": "All of it",
         "key": "WWW",
-        "workspaceId": card_api.workspace.id,
+        "workspaceId": api.workspace.id,
         "archived": False,
         "memberCount": 1,
         "createdAt": project["createdAt"],
@@ -36,29 +36,26 @@ def test_created_project_has_all_given_fields(card_api):
         "visibility": "workspace",
         "estimateUnit": "points",
     }
-    assert (
-        card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/{project['id']}")
-        == project
-    )
+    assert api.world.ask(api.person, "GET", f"{api.workspace.path}/projects/{project['id']}") == project
 
 
-def test_key_is_made_from_the_name(card_api):
-    assert [make(card_api, name="Website")["key"] for _ in range(2)] == ["WEB", "WEBS"]
+def test_key_is_made_from_the_name(api):
+    assert [make(api, name="Website")["key"] for _ in range(2)] == ["WEB", "WEBS"]
 
 
-def test_used_key_is_refused(card_api):
-    make(card_api, name="a", key="ABC")
-    assert creation_status(card_api, name="b", key="ABC") == 409
+def test_used_key_is_refused(api):
+    make(api, name="a", key="ABC")
+    assert creation_status(api, name="b", key="ABC") == 409
 
 
-def test_key_can_be_taken_again_in_another_workspace(card_api):
-    other = card_api.world.workspace(card_api.person)
-    card_api.world.ask(card_api.person, "POST", f"{other.path}/projects", {"name": "a", "key": "QL"})
+def test_key_can_be_taken_again_in_another_workspace(api):
+    other = api.world.workspace(api.person)
+    api.world.ask(api.person, "POST", f"{other.path}/projects", {"name": "a", "key": "QL"})
 
 
 @pytest.mark.parametrize("key", ["A", "ABCDEFG", "abc", "A1"])
-def test_key_is_2_to_6_capitals(card_api, key):
-    assert creation_status(card_api, name="a", key=key) == 400
+def test_key_is_2_to_6_capitals(api, key):
+    assert creation_status(api, name="a", key=key) == 400
 
 
 @pytest.mark.parametrize(
@@ -69,12 +66,12 @@ def test_key_is_2_to_6_capitals(card_api, key):
         ("agency", "Brief, Design, Development, Client Review, Shipped"),
     ],
 )
-def test_project_begins_with_what_its_template_has(card_api, template, columns):
-    templates = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/projects/templates")
+def test_project_begins_with_what_its_template_has(api, template, columns):
+    templates = api.world.ask(api.person, "GET", f"{api.workspace.path}/projects/templates")
     chosen_template = next(candidate for candidate in templates if candidate["id"] == template)
-    path = f"{card_api.workspace.path}/projects/{make(card_api, name='x', templateId=template)['id']}"
-    listed_columns = card_api.world.ask(card_api.person, "GET", f"{path}/columns")
-    labels = card_api.world.ask(card_api.person, "GET", f"{path}/labels")
+    path = f"{api.workspace.path}/projects/{make(api, name='x', templateId=template)['id']}"
+    listed_columns = api.world.ask(api.person, "GET", f"{path}/columns")
+    labels = api.world.ask(api.person, "GET", f"{path}/labels")
     assert ", ".join(column["name"] for column in listed_columns) == columns
     assert [
         {"name": column["name"], "cardStatus": column["cardStatus"]} for column in listed_columns
@@ -82,54 +79,54 @@ def test_project_begins_with_what_its_template_has(card_api, template, columns):
     assert [{"name": label["name"], "color": label["color"]} for label in labels] == chosen_template["labels"]
 
 
-def test_project_begins_as_the_simple_template_if_none_is_named(card_api):
-    assert [column["name"] for column in card_api.columns()] == ["To Do", "In Progress", "Done"]
-    assert [column["cardStatus"] for column in card_api.columns()] == ["open", "in_progress", "done"]
+def test_project_begins_as_the_simple_template_if_none_is_named(api):
+    assert [column["name"] for column in api.columns()] == ["To Do", "In Progress", "Done"]
+    assert [column["cardStatus"] for column in api.columns()] == ["open", "in_progress", "done"]
 
 
-def test_unknown_template_is_refused(card_api):
-    assert creation_status(card_api, name="x", templateId="other") == 400
+def test_unknown_template_is_refused(api):
+    assert creation_status(api, name="x", templateId="other") == 400
 
 
-def test_projects_are_listed_in_creation_order(card_api):
-    make(card_api, name="second")
-    make(card_api, name="third")
-    assert projects(card_api) == ["Q1 Launch", "second", "third"]
-    assert projects(card_api, "limit=2") == ["Q1 Launch", "second"]
+def test_projects_are_listed_in_creation_order(api):
+    make(api, name="second")
+    make(api, name="third")
+    assert projects(api) == ["Q1 Launch", "second", "third"]
+    assert projects(api, "limit=2") == ["Q1 Launch", "second"]
 
 
-def test_projects_of_another_workspace_are_not_listed(card_api):
-    other = card_api.world.workspace(card_api.person)
-    assert card_api.world.ask(card_api.person, "GET", f"{other.path}/projects") == []
+def test_projects_of_another_workspace_are_not_listed(api):
+    other = api.world.workspace(api.person)
+    assert api.world.ask(api.person, "GET", f"{other.path}/projects") == []
 
 
-def test_archived_projects_can_be_filtered(card_api):
-    make(card_api, name="second")
-    assert card_api.ask("PATCH", "", {"archived": True})["archived"]
-    assert projects(card_api) == ["Q1 Launch", "second"]
-    assert projects(card_api, "archived=true") == ["Q1 Launch"]
-    assert projects(card_api, "archived=false") == ["second"]
+def test_archived_projects_can_be_filtered(api):
+    make(api, name="second")
+    assert api.ask("PATCH", "", {"archived": True})["archived"]
+    assert projects(api) == ["Q1 Launch", "second"]
+    assert projects(api, "archived=true") == ["Q1 Launch"]
+    assert projects(api, "archived=false") == ["second"]
 
 
-def test_update_changes_only_given_fields(card_api):
-    changed = card_api.ask("PATCH", "", {"name": "Q2 Launch"})
-    assert changed == card_api.project | {"name": "Q2 Launch", "updatedAt": changed["updatedAt"]}
-    assert card_api.ask("GET") == changed
+def test_update_changes_only_given_fields(api):
+    changed = api.ask("PATCH", "", {"name": "Q2 Launch"})
+    assert changed == api.project | {"name": "Q2 Launch", "updatedAt": changed["updatedAt"]}
+    assert api.ask("GET") == changed
 
 
-def test_update_without_changes_leaves_the_project_unchanged(card_api):
-    assert card_api.ask("PATCH", "", {}) == card_api.project
-    assert card_api.ask("PATCH", "", {"name": "Q1 Launch"}) == card_api.project
+def test_update_without_changes_leaves_the_project_unchanged(api):
+    assert api.ask("PATCH", "", {}) == api.project
+    assert api.ask("PATCH", "", {"name": "Q1 Launch"}) == api.project
 
 
-def test_project_is_deleted_with_all_that_is_in_it(card_api):
-    card = card_api.card(card_api.columns()[0]["id"], checklist=[{"title": "a"}])["id"]
-    card_api.ask("POST", f"/cards/{card}/comments", {"content": "x"})
-    other = card_api.another()
+def test_project_is_deleted_with_all_that_is_in_it(api):
+    card = api.card(api.columns()[0]["id"], checklist=[{"title": "a"}])["id"]
+    api.ask("POST", f"/cards/{card}/comments", {"content": "x"})
+    other = api.another()
     other_card = other.card(other.columns()[0]["id"])["id"]
-    assert card_api.ask("DELETE") == {"ok": True}
-    assert card_api.error("GET") == (404, "Project not found")
-    assert card_api.error("GET", f"/cards/{card}") == (404, "Project not found")
+    assert api.ask("DELETE") == {"ok": True}
+    assert api.error("GET") == (404, "Project not found")
+    assert api.error("GET", f"/cards/{card}") == (404, "Project not found")
     assert other.read(other_card)["title"] == "a card"
 
 
@@ -137,20 +134,20 @@ def test_project_is_deleted_with_all_that_is_in_it(card_api):
 
 
 @pytest.fixture
-def bob(card_api):
-    return card_api.world.member("bob", card_api.workspace)
+def bob(api):
+    return api.world.member("bob", api.workspace)
 
 
-def members(card_api):
-    return [member["userId"] for member in card_api.ask("GET", "/members")]
+def members(api):
+    return [member["userId"] for member in api.ask("GET", "/members")]
 
 
-def test_creator_of_a_project_is_its_member(card_api):
-    assert members(card_api) == [card_api.person.id]
+def test_creator_of_a_project_is_its_member(api):
+    assert members(api) == [api.person.id]
 
 
-def test_member_is_added_by_address(card_api, bob):
-    member = card_api.ask("POST", "/members", {"email": "Bob@Example.com"})
+def test_member_is_added_by_address(api, bob):
+    member = api.ask("POST", "/members", {"email": "Bob@Example.com"})
     assert member == {
         "userId": bob.id,
         "email": "bob@example.com",
@@ -158,52 +155,52 @@ def test_member_is_added_by_address(card_api, bob):
         "createdAt": member["createdAt"],
         "role": "manager",
     }
-    assert card_api.ask("GET", "/members")[1] == member
-    assert card_api.ask("GET")["memberCount"] == 2
+    assert api.ask("GET", "/members")[1] == member
+    assert api.ask("GET")["memberCount"] == 2
 
 
-def test_member_is_added_once(card_api, bob):
-    card_api.ask("POST", "/members", {"email": bob.email})
-    assert card_api.error("POST", "/members", {"email": bob.email})[0] == 409
+def test_member_is_added_once(api, bob):
+    api.ask("POST", "/members", {"email": bob.email})
+    assert api.error("POST", "/members", {"email": bob.email})[0] == 409
 
 
-def test_users_outside_the_workspace_are_unknown(card_api):
-    stranger_error = card_api.error("POST", "/members", {"email": card_api.world.person("stranger").email})
-    assert stranger_error == card_api.error("POST", "/members", {"email": "nobody@example.com"})
+def test_users_outside_the_workspace_are_unknown(api):
+    stranger_error = api.error("POST", "/members", {"email": api.world.person("stranger").email})
+    assert stranger_error == api.error("POST", "/members", {"email": "nobody@example.com"})
     assert stranger_error[0] == 404
 
 
-def test_admins_who_see_a_private_project_are_listed(card_api, bob):
-    world, workspace = card_api.world, card_api.workspace
+def test_admins_who_see_a_private_project_are_listed(api, bob):
+    world, workspace = api.world, api.workspace
     amy, leo, gus, eva = world.people("amy leo gus eva")
     for person, role in ((amy, "admin"), (gus, "guest"), (eva, "admin")):
         world.join(person, workspace, role=role)
     world.join_organization(leo, workspace.organization, "admin")
     with world.core.begin(NOBODY) as uow:
         uow.connection.execute(update(users).where(users.c.id == eva.id).values(deactivated_at=uow.now))
-    card_api.ask("PATCH", "", {"visibility": "private"})
-    card_api.ask("POST", "/members", {"email": gus.email})
-    listed = card_api.ask("GET", "/members?admins=true")
+    api.ask("PATCH", "", {"visibility": "private"})
+    api.ask("POST", "/members", {"email": gus.email})
+    listed = api.ask("GET", "/members?admins=true")
     assert {item["name"]: item["role"] for item in listed} == dict.fromkeys(["ann", "amy", "leo"], "manager")
-    pages = [card_api.ask("GET", f"/members?admins=true&limit={limit}") for limit in (1, 2, 3)]
+    pages = [api.ask("GET", f"/members?admins=true&limit={limit}") for limit in (1, 2, 3)]
     assert pages == [listed[:1], listed[:2], listed]
-    path = f"{card_api.path}/members"
+    path = f"{api.path}/members"
     assert [world.status(gus, "GET", path), world.status(gus, "GET", f"{path}?admins=true")] == [200, 403]
     assert world.status(bob, "GET", f"{path}?admins=true") == 404
-    body = {"name": "CI", "scopes": ["projects:read"], "projectIds": [card_api.project["id"]]}
-    token = world.ask(card_api.person, "POST", "/api-tokens", body)["token"]
+    body = {"name": "CI", "scopes": ["projects:read"], "projectIds": [api.project["id"]]}
+    token = world.ask(api.person, "POST", "/api-tokens", body)["token"]
     assert [world.status(token, "GET", path), world.status(token, "GET", f"{path}?admins=true")] == [200, 403]
 
 
-def test_member_is_removed(card_api, bob):
-    card_api.ask("POST", "/members", {"email": bob.email})
-    assert card_api.ask("DELETE", f"/members/{bob.id}") == {"ok": True}
-    assert members(card_api) == [card_api.person.id]
-    assert card_api.error("DELETE", f"/members/{bob.id}") == (404, "Member not found")
+def test_member_is_removed(api, bob):
+    api.ask("POST", "/members", {"email": bob.email})
+    assert api.ask("DELETE", f"/members/{bob.id}") == {"ok": True}
+    assert members(api) == [api.person.id]
+    assert api.error("DELETE", f"/members/{bob.id}") == (404, "Member not found")
 
 
-def test_removed_member_keeps_assigned_cards(card_api, bob):
-    card_api.ask("POST", "/members", {"email": bob.email})
-    card = card_api.card(card_api.columns()[0]["id"], assigneeId=bob.id)["id"]
-    card_api.ask("DELETE", f"/members/{bob.id}")
-    assert card_api.read(card)["assigneeId"] == bob.id
+def test_removed_member_keeps_assigned_cards(api, bob):
+    api.ask("POST", "/members", {"email": bob.email})
+    card = api.card(api.columns()[0]["id"], assigneeId=bob.id)["id"]
+    api.ask("DELETE", f"/members/{bob.id}")
+    assert api.read(card)["assigneeId"] == bob.id

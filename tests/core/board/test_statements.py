@@ -5,21 +5,21 @@ import pytest
 from tests.support.statements import count_statements, record_statements
 
 
-def fill(card_api, count):
+def fill(api, count):
     """Cards in three columns, with people and labels; the ids of the columns and of the cards."""
-    columns = [column["id"] for column in card_api.columns()]
-    labels = [label["id"] for label in card_api.ask("GET", "/labels")]
+    columns = [column["id"] for column in api.columns()]
+    labels = [label["id"] for label in api.ask("GET", "/labels")]
     cards = [
         {
             "columnId": columns[number % 3],
             "title": f"card {number}",
-            "assigneeId": card_api.person.id,
+            "assigneeId": api.person.id,
             "labelIds": labels[: number % 3],
             "checklist": [{"title": "a"}],
         }
         for number in range(count)
     ]
-    return columns, [card["id"] for card in card_api.ask("POST", "/cards/bulk", {"cards": cards})]
+    return columns, [card["id"] for card in api.ask("POST", "/cards/bulk", {"cards": cards})]
 
 
 # Cards that have been listed before are remembered: only their fingerprints are read.
@@ -55,48 +55,50 @@ def fill_in(value, ids):
     return value.format(**ids) if isinstance(value, str) else value
 
 
-def ask(card_api, name, columns, cards):
+def ask(api, name, columns, cards):
     _, method, path, body = REQUESTS[name]
     ids = {
         "card": cards[0],
         "other": cards[4],
         "column": columns[1],
-        "assignee": card_api.person.id,
-        "label": card_api.ask("GET", "/labels")[0]["id"],
+        "assignee": api.person.id,
+        "label": api.ask("GET", "/labels")[0]["id"],
     }
     filled = body and {key: fill_in(value, ids) for key, value in body.items()}
     if method == "GET":
-        card_api.ask(method, path.format(**ids))
+        api.ask(method, path.format(**ids))
     with record_statements() as statements:
-        card_api.ask(method, path.format(**ids), filled)
+        api.ask(method, path.format(**ids), filled)
     return statements
 
 
 @pytest.mark.parametrize("count", [10, 300])
-def test_first_list_takes_one_more_statement(card_api, count):
-    fill(card_api, count)
+def test_first_list_takes_one_more_statement(api, count):
+    fill(api, count)
     with record_statements() as first:
-        card_api.ask("GET", "/cards")
-    assert (len(first), count_statements(card_api.ask, "GET", "/cards")) == (
-        (4, 2) if card_api.world.core.database.is_sqlite else (3, 3)
+        api.ask("GET", "/cards")
+    assert (len(first), count_statements(api.ask, "GET", "/cards")) == (
+        (4, 2) if api.world.core.database.is_sqlite else (3, 3)
     )
 
 
 @pytest.mark.slow("creates hundreds of cards")
 @pytest.mark.parametrize("name", REQUESTS)
-def test_statements_do_not_grow_from_10_to_300_cards(card_api, name):
+def test_statements_do_not_grow_from_10_to_300_cards(api, name):
     few, many = (
-        ask(api, name, *fill(api, count)) for api, count in ((card_api, 10), (card_api.another(), 300))
+        ask(project, name, *fill(project, count)) for project, count in ((api, 10), (api.another(), 300))
     )
     assert len(many) == len(few)
     assert len(few) <= REQUESTS[name][0]
 
 
-def test_bulk_statements_do_not_grow_from_10_to_300_cards(card_api):
+def test_bulk_statements_do_not_grow_from_10_to_300_cards(api):
     counts = []
-    for api, count in ((card_api, 10), (card_api.another(), 300)):
+    for project, count in ((api, 10), (api.another(), 300)):
         with record_statements() as creating:
-            columns, cards = fill(api, count)
+            columns, cards = fill(project, count)
         changes = [{"id": card, "columnId": columns[0], "order": 0} for card in cards]
-        counts.append((len(creating), count_statements(api.ask, "PATCH", "/cards/bulk", {"cards": changes})))
+        counts.append(
+            (len(creating), count_statements(project.ask, "PATCH", "/cards/bulk", {"cards": changes}))
+        )
     assert counts[0] == counts[1]

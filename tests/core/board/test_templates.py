@@ -20,17 +20,17 @@ from tests.support.tables import cards, project_templates, users
 Json = dict[str, Any]
 
 
-def list_names(card_api: CardApi, who: Any = None) -> list[str]:
-    path = f"{card_api.workspace.path}/projects/templates"
-    return [template["name"] for template in card_api.world.ask(who or card_api.person, "GET", path)]
+def list_names(api: CardApi, who: Any = None) -> list[str]:
+    path = f"{api.workspace.path}/projects/templates"
+    return [template["name"] for template in api.world.ask(who or api.person, "GET", path)]
 
 
-def create(card_api: CardApi, template: str, **fields: Any) -> CardApi:
+def create(api: CardApi, template: str, **fields: Any) -> CardApi:
     """Create a project from a template, and return an API for it."""
-    path, body = f"{card_api.workspace.path}/projects", {"name": "New", "templateId": template, **fields}
-    project = card_api.world.ask(card_api.person, "POST", path, body)
-    assert project == card_api.world.ask(card_api.person, "GET", f"{path}/{project['id']}")
-    return CardApi(card_api.world, card_api.person, card_api.workspace, project)
+    path, body = f"{api.workspace.path}/projects", {"name": "New", "templateId": template, **fields}
+    project = api.world.ask(api.person, "POST", path, body)
+    assert project == api.world.ask(api.person, "GET", f"{path}/{project['id']}")
+    return CardApi(api.world, api.person, api.workspace, project)
 
 
 NOT_KEPT = {
@@ -56,22 +56,22 @@ def test_each_field_of_a_project_file_is_in_the_template_or_left_out_on_purpose(
     assert example.keys() - template_file.keys() == {"format", "exportedAt", "members"}
 
 
-def write_document(card_api: CardApi) -> None:
-    body = {"title": "Brief", "contextType": "project", "contextId": card_api.project["id"]}
-    card_api.world.ask(card_api.person, "POST", f"{card_api.workspace.path}/documents", body)
+def write_document(api: CardApi) -> None:
+    body = {"title": "Brief", "contextType": "project", "contextId": api.project["id"]}
+    api.world.ask(api.person, "POST", f"{api.workspace.path}/documents", body)
 
 
 @pytest.fixture
-def bea(card_api: CardApi) -> Any:
+def bea(api: CardApi) -> Any:
     """Return another member of the workspace."""
-    return card_api.world.member("bea", card_api.workspace)
+    return api.world.member("bea", api.workspace)
 
 
-def test_project_from_a_template_has_what_every_client_needs(card_api, todo_column, done_column):
-    card_api.ask("PATCH", "", {"description": "For a client", "estimateUnit": "hours"})
-    label = card_api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
-    field = card_api.ask("POST", "/custom-fields", {"name": "Day", "type": "date"})["id"]
-    report = card_api.card(
+def test_project_from_a_template_has_what_every_client_needs(api, todo_column, done_column):
+    api.ask("PATCH", "", {"description": "For a client", "estimateUnit": "hours"})
+    label = api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
+    field = api.ask("POST", "/custom-fields", {"name": "Day", "type": "date"})["id"]
+    report = api.card(
         todo_column,
         "Report",
         status="in_progress",
@@ -79,27 +79,27 @@ def test_project_from_a_template_has_what_every_client_needs(card_api, todo_colu
         dueDate="2026-03-27T15:30:00Z",
         estimate=2.5,
         labelIds=[label],
-        assigneeId=card_api.person.id,
+        assigneeId=api.person.id,
         customFields={field: "2026-05-01"},
         checklist=[{"title": "Write", "done": True}],
         recurrence={"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2026-12-24"},
     )
-    party, picnic = (card_api.card(done_column, title)["id"] for title in ("Party", "Picnic"))
+    party, picnic = (api.card(done_column, title)["id"] for title in ("Party", "Picnic"))
     for target in (party, picnic):
         body = {"type": "blocks", "targetCardId": target}
-        card_api.ask("POST", f"/cards/{report['id']}/relations", body)
-    card_api.change(picnic, archived=True)
-    card_api.ask("POST", f"/cards/{party}/comments", {"content": "Zebras"})
-    write_document(card_api)
+        api.ask("POST", f"/cards/{report['id']}/relations", body)
+    api.change(picnic, archived=True)
+    api.ask("POST", f"/cards/{party}/comments", {"content": "Zebras"})
+    write_document(api)
     action = {"type": "move_card", "params": {"targetColumn": done_column}}
     rule = {"name": "Done", "trigger": "checklist_complete", "action": action}
-    card_api.ask("POST", "/automations", rule)
-    saved = card_api.ask("POST", "/template", {"name": "Client", "description": "All of it"})
-    assert (saved["cardCount"], saved["createdById"]) == (2, card_api.person.id)
-    assert list_names(card_api) == ["Simple", "Development", "Agency", "Client"]
-    card_api.world.delete_for_good(card_api.person, card_api.path)
+    api.ask("POST", "/automations", rule)
+    saved = api.ask("POST", "/template", {"name": "Client", "description": "All of it"})
+    assert (saved["cardCount"], saved["createdById"]) == (2, api.person.id)
+    assert list_names(api) == ["Simple", "Development", "Agency", "Client"]
+    api.world.delete_for_good(api.person, api.path)
 
-    new = create(card_api, saved["id"], key="CLI", startDate="2027-03-20")
+    new = create(api, saved["id"], key="CLI", startDate="2027-03-20")
     assert (new.project["description"], new.project["estimateUnit"]) == ("For a client", "hours")
     file = new.ask("GET", "/export")
     assert [{name: column[name] for name in ("name", "cardStatus")} for column in file["columns"]] == saved[
@@ -130,21 +130,21 @@ def test_project_from_a_template_has_what_every_client_needs(card_api, todo_colu
 @pytest.mark.slow("imports whole projects many times")
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_project_from_a_template_is_exported_as_an_import_of_the_rest(card_api, data):
-    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+def test_project_from_a_template_is_exported_as_an_import_of_the_rest(api, data):
+    world, path = api.world, f"{api.workspace.path}/projects"
     file = data.draw(project_files(["ann@example.com"]))
     for card in file["cards"]:
         if card["recurrence"]:
             card["recurrence"]["until"] = None
-    source = world.ask(card_api.person, "POST", f"{path}/import", file)["id"]
-    saved = world.ask(card_api.person, "POST", f"{path}/{source}/template", {"name": source})
+    source = world.ask(api.person, "POST", f"{path}/import", file)["id"]
+    saved = world.ask(api.person, "POST", f"{path}/{source}/template", {"name": source})
     dates = [
         card[name] for card in file["cards"] for name in ("startDate", "dueDate") if not card["archived"]
     ]
     dates += [scope[name] for scope in file["scopes"] for name in ("startDate", "dueDate")]
     start = {"startDate": min(filter(None, dates))} if any(dates) else {}
-    new = create(card_api, saved["id"], **start)
-    export = world.ask(card_api.person, "GET", f"{path}/{source}/export")
+    new = create(api, saved["id"], **start)
+    export = world.ask(api.person, "GET", f"{path}/{source}/export")
     cards = [card for card in export["cards"] if not card["archived"]]
     ids = {card["id"] for card in cards}
     for card in cards:
@@ -154,42 +154,41 @@ def test_project_from_a_template_is_exported_as_an_import_of_the_rest(card_api, 
         card["relations"] = [other for other in card["relations"] if other["targetCardId"] in ids]
     project = {name: export["project"][name] for name in ("description", "estimateUnit")} | {"name": "New"}
     changes = {"project": project, "cards": cards, "members": []}
-    expected = world.ask(card_api.person, "POST", f"{path}/import", export | changes)["id"]
+    expected = world.ask(api.person, "POST", f"{path}/import", export | changes)["id"]
     one, other = (
-        normalize(world.ask(card_api.person, "GET", f"{path}/{id}/export"))
-        for id in (expected, new.project["id"])
+        normalize(world.ask(api.person, "GET", f"{path}/{id}/export")) for id in (expected, new.project["id"])
     )
     for card in (*one["cards"], *other["cards"]):
         card |= {"createdAt": None, "completedAt": None}
     assert other | {"project": None} == one | {"project": None}
 
 
-def test_end_of_a_series_is_not_the_earliest_date(card_api, todo_column):
+def test_end_of_a_series_is_not_the_earliest_date(api, todo_column):
     series = {"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2036-12-24"}
-    card_api.card(todo_column, recurrence=series)
-    saved = card_api.ask("POST", "/template", {"name": "Series"})["id"]
-    (card,) = create(card_api, saved).ask("GET", "/export")["cards"]
+    api.card(todo_column, recurrence=series)
+    saved = api.ask("POST", "/template", {"name": "Series"})["id"]
+    (card,) = create(api, saved).ask("GET", "/export")["cards"]
     assert card["recurrence"]["until"] == "2036-12-24T00:00:00Z"
-    card_api.card(todo_column, dueDate="2037-01-31")
-    saved = card_api.ask("POST", "/template", {"name": "Date"})["id"]
-    one, other = create(card_api, saved, startDate="2037-02-28").ask("GET", "/export")["cards"]
+    api.card(todo_column, dueDate="2037-01-31")
+    saved = api.ask("POST", "/template", {"name": "Date"})["id"]
+    one, other = create(api, saved, startDate="2037-02-28").ask("GET", "/export")["cards"]
     assert (one["recurrence"]["until"], other["dueDate"]) == ("2037-01-21T00:00:00Z", "2037-02-28T00:00:00Z")
 
 
-def test_skeleton_has_no_cards_and_documents(card_api, todo_column):
-    card_api.card(todo_column)
-    write_document(card_api)
-    saved = card_api.ask("POST", "/template", {"name": "Empty", "content": "skeleton"})
-    file = create(card_api, saved["id"]).ask("GET", "/export")
+def test_skeleton_has_no_cards_and_documents(api, todo_column):
+    api.card(todo_column)
+    write_document(api)
+    saved = api.ask("POST", "/template", {"name": "Empty", "content": "skeleton"})
+    file = create(api, saved["id"]).ask("GET", "/export")
     assert (file["cards"], file["documents"], len(file["columns"])) == ([], [], 3)
 
 
-def test_creator_and_admins_change_a_template(card_api, bea):
-    world, path = card_api.world, f"{card_api.workspace.path}/projects"
-    first = card_api.ask("POST", "/template", {"name": "Client"})
-    second = world.ask(bea, "POST", f"{card_api.path}/template", {"name": "Own"})
+def test_creator_and_admins_change_a_template(api, bea):
+    world, path = api.world, f"{api.workspace.path}/projects"
+    first = api.ask("POST", "/template", {"name": "Client"})
+    second = world.ask(bea, "POST", f"{api.path}/template", {"name": "Own"})
     for name in ("CLIENT", "simple"):
-        assert card_api.error("POST", "/template", {"name": name}) == (
+        assert api.error("POST", "/template", {"name": name}) == (
             409,
             f"there is a template {name!r} already",
         )
@@ -197,25 +196,25 @@ def test_creator_and_admins_change_a_template(card_api, bea):
     assert world.status(bea, "DELETE", f"{path}/templates/{first['id']}") == 403
     for name in ("client", "Agency"):
         assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": name}) == 409
-    renamed = world.ask(card_api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
+    renamed = world.ask(api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
     assert renamed == second | {"name": "Other"}
     world.ask(bea, "DELETE", f"{path}/templates/{second['id']}")
-    assert list_names(card_api) == ["Simple", "Development", "Agency", "Client"]
+    assert list_names(api) == ["Simple", "Development", "Agency", "Client"]
     assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"}) == 404
 
 
-def test_private_project_becomes_a_template_only_by_those_who_could_show_it(card_api, bea):
-    world, eve = card_api.world, card_api.world.person("eve")
-    world.join(eve, card_api.workspace, role="guest")
-    card_api.ask("POST", "/members", {"email": bea.email})
-    card_api.ask("PATCH", "", {"visibility": "private"})
-    assert world.status(bea, "POST", f"{card_api.path}/template", {"name": "Client"}) == 403
-    saved = card_api.ask("POST", "/template", {"name": "Client"})
-    assert "Client" in list_names(card_api, bea)
-    assert "Client" not in list_names(card_api, eve)
+def test_private_project_becomes_a_template_only_by_those_who_could_show_it(api, bea):
+    world, eve = api.world, api.world.person("eve")
+    world.join(eve, api.workspace, role="guest")
+    api.ask("POST", "/members", {"email": bea.email})
+    api.ask("PATCH", "", {"visibility": "private"})
+    assert world.status(bea, "POST", f"{api.path}/template", {"name": "Client"}) == 403
+    saved = api.ask("POST", "/template", {"name": "Client"})
+    assert "Client" in list_names(api, bea)
+    assert "Client" not in list_names(api, eve)
     project = {"name": "Mine", "templateId": saved["id"]}
-    assert world.ask(bea, "POST", f"{card_api.workspace.path}/projects", project)["visibility"] == "workspace"
-    assert world.status(eve, "POST", f"{card_api.workspace.path}/projects", project) == 403
+    assert world.ask(bea, "POST", f"{api.workspace.path}/projects", project)["visibility"] == "workspace"
+    assert world.status(eve, "POST", f"{api.workspace.path}/projects", project) == 403
 
 
 @for_each(
@@ -227,91 +226,88 @@ def test_private_project_becomes_a_template_only_by_those_who_could_show_it(card
         ({"key": "TAKEN"}, 409),
     ],
 )
-def test_project_that_cannot_be_created_is_refused(card_api, todo_column, body, status):
-    world, path = card_api.world, f"{card_api.workspace.path}/projects"
-    if "TAKEN" not in [project["key"] for project in world.ask(card_api.person, "GET", path)]:
-        world.ask(card_api.person, "POST", path, {"name": "Taken", "key": "TAKEN"})
-        card_api.card(todo_column, startDate="2026-01-01", dueDate="2026-01-03")
-        card_api.ask("POST", "/template", {"name": "Client"})
-    *_, template = world.ask(card_api.person, "GET", f"{path}/templates")
-    before = len(world.ask(card_api.person, "GET", path))
+def test_project_that_cannot_be_created_is_refused(api, todo_column, body, status):
+    world, path = api.world, f"{api.workspace.path}/projects"
+    if "TAKEN" not in [project["key"] for project in world.ask(api.person, "GET", path)]:
+        world.ask(api.person, "POST", path, {"name": "Taken", "key": "TAKEN"})
+        api.card(todo_column, startDate="2026-01-01", dueDate="2026-01-03")
+        api.ask("POST", "/template", {"name": "Client"})
+    *_, template = world.ask(api.person, "GET", f"{path}/templates")
+    before = len(world.ask(api.person, "GET", path))
     body = {"name": "New", "templateId": template["id"], **body}
-    assert world.status(card_api.person, "POST", path, body) == status
-    assert len(world.ask(card_api.person, "GET", path)) == before
+    assert world.status(api.person, "POST", path, body) == status
+    assert len(world.ask(api.person, "GET", path)) == before
 
 
-def test_rules_of_a_template_name_people_by_id(card_api, bea):
+def test_rules_of_a_template_name_people_by_id(api, bea):
     action = {"type": "assign_card", "params": {"assigneeId": bea.id}}
     when = {"all": [{"field": "assigneeId", "op": "eq", "value": bea.id}]}
-    card_api.ask("POST", "/automations", {"trigger": "task_moved", "conditions": when, "action": action})
-    saved = card_api.ask("POST", "/template", {"name": "Client"})["id"]
-    with card_api.world.core.begin(NOBODY) as uow:
+    api.ask("POST", "/automations", {"trigger": "task_moved", "conditions": when, "action": action})
+    saved = api.ask("POST", "/template", {"name": "Client"})["id"]
+    with api.world.core.begin(NOBODY) as uow:
         assert bea.email.encode() not in uow.connection.execute(select(project_templates.c.file)).scalar()
         address = {"email": "new@example.com", "email_key": "new@example.com"}
         uow.connection.execute(update(users).where(users.c.id == bea.id).values(address))
-    (rule,) = create(card_api, saved).ask("GET", "/automations")
+    (rule,) = create(api, saved).ask("GET", "/automations")
     assert (rule["enabled"], rule["conditions"]) == (True, when)
     assert rule["action"]["params"] == {"assigneeId": bea.id}
 
 
-def test_template_of_another_workspace_is_unknown(card_api):
-    saved = card_api.ask("POST", "/template", {"name": "Client"})
-    world, other = card_api.world, card_api.world.workspace(card_api.person)
+def test_template_of_another_workspace_is_unknown(api):
+    saved = api.ask("POST", "/template", {"name": "Client"})
+    world, other = api.world, api.world.workspace(api.person)
     body = {"name": "New", "templateId": saved["id"]}
-    assert world.status(card_api.person, "POST", f"{other.path}/projects", body) == 400
+    assert world.status(api.person, "POST", f"{other.path}/projects", body) == 400
 
 
-def test_token_that_is_bound_to_projects_cannot_save_or_use_a_template(card_api):
-    fields = {"scopes": ["projects:read", "projects:write"], "projectIds": [card_api.project["id"]]}
-    token = card_api.world.ask(card_api.person, "POST", "/api-tokens", {"name": "CI", **fields})["token"]
-    saved = card_api.ask("POST", "/template", {"name": "Client"})
-    world, path = card_api.world, f"{card_api.workspace.path}/projects"
+def test_token_that_is_bound_to_projects_cannot_save_or_use_a_template(api):
+    fields = {"scopes": ["projects:read", "projects:write"], "projectIds": [api.project["id"]]}
+    token = api.world.ask(api.person, "POST", "/api-tokens", {"name": "CI", **fields})["token"]
+    saved = api.ask("POST", "/template", {"name": "Client"})
+    world, path = api.world, f"{api.workspace.path}/projects"
     for tail, body in (
-        (f"/{card_api.project['id']}/template", {"name": "Own"}),
+        (f"/{api.project['id']}/template", {"name": "Own"}),
         ("", {"name": "New", "templateId": saved["id"]}),
     ):
         answer = world.call(token, "POST", path + tail, body)
         assert (answer.status, b"bound_token" in answer.body) == (403, True)
-    assert list_names(card_api, token) == ["Simple", "Development", "Agency"]
+    assert list_names(api, token) == ["Simple", "Development", "Agency"]
 
 
-def test_token_that_may_not_create_rules_cannot_use_a_template_with_rules(card_api, done_column):
-    token = card_api.world.api_token(card_api.person, ["projects:read", "projects:write"])
-    path = f"{card_api.workspace.path}/projects"
-    without = card_api.ask("POST", "/template", {"name": "Plain"})["id"]
+def test_token_that_may_not_create_rules_cannot_use_a_template_with_rules(api, done_column):
+    token = api.world.api_token(api.person, ["projects:read", "projects:write"])
+    path = f"{api.workspace.path}/projects"
+    without = api.ask("POST", "/template", {"name": "Plain"})["id"]
     action = {"type": "move_card", "params": {"targetColumn": done_column}}
-    card_api.ask("POST", "/automations", {"trigger": "checklist_complete", "action": action})
-    with_rules = card_api.ask("POST", "/template", {"name": "Rules"})["id"]
+    api.ask("POST", "/automations", {"trigger": "checklist_complete", "action": action})
+    with_rules = api.ask("POST", "/template", {"name": "Rules"})["id"]
     body = {"name": "New", "templateId": with_rules}
-    assert card_api.world.status(token, "POST", path, body) == 403
-    card_api.world.ask(token, "POST", path, {"name": "New", "templateId": without})
+    assert api.world.status(token, "POST", path, body) == 403
+    api.world.ask(token, "POST", path, {"name": "New", "templateId": without})
 
 
 @pytest.mark.slow("inserts many rows")
-def test_number_and_size_of_templates_are_limited(card_api, todo_column):
-    card_api.ask("POST", "/template", {"name": "Client"})
-    with card_api.world.core.begin(NOBODY) as uow:
+def test_number_and_size_of_templates_are_limited(api, todo_column):
+    api.ask("POST", "/template", {"name": "Client"})
+    with api.world.core.begin(NOBODY) as uow:
         (row,) = uow.connection.execute(project_templates.select()).mappings().all()
         names = map(str, range(99))
         rows = [{**row, "id": uow.new_id(), "name": name, "name_key": name} for name in names]
         uow.connection.execute(insert(project_templates), rows)
-    assert card_api.error("POST", "/template", {"name": "More"}) == (
-        409,
-        "a workspace has at most 100 templates",
-    )
-    card_api.fill(todo_column, 501)
-    assert card_api.error("POST", "/template", {"name": "More"}) == (
+    assert api.error("POST", "/template", {"name": "More"}) == (409, "a workspace has at most 100 templates")
+    api.fill(todo_column, 501)
+    assert api.error("POST", "/template", {"name": "More"}) == (
         409,
         "the project has more than 500 cards; export it, and import the file in parts",
     )
 
 
 @pytest.mark.slow("inserts many rows")
-def test_archived_cards_are_not_read_for_a_template(card_api, todo_column):
-    card_api.fill(todo_column, 1_001)
-    with card_api.world.core.begin(NOBODY) as uow:
+def test_archived_cards_are_not_read_for_a_template(api, todo_column):
+    api.fill(todo_column, 1_001)
+    with api.world.core.begin(NOBODY) as uow:
         uow.connection.execute(update(cards).values(archived=True))
-    card_api.card(todo_column)
+    api.card(todo_column)
     with record_statements() as statements:
-        assert card_api.ask("POST", "/template", {"name": "Client"})["cardCount"] == 1
+        assert api.ask("POST", "/template", {"name": "Client"})["cardCount"] == 1
     assert sum("FROM stellary_comments" in statement for statement in statements) == 1

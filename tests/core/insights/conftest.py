@@ -13,6 +13,6 @@ def clock(world: World) -> StoppedClock:
 
 
 @pytest.fixture
-def card_api(clock: StoppedClock, card_api: CardApi) -> CardApi:
+def api(clock: StoppedClock, api: CardApi) -> CardApi:
     """Return the API of a project that is created when the clock has stopped."""
-    return card_api
+    return api

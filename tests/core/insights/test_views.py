@@ -10,9 +10,9 @@ VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
 
 
 @pytest.fixture
-def phase(card_api):
+def phase(api):
     """Create a scope beside the default one."""
-    return card_api.ask("POST", "/scopes", {"name": "Phase 2"})
+    return api.ask("POST", "/scopes", {"name": "Phase 2"})
 
 
 @pytest.fixture
@@ -21,43 +21,41 @@ def columns(phase):
     return [column["id"] for column in phase["columns"]]
 
 
-def view(card_api, phase, kind):
-    answer = card_api.ask("GET", f"/scopes/{phase['id']}/views?type={kind}")
+def view(api, phase, kind):
+    answer = api.ask("GET", f"/scopes/{phase['id']}/views?type={kind}")
     assert [name for name, value in answer["data"].items() if value is not None] == [kind]
     return answer["data"][kind]
 
 
-def crowd(card_api, columns):
+def crowd(api, columns):
     """Create cards of every kind, one of them archived, and one in another scope."""
-    card_api.card(card_api.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
-    card_api.change(card_api.card(columns[0], "hidden", dueDate="2026-04-05")["id"], archived=True)
-    first, second, third = card_api.cards(columns[0], "first second third")
-    card_api.change(third, order=0, dueDate="2026-04-05T22:00:00Z", startDate="2026-04-02")
-    card_api.change(second, dueDate="2026-04-06T01:00:00+02:00")
-    return [third, first, second, card_api.card(columns[1], "working", startDate="2026-03-01")["id"]]
+    api.card(api.columns()[0]["id"], "elsewhere", dueDate="2026-04-05")
+    api.change(api.card(columns[0], "hidden", dueDate="2026-04-05")["id"], archived=True)
+    first, second, third = api.cards(columns[0], "first second third")
+    api.change(third, order=0, dueDate="2026-04-05T22:00:00Z", startDate="2026-04-02")
+    api.change(second, dueDate="2026-04-06T01:00:00+02:00")
+    return [third, first, second, api.card(columns[1], "working", startDate="2026-03-01")["id"]]
 
 
 # ------------------------------------------------------------------------------------------------- which there are
 
 
-def test_scope_has_five_views_without_data_by_default(card_api, phase):
-    answer = card_api.ask("GET", f"/scopes/{phase['id']}/views")
+def test_scope_has_five_views_without_data_by_default(api, phase):
+    answer = api.ask("GET", f"/scopes/{phase['id']}/views")
     assert answer == {"activeView": "kanban", "views": phase["views"], "data": None}
     assert [view_["type"] for view_ in answer["views"]] == list(VIEWS)
 
 
-def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
-    flat = f"{card_api.workspace.path}/scopes/{phase['id']}/views?type=list"
-    assert card_api.world.ask(card_api.person, "GET", flat) == card_api.ask(
-        "GET", f"/scopes/{phase['id']}/views?type=list"
-    )
+def test_views_are_found_below_the_project_and_the_workspace(api, phase):
+    flat = f"{api.workspace.path}/scopes/{phase['id']}/views?type=list"
+    assert api.world.ask(api.person, "GET", flat) == api.ask("GET", f"/scopes/{phase['id']}/views?type=list")
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_view_of_an_empty_scope_is_empty(card_api, kind):
-    for column in card_api.columns():
-        card_api.ask("DELETE", f"/columns/{column['id']}")
-    data = view(card_api, card_api.ask("GET", "/scopes")[0], kind)
+def test_view_of_an_empty_scope_is_empty(api, kind):
+    for column in api.columns():
+        api.ask("DELETE", f"/columns/{column['id']}")
+    data = view(api, api.ask("GET", "/scopes")[0], kind)
     empty = {
         "kanban": {"columns": []},
         "list": {"cards": []},
@@ -71,43 +69,43 @@ def test_view_of_an_empty_scope_is_empty(card_api, kind):
 # ------------------------------------------------------------------------------------------------- lists
 
 
-def test_kanban_shows_the_cards_in_their_columns(card_api, phase, columns):
-    third, first, second, working = crowd(card_api, columns)
-    lanes = view(card_api, phase, "kanban")["columns"]
-    assert [lane["column"] for lane in lanes] == card_api.ask("GET", f"/columns?scopeId={phase['id']}")
+def test_kanban_shows_the_cards_in_their_columns(api, phase, columns):
+    third, first, second, working = crowd(api, columns)
+    lanes = view(api, phase, "kanban")["columns"]
+    assert [lane["column"] for lane in lanes] == api.ask("GET", f"/columns?scopeId={phase['id']}")
     expected = [[third, first, second], [working], []]
     assert [[card["id"] for card in lane["cards"]] for lane in lanes] == expected
-    assert lanes[0]["cards"][0] == card_api.read(third)
+    assert lanes[0]["cards"][0] == api.read(third)
 
 
-def test_list_shows_the_cards_one_below_the_other(card_api, phase, columns):
-    crowd(card_api, columns)
-    listed = card_api.list_cards(f"scopeId={phase['id']}&archived=false")
-    assert view(card_api, phase, "list") == {"cards": listed}
+def test_list_shows_the_cards_one_below_the_other(api, phase, columns):
+    crowd(api, columns)
+    listed = api.list_cards(f"scopeId={phase['id']}&archived=false")
+    assert view(api, phase, "list") == {"cards": listed}
     assert len(listed) == 4
 
 
-def test_calendar_shows_the_cards_by_the_day_in_utc(card_api, phase, columns):
-    third, first, second, _ = crowd(card_api, columns)
-    calendar = view(card_api, phase, "calendar")
+def test_calendar_shows_the_cards_by_the_day_in_utc(api, phase, columns):
+    third, first, second, _ = crowd(api, columns)
+    calendar = view(api, phase, "calendar")
     (day,) = calendar["days"]
     assert (day["day"], [card["id"] for card in day["cards"]]) == ("2026-04-05", [third, second])
     assert calendar["withoutDueDate"] == 2
-    card_api.change(first, dueDate="2026-04-04")
-    assert [day_entry["day"] for day_entry in view(card_api, phase, "calendar")["days"]] == [
+    api.change(first, dueDate="2026-04-04")
+    assert [day_entry["day"] for day_entry in view(api, phase, "calendar")["days"]] == [
         "2026-04-04",
         "2026-04-05",
     ]
 
 
-def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, columns):
-    third, _, second, working = crowd(card_api, columns)
-    card_api.change(second, status="done", estimate=4.5)
-    card_api.change(third, estimate=0.25)
-    card_api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
-    card_api.another().ask("POST", "/scopes", {"name": "Elsewhere"})
-    roadmap = view(card_api, phase, "roadmap")
-    main = card_api.ask("GET", "/scopes")[0]
+def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(api, phase, columns):
+    third, _, second, working = crowd(api, columns)
+    api.change(second, status="done", estimate=4.5)
+    api.change(third, estimate=0.25)
+    api.ask("PATCH", f"/scopes/{phase['id']}", {"dueDate": "2026-06-01"})
+    api.another().ask("POST", "/scopes", {"name": "Elsewhere"})
+    roadmap = view(api, phase, "roadmap")
+    main = api.ask("GET", "/scopes")[0]
     day = "2026-04-05T00:00:00Z"
     assert roadmap["scopes"] == [
         {"scopeId": main["id"], "name": "Main", "start": day, "end": day}
@@ -124,7 +122,7 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
     ]
     assert [card["cardId"] for card in roadmap["cards"]] == [working, third, second]
     assert roadmap["undated"] == 1
-    card = card_api.read(third)
+    card = api.read(third)
     assert roadmap["cards"][1] == {
         "cardId": third,
         "key": card["key"],
@@ -140,14 +138,14 @@ def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(card_api, phase, col
 # ------------------------------------------------------------------------------------------------- in numbers
 
 
-def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns, bob):
-    card_api.world.join(bob, card_api.workspace)
-    important, waiting, idea = (label["id"] for label in card_api.ask("GET", "/labels"))
-    crowd(card_api, columns)
-    card_api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high", estimate=0.1)
-    card_api.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
-    card_api.card(columns[2], assigneeId=card_api.person.id, estimate=0.2)
-    stats = view(card_api, phase, "stats")
+def test_stats_count_the_cards_that_are_not_archived(api, phase, columns, bob):
+    api.world.join(bob, api.workspace)
+    important, waiting, idea = (label["id"] for label in api.ask("GET", "/labels"))
+    crowd(api, columns)
+    api.card(columns[0], assigneeId=bob.id, labelIds=[waiting, important], priority="high", estimate=0.1)
+    api.card(columns[2], assigneeId=bob.id, labelIds=[important], priority="low")
+    api.card(columns[2], assigneeId=api.person.id, estimate=0.2)
+    stats = view(api, phase, "stats")
     assert (stats["cards"], stats["estimate"]) == (7, 0.3)
     assert stats["byStatus"] == {"open": 4, "inProgress": 1, "done": 2}
     assert [
@@ -161,7 +159,7 @@ def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns, b
     assert stats["byPriority"] == {"low": 1, "medium": 0, "high": 1, "none": 5}
     assert stats["byAssignee"] == [
         {"userId": bob.id, "name": "bob", "cards": 2},
-        {"userId": card_api.person.id, "name": "ann", "cards": 1},
+        {"userId": api.person.id, "name": "ann", "cards": 1},
         {"userId": None, "name": None, "cards": 4},
     ]
     assert [(count["labelId"], count["name"], count["cards"]) for count in stats["byLabel"]] == [
@@ -173,58 +171,58 @@ def test_stats_count_the_cards_that_are_not_archived(card_api, phase, columns, b
     assert stats["byLabel"][0]["color"] == "#ef4444"
 
 
-def finish(card_api, card, columns):
-    return card_api.change(card, columnId=columns[2])
+def finish(api, card, columns):
+    return api.change(card, columnId=columns[2])
 
 
-def test_stats_count_completed_cards_per_day(card_api, phase, columns, clock):
-    long_ago, first, again, last = card_api.cards(columns[0], "a b c d")
-    finish(card_api, long_ago, columns)
+def test_stats_count_completed_cards_per_day(api, phase, columns, clock):
+    long_ago, first, again, last = api.cards(columns[0], "a b c d")
+    finish(api, long_ago, columns)
     clock.advance(timedelta(days=30))
-    finish(card_api, first, columns)
-    card_api.change(first, archived=True)
-    finish(card_api, again, columns)
-    card_api.change(again, columnId=columns[0])
+    finish(api, first, columns)
+    api.change(first, archived=True)
+    finish(api, again, columns)
+    api.change(again, columnId=columns[0])
     clock.advance(timedelta(hours=12))
-    finish(card_api, last, columns)
-    days = view(card_api, phase, "stats")["completedPerDay"]
+    finish(api, last, columns)
+    days = view(api, phase, "stats")["completedPerDay"]
     assert (len(days), days[0]["day"]) == (30, "2026-04-03")
     assert days[-2:] == [{"day": "2026-05-01", "cards": 1}, {"day": "2026-05-02", "cards": 1}]
     assert sum(day["cards"] for day in days) == 2
 
 
-def test_lead_time_starts_at_creation(card_api, phase, columns, clock):
-    for card in card_api.cards(columns[0], "a b c"):
+def test_lead_time_starts_at_creation(api, phase, columns, clock):
+    for card in api.cards(columns[0], "a b c"):
         clock.advance(timedelta(hours=2))
-        finish(card_api, card, columns)
-    stats = view(card_api, phase, "stats")
+        finish(api, card, columns)
+    stats = view(api, phase, "stats")
     assert stats["leadTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
     assert stats["cycleTime"] == {"medianSeconds": None, "cards": 0}
 
 
-def test_cycle_time_starts_with_work_on_a_card(card_api, phase, columns, clock):
-    moved, set_, created, straight = card_api.cards(columns[0], "moved set made straight")
+def test_cycle_time_starts_with_work_on_a_card(api, phase, columns, clock):
+    moved, set_, created, straight = api.cards(columns[0], "moved set made straight")
     clock.advance(timedelta(hours=1))
-    card_api.change(moved, columnId=columns[1])
-    card_api.change(set_, status="in_progress", title="other words")
-    created = card_api.card(columns[1], "made")["id"]
+    api.change(moved, columnId=columns[1])
+    api.change(set_, status="in_progress", title="other words")
+    created = api.card(columns[1], "made")["id"]
     clock.advance(timedelta(hours=1))
     # To begin again does not begin anew.
-    card_api.change(moved, columnId=columns[0])
-    card_api.change(moved, columnId=columns[1])
+    api.change(moved, columnId=columns[0])
+    api.change(moved, columnId=columns[1])
     clock.advance(timedelta(hours=3))
     for card in (moved, set_, created, straight):
-        finish(card_api, card, columns)
-    stats = view(card_api, phase, "stats")
+        finish(api, card, columns)
+    stats = view(api, phase, "stats")
     assert stats["cycleTime"] == {"medianSeconds": 4 * 3600, "cards": 3}
     assert stats["leadTime"]["cards"] == 4
 
 
-def test_change_of_the_title_does_not_start_the_cycle_time(card_api, phase, columns, clock):
-    card = card_api.card(columns[0], '{"toStatus":"in_progress"}')["id"]
+def test_change_of_the_title_does_not_start_the_cycle_time(api, phase, columns, clock):
+    card = api.card(columns[0], '{"toStatus":"in_progress"}')["id"]
     clock.advance(timedelta(hours=1))
-    finish(card_api, card, columns)
-    assert view(card_api, phase, "stats")["cycleTime"]["cards"] == 0
+    finish(api, card, columns)
+    assert view(api, phase, "stats")["cycleTime"]["cards"] == 0
 
 
 # ------------------------------------------------------------------------------------------------- statements
@@ -233,29 +231,24 @@ def test_change_of_the_title_does_not_start_the_cycle_time(card_api, phase, colu
 MOST = {"kanban": 3, "list": 2, "calendar": 2, "roadmap": 3, "stats": 7}
 
 
-def fill(card_api, count):
+def fill(api, count):
     """Create a scope with cards, some of them completed, and return its id."""
-    scope = card_api.ask("GET", "/scopes")[0]
+    scope = api.ask("GET", "/scopes")[0]
     columns = [column["id"] for column in scope["columns"]]
     bodies = [
-        {
-            "columnId": columns[n % 3],
-            "title": str(n),
-            "assigneeId": card_api.person.id,
-            "dueDate": "2026-04-05",
-        }
+        {"columnId": columns[n % 3], "title": str(n), "assigneeId": api.person.id, "dueDate": "2026-04-05"}
         for n in range(count)
     ]
-    card_api.ask("POST", "/cards/bulk", {"cards": bodies})
+    api.ask("POST", "/cards/bulk", {"cards": bodies})
     return scope
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_statements_do_not_grow_from_9_to_300_cards(card_api, kind):
+def test_statements_do_not_grow_from_9_to_300_cards(api, kind):
     counts = []
-    for api, count in ((card_api, 9), (card_api.another(), 300)):
-        scope = fill(api, count)
+    for project, count in ((api, 9), (api.another(), 300)):
+        scope = fill(project, count)
         # Remembers the cards.
-        view(api, scope, kind)
-        counts.append(count_statements(view, api, scope, kind))
+        view(project, scope, kind)
+        counts.append(count_statements(view, project, scope, kind))
     assert counts == [MOST[kind]] * 2
