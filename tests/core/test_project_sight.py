@@ -233,13 +233,10 @@ def test_bound_token_reaches_only_its_projects(office):
 
     for path in ("projects", "projects/portfolio", "search?q=mark&limit=100", "documents", "trash"):
         assert get(path) == {*marks[1:]}, path
-    assert (
-        call(bound["token"], "GET", f"{workspace}/projects/{office.projects[marks[0]][0].id}").status == 404
-    )
-    documents, place = (
-        f"{workspace}/documents",
-        {"contextType": "project", "contextId": ids[0], "title": "In"},
-    )
+    unreached = f"{workspace}/projects/{office.projects[marks[0]][0].id}"
+    assert call(bound["token"], "GET", unreached).status == 404
+    documents = f"{workspace}/documents"
+    place = {"contextType": "project", "contextId": ids[0], "title": "In"}
     inside = office.world.ask(bound["token"], "POST", documents, place)
     for method, path, body in (
         ("GET", "/auth/me", None),
@@ -296,12 +293,8 @@ def test_losing_sight_ends_assignments_notifications_and_streams(office):
     assert office.get("ann", "/notifications") == {mark}
     assert office.ask(office.boss, "GET", f"{path}/cards/{card['id']}")["assigneeId"] is None
     body = {"assigneeId": office.people["ben"].id}
-    assert (
-        office.world.call(
-            office.boss, "PATCH", f"{office.workspace.path}/{path}/cards/{card['id']}", body
-        ).status
-        == 400
-    )
+    of_card = f"{office.workspace.path}/{path}/cards/{card['id']}"
+    assert office.world.status(office.boss, "PATCH", of_card, body) == 400
     changes = office.ask(office.boss, "GET", f"{path}/activity?type=project_updated&limit=1")[0]["changes"]
     assert [(change["field"], change["to"]) for change in changes] == [("visibility", "private")]
     office.ask(office.boss, "DELETE", f"{path}/members/{office.people['ann'].id}")
@@ -377,15 +370,9 @@ def test_recipients_of_many_activities_are_looked_up_together(office):
     project, _ = office.projects[office.add(0, is_private=True, members=["ann"])]
     counts = []
     for number in (2, 20):
-        cards = [
-            {"columnId": project.column_ids[0], "title": "x", "assigneeId": office.people["ann"].id}
-            for _ in range(number)
-        ]
-        counts.append(
-            count_statements(
-                office.ask, office.boss, "POST", f"projects/{project.id}/cards/bulk", {"cards": cards}
-            )
-        )
+        card = {"columnId": project.column_ids[0], "title": "x", "assigneeId": office.people["ann"].id}
+        request = ("POST", f"projects/{project.id}/cards/bulk", {"cards": [card] * number})
+        counts.append(count_statements(office.ask, office.boss, *request))
     assert counts[0] == counts[1]
 
 

@@ -1,10 +1,11 @@
 """Acting rules: triggers, owners, limits and traces."""
 
 import threading
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
 from stellary.contract.actions import CardParams
 from stellary.contract.automations import ActionToRun, CreateAutomation
@@ -18,9 +19,10 @@ from stellary.core.automations.rules.occurrences import (
     TOO_DEEP,
     TOO_MANY,
 )
-from tests.core.automations.board import AutomationApi
+from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import ask, status
 from tests.support.core_parts import LOCK_TIMEOUT, actions, cards
+from tests.support.tables import automation_traces
 from tests.support.world import World
 
 TO_DO, DOING, DONE = 0, 1, 2
@@ -480,33 +482,20 @@ def test_the_oldest_traces_are_forgotten(board, monkeypatch):
     monkeypatch.setattr(traces.LIMIT, "every", 1)
     rule = board.rule("task_created", "set_priority", priority="high")
     other = board.rule("task_created", "set_priority", priority="low")
+    board.card()
     with board.world.core.begin(NOBODY) as uow:
-        column = board.columns[0]["id"]
+        of_rule = select(automation_traces).where(automation_traces.c.automation_id == rule["id"])
+        (trace,) = uow.connection.execute(of_rule).mappings()
         rows = [
-            {
-                "automation_id": rule["id"],
-                "event": "task_created",
-                "event_id": uow.new_id(),
-                "chain_id": uow.new_id(),
-                "depth": 0,
-                "actor_id": column,
-                "triggered_by_id": None,
-                "card_id": None,
-                "card_key": None,
-                "card_title": None,
-                "result": "skipped",
-                "error": None,
-                "duration_ms": 0,
-                "id": uow.new_id(),
-                "created_at": uow.now,
-            }
+            {**trace, "id": uow.new_id(), "event_id": uow.new_id(), "result": "skipped"}
             for _ in range(traces.TRACES_MAX)
         ]
-        uow.connection.execute(traces._INSERT, rows)
+        uow.connection.execute(insert(automation_traces), rows)
     board.card()
-    kept_traces = board.traces(rule)
-    assert (len(kept_traces), kept_traces[0]["result"]) == (traces.TRACES_MAX, "success")
-    assert len(board.traces(other)) == 1
+    results = Counter(trace["result"] for trace in board.traces(rule))
+    assert results == {"success": 1, "skipped": traces.TRACES_MAX - 1}
+    assert board.traces(rule)[0]["result"] == "success"
+    assert len(board.traces(other)) == 2
 
 
 # ------------------------------------------------------------------------------------------------- cost

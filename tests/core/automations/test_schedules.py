@@ -8,6 +8,7 @@ from stellary.contract.cards import ListCards
 from stellary.contract.limits import Reference
 from stellary.contract.naming import marks, wire_fields
 from stellary.core.automations import scheduling
+from tests.core.automations.test_due import pass_time
 from tests.support.boards import ask, error
 from tests.support.core_parts import HANDLERS, JobRunner
 from tests.support.each_case import for_each
@@ -46,11 +47,6 @@ NEW_CARD = ("create_card", {"title": "Plan the week"})
 
 def list_titles(api):
     return [card["title"] for card in ask(api, "GET", f"{api.path}/cards")]
-
-
-def pass_time(clock, work, **step):
-    clock.advance(timedelta(**step))
-    work.run_due()
 
 
 def test_rule_runs_at_its_times_in_its_time_zone(board, clock, work):

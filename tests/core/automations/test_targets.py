@@ -174,10 +174,10 @@ def test_things_of_another_project_are_not_there(board: AutomationApi):
     assert theirs == unknown
 
 
-def test_rule_changes_a_card_of_another_project(automation_api: AutomationApi):
-    other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
+def test_rule_changes_a_card_of_another_project(board: AutomationApi):
+    other = AutomationApi(board.world, board.owner, board.workspace)
     card = other.card()
-    rule = automation_api.rule("task_moved", "move_card", cardId=card["id"], targetColumn="Done")
-    automation_api.move(automation_api.card(), DOING)
-    assert automation_api.results(rule) == ["success"]
+    rule = board.rule("task_moved", "move_card", cardId=card["id"], targetColumn="Done")
+    board.move(board.card(), DOING)
+    assert board.results(rule) == ["success"]
     assert other.read(card)["columnId"] == other.columns[DONE]["id"]

@@ -2,10 +2,9 @@
 
 import pytest
 
+from tests.core.notifications.test_workspace_activity import boss, describe
 
-@pytest.fixture
-def boss(world):
-    return world.person("boss")
+__all__ = ["boss"]
 
 
 @pytest.fixture
@@ -24,12 +23,6 @@ def ann(world, boss, acme):
 def feed(world, acme, who, query=""):
     """Return the activities of the organization, oldest first."""
     return world.ask(who, "GET", f"{acme}/activity?{query}")[::-1]
-
-
-def describe(activity):
-    """Return what an activity says: its type, its actor, the name of the item, and the changed fields."""
-    changes = {change["field"]: (change["from"], change["to"]) for change in activity["changes"]}
-    return activity["type"], activity["actorName"], activity["meta"]["name"], changes
 
 
 def test_new_organization_records_itself_its_members_and_workspaces(world, acme, boss, ann):

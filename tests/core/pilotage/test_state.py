@@ -23,12 +23,10 @@ def api_with_items(api):
         ("Plan", "done"),
         ("Draw", "done"),
     ):
-        later(api.mission(objective))
-        later(api.ask("PATCH", f"missions/{api.ask('GET', 'missions')[-1]['id']}", {"status": status}))
+        later(api.mission(objective, status=status))
     later(api.ask("PATCH", "missions/m-004", {"module": "strategy"}))
     for label, status in (("Call", "todo"), ("Write", "in_progress"), ("Read", "done")):
-        later(api.todo(label))
-        later(api.ask("PATCH", f"todos/{api.ask('GET', 'todos')[-1]['id']}", {"status": status}))
+        later(api.todo(label, status=status))
     later(api.priority("Ship"))
     later(api.priority("Old", status="done"))
     for title in ("First", "Second"):
