@@ -20,8 +20,7 @@ from stellary.core.notifications import activity, erasure, purged_texts
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
-from stellary.core.webhooks import outbox, queue
-from stellary.core.webhooks import webhooks as webhooks_on_member_removed
+from stellary.core.webhooks import outbox, queue, webhooks
 from stellary.core.wizard import execution
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
@@ -56,7 +55,7 @@ _SIGHT = (restart_streams, on_member_removed.unassign_strangers)
 _RIGHTS = (
     agent_reactions.revoke_tokens,
     agent_reactions.cancel_missions,
-    webhooks_on_member_removed.transfer_webhooks,
+    webhooks.transfer_webhooks,
     leaving.end_invitations,
 )
 """The reactions that end what a user has set up with rights in a workspace."""
@@ -162,7 +161,7 @@ REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
         *_RIGHTS,
     ),
     events.AddressReleased: (erasure.enqueue_erasures,),
-    events.AccountTakenOver: (rule_reactions.turn_off, webhooks_on_member_removed.disable),
+    events.AccountTakenOver: (rule_reactions.turn_off, webhooks.disable),
     events.TokensRevoked: (agent_reactions.revoke_all_tokens,),
     events.AdminRightsLost: (
         end_streams,

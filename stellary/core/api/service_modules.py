@@ -50,6 +50,6 @@ from stellary.core.notifications import feed, notifications, preferences, stream
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import search
 from stellary.core.trash import trash
-from stellary.core.webhooks import webhooks
+from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import drafts, execution
 from stellary.core.work import work

@@ -1,4 +1,4 @@
-"""Webhooks, which admins of a workspace manage, and their deliveries: messages that are sent until they arrive.
+"""Webhooks: services with which admins of a workspace create, list, update and delete them.
 
 A webhook ends when its admin leaves the workspace, loses admin rights there, or an account takes theirs over.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypedDict
 
 from sqlalchemy import bindparam, func, select, update
@@ -16,40 +15,34 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, get_set_fields, replace_fields
 from stellary.contract.naming import camel
-from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
+from stellary.contract.refs import WebhookRef, WorkspaceRef
 from stellary.contract.signatures import secret_of
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
     DELETE_WEBHOOK,
-    LIST_DELIVERIES,
     LIST_WEBHOOKS,
-    REDELIVER,
     UPDATE_WEBHOOK,
     WEBHOOKS_MAX,
     CreatedWebhook,
     CreateWebhook,
-    DeliveryAttempt,
-    ListDeliveries,
     UpdateWebhook,
     Webhook,
-    WebhookDelivery,
 )
-from stellary.contract.wire import UNSET, Listing, Paged, read
+from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.db.base import is_given
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AccountTakenOver, AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages, equals_unindexed
+from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import StoredItems
 from stellary.core.webhooks import access, queue
-from stellary.core.webhooks.row_types import DeliveryRow, WebhookRow
+from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.rules.addresses import check_url, hide_path
-from stellary.core.webhooks.tables import deliveries, webhooks
+from stellary.core.webhooks.tables import webhooks
 
 KEY_BYTES = 32
 
@@ -72,6 +65,16 @@ SHOWN = _WEBHOOKS.columns
 _IN_WORKSPACE = is_given(webhooks.c.workspace_id)
 _LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
+_OF_USER = (is_given(webhooks.c.workspace_id), is_given(webhooks.c.created_by_id, "user_id"))
+_LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
+_TRANSFER = (
+    update(webhooks)
+    .where(*_OF_USER)
+    .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
+)
+_ACTIVE_OF_USER = (is_given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
+_LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
+_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
 
 
 @serves(CREATE_WEBHOOK)
@@ -156,18 +159,6 @@ def hide_secret(webhook: Webhook) -> Webhook:
     return replace_fields(webhook, url=hide_path(webhook.url))
 
 
-_OF_USER = (is_given(webhooks.c.workspace_id), is_given(webhooks.c.created_by_id, "user_id"))
-_LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
-_TRANSFER = (
-    update(webhooks)
-    .where(*_OF_USER)
-    .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
-)
-_ACTIVE_OF_USER = (is_given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
-_LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
-_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
-
-
 def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
     """Disable the webhooks of users who lost admin rights, and transfer them to their successors.
 
@@ -202,67 +193,3 @@ def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
             before = hide_secret(webhook_value(row))
             after = replace_fields(before, active=False, updated_at=uow.now)
             emit_change(uow, row.workspace_id, before, after, changed=["active"])
-
-
-_FIELDS = RowFields(WebhookDelivery, deliveries, converted=("payload",), internal=("tries", "queued_at"))
-_SHOWN = _FIELDS.columns
-_OF_WEBHOOK = select(*_SHOWN).where(is_given(deliveries.c.webhook_id))
-_DELIVERIES = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
-_LIST_STATUS = Pages(
-    DeliveryRow,
-    _OF_WEBHOOK,
-    deliveries.c.id,
-    newest_first=True,
-    residual=[equals_unindexed(deliveries.c.status, bindparam("_status"))],
-)
-_THIS = is_given(deliveries.c.id)
-_AGAIN = Query(
-    DeliveryRow,
-    update(deliveries)
-    .where(_THIS, deliveries.c.status != "pending", deliveries.c.payload != "")
-    .values(status="pending", tries=0, queued_at=bindparam("_now"), next_attempt_at=bindparam("_now"))
-    .returning(*_SHOWN),
-)
-
-
-@serves(LIST_DELIVERIES)
-def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -> Listing[WebhookDelivery]:
-    """Return the messages of a webhook, newest first."""
-    webhook = access.webhook(uow, ref).row
-
-    def to_delivery(row: DeliveryRow) -> WebhookDelivery:
-        return _delivery(row, webhook.retry_at)
-
-    if request.status is UNSET:
-        return _DELIVERIES.fetch(uow, request, to_delivery, _webhook_id=webhook.id)
-    return _LIST_STATUS.fetch(uow, request, to_delivery, _webhook_id=webhook.id, _status=request.status)
-
-
-@serves(REDELIVER)
-def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
-    """Send a message again. It is sent immediately, even if its receiver has failed.
-
-    Raises:
-        Conflict: The message is being delivered already, or its body has been deleted.
-    """
-    row = access.delivery(uow, ref).row
-    if not row.payload:
-        raise Conflict(
-            "the message was delivered more than a day ago, and its body was deleted", code="body_deleted"
-        )
-    after = _AGAIN.first(uow.connection, {"_id": row.id, "_now": uow.now})
-    if after is None:
-        raise Conflict("the message is being delivered already", code="delivery_pending")
-    queue.resume(uow, row.webhook_id)
-    return _delivery(after, None)
-
-
-def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
-    next_attempt_at = row.next_attempt_at
-    if next_attempt_at is not None and retry_at is not None:
-        # A pending message may also be waiting for its failing receiver.
-        next_attempt_at = max(next_attempt_at, retry_at)
-    attempts = [read(DeliveryAttempt, attempt) for attempt in row.attempts]
-    return _FIELDS.to_value(
-        row, next_attempt_at=next_attempt_at, attempts=attempts, payload=row.payload or None
-    )
