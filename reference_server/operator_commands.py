@@ -24,6 +24,10 @@ from stellary.core.db.database import Database
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.ports.blob_stores import open_blobs
 
+NO_ORGANIZATION = "(none)"
+_BAR = 30
+_CLEAR = "\r\x1b[K"
+
 
 def print_reset_link(settings: Settings, email: str) -> int:
     """Print a link with which the owner of an address can choose a new password, and return the exit code.
@@ -89,9 +93,6 @@ def back_up(settings: Settings, folder: Path) -> int:
     return int(bool(backup.lost))
 
 
-NO_ORGANIZATION = "(none)"
-
-
 def show_usage(settings: Settings, *, as_json: bool) -> int:
     """Print the size of the database, and return the exit code.
 
@@ -137,10 +138,6 @@ def _align(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for first, *cells in lines:
         numbers = (text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
         yield "  ".join([first.ljust(widths[0]), *numbers])
-
-
-_BAR = 30
-_CLEAR = "\r\x1b[K"
 
 
 def copy(settings: Settings, database: str | None, data_dir: Path | None, blobs: str | None) -> int:

@@ -32,6 +32,10 @@ from stellary.contract.wire import UNSET, Unset
 EXAMPLES_MAX = 10
 NAME_MAX = 100
 """The maximum length of the names of projects, columns and custom fields."""
+COMMENT_MAX = 2000
+"""The maximum length of an imported comment."""
+_INVALID_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+_CONTINUES_IN_COMMENTS = "it is longer than {most} characters: the rest is in comments"
 
 
 @attrs.frozen
@@ -220,12 +224,6 @@ def _split_cards(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:
         comments += more
     if part:
         yield part
-
-
-COMMENT_MAX = 2000
-"""The maximum length of an imported comment."""
-_INVALID_CHARACTERS = re.compile("[\0\ud800-\udfff]")
-_CONTINUES_IN_COMMENTS = "it is longer than {most} characters: the rest is in comments"
 
 
 def text_of(value: Any) -> str:

@@ -20,6 +20,29 @@ from stellary.core.kernel.unit import Actor, UnitOfWork
 API_TOKEN_PREFIX = "synth_"
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM = 40
+TOUCH_AFTER = timedelta(minutes=1)
+_GENERATION = select(LOGIN_GENERATION)
+_TOKEN = (
+    select(
+        api_tokens.c.id,
+        api_tokens.c.user_id,
+        api_tokens.c.name,
+        api_tokens.c.scopes,
+        api_tokens.c.project_ids,
+        api_tokens.c.expires_at,
+        api_tokens.c.last_used_at,
+    )
+    .join_from(api_tokens, users)
+    .where(api_tokens.c.token_digest == bindparam("digest"), users.c.deactivated_at.is_(None))
+)
+_TOUCH = (
+    update(api_tokens)
+    .where(
+        api_tokens.c.id == bindparam("token_id"),
+        or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at <= bindparam("before")),
+    )
+    .values(last_used_at=bindparam("now"))
+)
 
 
 def new_api_token(prefix: str = API_TOKEN_PREFIX) -> str:
@@ -55,32 +78,6 @@ def _checksum(body: str) -> str:
         number, remainder = divmod(number, len(_ALPHABET))
         out += _ALPHABET[remainder]
     return out
-
-
-TOUCH_AFTER = timedelta(minutes=1)
-
-_GENERATION = select(LOGIN_GENERATION)
-_TOKEN = (
-    select(
-        api_tokens.c.id,
-        api_tokens.c.user_id,
-        api_tokens.c.name,
-        api_tokens.c.scopes,
-        api_tokens.c.project_ids,
-        api_tokens.c.expires_at,
-        api_tokens.c.last_used_at,
-    )
-    .join_from(api_tokens, users)
-    .where(api_tokens.c.token_digest == bindparam("digest"), users.c.deactivated_at.is_(None))
-)
-_TOUCH = (
-    update(api_tokens)
-    .where(
-        api_tokens.c.id == bindparam("token_id"),
-        or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at <= bindparam("before")),
-    )
-    .values(last_used_at=bindparam("now"))
-)
 
 
 @attrs.frozen

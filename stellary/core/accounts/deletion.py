@@ -78,6 +78,26 @@ _DELETE_OWN = [
     delete(table).where(is_given(table.c.user_id))
     for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
 ]
+_WORKSPACES = Query(
+    SeatOwnersRow,
+    select(workspaces.c.id, workspaces.c.owner_id, organizations.c.owner_id.label("organization_owner_id"))
+    .join_from(workspaces, organizations)
+    .where(workspaces.c.id.in_(seen_by(bindparam("_user_id"))))
+    .order_by(workspaces.c.id)
+    # The lock makes a concurrent request of the user, who creates something in one of them, wait.
+    .with_for_update(key_share=True, of=workspaces),
+)
+_DEACTIVATE = (
+    update(users)
+    .where(is_given(users.c.id), users.c.deactivated_at.is_(None))
+    .values(deactivated_at=bindparam("_now"), token_generation=users.c.token_generation + 1)
+)
+_REACTIVATE = (
+    update(users)
+    .where(is_given(users.c.external_id), users.c.deactivated_at.is_not(None))
+    .values(deactivated_at=None)
+)
+_END_LOGINS = [delete(table).where(is_given(table.c.user_id)) for table in (sessions, email_tokens)]
 
 
 @serves_self_managed(DELETE_ACCOUNT)
@@ -174,28 +194,6 @@ def _check_owned(memberships: Sequence[MembershipRow]) -> None:
             f"you own organizations with other members: {', '.join(shared)}; remove the members, or delete them first",
             code="owns_organizations",
         )
-
-
-_WORKSPACES = Query(
-    SeatOwnersRow,
-    select(workspaces.c.id, workspaces.c.owner_id, organizations.c.owner_id.label("organization_owner_id"))
-    .join_from(workspaces, organizations)
-    .where(workspaces.c.id.in_(seen_by(bindparam("_user_id"))))
-    .order_by(workspaces.c.id)
-    # The lock makes a concurrent request of the user, who creates something in one of them, wait.
-    .with_for_update(key_share=True, of=workspaces),
-)
-_DEACTIVATE = (
-    update(users)
-    .where(is_given(users.c.id), users.c.deactivated_at.is_(None))
-    .values(deactivated_at=bindparam("_now"), token_generation=users.c.token_generation + 1)
-)
-_REACTIVATE = (
-    update(users)
-    .where(is_given(users.c.external_id), users.c.deactivated_at.is_not(None))
-    .values(deactivated_at=None)
-)
-_END_LOGINS = [delete(table).where(is_given(table.c.user_id)) for table in (sessions, email_tokens)]
 
 
 def deactivate(units: Units, external_id: str, connection: Connection | None) -> bool:

@@ -49,6 +49,10 @@ _BY_IDENTITY = Query(
 
 _BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(is_given(users.c.email_key)))
 _INSERT = insert(identities)
+_OF_USER = is_given(identities.c.user_id)
+_LIST = Pages(IdentityRow, select(identities).where(_OF_USER), identities.c.id)
+_COUNT = select(func.count()).where(_OF_USER)
+_DELETE = delete(identities).where(_OF_USER, is_given(identities.c.id))
 
 
 @attrs.frozen
@@ -181,12 +185,6 @@ def _insert(uow: UnitOfWork, identity: Identity, user_id: str) -> None:
 
 def _build_taken() -> ApiError:
     return Conflict("another account has this e-mail address, and cannot be linked", code="address_taken")
-
-
-_OF_USER = is_given(identities.c.user_id)
-_LIST = Pages(IdentityRow, select(identities).where(_OF_USER), identities.c.id)
-_COUNT = select(func.count()).where(_OF_USER)
-_DELETE = delete(identities).where(_OF_USER, is_given(identities.c.id))
 
 
 @serves(LIST_IDENTITIES)

@@ -68,6 +68,36 @@ _OF_MEMBER = Pages(
     .where(is_given(organization_members.c.user_id), organizations.c.trash_id.is_(None)),
     organizations.c.id,
 )
+_MEMBERS = Pages(
+    OrganizationMemberRow,
+    select(*organization_members.c, users.c.email, users.c.name, users.c.deactivated_at)
+    .join_from(organization_members, users)
+    .where(is_given(organization_members.c.organization_id)),
+    organization_members.c.user_id,
+)
+_BY_EMAIL = (
+    select(users.c.id, users.c.email, users.c.name, users.c.deactivated_at, organization_members.c.role)
+    .select_from(
+        users.outerjoin(
+            organization_members,
+            and_(
+                organization_members.c.user_id == users.c.id, is_given(organization_members.c.organization_id)
+            ),
+        )
+    )
+    # Anyone can register an address; only its owner can verify it.
+    .where(is_given(users.c.email_key), users.c.unverified_since.is_(None))
+    # The account is not deleted before the membership is committed.
+    .with_for_update(read=True, key_share=True, of=users)
+)
+UNKNOWN_MAX = 30
+UNKNOWN_WINDOW = timedelta(hours=1)
+"""How many addresses without an account a caller can name within this time, when adding members."""
+_HOME = select(workspaces.c.id).where(is_given(workspaces.c.owner_id, "member_id"), workspaces.c.is_personal)
+_INSERT_MEMBER = insert(organization_members)
+_UPDATE_MEMBER = update(organization_members).where(
+    is_given(organization_members.c.organization_id), is_given(organization_members.c.user_id, "member_id")
+)
 
 
 @serves(CREATE_ORGANIZATION)
@@ -146,46 +176,13 @@ def _organization(row: OrganizationRow, roles: CallerRoles) -> Organization:
     return _ORGANIZATIONS.to_value(row, my_role=roles.org_role)
 
 
-_LIST = Pages(
-    OrganizationMemberRow,
-    select(*organization_members.c, users.c.email, users.c.name, users.c.deactivated_at)
-    .join_from(organization_members, users)
-    .where(is_given(organization_members.c.organization_id)),
-    organization_members.c.user_id,
-)
-_BY_EMAIL = (
-    select(users.c.id, users.c.email, users.c.name, users.c.deactivated_at, organization_members.c.role)
-    .select_from(
-        users.outerjoin(
-            organization_members,
-            and_(
-                organization_members.c.user_id == users.c.id, is_given(organization_members.c.organization_id)
-            ),
-        )
-    )
-    # Anyone can register an address; only its owner can verify it.
-    .where(is_given(users.c.email_key), users.c.unverified_since.is_(None))
-    # The account is not deleted before the membership is committed.
-    .with_for_update(read=True, key_share=True, of=users)
-)
-UNKNOWN_MAX = 30
-UNKNOWN_WINDOW = timedelta(hours=1)
-"""How many addresses without an account a caller can name within this time, when adding members."""
-
-_HOME = select(workspaces.c.id).where(is_given(workspaces.c.owner_id, "member_id"), workspaces.c.is_personal)
-_INSERT = insert(organization_members)
-_UPDATE = update(organization_members).where(
-    is_given(organization_members.c.organization_id), is_given(organization_members.c.user_id, "member_id")
-)
-
-
 @serves(LIST_ORGANIZATION_MEMBERS)
 def list_organization_members(
     uow: UnitOfWork, ref: OrganizationRef, request: Paged
 ) -> Listing[OrganizationMember]:
     """Return the members, in the order in which their accounts were created."""
     organization = access.organization(uow, ref).row
-    return _LIST.fetch(uow, request, ORGANIZATION_MEMBER.to_value, _organization_id=organization.id)
+    return _MEMBERS.fetch(uow, request, ORGANIZATION_MEMBER.to_value, _organization_id=organization.id)
 
 
 def _limit_lookups(units: Units, actor: Actor, ref: OrganizationRef, request: AddOrganizationMember) -> None:
@@ -242,7 +239,7 @@ def add_organization_member(
         deactivated_at=user_row.deactivated_at,
         created_at=uow.now,
     )
-    uow.connection.execute(_INSERT, ORGANIZATION_MEMBER.to_row(member, organization_id=loaded.row.id))
+    uow.connection.execute(_INSERT_MEMBER, ORGANIZATION_MEMBER.to_row(member, organization_id=loaded.row.id))
     emit_organization_change(uow, loaded.row.id, None, member)
     home_id = uow.connection.execute(_HOME, {"_member_id": member.user_id}).scalar()
     if home_id is not None:
@@ -298,7 +295,7 @@ def update_organization_member(
     leaving.change_role(uow, loaded.roles.organization_id, after.user_id, before.role, after.role)
     if changes := ORGANIZATION_MEMBER.to_changes(before, after):
         keys = {"_organization_id": loaded.roles.organization_id, "_member_id": after.user_id}
-        uow.connection.execute(_UPDATE, {**keys, **changes})
+        uow.connection.execute(_UPDATE_MEMBER, {**keys, **changes})
         emit_organization_change(uow, loaded.roles.organization_id, before, after)
     return _build_updated_member(uow, after)
 

@@ -20,6 +20,11 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
 ADDRESS_MAX = 254
+ADDRESS_TAKEN = "an account with this e-mail address exists already"
+_INSERT = insert(users)
+_BY_ADDRESS = select(users.c.id).where(is_given(users.c.email_key, "key"))
+_USER_BY_ADDRESS = Query(UserRow, select(users).where(is_given(users.c.email_key, "key")))
+_BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
 
 
 def address(email: str) -> str:
@@ -81,13 +86,6 @@ def address_key(email: str) -> str:
 def digest_address(email: str) -> str:
     """Return the digest by which the records that contain an address are found, however it was written."""
     return digest(address_key(email))
-
-
-ADDRESS_TAKEN = "an account with this e-mail address exists already"
-_INSERT = insert(users)
-_BY_ADDRESS = select(users.c.id).where(is_given(users.c.email_key, "key"))
-_USER_BY_ADDRESS = Query(UserRow, select(users).where(is_given(users.c.email_key, "key")))
-_BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
 
 
 def create_user(

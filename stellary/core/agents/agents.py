@@ -71,6 +71,36 @@ _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
 _UPDATE = Query(AgentRow, update(agents).where(is_given(agents.c.id)).returning(*agents.c))
 _PROJECTS = select_project_ids(bindparam("_workspace_id"))
+PREFIX = "synth_agent_"
+TOUCH_AFTER = timedelta(minutes=1)
+_PREFIX_LENGTH = len(PREFIX) + 4
+_OF_AGENT = is_given(agent_tokens.c.agent_id)
+_TOKENS = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
+_TOKEN_COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
+_BY_DIGEST = Query(
+    AuthenticatedTokenRow,
+    select(
+        agent_tokens.c.id,
+        agent_tokens.c.agent_id,
+        agent_tokens.c.name,
+        agent_tokens.c.created_by_id,
+        agent_tokens.c.expires_at,
+        agents.c.workspace_id,
+        agents.c.tools,
+        agents.c.project_ids,
+        agents.c.autonomy_mode,
+    )
+    .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
+    .where(is_given(agent_tokens.c.token_digest, "digest")),
+)
+_TOUCH = (
+    update(agent_tokens)
+    .where(
+        is_given(agent_tokens.c.id),
+        func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
+    )
+    .values(last_used_at=bindparam("_now"))
+)
 
 
 @serves(CREATE_AGENT)
@@ -213,39 +243,6 @@ def _check_tools_and_projects(
                 raise unknown(f"projectIds[{index}]")
     if problems:
         raise invalid(*problems)
-
-
-PREFIX = "synth_agent_"
-TOUCH_AFTER = timedelta(minutes=1)
-_PREFIX_LENGTH = len(PREFIX) + 4
-
-_OF_AGENT = is_given(agent_tokens.c.agent_id)
-_TOKENS = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
-_TOKEN_COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
-_BY_DIGEST = Query(
-    AuthenticatedTokenRow,
-    select(
-        agent_tokens.c.id,
-        agent_tokens.c.agent_id,
-        agent_tokens.c.name,
-        agent_tokens.c.created_by_id,
-        agent_tokens.c.expires_at,
-        agents.c.workspace_id,
-        agents.c.tools,
-        agents.c.project_ids,
-        agents.c.autonomy_mode,
-    )
-    .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
-    .where(is_given(agent_tokens.c.token_digest, "digest")),
-)
-_TOUCH = (
-    update(agent_tokens)
-    .where(
-        is_given(agent_tokens.c.id),
-        func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
-    )
-    .values(last_used_at=bindparam("_now"))
-)
 
 
 @serves(CREATE_AGENT_TOKEN)

@@ -33,6 +33,80 @@ StoredFields = Mapping[str, object]
 
 _NAMES_OF_PEOPLE: Final = ("assignee", "formerAssignee", "member", "owner")
 """The fields of a meta that contain the name of a person."""
+ERASE: Final = "notifications.erase"
+"""The kind of the job."""
+ERASE_MESSAGES: Final = "webhooks.erase"
+"""The kind of the job for the messages of the webhooks of a workspace, whose payload is the same."""
+FORMER_ADDRESS: Final = "former address"
+BATCH_MAX: Final = 200
+"""The number of records that a transaction changes at most, of those that are found by an index."""
+READ_MAX: Final = 1_000
+"""The number of activities that a transaction reads at most, of those that are not."""
+_INVITATIONS = Query(
+    ActivityMetaRow,
+    select(activities.c.seq, activities.c.meta)
+    .where(activities.c.address_digest == bindparam("_digest"))
+    .limit(BATCH_MAX),
+)
+_REMOVE_ADDRESS = (
+    update(activities)
+    .where(activities.c.seq == bindparam("_seq"))
+    .values(meta=bindparam("_meta"), item=null(), address_digest=null())
+)
+_MEMBERSHIPS = Query(
+    RevisedActivityRow,
+    select(activities.c.seq, activities.c.meta, activities.c.changes)
+    .where(
+        OF_PEOPLE,
+        activities.c.entity.in_(("member", "workspace_member")),
+        activities.c.entity_id == bindparam("_user_id"),
+        activities.c.seq > bindparam("_after"),
+    )
+    .order_by(activities.c.seq)
+    .limit(BATCH_MAX),
+)
+_REVISE = (
+    update(activities)
+    .where(activities.c.seq == bindparam("_seq"))
+    .values(meta=bindparam("_meta"), changes=bindparam("_changes"), item=bindparam("_item"))
+)
+_OF_MEMBER = (OF_MEMBERS, organization_activities.c.entity_id == bindparam("_user_id"))
+_ORGANIZATION_MEMBERSHIPS = Query(
+    RevisedOrganizationActivityRow,
+    select(organization_activities.c.id, organization_activities.c.meta, organization_activities.c.changes)
+    .where(*_OF_MEMBER, organization_activities.c.id > bindparam("_after"))
+    .order_by(organization_activities.c.id)
+    .limit(BATCH_MAX),
+)
+_REVISE_ORGANIZATION_MEMBERSHIP = (
+    update(organization_activities)
+    .where(organization_activities.c.id == bindparam("_id"))
+    .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
+)
+_NEXT_WORKSPACE = select_next_workspace(select(organization_activities.c.organization_id).where(*_OF_MEMBER))
+_read = (
+    select(activities.c.seq)
+    .where(activities.c.workspace_id == bindparam("_workspace_id"), activities.c.seq > bindparam("_after"))
+    .order_by(activities.c.seq)
+    .limit(READ_MAX)
+    .subquery()
+)
+_READ = Query(ReadActivitiesRow, select(func.count().label("count"), func.max(_read.c.seq).label("last_seq")))
+_NAMING = Query(
+    NamingActivityRow,
+    select(activities.c.seq, activities.c.meta, activities.c.changes, activities.c.item).where(
+        activities.c.workspace_id == bindparam("_workspace_id"),
+        activities.c.seq > bindparam("_after"),
+        activities.c.seq <= bindparam("_last"),
+        or_(
+            type_coerce(activities.c.changes, Text).contains(bindparam("_user_id", type_=Text)),
+            type_coerce(activities.c.item, Text).contains(bindparam("_user_id", type_=Text)),
+            # Their meta contains names without ids.
+            activities.c.type.in_(("card_assigned", "member_added", "member_removed")),
+            type_coerce(activities.c.meta, Text).like('%"mentioned"%'),
+        ),
+    ),
+)
 
 
 def forget_member(
@@ -114,83 +188,6 @@ def forget_item(item: StoredFields | None, user_id: str) -> dict[str, object] | 
         return None
     own_fields = {f"{key.removesuffix('Id')}Name" for key, value in item.items() if value == user_id}
     return {key: FORMER_NAME if key in own_fields else value for key, value in item.items()}
-
-
-ERASE: Final = "notifications.erase"
-"""The kind of the job."""
-ERASE_MESSAGES: Final = "webhooks.erase"
-"""The kind of the job for the messages of the webhooks of a workspace, whose payload is the same."""
-FORMER_ADDRESS: Final = "former address"
-BATCH_MAX: Final = 200
-"""The number of records that a transaction changes at most, of those that are found by an index."""
-READ_MAX: Final = 1_000
-"""The number of activities that a transaction reads at most, of those that are not."""
-
-_INVITATIONS = Query(
-    ActivityMetaRow,
-    select(activities.c.seq, activities.c.meta)
-    .where(activities.c.address_digest == bindparam("_digest"))
-    .limit(BATCH_MAX),
-)
-_REMOVE_ADDRESS = (
-    update(activities)
-    .where(activities.c.seq == bindparam("_seq"))
-    .values(meta=bindparam("_meta"), item=null(), address_digest=null())
-)
-_MEMBERSHIPS = Query(
-    RevisedActivityRow,
-    select(activities.c.seq, activities.c.meta, activities.c.changes)
-    .where(
-        OF_PEOPLE,
-        activities.c.entity.in_(("member", "workspace_member")),
-        activities.c.entity_id == bindparam("_user_id"),
-        activities.c.seq > bindparam("_after"),
-    )
-    .order_by(activities.c.seq)
-    .limit(BATCH_MAX),
-)
-_REVISE = (
-    update(activities)
-    .where(activities.c.seq == bindparam("_seq"))
-    .values(meta=bindparam("_meta"), changes=bindparam("_changes"), item=bindparam("_item"))
-)
-_OF_MEMBER = (OF_MEMBERS, organization_activities.c.entity_id == bindparam("_user_id"))
-_ORGANIZATION_MEMBERSHIPS = Query(
-    RevisedOrganizationActivityRow,
-    select(organization_activities.c.id, organization_activities.c.meta, organization_activities.c.changes)
-    .where(*_OF_MEMBER, organization_activities.c.id > bindparam("_after"))
-    .order_by(organization_activities.c.id)
-    .limit(BATCH_MAX),
-)
-_REVISE_ORGANIZATION_MEMBERSHIP = (
-    update(organization_activities)
-    .where(organization_activities.c.id == bindparam("_id"))
-    .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
-)
-_NEXT_WORKSPACE = select_next_workspace(select(organization_activities.c.organization_id).where(*_OF_MEMBER))
-_read = (
-    select(activities.c.seq)
-    .where(activities.c.workspace_id == bindparam("_workspace_id"), activities.c.seq > bindparam("_after"))
-    .order_by(activities.c.seq)
-    .limit(READ_MAX)
-    .subquery()
-)
-_READ = Query(ReadActivitiesRow, select(func.count().label("count"), func.max(_read.c.seq).label("last_seq")))
-_NAMING = Query(
-    NamingActivityRow,
-    select(activities.c.seq, activities.c.meta, activities.c.changes, activities.c.item).where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
-        activities.c.seq > bindparam("_after"),
-        activities.c.seq <= bindparam("_last"),
-        or_(
-            type_coerce(activities.c.changes, Text).contains(bindparam("_user_id", type_=Text)),
-            type_coerce(activities.c.item, Text).contains(bindparam("_user_id", type_=Text)),
-            # Their meta contains names without ids.
-            activities.c.type.in_(("card_assigned", "member_added", "member_removed")),
-            type_coerce(activities.c.meta, Text).like('%"mentioned"%'),
-        ),
-    ),
-)
 
 
 class Erasure(TypedDict):

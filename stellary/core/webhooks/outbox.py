@@ -65,6 +65,22 @@ BODY_RETENTION = RetentionRule(
     deliveries, deliveries.c.created_at, lambda _: timedelta(days=1), HAS_BODY, {"payload": ""}
 )
 """The rule for the bodies of messages that were delivered. They cannot be sent again then."""
+BATCH_MAX: Final = 500
+"""The number of messages that a transaction reads at most."""
+JOINED_MAX: Final = 100
+"""The number of other jobs among which those of the same workspace are joined with one that begins."""
+_READ = Query(
+    StoredMessageRow,
+    select(deliveries.c.id, deliveries.c.payload)
+    .where(
+        deliveries.c.webhook_id.in_(select(webhooks.c.id).where(is_given(webhooks.c.workspace_id))),
+        deliveries.c.id > bindparam("_after"),
+        deliveries.c.payload != "",
+    )
+    .order_by(deliveries.c.id)
+    .limit(BATCH_MAX),
+)
+_REVISE = update(deliveries).where(is_given(deliveries.c.id)).values(payload=bindparam("_payload"))
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
@@ -146,25 +162,6 @@ def _delivery(uow: UnitOfWork, webhook_id: str, event: str, payload: str) -> dic
         "next_attempt_at": uow.now,
         "created_at": uow.now,
     }
-
-
-BATCH_MAX: Final = 500
-"""The number of messages that a transaction reads at most."""
-JOINED_MAX: Final = 100
-"""The number of other jobs among which those of the same workspace are joined with one that begins."""
-
-_READ = Query(
-    StoredMessageRow,
-    select(deliveries.c.id, deliveries.c.payload)
-    .where(
-        deliveries.c.webhook_id.in_(select(webhooks.c.id).where(is_given(webhooks.c.workspace_id))),
-        deliveries.c.id > bindparam("_after"),
-        deliveries.c.payload != "",
-    )
-    .order_by(deliveries.c.id)
-    .limit(BATCH_MAX),
-)
-_REVISE = update(deliveries).where(is_given(deliveries.c.id)).values(payload=bindparam("_payload"))
 
 
 def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
