@@ -98,8 +98,9 @@ class Node:
     def crash(self) -> None:
         """End PostgreSQL alone: Patroni makes another machine the primary, and starts this one as its replica."""
         for pid in postgres.postmaster_lines(self.data)[:1]:
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGQUIT)
+            for number in (signal.SIGQUIT, signal.SIGCONT):  # One that is frozen would not end.
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), number)
 
     def kill(self) -> None:
         """End everything at once, as when the machine loses its power."""
