@@ -166,6 +166,15 @@ def test_items_that_begin_with_verbs_are_work():
         assert phases(plan(text)) == {"Ann": [first, second], "Bob": [third]}
 
 
+def test_words_that_only_end_like_infinitives_are_no_work():
+    for items in (
+        "Le plan de la maison\n\n- Atelier de bois\n- Grenier\n- Salle de bain\n- Escalier",
+        "El plan de la casa\n\n- Taller de madera\n- Lugar de trabajo\n- Bar\n- Cocina",
+        "Das ist der Plan\n\n- Die Fenster sind offen\n- Das Tor ist geschlossen\n- Das Dach",
+    ):
+        assert "House" not in phases(plan(f"# A\n## House\n{items}"))
+
+
 def test_phases_can_be_named_if_none_of_the_offered_ones_is_right():
     answers = {"phases": ["None of these"]}
     assert "phase_names" in ask("- Build the shop\n- Test it", 2, answers=answers)
