@@ -1,9 +1,11 @@
 """The fixtures of the core tests."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from stellary.core import Core
 from tests.conftest import RUN
@@ -39,6 +41,25 @@ def clock(core: Core) -> StoppedClock:
     """Return the clock of the core, which stands still."""
     core.env.clock = clock = StoppedClock()
     return clock
+
+
+@pytest.fixture
+def make_engine() -> Iterator[Callable[..., Engine]]:
+    """Yield a function that creates engines as a host does; they are disposed of at the end."""
+    with ExitStack() as stack:
+
+        def make_engine(url: str, **options: Any) -> Engine:
+            engine = create_engine(url, **options)
+            stack.callback(engine.dispose)
+            return engine
+
+        yield make_engine
+
+
+@pytest.fixture
+def host(database_url: str, make_engine: Callable[..., Engine]) -> Engine:
+    """Return the engine of a host, on each kind of database."""
+    return make_engine(database_url)
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
@@ -15,11 +16,10 @@ from tests.support.core_parts import Database
 
 
 @pytest.fixture
-def pool(postgres_url: str) -> Iterator[ConnectionPool]:
-    engine = create_engine(postgres_url, pool_size=2, max_overflow=0)
+def pool(postgres_url: str, make_engine: Any) -> Iterator[ConnectionPool]:
+    engine = make_engine(postgres_url, pool_size=2, max_overflow=0)
     with closing(ConnectionPool(engine, 2, wait=0.01)) as pool:
         yield pool
-    engine.dispose()
 
 
 def server_process(connection: Connection) -> int:

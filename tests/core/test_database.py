@@ -313,7 +313,7 @@ def test_number_that_a_database_cannot_have_is_refused(url, options, message):
         Core(url, **options)
 
 
-def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url):
+def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url, make_engine):
     core = Core(postgres_url)
     pid = text("SELECT pg_backend_pid()")
 
@@ -323,11 +323,10 @@ def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres
             return {stack.enter_context(unit()).execute(pid).scalar() for unit in units}
 
     ended = pids()
-    engine = create_engine(postgres_url)
+    engine = make_engine(postgres_url)
     with engine.connect() as administrator:
         for connection in ended:
             administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": connection})
-    engine.dispose()
     with pytest.raises(OperationalError):
         core.probe()
     assert not pids() & ended
@@ -344,14 +343,6 @@ def test_an_error_tells_no_values(core):
 
 
 # ------------------------------------------------------------------------------------------------- a host's own
-
-
-@pytest.fixture
-def host(database_url):
-    """The host's engine, as it makes it itself."""
-    engine = create_engine(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -439,22 +430,20 @@ def test_emails_go_out_once_the_host_has_committed(host, embedded_core, ann):
     assert [email.to for email in world.emails] == ["cid@example.com"]
 
 
-def test_a_reader_of_a_hosts_engine_sees_one_moment_throughout(postgres_url):
-    engine = create_engine(postgres_url)
+def test_a_reader_of_a_hosts_engine_sees_one_moment_throughout(postgres_url, make_engine):
+    engine = make_engine(postgres_url)
     core = Core(engine, bcrypt_rounds=4)
     with core.view(NOBODY) as uow:
         before = uow.connection.execute(COUNT).scalar()
         World(core).person("ann")
         assert uow.connection.execute(COUNT).scalar() == before
-    engine.dispose()
 
 
-def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_url):
-    engine = create_engine(postgres_url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_url, make_engine):
+    engine = make_engine(postgres_url, pool_size=1, max_overflow=0, pool_timeout=0.05)
     core = Core(engine)
     with engine.connect(), pytest.raises(Unavailable), core.view(NOBODY):
         pass
-    engine.dispose()
 
 
 def test_a_hosts_engine_stays_open(host, embedded_core):
@@ -467,27 +456,25 @@ def test_a_hosts_engine_stays_open(host, embedded_core):
 # A host's SQLite is used as its driver is by itself: it begins transactions late, and keeps no foreign keys.
 
 
-def test_foreign_keys_are_kept_on_connections_that_were_there_before_the_core(sqlite_url):
-    engine = create_engine(sqlite_url, poolclass=QueuePool)
+def test_foreign_keys_are_kept_on_connections_that_were_there_before_the_core(sqlite_url, make_engine):
+    engine = make_engine(sqlite_url, poolclass=QueuePool)
     with engine.connect() as connection:
         assert pragma(connection, "foreign_keys") == 0
     core = Core(engine, bcrypt_rounds=4)
     with core.begin(NOBODY) as uow:
         assert pragma(uow.connection, "foreign_keys") == 1
-    engine.dispose()
 
 
-def test_a_unit_joins_no_connection_that_keeps_no_foreign_keys(sqlite_url):
-    engine = create_engine(sqlite_url)
+def test_a_unit_joins_no_connection_that_keeps_no_foreign_keys(sqlite_url, make_engine):
+    engine = make_engine(sqlite_url)
     with engine.begin() as connection:
         core = Core(engine, bcrypt_rounds=4)
         with pytest.raises(RuntimeError, match="foreign keys"), core.begin(NOBODY, connection):
             pass
-    engine.dispose()
 
 
-def test_a_unit_on_a_hosts_sqlite_shuts_out_other_processes_from_its_beginning(sqlite_url):
-    engine = create_engine(sqlite_url)
+def test_a_unit_on_a_hosts_sqlite_shuts_out_other_processes_from_its_beginning(sqlite_url, make_engine):
+    engine = make_engine(sqlite_url)
     core = Core(engine, bcrypt_rounds=4)
     with (
         closing(sqlite3.connect(engine.url.database, timeout=0)) as stranger,
@@ -495,7 +482,6 @@ def test_a_unit_on_a_hosts_sqlite_shuts_out_other_processes_from_its_beginning(s
         pytest.raises(sqlite3.OperationalError, match="locked"),
     ):
         stranger.execute("BEGIN IMMEDIATE")
-    engine.dispose()
 
 
 def test_a_database_knows_its_file(sqlite_url):

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     bindparam,
-    create_engine,
     delete,
     event,
     insert,
@@ -488,13 +487,11 @@ def test_statements_with_execution_options_are_left_to_sqlalchemy(database, by_s
     assert len(by_sqlalchemy) == 8
 
 
-def test_connections_of_a_host_are_not_direct(database_url):
-    engine = create_engine(database_url)
-    with closing(Database(engine)) as database:
+def test_connections_of_a_host_are_not_direct(host):
+    with closing(Database(host)) as database:
         for mode in (database.reading, database.writing):
             with mode() as connection:
                 assert not isinstance(connection, DirectConnection)
-    engine.dispose()
 
 
 @pytest.mark.slow("builds many statements")

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stellary import Stellary
@@ -91,15 +91,14 @@ def test_run_that_only_reads_cannot_write(board):
     assert titles(board) == []
 
 
-def test_run_joins_the_hosts_transaction_and_is_tried_once(database_url):
-    engine = create_engine(database_url)
-    core = Core(engine, bcrypt_rounds=4)
+def test_run_joins_the_hosts_transaction_and_is_tried_once(host):
+    core = Core(host, bcrypt_rounds=4)
     board = Board(World(core), World(core).person("ann"))
 
     def work(uow):
         return cards.create_card(uow, column_ref(board), CreateCard(title="A"))
 
-    with engine.connect() as connection:
+    with host.connect() as connection:
         with connection.begin() as transaction:
             core.run(board.owner.actor, work, connection)
             transaction.rollback()
@@ -114,7 +113,6 @@ def test_run_joins_the_hosts_transaction_and_is_tried_once(database_url):
         ):
             core.run(board.owner.actor, work, connection=connection)
         assert len(failed) == 1
-    engine.dispose()
 
 
 @pytest.mark.parametrize("unit", ["begin", "view"])
@@ -132,12 +130,12 @@ def test_what_the_database_aborts_in_a_block_is_unavailable(core, unit):
 @pytest.mark.race
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_no_database_error_reaches_a_host_whose_threads_get_in_each_others_way(
-    postgres_url, isolation, rounds
+    postgres_url, isolation, rounds, make_engine
 ):
     """``python3 dev.py races`` runs 10,000 units of each, which takes longer than a test may."""
     if rounds > 20:
         faulthandler.cancel_dump_traceback_later()
-    engine = create_engine(postgres_url, isolation_level=isolation, pool_size=8)
+    engine = make_engine(postgres_url, isolation_level=isolation, pool_size=8)
     core = Core(engine, bcrypt_rounds=4)
     board = Board(World(core), World(core).person("ann"))
     first, second = (board.card(column=number)["id"] for number in (0, 1))
@@ -166,7 +164,6 @@ def test_no_database_error_reaches_a_host_whose_threads_get_in_each_others_way(
     assert committed >= 0.95 * rounds * 50, ends
     with core.view(NOBODY) as uow:
         assert uow.connection.execute(text("SELECT count(*) FROM stellary_cards")).scalar() == committed + 2
-    engine.dispose()
 
 
 # ------------------------------------------------------------------------------------------------- errors
@@ -271,16 +268,15 @@ def test_what_a_hosts_row_refers_to_cannot_be_deleted(board, timing):
 
 
 @pytest.mark.parametrize("timing", ["", "DEFERRABLE INITIALLY DEFERRED"])
-def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(database_url, timing):
-    engine = create_engine(database_url)
-    core = Core(engine, bcrypt_rounds=4)
+def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(host, timing):
+    core = Core(host, bcrypt_rounds=4)
     board = Board(World(core), World(core).person("ann"))
     card = board.card()
     ref = ref_of(board).child(CardRef, card["id"])
     with core.begin(NOBODY) as uow:
         uow.connection.execute(text(HOST_TABLE.format(timing=timing)))
         uow.connection.execute(text("INSERT INTO orders (card_id) VALUES (:id)"), {"id": card["id"]})
-    for connect in (nullcontext, engine.begin):
+    for connect in (nullcontext, host.begin):
         with connect() as connection:
             with pytest.raises(Conflict) as caught:
                 core.run(board.owner.actor, lambda uow: cards.delete_card(uow, ref), connection)
@@ -298,7 +294,6 @@ def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(database_u
                 )
                 connection.execute(text("DELETE FROM orders WHERE card_id = :id"), unknown)
     assert titles(board) == [card["title"]]
-    engine.dispose()
 
 
 # ------------------------------------------------------------------------------------------------- users and ids

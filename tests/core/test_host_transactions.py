@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,16 +26,9 @@ from tests.support.world import PASSWORD, World
 
 
 @pytest.fixture
-def engine(database_url):
-    engine = create_engine(database_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def core(engine):
-    core = Core(engine, bcrypt_rounds=4)
-    with engine.begin() as connection:
+def core(host):
+    core = Core(host, bcrypt_rounds=4)
+    with host.begin() as connection:
         connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY)"))
     return core
 
@@ -58,20 +51,20 @@ def join(core, effects):
 # ------------------------------------------------------------------------------------------------- effects
 
 
-def test_effects_come_after_the_commit_and_see_what_was_committed(engine, core, effects):
+def test_effects_come_after_the_commit_and_see_what_was_committed(host, core, effects):
     def look():
-        with engine.connect() as other:
+        with host.connect() as other:
             effects.append(other.execute(text("SELECT count(*) FROM orders")).scalar())
 
-    with engine.begin() as connection:
+    with host.begin() as connection:
         connection.execute(text("INSERT INTO orders VALUES (7)"))
         core.run(NOBODY, lambda uow: uow.after_commit.append(look), connection)
         assert effects == []
     assert effects == [1]
 
 
-def test_effects_of_a_rolled_back_savepoint_are_dropped_and_no_others(engine, join, effects):
-    with engine.begin() as connection:
+def test_effects_of_a_rolled_back_savepoint_are_dropped_and_no_others(host, join, effects):
+    with host.begin() as connection:
         join(connection, "before")
         undone = connection.begin_nested()
         join(connection, "undone")
@@ -83,8 +76,8 @@ def test_effects_of_a_rolled_back_savepoint_are_dropped_and_no_others(engine, jo
     assert effects == ["before", "kept", "after"]
 
 
-def test_savepoints_older_than_the_first_unit_count(engine, join, effects):
-    with engine.begin() as connection:
+def test_savepoints_older_than_the_first_unit_count(host, join, effects):
+    with host.begin() as connection:
         undone = connection.begin_nested()
         join(connection, "undone")
         undone.rollback()
@@ -92,8 +85,8 @@ def test_savepoints_older_than_the_first_unit_count(engine, join, effects):
     assert effects == ["after"]
 
 
-def test_savepoints_within_savepoints_count(engine, join, effects):
-    with engine.begin() as connection:
+def test_savepoints_within_savepoints_count(host, join, effects):
+    with host.begin() as connection:
         outer = connection.begin_nested()
         join(connection, "outer")
         with connection.begin_nested():
@@ -110,8 +103,8 @@ def test_savepoints_within_savepoints_count(engine, join, effects):
     assert effects == ["outer", "released", "outer again"]
 
 
-def test_savepoints_of_an_orm_session_count(engine, join, effects):
-    with Session(engine) as session:
+def test_savepoints_of_an_orm_session_count(host, join, effects):
+    with Session(host) as session:
         join(session.connection(), "before")
         with session.begin_nested() as nested:
             join(session.connection(), "undone")
@@ -122,12 +115,12 @@ def test_savepoints_of_an_orm_session_count(engine, join, effects):
     assert effects == ["before", "kept"]
 
 
-def test_effects_of_a_unit_that_fails_are_dropped_and_no_others(engine, core, join, effects):
+def test_effects_of_a_unit_that_fails_are_dropped_and_no_others(host, core, join, effects):
     def fail(uow):
         uow.after_commit.append(lambda: effects.append("failed"))
         raise LookupError
 
-    with engine.begin() as connection:
+    with host.begin() as connection:
         join(connection, "before")
         with pytest.raises(LookupError):
             core.run(NOBODY, fail, connection)
@@ -135,8 +128,8 @@ def test_effects_of_a_unit_that_fails_are_dropped_and_no_others(engine, core, jo
     assert effects == ["before", "after"]
 
 
-def test_effects_of_a_rolled_back_transaction_do_not_come_with_the_next(engine, join, effects):
-    with engine.connect() as connection:
+def test_effects_of_a_rolled_back_transaction_do_not_come_with_the_next(host, join, effects):
+    with host.connect() as connection:
         with connection.begin() as transaction:
             join(connection, "undone")
             transaction.rollback()
@@ -146,32 +139,32 @@ def test_effects_of_a_rolled_back_transaction_do_not_come_with_the_next(engine, 
             join(connection, "kept")
         with connection.begin():
             connection.execute(text("INSERT INTO orders VALUES (2)"))
-    with engine.connect() as connection:
+    with host.connect() as connection:
         join_and_leave = connection.begin()
         join(connection, "left open")
         assert join_and_leave.is_active
-    with engine.begin() as connection:
+    with host.begin() as connection:
         connection.execute(text("INSERT INTO orders VALUES (3)"))
     assert effects == ["kept"]
 
 
-def test_effects_of_a_commit_that_fails_are_dropped(engine, join, effects):
-    with engine.begin() as connection:
+def test_effects_of_a_commit_that_fails_are_dropped(host, join, effects):
+    with host.begin() as connection:
         key = "INTEGER REFERENCES orders (number) DEFERRABLE INITIALLY DEFERRED"
         connection.execute(text(f"CREATE TABLE parcels (number {key})"))
-    with engine.connect() as connection:
+    with host.connect() as connection:
         transaction = connection.begin()
         join(connection, "undone")
         connection.execute(text("INSERT INTO parcels VALUES (99)"))
         with pytest.raises(IntegrityError):
             transaction.commit()
-    with engine.begin() as connection:
+    with host.begin() as connection:
         connection.execute(text("INSERT INTO orders VALUES (3)"))
     assert effects == []
 
 
-def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(engine, core, join, effects, caplog):
-    with caplog.at_level(logging.ERROR), engine.begin() as connection:
+def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(host, core, join, effects, caplog):
+    with caplog.at_level(logging.ERROR), host.begin() as connection:
         core.run(NOBODY, lambda uow: uow.after_commit.append(lambda: 1 // 0), connection)
         join(connection, "after")
     assert effects == ["after"]
@@ -182,7 +175,7 @@ def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(engine, core
 
 
 @pytest.mark.slow("runs two thousand units")
-def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engine, core):
+def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(host, core):
     board = create_board(core)
     column = board.workspace.ref.child(ProjectRef, board.project["id"]).child(
         ColumnRef, board.columns[0]["id"]
@@ -211,7 +204,7 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
     def wake():
         topics.append("woken")
 
-    with engine.begin() as connection:
+    with host.begin() as connection:
         core.run(board.owner.actor, signal, connection)
         core.run(board.owner.actor, signal, connection)
         run_units(connection, 50)
@@ -330,9 +323,9 @@ def test_effects_on_a_borrowed_connection_wait_for_the_host_and_obey_savepoints(
 # ------------------------------------------------------------------------------------------------- forgotten connections
 
 
-def test_a_unit_of_its_own_beside_a_joined_transaction_is_refused_at_once(engine, core):
+def test_a_unit_of_its_own_beside_a_joined_transaction_is_refused_at_once(host, core):
     """On SQLite it would wait for the host's transaction, on PostgreSQL for any row that it has changed."""
-    with engine.begin() as connection:
+    with host.begin() as connection:
         ann = core.user(external_id="ann", email="ann@example.com", connection=connection)
         for write in (core.begin(ann), closing_run(core, ann)):
             with pytest.raises(RuntimeError, match="pass its connection"), write:
@@ -351,20 +344,20 @@ def closing_run(core, actor):
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_a_unit_of_its_own_after_the_joined_transaction_is_none_beside_it(engine, core, end):
-    with engine.connect() as connection:
+def test_a_unit_of_its_own_after_the_joined_transaction_is_none_beside_it(host, core, end):
+    with host.connect() as connection:
         transaction = connection.begin()
         core.run(NOBODY, lambda uow: None, connection)
         getattr(transaction, end)()
         core.run(NOBODY, lambda uow: None)
-    with Session(engine) as session:
+    with Session(host) as session:
         core.run(NOBODY, lambda uow: None, session.connection())
         getattr(session, end)()
         core.run(NOBODY, lambda uow: None)
 
 
-def test_a_transaction_that_another_thread_has_joined_is_no_matter(engine, core):
-    with engine.begin() as connection, ThreadPoolExecutor(1) as pool:
+def test_a_transaction_that_another_thread_has_joined_is_no_matter(host, core):
+    with host.begin() as connection, ThreadPoolExecutor(1) as pool:
         pool.submit(core.run, NOBODY, lambda uow: None, connection).result()
         if not core.database.is_sqlite:
             core.run(NOBODY, lambda uow: None)
@@ -388,8 +381,10 @@ def test_a_unit_of_its_own_beside_a_borrowed_connection_is_refused_until_its_com
     own_core.run(NOBODY, lambda uow: None)
 
 
-def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postgres_url, monkeypatch):
-    engine = create_engine(postgres_url)
+def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(
+    postgres_url, monkeypatch, make_engine
+):
+    engine = make_engine(postgres_url)
     core = Core(engine, bcrypt_rounds=4)
     ann = World(core).person("ann")
     lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
@@ -405,14 +400,12 @@ def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postg
     # The host's own transactions are as the host wants them.
     with engine.connect() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "0"
-    engine.dispose()
 
 
-def test_a_hosts_own_limit_for_locks_is_kept(postgres_url):
-    engine = create_engine(postgres_url, connect_args={"options": "-c lock_timeout=7s"})
+def test_a_hosts_own_limit_for_locks_is_kept(postgres_url, make_engine):
+    engine = make_engine(postgres_url, connect_args={"options": "-c lock_timeout=7s"})
     with Core(engine).begin(NOBODY) as uow:
         assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "7s"
-    engine.dispose()
 
 
 # ------------------------------------------------------------------------------------------------- the SDK
@@ -431,8 +424,8 @@ def open_board(core, board, connection=None):
     return client.workspace(workspace.organization.slug, workspace.slug).project(board.project["id"])
 
 
-def test_client_joins_the_transaction_and_reads_its_changes(engine, core, board):
-    with engine.begin() as connection:
+def test_client_joins_the_transaction_and_reads_its_changes(host, core, board):
+    with host.begin() as connection:
         joined = open_board(core, board, connection)
         card = joined.column(board.columns[0]["id"]).cards.create(title="Deliver order 7")
         connection.execute(text("INSERT INTO orders VALUES (7)"))
@@ -440,38 +433,38 @@ def test_client_joins_the_transaction_and_reads_its_changes(engine, core, board)
     assert [listed.id for listed in open_board(core, board).cards.list()] == [card.id]
 
 
-def test_changes_of_a_joined_client_are_rolled_back_with_the_transaction(engine, core, board):
-    with engine.connect() as connection, connection.begin() as transaction:
+def test_changes_of_a_joined_client_are_rolled_back_with_the_transaction(host, core, board):
+    with host.connect() as connection, connection.begin() as transaction:
         joined = open_board(core, board, connection)
         joined.column(board.columns[0]["id"]).cards.create(title="Deliver order 7")
         transaction.rollback()
     assert list(open_board(core, board).cards.list()) == []
 
 
-def test_refused_request_of_a_joined_client_leaves_the_transaction_usable(engine, core, board):
-    with engine.begin() as connection:
+def test_refused_request_of_a_joined_client_leaves_the_transaction_usable(host, core, board):
+    with host.begin() as connection:
         joined = open_board(core, board, connection)
         with pytest.raises(NotFound):
             joined.cards.get("6650f0f0f0f0f0f0f0f0f0f0")
         connection.execute(text("INSERT INTO orders VALUES (7)"))
-    with engine.connect() as connection:
+    with host.connect() as connection:
         assert connection.execute(text("SELECT number FROM orders")).scalar() == 7
 
 
-def test_joined_client_cannot_open_transactions_of_its_own(engine, core, board):
-    with engine.begin() as connection:
+def test_joined_client_cannot_open_transactions_of_its_own(host, core, board):
+    with host.begin() as connection:
         client = Stellary.embedded(core.port(board.owner.actor, connection))
         with pytest.raises(Conflict, match="outside of the transaction"):
             client.auth.change_password(current_password=PASSWORD, new_password="another horse")
 
 
-def test_joined_port_has_no_streams(engine, core, board):
-    with engine.begin() as connection:
+def test_joined_port_has_no_streams(host, core, board):
+    with host.begin() as connection:
         port = core.port(board.owner.actor, connection)
         with pytest.raises(RuntimeError, match="no streams"):
             port.stream(RawRequest("GET", f"{board.path}/events", "", {}, b""))
 
 
-def test_joined_port_needs_an_actor(engine, core):
-    with engine.begin() as connection, pytest.raises(TypeError, match="actor"):
+def test_joined_port_needs_an_actor(host, core):
+    with host.begin() as connection, pytest.raises(TypeError, match="actor"):
         core.port(connection=connection)

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
@@ -111,11 +111,13 @@ def test_url_says_when_statements_are_prepared(postgres_url, threshold_text, thr
         assert connection.connection.dbapi_connection.prepare_threshold == threshold
 
 
-def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_place_in_its_pool(postgres_url):
+def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_place_in_its_pool(
+    postgres_url, make_engine
+):
     databases = []
     url = make_url(postgres_url)
     # What only the engine knows: its URL leads nowhere.
-    engine = create_engine(
+    engine = make_engine(
         "postgresql+psycopg://nowhere.invalid/nothing",
         creator=lambda: psycopg.connect(plain(url)),
         pool_size=1,
@@ -129,7 +131,6 @@ def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_pla
         engine.connect() as theirs,
     ):
         assert {dedicated.connection.dbapi_connection, theirs.connection.dbapi_connection} == set(databases)
-    engine.dispose()
 
 
 # ------------------------------------------------------------------------------------------------- freezing

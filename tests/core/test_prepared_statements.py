@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 import psycopg
 import pytest
 from psycopg._preparing import PrepareManager
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from stellary.contract.errors import NotFound
@@ -62,8 +62,8 @@ def test_rejected_unit_leaves_statements_prepared(database, mode):
         assert prepared_names(connection) == before
 
 
-def test_rejected_read_leaves_statements_of_a_host_prepared(url):
-    engine = create_engine(url.replace("prepare_threshold=0", ""), connect_args={"prepare_threshold": 0})
+def test_rejected_read_leaves_statements_of_a_host_prepared(url, make_engine):
+    engine = make_engine(url.replace("prepare_threshold=0", ""), connect_args={"prepare_threshold": 0})
     with closing(Database(engine)) as database:
         with database.reading() as connection:
             before = prepared_names(connection)
@@ -72,7 +72,6 @@ def test_rejected_read_leaves_statements_of_a_host_prepared(url):
             raise NotFound("no card has this id")
         with database.reading() as connection:
             assert {*before} <= {*prepared_names(connection)}
-    engine.dispose()
 
 
 def test_rollback_to_a_savepoint_leaves_statements_prepared(database):

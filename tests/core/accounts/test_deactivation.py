@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from stellary import Stellary
 from stellary.contract.errors import Forbidden, Unauthenticated
@@ -171,17 +171,15 @@ def test_second_call_and_unknown_users_change_nothing(board, core):
     assert not core.reactivate("nobody")
 
 
-def test_deactivation_ends_with_a_rolled_back_transaction_of_the_host(database_url):
-    engine = create_engine(database_url)
-    core = Core(engine, bcrypt_rounds=4)
+def test_deactivation_ends_with_a_rolled_back_transaction_of_the_host(host):
+    core = Core(host, bcrypt_rounds=4)
     membership = Membership("acme", "eng")
     core.provision("1", membership)
     bob = core.provision("2", membership)
-    with engine.connect() as connection, connection.begin() as transaction:
+    with host.connect() as connection, connection.begin() as transaction:
         assert core.deactivate("2", connection=connection)
         transaction.rollback()
     assert core.provision("2", membership) == bob
-    engine.dispose()
 
 
 @pytest.mark.race

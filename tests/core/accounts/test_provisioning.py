@@ -4,7 +4,6 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from sqlalchemy import create_engine
 
 from stellary import Stellary
 from stellary.contract.errors import Conflict, Invalid, NotFound
@@ -129,10 +128,9 @@ def test_invalid_slug_is_rejected_and_creates_no_organization(core, membership):
     assert client_of(core, core.user(external_id="1")).organizations.list() == []
 
 
-def test_membership_ends_with_a_rolled_back_transaction_of_the_host(database_url):
-    engine = create_engine(database_url)
-    with closing(Core(engine)) as core:
-        with engine.connect() as connection, connection.begin() as transaction:
+def test_membership_ends_with_a_rolled_back_transaction_of_the_host(host):
+    with closing(Core(host)) as core:
+        with host.connect() as connection, connection.begin() as transaction:
             actor = core.provision("1", ENGINEERING, connection=connection)
             joined = Stellary.embedded(core.port(actor, connection))
             assert [item.slug for item in joined.organizations.list()] == ["acme"]
@@ -140,7 +138,6 @@ def test_membership_ends_with_a_rolled_back_transaction_of_the_host(database_url
         again = core.provision("1", ENGINEERING)
         assert again != actor
         assert len(read_seats(core, again)) == 1
-    engine.dispose()
 
 
 def test_erased_user_is_forgotten_and_shared_cards_stay(core, ann):

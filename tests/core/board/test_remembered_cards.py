@@ -6,7 +6,7 @@ from contextlib import suppress
 import attrs
 import orjson
 import pytest
-from sqlalchemy import create_engine, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from stellary.contract.cards import ListCards
 from stellary.contract.port import RawRequest
@@ -260,8 +260,8 @@ def test_without_a_log_lists_read_everything(board):
 
 
 @pytest.mark.parametrize("increment", [0, 1])
-def test_commit_of_another_process_is_seen(board, increment):
-    engine = create_engine(board.world.core.database.engine.url)
+def test_commit_of_another_process_is_seen(board, increment, make_engine):
+    engine = make_engine(board.world.core.database.engine.url)
     for title in ("First", "Second"):
         assert read(board) == read(board)
         version = {"version": cards.c.version + 1} if increment else {}
@@ -269,7 +269,6 @@ def test_commit_of_another_process_is_seen(board, increment):
             connection.execute(update(cards).where(cards.c.title != "One").values(title=title, **version))
         assert titles(board) == ["One", title, title]
         assert read(board) == read_rows(board)
-    engine.dispose()
 
 
 def test_remembered_list_is_returned_only_to_those_with_access(board, statements, bob):
