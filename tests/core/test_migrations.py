@@ -18,6 +18,7 @@ from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import build_schema_sql, downgrade, find_version_problem, history, upgrade
 from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisions
 from tests.support import databases
+from tests.support.boards import ask
 from tests.support.forkserver import context
 from tests.support.forms import FORM, form
 from tests.support.migrations import (
@@ -30,7 +31,7 @@ from tests.support.migrations import (
     upgrade_to,
 )
 from tests.support.tables import cards
-from tests.support.world import World, at_once
+from tests.support.world import at_once
 
 pytestmark = pytest.mark.slow("migrates databases of its own")
 
@@ -97,75 +98,57 @@ def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version)
     assert read_schema(new_url) == schemas[NEXT]
 
 
-def test_document_in_the_trash_outlives_renamed_columns(new_url):
-    with closing(Core(new_url, bcrypt_rounds=4)) as core:
-        world = World(core)
-        ann = world.person()
-        path = world.workspace(ann).path
-        document = world.ask(ann, "POST", f"{path}/documents", {"title": "Spec"})
-        world.ask(ann, "DELETE", f"{path}/documents/{document['id']}")
-    with closing(Core(new_url)) as core, core.database.open_migrating() as connection:
-        while downgrade(connection) != "0100":
-            pass
+def downgrade_to(connection, revision):
+    while downgrade(connection) != revision:
+        pass
+
+
+def test_document_in_the_trash_outlives_renamed_columns(world, ann, core, database_url):
+    path = world.workspace(ann).path
+    document = world.ask(ann, "POST", f"{path}/documents", {"title": "Spec"})
+    world.ask(ann, "DELETE", f"{path}/documents/{document['id']}")
+    with core.database.open_migrating() as connection:
+        downgrade_to(connection, "0100")
         columns = run_sql(
-            new_url, "SELECT data FROM stellary_trash_rows WHERE table_name = 'stellary_documents'"
+            database_url, "SELECT data FROM stellary_trash_rows WHERE table_name = 'stellary_documents'"
         )
         assert [name in columns[0][0] for name in ('"told_at":', '"reported_at":')] == [True, False]
         upgrade(connection)
-    with closing(Core(new_url, bcrypt_rounds=4)) as core:
-        world = World(core)
-        (entry,) = world.ask(ann, "GET", f"{path}/trash")
-        world.ask(ann, "POST", f"{path}/trash/{entry['id']}/restore")
-        assert world.ask(ann, "GET", f"{path}/documents/{document['id']}") == document
+    (entry,) = world.ask(ann, "GET", f"{path}/trash")
+    world.ask(ann, "POST", f"{path}/trash/{entry['id']}/restore")
+    assert world.ask(ann, "GET", f"{path}/documents/{document['id']}") == document
 
 
 @pytest.mark.slow("walks back to an earlier version")
-def test_draft_of_a_private_project_becomes_private(new_url):
-    with closing(Core(new_url, bcrypt_rounds=4)) as core:
-        world = World(core)
-        ann = world.person()
-        path = f"{world.workspace(ann).path}/project-drafts"
-        draft, idea = (
-            world.ask(ann, "POST", path, {"name": "Offer", "visibility": "private"})["id"] for _ in "ab"
-        )
-        world.ask(ann, "POST", f"{path}/{draft}/generate-roadmap")
-        world.ask(ann, "POST", f"{path}/{draft}/execute", {})
-        with core.database.open_migrating() as connection:
-
-            def undo():
-                while downgrade(connection) != "0120":
-                    pass
-
-            with pytest.raises(RuntimeError, match="execute or delete these drafts"):
-                undo()
-            run_sql(new_url, f"DELETE FROM stellary_project_drafts WHERE id = '{idea}'")
-            undo()
-            upgrade(connection)
-        assert [item["visibility"] for item in world.ask(ann, "GET", path)] == ["private"]
+def test_draft_of_a_private_project_becomes_private(world, ann, core, database_url):
+    path = f"{world.workspace(ann).path}/project-drafts"
+    draft, idea = (
+        world.ask(ann, "POST", path, {"name": "Offer", "visibility": "private"})["id"] for _ in "ab"
+    )
+    world.ask(ann, "POST", f"{path}/{draft}/generate-roadmap")
+    world.ask(ann, "POST", f"{path}/{draft}/execute", {})
+    with core.database.open_migrating() as connection:
+        with pytest.raises(RuntimeError, match="execute or delete these drafts"):
+            downgrade_to(connection, "0120")
+        run_sql(database_url, f"DELETE FROM stellary_project_drafts WHERE id = '{idea}'")
+        downgrade_to(connection, "0120")
+        upgrade(connection)
+    assert [item["visibility"] for item in world.ask(ann, "GET", path)] == ["private"]
 
 
 @pytest.mark.slow("walks back to an earlier version")
-def test_copy_of_a_file_in_the_trash_stops_the_downgrade(new_url):
-    with closing(Core(new_url, bcrypt_rounds=4)) as core:
-        world = World(core)
-        ann = world.person()
-        project = world.project(ann, world.workspace(ann))
-        card = f"{project.path}/cards/{world.card(ann, project)['id']}"
-        world.call(ann, "POST", f"{card}/attachments", form(b"Hello."), content_type=FORM)
-        world.ask(ann, "POST", f"{card}/duplicate", {"attachments": True})
-        (file,) = world.ask(ann, "GET", f"{card}/attachments")
-        world.ask(ann, "DELETE", f"{card}/attachments/{file['id']}")
-        with core.database.open_migrating() as connection:
-
-            def undo():
-                while downgrade(connection) != "0120":
-                    pass
-
-            with pytest.raises(RuntimeError, match="share their bytes"):
-                undo()
-            run_sql(new_url, "DELETE FROM stellary_trash_rows")
-            undo()
-            upgrade(connection)
+def test_copy_of_a_file_in_the_trash_stops_the_downgrade(board, core, database_url):
+    card = board.of(board.card())
+    ask(board, "POST", f"{card}/attachments", form(b"Hello."), content_type=FORM)
+    ask(board, "POST", f"{card}/duplicate", {"attachments": True})
+    (file,) = ask(board, "GET", f"{card}/attachments")
+    ask(board, "DELETE", f"{card}/attachments/{file['id']}")
+    with core.database.open_migrating() as connection:
+        with pytest.raises(RuntimeError, match="share their bytes"):
+            downgrade_to(connection, "0120")
+        run_sql(database_url, "DELETE FROM stellary_trash_rows")
+        downgrade_to(connection, "0120")
+        upgrade(connection)
 
 
 def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, next_version):
@@ -185,17 +168,11 @@ def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, 
         assert downgrade(connection) == next_version.newest
 
 
-def test_rules_with_triggers_that_an_earlier_version_lacks_stop_the_downgrade(new_url):
-    with closing(Core(new_url, bcrypt_rounds=4)) as core:
-        world = World(core)
-        ann = world.person()
-        path = f"{world.workspace(ann).path}/projects"
-        project = world.ask(ann, "POST", path, {"name": "Launch"})
-        rule = {"trigger": "comment_added", "action": {"type": "archive_card"}}
-        world.ask(ann, "POST", f"{path}/{project['id']}/automations", rule)
-    with closing(Core(new_url)) as core, core.database.open_migrating() as connection:
-        while downgrade(connection) != "0108":
-            pass
+def test_rules_with_triggers_that_an_earlier_version_lacks_stop_the_downgrade(board, core):
+    rule = {"trigger": "comment_added", "action": {"type": "archive_card"}}
+    ask(board, "POST", f"{board.path}/automations", rule)
+    with core.database.open_migrating() as connection:
+        downgrade_to(connection, "0108")
         with pytest.raises(RuntimeError, match="delete the rules with these triggers"):
             downgrade(connection)
 
