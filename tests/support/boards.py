@@ -84,6 +84,18 @@ def create_shared_board(world: World) -> Board:
     return board
 
 
+def end_access(board: Board, how: str) -> None:
+    """Let bob lose sight of the project of a shared board: he leaves, is left out, or is deactivated."""
+    if how == "leaves":
+        ask(board, "DELETE", f"{board.flat}/members/{board.bob.id}")
+    elif how == "is left out":
+        ask(board, "PATCH", board.path, {"visibility": "private"})
+    else:
+        with board.world.core.database.writing() as connection:
+            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
+        board.world.core.deactivate("bob")
+
+
 def create_board(core: Core) -> Board:
     """Return a new board of a new user, ann."""
     world = World(core)

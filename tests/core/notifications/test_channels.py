@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from stellary.core import Channel, Core
-from tests.support.boards import Board, ask
+from tests.support.boards import ask, create_shared_board, end_access
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
 
@@ -47,11 +47,7 @@ def core_options(chat, push, clock):
 
 @pytest.fixture
 def board(world):
-    ann, bob = world.people("ann bob")
-    board = Board(world, ann)
-    board.join(bob)
-    board.bob = bob
-    return board
+    return create_shared_board(world)
 
 
 def wait(clock, core, **duration):
@@ -75,12 +71,12 @@ def test_notification_is_delivered_after_the_commit(board, chat):
 
 
 def test_recipient_has_the_id_of_the_host(board, chat, core):
-    core.user(external_id="42", email="cid@example.com")
+    core.user(external_id="42", email="dan@example.com")
     membership_path = f"{board.workspace.organization.path}/members"
-    ask(board, "POST", membership_path, {"email": "cid@example.com", "role": "admin"})
-    cid = core.user(external_id="42")
+    ask(board, "POST", membership_path, {"email": "dan@example.com", "role": "admin"})
+    dan = core.user(external_id="42")
     # Of the membership, and of the card.
-    board.card(assigneeId=cid.user_id)
+    board.card(assigneeId=dan.user_id)
     core.work.run_due()
     assert [delivery.recipient.external_id for delivery in chat.deliveries] == ["42", "42"]
 
@@ -124,12 +120,7 @@ def test_notification_that_was_read_before_the_delay_is_not_delivered(board, cha
 @pytest.mark.parametrize("how", ["leaves", "is deactivated"])
 def test_user_without_access_gets_nothing(board, chat, how, core):
     board.card(assigneeId=board.bob.id)
-    if how == "leaves":
-        ask(board, "DELETE", f"{board.workspace.path}/members/{board.bob.id}")
-    else:
-        with core.database.writing() as connection:
-            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
-        core.deactivate("bob")
+    end_access(board, how)
     core.work.run_due()
     assert chat.deliveries == []
     assert core.work.jobs(given_up=True) == []

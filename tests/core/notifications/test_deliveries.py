@@ -15,7 +15,7 @@ from stellary.contract.refs import Ref
 from stellary.core import NOBODY, events
 from stellary.core.notifications import preferences, watches
 from tests.core.test_row_locks import run_beside
-from tests.support.boards import Board, ask, create_shared_board, status
+from tests.support.boards import Board, ask, create_shared_board, end_access, status
 from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock
 
@@ -197,18 +197,12 @@ def test_recipient_gets_what_may_be_seen_at_the_time_of_sending(board, mailbox, 
     mailbox.failure_count = 1
     wait(board, seconds=40)
     assert len(mailbox.messages) == 1
-    if change == "leaves":
-        ask(board, "DELETE", f"{board.flat}/members/{board.bob.id}")
-    elif change == "is left out":
-        ask(board, "PATCH", board.path, {"visibility": "private"})
-    elif change == "is deactivated":
-        with board.world.core.database.writing() as connection:
-            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
-        board.world.core.deactivate("bob")
-    elif change == "has read it":
+    if change == "has read it":
         board.world.ask(board.bob, "PATCH", "/notifications/read-all")
-    else:
+    elif change == "chooses never":
         prefer(board, board.bob, channels={"mail": {"assignment": "never"}})
+    else:
+        end_access(board, change)
     wait(board, minutes=10)
     assert len(mailbox.messages) == 1
     assert board.world.core.work.jobs(given_up=True) == []
@@ -520,17 +514,11 @@ def test_running_jobs_notify_watchers_within_a_second(board):
 def test_watcher_who_stops_before_the_job_runs_is_not_notified(board, change):
     follow(board, board.bob, board.path, "watch")
     card = board.card()
-    if change == "is left out":
-        ask(board, "PATCH", board.path, {"visibility": "private"})
-    elif change == "leaves":
-        ask(board, "DELETE", f"{board.flat}/members/{board.bob.id}")
-    elif change == "is deactivated":
-        with board.world.core.database.writing() as connection:
-            connection.exec_driver_sql("UPDATE stellary_users SET external_id = name")
-        board.world.core.deactivate("bob")
-    else:
+    if change in ("mutes the card", "mutes the project", "resets"):
         path = board.of(card) if change == "mutes the card" else board.path
         follow(board, board.bob, path, "default" if change == "resets" else "mute")
+    else:
+        end_access(board, change)
     board.world.core.work.run_due()
     assert count_stored(board, board.bob) == 0
 
