@@ -308,8 +308,13 @@ def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
     items = (event for event in events if isinstance(event, ItemChanged) and event.after is None)
     scope_ids = {event.item_id for event in items if event.kind == "scope"}
     for event in events:
-        if event.workspace_id not in uow.workspaces_without_subscribers:
-            changes[event.workspace_id] |= _find_change(event, scope_ids)
+        if event.workspace_id in uow.workspaces_without_subscribers:
+            continue
+        by_id = changes[event.workspace_id]
+        if isinstance(event, CardTransferred) and by_id.pop(event.card.id, None) is not None:
+            # It has left one project of the workspace for another one.
+            continue
+        by_id |= _find_change(event, scope_ids)
     needed, workspaces_by_rule = dict[tuple[str, str], PresenceChange](), dict[str, str]()
     for workspace_id, by_id in changes.items():
         ids = sorted(by_id)
@@ -346,7 +351,6 @@ def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, 
         case CardDeleted():
             return {event.card.id: PresenceChange(True, event.card.title, event.project_id)}
         case CardTransferredOut():
-            # If the other project is in the same workspace, the next event follows there.
             return {event.card.id: PresenceChange(True)}
         case DocumentDeleted():
             return {event.document.id: PresenceChange(True, event.document.title, event.project_id or "")}
