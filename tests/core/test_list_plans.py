@@ -198,8 +198,7 @@ _ALL_VISIBLE = (
 
 def test_portfolio_reads_only_indexes(core, world):
     board = Board(world, world.person("ann"))
-    cards = [{"title": "Write", "columnId": board.columns[0]["id"], "dueDate": "2030-01-01"}] * 300
-    world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    board.cards(300, title="Write", dueDate="2030-01-01")
     if not core.database.is_sqlite:
         # PostgreSQL compares costs, which are the same for a few rows, and must know which pages are visible to all.
         with core.database.open_raw() as connection:

@@ -239,11 +239,8 @@ def test_if_match_of_the_caller_does_not_apply_to_rules(board):
 
 
 def test_rules_act_on_all_cards_of_a_bulk_change(board):
-    rule = board.rule("task_created", "set_priority", when("title", "ne", "b"), priority="low")
-    column = board.columns[TO_DO]["id"]
-    cards = {"cards": [{"title": title, "columnId": column} for title in "abc"]}
-    created_cards = ask(board, "POST", f"{board.path}/cards/bulk", cards)
-    assert [board.read(card)["priority"] for card in created_cards] == ["low", None, "low"]
+    rule = board.rule("task_created", "set_priority", when("title", "ne", "1"), priority="low")
+    assert [board.read(card)["priority"] for card in board.cards(3)] == ["low", None, "low"]
     assert board.results(rule) == ["success", "skipped", "success"]
 
 
@@ -307,9 +304,7 @@ def test_rules_of_a_vanished_owner_are_turned_off_at_the_first_attempt(board):
         for table in ("stellary_workspace_members", "stellary_organization_members"):
             where = {"user": board.owner.id}
             uow.connection.execute(text(f"DELETE FROM {table} WHERE user_id = :user"), where)
-    column = {"columnId": board.columns[0]["id"]}
-    cards = {"cards": [{"title": "a", **column}, {"title": "b", **column}]}
-    board.world.ask(bob, "POST", f"{board.path}/cards/bulk", cards)
+    board.cards(2, by=bob)
 
     def read(path):
         return board.world.ask(bob, "GET", path)
@@ -358,9 +353,7 @@ def test_one_event_leads_to_a_hundred_actions_at_most(board):
 def test_excess_actions_run_after_the_transaction(board):
     board.world.stop_clock()
     rule = board.rule("task_created", "set_priority", priority="low")
-    column = board.columns[TO_DO]["id"]
-    cards = {"cards": [{"title": str(number), "columnId": column} for number in range(103)]}
-    ask(board, "POST", f"{board.path}/cards/bulk", cards)
+    board.cards(103)
     work = board.world.core.work
     assert (len(board.traces(rule)), len(work.jobs())) == (100, 3)
     work.run_due()

@@ -7,7 +7,6 @@ from sqlalchemy import delete
 
 from stellary.core import NOBODY
 from stellary.core.automations import due, scheduling
-from tests.support.boards import ask
 from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs, recurring, reminders
 from tests.support.world import at_once
 
@@ -108,10 +107,8 @@ def test_archived_card_does_not_become_due(board, clock, work, rule):
 
 
 def test_many_simultaneous_due_dates_all_trigger(board, clock, work, rule):
-    column, when = board.columns[0]["id"], at(clock, hours=1)
     count = 2 * due.BATCH_SIZE + 5
-    cards = {"cards": [{"title": str(n), "columnId": column, "dueDate": when} for n in range(count)]}
-    ask(board, "POST", f"{board.path}/cards/bulk", cards)
+    board.cards(count, dueDate=at(clock, hours=1))
     pass_time(clock, work, hours=2)
     assert len({trace["target"]["cardId"] for trace in board.traces(rule)}) == count
 

@@ -311,9 +311,8 @@ def count_inserts(sent_statements, table):
 def test_many_cards_take_as_many_statements_as_one(board, bob, statements):
     counts = []
     for number in (1, 30):
-        card = {"title": "a", "columnId": board.columns[0]["id"], "assigneeId": bob.id}
         with statements() as sent_statements:
-            ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * number})
+            board.cards(number, assigneeId=bob.id)
         assert (
             count_inserts(sent_statements, activities) == count_inserts(sent_statements, notifications) == 1
         )

@@ -552,8 +552,7 @@ def test_large_change_takes_turns_with_other_projects(board):
     for person in people:
         follow(board, person, board.path, "watch")
     follow(board, board.bob, other.path, "watch")
-    card = {"columnId": board.columns[0]["id"], "title": "Write"}
-    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * 200})
+    board.cards(200)
     other.card()
     for total in (401, 801, 801):
         notify_next(board)

@@ -135,8 +135,7 @@ def test_filters_are_combined(board, ann, bob):
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
-    cards = [{"title": str(number), "columnId": board.columns[0]["id"]} for number in range(60)]
-    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    board.cards(60)
     assert [activity["meta"]["cardTitle"] for activity in feed(board)] == [
         str(59 - number) for number in range(50)
     ]
@@ -208,22 +207,16 @@ def test_feed_since_an_early_time_has_all_activities(board, since):
     assert feed(board) != []
 
 
-def create_cards(board, count):
-    column_id = board.columns[0]["id"]
-    cards = [{"columnId": column_id, "title": f"Card {number}"} for number in range(count)]
-    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-
-
 def test_feed_since_a_time_reads_no_earlier_activities(board, clock):
     # The project was created before.
     clock.now = system_clock()
     # Of activities of the same time, any may be the last one in the index.
     for number in (50, 50, 30):
-        create_cards(board, number)
+        board.cards(number)
         clock.advance(timedelta(seconds=1))
     clock.advance(timedelta(hours=3))
     since = clock().isoformat().replace("+00:00", "Z")
-    create_cards(board, 70)
+    board.cards(70)
     assert feed(board, f"since={since}") == feed(board)[:70]
     parameters = {"_container_id": board.project["id"], "_begun_since": clock() - timedelta(hours=1)}
     count = select(func.count()).where(

@@ -6,7 +6,7 @@ import pytest
 
 from stellary.core import NOBODY
 from tests.support import tables
-from tests.support.boards import Board, ask
+from tests.support.boards import Board
 from tests.support.statements import count_statements
 
 
@@ -19,11 +19,7 @@ def board(world, ann, bob):
 
 def notify(board, person, count):
     """Notify a person of ``count`` new cards, and return the ids of the notifications, newest first."""
-    cards = [
-        {"title": str(number), "columnId": board.columns[0]["id"], "assigneeId": person.id}
-        for number in range(count)
-    ]
-    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    board.cards(count, assigneeId=person.id)
     return [
         notification["id"] for notification in board.world.ask(person, "GET", f"/notifications?limit={count}")
     ]

@@ -92,13 +92,12 @@ def test_reader_waits_for_earlier_uncommitted_events(postgres_core):
 
 def test_batch_contains_the_next_position(core, board, record, monkeypatch):
     monkeypatch.setattr("stellary.core.notifications.stream.BATCH_SIZE", 200)
-    cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(250)]
-    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    board.cards(250)
     first = record.read(core, 0)
     remaining = record.read(core, first.position)
     assert (len(parse_batch(first)), first.more, remaining.more) == (200, True, False)
     titles = [title for _, title in parse_batch(first) + parse_batch(remaining)]
-    assert titles == [None, *(card["title"] for card in cards)]
+    assert titles == [None, *map(str, range(250))]
 
 
 def test_a_number_is_never_used_twice(core, world, board, record):

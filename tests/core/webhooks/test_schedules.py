@@ -60,18 +60,13 @@ def receivers(board):
     return Receivers(board)
 
 
-def make_cards(board, count):
-    cards = [{"title": str(number), "columnId": board.columns[0]["id"]} for number in range(count)]
-    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-
-
 def statuses(board, hook):
     return Counter(message["status"] for message in board.deliveries(hook))
 
 
 def test_many_messages_are_sent_and_noted_with_few_transactions(board, receivers):
     hook = board.hook("card_created")
-    make_cards(board, 120)
+    board.cards(120)
     commits = []
     run = board.world.core.units.run
     board.world.core.units.run = lambda work, *arguments, **options: (
@@ -87,7 +82,7 @@ def test_many_messages_are_sent_and_noted_with_few_transactions(board, receivers
 def test_failing_receiver_is_tried_with_one_message(board, receivers):
     dead = board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(503)
-    make_cards(board, 60)
+    board.cards(60)
     board.send()
     assert receivers.count(DEAD) == 1
     for pause, count in ((5, 2), (30, 3), (120, 4)):
@@ -122,7 +117,7 @@ def test_new_messages_wait_for_the_next_attempt_of_a_failing_receiver(board, rec
 def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(board, receivers):
     board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(board, 40)
+    board.cards(40)
     began = board.clock.now
     while board.clock.now < began + timedelta(hours=3):
         board.send()
@@ -134,7 +129,7 @@ def test_a_webhook_tries_again_after_ten_minutes_at_the_latest(board, receivers)
 def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(board, receivers):
     board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(429, retry_after=1800.0)
-    make_cards(board, 3)
+    board.cards(3)
     board.send()
     (job,) = board.world.core.work.jobs()
     assert job.due_at - board.clock.now == timedelta(minutes=30)
@@ -142,7 +137,7 @@ def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(board, recei
 
 def test_rejected_message_does_not_delay_others(board):
     hook = board.hook("card_created")
-    make_cards(board, 9)
+    board.cards(9)
     board.answers = [DeliveryResult(200), DeliveryResult(500)]
     board.send()
     assert statuses(board, hook) == {"succeeded": 8, "pending": 1}
@@ -151,7 +146,7 @@ def test_rejected_message_does_not_delay_others(board):
 def test_messages_are_given_up_after_a_day_of_failures(board, receivers):
     hook = board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(board, 250)
+    board.cards(250)
     began = board.clock.now
     while waiting := board.world.core.work.jobs():
         board.clock.now = max(board.clock.now, waiting[0].due_at)
@@ -165,7 +160,7 @@ def test_messages_are_given_up_after_a_day_of_failures(board, receivers):
 
 def test_messages_are_not_given_up_while_the_server_was_down(board, receivers):
     hook = board.hook("card_created")
-    make_cards(board, 3)
+    board.cards(3)
     board.clock.advance(3 * DAY)
     receivers.down[hook["url"]] = DeliveryResult(500)
     board.send()
@@ -179,7 +174,7 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(board, receivers, how):
     refused = board.card()
     board.send()
     receivers.down[DEAD] = DeliveryResult(500)
-    make_cards(board, 5)
+    board.cards(5)
     for _ in range(6):
         board.send()
         board.clock.advance(WEBHOOK_PAUSE_MAX)
@@ -199,7 +194,7 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(board, receivers, how):
 def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_again(board, receivers):
     hook = board.hook("card_created", url=DEAD)
     board.clock.advance(timedelta(days=30))
-    make_cards(board, 3)
+    board.cards(3)
     receivers.down[DEAD] = DeliveryResult(500)
     board.send()
     board.clock.advance(timedelta(days=-30))
@@ -210,7 +205,7 @@ def test_messages_put_off_by_a_clock_that_was_ahead_are_sent_when_it_is_right_ag
 
 def test_several_workers_send_each_message_once(board, receivers):
     hooks = [board.hook("card_created", url=f"https://{number}.example.com/") for number in range(5)]
-    make_cards(board, 70)
+    board.cards(70)
     workers = [WebhookWorker(board.world.core.units, board.world.core.claims) for _ in range(4)]
     at_once(*[worker.run_due for worker in workers])
     for hook in hooks:
@@ -222,7 +217,7 @@ def test_several_workers_send_each_message_once(board, receivers):
 
 def test_worker_without_its_claim_records_sent_messages_and_stops(board, receivers):
     hook = board.hook("card_created")
-    make_cards(board, 3)
+    board.cards(3)
     deliver = receivers.deliver
 
     def lose(request):
@@ -240,7 +235,7 @@ def test_worker_without_its_claim_records_sent_messages_and_stops(board, receive
 def test_claim_is_renewed_during_slow_deliveries(board, receivers, monkeypatch):
     monkeypatch.setattr(worker, "RENEW_SECONDS", 0.0)
     hook = board.hook("card_created")
-    make_cards(board, 8)
+    board.cards(8)
     other_messages = []
 
     def deliver_slowly(request):
@@ -274,7 +269,7 @@ def test_receivers_that_hang_do_not_hold_up_others(board, receivers, running_wor
         receivers.gate[url] = threading.Event()
         board.hook("card_created", url=url)
     good = board.hook("card_created")
-    make_cards(board, 60)
+    board.cards(60)
     wait_until(lambda: receivers.count(good["url"]) == 60)
     wait_until(lambda: statuses(board, good) == {"succeeded": 60})
     assert all(receivers.count(url) <= worker.PER_WEBHOOK_MAX for url in hanging)
@@ -289,13 +284,13 @@ def test_receivers_that_failed_before_get_a_share_of_the_threads(
     for url in dead:
         receivers.down[url] = DeliveryResult(None, "the connection failed")
         board.hook("card_created", url=url)
-    make_cards(board, 1)
+    board.cards(1)
     wait_until(lambda: all(receivers.count(url) == 1 for url in dead))
     receivers.gate = {url: threading.Event() for url in dead}
     good = board.hook("card_created")
     # By now they are tried again, and hang.
     wait_until(lambda: sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX)
-    make_cards(board, 10)
+    board.cards(10)
     wait_until(lambda: receivers.count(good["url"]) == 10)
     assert sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX
 
@@ -303,7 +298,7 @@ def test_receivers_that_failed_before_get_a_share_of_the_threads(
 def test_concurrent_messages_of_a_webhook_are_limited(board, receivers, running_worker):
     hook = board.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
-    make_cards(board, 20)
+    board.cards(20)
     wait_until(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
     receivers.gate[hook["url"]].set()
     wait_until(lambda: statuses(board, hook) == {"succeeded": 20})
@@ -314,7 +309,7 @@ def test_a_backlog_does_not_wait_for_the_pause_between_transactions(board, recei
     monkeypatch.setattr(worker, "SETTLE_SECONDS", 10.0)
     loads = 5
     hook = board.hook("card_created")
-    make_cards(board, loads * queue.LOAD_MAX)
+    board.cards(loads * queue.LOAD_MAX)
     began = time.monotonic()
     board.worker.start()
     wait_until(lambda: receivers.count(hook["url"]) == loads * queue.LOAD_MAX)
@@ -326,7 +321,7 @@ def test_a_backlog_does_not_wait_for_the_pause_between_transactions(board, recei
 def test_stopping_worker_releases_its_claims_immediately(board, receivers, database_url):
     hook = board.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
-    make_cards(board, 30)
+    board.cards(30)
     board.worker.start()
     wait_until(lambda: receivers.on_their_way[hook["url"]] == worker.PER_WEBHOOK_MAX)
     assert not board.worker.stop(0)
@@ -363,10 +358,10 @@ def test_no_statement_of_the_worker_reads_the_backlog(board, receivers):
     dead = board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
     for _ in range(5):
-        make_cards(board, 500)
+        board.cards(500)
     board.send()
     hook = board.hook("card_created")
-    make_cards(board, 60)
+    board.cards(60)
     with board.world.core.begin(NOBODY) as uow:
         jobs.enqueue_all(uow, "unheard of", list(range(2_000)))
     with sent_statements() as recorded_statements:

@@ -173,11 +173,7 @@ def test_bulk_change_writes_its_messages_with_few_statements(board, monkeypatch)
     monkeypatch.setattr(outbox.LIMIT, "every", 2**96)
     hook = board.hook("card_created")
 
-    def make(count):
-        many = [{"title": str(number), "columnId": board.columns[0]["id"]} for number in range(count)]
-        return count_statements(ask, board, "POST", f"{board.path}/cards/bulk", {"cards": many})
-
-    assert make(3) == make(40)
+    assert count_statements(board.cards, 3) == count_statements(board.cards, 40)
     assert len(board.send()) == len(board.deliveries(hook)) == 43
 
 
@@ -509,8 +505,7 @@ def test_purged_project_vanishes_from_stored_messages(board):
 def test_purge_in_many_batches_reads_the_stored_messages_once(board, monkeypatch, core):
     monkeypatch.setattr(BatchSize, "MAX", 25)
     hook = board.hook()
-    new_cards = [{"title": "Hidden card", "columnId": board.columns[0]["id"]}] * 70
-    ask(board, "POST", f"{board.path}/cards/bulk", {"cards": new_cards})
+    board.cards(70, title="Hidden card")
     ask(board, "DELETE", board.path)
     (entry,) = ask(board, "GET", f"{board.flat}/trash")
     ask(board, "DELETE", f"{board.flat}/trash/{entry['id']}")

@@ -274,8 +274,7 @@ def test_many_people_are_reminded_in_several_transactions(board, monkeypatch):
 @pytest.mark.slow("creates many cards, so that PostgreSQL does not prefer to read all")
 def test_no_statement_reads_the_cards_of_others(board, clock):
     for _ in range(30):
-        cards = [{"title": "a", "columnId": board.columns[0]["id"], "dueDate": "2026-04-02"}] * 100
-        ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+        board.cards(100, dueDate="2026-04-02")
     board.card(assigneeId=board.bob.id, dueDate="2026-04-02", startDate="2026-04-02")
     update_statistics(board.world.core)
     clock.advance(timedelta(days=1))
