@@ -108,17 +108,17 @@ def test_each_event_of_a_document_has_its_meta_and_its_recipients(event_type):
     assert len(rules.find_document_recipients(event)) <= 2
 
 
-def moved(before=CARD, to="Done", **changes):
+def report_move(before=CARD, to="Done", **changes):
     """Return the move of a card from To Do to another column."""
     after = {"column_id": to.casefold(), **changes}
     return events.CardMoved(**PLACE, card=card(**after), before=before, from_column="To Do", to_column=to)
 
 
-def updated(*changed, before=CARD, **changes):
+def report_update(*changed, before=CARD, **changes):
     return events.CardUpdated(**PLACE, card=card(**changes), before=before, changed=changed)
 
 
-def created(column, **changes):
+def report_creation(column, **changes):
     return events.CardCreated(**PLACE, card=card(**changes), column=column)
 
 
@@ -131,28 +131,31 @@ THE_FILE = {"attachmentId": "file", "fileName": "plan.pdf"}
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (created("To Do"), {"toColumn": "To Do", "toColumnId": "column"}),
+        (report_creation("To Do"), {"toColumn": "To Do", "toColumnId": "column"}),
         (events.CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
         (events.CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
         (
             events.CardDeleted(**PLACE, card=card(archived=True)),
             {"fromColumnId": "column", "archived": True},
         ),
-        (moved(), {**TO_DONE, "toOrder": 0}),
-        (moved(card(archived=True), archived=True), {**TO_DONE, "archived": True}),
+        (report_move(), {**TO_DONE, "toOrder": 0}),
+        (report_move(card(archived=True), archived=True), {**TO_DONE, "archived": True}),
         (
-            updated("archived", "order", before=card(archived=True)),
+            report_update("archived", "order", before=card(archived=True)),
             {"changed": ["archived", "order"], "toColumnId": "column"},
         ),
-        (updated("title", "dueDate"), {"changed": ["title", "dueDate"]}),
-        (moved(to="Doing", status="in_progress"), {**TO_DOING, "toOrder": 0, **STARTED}),
+        (report_update("title", "dueDate"), {"changed": ["title", "dueDate"]}),
+        (report_move(to="Doing", status="in_progress"), {**TO_DOING, "toOrder": 0, **STARTED}),
         (
-            updated("status", status="done"),
+            report_update("status", status="done"),
             {"changed": ["status"], "fromStatus": "open", "toStatus": "done"},
         ),
         # The move that came with it tells of the status.
-        (updated("title", status="done"), {"changed": ["title"]}),
-        (created("Doing", status="in_progress"), {"toColumn": "Doing", "toColumnId": "column", **STARTED}),
+        (report_update("title", status="done"), {"changed": ["title"]}),
+        (
+            report_creation("Doing", status="in_progress"),
+            {"toColumn": "Doing", "toColumnId": "column", **STARTED},
+        ),
         (
             events.CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
             {"assignee": None, "formerAssignee": "Bob"},
@@ -296,20 +299,20 @@ MENTIONING = {
     "a comment": (events.CommentCreated(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
     "a corrected comment": (CORRECTED, {"ann"}),
     "a comment that mentions the same people": (attrs.evolve(CORRECTED, before="ask @ann"), set()),
-    "a new card's description": (created("To Do", description="@ann"), {"ann"}),
+    "a new card's description": (report_creation("To Do", description="@ann"), {"ann"}),
     "a description": (
-        updated("description", description="@ann @jane", before=card(description="@jane")),
+        report_update("description", description="@ann @jane", before=card(description="@jane")),
         {"ann"},
     ),
     "a description that was empty": (
-        updated("description", description="@ann", before=card(description=None)),
+        report_update("description", description="@ann", before=card(description=None)),
         {"ann"},
     ),
     "a description that stays": (
-        updated("title", description="@ann", before=card(description="@ann")),
+        report_update("title", description="@ann", before=card(description="@ann")),
         set(),
     ),
-    "a title": (created("To Do", title="@ann", description=None), set()),
+    "a title": (report_creation("To Do", title="@ann", description=None), set()),
     "an address": (events.CommentCreated(**PLACE, card=CARD, comment=comment("a@ann")), set()),
     "a deleted comment": (RETRACTED, set()),
 }
