@@ -28,7 +28,8 @@ from tests.support.world import at_once
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 REQUESTS = attrs.evolve(NO_LIMITS, requests=parse_limit("20/hour"))
-WINDOWS = (("REPORT_SECONDS", 3.0), ("EARLY_SECONDS", 2.5))
+# Reports may be late by five seconds, as on a machine whose disk is busy.
+WINDOWS = (("REPORT_SECONDS", 6.0), ("EARLY_SECONDS", 5.5))
 BAD_TOKENS = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("4/hour"))
 
 
@@ -89,7 +90,7 @@ def test_streams_of_a_caller_count_on_all_servers(start, monkeypatch):
         ]
         assert [client.block() for client in clients] == [{"retry": "1000"}] * 4
         # Also when a new window begins.
-        until = time.monotonic() + 3.2
+        until = time.monotonic() + 6.2
         while time.monotonic() < until:
             assert not opens(here)
             assert not opens(there)
