@@ -21,7 +21,7 @@ from stellary.core.accounts.email_links import check_confirmed, use_confirmation
 from stellary.core.accounts.hosted import find_user_by_external_id
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.organizations import leave_organization
-from stellary.core.accounts.row_types import MembershipRow, SeatOwnersRow
+from stellary.core.accounts.row_types import MembershipRow, SeatOwnersRow, UserRow
 from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.accounts.tables import (
     email_tokens,
@@ -133,13 +133,27 @@ def erase(units: Units, external_id: str, connection: Connection | None) -> bool
         connection: The host's connection, in whose transaction the account is deleted; None opens a transaction.
     """
 
+    def delete(uow: UnitOfWork, user: UserRow) -> bool:
+        _delete(uow, user.token_generation)
+        return True
+
+    return _change_user_of_host(units, external_id, connection, delete)
+
+
+def _change_user_of_host(
+    units: Units,
+    external_id: str,
+    connection: Connection | None,
+    change: Callable[[UnitOfWork, UserRow], bool],
+) -> bool:
+    """Change the account of a user of the host on behalf of this user; return False if there is none."""
+
     def work(uow: UnitOfWork) -> bool:
         user = find_user_by_external_id(uow, external_id)
         if user is None:
             return False
         with uow.caused_by(None, Actor(user.id, acts_for_host=True)):
-            _delete(uow, user.token_generation)
-        return True
+            return change(uow, user)
 
     return units.run(work, NOBODY, connection)
 
@@ -204,15 +218,7 @@ def deactivate(units: Units, external_id: str, connection: Connection | None) ->
         external_id: The id of the user in the host's application.
         connection: The host's connection, in whose transaction the account is deactivated; None opens a transaction.
     """
-
-    def work(uow: UnitOfWork) -> bool:
-        user = find_user_by_external_id(uow, external_id)
-        if user is None:
-            return False
-        with uow.caused_by(None, Actor(user.id, acts_for_host=True)):
-            return _deactivate(uow)
-
-    return units.run(work, NOBODY, connection)
+    return _change_user_of_host(units, external_id, connection, _deactivate)
 
 
 def reactivate(units: Units, external_id: str, connection: Connection | None) -> bool:
@@ -231,17 +237,17 @@ def reactivate(units: Units, external_id: str, connection: Connection | None) ->
     return units.run(work, NOBODY, connection)
 
 
-def _deactivate(uow: UnitOfWork) -> bool:
-    seats = _WORKSPACES.all(uow.connection, {"_user_id": uow.user_id})
-    parameters = {"_id": uow.user_id, "_now": uow.now, "updated_at": uow.now}
+def _deactivate(uow: UnitOfWork, user: UserRow) -> bool:
+    seats = _WORKSPACES.all(uow.connection, {"_user_id": user.id})
+    parameters = {"_id": user.id, "_now": uow.now, "updated_at": uow.now}
     if not uow.connection.execute(_DEACTIVATE, parameters).rowcount:
         return False
     for statement in _END_LOGINS:
-        uow.connection.execute(statement, {"_user_id": uow.user_id})
+        uow.connection.execute(statement, {"_user_id": user.id})
     for seat in seats:
         owners = (seat.owner_id, seat.organization_owner_id)
-        successor_id = next((owner for owner in owners if owner != uow.user_id), uow.user_id)
-        people.emit_rights_lost(uow, MemberDeactivated, seat.id, uow.user_id, successor_id)
+        successor_id = next((owner for owner in owners if owner != user.id), user.id)
+        people.emit_rights_lost(uow, MemberDeactivated, seat.id, user.id, successor_id)
     api_tokens.revoke_all(uow)
     uow.ended_counts.clear()
     uow.send_on_commit(ACCESS)
