@@ -366,7 +366,9 @@ def _find_problem(
             # the change that triggered it.
             uow.call_handlers()
     except Exception as error:  # noqa: BLE001 - logged, or raised again
-        problem = _to_problem(uow, rule, case, error, ProjectSight(only=frozenset([rule.project_id])))
+        # What is in no project are documents, and no message about them names one.
+        sight = ProjectSight(only=frozenset([rule.project_id]))
+        problem = _to_problem(uow, rule, case, error, sight)
         if problem == traces.OWNER_LEFT:
             uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
         return problem

@@ -209,7 +209,8 @@ def name_actions(texts: Sequence[str], language: Language) -> bool:
         language: Their language; a German infinitive is the last word, in lower case.
     """
     place, endings = -1 if language == "de" else 0, tuple(word_set(f"infinitives_{language}"))
-    words = [text[:HEADING_MAX].split()[place].strip(" .,;:!") for text in texts if not text.isspace()]
+    parts = filter(None, (text[:HEADING_MAX].split() for text in texts))
+    words = [part[place].strip(" .,;:!") for part in parts]
     verbs = [fold(word) for word in words if language != "de" or word.islower()]
     verbs = [verb for verb in verbs if verb not in word_set("no_infinitives")]
     return 0 < len(texts) <= 2 * sum(verb in word_set("actions") or verb.endswith(endings) for verb in verbs)
