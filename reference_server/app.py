@@ -56,7 +56,7 @@ def make_app(
         access_log=access_log,
         metrics=metrics or Metrics(),
         store=RedisStore(settings.limits_url) if settings.limits_url else None,
-        trace_share=settings.trace_percent / 100,
+        traces_per_second=settings.traces_per_second,
     )
     app = web.Application()
     proxied_users = None

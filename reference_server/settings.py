@@ -110,7 +110,7 @@ class Settings:
     database_wait: float = 60.0
     jobs: bool = True
     private_webhooks: bool = False
-    trace_percent: int = 100
+    traces_per_second: int = 10
     traces_statements: bool = False
     webhook_ports: tuple[int, ...] = ()
     mcp_token: McpToken | None = None
@@ -455,7 +455,7 @@ _VARIABLES: Variables = {
     "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
-    "STELLARY_TRACE_PERCENT": ("trace_percent", lambda text: _integer(text, 0, 100)),
+    "STELLARY_TRACES_PER_SECOND": ("traces_per_second", lambda text: _integer(text, 0, 1_000_000)),
     "STELLARY_TRACE_STATEMENTS": ("traces_statements", _switch),
     "STELLARY_WEBHOOK_PORTS": (
         "webhook_ports",

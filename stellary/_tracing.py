@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
-from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from stellary._version import __version__
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NOTHING: AbstractContextManager[None] = nullcontext()
-_random = Random().random  # noqa: S311
 
 
 def is_imported() -> bool:
@@ -63,8 +63,32 @@ def add_context(headers: MutableMapping[str, str], span: Span | None = None) -> 
         propagate.inject(headers, context=None if span is None else trace.set_span_in_context(span))
 
 
+class TraceRate:
+    """The rate at which blocks without a parent begin traces. Calling it returns whether the next one may.
+
+    Args:
+        per_second: The number of traces in a second, which may begin at once; 0 for none.
+    """
+
+    def __init__(self, per_second: int) -> None:
+        self._pause = 1 / per_second if per_second else math.inf
+        self._used_until = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        used_until = max(self._used_until, now)
+        # Half a pause, so that rounding takes none away.
+        if used_until - now >= 1.0 - self._pause / 2:
+            return False
+        self._used_until = used_until + self._pause
+        return True
+
+
 def trace(
-    name: str, kind: str = "INTERNAL", headers: Mapping[str, str] | None = None, share: float = 1.0
+    name: str,
+    kind: str = "INTERNAL",
+    headers: Mapping[str, str] | None = None,
+    rate: Callable[[], bool] | None = None,
 ) -> AbstractContextManager[Span | None]:
     """Return a context for the span of a block; it provides None if the program does not use OpenTelemetry, or drops the span.
 
@@ -74,7 +98,7 @@ def trace(
         name: The name of the span.
         kind: The name of a ``SpanKind``.
         headers: The headers of a request, whose ``traceparent`` names the parent. Default: the parent is the current span.
-        share: The share of the blocks without a parent for which OpenTelemetry is asked, from 0 to 1. Default: all.
+        rate: Returns whether a block without a parent begins a trace. Default: each does.
     """
     tracer = find_tracer()
     if tracer is None:
@@ -88,7 +112,7 @@ def trace(
     else:
         parent = sys.modules["opentelemetry.context"].get_current()
     # It is empty, too, after a "traceparent" that is not valid.
-    if share < 1.0 and not parent and _random() >= share:
+    if rate is not None and not parent and not rate():
         return _NOTHING
     span = tracer.start_span(name, parent, kind=getattr(kinds, kind))
     return _enter(span, parent) if is_remote or span.is_recording() else _NOTHING

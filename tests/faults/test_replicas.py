@@ -169,10 +169,10 @@ def test_a_caller_reads_its_own_writes(late_scene: Scene, rounds: int):
     print(f"{rounds * PAIRS} pairs, 0 stale; statements of the replicas: {calls}")  # noqa: T201
 
 
-BOARD = "{path}/board {path}/board {path}/cards {path}/flow"
-LISTS = BOARD + " /me/work {flat}/cards {flat}/activity {flat}/projects/portfolio {flat}/search?q=launch"
+OF_PROJECT = "{path}/board {card} {path}/cards {path}/flow"
+DIFFERENT = OF_PROJECT + " /me/work {flat}/cards {flat}/activity {flat}/projects/portfolio {flat}/search?q=launch"
 MIXES = {
-    "lists": (LISTS, "0", 0.1, 0.15),
+    "different reads": (DIFFERENT, "0", 0.1, 0.15),
     "small reads": ("{card} {path}/columns {path} " * 3, "0", 0.1, 0.3),
     "cards": ("{card} " * 9, "0", 0.1, 0.6),
     "late replicas": ("{card}", "20ms", 0.5, 0.7),

@@ -81,7 +81,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_LOG", "json", "log", "json"),
         ("STELLARY_LOG", "debug", "log", None),  # a level of the SDK
         ("STELLARY_STOP_DELAY", "5", "stop_delay", 5.0),
-        ("STELLARY_TRACE_PERCENT", "5", "trace_percent", 5),
+        ("STELLARY_TRACES_PER_SECOND", "5", "traces_per_second", 5),
         ("STELLARY_PLANNER_MODEL", "openai:gpt-5-mini", "planner_model", "openai:gpt-5-mini"),
         (
             "STELLARY_AGENT_MODELS",
@@ -179,7 +179,7 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
             "must be a workspace such as acme/eng, not 'nobody'",
         ),
         ("STELLARY_DAILY_TOKENS", ["0"], "must be a number from 1 to 999999999, not {!r}"),
-        ("STELLARY_TRACE_PERCENT", ["101"], "must be a number from 0 to 100, not {!r}"),
+        ("STELLARY_TRACES_PER_SECOND", ["-1"], "must be a number from 0 to 1000000, not {!r}"),
         ("STELLARY_STOP_DELAY", ["-1"], "must be a number from 0 to 600, not {!r}"),
         ("STELLARY_LIMITS", ["no"], "must be one of on, off, not {!r}"),
         (

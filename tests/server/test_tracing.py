@@ -10,7 +10,7 @@ from pydantic_ai.messages import ModelRequest
 from pydantic_ai.models import Model, ModelRequestParameters
 from sqlalchemy import text
 
-from stellary._tracing import add_context
+from stellary._tracing import TraceRate, add_context
 from stellary._tracing import trace as trace_block
 from stellary.core import NOBODY, Core
 from tests.core.webhooks.webhook_api import WebhookApi
@@ -75,9 +75,9 @@ def test_quick_unit_has_no_span(server: Running, spans: list[RecordedSpan], monk
     assert not [span for span in spans if span.name.startswith("unit")]
 
 
-def test_share_of_requests_without_a_parent_is_traced(core: Core, spans: list[RecordedSpan]):
-    for percent, count in ((0, 0), (100, 1)):
-        with running(core, Settings(limits=NO_LIMITS, jobs=False, trace_percent=percent)) as server:
+def test_requests_without_a_parent_are_traced_at_a_rate(core: Core, spans: list[RecordedSpan]):
+    for rate, count in ((0, 0), (1_000_000, 1)):
+        with running(core, Settings(limits=NO_LIMITS, jobs=False, traces_per_second=rate)) as server:
             for headers in ({}, {"traceparent": "x"}):
                 spans.clear()
                 assert server.ask("GET", "/health/live", **headers).status == 200
@@ -86,9 +86,18 @@ def test_share_of_requests_without_a_parent_is_traced(core: Core, spans: list[Re
             assert spans[-1].parent == REMOTE_SPAN
 
 
-def test_share_does_not_concern_the_spans_within_another(spans: list[RecordedSpan]):
+def test_rate_of_traces_allows_a_burst_and_then_a_steady_number(monkeypatch):
+    rate, begun = TraceRate(10), []
+    for step in range(100):
+        monkeypatch.setattr("time.monotonic", lambda step=step: 1000 + step / 100)
+        begun += [step / 100 for _ in range(20) if rate()]
+    assert begun[:10] == [0.0] * 10
+    assert begun[10:] == pytest.approx([number / 10 for number in range(1, 11)], abs=0.06)
+
+
+def test_rate_does_not_concern_the_spans_within_another(spans: list[RecordedSpan]):
     outer = RecordedSpan("outer", 99, trace.INVALID_SPAN_CONTEXT)
-    with trace.use_span(outer), trace_block("request", "SERVER", {}, share=0.0):
+    with trace.use_span(outer), trace_block("request", "SERVER", {}, TraceRate(0)):
         assert spans[0].parent == 99
 
 

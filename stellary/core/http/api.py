@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import attrs
 
-from stellary._tracing import trace
+from stellary._tracing import TraceRate, trace
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import ApiError, Invalid, MethodNotAllowed, RateLimited, Unauthenticated
 from stellary.contract.mcp import MCP
@@ -81,7 +81,7 @@ class Api:
         access_log: Logs each response. By default, none is logged.
         metrics: Counts requests. By default, there is no ``/metrics``.
         store: The store in which several servers share their limits. By default, those on one PostgreSQL share them there.
-        trace_share: The share of the requests without a parent that OpenTelemetry may trace, from 0 to 1. Default: all.
+        traces_per_second: The number of requests without a parent that OpenTelemetry may trace per second. Default: all.
 
     Attributes:
         state: Whether the server is stopping, and the number of requests in flight.
@@ -109,14 +109,14 @@ class Api:
         access_log: AccessLog | None = None,
         metrics: RequestMetrics | None = None,
         store: RedisStore | None = None,
-        trace_share: float = 1.0,
+        traces_per_second: int | None = None,
     ) -> None:
         limits = limits or Limits()
         self.trusted_proxies = trusted_proxies
         self.state = State()
         self._core = core
         self._store = store
-        self._trace_share = trace_share
+        self._trace_rate = None if traces_per_second is None else TraceRate(traces_per_second)
         self._threads = threads = Threads(core)
         self.files = Files(core, threads)
         shared = share_counts(core, threads, store, metrics)
@@ -204,7 +204,7 @@ class Api:
         if self._metrics is not None:
             self._metrics.begin()
         try:
-            with trace("request", "SERVER", context.headers, self._trace_share) as span:
+            with trace("request", "SERVER", context.headers, self._trace_rate) as span:
                 raw = await self._answer_or_error(context, extra_headers)
                 result = await send(raw, build_headers(raw, context.request_id, extra_headers))
                 context.status = raw.status
