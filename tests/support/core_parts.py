@@ -40,6 +40,7 @@ from stellary.core.board import (
     attachments,
     cards,
     comments,
+    custom_fields,
     imports,
     labels,
     project_members,
@@ -58,7 +59,6 @@ from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.projects import create_project, delete_project
 from stellary.core.board.queries import card_counts, card_lists, card_pages, searching
 from stellary.core.board.queries.card_filters import CONDITIONS
-from stellary.core.board.restoring import structure
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
 from stellary.core.board.rules.cards import replace_fields

@@ -71,11 +71,23 @@ def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomF
     """Create a field; its name must be unique in the project, which has at most 100 fields."""
     project = access.load_locked_project(uow, ref).row
     field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
-    if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
-        raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
+    check_field_count(uow, project.id)
     field_rows.FIELDS.insert(uow, field)
     emit_change(uow, project.workspace_id, None, field)
     return field
+
+
+def check_field_count(uow: UnitOfWork, project_id: str) -> None:
+    """Check that a project, which is locked, has room for another custom field.
+
+    Args:
+        project_id: The project.
+
+    Raises:
+        Conflict: It has 100.
+    """
+    if uow.connection.execute(_COUNT, {"_project_id": project_id}).scalar_one() >= FIELDS_MAX:
+        raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
 
 
 @serves(LIST_CUSTOM_FIELDS)

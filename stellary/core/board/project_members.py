@@ -64,7 +64,7 @@ _MEMBER = (
     project_members.c.user_id == bindparam("_user_id"),
 )
 _UPDATE = update(project_members).where(*_MEMBER)
-_DELETE = delete(project_members).where(*_MEMBER)
+DELETE_MEMBER = delete(project_members).where(*_MEMBER)
 
 
 @serves(LIST_PROJECT_MEMBERS)
@@ -134,7 +134,8 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     if not is_shared(uow, loaded.row.workspace_id, loaded.row.id):
         # Members of a project that not everyone sees may be assigned to its cards concurrently.
         lock_workspace(uow, ref)
-    delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}, "Member")
+    keys = {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}
+    delete_row(uow, DELETE_MEMBER, keys, "Member")
     uow.emit(
         ProjectMemberRemoved(
             workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=loaded.row.user_id

@@ -20,14 +20,13 @@ from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, ProjectRe
 from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import Loaded
-from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board import access
 from stellary.core.board.cards import queue_numbers
 from stellary.core.board.changes import card_moves
-from stellary.core.board.changes.card_references import check_references, share_lock_labels
+from stellary.core.board.changes.card_references import check_references, find_assignable, share_lock_labels
 from stellary.core.board.columns import create_column, delete_column, update_column
 from stellary.core.board.custom_fields import create_custom_field, update_custom_field
 from stellary.core.board.labels import create_label, load_labels
@@ -333,8 +332,7 @@ class _Transfer:
         """Return the cards with the references that they have in the project, which are locked, and what is missing."""
         uow, workspace_id = self.uow, self.new_workspace_id
         people_ids = {card.assignee_id for card in cards if card.assignee_id}
-        seeing = people.queue_reaching(uow, workspace_id, people_ids, self.project.project_id)().keys()
-        assignable_ids = seeing | find_assignable_agents(uow, workspace_id, people_ids - seeing)
+        assignable_ids = find_assignable(uow, workspace_id, people_ids, self.project.project_id)
         names = {
             id: person.name for id, person in people.load_people(uow, people_ids - assignable_ids).items()
         }

@@ -10,7 +10,6 @@ from stellary.core.board.restoring.containers import (
     has_scope,
     lock_project_of,
     missing_container,
-    refuse_names,
 )
 from stellary.core.board.restoring.events import emit_restored
 from stellary.core.db.base import is_given
@@ -42,17 +41,15 @@ _MOVE = (
 )
 
 
-def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+def restore_document(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     """Restore a document with its versions, below its parent if that exists. Its child documents move back below it.
 
     Args:
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: Its project is gone.
     """
-    refuse_names(request, "a document")
     row = trash.load_rows(uow, item.id, documents)[item.item_id]
     changes: dict[Column[object], object] = {}
     if item.project_id is not None:
@@ -69,17 +66,15 @@ def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> N
     emit_restored(uow, item, None if document is None else rows.summary(document))
 
 
-def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_comment(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     """Restore a comment on a document; return the document in words.
 
     Args:
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: The document is gone.
     """
-    refuse_names(request, "a comment")
     document_id = trash.load_rows(uow, item.id, comments)[item.item_id]["document_id"]
     trash.lock(uow, documents, document_id)
     row = _SUMMARY.first(uow.connection, {"_id": document_id})

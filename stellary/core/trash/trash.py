@@ -20,7 +20,7 @@ from stellary.contract.trash import (
     TrashedItem,
     TrashKind,
 )
-from stellary.contract.wire import UNSET, Listing
+from stellary.contract.wire import UNSET, Listing, invalid
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
@@ -47,16 +47,6 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
 }
 
 
-def _restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    structure.restore_project(uow, item, request)
-    documents.restore_children(uow, item)
-
-
-def _restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    structure.restore_scope(uow, item, request)
-    documents.restore_children(uow, item)
-
-
 RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], str | None]]] = {
     "card": restored_cards.restore_card,
     "comment": restored_cards.restore_comment,
@@ -64,12 +54,14 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
     "label": structure.restore_label,
     "custom_field": structure.restore_custom_field,
     "column": structure.restore_column,
-    "scope": _restore_scope,
-    "project": _restore_project,
+    "scope": structure.restore_scope,
+    "project": structure.restore_project,
     "document": documents.restore_document,
     "document_comment": documents.restore_comment,
 }
 """The function that restores each kind of item, emits the events of it, and returns its place if that can differ."""
+_NAMES: Final[Mapping[TrashKind, str]] = {"label": "name", "custom_field": "name", "project": "key"}
+"""By kind of item, the field of the request with which another name or key can be given."""
 
 
 _SEEN = or_(
@@ -141,7 +133,10 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
         if (taken.workspace_id, taken.project_id) != (loaded.row.workspace_id, loaded.row.project_id):
             # It has followed its card or document, to where the caller may not see it.
             retry_transaction(uow)
+        _refuse_names(request, loaded.row.kind)
         place = RESTORERS[loaded.row.kind](uow, loaded.row, request)
+        if loaded.row.kind in ("scope", "project"):
+            documents.restore_children(uow, loaded.row)
     return rows.trashed_item(loaded.row, place)
 
 
@@ -163,6 +158,17 @@ def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
     """
     for event in events:
         stored.forget(uow, event.trash_id)
+
+
+def _refuse_names(request: RestoreItem, kind: TrashKind) -> None:
+    """Check that a request contains no name or key that a kind of item does not have."""
+    problems = [
+        (name, f"cannot be given for a deleted {kind.replace('_', ' ')}")
+        for name in ("name", "key")
+        if name != _NAMES.get(kind) and getattr(request, name) is not UNSET
+    ]
+    if problems:
+        raise invalid(*problems)
 
 
 def _check_may_restore(row: TrashRow, roles: CallerRoles) -> None:

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from tests.support.core_parts import structure
+from tests.support.core_parts import custom_fields
 
 
 def restore_problem(api, item_id, body=None):
@@ -55,7 +55,7 @@ def test_name_for_an_item_without_unique_names_returns_400(trash_api):
     card = trash_api.card()
     trash_api.ask("DELETE", f"/cards/{card['id']}")
     status, _, message = restore_problem(trash_api, card["id"], {"name": "x"})
-    assert (status, message) == (400, "name cannot be given for a card")
+    assert (status, message) == (400, "name cannot be given for a deleted card")
 
 
 def test_item_of_a_deleted_project_waits_for_the_project(trash_api):
@@ -116,7 +116,7 @@ def test_project_with_all_fields_takes_no_restored_one(trash_api, monkeypatch):
     field = trash_api.ask("POST", "/custom-fields", {"name": "Size", "type": "text"})
     trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/custom-fields/{field['id']}")
     trash_api.ask("POST", "/custom-fields", {"name": "Weight", "type": "text"})
-    monkeypatch.setattr(structure, "FIELDS_MAX", 1)
+    monkeypatch.setattr(custom_fields, "FIELDS_MAX", 1)
     assert restore_problem(trash_api, field["id"])[:2] == (409, "custom_fields_full")
 
 

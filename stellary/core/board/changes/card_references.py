@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -135,8 +136,7 @@ def drop_missing(
         requests: The requests.
     """
     ids = {request.assignee_id for request in requests if isinstance(request.assignee_id, str)}
-    assignable = {*people.queue_reaching(uow, workspace_id, ids, project_id)()}
-    assignable |= find_assignable_agents(uow, workspace_id, ids - assignable)
+    assignable = find_assignable(uow, workspace_id, ids, project_id)
     label_ids = share_lock_labels(
         uow, project_id, {id for request in requests for id in request.label_ids or ()}
     )
@@ -152,6 +152,20 @@ def drop_missing(
         )
         for request in requests
     ]
+
+
+def find_assignable(
+    uow: UnitOfWork, workspace_id: str, ids: AbstractSet[str], project_id: str | None = None
+) -> set[str]:
+    """Return the people and agents among ``ids`` to whom cards can be assigned, and lock them until the commit.
+
+    Args:
+        workspace_id: The workspace.
+        ids: The ids of users, of which any may be unknown.
+        project_id: A project that the people have to see as well. Default: none.
+    """
+    person_ids = people.queue_reaching(uow, workspace_id, ids, project_id)().keys()
+    return person_ids | find_assignable_agents(uow, workspace_id, ids - person_ids)
 
 
 def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, Select, Table, bindparam, case, select, update
@@ -16,7 +17,7 @@ from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.ordering import InsertionPoint
 from stellary.core.board.queries.item_names import load_item_names
-from stellary.core.board.restoring.containers import lock_project_of, missing_container, refuse_names
+from stellary.core.board.restoring.containers import lock_project_of, missing_container
 from stellary.core.board.restoring.events import describe_position, emit_restored
 from stellary.core.board.restoring.references import drop_missing_references, restore_relations
 from stellary.core.board.rules.cards import EndPosition, LockedColumn, check_room
@@ -43,17 +44,15 @@ _TOUCH = (
 )
 
 
-def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_card(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     """Restore a card to its column and position, or to the end of the first column of its scope; return the column in words.
 
     Args:
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: Its project is gone, or the column is full.
     """
-    refuse_names(request, "a card")
     project_id = lock_project_of(uow, item)
     locked_columns = lock_columns(uow, project_id)
     # Read after the locks: a unit that makes room in the column also moves its deleted cards.
@@ -80,36 +79,19 @@ def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     return f'column "{column.name}" of "{scope_names[column.scope_id]}"'
 
 
-def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
-    """Restore a comment of a card; return the card in words.
+def _restore_to_card(
+    table: Table, count: Column[int], uow: UnitOfWork, item: TrashRow, _: RestoreItem
+) -> str:
+    """Restore an item of a card, whose count ``count`` increases; return the card in words.
 
     Args:
+        table: The table of such items.
+        count: Their count in the row of the card.
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: The card is gone.
     """
-    refuse_names(request, "a comment")
-    return _restore_to_card(uow, item, comments, cards.c.comment_count)
-
-
-def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
-    """Restore an attachment of a card; return the card in words.
-
-    Args:
-        item: The entry of the item.
-        request: The request.
-
-    Raises:
-        Conflict: The card is gone.
-    """
-    refuse_names(request, "an attachment")
-    return _restore_to_card(uow, item, attachments, cards.c.attachment_count)
-
-
-def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Column[int]) -> str:
-    """Restore an item of a card, whose count ``count`` increases."""
     project_id = lock_project_of(uow, item)
     card_id: str = trash.load_rows(uow, item.id, table)[item.item_id]["card_id"]
     try:
@@ -120,6 +102,10 @@ def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Colum
     card = _load_card(uow, card_id)
     emit_restored(uow, item, card=card)
     return f'card {card.key} "{card.title}"'
+
+
+restore_comment = partial(_restore_to_card, comments, cards.c.comment_count)
+restore_attachment = partial(_restore_to_card, attachments, cards.c.attachment_count)
 
 
 def _load_card(uow: UnitOfWork, card_id: str) -> Card:
@@ -149,10 +135,6 @@ def _return_later(uow: UnitOfWork, item: TrashRow, row: JsonRow, column: LockedC
     column_entry_id = trash.find_entry(uow, "column", row["column_id"])
     trash_id = column_entry_id or trash.find_entry(uow, "scope", row["scope_id"])
     if trash_id is not None:
-        move = {
-            "columnId": row["column_id"],
-            "position": row["position"],
-            "status": row["status"],
-            "movedTo": column.id,
-        }
+        former = {"columnId": row["column_id"], "position": row["position"], "status": row["status"]}
+        move = {**former, "movedTo": column.id}
         trash.add_references(uow, trash_id, cards.c.column_id, {item.item_id: move})

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Table, bindparam, select
 
 from stellary.contract.errors import Conflict
-from stellary.contract.trash import RestoreItem, TrashKind
-from stellary.contract.wire import UNSET, invalid
+from stellary.contract.trash import TrashKind
 from stellary.core.board.order.locks import lock_project
 from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel import trash
@@ -74,26 +73,6 @@ def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflic
     return Conflict(
         f"the {kind} that it belongs to is in the trash: restore {trash_id} first", code="container_in_trash"
     )
-
-
-def refuse_names(request: RestoreItem, kind: str, *, accepted: str = "") -> None:
-    """Check that a request contains no name or key that this kind of item does not have.
-
-    Args:
-        request: The request.
-        kind: The kind of the item, for the message: ``a card``.
-        accepted: The field that the item can have. Default: none.
-
-    Raises:
-        Invalid: The request contains one.
-    """
-    problems = [
-        (name, f"cannot be given for {kind}")
-        for name in ("name", "key")
-        if name != accepted and getattr(request, name) is not UNSET
-    ]
-    if problems:
-        raise invalid(*problems)
 
 
 def reinsert_named(

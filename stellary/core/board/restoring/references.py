@@ -7,9 +7,10 @@ the trash.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import attrs
 import orjson
 from sqlalchemy import Column, Select, bindparam, select, update
 
@@ -17,10 +18,8 @@ from stellary.contract.cards import LABELS_MAX
 from stellary.contract.errors import Conflict
 from stellary.contract.field_values import read as read_value
 from stellary.contract.trash import TrashKind
-from stellary.core.accounts import people
-from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.changes.card_moves import lock_cards
-from stellary.core.board.changes.card_references import share_lock_labels
+from stellary.core.board.changes.card_references import find_assignable, share_lock_labels
 from stellary.core.board.changes.changed_values import ChangedValue
 from stellary.core.board.relations import check_edge, lock_ends
 from stellary.core.board.rows import field_rows
@@ -36,18 +35,13 @@ _CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids,
     cards.c.id.in_(bindparam("_ids", expanding=True))
 )
 _CHANGED = {"version": cards.c.version + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)}
-_SET_REFERENCES, _SET_LABELS, _SET_VALUES = (
-    update(cards)
-    .where(cards.c.id == bindparam("_id"))
-    .values(
-        {**{column.name: bindparam(f"_{column.name}", type_=column.type) for column in changed}, **_CHANGED}
-    )
-    for changed in (
-        (cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields),
-        (cards.c.label_ids,),
-        (cards.c.custom_fields,),
-    )
-)
+_REFERENCES = {
+    column.name: bindparam(f"_{column.name}", type_=column.type)
+    for column in (cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields)
+}
+_THIS_CARD = update(cards).where(cards.c.id == bindparam("_id"))
+_SET_REFERENCES = _THIS_CARD.values({**_REFERENCES, **_CHANGED})
+_SET = {name: _THIS_CARD.values({name: value, **_CHANGED}) for name, value in _REFERENCES.items()}
 
 
 def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
@@ -96,7 +90,8 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
     """
     for batch in make_batches(trash.load_keys(uow, item.id, cards)):
         rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
-        assignee_ids = _find_assignable(uow, item.workspace_id or "", {row.assignee_id for row in rows})
+        user_ids = {row.assignee_id for row in rows if row.assignee_id}
+        assignee_ids = find_assignable(uow, item.workspace_id or "", user_ids)
         label_ids = {
             id
             for ids in make_batches({id for row in rows for id in row.label_ids})
@@ -115,26 +110,12 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
             existing_ids = [id for id in row.label_ids if id in label_ids]
             assignee_id = row.assignee_id if row.assignee_id in assignee_ids else None
             if (assignee_id, existing_ids, values) != (row.assignee_id, row.label_ids, row.custom_fields):
-                references = {
-                    "_assignee_id": assignee_id,
-                    "_label_ids": existing_ids,
-                    "_custom_fields": values,
-                }
-                changes.append({"_id": row.id, **references, "_now": uow.now})
-                _keep_references(
-                    uow,
-                    row.id,
-                    "label",
-                    cards.c.label_ids,
-                    {id: row.label_ids for id in row.label_ids if id not in label_ids},
-                )
-                _keep_references(
-                    uow,
-                    row.id,
-                    "custom_field",
-                    cards.c.custom_fields,
-                    {id: value for id, value in row.custom_fields.items() if id not in fields},
-                )
+                references = {"_assignee_id": assignee_id, "_label_ids": existing_ids}
+                changes.append({"_id": row.id, **references, "_custom_fields": values, "_now": uow.now})
+                lost_labels = {id: row.label_ids for id in row.label_ids if id not in label_ids}
+                lost_values = {id: value for id, value in row.custom_fields.items() if id not in fields}
+                _keep_references(uow, row.id, "label", cards.c.label_ids, lost_labels)
+                _keep_references(uow, row.id, "custom_field", cards.c.custom_fields, lost_values)
         if changes:
             uow.connection.execute(_SET_REFERENCES, changes)
 
@@ -161,24 +142,11 @@ def add_label_to_cards(
     Returns:
         The changed labels of the cards that exist.
     """
-    values: list[ChangedValue] = []
-    for batch in make_batches(former_ids):
-        existing = lock_cards(uow, item.project_id or "", batch)
-        changes = []
-        for card_id, locked in existing.items():
-            label_ids = insert_label(locked.card.label_ids, item.item_id, former_ids[card_id])
-            if label_ids != locked.card.label_ids:
-                changes.append({"_id": card_id, "_label_ids": label_ids, "_now": uow.now})
-                version = locked.card.version + 1
-                values.append(ChangedValue(card_id, locked.card.label_ids, label_ids, version))
-        if changes:
-            uow.connection.execute(_SET_LABELS, changes)
-        for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
-            label_ids = insert_label(orjson.loads(row["label_ids"]), item.item_id, former_ids[card_id])
-            row["label_ids"] = orjson.dumps(label_ids).decode()
-            row["version"] += 1
-            trash.rewrite_row(uow, trash_id, cards, card_id, row)
-    return values
+
+    def insert(card_id: str, label_ids: Sequence[str]) -> list[str]:
+        return insert_label(label_ids, item.item_id, former_ids[card_id])
+
+    return _change_cards(uow, item, cards.c.label_ids, former_ids, insert)
 
 
 def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> list[ChangedValue]:
@@ -191,26 +159,36 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
     Returns:
         The changed values of the cards that exist.
     """
+
+    def insert(card_id: str, card_values: Mapping[str, object]) -> dict[str, object]:
+        return {item.item_id: values[card_id], **card_values}
+
+    changed_values = _change_cards(uow, item, cards.c.custom_fields, values, insert)
+    return [attrs.evolve(value, before=None, after=values[value.card_id]) for value in changed_values]
+
+
+def _change_cards(
+    uow: UnitOfWork,
+    item: TrashRow,
+    column: Column[Any],
+    card_ids: Collection[str],
+    change: Callable[[str, Any], object],
+) -> list[ChangedValue]:
+    """Change a column of the cards that exist, whose changed values are returned, and of those in the trash."""
     changed_values: list[ChangedValue] = []
-    for batch in make_batches(values):
+    for batch in make_batches(card_ids):
         existing = lock_cards(uow, item.project_id or "", batch)
-        changes = [
-            {
-                "_id": card_id,
-                "_custom_fields": {item.item_id: values[card_id], **locked.card.custom_fields},
-                "_now": uow.now,
-            }
-            for card_id, locked in existing.items()
-        ]
+        changes = []
+        for card_id, locked in existing.items():
+            before = getattr(locked.card, column.name)
+            after = change(card_id, before)
+            if after != before:
+                changes.append({"_id": card_id, f"_{column.name}": after, "_now": uow.now})
+                changed_values.append(ChangedValue(card_id, before, after, locked.card.version + 1))
         if changes:
-            uow.connection.execute(_SET_VALUES, changes)
-        changed_values += [
-            ChangedValue(card_id, None, values[card_id], locked.card.version + 1)
-            for card_id, locked in existing.items()
-        ]
+            uow.connection.execute(_SET[column.name], changes)
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
-            card_values = {item.item_id: values[card_id], **orjson.loads(row["custom_fields"])}
-            row["custom_fields"] = orjson.dumps(card_values).decode()
+            row[column.name] = orjson.dumps(change(card_id, orjson.loads(row[column.name]))).decode()
             row["version"] += 1
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
     return changed_values
@@ -229,12 +207,6 @@ def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[s
     preceding = set(former_ids[: former_ids.index(label_id)] if label_id in former_ids else former_ids)
     index = max((index for index, id in enumerate(label_ids, 1) if id in preceding), default=0)
     return [*label_ids[:index], label_id, *label_ids[index:]]
-
-
-def _find_assignable(uow: UnitOfWork, workspace_id: str, ids: Collection[str | None]) -> set[str]:
-    user_ids = {id for id in ids if id is not None}
-    person_ids = set(people.reaching(uow, workspace_id, user_ids))
-    return person_ids | find_assignable_agents(uow, workspace_id, user_ids - person_ids)
 
 
 def make_batches(ids: Collection[str]) -> list[list[str]]:

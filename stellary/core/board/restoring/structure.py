@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, and_, bindparam, delete, func, select
+from sqlalchemy import Column, Select, Table, bindparam, select
 
-from stellary.contract.custom_fields import FIELDS_MAX
-from stellary.contract.errors import Conflict
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.trash import RestoreItem
-from stellary.contract.wire import UNSET, invalid
+from stellary.contract.wire import invalid
 from stellary.core.accounts import people
 from stellary.core.board.changes.changed_values import describe_values
 from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS, scope_columns
+from stellary.core.board.custom_fields import check_field_count
 from stellary.core.board.labels import load_labels
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import find_place
+from stellary.core.board.project_members import DELETE_MEMBER
 from stellary.core.board.projects import load_project
 from stellary.core.board.queries.item_names import load_item_names
-from stellary.core.board.restoring.containers import lock_project_of, refuse_names, reinsert_named
+from stellary.core.board.queries.recipient_queries import select_project_members
+from stellary.core.board.restoring.containers import lock_project_of, reinsert_named
 from stellary.core.board.restoring.events import emit_cards, emit_columns, emit_restored
 from stellary.core.board.restoring.references import (
     add_label_to_cards,
@@ -32,35 +33,20 @@ from stellary.core.board.restoring.returning_cards import move_cards_back
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules.cards import LockedColumn
+from stellary.core.board.rules.fields import value_or
 from stellary.core.board.scopes import SCOPE_IDS, SCOPE_ORDERS
-from stellary.core.board.tables import (
-    cards,
-    columns,
-    custom_fields,
-    labels,
-    project_members,
-    projects,
-    relations,
-    scopes,
-)
+from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, relations, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
-_COUNT_FIELDS = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _SCOPE: Select[Any] = (
     select(scopes.c.id)
     .where(scopes.c.project_id == bindparam("_project_id"))
     .order_by((scopes.c.id == bindparam("_scope_id")).desc(), scopes.c.is_default.desc())
     .limit(1)
 )
-_MEMBERS = select(project_members.c.user_id).where(project_members.c.project_id == bindparam("_project_id"))
-_REMOVE_MEMBER = delete(project_members).where(
-    and_(
-        project_members.c.project_id == bindparam("_project_id"),
-        project_members.c.user_id == bindparam("_user_id"),
-    )
-)
+_MEMBERS = select_project_members(bindparam("_project_id"))
 
 
 def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -73,16 +59,15 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     Raises:
         Conflict: The project is gone, or has another label of that name.
     """
-    refuse_names(request, "a label", accepted="name")
-    name = item.name if request.name is UNSET else request.name
+    name = value_or(request.name, item.name)
     if len(name) > NAME_MAX:
         raise invalid(("name", f"must have at most {NAME_MAX} characters"))
     project_id = lock_project_of(uow, item)
     former_ids = trash.load_rows(uow, item.id, cards.c.label_ids)
     _reinsert_with_name(uow, item, labels, name, "label")
-    values = add_label_to_cards(uow, item, former_ids)
+    meta = describe_values(add_label_to_cards(uow, item, former_ids))
     label = next(label for label in load_labels(uow, project_id) if label.id == item.item_id)
-    emit_restored(uow, item, label, new_name=_find_new_name(item, name), meta=describe_values(values))
+    emit_restored(uow, item, label, new_name=_find_new_name(item.name, name), meta=meta)
 
 
 def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -95,22 +80,19 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
     Raises:
         Conflict: The project is gone, has another field of that name, or has 100 fields.
     """
-    refuse_names(request, "a custom field", accepted="name")
-    name = item.name if request.name is UNSET else request.name
+    name = value_or(request.name, item.name)
     project_id = lock_project_of(uow, item)
-    if uow.connection.execute(_COUNT_FIELDS, {"_project_id": project_id}).scalar_one() >= FIELDS_MAX:
-        raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
+    check_field_count(uow, project_id)
     values = trash.load_rows(uow, item.id, cards.c.custom_fields)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
-    changed_values = add_values_to_cards(uow, item, values)
+    meta = describe_values(add_values_to_cards(uow, item, values))
     field = field_rows.load_fields(uow, project_id, [item.item_id])[item.item_id]
-    meta = describe_values(changed_values)
-    emit_restored(uow, item, field, new_name=_find_new_name(item, name), meta=meta)
+    emit_restored(uow, item, field, new_name=_find_new_name(item.name, name), meta=meta)
 
 
-def _find_new_name(item: TrashRow, name: str) -> str | None:
-    """Return the name of a restored item if it is a new one."""
-    return None if name == item.name else name
+def _find_new_name(before: str | None, after: str | None) -> str | None:
+    """Return the name or key of a restored item if it is a new one."""
+    return None if after == before else after
 
 
 def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str, kind: str) -> None:
@@ -119,17 +101,15 @@ def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str
     reinsert_named(uow, item, changes, f"the project has a {kind} {name!r} already", "name")
 
 
-def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_column(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     """Restore a column to its scope, or the default one, and return the scope in words; cards that were moved out return.
 
     Args:
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: The project is gone.
     """
-    refuse_names(request, "a column")
     project_id = lock_project_of(uow, item)
     names = _get_names(lock_columns(uow, project_id))
     row = trash.load_rows(uow, item.id, columns)[item.item_id]
@@ -156,17 +136,15 @@ def _get_names(locked_columns: Mapping[str, LockedColumn]) -> dict[str, str]:
     return {column.id: column.name for column in locked_columns.values()}
 
 
-def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+def restore_scope(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     """Restore a scope with its columns and cards; cards that were moved out of it return.
 
     Args:
         item: The entry of the item.
-        request: The request.
 
     Raises:
         Conflict: The project is gone.
     """
-    refuse_names(request, "a scope")
     project_id = lock_project_of(uow, item)
     names = _get_names(lock_columns(uow, project_id))
     siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": project_id}).scalars().all()
@@ -195,8 +173,7 @@ def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> No
     Raises:
         Conflict: Another project has its key.
     """
-    refuse_names(request, "a project", accepted="key")
-    key = item.key if request.key is UNSET else request.key
+    key = value_or(request.key, item.key)
     changes: dict[Column[Any], object] = {projects.c.key: key}
     taken = f"another project of the workspace has the key {key}"
     reinsert_named(uow, item, changes, taken, "key", skip=[relations])
@@ -204,10 +181,5 @@ def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> No
     drop_missing_references(uow, item, item.item_id)
     member_ids = set(uow.connection.execute(_MEMBERS, {"_project_id": item.item_id}).scalars())
     for user_id in member_ids - people.reaching(uow, item.workspace_id or "", member_ids).keys():
-        uow.connection.execute(_REMOVE_MEMBER, {"_project_id": item.item_id, "_user_id": user_id})
-    emit_restored(
-        uow,
-        item,
-        load_project(uow, item.item_id),
-        new_name=None if request.key in (UNSET, item.key) else request.key,
-    )
+        uow.connection.execute(DELETE_MEMBER, {"_project_id": item.item_id, "_user_id": user_id})
+    emit_restored(uow, item, load_project(uow, item.item_id), new_name=_find_new_name(item.key, key))
