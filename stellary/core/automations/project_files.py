@@ -240,9 +240,7 @@ def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: Pro
     else:
         project = ref.child(ProjectRef, imported.answer.id)
         candidates = Candidates(uow, project, imported.answer.workspace_id)
-        addresses = {
-            email: id for id, email in resolve_names.list_addresses(uow, imported.answer.workspace_id)
-        }
+        addresses = resolve_names.list_addresses(uow, imported.answer.workspace_id)
         new_ids = {**imported.new_ids, "people": addresses}
         not_carried = list(_create_rules(candidates, entries, new_ids))
     owners = [entry.owner for entry in entries if entry.owner]

@@ -48,16 +48,15 @@ _COLUMNS: Select[Any] = (
     .where(_IN_WORKSPACE, _IN_PROJECT)
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
-_LABELS: Select[Any] = (
-    select(labels.c.id, labels.c.name, literal("").label("place"))
-    .join_from(labels, projects, projects.c.id == labels.c.project_id)
-    .where(_IN_WORKSPACE, _IN_PROJECT)
-)
-_SCOPES: Select[Any] = (
-    select(scopes.c.id, scopes.c.name, literal("").label("place"))
-    .join_from(scopes, projects, projects.c.id == scopes.c.project_id)
-    .where(_IN_WORKSPACE, _IN_PROJECT)
-)
+_NAMES: Mapping[str, Select[Any]] = {
+    "column": _COLUMNS,
+    **{
+        kind: select(table.c.id, table.c.name, literal("").label("place"))
+        .join_from(table, projects, projects.c.id == table.c.project_id)
+        .where(_IN_WORKSPACE, _IN_PROJECT)
+        for kind, table in (("label", labels), ("scope", scopes))
+    },
+}
 _CARDS: Select[Any] = (
     select(cards.c.id, cards.c.title, cards.c.project_id, cards.c.scope_id)
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
@@ -98,10 +97,6 @@ class ResolvedCard:
         return self.ref.parent(ProjectRef)
 
 
-def _load_roles(uow: UnitOfWork, ref: WorkspaceRef) -> CallerRoles:
-    return accounts_access.workspace(uow, ref).roles
-
-
 def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """Return the id of the workspace.
 
@@ -126,7 +121,7 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
         NotFound: The caller has no access to the workspace.
         Invalid: No project matches, or several do.
     """
-    return _project(uow, ref, _load_roles(uow, ref), text, field)
+    return _project(uow, ref, accounts_access.workspace(uow, ref).roles, text, field)
 
 
 def resolve_other_project(uow: UnitOfWork, ref: ProjectRef, text: str, path: str = "") -> ProjectRef:
@@ -184,7 +179,7 @@ class ColumnNames:
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
         self._uow = uow
-        roles = _load_roles(uow, ref)
+        roles = accounts_access.workspace(uow, ref).roles
         parameters = {"_workspace_id": roles.workspace_id, "_project_id": ref.project_id}
         rows = (
             uow.connection.execute(_COLUMNS, parameters).fetchall()
@@ -226,43 +221,17 @@ class ColumnNames:
         return resolve_one(text, matches or self._all, field)
 
 
-def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the columns of a project in board order.
+def list_names(uow: UnitOfWork, kind: str, workspace_id: str, project_id: str) -> list[Candidate]:
+    """Return the items of a kind in a project, as candidates.
 
     Args:
+        kind: ``column``, ``label`` or ``scope``.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
-    return _list_candidates(uow, _COLUMNS, workspace_id, project_id)
-
-
-def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the scopes of a project.
-
-    Args:
-        workspace_id: The workspace of the project.
-        project_id: The project.
-    """
-    return _list_candidates(uow, _SCOPES, workspace_id, project_id)
-
-
-def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the labels of a project.
-
-    Args:
-        workspace_id: The workspace of the project.
-        project_id: The project.
-    """
-    return _list_candidates(uow, _LABELS, workspace_id, project_id)
-
-
-def _list_candidates(
-    uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str
-) -> list[Candidate]:
     parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
-    return [
-        Candidate(row.id, (row.name,), place=row.place) for row in uow.connection.execute(rows, parameters)
-    ]
+    rows = uow.connection.execute(_NAMES[kind], parameters)
+    return [Candidate(row.id, (row.name,), place=row.place) for row in rows]
 
 
 def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
@@ -281,13 +250,13 @@ def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     ]
 
 
-def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
-    """Return the id and the e-mail address of each person with access to a workspace.
+def list_addresses(uow: UnitOfWork, workspace_id: str) -> dict[str, str]:
+    """Return the ids of the people who have access to a workspace, by e-mail address.
 
     Args:
         workspace_id: The workspace.
     """
-    return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
+    return {person.email: person.id for person in people.all_reaching(uow, workspace_id)}
 
 
 def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "label") -> str:
@@ -301,7 +270,7 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
     Raises:
         Invalid: No label matches, or several do.
     """
-    id = resolve_one(text, list_labels(uow, card.workspace_id, card.ref.project_id), field)
+    id = resolve_one(text, list_names(uow, "label", card.workspace_id, card.ref.project_id), field)
     uow.record_dependency(f"label in {field}", id)
     return id
 
@@ -374,7 +343,7 @@ def resolve_card(
         NotFound: The caller has no access to the workspace.
         Invalid: No card matches, or several do.
     """
-    roles = _load_roles(uow, ref)
+    roles = accounts_access.workspace(uow, ref).roles
     workspace_id = roles.workspace_id or ""
     parameters = {"_workspace_id": workspace_id}
     project_id = None
@@ -404,12 +373,8 @@ def _card(
         row = _CARD_BY_KEY.first(uow.connection, {**parameters, **key_parameters})
         if row is None and (card_id := resolve_card_key(uow, ref.child(FlatCardRef, text)).card_id):
             row = _CARD_BY_ID.first(uow.connection, {**parameters, "_text": card_id})
-    return _card_by_title(uow, sight, text, parameters, field) if row is None else row
-
-
-def _card_by_title(
-    uow: UnitOfWork, sight: ProjectSight, text: str, parameters: Mapping[str, str], field: str
-) -> NamedCardRow:
+    if row is not None:
+        return row
     queries = _HERE if "_project_id" in parameters else _ANYWHERE
     return resolve_title(uow, queries, parameters, text, field, lambda row: sight.sees(row.project_id))
 

@@ -5,7 +5,7 @@ Names become ids, so that a renamed item stays the same one, and no other item e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -140,28 +140,16 @@ class Candidates:
     def list_candidates(self, kind: ReferenceKind) -> Sequence[Candidate]:
         """Return the items of a kind, which are loaded once."""
         if kind not in self._by_kind:
-            self._by_kind[kind] = _LISTS[kind](self)
+            self._by_kind[kind] = self._load_candidates(kind)
         return self._by_kind[kind]
 
-
-def _list_fields(candidates: Candidates) -> list[Candidate]:
-    return [Candidate(field.id, (field.name,)) for field in candidates.fields.values()]
-
-
-def _list_of_project(
-    function: Callable[[UnitOfWork, str, str], Sequence[Candidate]],
-) -> Callable[[Candidates], Sequence[Candidate]]:
-    return lambda candidates: function(candidates.uow, candidates.workspace_id, candidates.ref.project_id)
-
-
-_LISTS: Final[Mapping[ReferenceKind, Callable[[Candidates], Sequence[Candidate]]]] = {
-    "column": _list_of_project(resolve_names.list_columns),
-    "scope": _list_of_project(resolve_names.list_scopes),
-    "label": _list_of_project(resolve_names.list_labels),
-    # Cards can be assigned to agents as well.
-    "person": lambda candidates: resolve_names.list_assignees(candidates.uow, candidates.workspace_id),
-    "custom_field": _list_fields,
-}
+    def _load_candidates(self, kind: ReferenceKind) -> list[Candidate]:
+        if kind == "custom_field":
+            return [Candidate(field.id, (field.name,)) for field in self.fields.values()]
+        if kind == "person":
+            # Cards can be assigned to agents as well.
+            return resolve_names.list_assignees(self.uow, self.workspace_id)
+        return resolve_names.list_names(self.uow, kind, self.workspace_id, self.ref.project_id)
 
 
 def resolve_params(

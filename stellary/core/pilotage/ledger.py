@@ -6,18 +6,22 @@ Items are numbered per workspace, listed in that order, and locked while they ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stellary.contract.active_docs import ActiveDoc
 from stellary.contract.activities import ACTIVITY_TYPES
 from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
+from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
+from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import UNSET, Listing, Paged, Unset, Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import is_given
+from stellary.core.db.row_fields import FieldOptions, RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages, equals_unindexed
@@ -59,7 +63,9 @@ class Ledger(Generic[Row, T]):
         table: The table.
         row_type: The columns of its rows.
         title: The column with the title or label.
-        to_value: Converts a row to a value.
+        value_type: The class of the values.
+        derive: Returns further fields of the value of a row. Default: none.
+        **options: See ``RowFields``.
     """
 
     def __init__(
@@ -69,10 +75,15 @@ class Ledger(Generic[Row, T]):
         table: Table,
         row_type: type[Row],
         title: str,
-        to_value: Callable[[UnitOfWork, Row], T],
+        value_type: type[T],
+        derive: Callable[[UnitOfWork, Row], Mapping[str, object]] = lambda uow, row: {},
+        **options: Unpack[FieldOptions],
     ) -> None:
-        self.name, self.table, self.row_type, self.to_value = name, table, row_type, to_value
-        self._kind, self._title = kind, title
+        self.name, self.table, self.row_type = name, table, row_type
+        self._kind, self._title, self._derive = kind, title, derive
+        options["computed"] = ("id", *options.get("computed", ()))
+        options["internal"] = ("workspace_id", "number", *options.get("internal", ()))
+        self._fields = RowFields(value_type, table, **options)
         in_workspace: ColumnElement[bool] = is_given(table.c.workspace_id)
         self.this: ColumnElement[bool] = and_(in_workspace, is_given(table.c.number))
         """The condition of one row, by its workspace and its number."""
@@ -94,6 +105,15 @@ class Ledger(Generic[Row, T]):
         self._insert = Query(row_type, insert(table).returning(*table.c))
         self._update = Query(row_type, update(table).where(self.this).returning(*table.c))
         self._delete = delete(table).where(self.this)
+
+    def to_value(self, uow: UnitOfWork, row: Row) -> T:
+        """Convert a row to a value.
+
+        Args:
+            uow: A unit.
+            row: The row.
+        """
+        return self._fields.to_value(row, id=rules.short_id(self._kind, row.number), **self._derive(uow, row))
 
     def parse_number(self, short_id: str) -> int:
         """Return the number of a short id."""
@@ -187,7 +207,7 @@ class Ledger(Generic[Row, T]):
         columns = {**changes, "updated_at": uow.now, **_row_parameters(before.workspace_id, before.number)}
         row = self._update.one(uow.connection, columns)
         item = self.to_value(uow, row)
-        changed = tuple(_to_wire_name(name) for name in changes)
+        changed = tuple(camel(name.replace("_number", "_id")) for name in changes)
         self.emit_change(uow, row, "updated", self.to_value(uow, before), item, changed)
         return item
 
@@ -271,16 +291,50 @@ def _row_parameters(workspace_id: str, number: int) -> dict[str, object]:
     return {"_workspace_id": workspace_id, "_number": number}
 
 
-def _to_wire_name(column: str) -> str:
-    """Return the wire name of a column: ``missionId`` for ``mission_number``."""
-    return camel(column.replace("_number", "_id"))
+def _derive_references(_: UnitOfWork, row: TodoRow) -> dict[str, object]:
+    mission, priority = row.mission_number, row.priority_number
+    return {
+        "mission_id": None if mission is None else rules.short_id("mission", mission),
+        "priority_id": None if priority is None else rules.short_id("priority", priority),
+    }
 
 
-MISSIONS = Ledger("Mission", "mission", missions, MissionRow, "objective", rows.mission)
-PRIORITIES = Ledger("Priority", "priority", priorities, PriorityRow, "label", rows.priority)
-TODOS = Ledger("Todo", "todo", todos, TodoRow, "label", rows.todo)
-DECISIONS = Ledger("Decision", "decision", decisions, DecisionRow, "title", rows.decision)
-DOCS = Ledger("Document", "doc", docs, DocRow, "title", rows.doc)
-ACTIONS = Ledger("Action", "action", actions, ActionRow, "action_type", rows.action)
+def _derive_problem(uow: UnitOfWork, row: ActionRow) -> dict[str, object]:
+    """Return the problem of an action that may still be applied; the caller adds its references."""
+    is_open = row.status in rules.OPEN
+    return {
+        "problem": rows.find_problem(uow, row.action_type, row.payload) if is_open else None,
+        "references": [],
+    }
+
+
+MISSIONS = Ledger("Mission", "mission", missions, MissionRow, "objective", Mission)
+PRIORITIES = Ledger("Priority", "priority", priorities, PriorityRow, "label", PilotagePriority)
+TODOS = Ledger(
+    "Todo",
+    "todo",
+    todos,
+    TodoRow,
+    "label",
+    Todo,
+    _derive_references,
+    computed=("mission_id", "priority_id"),
+    internal=("mission_number", "priority_number"),
+)
+DECISIONS = Ledger("Decision", "decision", decisions, DecisionRow, "title", Decision)
+DOCS = Ledger("Document", "doc", docs, DocRow, "title", ActiveDoc)
+ACTIONS = Ledger(
+    "Action",
+    "action",
+    actions,
+    ActionRow,
+    "action_type",
+    ProposedAction,
+    _derive_problem,
+    computed=("problem", "references"),
+    converted=("result",),
+    renamed={"proposed_by_id": "created_by_id"},
+    internal=("resolved_payload",),
+)
 
 AnyLedger = Ledger[Any, Any]

@@ -58,12 +58,11 @@ from stellary.core.pilotage.row_types import LedgerRow
 from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
 
-_OF_WORKSPACE = update(todos).where(is_given(todos.c.workspace_id))
-_DETACH_FROM_MISSION = _OF_WORKSPACE.where(is_given(todos.c.mission_number, "number")).values(
-    mission_number=None, updated_at=bindparam("_now")
-)
-_DETACH_FROM_PRIORITY = _OF_WORKSPACE.where(is_given(todos.c.priority_number, "number")).values(
-    priority_number=None, updated_at=bindparam("_now")
+_DETACH_FROM_MISSION, _DETACH_FROM_PRIORITY = (
+    update(todos)
+    .where(is_given(todos.c.workspace_id), is_given(number, "number"))
+    .values({number.name: None, "updated_at": bindparam("_now")})
+    for number in (todos.c.mission_number, todos.c.priority_number)
 )
 
 

@@ -91,7 +91,7 @@ def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -
         uow, workspace.id, {**get_set_fields(request, ProposedAction), **values}, change="proposed"
     )
     references.add_references(uow, workspace.id, needed, action_number=ACTIONS.parse_number(item.id))
-    return _describe(uow, workspace.id, item)
+    return rows.with_references(uow, workspace.id, [item])[0]
 
 
 @serves(LIST_ACTIONS)
@@ -106,8 +106,7 @@ def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Li
 @serves(GET_ACTION)
 def get_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     """Return one proposed action."""
-    row = _load(uow, ref)
-    return _describe(uow, row.workspace_id, rows.action(uow, row))
+    return _describe(uow, _load(uow, ref))
 
 
 def _load(uow: UnitOfWork, ref: ProposedActionRef) -> ActionRow:
@@ -118,7 +117,7 @@ def _load(uow: UnitOfWork, ref: ProposedActionRef) -> ActionRow:
     """
     loaded = access.action(uow, ref)
     if loaded.roles.sight.is_limited:
-        item = _describe(uow, loaded.row.workspace_id, rows.action(uow, loaded.row))
+        item = _describe(uow, loaded.row)
         if not rows.leave_out_hidden(uow, loaded.roles.sight, [item]):
             raise NotFound(f"{ACTIONS.name} not found")
     return loaded.row
@@ -137,14 +136,14 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
         raise NotFound("Workspace not found")
     status: ProposedActionStatus = "approved" if request.approved else "rejected"
     reason = (request.reason or "").strip() or None
-    problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
+    problem = _describe(uow, action_row).problem
     if request.approved and problem is not None and action_row.status == rules.BEFORE[status]:
         raise _failed_error(problem)
     is_stuck = action_row.status == "approved" and problem is not None and not request.approved
     before: ProposedActionStatus = "approved" if is_stuck else rules.BEFORE[status]
     review = {"reviewed_by_id": uow.user_id, "review_reason": reason, "reviewed_at": uow.now}
     row = _change_status(uow, action_row, before, status, **review)
-    return _describe(uow, row.workspace_id, rows.action(uow, row))
+    return _describe(uow, row)
 
 
 @serves(APPLY_ACTION)
@@ -155,7 +154,7 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
         Conflict: The action is not approved, was applied already, or is not possible; then nothing is changed.
     """
     action_row = _load(uow, ref)
-    problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
+    problem = _describe(uow, action_row).problem
     if problem is not None and action_row.status == rules.BEFORE["applied"]:
         raise _failed_error(problem)
     row = _change_status(
@@ -163,11 +162,11 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     )
     answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
     parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
-    return _describe(uow, row.workspace_id, rows.action(uow, _UPDATE.one(uow.connection, parameters)))
+    return _describe(uow, _UPDATE.one(uow.connection, parameters))
 
 
-def _describe(uow: UnitOfWork, workspace_id: str, item: ProposedAction) -> ProposedAction:
-    (described,) = rows.with_references(uow, workspace_id, [item])
+def _describe(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
+    (described,) = rows.with_references(uow, row.workspace_id, [ACTIONS.to_value(uow, row)])
     return described
 
 
@@ -180,7 +179,7 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGues
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
         for row in _REOPEN.all(uow.connection, parameters):
-            action = rows.action(uow, row)
+            action = ACTIONS.to_value(uow, row)
             before = replace_fields(action, status="approved", reviewed_by_id=event.user_id)
             ACTIONS.emit_change(uow, row, "reopened", before, action, concerned_id=row.created_by_id)
 
@@ -214,7 +213,7 @@ def list_latest(uow: UnitOfWork, workspace_id: str, sight: ProjectSight, limit: 
         limit: The maximum number of actions.
     """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
-    items = rows.with_references(uow, workspace_id, [rows.action(uow, row) for row in action_rows])
+    items = rows.with_references(uow, workspace_id, [ACTIONS.to_value(uow, row) for row in action_rows])
     return rows.leave_out_hidden(uow, sight, items)
 
 
@@ -237,9 +236,9 @@ def _change_status(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
         )
     # The condition of the update has checked the status, which may differ from the one that was loaded.
-    action_before = replace_fields(rows.action(uow, action_row), status=before)
+    action_before = replace_fields(ACTIONS.to_value(uow, action_row), status=before)
     ACTIONS.emit_change(
-        uow, row, status, action_before, rows.action(uow, row), concerned_id=row.created_by_id
+        uow, row, status, action_before, ACTIONS.to_value(uow, row), concerned_id=row.created_by_id
     )
     return row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import attrs
 
 from stellary.contract.pilotage_state import (
     CONTRACT_VERSION,
@@ -14,7 +14,6 @@ from stellary.contract.pilotage_state import (
     PilotageState,
     UsageContext,
 )
-from stellary.contract.proposed_actions import ProposedActionStatus
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.wire import Paged
 from stellary.core.accounts import access
@@ -32,20 +31,29 @@ def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> Pilotage
     loaded = access.workspace(uow, ref)
     workspace_id, role = loaded.row.id, loaded.roles.effective_pilotage_role
     assert role is not None
-    items = rules.apply_intent(
-        rules.apply_profile(_load_all(uow, workspace_id), request.profile), request.intent
+    items = rules.StateItems(
+        MISSIONS.fetch(uow, workspace_id, _WHOLE).items,
+        PRIORITIES.fetch(uow, workspace_id, _WHOLE, "active").items,
+        TODOS.fetch(uow, workspace_id, _WHOLE).items,
+        DECISIONS.fetch(uow, workspace_id, _WHOLE).items,
+        DOCS.fetch(uow, workspace_id, _WHOLE).items,
     )
+    shown = rules.apply_intent(rules.apply_profile(items, request.profile), request.intent)
+    lists = attrs.asdict(shown, recurse=False)
+    open_actions = proposed_actions.count_open(uow, workspace_id, loaded.roles.sight)
     minimal, detailed = request.detail_level == "minimal", request.detail_level == "detailed"
     return PilotageState(
         cycle=loaded.row.pilotage_cycle,
         contract_version=CONTRACT_VERSION,
-        missions=[] if minimal else list(items.missions),
-        active_priorities=[] if minimal else list(items.active_priorities),
-        todos=[] if minimal else list(items.todos),
-        decisions=[] if minimal else list(items.decisions),
-        active_docs=[] if minimal else list(items.active_docs),
-        counts=_count_items(items, proposed_actions.count_open(uow, workspace_id, loaded.roles.sight)),
-        ids=_list_ids(items) if minimal else None,
+        **{name: [] if minimal else [*items] for name, items in lists.items()},
+        counts=PilotageCounts(
+            **{name: len(items) for name, items in lists.items()},
+            suggested_actions=open_actions.get("suggested", 0),
+            approved_actions=open_actions.get("approved", 0),
+        ),
+        ids=PilotageIds(**{name: [item.id for item in items] for name, items in lists.items()})
+        if minimal
+        else None,
         traces=proposed_actions.list_latest(uow, workspace_id, loaded.roles.sight, DETAILS_MAX)
         if detailed
         else [],
@@ -53,36 +61,4 @@ def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> Pilotage
         usage_context=UsageContext(
             profile=request.profile, role=role, intent=request.intent, detail_level=request.detail_level
         ),
-    )
-
-
-def _load_all(uow: UnitOfWork, workspace_id: str) -> rules.StateItems:
-    return rules.StateItems(
-        MISSIONS.fetch(uow, workspace_id, _WHOLE).items,
-        PRIORITIES.fetch(uow, workspace_id, _WHOLE, "active").items,
-        TODOS.fetch(uow, workspace_id, _WHOLE).items,
-        DECISIONS.fetch(uow, workspace_id, _WHOLE).items,
-        DOCS.fetch(uow, workspace_id, _WHOLE).items,
-    )
-
-
-def _count_items(items: rules.StateItems, open_actions: Mapping[ProposedActionStatus, int]) -> PilotageCounts:
-    return PilotageCounts(
-        missions=len(items.missions),
-        active_priorities=len(items.active_priorities),
-        todos=len(items.todos),
-        decisions=len(items.decisions),
-        active_docs=len(items.active_docs),
-        suggested_actions=open_actions.get("suggested", 0),
-        approved_actions=open_actions.get("approved", 0),
-    )
-
-
-def _list_ids(items: rules.StateItems) -> PilotageIds:
-    return PilotageIds(
-        missions=[item.id for item in items.missions],
-        active_priorities=[item.id for item in items.active_priorities],
-        todos=[item.id for item in items.todos],
-        decisions=[item.id for item in items.decisions],
-        active_docs=[item.id for item in items.active_docs],
     )
