@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import attrs
 import orjson
 from sqlalchemy import Text, bindparam, func, literal, select, type_coerce, update
 
@@ -106,18 +103,13 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     if after is before:
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
-    changed_cards = _convert_values(uow, before, after) if follow else []
+    values, rows = _convert_values(uow, before, after) if follow else ([], [])
     # As it is stored: a field of an earlier version has no ids of options.
     field_rows.FIELDS.update(uow, field_rows.FIELDS.to_value(loaded.row), after)
-    _rewrite(uow, changed_cards)
+    if rows:
+        uow.connection.execute(_REWRITE, rows)
     _rename_in_trash(uow, before, after)
-    emit_change(
-        uow,
-        loaded.roles.workspace_id,
-        before,
-        after,
-        **describe_values([card.value for card in changed_cards]),
-    )
+    emit_change(uow, loaded.roles.workspace_id, before, after, **describe_values(values))
     return after
 
 
@@ -129,19 +121,13 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     # This locks the field. A unit that sets a value holds a share lock on it, so its value is visible afterwards.
     item = trash.Item(before.id, before.name, before.project_id)
     trash_id = trash.put_item(uow, custom_fields, "custom_field", item, loaded.roles)
-    parameters = {"_project_id": before.project_id, "_field_id": before.id}
-    values = {row.id: row.custom_fields[before.id] for row in _WITH_VALUE.all(uow.connection, parameters)}
-    trash.add_references(uow, trash_id, cards.c.custom_fields, values)
+    values, rows = _convert_values(uow, before, None)
+    references = {value.card_id: value.before for value in values}
+    trash.add_references(uow, trash_id, cards.c.custom_fields, references)
     field_rows.FIELDS.delete(uow, before)
-    changed_cards = _convert_values(uow, before, None)
-    _rewrite(uow, changed_cards)
-    emit_change(
-        uow,
-        loaded.roles.workspace_id,
-        before,
-        None,
-        **describe_values([card.value for card in changed_cards]),
-    )
+    if rows:
+        uow.connection.execute(_REWRITE, rows)
+    emit_change(uow, loaded.roles.workspace_id, before, None, **describe_values(values))
     return Deleted(broken_automations=[])
 
 
@@ -156,22 +142,16 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     return change_card(uow, loaded, custom_fields=values)
 
 
-@attrs.frozen
-class _ChangedCard:
-    """A card whose value changes with its field, and all its values afterwards."""
-
-    value: ChangedValue
-    values: Mapping[str, object]
-
-
-def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | None) -> list[_ChangedCard]:
-    """Lock the cards that have a value of a field, and return those that change with it.
+def _convert_values(
+    uow: UnitOfWork, before: CustomField, after: CustomField | None
+) -> tuple[list[ChangedValue], list[dict[str, object]]]:
+    """Lock the cards that have a value of a field; return the values that change with it, and the parameters to write them.
 
     Raises:
         Conflict: A value cannot be converted.
     """
     parameters = {"_project_id": before.project_id, "_field_id": before.id}
-    changed_cards = []
+    changed_values, rows = [], []
     for row in _WITH_VALUE.all(uow.connection, parameters):
         values = dict(row.custom_fields)
         old_value = values.pop(before.id)
@@ -179,9 +159,9 @@ def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | N
         if new_value is not None:
             values[before.id] = new_value
         if values != row.custom_fields:
-            value = ChangedValue(row.id, old_value, new_value, row.version + 1)
-            changed_cards.append(_ChangedCard(value, values))
-    return changed_cards
+            changed_values.append(ChangedValue(row.id, old_value, new_value, row.version + 1))
+            rows.append({"_id": row.id, "_values": values, "_now": uow.now})
+    return changed_values, rows
 
 
 def _rename_in_trash(uow: UnitOfWork, before: CustomField, after: CustomField) -> None:
@@ -195,12 +175,3 @@ def _rename_in_trash(uow: UnitOfWork, before: CustomField, after: CustomField) -
             values[before.id] = rules.rename_options(values[before.id], names)
             row["custom_fields"] = orjson.dumps(values).decode()
             trash.rewrite_row(uow, trash_id, cards, key, row)
-
-
-def _rewrite(uow: UnitOfWork, changed_cards: Sequence[_ChangedCard]) -> None:
-    """Write the new values of cards in one batch."""
-    if changed_cards:
-        rows = [
-            {"_id": card.value.card_id, "_values": card.values, "_now": uow.now} for card in changed_cards
-        ]
-        uow.connection.execute(_REWRITE, rows)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar, cast
 
-import attrs
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, select, tuple_, union_all
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
@@ -17,7 +16,6 @@ from stellary.contract.project_exports import (
     FileAttachment,
     FileCard,
     FileColumn,
-    FileComment,
     FileCustomField,
     FileLabel,
     FileMember,
@@ -53,9 +51,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.batches import Batches
 from stellary.core.kernel.unit import UnitOfWork
 
-T = TypeVar("T")
 OnCardRow = TypeVar("OnCardRow", ExportedCardCommentRow, ExportedAttachmentRow, ExportedRelationRow)
-ByCard = Mapping[str, Sequence[T]]
 
 _PROJECT_FIELDS = RowFields(
     FileProject,
@@ -94,36 +90,25 @@ _ATTACHMENTS = Query(
 
 
 def _relations() -> Select[Any]:
-    """Build the statement for the relations of cards, as each of them sees it."""
-    card, other = cards.alias("own"), cards.alias("other")
+    """Build the statement of the relations of cards, each seen by every card of ``_ids`` that it belongs to."""
 
     def select_end(
         card_id: ColumnElement[str], other_id: ColumnElement[str], from_source: int
     ) -> Select[Any]:
-        ends: FromClause = (
-            relations.join(card, card.c.id == card_id)
-            .join(other, other.c.id == other_id)
-            .join(projects, projects.c.id == other.c.project_id)
-        )
         return (
             select(
                 relations.c.id,
                 relations.c.type,
                 bindparam(None, from_source).label("from_source"),
-                card.c.id.label("card_id"),
-                card.c.position.label("position"),
-                card.c.archived.label("archived"),
-                card.c.column_id.label("column_id"),
-                other.c.id.label("other_id"),
-                other.c.project_id.label("other_project_id"),
-                other.c.position.label("other_position"),
-                other.c.archived.label("other_archived"),
-                other.c.column_id.label("other_column_id"),
-                other.c.number,
+                card_id.label("card_id"),
+                cards.c.id.label("other_id"),
+                cards.c.project_id.label("other_project_id"),
+                cards.c.number,
                 projects.c.key,
             )
-            .select_from(ends)
-            .where(card.c.id.in_(_IDS))
+            .join_from(relations, cards, cards.c.id == other_id)
+            .join(projects, projects.c.id == cards.c.project_id)
+            .where(card_id.in_(_IDS))
         )
 
     ends = union_all(
@@ -207,6 +192,7 @@ class _CardReader:
 
     def read(self) -> Iterator[list[FileCard]]:
         """Yield the cards in batches."""
+        self._related_ids = set[str]()
         batch: list[Card] = []
         for card in self._read_cards():
             batch.append(card)
@@ -257,17 +243,29 @@ class _CardReader:
                 *(row.uploaded_by_id for row in attachment_rows),
             },
         )
-        relation_rows = (
-            row
-            for row in _RELATIONS.all(connection, parameters)
-            if self._is_first(row) and self._sight.sees(row.other_project_id)
-        )
-        on_cards = _OnCards(
-            comments=_by_card(comment_rows, lambda row: ROWS.to_file(row, self._people.person)),
-            attachments=_by_card(attachment_rows, lambda row: _attachment(row, self._people)),
-            relations=_by_card(relation_rows, lambda row: _relation(row, self._project.id)),
-        )
-        return [_card(card, on_cards, self._people) for card in batch]
+        comments_by_card = _group_by_card(comment_rows)
+        attachments_by_card = _group_by_card(attachment_rows)
+        relations_by_card = _group_by_card(_RELATIONS.all(connection, parameters))
+        find_person = self._people.person
+        return [
+            convert(
+                FileCard,
+                card,
+                assignee=card.assignee_id and find_person(card.assignee_id).email,
+                comments=[ROWS.to_file(row, find_person) for row in comments_by_card[card.id]],
+                relations=[
+                    _relation(row, self._project.id)
+                    for row in relations_by_card[card.id]
+                    if self._sight.sees(row.other_project_id) and self._is_first(row)
+                ],
+                attachments=[
+                    _ATTACHMENT_FIELDS.to_value(row, uploaded_by=find_person(row.uploaded_by_id))
+                    for row in attachments_by_card[card.id]
+                ],
+                created_by=find_person(card.created_by_id),
+            )
+            for card in batch
+        ]
 
     def _is_first(self, row: ExportedRelationRow) -> bool:
         """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file."""
@@ -275,14 +273,9 @@ class _CardReader:
             return True
         if row.type != "related_to":
             return bool(row.from_source)
-        place = (row.archived, self._ranks[row.column_id], row.position, row.card_id)
-        other_place = (
-            row.other_archived,
-            self._ranks[row.other_column_id],
-            row.other_position,
-            row.other_id,
-        )
-        return place < other_place
+        # The ids of those that are in the file already with one of their cards.
+        self._related_ids ^= {row.id}
+        return row.id in self._related_ids
 
 
 class People:
@@ -306,36 +299,11 @@ class People:
         return FilePerson(name=person.name, email=person.email if reaches else None)
 
 
-@attrs.frozen
-class _OnCards:
-    """Comments, attachments and relations by the ids of their cards."""
-
-    comments: ByCard[FileComment]
-    attachments: ByCard[FileAttachment]
-    relations: ByCard[FileRelation]
-
-
-def _by_card(rows: Iterable[OnCardRow], build_item: Callable[[OnCardRow], T]) -> dict[str, list[T]]:
-    items_by_card: dict[str, list[T]] = defaultdict(list)
+def _group_by_card(rows: Iterable[OnCardRow]) -> dict[str, list[OnCardRow]]:
+    rows_by_card: dict[str, list[OnCardRow]] = defaultdict(list)
     for row in rows:
-        items_by_card[row.card_id].append(build_item(row))
-    return items_by_card
-
-
-def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
-    return convert(
-        FileCard,
-        card,
-        assignee=card.assignee_id and people_in_file.person(card.assignee_id).email,
-        comments=list(on_cards.comments.get(card.id, ())),
-        relations=list(on_cards.relations.get(card.id, ())),
-        attachments=list(on_cards.attachments.get(card.id, ())),
-        created_by=people_in_file.person(card.created_by_id),
-    )
-
-
-def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttachment:
-    return _ATTACHMENT_FIELDS.to_value(row, uploaded_by=people_in_file.person(row.uploaded_by_id))
+        rows_by_card[row.card_id].append(row)
+    return rows_by_card
 
 
 def _relation(row: ExportedRelationRow, project_id: str) -> FileRelation:

@@ -389,14 +389,8 @@ class ExportedRelationRow(RowType):
     type: RelationType
     from_source: int
     card_id: str
-    position: int
-    archived: bool
-    column_id: str
     other_id: str
     other_project_id: str
-    other_position: int
-    other_archived: bool
-    other_column_id: str
     number: int
     key: str
 
