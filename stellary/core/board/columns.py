@@ -25,9 +25,8 @@ from stellary.contract.wire import UNSET, Listing, invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
 from stellary.core.board.order import ordering
-from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
-from stellary.core.board.order.siblings import forget_place, store_place
+from stellary.core.board.order.siblings import SiblingOrders
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
@@ -62,10 +61,7 @@ _SCOPE: Select[Any] = select(
 ).where(scopes.c.project_id == bindparam("_project_id"))
 _DEFAULT_SCOPE = _SCOPE.where(scopes.c.is_default)
 _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
-COLUMN_IDS = (
-    select(columns.c.id).where(columns.c.scope_id == bindparam("_scope_id")).order_by(columns.c.position)
-)
-COLUMN_ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
+COLUMN_ORDERS = SiblingOrders(columns.c.position, columns.c.scope_id, "column")
 COLUMNS = StoredItems(
     Column,
     columns,
@@ -157,9 +153,7 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
     if request.order is not UNSET:
         after = replace_fields(after, order=_make_room(uow, before, request.order))
         if after.order != column.order:
-            forget_place(
-                uow, columns.c.position, kind="column", item_id=before.id, project_id=before.project_id
-            )
+            COLUMN_ORDERS.forget_place(uow, before.project_id, before.id)
     if after != column:
         COLUMNS.update(uow, column, replace_fields(after, updated_at=uow.now))
     updated = column_value(_read(uow, ref))
@@ -188,16 +182,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
     item = trash.Item(before.id, before.name, before.project_id)
     trash_id = trash.put_item(uow, columns, "column", item, loaded.roles)
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
-    siblings = uow.connection.execute(COLUMN_IDS, {"_scope_id": before.scope_id}).scalars().all()
-    store_place(
-        uow,
-        trash_id,
-        columns.c.position,
-        siblings,
-        kind="column",
-        item_id=before.id,
-        project_id=before.project_id,
-    )
+    COLUMN_ORDERS.store_place(uow, trash_id, before.scope_id, item)
     column = column_value(before)
     COLUMNS.delete(uow, column)
     COLUMN_ORDERS.leave(uow, before.scope_id, before.position)

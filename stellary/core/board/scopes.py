@@ -28,9 +28,8 @@ from stellary.contract.wire import UNSET, Listing, Paged, invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import COLUMNS, column_values, scope_columns
-from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
-from stellary.core.board.order.siblings import forget_place, store_place
+from stellary.core.board.order.siblings import SiblingOrders
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
@@ -52,9 +51,6 @@ _DEFAULT_COLUMNS: Select[Any] = (
     .where(scopes.c.project_id == bindparam("_project_id"), scopes.c.is_default)
     .order_by(columns.c.position)
 )
-SCOPE_IDS = (
-    select(scopes.c.id).where(scopes.c.project_id == bindparam("_project_id")).order_by(scopes.c.position)
-)
 _OWN_COLUMNS = select(columns.c.id).where(columns.c.scope_id == bindparam("_id"))
 _COMMENTERS: Select[Any] = (
     select(comments.c.card_id, comments.c.author_id)
@@ -63,7 +59,7 @@ _COMMENTERS: Select[Any] = (
     .distinct()
 )
 _DELETE_CARDS = delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS))
-SCOPE_ORDERS = DenseOrders(scopes.c.position, scopes.c.project_id)
+SCOPE_ORDERS = SiblingOrders(scopes.c.position, scopes.c.project_id, "scope")
 
 
 @serves(CREATE_SCOPE)
@@ -140,7 +136,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         order = SCOPE_ORDERS.move(uow, row.project_id, before.order, request.order, count)
         after = rules.apply_update(before, request, order, uow.now)
         if order != before.order:
-            forget_place(uow, scopes.c.position, kind="scope", item_id=row.id, project_id=row.project_id)
+            SCOPE_ORDERS.forget_place(uow, row.project_id, row.id)
     if after is not before:
         scope_rows.FIELDS.update(uow, before, after)
         emit_change(uow, loaded.roles.workspace_id, before, after)
@@ -168,10 +164,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Delete
     item = trash.Item(row.id, row.name, row.project_id)
     trash_id = trash.put_item(uow, scopes, "scope", item, loaded.roles)
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
-    siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": row.project_id}).scalars().all()
-    store_place(
-        uow, trash_id, scopes.c.position, siblings, kind="scope", item_id=row.id, project_id=row.project_id
-    )
+    SCOPE_ORDERS.store_place(uow, trash_id, row.project_id, item)
     # Cards are deleted first, since the database does not delete a column that still has cards.
     uow.connection.execute(_DELETE_CARDS, {"_id": row.id})
     scope_rows.FIELDS.delete(uow, deleted_scope)

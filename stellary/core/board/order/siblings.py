@@ -3,78 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import Column, bindparam, select
 
 from stellary.contract.trash import TrashKind
+from stellary.core.board.order.dense import DenseOrders
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 
-def store_place(
-    uow: UnitOfWork,
-    trash_id: str,
-    position: Column[int],
-    siblings: Sequence[str],
-    *,
-    kind: TrashKind,
-    item_id: str,
-    project_id: str,
-) -> None:
-    """Store which siblings stand before and after an item that is deleted.
+class SiblingOrders(DenseOrders):
+    """Dense orders of items that return to their place when they are restored.
 
     Args:
-        trash_id: The entry of the item.
-        position: The column with the position of an item.
-        siblings: The ids of the item and its siblings, in order.
-        kind: The kind of the item.
-        item_id: The id of the item.
-        project_id: The project.
+        position: The database column that has the order.
+        container: The column of the same table with the id of the container.
+        kind: The kind of the items.
     """
-    index = siblings.index(item_id)
-    before, after = [*siblings[:index]], [*siblings[index + 1 :]]
-    # Siblings that were deleted earlier have stored on which side of them this one stands.
-    for sibling_id, place in trash.list_references(uow, kind, project_id, position).items():
-        if item_id in place["before"]:
-            after.append(sibling_id)
-        elif item_id in place["after"]:
-            before.append(sibling_id)
-    trash.add_references(uow, trash_id, position, {item_id: {"before": before, "after": after}})
 
+    def __init__(self, position: Column[int], container: Column[Any], kind: TrashKind) -> None:
+        super().__init__(position, container)
+        self._position, self._kind = position, kind
+        self._ids = (
+            select(position.table.c.id).where(container == bindparam("_container_id")).order_by(position)
+        )
 
-def forget_place(
-    uow: UnitOfWork, position: Column[int], *, kind: TrashKind, item_id: str, project_id: str
-) -> None:
-    """Forget on which side of deleted siblings an item stood, since it moves.
+    def store_place(self, uow: UnitOfWork, trash_id: str, container_id: str, item: trash.Item) -> None:
+        """Store which siblings stand before and after an item that is deleted.
 
-    Args:
-        position: The column with the position of an item.
-        kind: The kind of the item.
-        item_id: The id of the item.
-        project_id: The project.
-    """
-    for trash_id, key, place in trash.find_item_rows(uow, kind, project_id, position, item_id):
-        remaining = {side: [id for id in ids if id != item_id] for side, ids in place.items()}
-        trash.rewrite_row(uow, trash_id, position, key, remaining)
+        Args:
+            trash_id: The entry of the item.
+            container_id: The scope of columns, or the project of scopes.
+            item: The item.
+        """
+        siblings = self._list_ids(uow, container_id)
+        index = siblings.index(item.id)
+        before, after = [*siblings[:index]], [*siblings[index + 1 :]]
+        # Siblings that were deleted earlier have stored on which side of them this one stands.
+        places = trash.list_references(uow, self._kind, item.project_id or "", self._position)
+        for sibling_id, place in places.items():
+            if item.id in place["before"]:
+                after.append(sibling_id)
+            elif item.id in place["after"]:
+                before.append(sibling_id)
+        trash.add_references(uow, trash_id, self._position, {item.id: {"before": before, "after": after}})
 
+    def forget_place(self, uow: UnitOfWork, project_id: str, item_id: str) -> None:
+        """Forget on which side of deleted siblings an item stood, since it moves.
 
-def find_place(uow: UnitOfWork, item: TrashRow, position: Column[int], siblings: Sequence[str]) -> int:
-    """Return the position at which a restored item stands among its siblings; the end if it has none of its former ones.
+        Args:
+            project_id: The project.
+            item_id: The id of the item.
+        """
+        for trash_id, key, place in trash.find_item_rows(
+            uow, self._kind, project_id, self._position, item_id
+        ):
+            remaining = {side: [id for id in ids if id != item_id] for side, ids in place.items()}
+            trash.rewrite_row(uow, trash_id, self._position, key, remaining)
 
-    Args:
-        item: The entry of the item.
-        position: The column with the position of an item.
-        siblings: The ids of its siblings, in order.
-    """
-    places = trash.list_references(uow, item.kind, item.project_id or "", position)
-    places |= trash.load_rows(uow, item.id, position)
-    before_ids, after_ids = (_find_all(places, item.item_id, side) for side in ("before", "after"))
-    preceding = [index for index, id in enumerate(siblings) if id in before_ids]
-    following = [index for index, id in enumerate(siblings) if id in after_ids]
-    if preceding:
-        return preceding[-1] + 1
-    return following[0] if following else len(siblings)
+    def restore_place(self, uow: UnitOfWork, item: TrashRow, container_id: str) -> int:
+        """Make room where a restored item stands among its siblings; at the end if it has none of its former ones.
+
+        Args:
+            item: The entry of the item.
+            container_id: The scope of columns, or the project of scopes.
+
+        Returns:
+            The order of the item.
+        """
+        siblings = self._list_ids(uow, container_id)
+        places = trash.list_references(uow, item.kind, item.project_id or "", self._position)
+        places |= trash.load_rows(uow, item.id, self._position)
+        before_ids, after_ids = (_find_all(places, item.item_id, side) for side in ("before", "after"))
+        preceding = [index for index, id in enumerate(siblings) if id in before_ids]
+        following = [index for index, id in enumerate(siblings) if id in after_ids]
+        order = preceding[-1] + 1 if preceding else following[0] if following else len(siblings)
+        self.enter(uow, container_id, order)
+        return order
+
+    def _list_ids(self, uow: UnitOfWork, container_id: str) -> Sequence[str]:
+        return uow.connection.execute(self._ids, {"_container_id": container_id}).scalars().all()
 
 
 def _find_all(places: Mapping[str, Mapping[str, Sequence[str]]], item_id: str, side: str) -> set[str]:

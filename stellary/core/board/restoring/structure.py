@@ -12,11 +12,10 @@ from stellary.contract.trash import RestoreItem
 from stellary.contract.wire import invalid
 from stellary.core.accounts import people
 from stellary.core.board.changes.changed_values import describe_values
-from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS, scope_columns
+from stellary.core.board.columns import COLUMN_ORDERS, scope_columns
 from stellary.core.board.custom_fields import check_field_count
 from stellary.core.board.labels import load_labels
 from stellary.core.board.order.locks import lock_columns
-from stellary.core.board.order.siblings import find_place
 from stellary.core.board.project_members import DELETE_MEMBER
 from stellary.core.board.projects import load_project
 from stellary.core.board.queries.item_names import load_item_names
@@ -34,7 +33,7 @@ from stellary.core.board.rows import field_rows
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or
-from stellary.core.board.scopes import SCOPE_IDS, SCOPE_ORDERS
+from stellary.core.board.scopes import SCOPE_ORDERS
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, relations, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
@@ -115,9 +114,7 @@ def restore_column(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     row = trash.load_rows(uow, item.id, columns)[item.item_id]
     parameters = {"_project_id": project_id, "_scope_id": row["scope_id"]}
     scope_id = uow.connection.execute(_SCOPE, parameters).scalar_one()
-    siblings = uow.connection.execute(COLUMN_IDS, {"_scope_id": scope_id}).scalars().all()
-    position = find_place(uow, item, columns.c.position, siblings)
-    COLUMN_ORDERS.enter(uow, scope_id, position)
+    position = COLUMN_ORDERS.restore_place(uow, item, scope_id)
     changes: dict[Column[Any], object] = {
         columns.c.scope_id: scope_id,
         columns.c.position: position,
@@ -147,9 +144,7 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     """
     project_id = lock_project_of(uow, item)
     names = _get_names(lock_columns(uow, project_id))
-    siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": project_id}).scalars().all()
-    position = find_place(uow, item, scopes.c.position, siblings)
-    SCOPE_ORDERS.enter(uow, project_id, position)
+    position = SCOPE_ORDERS.restore_place(uow, item, project_id)
     trash.reinsert(uow, item.id, changes={scopes.c.position: position}, skip=[relations])
     restore_relations(uow, item)
     drop_missing_references(uow, item, project_id)
