@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final, TypeVar, get_type_hints
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.errors import NotFound
@@ -74,6 +74,7 @@ from stellary.core.board.tables import (
     scopes,
     time_entries,
 )
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -176,7 +177,7 @@ saved_filter = AccessCheck(
         "saved_filter_id",
         and_(
             saved_filters.c.workspace_id == WORKSPACE_ID,
-            or_(saved_filters.c.shared, saved_filters.c.created_by_id == bindparam("_user_id")),
+            or_(saved_filters.c.shared, is_given(saved_filters.c.created_by_id, "user_id")),
         ),
     ),
     in_project_of(saved_filters.c.project_id),
@@ -236,14 +237,14 @@ _comment = AccessCheck(
     author="author_id",
 )
 
-_CARDS = select(*_CARD).join_from(cards, projects, projects.c.id == cards.c.project_id)
-_CARDS_NOW = Query(CardRow, _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True))))
-_THIS_CARD = _CARDS.where(cards.c.id == bindparam("_card_id"))
+_CARDS = select(*_CARD).join_from(cards, projects)
+_CARDS_NOW = Query(CardRow, _CARDS.where(is_among(cards.c.id)))
+_THIS_CARD = _CARDS.where(is_given(cards.c.id, "card_id"))
 _CARD_BY_ID = Query(CardRow, _THIS_CARD)
 _LOCK_POSITION = Query(
     LockedPositionRow,
     select(cards.c.version, cards.c.position)
-    .where(cards.c.id == bindparam("_card_id"))
+    .where(is_given(cards.c.id, "card_id"))
     .with_for_update(key_share=True),
 )
 _LOCK = Query(CardRow, _THIS_CARD.with_for_update(key_share=True, of=cards))
@@ -563,7 +564,7 @@ custom_field = AccessCheck(
 
 _LOCK_FIELD = Query(
     CustomFieldRow,
-    select(custom_fields).where(custom_fields.c.id == bindparam("_field_id")).with_for_update(key_share=True),
+    select(custom_fields).where(is_given(custom_fields.c.id, "field_id")).with_for_update(key_share=True),
 )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, TypedDict
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -31,6 +31,7 @@ from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
@@ -55,22 +56,18 @@ class FileColumns(TypedDict):
 _ATTACHMENTS = StoredItems(
     Attachment, attachments, "Attachment", FileColumns, renamed={"uploaded_by": "uploaded_by_id"}
 )
-_LIST = Pages(
-    AttachmentRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
-)
+_LIST = Pages(AttachmentRow, select(attachments).where(is_given(attachments.c.card_id)), attachments.c.id)
 # The lock keeps a file from being deleted, and then purged, before its copy can be seen.
 _OF_CARDS = Query(
     AttachmentRow,
     select(attachments)
-    .where(attachments.c.card_id.in_(bindparam("_card_ids", expanding=True)))
+    .where(is_among(attachments.c.card_id))
     .order_by(attachments.c.id)
     .with_for_update(read=True, key_share=True),
 )
 _INSERT = insert(attachments)
-_SET_COUNT = update(cards).where(cards.c.id == bindparam("_id"))
-USED_BLOBS: Select[Any] = select(attachments.c.blob_key).where(
-    attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
-)
+_SET_COUNT = update(cards).where(is_given(cards.c.id))
+USED_BLOBS: Select[Any] = select(attachments.c.blob_key).where(is_among(attachments.c.blob_key, "keys"))
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
 # The card's version does not change, as with comments: a new file does not conflict with a change of the card.
 

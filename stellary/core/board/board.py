@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from stellary.contract.cards import Card
 from stellary.contract.projects import GET_BOARD, Board, BoardMember
@@ -18,11 +18,12 @@ from stellary.core.board.projects import project_value
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.tables import project_members
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 MEMBERS = (
     select(project_members.c.user_id, project_members.c.role)
-    .where(project_members.c.project_id == bindparam("_project_id"))
+    .where(is_given(project_members.c.project_id))
     .order_by(project_members.c.user_id)
 )
 

@@ -41,6 +41,7 @@ from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
@@ -51,7 +52,7 @@ _RESERVE_NUMBERS = Query(
     CardNumberRow,
     (
         update(projects)
-        .where(projects.c.id == bindparam("_project_id"))
+        .where(is_given(projects.c.id, "project_id"))
         .values(last_number=projects.c.last_number + bindparam("_count"))
         .returning(
             projects.c.last_number,
@@ -61,8 +62,8 @@ _RESERVE_NUMBERS = Query(
     ),
 )
 INSERT = insert(cards)
-_UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
-_DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
+_UPDATE = update(cards).where(is_given(cards.c.id), is_given(cards.c.version))
+_DELETE = delete(cards).where(is_given(cards.c.id))
 
 
 @serves(CREATE_CARD, shares_commit=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, func, select
 
 from stellary.contract.columns import (
     CREATE_COLUMN,
@@ -31,6 +31,7 @@ from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import IS_ESTIMATED, cards, columns, scopes
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
@@ -44,23 +45,23 @@ _ESTIMATE = (
     .scalar_subquery()
 )
 _IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT, _ESTIMATE.label("card_estimate")).where(
-    columns.c.project_id == bindparam("_project_id")
+    is_given(columns.c.project_id)
 )
 _BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 
-_IN_SCOPE = _IN_PROJECT.where(columns.c.scope_id == bindparam("_scope_id"))
+_IN_SCOPE = _IN_PROJECT.where(is_given(columns.c.scope_id))
 _LIST, _LIST_SCOPE = (
     Query(ColumnRow, rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER))
     for rows in (_IN_PROJECT, _IN_SCOPE)
 )
 _PAGES, _PAGES_SCOPE = (Pages(ColumnRow, rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
-_ONE = Query(ColumnRow, _IN_PROJECT.where(columns.c.id == bindparam("_id")))
+_ONE = Query(ColumnRow, _IN_PROJECT.where(is_given(columns.c.id)))
 _SCOPE: Select[Any] = select(
     scopes.c.id,
     select(func.count()).select_from(columns).where(columns.c.scope_id == scopes.c.id).scalar_subquery(),
-).where(scopes.c.project_id == bindparam("_project_id"))
+).where(is_given(scopes.c.project_id))
 _DEFAULT_SCOPE = _SCOPE.where(scopes.c.is_default)
-_NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
+_NAMED_SCOPE = _SCOPE.where(is_given(scopes.c.id, "scope_id"))
 COLUMN_ORDERS = SiblingOrders(columns.c.position, columns.c.scope_id, "column")
 COLUMNS = StoredItems(
     Column,

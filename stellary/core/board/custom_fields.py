@@ -29,13 +29,14 @@ from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
+_COUNT = select(func.count()).where(is_given(custom_fields.c.project_id))
 _LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
 # A quoted key with its colon occurs nowhere else in the text, since quotes within a value are escaped.
 _WITH_VALUE = Query(
@@ -43,7 +44,7 @@ _WITH_VALUE = Query(
     (
         select(cards.c.id, cards.c.custom_fields, cards.c.version)
         .where(
-            cards.c.project_id == bindparam("_project_id"),
+            is_given(cards.c.project_id),
             type_coerce(cards.c.custom_fields, Text).like(
                 literal('%"') + bindparam("_field_id", type_=Text) + literal('":%')
             ),
@@ -54,7 +55,7 @@ _WITH_VALUE = Query(
 )
 _REWRITE = (
     update(cards)
-    .where(cards.c.id == bindparam("_id"))
+    .where(is_given(cards.c.id))
     .values(
         custom_fields=bindparam("_values", type_=cards.c.custom_fields.type),
         version=cards.c.version + 1,

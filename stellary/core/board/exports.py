@@ -46,6 +46,7 @@ from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.batches import Batches
@@ -69,22 +70,20 @@ _BATCH = 500
 
 _SELECT: Select[Any] = select(cards.c.position, *card_rows.STORED).limit(bindparam("_limit"))
 # Most projects have only these cards, which need one statement whatever the number of columns.
-_FIRST_CARDS = in_board_order(_SELECT.where(cards.c.project_id == bindparam("_project_id")))
+_FIRST_CARDS = in_board_order(_SELECT.where(is_given(cards.c.project_id)))
 _AFTER = tuple_(bindparam("_position", type_=cards.c.position.type), bindparam("_id", type_=cards.c.id.type))
 _CARDS = _SELECT.where(
-    cards.c.column_id == bindparam("_column_id"),
-    cards.c.archived == bindparam("_archived"),
-    tuple_(cards.c.position, cards.c.id) > _AFTER,
+    is_given(cards.c.column_id), is_given(cards.c.archived), tuple_(cards.c.position, cards.c.id) > _AFTER
 ).order_by(cards.c.position, cards.c.id)
 _LOWEST = -(2**63)
-_IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
 _COMMENTS = Query(
-    ExportedCardCommentRow, select(comments).where(comments.c.card_id.in_(_IDS)).order_by(comments.c.id)
+    ExportedCardCommentRow,
+    select(comments).where(is_among(comments.c.card_id, "ids")).order_by(comments.c.id),
 )
 _ATTACHMENTS = Query(
     ExportedAttachmentRow,
     select(*_ATTACHMENT_FIELDS.columns, attachments.c.card_id, attachments.c.uploaded_by_id)
-    .where(attachments.c.card_id.in_(_IDS))
+    .where(is_among(attachments.c.card_id, "ids"))
     .order_by(attachments.c.id),
 )
 
@@ -108,7 +107,7 @@ def _relations() -> Select[Any]:
             )
             .join_from(relations, cards, cards.c.id == other_id)
             .join(projects, projects.c.id == cards.c.project_id)
-            .where(card_id.in_(_IDS))
+            .where(is_among(card_id, "ids"))
         )
 
     ends = union_all(

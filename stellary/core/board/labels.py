@@ -39,6 +39,7 @@ from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue,
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
@@ -54,8 +55,8 @@ LABELS = StoredItems(
     taken=lambda label: (f"the project has a label {label.name!r} already", "duplicate_name"),
 )
 # The lock keeps a label from being deleted while it is added to a card.
-_LOCK = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
-_LIST = Pages(LabelRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
+_LOCK = select(labels.c.id).where(is_given(labels.c.id)).with_for_update(read=True, key_share=True)
+_LIST = Pages(LabelRow, select(labels).where(is_given(labels.c.project_id)), labels.c.id)
 
 
 def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
@@ -68,9 +69,7 @@ def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement
 
 _ID = bindparam("_label_id", type_=Text)
 _LABEL_IDS = type_coerce(cards.c.label_ids, Text)
-_HAS_LABEL = and_(
-    cards.c.project_id == bindparam("_project_id"), _LABEL_IDS.like(literal('%"') + _ID + literal('"%'))
-)
+_HAS_LABEL = and_(is_given(cards.c.project_id), _LABEL_IDS.like(literal('%"') + _ID + literal('"%')))
 _STORE_FORMER_IDS = trash.build_references(cards.c.label_ids, _LABEL_IDS, _HAS_LABEL)
 _REMOVE_FROM_CARDS = (
     update(cards)

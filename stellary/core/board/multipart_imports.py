@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import attrs
 import orjson
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from stellary.contract.columns import Column
 from stellary.contract.comments import Comment
@@ -60,6 +60,7 @@ from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.imports import build_relation_rows, plan_import
 from stellary.core.board.rules.position_index import LARGE
 from stellary.core.board.tables import cards, import_parts, imports, projects
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import ItemNoticeGiven, ProjectImported
@@ -73,25 +74,23 @@ BATCH = 500
 """The number of cards of an abandoned import that are deleted in one transaction."""
 RELATIONS_MAX = 200_000
 
-_BY_ID = imports.c.id == bindparam("_id")
+_BY_ID = is_given(imports.c.id)
 _IMPORT = Query(ImportRow, select(imports).where(_BY_ID))
 _INSERT = insert(imports)
 _UPDATE = update(imports).where(_BY_ID)
 _DELETE = delete(imports).where(_BY_ID)
 _EXPIRE = Query(ImportRow, _DELETE.returning(*imports.c))
 _INSERT_PART = insert(import_parts)
-_OF_IMPORT = import_parts.c.import_id == bindparam("_import_id")
+_OF_IMPORT = is_given(import_parts.c.import_id)
 _PARTS = Query(ImportPartRow, select(import_parts).where(_OF_IMPORT).order_by(import_parts.c.number))
-_DIGEST = select(import_parts.c.digest).where(_OF_IMPORT, import_parts.c.number == bindparam("_number"))
+_DIGEST = select(import_parts.c.digest).where(_OF_IMPORT, is_given(import_parts.c.number))
 _DELETE_PARTS = delete(import_parts).where(_OF_IMPORT)
 
-_OF_PROJECT = cards.c.project_id == bindparam("_project_id")
-_LAST_NUMBER = select(projects.c.last_number).where(projects.c.id == bindparam("_project_id"))
-_SET_LAST_NUMBER = update(projects).where(projects.c.id == bindparam("_project_id"))
-_KEY = select(projects.c.key).where(projects.c.id == bindparam("_project_id"))
-_USED_NUMBERS = select(cards.c.number).where(
-    _OF_PROJECT, cards.c.number.in_(bindparam("_numbers", expanding=True))
-)
+_OF_PROJECT = is_given(cards.c.project_id)
+_LAST_NUMBER = select(projects.c.last_number).where(is_given(projects.c.id, "project_id"))
+_SET_LAST_NUMBER = update(projects).where(is_given(projects.c.id, "project_id"))
+_KEY = select(projects.c.key).where(is_given(projects.c.id, "project_id"))
+_USED_NUMBERS = select(cards.c.number).where(_OF_PROJECT, is_among(cards.c.number))
 _ASSIGNEES = Query(
     AssigneeCountRow,
     select(cards.c.assignee_id.label("user_id"), func.count().label("card_count"))
@@ -99,15 +98,13 @@ _ASSIGNEES = Query(
     .group_by(cards.c.assignee_id),
 )
 _UNASSIGN = (
-    update(cards)
-    .where(_OF_PROJECT, cards.c.assignee_id.in_(bindparam("_user_ids", expanding=True)))
-    .values(assignee_id=None)
+    update(cards).where(_OF_PROJECT, is_among(cards.c.assignee_id, "user_ids")).values(assignee_id=None)
 )
 _IS_HIDDEN = projects.c.workspace_id.is_(None)
-_HIDDEN = select(projects.c.id).where(projects.c.id == bindparam("_project_id"), _IS_HIDDEN)
+_HIDDEN = select(projects.c.id).where(is_given(projects.c.id, "project_id"), _IS_HIDDEN)
 _SOME_CARDS = select(cards.c.id).where(_OF_PROJECT).order_by(cards.c.id).limit(BATCH)
-_DELETE_CARDS = delete(cards).where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-_DELETE_PROJECT = delete(projects).where(projects.c.id == bindparam("_project_id"), _IS_HIDDEN)
+_DELETE_CARDS = delete(cards).where(is_among(cards.c.id))
+_DELETE_PROJECT = delete(projects).where(is_given(projects.c.id, "project_id"), _IS_HIDDEN)
 
 multipart_import = AccessCheck(
     ImportRef,
@@ -118,7 +115,7 @@ multipart_import = AccessCheck(
 )
 """The access check for an import. The role ``creator`` admits only the user who has started it."""
 
-_LOCK = Query(ImportRow, select(imports).where(imports.c.id == bindparam("_import_id")).with_for_update())
+_LOCK = Query(ImportRow, select(imports).where(is_given(imports.c.id, "import_id")).with_for_update())
 ACCESS_BY_REF = by_ref(multipart_import)
 
 

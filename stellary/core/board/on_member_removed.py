@@ -10,6 +10,7 @@ from stellary.contract.fields import replace_fields
 from stellary.core.accounts.project_sight import is_shared, is_stranger
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.tables import cards, project_members, projects, saved_filters
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.events import (
     AdminRightsLost,
     CardUnassigned,
@@ -22,11 +23,11 @@ from stellary.core.kernel.unit import UnitOfWork
 
 _BATCH = 500
 
-_PROJECTS = select(projects.c.id).where(projects.c.workspace_id == bindparam("_workspace_id"))
+_PROJECTS = select(projects.c.id).where(is_given(projects.c.workspace_id))
 _FREE = {"assignee_id": None, "version": cards.c.version + 1, "updated_at": bindparam("_now")}
 _UNASSIGN = (
     update(cards)
-    .where(cards.c.assignee_id == bindparam("_user_id"), cards.c.project_id.in_(_PROJECTS))
+    .where(is_given(cards.c.assignee_id, "user_id"), cards.c.project_id.in_(_PROJECTS))
     .values(_FREE)
     .returning(cards.c.id)
 )
@@ -34,19 +35,17 @@ _STRANGERS = select(cards.c.id, cards.c.assignee_id).where(
     cards.c.assignee_id.is_not(None),
     is_stranger(cards.c.assignee_id, cards.c.project_id, bindparam("_workspace_id")),
 )
-_STRANGERS_HERE = _STRANGERS.where(cards.c.project_id == bindparam("_project_id"))
-_STRANGER = _STRANGERS.where(cards.c.assignee_id == bindparam("_user_id"), cards.c.project_id.in_(_PROJECTS))
-_UNASSIGN_THESE = update(cards).where(cards.c.id.in_(bindparam("_ids", expanding=True))).values(_FREE)
-_MEMBERSHIPS = and_(
-    project_members.c.user_id == bindparam("_user_id"), project_members.c.project_id.in_(_PROJECTS)
-)
+_STRANGERS_HERE = _STRANGERS.where(is_given(cards.c.project_id))
+_STRANGER = _STRANGERS.where(is_given(cards.c.assignee_id, "user_id"), cards.c.project_id.in_(_PROJECTS))
+_UNASSIGN_THESE = update(cards).where(is_among(cards.c.id)).values(_FREE)
+_MEMBERSHIPS = and_(is_given(project_members.c.user_id), project_members.c.project_id.in_(_PROJECTS))
 _LEFT_PROJECTS = (
     select(project_members.c.project_id).where(_MEMBERSHIPS).order_by(project_members.c.project_id)
 )
 _LEAVE_PROJECTS = delete(project_members).where(_MEMBERSHIPS)
 _DELETE_OWN_FILTERS = delete(saved_filters).where(
-    saved_filters.c.workspace_id == bindparam("_workspace_id"),
-    saved_filters.c.created_by_id == bindparam("_user_id"),
+    is_given(saved_filters.c.workspace_id),
+    is_given(saved_filters.c.created_by_id, "user_id"),
     ~saved_filters.c.shared,
 )
 

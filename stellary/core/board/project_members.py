@@ -31,6 +31,7 @@ from stellary.core.accounts.users import address_key
 from stellary.core.board import access
 from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members, projects
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import InvitationAccepted, ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.item_changes import emit_member_change
@@ -42,7 +43,7 @@ _FIELDS = RowFields(ProjectMember, project_members, computed=("email", "name"), 
 _LIST = Pages(
     MemberRow,
     select(project_members.c.user_id, project_members.c.role, project_members.c.created_at).where(
-        project_members.c.project_id == bindparam("_project_id")
+        is_given(project_members.c.project_id)
     ),
     project_members.c.user_id,
 )
@@ -52,17 +53,14 @@ _INSERT = insert(project_members)
 _LOCKED_PROJECT = (
     select(projects.c.id)
     .where(
-        projects.c.id == bindparam("_project_id"),
-        projects.c.workspace_id == bindparam("_workspace_id"),
+        is_given(projects.c.id, "project_id"),
+        is_given(projects.c.workspace_id),
         # The admins of an organization may be members of a project of a workspace before they are members of that.
         ~is_member(projects.c.id, bindparam("_user_id")),
     )
     .with_for_update(read=True, key_share=True)
 )
-_MEMBER = (
-    project_members.c.project_id == bindparam("_project_id"),
-    project_members.c.user_id == bindparam("_user_id"),
-)
+_MEMBER = (is_given(project_members.c.project_id), is_given(project_members.c.user_id))
 _UPDATE = update(project_members).where(*_MEMBER)
 DELETE_MEMBER = delete(project_members).where(*_MEMBER)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
-from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, delete, insert, select, update
 
 from stellary.contract.automations import CREATE_AUTOMATION
 from stellary.contract.columns import Column
@@ -47,6 +47,7 @@ from stellary.core.board.rules.scopes import build_scope
 from stellary.core.board.rules.templates import move_dates
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
 from stellary.core.board.templates import TEMPLATES, load_file
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
@@ -65,8 +66,8 @@ _FIELDS = RowFields(
     internal=("workspace_id", "template_id", "last_number", "created_by_id", "version"),
 )
 _PROJECT = _FIELDS.columns
-_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_ARCHIVED = projects.c.archived == bindparam("_archived")
+_IN_WORKSPACE = is_given(projects.c.workspace_id)
+_ARCHIVED = is_given(projects.c.archived)
 _LISTS = {
     (filtered, limited): Pages(
         ListedProjectRow,
@@ -82,14 +83,14 @@ _LISTS = {
 }
 """The lists of projects, by whether ``archived`` filters them and whether the caller sees only some of them."""
 
-_ONE = Query(ListedProjectRow, select(*_PROJECT).where(projects.c.id == bindparam("_id")))
+_ONE = Query(ListedProjectRow, select(*_PROJECT).where(is_given(projects.c.id)))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
 _INSERT = insert(projects)
-_UPDATE = update(projects).where(projects.c.id == bindparam("_id"))
+_UPDATE = update(projects).where(is_given(projects.c.id))
 # Cards are deleted first, since the database does not delete a column that still has cards.
 _DELETE = (
-    delete(cards).where(cards.c.project_id == bindparam("_id")),
-    delete(projects).where(projects.c.id == bindparam("_id")),
+    delete(cards).where(is_given(cards.c.project_id, "id")),
+    delete(projects).where(is_given(projects.c.id)),
 )
 
 

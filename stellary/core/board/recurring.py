@@ -24,6 +24,7 @@ from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import recurrences as rules
 from stellary.core.board.rules.cards import build_events, increment_version
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.causes import Cause, Chain
@@ -46,7 +47,7 @@ _SERIES = (
         _IS_REACHABLE.label("reachable"),
         *card_rows.STORED,
     )
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .join_from(cards, projects)
     .where(cards.c.recurs_at.is_not(None))
     .order_by(cards.c.recurs_at, cards.c.id)
     .limit(1)
@@ -55,8 +56,8 @@ _DUE = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_at <= bindparam("_no
 # A series whose last time is later than now was advanced by a clock that was ahead.
 _AHEAD = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_after > bindparam("_now"), _IS_REACHABLE))
 _NEXT = select(func.min(cards.c.recurs_at)).where(cards.c.recurs_at > bindparam("_now"))
-_POSTPONE = update(cards).where(cards.c.id == bindparam("_id"))
-_UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
+_POSTPONE = update(cards).where(is_given(cards.c.id))
+_UPDATE = update(cards).where(is_given(cards.c.id), is_given(cards.c.version))
 
 
 def check(uow: UnitOfWork, _: object) -> None:

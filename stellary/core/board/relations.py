@@ -41,6 +41,7 @@ from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RelationAdded, RelationRemoved
@@ -60,39 +61,36 @@ _OTHER = (cards.c.id.label("other_id"), cards.c.number, projects.c.key, *_CARD_F
 _ENDS = Query(
     OtherCardRow,
     select(*_OTHER)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .join_from(cards, projects)
     .where(
-        projects.c.workspace_id == bindparam("_workspace_id"),
-        cards.c.id.in_([bindparam("_card_id"), bindparam("_target_id")]),
+        is_given(projects.c.workspace_id), cards.c.id.in_([bindparam("_card_id"), bindparam("_target_id")])
     )
     .order_by(cards.c.id)
     .with_for_update(read=True, key_share=True, of=cards),
 )
 _ends: BindParameter[Any] = bindparam("_ends", expanding=True)
 _SAME: Select[Any] = select(relations.c.id).where(
-    relations.c.source_id.in_(_ends), relations.c.target_id.in_(_ends), relations.c.type == bindparam("_type")
+    relations.c.source_id.in_(_ends), relations.c.target_id.in_(_ends), is_given(relations.c.type)
 )
 _PARENT: Select[Any] = select(relations.c.id).where(
-    relations.c.target_id == bindparam("_target_id"), relations.c.type == bindparam("_type")
+    is_given(relations.c.target_id), is_given(relations.c.type)
 )
 _INSERT = insert(relations)
-_DELETE = delete(relations).where(relations.c.id == bindparam("_id"))
+_DELETE = delete(relations).where(is_given(relations.c.id))
 
 
 def _select_path() -> Select[Any]:
     """Build the statement that looks for a path from the target to the source, which would form a cycle with the new relation."""
     before = (
         select(relations.c.source_id.label("id"))
-        .where(relations.c.target_id == bindparam("_source_id"), relations.c.type == bindparam("_type"))
+        .where(is_given(relations.c.target_id, "source_id"), is_given(relations.c.type))
         .cte("before", recursive=True)
     )
     # UNION instead of UNION ALL, so that a card on several paths is followed once.
     before = before.union(
-        select(relations.c.source_id).where(
-            relations.c.target_id == before.c.id, relations.c.type == bindparam("_type")
-        )
+        select(relations.c.source_id).where(relations.c.target_id == before.c.id, is_given(relations.c.type))
     )
-    return select(before.c.id).where(before.c.id == bindparam("_target_id")).limit(1)
+    return select(before.c.id).where(is_given(before.c.id, "target_id")).limit(1)
 
 
 def _select_relations() -> Select[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import Select, bindparam, literal, select
+from sqlalchemy import Select, literal, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, WorkspaceRef
@@ -32,18 +32,19 @@ from stellary.core.board.rules.name_matching import (
 )
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 _Titled = TypeVar("_Titled", bound=TitleRow)
 _KEY = re.compile(r"([A-Za-z]{2,6})-([0-9]{1,9})", re.ASCII)
 
-_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_IN_PROJECT = projects.c.id == bindparam("_project_id")
+_IN_WORKSPACE = is_given(projects.c.workspace_id)
+_IN_PROJECT = is_given(projects.c.id, "project_id")
 _PROJECTS: Select[Any] = select(projects.c.id, projects.c.name, projects.c.key).where(_IN_WORKSPACE)
 _COLUMNS: Select[Any] = (
     select(columns.c.id, columns.c.name, columns.c.scope_id, scopes.c.name.label("place"))
-    .join_from(columns, projects, projects.c.id == columns.c.project_id)
+    .join_from(columns, projects)
     .join(scopes, scopes.c.id == columns.c.scope_id)
     .where(_IN_WORKSPACE, _IN_PROJECT)
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
@@ -52,20 +53,18 @@ _NAMES: Mapping[str, Select[Any]] = {
     "column": _COLUMNS,
     **{
         kind: select(table.c.id, table.c.name, literal("").label("place"))
-        .join_from(table, projects, projects.c.id == table.c.project_id)
+        .join_from(table, projects)
         .where(_IN_WORKSPACE, _IN_PROJECT)
         for kind, table in (("label", labels), ("scope", scopes))
     },
 }
 _CARDS: Select[Any] = (
     select(cards.c.id, cards.c.title, cards.c.project_id, cards.c.scope_id)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .join_from(cards, projects)
     .where(_IN_WORKSPACE)
 )
-_CARD_BY_ID = Query(NamedCardRow, _CARDS.where(cards.c.id == bindparam("_text")))
-_CARD_BY_KEY = Query(
-    NamedCardRow, _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
-)
+_CARD_BY_ID = Query(NamedCardRow, _CARDS.where(is_given(cards.c.id, "text")))
+_CARD_BY_KEY = Query(NamedCardRow, _CARDS.where(is_given(projects.c.key), is_given(cards.c.number)))
 _RECENT = (
     _CARDS.where(~cards.c.archived)
     .order_by(cards.c.updated_at.desc(), cards.c.id)

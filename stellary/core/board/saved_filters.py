@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import func, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -30,6 +30,7 @@ from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.row_types import SavedFilterRow
 from stellary.core.board.tables import saved_filters
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -51,8 +52,8 @@ _FILTERS = StoredItems(
     taken=lambda saved: (f"there is a saved filter {saved.name!r} already", "duplicate_name"),
 )
 _ORDERS = DenseOrders(saved_filters.c.position, saved_filters.c.list_key)
-_IN_WORKSPACE = saved_filters.c.workspace_id == bindparam("_workspace_id")
-_IS_OWN = saved_filters.c.created_by_id == bindparam("_owner_id")
+_IN_WORKSPACE = is_given(saved_filters.c.workspace_id)
+_IS_OWN = is_given(saved_filters.c.created_by_id, "owner_id")
 _VISIBLE = select(saved_filters).where(
     _IN_WORKSPACE, or_(saved_filters.c.shared, _IS_OWN), is_visible(saved_filters.c.project_id)
 )
@@ -66,9 +67,7 @@ _COUNT_OWN, _COUNT_SHARED = (
     for conditions in ((~saved_filters.c.shared, _IS_OWN), (saved_filters.c.shared,))
 )
 _COUNT_LIST = (
-    select(func.count())
-    .select_from(saved_filters)
-    .where(_IN_WORKSPACE, saved_filters.c.list_key == bindparam("_list_key"))
+    select(func.count()).select_from(saved_filters).where(_IN_WORKSPACE, is_given(saved_filters.c.list_key))
 )
 
 

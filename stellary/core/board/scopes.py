@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Deleted
@@ -36,6 +36,7 @@ from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
 from stellary.core.kernel.item_changes import emit_change
@@ -43,18 +44,18 @@ from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _LIST = Pages(ScopeRow, scope_rows.OF_PROJECT, scopes.c.id)
-_COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
+_COUNT = select(func.count()).where(is_given(scopes.c.project_id))
 # The columns that a new scope copies.
 _DEFAULT_COLUMNS: Select[Any] = (
     select(*(columns.c[name] for name in field_names(ScopeColumn)))
-    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
-    .where(scopes.c.project_id == bindparam("_project_id"), scopes.c.is_default)
+    .join_from(columns, scopes)
+    .where(is_given(scopes.c.project_id), scopes.c.is_default)
     .order_by(columns.c.position)
 )
-_OWN_COLUMNS = select(columns.c.id).where(columns.c.scope_id == bindparam("_id"))
+_OWN_COLUMNS = select(columns.c.id).where(is_given(columns.c.scope_id, "id"))
 _COMMENTERS: Select[Any] = (
     select(comments.c.card_id, comments.c.author_id)
-    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .join_from(comments, cards)
     .where(cards.c.column_id.in_(_OWN_COLUMNS))
     .distinct()
 )

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    bindparam,
     func,
     or_,
     select,
@@ -21,6 +20,7 @@ from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.row_types import CardHitRow, CommentHitRow, OnCardHitRow, ProjectHitRow
 from stellary.core.board.tables import cards, comments, projects
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
 from stellary.core.kernel.unit import UnitOfWork
@@ -88,21 +88,21 @@ def _card_text(description: str | None, steps: Sequence[str]) -> str:
     return "\n".join(filter(None, (description, *steps)))
 
 
-_OF_PROJECT = projects.c.id == bindparam("_project_id")
+_OF_PROJECT = is_given(projects.c.id, "project_id")
 _PROJECT = select(projects).where(_OF_PROJECT)
 _CARDS = (
     select(cards.c.id, cards.c.number, cards.c.title, cards.c.description, cards.c.checklist)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .join_from(cards, projects)
     .where(_OF_PROJECT)
 )
 _COMMENT = (
     select(comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id)
-    .join_from(comments, cards, cards.c.id == comments.c.card_id)
-    .where(comments.c.id == bindparam("_comment_id"))
+    .join_from(comments, cards)
+    .where(is_given(comments.c.id, "comment_id"))
 )
 _COMMENTS = (
     select(comments.c.id, comments.c.card_id, comments.c.content)
-    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .join_from(comments, cards)
     .join(projects, projects.c.id == cards.c.project_id)
     .where(_OF_PROJECT)
 )
@@ -217,9 +217,8 @@ _PROJECT_COLUMNS = (
     projects.c.archived.label("project_archived"),
 )
 _OF_CARD = (*_PROJECT_COLUMNS, cards.c.id.label("card_id"), cards.c.number, cards.c.title, cards.c.archived)
-_IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
-_IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
-_PROJECT_HITS = select(projects).where(_IN_WORKSPACE, projects.c.id.in_(_IDS))
+_IN_WORKSPACE = is_given(projects.c.workspace_id)
+_PROJECT_HITS = select(projects).where(_IN_WORKSPACE, is_among(projects.c.id))
 _CARD_HITS = (
     select(
         *_OF_CARD,
@@ -229,14 +228,14 @@ _CARD_HITS = (
         cards.c.created_at,
         cards.c.updated_at,
     )
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(_IN_WORKSPACE, cards.c.id.in_(_IDS))
+    .join_from(cards, projects)
+    .where(_IN_WORKSPACE, is_among(cards.c.id))
 )
 _COMMENT_HITS = (
     select(*_OF_CARD, comments.c.id, comments.c.content, comments.c.created_at, comments.c.updated_at)
-    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .join_from(comments, cards)
     .join(projects, projects.c.id == cards.c.project_id)
-    .where(_IN_WORKSPACE, comments.c.id.in_(_IDS))
+    .where(_IN_WORKSPACE, is_among(comments.c.id))
 )
 
 

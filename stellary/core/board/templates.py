@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypedDict
 
 import orjson
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from stellary.contract.cards import CardStatus
 from stellary.contract.endpoint import Ok
@@ -32,6 +32,7 @@ from stellary.core.board import access
 from stellary.core.board.row_types import TemplateRow
 from stellary.core.board.rules.templates import build_file
 from stellary.core.board.tables import project_templates
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import page_of
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -114,10 +115,10 @@ _STORED = StoredItems(
     derived={"name_key": lambda template: template.name.casefold()},
     taken=_describe_duplicate,
 )
-_IN_WORKSPACE = project_templates.c.workspace_id == bindparam("_workspace_id")
+_IN_WORKSPACE = is_given(project_templates.c.workspace_id)
 _OWN = Query(TemplateRow, select(*access.TEMPLATE).where(_IN_WORKSPACE).order_by(project_templates.c.id))
 _COUNT = select(func.count()).select_from(project_templates).where(_IN_WORKSPACE)
-_FILE = select(project_templates.c.file).where(_IN_WORKSPACE, project_templates.c.id == bindparam("_id"))
+_FILE = select(project_templates.c.file).where(_IN_WORKSPACE, is_given(project_templates.c.id))
 
 
 @serves(LIST_TEMPLATES)

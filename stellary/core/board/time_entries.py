@@ -43,7 +43,7 @@ from stellary.core.board import access
 from stellary.core.board.row_types import ProjectRow, TimeEntryRow, TimerRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects, relations, time_entries, timers
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
@@ -53,7 +53,7 @@ from stellary.core.kernel.writes import NoColumns, StoredItems, refuse_duplicate
 
 _CARD = (
     select(projects.c.key + "-" + cast(cards.c.number, String), cards.c.title)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
+    .join_from(cards, projects)
     .where(cards.c.id == time_entries.c.card_id)
 )
 _KEY, _TITLE = (
@@ -108,7 +108,7 @@ _TIMERS_OF_CARD = Query(
     .order_by(timers.c.user_id),
 )
 _START = insert(timers)
-_STOP = delete(timers).where(timers.c.user_id == bindparam("_user_id")).returning(*timers.c)
+_STOP = delete(timers).where(is_given(timers.c.user_id)).returning(*timers.c)
 _STOP_HERE = _STOP.where(timers.c.card_id == _ID)
 # Waits for a transfer. PostgreSQL repeats a subquery, but not a join, for a row that it had to wait for.
 _WORKSPACE_ID = select(projects.c.workspace_id).where(projects.c.id == cards.c.project_id).scalar_subquery()
@@ -126,7 +126,7 @@ _SUMS = (
     select(time_entries.c.card_id == _ID, func.sum(time_entries.c.minutes))
     .join_from(_below, time_entries, time_entries.c.card_id == _below.c.id)
     .join(projects, projects.c.id == time_entries.c.project_id)
-    .where(projects.c.workspace_id == bindparam("_workspace_id"), is_visible(projects.c.id))
+    .where(is_given(projects.c.workspace_id), is_visible(projects.c.id))
     .group_by(time_entries.c.card_id == _ID)
 )
 _HEADS = ("day", "card", "title", "user", "userId", "minutes", "note")

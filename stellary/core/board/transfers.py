@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import attrs
-from sqlalchemy import BindParameter, Select, Update, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, Update, and_, bindparam, delete, insert, or_, select, update
 
 from stellary.contract import cards as contract
 from stellary.contract import columns as column_contract
@@ -41,34 +41,33 @@ from stellary.core.board.rules.positions import GAP
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, former_keys, projects, relations, scopes
 from stellary.core.board.visibility import sees_project
-from stellary.core.db.base import IdType, metadata
+from stellary.core.db.base import IdType, is_among, is_given, metadata
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardTransferred, CardTransferredOut
 from stellary.core.kernel.unit import UnitOfWork, check_restrictions, serves
 
 _IMMUTABLE = tuple(name for name in card_moves.IMMUTABLE if name not in ("project_id", "number"))
-_IDS: BindParameter[str] = bindparam("_ids", expanding=True)
 _PLACE = select(projects.c.id.label("project_id"), projects.c.workspace_id).where(
     sees_project(bindparam("_user_id", type_=IdType))
 )
-PROJECT_PLACE = _PLACE.where(projects.c.id == bindparam("_id"))
+PROJECT_PLACE = _PLACE.where(is_given(projects.c.id))
 _COLUMN_PLACE, SCOPE_PLACE = (
-    _PLACE.join(table, projects.c.id == table.c.project_id).where(table.c.id == bindparam("_id"))
+    _PLACE.join(table, projects.c.id == table.c.project_id).where(is_given(table.c.id))
     for table in (columns, scopes)
 )
 _CARDS = (
     select(cards.c.id)
-    .where(cards.c.column_id == bindparam("_column_id"))
+    .where(is_given(cards.c.column_id))
     .order_by(cards.c.archived, cards.c.position, cards.c.id)
     .limit(BULK_MAX + 1)
 )
-_ENDS = [end.in_(_IDS) for end in (relations.c.source_id, relations.c.target_id)]
+_ENDS = [is_among(end, "ids") for end in (relations.c.source_id, relations.c.target_id)]
 _OUTER_RELATIONS = select(relations.c.id).where(or_(*_ENDS), _ENDS[0] != _ENDS[1])
-_FORMER_HERE = and_(former_keys.c.project_id == bindparam("_project_id"), former_keys.c.card_id.in_(_IDS))
+_FORMER_HERE = and_(is_given(former_keys.c.project_id), is_among(former_keys.c.card_id, "ids"))
 _FORMER = select(former_keys.c.card_id, former_keys.c.number).where(_FORMER_HERE)
 _FORGET_FORMER = delete(former_keys).where(_FORMER_HERE)
 _INSERT_FORMER = insert(former_keys)
-_UNITS = select(projects.c.id, projects.c.estimate_unit).where(projects.c.id.in_(_IDS))
+_UNITS = select(projects.c.id, projects.c.estimate_unit).where(is_among(projects.c.id))
 _PLACE_COLUMNS = ("workspace_id", "project_id")
 
 
@@ -81,7 +80,7 @@ def build_updates(*, leaves_workspace: bool) -> list[Update]:
             follow as well, but not those of tables with ``of_workspace``.
     """
     following = {
-        table: table.c.card_id.in_(_IDS)
+        table: is_among(table.c.card_id, "ids")
         for table in metadata.sorted_tables
         if {"card_id", "project_id"} <= {*table.c.keys()}
         and table is not former_keys

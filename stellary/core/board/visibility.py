@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, literal, select
+from sqlalchemy import ColumnElement, Select, and_, literal, select
 
 from stellary.core.accounts import project_sight
 from stellary.core.accounts.audience import is_reachable, seen_by
 from stellary.core.board.tables import projects
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_among
 from stellary.core.kernel.unit import UnitOfWork
 
-_WORKSPACES = select(projects.c.workspace_id).where(projects.c.id.in_(bindparam("_ids", expanding=True)))
+_WORKSPACES = select(projects.c.workspace_id).where(is_among(projects.c.id))
 
 
 def sees_project(user_id: ColumnElement[str]) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
 from stellary.core.accounts.audience import is_reachable, leads, seen_by
 from stellary.core.accounts.project_sight import may_hide_projects, sees_all_projects, sees_project
 from stellary.core.board.access import IN_PROJECT, PROJECT
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import NotificationRow, UndoableActivityRow
@@ -73,10 +73,10 @@ OWN_ROWS: Select[Any] = (
         activities.c.id.label("activity_id"),
         *ACTIVITY,
     )
-    .join_from(notifications, activities, activities.c.id == notifications.c.activity_id)
+    .join_from(notifications, activities)
     .where(*OWN)
 )
-_NOTIFICATION = Query(NotificationRow, OWN_ROWS.where(notifications.c.id == bindparam("_notification_id")))
+_NOTIFICATION = Query(NotificationRow, OWN_ROWS.where(is_given(notifications.c.id, "notification_id")))
 
 
 activity = AccessCheck(

@@ -27,7 +27,7 @@ from stellary.core.board.queries.recipient_queries import (
     select_project_members,
     select_project_name,
 )
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import (
@@ -112,18 +112,18 @@ _LAST_SAVE = Query(
     RevisedActivityRow,
     select(activities.c.seq, activities.c.changes, activities.c.meta)
     .where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
+        is_given(activities.c.workspace_id),
         APART_FROM_CARDS,
-        activities.c.entity_id == bindparam("_document_id"),
+        is_given(activities.c.entity_id, "document_id"),
         activities.c.type.in_(("document_created", "document_updated")),
-        activities.c.actor_id == bindparam("_actor_id"),
+        is_given(activities.c.actor_id),
     )
     .order_by(activities.c.id.desc())
     .limit(1),
 )
-_UPDATE_SAVE = update(activities).where(activities.c.seq == bindparam("_seq"))
+_UPDATE_SAVE = update(activities).where(is_given(activities.c.seq))
 _DELETE = delete(notifications).where(
-    notifications.c.user_id == bindparam("_user_id"), notifications.c.workspace_id == _WORKSPACE_ID
+    is_given(notifications.c.user_id), notifications.c.workspace_id == _WORKSPACE_ID
 )
 
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Final, Protocol, cast
 
 import attrs
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 
 from stellary.contract.notifications import Notification, NotificationKind
 from stellary.core.accounts.people import Contact, find_contact
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
@@ -28,8 +29,7 @@ IDS_MAX: Final = 1_000
 
 _INSERT = insert(notifications)
 _UNREAD = Query(
-    NotificationRow,
-    access.OWN_ROWS.where(notifications.c.id == bindparam("_id"), notifications.c.read_at.is_(None)),
+    NotificationRow, access.OWN_ROWS.where(is_given(notifications.c.id), notifications.c.read_at.is_(None))
 )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 from stellary.core.accounts.people import find_contact
 from stellary.core.accounts.places import list_workspaces
 from stellary.core.board.queries.item_names import load_descriptions
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
@@ -42,7 +43,7 @@ NOTIFICATIONS_MAX = 2_000
 _NEW = Query(
     NewNotificationRow,
     select(notifications.c.id, notifications.c.user_id, notifications.c.kind).where(
-        notifications.c.id.in_(bindparam("_ids", expanding=True))
+        is_among(notifications.c.id)
     ),
 )
 _INSERT = insert(deliveries)
@@ -61,7 +62,7 @@ _DUE = Query(
     .limit(DUE_MAX),
 )
 _NEXT = select(func.min(deliveries.c.due_at))
-_OF_USER = (deliveries.c.user_id == bindparam("_user_id"), deliveries.c.channel == bindparam("_channel"))
+_OF_USER = (is_given(deliveries.c.user_id), is_given(deliveries.c.channel))
 _IS_DUE = deliveries.c.due_at <= bindparam("_now")
 _WAITING = (
     select(deliveries.c.notification_id)
@@ -69,15 +70,13 @@ _WAITING = (
     .order_by(deliveries.c.due_at, deliveries.c.notification_id)
     .limit(NOTIFICATIONS_MAX)
 )
-_DELETE = delete(deliveries).where(
-    *_OF_USER, deliveries.c.notification_id.in_(bindparam("_ids", expanding=True))
-)
+_DELETE = delete(deliveries).where(*_OF_USER, is_among(deliveries.c.notification_id, "ids"))
 _PUT_OFF_DUE = update(deliveries).where(*_OF_USER, _IS_DUE).values(due_at=bindparam("_due_at"))
 _UNREAD = Query(
     NotificationRow,
-    access.OWN_ROWS.where(
-        notifications.c.id.in_(bindparam("_ids", expanding=True)), notifications.c.read_at.is_(None)
-    ).order_by(notifications.c.id),
+    access.OWN_ROWS.where(is_among(notifications.c.id), notifications.c.read_at.is_(None)).order_by(
+        notifications.c.id
+    ),
 )
 
 

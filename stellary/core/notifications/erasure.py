@@ -15,6 +15,7 @@ from sqlalchemy import Text, bindparam, func, null, or_, select, type_coerce, up
 from stellary.core.accounts.places import select_next_workspace
 from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.accounts.users import digest_address
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AddressReleased
@@ -45,12 +46,12 @@ READ_MAX: Final = 1_000
 _INVITATIONS = Query(
     ActivityMetaRow,
     select(activities.c.seq, activities.c.meta)
-    .where(activities.c.address_digest == bindparam("_digest"))
+    .where(is_given(activities.c.address_digest, "digest"))
     .limit(BATCH_MAX),
 )
 _REMOVE_ADDRESS = (
     update(activities)
-    .where(activities.c.seq == bindparam("_seq"))
+    .where(is_given(activities.c.seq))
     .values(meta=bindparam("_meta"), item=null(), address_digest=null())
 )
 _MEMBERSHIPS = Query(
@@ -59,7 +60,7 @@ _MEMBERSHIPS = Query(
     .where(
         OF_PEOPLE,
         activities.c.entity.in_(("member", "workspace_member")),
-        activities.c.entity_id == bindparam("_user_id"),
+        is_given(activities.c.entity_id, "user_id"),
         activities.c.seq > bindparam("_after"),
     )
     .order_by(activities.c.seq)
@@ -67,10 +68,10 @@ _MEMBERSHIPS = Query(
 )
 _REVISE = (
     update(activities)
-    .where(activities.c.seq == bindparam("_seq"))
+    .where(is_given(activities.c.seq))
     .values(meta=bindparam("_meta"), changes=bindparam("_changes"), item=bindparam("_item"))
 )
-_OF_MEMBER = (OF_MEMBERS, organization_activities.c.entity_id == bindparam("_user_id"))
+_OF_MEMBER = (OF_MEMBERS, is_given(organization_activities.c.entity_id, "user_id"))
 _ORGANIZATION_MEMBERSHIPS = Query(
     RevisedOrganizationActivityRow,
     select(organization_activities.c.id, organization_activities.c.meta, organization_activities.c.changes)
@@ -80,13 +81,13 @@ _ORGANIZATION_MEMBERSHIPS = Query(
 )
 _REVISE_ORGANIZATION_MEMBERSHIP = (
     update(organization_activities)
-    .where(organization_activities.c.id == bindparam("_id"))
+    .where(is_given(organization_activities.c.id))
     .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
 )
 _NEXT_WORKSPACE = select_next_workspace(select(organization_activities.c.organization_id).where(*_OF_MEMBER))
 _read = (
     select(activities.c.seq)
-    .where(activities.c.workspace_id == bindparam("_workspace_id"), activities.c.seq > bindparam("_after"))
+    .where(is_given(activities.c.workspace_id), activities.c.seq > bindparam("_after"))
     .order_by(activities.c.seq)
     .limit(READ_MAX)
     .subquery()
@@ -95,7 +96,7 @@ _READ = Query(ReadActivitiesRow, select(func.count().label("count"), func.max(_r
 _NAMING = Query(
     NamingActivityRow,
     select(activities.c.seq, activities.c.meta, activities.c.changes, activities.c.item).where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
+        is_given(activities.c.workspace_id),
         activities.c.seq > bindparam("_after"),
         activities.c.seq <= bindparam("_last"),
         or_(

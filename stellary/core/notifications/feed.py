@@ -28,7 +28,7 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
 from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -221,11 +221,7 @@ _OF_CARD = (
 _IS_KEY = re.compile(CARD_KEY_PATTERN).fullmatch
 _DELETED_CARD = (
     select(trash.c.item_id)
-    .where(
-        trash.c.workspace_id == bindparam("_workspace_id"),
-        trash.c.kind == "card",
-        trash.c.key == bindparam("_key"),
-    )
+    .where(is_given(trash.c.workspace_id), trash.c.kind == "card", is_given(trash.c.key))
     .limit(1)
 )
 

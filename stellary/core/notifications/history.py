@@ -23,7 +23,7 @@ from sqlalchemy import (
 from stellary.contract.activities import Activity, ActivityType
 from stellary.contract.wire import utc
 from stellary.core.board.queries.card_counts import CARD_STATES
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import belongs_to
 from stellary.core.kernel.unit import UnitOfWork
@@ -36,11 +36,7 @@ from stellary.core.notifications.tables import APART_FROM_CARDS, activities
 _OF_PILOTAGE = Query(
     ActivityRow,
     select(activities.c.id, *ACTIVITY)
-    .where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
-        APART_FROM_CARDS,
-        activities.c.type.in_(sorted(OF_PILOTAGE)),
-    )
+    .where(is_given(activities.c.workspace_id), APART_FROM_CARDS, activities.c.type.in_(sorted(OF_PILOTAGE)))
     .order_by(activities.c.id.desc())
     .limit(bindparam("_limit")),
 )

@@ -19,6 +19,7 @@ from stellary.contract.notifications import (
 from stellary.contract.refs import NotificationRef, Ref
 from stellary.contract.wire import Listing
 from stellary.core.accounts import people
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import RetentionRule
@@ -38,11 +39,11 @@ _NEWEST = Query(
     access.OWN_ROWS.order_by(notifications.c.user_id, notifications.c.id.desc()).limit(MENTIONS_SCANNED),
 )
 _COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
-_OF_USER = notifications.c.user_id == bindparam("_user_id")
+_OF_USER = is_given(notifications.c.user_id)
 _READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))
 _READ = (
     update(notifications)
-    .where(_OF_USER, notifications.c.id == bindparam("_id"), _UNREAD)
+    .where(_OF_USER, is_given(notifications.c.id), _UNREAD)
     .values(read_at=bindparam("_now"))
 )
 RETENTION = RetentionRule(

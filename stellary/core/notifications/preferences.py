@@ -25,6 +25,7 @@ from stellary.contract.refs import Ref
 from stellary.contract.wire import UNSET, dump, invalid, read
 from stellary.core.accounts.people import load_people
 from stellary.core.board.rules.schedules import find_zone
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -37,10 +38,7 @@ _IN_DIGEST: Final = ("card", "document", "project")
 _DEFAULTS: Final = {"digest": "day", "digestHour": 8, "digestWeekday": "monday"}
 _PURPOSE: Final = "unsubscribe"
 
-_OF_USERS = Query(
-    PreferencesRow,
-    select(preferences).where(preferences.c.user_id.in_(bindparam("_user_ids", expanding=True))),
-)
+_OF_USERS = Query(PreferencesRow, select(preferences).where(is_among(preferences.c.user_id)))
 # Inserts the row of a user, or locks the one that exists, and returns the latest choices.
 _LOCK = {
     name: dialect.insert(preferences)
@@ -55,10 +53,10 @@ _RECORD_REMINDERS = {
     )
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_UPDATE = update(preferences).where(preferences.c.user_id == bindparam("_user_id"))
+_UPDATE = update(preferences).where(is_given(preferences.c.user_id))
 _RESCHEDULE = (
     update(deliveries)
-    .where(deliveries.c.user_id == bindparam("_user_id"), deliveries.c.is_digest)
+    .where(is_given(deliveries.c.user_id), deliveries.c.is_digest)
     .values(due_at=bindparam("_due_at"))
 )
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.activities import EntityKind
-from stellary.core.db.base import json_text
+from stellary.core.db.base import is_given, json_text
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import DocumentTransferredOut
@@ -85,15 +85,11 @@ def _is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 
 _OF_CARDS = _select(_is_one_of(activities.c.card_id, "_keys"))
-_IN_PROJECT = (
-    activities.c.project_id == bindparam("_project_id"),
-    NOT_OF_CARDS,
-    _is_one_of(activities.c.entity, "_kinds"),
-)
+_IN_PROJECT = (is_given(activities.c.project_id), NOT_OF_CARDS, _is_one_of(activities.c.entity, "_kinds"))
 _OF_PROJECT = _select(*_IN_PROJECT)
 _OF_ITEMS = _select(*_IN_PROJECT, _is_one_of(activities.c.entity_id, "_keys"))
 _OF_DOCUMENTS = _select(
-    activities.c.workspace_id == bindparam("_workspace_id"),
+    is_given(activities.c.workspace_id),
     APART_FROM_CARDS,
     activities.c.project_id.is_(None),
     _is_one_of(activities.c.entity_id, "_keys"),
@@ -102,7 +98,7 @@ _OF_DOCUMENTS = _select(
 _document_id = json_text(activities.c.meta, "documentId")
 # That a document has left another place belongs to the history of that place.
 _OF_MOVED = select(activities.c.id).where(
-    activities.c.workspace_id == bindparam("_workspace_id"),
+    is_given(activities.c.workspace_id),
     activities.c.project_id.is_not_distinct_from(bindparam("_project_id")),
     NOT_OF_CARDS,
     APART_FROM_CARDS,
@@ -118,7 +114,7 @@ _RELATIONS = Query(
         _is_one_of(activities.c.card_id, "_keys"), activities.c.entity == "relation"
     ),
 )
-_UPDATE_META = update(activities).where(activities.c.seq == bindparam("_seq")).values(meta=bindparam("_meta"))
+_UPDATE_META = update(activities).where(is_given(activities.c.seq)).values(meta=bindparam("_meta"))
 _ERASE = _UPDATE_META.values(changes=null(), item=null())
 _DELETE_WATCHES = delete(watches).where(_is_one_of(watches.c.card_id, "_keys"))
 

@@ -18,6 +18,7 @@ from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.board import comments as card_comments
 from stellary.core.board.queries.current_cards import load_current_cards
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
@@ -33,11 +34,11 @@ from stellary.core.streaming.streams import Batch, Record, frames
 BATCH_SIZE = 200
 
 _LAST = select(func.coalesce(func.max(activities.c.seq), 0))
-_LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
+_LAST_HERE = _LAST.where(is_given(activities.c.workspace_id))
 _ACTIVITIES = (
     select(activities.c.seq, activities.c.id, activities.c.item, *ACTIVITY)
     .where(
-        activities.c.workspace_id == bindparam("_workspace_id"),
+        is_given(activities.c.workspace_id),
         activities.c.seq > bindparam("_after"),
         activities.c.seq <= bindparam("_end"),
     )

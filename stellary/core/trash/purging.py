@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, select, tuple_
 
 from stellary.core.accounts import deleted_containers
 from stellary.core.board import attachments
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
@@ -31,19 +32,19 @@ ERASED_MAX: Final = 2_000
 _EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).limit(ITEMS_MAX)
 _DELETE = (
     delete(trash)
-    .where(trash.c.id.in_(bindparam("_ids", expanding=True)))
+    .where(is_among(trash.c.id))
     .returning(trash.c.id, trash.c.kind, trash.c.item_id, trash.c.workspace_id, trash.c.project_id)
 )
-_DELETE_INSIDE = delete(trash).where(trash.c.project_id == bindparam("_project_id")).returning(trash.c.id)
+_DELETE_INSIDE = delete(trash).where(is_given(trash.c.project_id)).returning(trash.c.id)
 _NEXT_ROWS = (
     select(rows.c.table_name, rows.c.key)
-    .where(rows.c.trash_id == bindparam("_trash_id"))
+    .where(is_given(rows.c.trash_id))
     .order_by(rows.c.table_name, rows.c.key)
     .limit(bindparam("_limit"))
 )
 _DELETE_ROWS = (
     delete(rows)
-    .where(rows.c.trash_id == bindparam("_trash_id"), tuple_(rows.c.table_name, rows.c.key).in_(_NEXT_ROWS))
+    .where(is_given(rows.c.trash_id), tuple_(rows.c.table_name, rows.c.key).in_(_NEXT_ROWS))
     .returning(rows.c.blob_key)
 )
 # One statement, which sees a file that is being restored in one of both places.

@@ -31,7 +31,7 @@ from stellary.core.board.restoring import structure
 from stellary.core.board.restoring.containers import has_project
 from stellary.core.board.restoring.events import describe_item
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.kernel import trash as stored
 from stellary.core.kernel.events import ItemPurged, ItemRestored
 from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
@@ -70,12 +70,12 @@ _SEEN = or_(
         bindparam("_sees_any", type_=Boolean),
         bindparam("_sees_shared", type_=Boolean),
         trash.c.kind == "project",
-        trash.c.deleted_by_id == bindparam("_user_id", type_=IdType),
+        is_given(trash.c.deleted_by_id, "user_id"),
     ),
 )
 _OF_PROJECT = (
     select(trash.c.id)
-    .where(trash.c.workspace_id == bindparam("_workspace_id"), trash.c.project_id == bindparam("project_id"))
+    .where(is_given(trash.c.workspace_id), trash.c.project_id == bindparam("project_id"))
     .limit(1)
 )
 

@@ -49,6 +49,7 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.model_usage import WorkspaceAccount
@@ -148,10 +149,10 @@ Q = TypeVar("Q", bound=Request)
 _LIST = Pages(
     ListedDraftRow,
     select(*rows.SUMMARY).where(
-        drafts.c.workspace_id == bindparam("_workspace_id"),
+        is_given(drafts.c.workspace_id),
         or_(
             drafts.c.visibility == literal_column("'workspace'"),
-            drafts.c.created_by_id == bindparam("_user_id"),
+            is_given(drafts.c.created_by_id, "user_id"),
             bindparam("_sees_all", type_=Boolean),
         ),
     ),
@@ -159,7 +160,7 @@ _LIST = Pages(
     newest_first=True,
 )
 _INSERT = Query(DraftRow, insert(drafts).returning(*rows.COLUMNS))
-_THIS = drafts.c.id == bindparam("_id")
+_THIS = is_given(drafts.c.id)
 _EDITS = select(drafts.c.edits).where(_THIS)
 _DELETE = delete(drafts).where(_THIS)
 _NO_FEEDBACK = f"needs a language model, which is not configured: use PATCH {EDIT_ROADMAP.path} with the operations {OPERATION_NAMES}"

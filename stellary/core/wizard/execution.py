@@ -24,6 +24,7 @@ from stellary.contract.roles import Visibility
 from stellary.contract.wire import invalid, utc, wire_fields
 from stellary.contract.wizard import EXECUTE_PROJECT_DRAFT, Deliverable, ExecuteProjectDraft, Roadmap
 from stellary.core.accounts import people
+from stellary.core.db.base import is_given
 from stellary.core.kernel.events import ProjectUpdated
 from stellary.core.kernel.model_usage import start_of_day
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -37,15 +38,15 @@ PROJECT_DESCRIPTION_MAX = 5_000
 _DONE = frozenset({"done", "completed", "finished", "shipped", "terminé", "fini", "fait", "livré"})
 
 _PROJECT = [field.name for field in wire_fields(Project).values()]
-_THIS = drafts.c.id == bindparam("_id")
+_THIS = is_given(drafts.c.id)
 _CLAIM = (
     update(drafts)
-    .where(_THIS, drafts.c.version == bindparam("_version"))
+    .where(_THIS, is_given(drafts.c.version))
     .values(stage="executed", version=drafts.c.version + 1, updated_at=bindparam("_now"))
     .values(visibility=bindparam("_visibility"))
 )
 _NOTE = update(drafts).where(_THIS).values(project_id=bindparam("_project_id"))
-_FOLLOW = update(drafts).where(drafts.c.project_id == bindparam("_project_id"))
+_FOLLOW = update(drafts).where(is_given(drafts.c.project_id))
 _FOLLOW = _FOLLOW.values(
     visibility=bindparam("_visibility"), version=drafts.c.version + 1, updated_at=bindparam("_now")
 )

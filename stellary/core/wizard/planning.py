@@ -10,12 +10,13 @@ from functools import partial
 from typing import Literal, TypedDict
 
 import attrs
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import DraftRef
 from stellary.contract.wizard import ROUNDS_MAX, ProjectDraft
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.environment import Environment
@@ -36,13 +37,13 @@ PLAN = "wizard.plan"
 PLANNING_MAX = 20
 """The number of drafts of a workspace that jobs may plan at a time."""
 
-_THIS = drafts.c.id == bindparam("_id")
-_IN_VERSION = (_THIS, drafts.c.version == bindparam("_version"))
+_THIS = is_given(drafts.c.id)
+_IN_VERSION = (_THIS, is_given(drafts.c.version))
 _IS_PLANNED = drafts.c.stage == "planning"
 _CHANGE = Query(DraftRow, update(drafts).where(*_IN_VERSION).returning(*rows.COLUMNS))
 _PLANNED = Query(DraftRow, select(*rows.COLUMNS).where(*_IN_VERSION, _IS_PLANNED))
 _DELETE = delete(drafts).where(*_IN_VERSION)
-_COUNT = select(func.count()).where(drafts.c.workspace_id == bindparam("_workspace_id"), _IS_PLANNED)
+_COUNT = select(func.count()).where(is_given(drafts.c.workspace_id), _IS_PLANNED)
 _USAGE = UsageColumn(drafts)
 
 

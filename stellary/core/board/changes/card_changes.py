@@ -10,13 +10,14 @@ from stellary.core.board.access import LoadedCard, require_row
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.cards import build_events, increment_version
 from stellary.core.board.tables import cards
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
-_UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
+_UPDATE = update(cards).where(is_given(cards.c.id))
 # The version stays: a comment or a file does not conflict with a change of the card.
 _COUNTS = {
     count.name: update(cards)
-    .where(cards.c.id == bindparam("_card_id"), cards.c.project_id == bindparam("_project_id"))
+    .where(is_given(cards.c.id, "card_id"), is_given(cards.c.project_id))
     .values({count.name: count + bindparam("_more"), "updated_at": bindparam("_now")})
     .returning(count)
     for count in (cards.c.comment_count, cards.c.attachment_count)

@@ -15,7 +15,7 @@ from stellary.core.accounts.places import workspace_ref
 from stellary.core.accounts.project_sight import find_sight
 from stellary.core.board.tables import cards, former_keys, projects
 from stellary.core.board.visibility import sees_project
-from stellary.core.db.base import IdType
+from stellary.core.db.base import IdType, is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 R = TypeVar("R", bound=Ref)
@@ -24,21 +24,13 @@ _NUMBER_MAX = 2**31 - 1
 
 _CARD_BY_KEY = select_links(
     (
-        Link(
-            None,
-            projects,
-            within=and_(projects.c.workspace_id == WORKSPACE_ID, projects.c.key == bindparam("_key")),
-        ),
-        Link(
-            None,
-            cards,
-            within=and_(cards.c.project_id == projects.c.id, cards.c.number == bindparam("_number")),
-        ),
+        Link(None, projects, within=and_(projects.c.workspace_id == WORKSPACE_ID, is_given(projects.c.key))),
+        Link(None, cards, within=and_(cards.c.project_id == projects.c.id, is_given(cards.c.number))),
     ),
     [cards.c.id.label("card_id"), WORKSPACE_ID.label("workspace_id")],
 )
 _former = projects.alias("former")
-_HAD_NUMBER = and_(former_keys.c.project_id == _former.c.id, former_keys.c.number == bindparam("_number"))
+_HAD_NUMBER = and_(former_keys.c.project_id == _former.c.id, is_given(former_keys.c.number))
 _CARD_BY_FORMER_KEY = (
     select(
         cards.c.id.label("card_id"),
@@ -50,8 +42,8 @@ _CARD_BY_FORMER_KEY = (
     .join(cards, cards.c.id == former_keys.c.card_id)
     .join(projects, projects.c.id == cards.c.project_id)
     .where(
-        _former.c.workspace_id == bindparam("_workspace_id"),
-        _former.c.key == bindparam("_key"),
+        is_given(_former.c.workspace_id),
+        is_given(_former.c.key),
         sees_project(bindparam("_user_id", type_=IdType)),
     )
 )

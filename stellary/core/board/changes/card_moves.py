@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, select, update
 
 from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.fields import replace_fields
@@ -16,18 +16,19 @@ from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, projects
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 _CARDS: Select[Any] = (
     select(projects.c.key, cards.c.position, *card_rows.STORED)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.project_id == bindparam("_project_id"))
+    .join_from(cards, projects)
+    .where(is_given(cards.c.project_id))
     .order_by(cards.c.id)
     .with_for_update(key_share=True, of=cards)
 )
-_CARDS_BY_ID = _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-_OF_COLUMNS = _CARDS.where(cards.c.column_id.in_(bindparam("_column_ids", expanding=True)))
-_WRITE = update(cards).where(cards.c.id == bindparam("_id"))
+_CARDS_BY_ID = _CARDS.where(is_among(cards.c.id))
+_OF_COLUMNS = _CARDS.where(is_among(cards.c.column_id))
+_WRITE = update(cards).where(is_given(cards.c.id))
 IMMUTABLE = (
     "id",
     "number",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Container, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, select
 
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
@@ -16,25 +16,24 @@ from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.rows.field_rows import queue_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.unit import UnitOfWork
 
 # The lock keeps a label from being deleted while it is added to a card.
 _LABELS: Select[Any] = (
     select(labels.c.id, labels.c.name)
-    .where(
-        labels.c.project_id == bindparam("_project_id"), labels.c.id.in_(bindparam("_ids", expanding=True))
-    )
+    .where(is_given(labels.c.project_id), is_among(labels.c.id))
     .order_by(labels.c.id)
     .with_for_update(read=True, key_share=True)
 )
-_COLUMNS = select(columns.c.id).where(columns.c.project_id == bindparam("_project_id"))
+_COLUMNS = select(columns.c.id).where(is_given(columns.c.project_id))
 
 # The lock keeps the card from being deleted before the reference to it is written.
 _CARD: Select[Any] = (
     select(cards.c.id, cards.c.project_id)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(projects.c.workspace_id == bindparam("_workspace_id"), cards.c.id == bindparam("_card_id"))
+    .join_from(cards, projects)
+    .where(is_given(projects.c.workspace_id), is_given(cards.c.id, "card_id"))
     .with_for_update(read=True, key_share=True, of=cards)
 )
 

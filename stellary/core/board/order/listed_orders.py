@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeEngine
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import cards, columns
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 _BATCH = 1_000
@@ -42,10 +43,10 @@ class ListedPosition(NamedTuple):
 
 
 _DIRECTORIES = select(columns.c.id, columns.c.directory).where(
-    columns.c.project_id == bindparam("_project_id"), columns.c.directory.is_not(None)
+    is_given(columns.c.project_id), columns.c.directory.is_not(None)
 )
 _DIRECTORIES_OF_COLUMNS = select(columns.c.id, columns.c.directory).where(
-    columns.c.id.in_(bindparam("_column_ids", expanding=True)), columns.c.directory.is_not(None)
+    is_among(columns.c.id, "column_ids"), columns.c.directory.is_not(None)
 )
 _RANGES = bindparam("_ranges", type_=Text)
 _FIELDS: Mapping[str, TypeEngine[int] | TypeEngine[str]] = {

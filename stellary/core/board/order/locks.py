@@ -16,6 +16,7 @@ from stellary.core.board.row_types import LockedColumnRow
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.lock_plan import ALL, LockPlan
 from stellary.core.kernel.unit import UnitOfWork
@@ -28,7 +29,7 @@ _LOCKED_COLUMN = (
     columns.c.wip_limit,
     columns.c.directory,
 )
-_IN_PROJECT = columns.c.project_id == bindparam("_project_id")
+_IN_PROJECT = is_given(columns.c.project_id)
 _COLUMNS: Select[Any] = (
     select(*_LOCKED_COLUMN).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
 )
@@ -37,17 +38,17 @@ _ALL, _TWO, _MANY = (
     for rows in (
         _COLUMNS,
         _COLUMNS.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")])),
-        _COLUMNS.where(columns.c.id.in_(bindparam("_ids", expanding=True))),
+        _COLUMNS.where(is_among(columns.c.id)),
     )
 )
 _FREE: Select[Any] = (
     select(columns.c.id)
-    .where(_IN_PROJECT, columns.c.id.in_(bindparam("_ids", expanding=True)))
+    .where(_IN_PROJECT, is_among(columns.c.id))
     .order_by(columns.c.id)
     .with_for_update(key_share=True, skip_locked=True)
 )
 _PROJECT: Select[Any] = (
-    select(projects.c.id).where(projects.c.id == bindparam("_project_id")).with_for_update(key_share=True)
+    select(projects.c.id).where(is_given(projects.c.id, "project_id")).with_for_update(key_share=True)
 )
 
 _SERIALIZATION_FAILURE = text(

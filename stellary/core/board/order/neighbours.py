@@ -13,6 +13,7 @@ from stellary.core.board.rules.cards import EndPosition, IndexPosition, TargetPo
 from stellary.core.board.rules.position_index import STRETCH, PositionIndex
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, columns
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query, QueuedRows
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -20,7 +21,7 @@ LOWEST = -(2**63)
 """A position before all others."""
 
 # The unarchived cards of a column; those other than the moved card.
-STANDING = and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false())
+STANDING = and_(is_given(cards.c.column_id), cards.c.archived == false())
 OTHERS = and_(STANDING, cards.c.id != bindparam("_card_id"))
 UPWARDS = (cards.c.position, cards.c.id)
 DOWNWARDS = (cards.c.position.desc(), cards.c.id.desc())
@@ -28,9 +29,7 @@ DOWNWARDS = (cards.c.position.desc(), cards.c.id.desc())
 NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(OTHERS).limit(bindparam("_limit"))
 FROM_LOW = cards.c.position >= bindparam("_low", type_=BigInteger)
 # The column may come from the request, and is locked in the same round trip, so these statements check its project.
-_IN_COLUMN_OF_PROJECT = and_(
-    cards.c.column_id == columns.c.id, columns.c.project_id == bindparam("_project_id")
-)
+_IN_COLUMN_OF_PROJECT = and_(cards.c.column_id == columns.c.id, is_given(columns.c.project_id))
 FROM_INDEX = Query(
     PositionRow,
     NEIGHBOURS.where(FROM_LOW, _IN_COLUMN_OF_PROJECT).order_by(*UPWARDS).offset(bindparam("_skip")),
@@ -47,7 +46,7 @@ def _select_end(*conditions: ColumnElement[bool]) -> Select[Any]:
     last = select(cards.c.position).where(in_column).order_by(*DOWNWARDS).limit(1).scalar_subquery()
     return select(
         case((columns.c.directory.is_(None), count), else_=None).label("card_count"), last.label("last")
-    ).where(columns.c.id == bindparam("_column_id"), columns.c.project_id == bindparam("_project_id"))
+    ).where(is_given(columns.c.id, "column_id"), is_given(columns.c.project_id))
 
 
 END_OF_COLUMN = Query(ColumnEndRow, _select_end(STANDING))

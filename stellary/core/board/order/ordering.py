@@ -54,6 +54,7 @@ from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionInd
 from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -139,7 +140,7 @@ _HERE = tuple_(bindparam("_position", type_=BigInteger), bindparam("_id", type_=
 _COUNT_OTHERS = select(func.count()).where(OTHERS)
 _ENDS: Select[Any] = (
     select(cards.c.column_id, func.count(), func.max(cards.c.position))
-    .where(cards.c.column_id.in_(bindparam("_ids", expanding=True)), cards.c.archived == false())
+    .where(is_among(cards.c.column_id, "ids"), cards.c.archived == false())
     .group_by(cards.c.column_id)
 )
 _AFTER = Query(PositionRow, NEIGHBOURS.where(_POINT > _HERE).order_by(*UPWARDS))
@@ -150,7 +151,7 @@ _ANCHOR = Query(
     select(
         cards.c.position,
         cards.c.id,
-        and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("is_in_column"),
+        and_(is_given(cards.c.column_id), cards.c.archived == false()).label("is_in_column"),
         case(
             (
                 bindparam("_counts", type_=Integer) == 1,
@@ -158,22 +159,16 @@ _ANCHOR = Query(
             ),
             else_=None,
         ).label("place"),
-    ).where(cards.c.id == bindparam("_anchor_id"), cards.c.project_id == bindparam("_project_id")),
+    ).where(is_given(cards.c.id, "anchor_id"), is_given(cards.c.project_id)),
 )
 _LINES: Select[Any] = (
     select(cards.c.column_id, cards.c.id, cards.c.position)
-    .where(
-        cards.c.project_id == bindparam("_project_id"),
-        cards.c.column_id.in_(bindparam("_ids", expanding=True)),
-        cards.c.archived == false(),
-    )
+    .where(is_given(cards.c.project_id), is_among(cards.c.column_id, "ids"), cards.c.archived == false())
     .order_by(cards.c.column_id, *UPWARDS)
 )
-_THERE = select(cards.c.id).where(
-    cards.c.project_id == bindparam("_project_id"), cards.c.id.in_(bindparam("_ids", expanding=True))
-)
-_HAS_CARDS = select(cards.c.id).where(cards.c.column_id == bindparam("_column_id")).limit(1)
-_REWRITE = update(cards).where(cards.c.id == bindparam("_id"))
+_THERE = select(cards.c.id).where(is_given(cards.c.project_id), is_among(cards.c.id))
+_HAS_CARDS = select(cards.c.id).where(is_given(cards.c.column_id)).limit(1)
+_REWRITE = update(cards).where(is_given(cards.c.id))
 _numbered = (
     select(
         cards.c.position,
@@ -186,7 +181,7 @@ _STARTS: Select[Any] = (
     select(_numbered.c.position).where(_numbered.c.place % STRETCH == 0).order_by(_numbered.c.place)
 )
 _COUNT = select(func.count()).where(STANDING)
-_WRITE_DIRECTORY = update(columns).where(columns.c.id == bindparam("_id"))
+_WRITE_DIRECTORY = update(columns).where(is_given(columns.c.id))
 
 
 def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:

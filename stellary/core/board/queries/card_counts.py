@@ -46,12 +46,13 @@ from stellary.core.board.tables import (
     projects,
     scopes,
 )
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 
 _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
-_OF_SCOPE = columns.c.scope_id == bindparam("_scope_id")
+_OF_SCOPE = is_given(columns.c.scope_id)
 _IS_UNARCHIVED = cards.c.archived == false()
 
 _CARD_COUNTS: Select[Any] = (
@@ -75,7 +76,7 @@ _COMPLETIONS: Select[Any] = (
 COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
 """The ids of the cards that ``load_completions`` returns, by ``_scope_id`` and ``_since``, for statements of other areas."""
 
-_IN_PROJECT = cards.c.project_id == bindparam("_project_id")
+_IN_PROJECT = is_given(cards.c.project_id)
 _IS_IN_PROGRESS = cards.c.status == "in_progress"
 MEASURED_IDS = select(cards.c.id).where(
     _IN_PROJECT,
@@ -123,7 +124,7 @@ _PROGRESS: Select[Any] = (
             cards, and_(cards.c.column_id == columns.c.id, _IS_UNARCHIVED)
         )
     )
-    .where(scopes.c.project_id == bindparam("_project_id"))
+    .where(is_given(scopes.c.project_id))
     .group_by(scopes.c.id)
     .order_by(scopes.c.position, scopes.c.id)
 )
@@ -134,7 +135,7 @@ def _bind_time(name: str) -> ColumnElement[datetime]:
 
 
 _IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
-_OF_PROJECT = cards.c.project_id.in_(_IDS)
+_OF_PROJECT = is_among(cards.c.project_id, "ids")
 _NONE = literal_column("0", Integer)
 _NO_ESTIMATE = literal_column("CAST(NULL AS BIGINT)", cards.c.estimate.type)
 # Each part reads an index that has all of its columns, and only the cards that it counts.
@@ -190,14 +191,14 @@ _OF_PROJECTS = union_all(
 )
 _COLUMNS: Select[Any] = (
     select(columns.c.project_id, columns.c.id, columns.c.scope_id, columns.c.name)
-    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
-    .where(columns.c.project_id.in_(_IDS))
+    .join_from(columns, scopes)
+    .where(is_among(columns.c.project_id, "ids"))
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
 _MEMBERS = Query(
     ProjectMemberRow,
     select(*(column for column in project_members.c))
-    .where(project_members.c.project_id.in_(_IDS))
+    .where(is_among(project_members.c.project_id, "ids"))
     .order_by(project_members.c.user_id),
 )
 
@@ -208,7 +209,7 @@ PROJECT_ID: ColumnElement[str] = projects.c.id
 
 def select_projects(*columns: ColumnElement[Any]) -> Select[Any]:
     """Return a statement that selects the id and other columns of each project whose id is in ``_ids``."""
-    return select(projects.c.id, *columns).where(projects.c.id.in_(_IDS))
+    return select(projects.c.id, *columns).where(is_among(projects.c.id))
 
 
 def load_card_counts(uow: UnitOfWork, scope_id: str) -> list[CardCount]:

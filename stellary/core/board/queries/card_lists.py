@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import orjson
-from sqlalchemy import ColumnElement, Select, Text, bindparam, func, literal_column, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, func, literal_column, select, type_coerce
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -20,7 +20,7 @@ from stellary.contract.wire import camel, dump
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards, projects
-from stellary.core.db.base import Json
+from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
 from stellary.core.db.statement_plans import SqlRow
 from stellary.core.kernel.batches import DumpedInParts
@@ -109,15 +109,10 @@ _TEXTS_MAX = 1_000
 _OBJECT_SIZE = 1_500
 """The approximate size of the objects that hold a remembered row, in bytes; the texts and the JSON add theirs."""
 
-_BY_IDS: Select[Any] = select(FINGERPRINT, *COLUMNS).where(
-    cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
-    cards.c.id.in_(bindparam("_ids", expanding=True)),
-)
+_BY_IDS: Select[Any] = select(FINGERPRINT, *COLUMNS).where(is_given(cards.c.project_id), is_among(cards.c.id))
 
 _OF_PROJECTS = (
-    select(cards.c.position, projects.c.key, *COLUMNS)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+    select(cards.c.position, projects.c.key, *COLUMNS).join_from(cards, projects).where(is_among(cards.c.id))
 )
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, select
 
 from stellary.contract.cards import Card
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, projects
+from stellary.core.db.base import is_among, is_given
 
 _CARDS: Select[Any] = (
     select(projects.c.key, *card_rows.STORED)
-    .join_from(cards, projects, projects.c.id == cards.c.project_id)
-    .where(
-        projects.c.workspace_id == bindparam("_workspace_id"),
-        cards.c.id.in_(bindparam("_ids", expanding=True)),
-    )
+    .join_from(cards, projects)
+    .where(is_given(projects.c.workspace_id), is_among(cards.c.id))
 )
 
 

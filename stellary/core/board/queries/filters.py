@@ -12,24 +12,21 @@ from sqlalchemy import BindParameter, Select, Table, bindparam, select
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 _ID: BindParameter[str] = bindparam("_id")
-_IN_CURRENT_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
+_IN_CURRENT_WORKSPACE = is_given(projects.c.workspace_id)
 _PROJECT = select(projects.c.id).where(projects.c.id == _ID, _IN_CURRENT_WORKSPACE)
 
 
 def _within_project(table: Table) -> Select[Any]:
-    return (
-        select(projects.c.id)
-        .join_from(table, projects, projects.c.id == table.c.project_id)
-        .where(table.c.id == _ID, _IN_CURRENT_WORKSPACE)
-    )
+    return select(projects.c.id).join_from(table, projects).where(table.c.id == _ID, _IN_CURRENT_WORKSPACE)
 
 
 _IN_WORKSPACE = {"cardId": _within_project(cards), "scopeId": _within_project(scopes), "projectId": _PROJECT}
 _IN_PROJECT = {
-    field: _within_project(table).where(table.c.project_id == bindparam("_project_id"))
+    field: _within_project(table).where(is_given(table.c.project_id))
     for field, table in (("columnId", columns), ("scopeId", scopes), ("labelId", labels), ("cardId", cards))
 }
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, null, select, true, union_all
+from sqlalchemy import ColumnElement, func, null, select, true, union_all
 
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, scopes
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel.unit import UnitOfWork
 
 IDS_MAX = 5_000
 
 _NAMES = union_all(
     *(
-        select(table.c.id, table.c.name).where(
-            table.c.project_id.in_(bindparam("_project_ids", expanding=True)),
-            table.c.id.in_(bindparam("_ids", expanding=True)),
-        )
+        select(table.c.id, table.c.name).where(is_among(table.c.project_id), is_among(table.c.id))
         for table in (labels, custom_fields, scopes, columns)
     )
 )
@@ -25,7 +23,7 @@ _NAMES = union_all(
 _BOARD_ITEMS = (
     select(projects.c.id, projects.c.name, null().label("place")),
     select(columns.c.id, columns.c.name, scopes.c.name.label("place"))
-    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
+    .join_from(columns, scopes)
     .join(projects, projects.c.id == columns.c.project_id),
     *(
         select(table.c.id, name.label("name"), null().label("place")).join_from(
@@ -39,10 +37,7 @@ _BOARD_ITEMS = (
 )
 _IN_WORKSPACE = union_all(
     *(
-        rows.where(
-            projects.c.workspace_id == bindparam("_workspace_id"),
-            rows.selected_columns.id.in_(bindparam("_ids", expanding=True)),
-        )
+        rows.where(is_given(projects.c.workspace_id), is_among(rows.selected_columns.id))
         for rows in _BOARD_ITEMS
     )
 )
@@ -51,7 +46,7 @@ _PROJECTS = union_all(
     *(
         rows.with_only_columns(
             rows.selected_columns.id, projects.c.id.label("project_id"), maintain_column_froms=True
-        ).where(rows.selected_columns.id.in_(bindparam("_ids", expanding=True)))
+        ).where(is_among(rows.selected_columns.id))
         for rows in _BOARD_ITEMS
     )
 )

@@ -21,13 +21,14 @@ from stellary.core.board.tables import (
     project_members,
     projects,
 )
+from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
-_LAST_NUMBER = select(projects.c.last_number).where(projects.c.id == bindparam("_project_id"))
+_LAST_NUMBER = select(projects.c.last_number).where(is_given(projects.c.id, "project_id"))
 _DATED_CARDS: Select[Any] = select(PROJECT_WORKSPACE_ID, projects.c.key, *card_rows.STORED).join_from(
     cards, projects, projects.c.id == cards.c.project_id
 )
-_COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
+_COMMENTERS = select(comments.c.author_id).where(is_given(comments.c.card_id)).distinct()
 
 
 def select_commenters(card_ids: ColumnElement[Any]) -> Select[Any]:

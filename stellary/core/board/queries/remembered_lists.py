@@ -21,6 +21,7 @@ from stellary.core.board.queries.card_lists import (
     put_in_order,
 )
 from stellary.core.board.tables import NO_CARD, card_log, cards
+from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import (
     ExecutedResult,
     allow_statement,
@@ -48,7 +49,7 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _CHANGED_SINCE: Select[Any] = (
     select(FINGERPRINT, *COLUMNS)
     .where(
-        cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
+        is_given(cards.c.project_id),
         cards.c.updated_at > bindparam("_since", type_=cards.c.updated_at.type),
     )
     .limit(_CHANGED_MAX)
@@ -57,7 +58,7 @@ _LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc
 _IS_NEW = and_(
     card_log.c.id > bindparam("_seen"),
     cards.c.id == card_log.c.card_id,
-    cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
+    is_given(cards.c.project_id),
 )
 _CHANGES: Select[Any] = (
     select(card_log.c.id, card_log.c.card_id, cards.c.position, *COLUMNS)

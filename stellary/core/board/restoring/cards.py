@@ -22,24 +22,21 @@ from stellary.core.board.restoring.events import describe_position, emit_restore
 from stellary.core.board.restoring.references import drop_missing_references, restore_relations
 from stellary.core.board.rules.cards import EndPosition, LockedColumn, check_room
 from stellary.core.board.tables import attachments, cards, columns, comments, relations, scopes
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import JsonRow, TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 _NEAREST: Select[Any] = (
     select(columns.c.id)
-    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
-    .where(columns.c.project_id == bindparam("_project_id"))
-    .order_by(
-        case((columns.c.scope_id == bindparam("_scope_id"), 0), else_=1),
-        scopes.c.position,
-        columns.c.position,
-    )
+    .join_from(columns, scopes)
+    .where(is_given(columns.c.project_id))
+    .order_by(case((is_given(columns.c.scope_id), 0), else_=1), scopes.c.position, columns.c.position)
     .limit(1)
 )
 _TOUCH = (
     update(cards)
-    .where(cards.c.id == bindparam("_id"))
+    .where(is_given(cards.c.id))
     .values(version=cards.c.version + 1, updated_at=bindparam("_now", type_=cards.c.updated_at.type))
 )
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy import Column, Table, select
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import TrashKind
 from stellary.core.board.order.locks import lock_project
 from stellary.core.board.tables import projects, scopes
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
 _OF_WORKSPACE = select(projects.c.id).where(
-    projects.c.workspace_id == bindparam("_workspace_id"), projects.c.id == bindparam("_project_id")
+    is_given(projects.c.workspace_id), is_given(projects.c.id, "project_id")
 )
 
-_SCOPE = select(scopes.c.id).where(scopes.c.id == bindparam("_scope_id"))
-_PROJECT = select(projects.c.id).where(projects.c.id == bindparam("_project_id"))
+_SCOPE = select(scopes.c.id).where(is_given(scopes.c.id, "scope_id"))
+_PROJECT = select(projects.c.id).where(is_given(projects.c.id, "project_id"))
 
 
 def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:

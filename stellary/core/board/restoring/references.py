@@ -25,6 +25,7 @@ from stellary.core.board.relations import check_edge, lock_ends
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules.relations import Edge
 from stellary.core.board.tables import cards, relations
+from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
@@ -32,14 +33,14 @@ from stellary.core.kernel.unit import UnitOfWork
 BATCH_SIZE = 500
 
 _CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields).where(
-    cards.c.id.in_(bindparam("_ids", expanding=True))
+    is_among(cards.c.id)
 )
 _CHANGED = {"version": cards.c.version + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)}
 _REFERENCES = {
     column.name: bindparam(f"_{column.name}", type_=column.type)
     for column in (cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields)
 }
-_THIS_CARD = update(cards).where(cards.c.id == bindparam("_id"))
+_THIS_CARD = update(cards).where(is_given(cards.c.id))
 _SET_REFERENCES = _THIS_CARD.values({**_REFERENCES, **_CHANGED})
 _SET = {name: _THIS_CARD.values({name: value, **_CHANGED}) for name, value in _REFERENCES.items()}
 

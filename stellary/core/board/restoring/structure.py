@@ -35,14 +35,15 @@ from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.scopes import SCOPE_ORDERS
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, relations, scopes
+from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 _SCOPE: Select[Any] = (
     select(scopes.c.id)
-    .where(scopes.c.project_id == bindparam("_project_id"))
-    .order_by((scopes.c.id == bindparam("_scope_id")).desc(), scopes.c.is_default.desc())
+    .where(is_given(scopes.c.project_id))
+    .order_by((is_given(scopes.c.id, "scope_id")).desc(), scopes.c.is_default.desc())
     .limit(1)
 )
 _MEMBERS = select_project_members(bindparam("_project_id"))

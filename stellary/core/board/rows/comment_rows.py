@@ -16,6 +16,7 @@ from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.row_types import CommentRow, ExportedCommentRow
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
@@ -47,9 +48,9 @@ class CommentRows(Generic[C]):
         rows = select(*self._fields.columns).where(item_id == bindparam("_item_id"))
         self._current = Query(
             CommentRow,
-            select(*self._fields.columns).where(table.c.id.in_(bindparam("_ids", expanding=True))),
+            select(*self._fields.columns).where(is_among(table.c.id)),
         )
-        this = table.c.id == bindparam("_id")
+        this = is_given(table.c.id)
         self._list = Pages(CommentRow, rows, table.c.id)
         self._one = Query(CommentRow, rows.where(this))
         (key,) = item_id.foreign_keys
@@ -65,7 +66,7 @@ class CommentRows(Generic[C]):
             .where(this, *place)
             .with_for_update(read=True, of=key.column.table),
         )
-        self._by_ids = select(table).where(table.c.id.in_(bindparam("_ids", expanding=True)))
+        self._by_ids = select(table).where(is_among(table.c.id))
         self._insert, self._delete = insert(table), delete(table).where(this)
 
     def fetch(self, uow: UnitOfWork, request: Paged, item_id: str) -> Listing[C]:

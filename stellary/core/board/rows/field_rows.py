@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, select
+from sqlalchemy import ColumnElement, Select, exists, select
 
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.row_types import CustomFieldRow
 from stellary.core.board.rules.custom_fields import find_option_ids
 from stellary.core.board.tables import custom_fields
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import NoColumns, StoredItems
@@ -23,9 +24,9 @@ FIELDS = StoredItems(
     derived={"name_key": lambda field: field.name.casefold()},
     taken=lambda field: (f"the project has a custom field {field.name!r} already", "duplicate_name"),
 )
-OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
+OF_PROJECT: Select[Any] = select(custom_fields).where(is_given(custom_fields.c.project_id))
 _BY_ID = OF_PROJECT.order_by(custom_fields.c.id)
-_SOME = _BY_ID.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
+_SOME = _BY_ID.where(is_among(custom_fields.c.id))
 _IN_ORDER = Query(CustomFieldRow, _BY_ID)
 _NAMED = Query(CustomFieldRow, _SOME)
 _NAMED_LOCKED = Query(CustomFieldRow, _SOME.with_for_update(read=True))

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, select
 
 from stellary.contract.columns import Column
 from stellary.contract.scopes import Scope
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import NoColumns, StoredItems
@@ -28,7 +29,7 @@ FIELDS = StoredItems(
     computed=("views", "columns"),
     renamed={"order": "position"},
 )
-OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
+OF_PROJECT: Select[Any] = select(scopes).where(is_given(scopes.c.project_id))
 BY_ORDER = Query(ScopeRow, OF_PROJECT.order_by(scopes.c.position, scopes.c.id))
 
 
