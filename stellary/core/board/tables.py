@@ -21,12 +21,19 @@ from sqlalchemy import (
 )
 
 from stellary.core.board.card_terms import TRIGGERS
-from stellary.core.db.base import Hundredths, IdType, Json, UtcDateTime, metadata, parent_key, partial_index
-
-projects = Table(
-    "stellary_projects",
+from stellary.core.db.base import (
+    Hundredths,
+    IdType,
+    Json,
+    UtcDateTime,
+    item_table,
     metadata,
-    Column("id", IdType, primary_key=True),
+    parent_key,
+    partial_index,
+)
+
+projects = item_table(
+    "stellary_projects",
     # Null while the project is imported in parts: it belongs to no workspace, and no reader finds it.
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id")),
     Column("name", String(100), nullable=False),
@@ -42,8 +49,6 @@ projects = Table(
     Column("member_role", String(10), nullable=False, server_default="editor"),
     Column("visibility", String(10), nullable=False, server_default="workspace"),
     Column("estimate_unit", String(10), nullable=False, server_default="points"),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "key"),
 )
 
@@ -59,10 +64,8 @@ project_members = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-scopes = Table(
+scopes = item_table(
     "stellary_scopes",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("description", Text),
@@ -72,15 +75,11 @@ scopes = Table(
     Column("due_date", UtcDateTime),
     Column("active_view", String(10), nullable=False),
     Column("view_settings", Json, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_scopes_project_id_position", "project_id", "position"),
 )
 
-columns = Table(
+columns = item_table(
     "stellary_columns",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("scope_id", IdType, parent_key("stellary_scopes.id"), nullable=False),
     Column("name", String(100), nullable=False),
@@ -90,16 +89,12 @@ columns = Table(
     Column("wip_limit", Integer),
     # The position index of a large column; null if it has few cards.
     Column("directory", Text),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_columns_project_id", "project_id"),
     Index("ix_stellary_columns_scope_id_position", "scope_id", "position"),
 )
 
-cards = Table(
+cards = item_table(
     "stellary_cards",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     # The scope of the column. It needs no foreign key, since the column has one.
     Column("scope_id", IdType, nullable=False),
@@ -130,8 +125,6 @@ cards = Table(
     Column("recurs_at", UtcDateTime),
     Column("recurs_after", UtcDateTime),
     Column("version", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "number"),
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
     # For pages of lists with a filter: the cards that match, in order of creation.
@@ -230,7 +223,14 @@ VERSION_TRIGGER = f"""CREATE TRIGGER stellary_cards_version AFTER UPDATE ON stel
     AND NEW.assignee_id IS OLD.assignee_id AND ({_NEW}) IS NOT ({_OLD})
 BEGIN UPDATE stellary_cards SET version = version + 1 WHERE id = NEW.id; END"""  # noqa: S608 - no input
 """A trigger of SQLite that increments the version of a card after a change that lists could not see otherwise."""
-event.listen(cards, "after_create", DDL(VERSION_TRIGGER).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+
+
+def _execute_after_create(table: Table, statement: str, dialect: str = "sqlite") -> None:
+    ddl = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+    event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
+
+
+_execute_after_create(cards, VERSION_TRIGGER)
 
 card_log = Table(
     "stellary_card_log",
@@ -259,22 +259,16 @@ _LOG_TRIGGERS = [
     f"BEGIN INSERT INTO stellary_card_log (card_id) VALUES ({id}); END"
     for name, change, id in _LOG_CHANGES
 ]
-for _table, *_parts in (
-    (card_log, f"INSERT INTO stellary_card_log VALUES (1, '{NO_CARD}')", _LOG_END),  # noqa: S608 - no input
-    (cards, *_LOG_TRIGGERS),
-):
-    for _part in _parts:
-        event.listen(_table, "after_create", DDL(_part).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
-
+_execute_after_create(card_log, f"INSERT INTO stellary_card_log VALUES (1, '{NO_CARD}')")  # noqa: S608 - no input
+_execute_after_create(card_log, _LOG_END)
+for _trigger in _LOG_TRIGGERS:
+    _execute_after_create(cards, _trigger)
 for _dialect, _triggers in TRIGGERS.items():
     for _trigger in _triggers:
-        _statement = DDL(_trigger.replace("%", "%%"))  # type: ignore[no-untyped-call]
-        event.listen(cards, "after_create", _statement.execute_if(dialect=_dialect))
+        _execute_after_create(cards, _trigger, _dialect)
 
-saved_filters = Table(
+saved_filters = item_table(
     "stellary_saved_filters",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("project_id", IdType, parent_key("stellary_projects.id"), index=True),
     Column("name", String(100), nullable=False),
@@ -286,8 +280,6 @@ saved_filters = Table(
     # The id of the project or the workspace, followed by that of the owner of a filter that is not shared.
     Column("list_key", String(48), nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("list_key", "name_key"),
     Index("ix_stellary_saved_filters_workspace_id_id", "workspace_id", "id"),
 )
@@ -310,40 +302,30 @@ project_templates = Table(
     UniqueConstraint("workspace_id", "name_key"),
 )
 
-comments = Table(
+comments = item_table(
     "stellary_comments",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     # The author; for an imported comment, the importer.
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     # The author of an imported comment as named by its file, which is not verified: {"name", "email"}.
     Column("imported_from", Json),
     Column("content", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_comments_card_id_id", "card_id", "id"),
 )
 
-labels = Table(
+labels = item_table(
     "stellary_labels",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(50), nullable=False),
     # The case-folded name, which must be unique.
     Column("name_key", String(100), nullable=False),
     Column("color", String(7), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "name_key"),
     Index("ix_stellary_labels_project_id_id", "project_id", "id"),
 )
 
-custom_fields = Table(
+custom_fields = item_table(
     "stellary_custom_fields",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     # As for labels; a case-folded name can be three times as long.
@@ -353,8 +335,6 @@ custom_fields = Table(
     Column("option_ids", Json, nullable=False, server_default="[]"),
     Column("options", Json, nullable=False),
     Column("required", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "name_key"),
     Index("ix_stellary_custom_fields_project_id_id", "project_id", "id"),
 )
@@ -393,10 +373,8 @@ attachments = Table(
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
 )
 
-time_entries = Table(
+time_entries = item_table(
     "stellary_time_entries",
-    metadata,
-    Column("id", IdType, primary_key=True),
     # The project of the card.
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
@@ -404,8 +382,6 @@ time_entries = Table(
     Column("minutes", Integer, nullable=False),
     Column("day", String(10), nullable=False),
     Column("note", String(500)),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_time_entries_card_id_id", "card_id", "id"),
     Index("ix_stellary_time_entries_project_id_id", "project_id", "id"),
     Index("ix_stellary_time_entries_project_id_day", "project_id", "day", "id"),

@@ -17,12 +17,14 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Constraint,
     DateTime,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
+    Table,
     Text,
     TextClause,
     bindparam,
@@ -122,6 +124,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 @functools.lru_cache(maxsize=16_384)
+def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
+    """Define a table of items, which have an id, the time of their creation, and that of their last change.
+
+    Args:
+        name: The name of the table.
+        *parts: Its other columns, constraints and indexes.
+    """
+    columns = [part for part in parts if isinstance(part, Column)]
+    times = (Column(name, UtcDateTime, nullable=False) for name in ("created_at", "updated_at"))
+    others = [part for part in parts if not isinstance(part, Column)]
+    return Table(name, metadata, Column("id", IdType, primary_key=True), *columns, *times, *others)
+
+
 def _moment_of_text(text: str | datetime | None) -> datetime | None:
     # Cached, since many rows have equal times, such as due dates and the creation times of bulk requests.
     if text is None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, item_table, metadata, parent_key, partial_index
 
-documents = Table(
+documents = item_table(
     "stellary_documents",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     # The workspace in which it was created and is changed. Documents of the organization are readable in all its workspaces.
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
@@ -38,8 +36,6 @@ documents = Table(
     Column("reported_by_id", IdType, nullable=False),
     Column("reported_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_documents_workspace_id_id", "workspace_id", "id"),
     partial_index("ix_stellary_documents_pending_review", "workspace_id", where="status = 'pending_review'"),
     Index("ix_stellary_documents_organization_id_context_type_id", "organization_id", "context_type", "id"),
@@ -65,16 +61,12 @@ versions = Table(
     Index("ix_stellary_document_versions_document_id_id", "document_id", "id"),
 )
 
-comments = Table(
+comments = item_table(
     "stellary_document_comments",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("document_id", IdType, parent_key("stellary_documents.id"), nullable=False),
     # As in the table of the comments on cards.
     Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("imported_from", Json),
     Column("content", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_document_comments_document_id_id", "document_id", "id"),
 )

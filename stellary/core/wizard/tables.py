@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key
+from stellary.core.db.base import IdType, Json, item_table, parent_key
 
-drafts = Table(
+drafts = item_table(
     "stellary_project_drafts",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("description", Text),
@@ -34,7 +32,5 @@ drafts = Table(
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="SET NULL"), index=True),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("version", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_project_drafts_workspace_id_id", "workspace_id", "id"),
 )
