@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import TypeVar
-
 from stellary.contract.portfolio import GET_PORTFOLIO, PortfolioProject
 from stellary.contract.projects import ListProjects
 from stellary.contract.refs import WorkspaceRef
@@ -15,10 +11,9 @@ from stellary.core.board.projects import list_visible_projects
 from stellary.core.board.queries import card_counts
 from stellary.core.insights.rules import stats as rules
 from stellary.core.insights.rules.days import since
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.history import last_activity
-
-T = TypeVar("T")
 
 _ACTIVE = card_counts.select_projects(last_activity(card_counts.PROJECT_ID).label("active_at"))
 
@@ -28,11 +23,11 @@ def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
     """Return the projects with their figures, oldest first, with a fixed number of statements."""
     page = list_visible_projects(uow, access.workspace(uow, ref).roles, request)
     ids = [project.id for project in page.items]
-    card_counts_by_project = _group_by_project(
+    card_counts_by_project = group(
         (count.project_id, count) for count in card_counts.load_project_card_counts(uow, ids, since(uow.now))
     )
-    columns_by_project = _group_by_project(card_counts.load_columns(uow, ids))
-    members_by_project = _group_by_project(card_counts.load_members(uow, ids))
+    columns_by_project = group(card_counts.load_columns(uow, ids))
+    members_by_project = group(card_counts.load_members(uow, ids))
     last_activities = {row.id: row.active_at for row in uow.connection.execute(_ACTIVE, {"_ids": ids})}
     return Listing(
         [
@@ -47,10 +42,3 @@ def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
         ],
         page.next,
     )
-
-
-def _group_by_project(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
-    items_by_project: dict[str, list[T]] = defaultdict(list)
-    for project_id, item in pairs:
-        items_by_project[project_id].append(item)
-    return items_by_project

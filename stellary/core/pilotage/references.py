@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import attrs
 from sqlalchemy import (
@@ -43,12 +43,11 @@ from stellary.core.kernel.events import (
     PilotageChanged,
     WorkspaceLeft,
 )
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.resolve_names import title_of
 from stellary.core.pilotage.row_types import ReferenceRow
 from stellary.core.pilotage.tables import references as table
-
-K = TypeVar("K", str, int)
 
 UNRESOLVED: Final = "unresolved"
 """The kind of a row that stands for a name that could not be resolved; its name is the reason."""
@@ -219,7 +218,8 @@ def describe_rules(
     if sight.is_limited:
         query, parameters = _LIMITED_OF_RULES, sight.parameters
     rows = query.all(uow.connection, {**parameters, "_ids": list(rule_ids)}) if rule_ids else []
-    return _describe_all([(row.automation_id or "", row) for row in rows], sight)
+    by_rule = group((row.automation_id or "", row) for row in rows)
+    return {rule_id: _describe(of_rule, sight) for rule_id, of_rule in by_rule.items()}
 
 
 def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int]) -> Mapping[int, Described]:
@@ -231,14 +231,8 @@ def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int
     """
     parameters = {"_workspace_id": workspace_id, "_ids": list(numbers)}
     rows = _OF_ACTIONS.all(uow.connection, parameters) if numbers else []
-    return _describe_all([(row.action_number or 0, row) for row in rows], SEES_ALL)
-
-
-def _describe_all(owned_rows: list[tuple[K, ReferenceRow]], sight: ProjectSight) -> Mapping[K, Described]:
-    by_owner: dict[K, list[ReferenceRow]] = defaultdict(list)
-    for owner, row in owned_rows:
-        by_owner[owner].append(row)
-    return {owner: _describe(rows, sight) for owner, rows in by_owner.items()}
+    by_action = group((row.action_number or 0, row) for row in rows)
+    return {number: _describe(of_action, SEES_ALL) for number, of_action in by_action.items()}
 
 
 def _find_name(row: ReferenceRow, sight: ProjectSight) -> str | None:

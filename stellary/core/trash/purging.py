@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
@@ -14,6 +13,7 @@ from stellary.core.accounts import deleted_containers
 from stellary.core.board import attachments
 from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import jobs
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import USED_BLOBS, TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
@@ -121,9 +121,8 @@ def _delete_rows(
 
     The ids of the rows are added to ``purged_ids``.
     """
-    keys_by_table: dict[str, list[str]] = defaultdict(list)
-    for table_name, key in uow.connection.execute(_NEXT_ROWS, {"_trash_id": trash_id, "_limit": limit}):
-        keys_by_table[table_name].append(key)
+    next_rows = uow.connection.execute(_NEXT_ROWS, {"_trash_id": trash_id, "_limit": limit})
+    keys_by_table = group((row.table_name, row.key) for row in next_rows)
     if not erase_texts(uow, workspace_id, project_id, keys_by_table):
         return limit
     for row_ids in keys_by_table.values():
@@ -143,9 +142,7 @@ def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
     deleted = uow.connection.execute(_DELETE, {"_ids": list(ids)}).all()
     containers = [(row.kind, row.item_id) for row in deleted if row.kind in ("workspace", "organization")]
     deleted_containers.enqueue(uow, containers)
-    by_container: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
-    for row in deleted:
-        by_container[row.workspace_id, row.project_id].append(row.id)
+    by_container = group(((row.workspace_id, row.project_id), row.id) for row in deleted)
     for container_ids, trash_ids in by_container.items():
         _delete_rows_later(uow, trash_ids, *container_ids)
     return bool(deleted)

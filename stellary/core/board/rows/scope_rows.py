@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +14,7 @@ from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import NoColumns, StoredItems
 
@@ -50,9 +50,7 @@ def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Sc
         rows: The rows of the scopes, in order.
         columns: The columns of at least these scopes, in the order of each scope.
     """
-    by_scope: dict[str, list[Column]] = defaultdict(list)
-    for column in columns:
-        by_scope[column.scope_id].append(column)
+    by_scope = group((column.scope_id, column) for column in columns)
     return [scope(row, by_scope[row.id]) for row in rows]
 
 
