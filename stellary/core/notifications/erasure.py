@@ -220,16 +220,10 @@ def enqueue_erasures(uow: UnitOfWork, events: Sequence[AddressReleased]) -> None
     """
     for event in events:
         digest = digest_address(event.email)
-        _enqueue(
-            uow,
-            Erasure(
-                userId=event.user_id, addressDigest=digest, name=event.name, step=0, workspaceId="", after=""
-            ),
+        erasure = Erasure(
+            userId=event.user_id, addressDigest=digest, name=event.name, step=0, workspaceId="", after=""
         )
-
-
-def _enqueue(uow: UnitOfWork, erasure: Erasure) -> None:
-    jobs.enqueue(uow, ERASE, erasure)
+        jobs.enqueue(uow, ERASE, erasure)
 
 
 def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
@@ -243,7 +237,7 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
     for number in range(payload["step"], len(steps)):
         following = steps[number](uow, payload)
         if following is not None:
-            _enqueue(uow, {**following, "step": number})
+            jobs.enqueue(uow, ERASE, {**following, "step": number})
             return
         payload = {**payload, "workspaceId": "", "after": ""}
 

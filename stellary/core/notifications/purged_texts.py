@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.activities import EntityKind
-from stellary.core.db.base import is_given, json_text
+from stellary.core.db.base import is_among, is_given, json_text
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import DocumentTransferredOut
@@ -80,19 +80,15 @@ def _select(
     return Query(ActivityMetaRow, statement.order_by(*order).limit(bindparam("_limit")))
 
 
-def _is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    return column.in_(bindparam(name, expanding=True))
-
-
-_OF_CARDS = _select(_is_one_of(activities.c.card_id, "_keys"))
-_IN_PROJECT = (is_given(activities.c.project_id), NOT_OF_CARDS, _is_one_of(activities.c.entity, "_kinds"))
+_OF_CARDS = _select(is_among(activities.c.card_id, "keys"))
+_IN_PROJECT = (is_given(activities.c.project_id), NOT_OF_CARDS, is_among(activities.c.entity, "kinds"))
 _OF_PROJECT = _select(*_IN_PROJECT)
-_OF_ITEMS = _select(*_IN_PROJECT, _is_one_of(activities.c.entity_id, "_keys"))
+_OF_ITEMS = _select(*_IN_PROJECT, is_among(activities.c.entity_id, "keys"))
 _OF_DOCUMENTS = _select(
     is_given(activities.c.workspace_id),
     APART_FROM_CARDS,
     activities.c.project_id.is_(None),
-    _is_one_of(activities.c.entity_id, "_keys"),
+    is_among(activities.c.entity_id, "keys"),
     order=[activities.c.id],
 )
 _document_id = json_text(activities.c.meta, "documentId")
@@ -104,19 +100,19 @@ _OF_MOVED = select(activities.c.id).where(
     APART_FROM_CARDS,
     activities.c.entity.in_(("document", "document_comment")),
     activities.c.type != "document_transferred_out",
-    or_(_is_one_of(activities.c.entity_id, "_keys"), _is_one_of(_document_id, "_keys")),
+    or_(is_among(activities.c.entity_id, "keys"), is_among(_document_id, "keys")),
 )
 _FOLLOW_NOTIFICATIONS = update(notifications).where(notifications.c.activity_id.in_(_OF_MOVED))
 _FOLLOW = update(activities).where(activities.c.id.in_(_OF_MOVED))
 _RELATIONS = Query(
     ActivityMetaRow,
     select(activities.c.seq, activities.c.meta).where(
-        _is_one_of(activities.c.card_id, "_keys"), activities.c.entity == "relation"
+        is_among(activities.c.card_id, "keys"), activities.c.entity == "relation"
     ),
 )
 _UPDATE_META = update(activities).where(is_given(activities.c.seq)).values(meta=bindparam("_meta"))
 _ERASE = _UPDATE_META.values(changes=null(), item=null())
-_DELETE_WATCHES = delete(watches).where(_is_one_of(watches.c.card_id, "_keys"))
+_DELETE_WATCHES = delete(watches).where(is_among(watches.c.card_id, "keys"))
 
 
 def erase_texts(

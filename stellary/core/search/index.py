@@ -23,17 +23,17 @@ from stellary.core.search.tables import entries
 
 _COLUMNS = [column for column in entries.columns if column.name != "prefixes"]
 _NAMES = [column.name for column in _COLUMNS]
+_CARD_FIELDS = frozenset({"title", "description", "checklist"})
 _PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in _COLUMNS}
 _INSERT = insert(entries)
 # If an item is created and deleted in the same transaction, no row is inserted.
-_INSERT_OF_CARD = insert(entries).from_select(
-    _NAMES, select(*_PARAMETERS.values()).where(search_entries.card_exists(_PARAMETERS["card_id"]))
-)
-_INSERT_OF_PROJECT = insert(entries).from_select(
-    _NAMES, select(*_PARAMETERS.values()).where(search_entries.project_exists(_PARAMETERS["project_id"]))
-)
-_INSERT_OF_DOCUMENT = insert(entries).from_select(
-    _NAMES, select(*_PARAMETERS.values()).where(knowledge.document_exists(_PARAMETERS["document_id"]))
+_INSERT_OF_CARD, _INSERT_OF_PROJECT, _INSERT_OF_DOCUMENT = (
+    _INSERT.from_select(_NAMES, select(*_PARAMETERS.values()).where(has_container))
+    for has_container in (
+        search_entries.card_exists(_PARAMETERS["card_id"]),
+        search_entries.project_exists(_PARAMETERS["project_id"]),
+        knowledge.document_exists(_PARAMETERS["document_id"]),
+    )
 )
 _THIS_ENTRY = (is_given(entries.c.workspace_id), is_given(entries.c.id))
 _UPDATE = update(entries).where(*_THIS_ENTRY)
@@ -171,27 +171,24 @@ def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: events.Cards
     changes.imported += [entry for entry in imported if entry.card_id in existing_ids]
 
 
-def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: events.CardCreated) -> None:
-    changes.create(search_entries.card_entry(event.workspace_id, event.card))
-
-
-def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.CardUpdated) -> None:
+def _card_changed(
+    uow: UnitOfWork,
+    changes: _IndexChanges,
+    event: events.CardCreated | events.CardUpdated | events.CardTransferred,
+) -> None:
     # Most changes only affect fields that are not searched.
-    if not {"title", "description", "checklist"}.isdisjoint(event.changed):
-        changes.change(search_entries.card_entry(event.workspace_id, event.card))
+    if isinstance(event, events.CardUpdated) and _CARD_FIELDS.isdisjoint(event.changed):
+        return
+    entry = search_entries.card_entry(event.workspace_id, event.card)
+    # The entries of the comments of a card have followed it to another project; its own begins with its key.
+    (changes.create if isinstance(event, events.CardCreated) else changes.change)(entry)
 
 
-def _card_transferred(uow: UnitOfWork, changes: _IndexChanges, event: events.CardTransferred) -> None:
-    # The entries of its comments have followed it; its own begins with its key.
-    changes.change(search_entries.card_entry(event.workspace_id, event.card))
-
-
-def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentCreated) -> None:
-    changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
-
-
-def _comment_updated(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentUpdated) -> None:
-    changes.change(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
+def _comment_changed(
+    uow: UnitOfWork, changes: _IndexChanges, event: events.CommentCreated | events.CommentUpdated
+) -> None:
+    entry = search_entries.comment_entry(event.workspace_id, event.project_id, event.comment)
+    (changes.create if isinstance(event, events.CommentCreated) else changes.change)(entry)
 
 
 def _comment_deleted(uow: UnitOfWork, changes: _IndexChanges, event: events.CommentDeleted) -> None:
@@ -244,11 +241,11 @@ _HANDLERS: Mapping[type[events.Event], Callable[[UnitOfWork, _IndexChanges, Any]
     events.ProjectUpdated: _project_updated,
     events.ProjectImported: _project_imported,
     events.CardsImported: _cards_imported,
-    events.CardCreated: _card_created,
-    events.CardUpdated: _card_updated,
-    events.CardTransferred: _card_transferred,
-    events.CommentCreated: _comment_added,
-    events.CommentUpdated: _comment_updated,
+    events.CardCreated: _card_changed,
+    events.CardUpdated: _card_changed,
+    events.CardTransferred: _card_changed,
+    events.CommentCreated: _comment_changed,
+    events.CommentUpdated: _comment_changed,
     events.CommentDeleted: _comment_deleted,
     events.DocumentWritten: _document_written,
     events.DocumentTransferredOut: _document_left,

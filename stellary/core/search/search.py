@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -34,6 +33,7 @@ from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.db.base import IdType, is_among, is_given
 from stellary.core.db.row_types import Query, RowType
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import search_entries as knowledge
 from stellary.core.search import rules, windows
@@ -177,9 +177,7 @@ def _load_hits(
     uow: UnitOfWork, workspace: WorkspaceRow, entry_rows: Sequence[_RankedRow], terms: Sequence[str]
 ) -> dict[str, Hit]:
     """Load hits by id, with one statement for each kind."""
-    by_kind: dict[str, list[str]] = defaultdict(list)
-    for row in entry_rows:
-        by_kind[row.kind].append(row.id)
+    by_kind: Mapping[str, list[str]] = group((row.kind, row.id) for row in entry_rows)
     hits: dict[str, Hit] = {}
     for source in SOURCES:
         if source.kind in by_kind:
@@ -228,7 +226,7 @@ def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_exclude
                 is_reachable(entries.c.workspace_id),
             )
         )
-    excluded = [~windows.was_in_prefix()] if has_excluded else []
+    excluded = [~windows.matches("_excluded_pattern")] if has_excluded else []
     parts = [
         _select_ranked(terms, names, [condition, *in_window, *excluded])
         for container, condition in enumerate(containers)

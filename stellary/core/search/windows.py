@@ -271,19 +271,19 @@ def build_conditions(has_prefix: bool, container: int) -> list[list[Condition]]:
         .order_by(prefixes.c.prefix, prefixes.c.entry_id)
         .correlate(None)
     )
-    matches = _matches("_prefix_pattern")
+    has_prefix_text = matches("_prefix_pattern")
     is_fresh = IS_FRESH_IN_ORGANIZATION if container else IS_FRESH
     return [
-        [belongs_to_any(entries.c.id, ids.scalar_subquery()), entries.c.is_indexed, matches],
-        [is_fresh, *in_window, matches],
+        [belongs_to_any(entries.c.id, ids.scalar_subquery()), entries.c.is_indexed, has_prefix_text],
+        [is_fresh, *in_window, has_prefix_text],
     ]
 
 
-def was_in_prefix() -> ColumnElement[bool]:
-    """Return the condition that an entry has the prefix of earlier windows."""
-    return _matches("_excluded_pattern")
+def matches(name: str) -> ColumnElement[bool]:
+    """Build the condition of the entries whose title or body has a pattern.
 
-
-def _matches(name: str) -> ColumnElement[bool]:
+    Args:
+        name: The parameter with the pattern.
+    """
     pattern = bindparam(name, type_=Text)
     return or_(entries.c.title.like(pattern), entries.c.body.like(pattern))

@@ -270,39 +270,29 @@ class ModelPlanner:
         brief: Brief,
         find_problems: Callable[[T, Brief], Iterator[str]],
     ) -> T:
-        return self._models.ask(
-            self._model,
-            brief.account,
-            self._resolve,
-            lambda model: self._ask(model, output_type, task, brief, find_problems),
-        )
-
-    async def _ask(
-        self,
-        model: Model,
-        output_type: type[T],
-        task: str,
-        brief: Brief,
-        find_problems: Callable[[T, Brief], Iterator[str]],
-    ) -> T:
         from pydantic_ai import Agent, ModelRetry
 
-        agent: Any = Agent(model, output_type=output_type, instructions=f"{_RULES} {task}", retries=RETRIES)
+        async def ask(model: Model) -> T:
+            agent: Any = Agent(
+                model, output_type=output_type, instructions=f"{_RULES} {task}", retries=RETRIES
+            )
 
-        @agent.output_validator  # type: ignore[untyped-decorator]
-        def check_output(output: T) -> T:
-            problems = [*find_problems(output, brief)]
-            if problems:
-                raise ModelRetry(f"This is not valid: {'; '.join(problems[:10])}.")
+            @agent.output_validator  # type: ignore[untyped-decorator]
+            def check_output(output: T) -> T:
+                problems = [*find_problems(output, brief)]
+                if problems:
+                    raise ModelRetry(f"This is not valid: {'; '.join(problems[:10])}.")
+                return output
+
+            result = await agent.run(
+                _dump_brief(brief),
+                model_settings={"timeout": self._seconds, "max_tokens": ANSWER_TOKENS_MAX},
+                timeout=self._seconds,
+            )
+            output: T = result.output
             return output
 
-        result = await agent.run(
-            _dump_brief(brief),
-            model_settings={"timeout": self._seconds, "max_tokens": ANSWER_TOKENS_MAX},
-            timeout=self._seconds,
-        )
-        output: T = result.output
-        return output
+        return self._models.ask(self._model, brief.account, self._resolve, ask)
 
 
 _RULES = (

@@ -141,11 +141,11 @@ def _tokens(nodes: Iterable[Node]) -> Iterator[_Token]:
         common = 0
         while common < min(len(marks), len(open_marks)) and marks[common] == open_marks[common]:
             common += 1
-        yield from (_closing(mark) for mark in reversed(open_marks[common:]))
-        yield from (_opening(mark) for mark in marks[common:])
+        yield from (_delimiter(mark, opens=False) for mark in reversed(open_marks[common:]))
+        yield from (_delimiter(mark, opens=True) for mark in marks[common:])
         open_marks = marks
         yield token
-    yield from (_closing(mark) for mark in reversed(open_marks))
+    yield from (_delimiter(mark, opens=False) for mark in reversed(open_marks))
 
 
 def _join_texts(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
@@ -207,22 +207,15 @@ def _is_target(href: Any) -> bool:
     return isinstance(href, str) and len(href) <= HREF_MAX and is_safe_url(href)
 
 
-def _opening(mark: Node) -> _Token:
+def _delimiter(mark: Node, *, opens: bool) -> _Token:
     if mark.keys() == {"type"} and mark["type"] in _PAIRS:
-        return _Token("open", _PAIRS[mark["type"]])
+        return _Token("open" if opens else "close", _PAIRS[mark["type"]])
     if mark.keys() == {"type"} and mark["type"] in _TAGS:
-        return _Token("solid", f"<{_TAGS[mark['type']]}>")
-    return _Token("solid", "[" if _is_plain_link(mark) else f"<tiptap-mark {encode(mark)}>")
-
-
-def _closing(mark: Node) -> _Token:
-    if mark.keys() == {"type"} and mark["type"] in _PAIRS:
-        return _Token("close", _PAIRS[mark["type"]])
-    if mark.keys() == {"type"} and mark["type"] in _TAGS:
-        return _Token("solid", f"</{_TAGS[mark['type']]}>")
-    if _is_plain_link(mark):
-        return _Token("solid", f"]({_destination(mark['attrs']['href'], mark['attrs'].get('title'))})")
-    return _Token("solid", "</tiptap-mark>")
+        return _Token("solid", f"<{'' if opens else '/'}{_TAGS[mark['type']]}>")
+    if not _is_plain_link(mark):
+        return _Token("solid", f"<tiptap-mark {encode(mark)}>" if opens else "</tiptap-mark>")
+    target = mark["attrs"]["href"], mark["attrs"].get("title")
+    return _Token("solid", "[" if opens else f"]({_destination(*target)})")
 
 
 def _is_plain_link(mark: Node) -> bool:
