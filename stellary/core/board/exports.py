@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar, cast
+from itertools import islice
+from typing import Any, cast
 
+import attrs
 from sqlalchemy import ColumnElement, Select, bindparam, select, tuple_, union_all
 
 from stellary.contract.cards import Card
@@ -50,9 +51,8 @@ from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.batches import Batches
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
-
-OnCardRow = TypeVar("OnCardRow", ExportedCardCommentRow, ExportedAttachmentRow, ExportedRelationRow)
 
 _PROJECT_FIELDS = RowFields(
     FileProject,
@@ -106,7 +106,7 @@ def _relations() -> Select[Any]:
                 projects.c.key,
             )
             .join_from(relations, cards, cards.c.id == other_id)
-            .join(projects, projects.c.id == cards.c.project_id)
+            .join(projects)
             .where(is_among(card_id, "ids"))
         )
 
@@ -137,6 +137,8 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         people_in_file.load(uow, project.workspace_id, roles.keys())
         yield [convert(FileMember, people_in_file.person(id), role=role) for id, role in roles.items()]
 
+    ranks = {column.id: rank for rank, column in enumerate(columns)}
+    reader = _CardReader(uow, project, ranks, people_in_file, loaded.roles.sight)
     file = ProjectFile(
         format=FORMAT,
         exported_at=uow.now,
@@ -148,14 +150,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         columns=[convert(FileColumn, column) for column in columns],
         labels=[convert(FileLabel, label) for label in load_labels(uow, project.id)],
         custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
-        cards=cast(
-            "list[FileCard]",
-            Batches(
-                _CardReader(
-                    uow, project, [column.id for column in columns], people_in_file, loaded.roles.sight
-                ).read
-            ),
-        ),
+        cards=cast("list[FileCard]", Batches(reader.read)),
         members=cast("list[FileMember]", Batches(read_members)),
         documents=[],
         automations=[],
@@ -163,55 +158,41 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     return file, project.workspace_id
 
 
+@attrs.frozen(eq=False)
 class _CardReader:
     """The cards of a project in the order of its file: by column and position, archived cards last.
 
-    Args:
+    Attributes:
         uow: The unit of work, which is open while cards are read.
         project: The project.
-        column_ids: Its columns in order.
-        people_in_file: The people that the file names so far.
+        ranks: The places of its columns, by id, in order.
+        people: The people that the file names so far.
         sight: The projects that the caller sees, to which relations may lead.
     """
 
-    def __init__(
-        self,
-        uow: UnitOfWork,
-        project: ProjectRow,
-        column_ids: Sequence[str],
-        people_in_file: People,
-        sight: ProjectSight,
-    ) -> None:
-        self._sight = sight
-        self._uow = uow
-        self._project = project
-        self._column_ids = column_ids
-        self._ranks = {id: rank for rank, id in enumerate(column_ids)}
-        self._people = people_in_file
+    uow: UnitOfWork
+    project: ProjectRow
+    ranks: Mapping[str, int]
+    people: People
+    sight: ProjectSight
 
     def read(self) -> Iterator[list[FileCard]]:
         """Yield the cards in batches."""
-        self._related_ids = set[str]()
-        batch: list[Card] = []
-        for card in self._read_cards():
-            batch.append(card)
-            if len(batch) == _BATCH:
-                yield self._build(batch)
-                batch = []
-        if batch:
-            yield self._build(batch)
+        cards, related_ids = self._read_cards(), set[str]()
+        while batch := list(islice(cards, _BATCH)):
+            yield self._build(batch, related_ids)
 
     def _read_cards(self) -> Iterator[Card]:
-        parameters = {"_project_id": self._project.id, "_limit": _BATCH + 1}
-        rows = self._uow.connection.execute(_FIRST_CARDS, parameters).fetchall()
+        parameters = {"_project_id": self.project.id, "_limit": _BATCH + 1}
+        rows = self.uow.connection.execute(_FIRST_CARDS, parameters).fetchall()
         for row in rows:
-            yield card_rows.card(row[1:], self._project.key, None)
+            yield card_rows.card(row[1:], self.project.key, None)
         if len(rows) <= _BATCH:
             return
-        card = card_rows.card(rows[-1][1:], self._project.key, None)
-        last = (card.archived, self._ranks[card.column_id])
+        card = card_rows.card(rows[-1][1:], self.project.key, None)
+        last = (card.archived, self.ranks[card.column_id])
         for archived in (False, True):
-            for rank, column_id in enumerate(self._column_ids):
+            for column_id, rank in self.ranks.items():
                 if (archived, rank) >= last:
                     after = (rows[-1].position, card.id) if (archived, rank) == last else (_LOWEST, "")
                     yield from self._read_column(column_id, after, archived=archived)
@@ -221,20 +202,20 @@ class _CardReader:
         parameters = {"_column_id": column_id, "_archived": archived, "_limit": _BATCH}
         while True:
             place = {"_position": after[0], "_id": after[1]}
-            rows = self._uow.connection.execute(_CARDS, {**parameters, **place}).fetchall()
+            rows = self.uow.connection.execute(_CARDS, {**parameters, **place}).fetchall()
             for row in rows:
-                yield card_rows.card(row[1:], self._project.key, None)
+                yield card_rows.card(row[1:], self.project.key, None)
             if len(rows) < _BATCH:
                 return
             after = (rows[-1].position, rows[-1].id)
 
-    def _build(self, batch: Sequence[Card]) -> list[FileCard]:
-        connection, parameters = self._uow.connection, {"_ids": [card.id for card in batch]}
+    def _build(self, batch: Sequence[Card], related_ids: set[str]) -> list[FileCard]:
+        connection, parameters = self.uow.connection, {"_ids": [card.id for card in batch]}
         comment_rows = _COMMENTS.all(connection, parameters)
         attachment_rows = _ATTACHMENTS.all(connection, parameters)
-        self._people.load(
-            self._uow,
-            self._project.workspace_id,
+        self.people.load(
+            self.uow,
+            self.project.workspace_id,
             {
                 *(card.created_by_id for card in batch),
                 *(card.assignee_id for card in batch if card.assignee_id),
@@ -242,10 +223,11 @@ class _CardReader:
                 *(row.uploaded_by_id for row in attachment_rows),
             },
         )
-        comments_by_card = _group_by_card(comment_rows)
-        attachments_by_card = _group_by_card(attachment_rows)
-        relations_by_card = _group_by_card(_RELATIONS.all(connection, parameters))
-        find_person = self._people.person
+        comments_by_card = group((row.card_id, row) for row in comment_rows)
+        attachments_by_card = group((row.card_id, row) for row in attachment_rows)
+        relation_rows = _RELATIONS.all(connection, parameters)
+        relations_by_card = group((row.card_id, row) for row in relation_rows)
+        find_person = self.people.person
         return [
             convert(
                 FileCard,
@@ -253,9 +235,9 @@ class _CardReader:
                 assignee=card.assignee_id and find_person(card.assignee_id).email,
                 comments=[ROWS.to_file(row, find_person) for row in comments_by_card[card.id]],
                 relations=[
-                    _relation(row, self._project.id)
+                    _relation(row, self.project.id)
                     for row in relations_by_card[card.id]
-                    if self._sight.sees(row.other_project_id) and self._is_first(row)
+                    if self.sight.sees(row.other_project_id) and self._is_first(row, related_ids)
                 ],
                 attachments=[
                     _ATTACHMENT_FIELDS.to_value(row, uploaded_by=find_person(row.uploaded_by_id))
@@ -266,15 +248,17 @@ class _CardReader:
             for card in batch
         ]
 
-    def _is_first(self, row: ExportedRelationRow) -> bool:
-        """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file."""
-        if row.other_project_id != self._project.id:
+    def _is_first(self, row: ExportedRelationRow, related_ids: set[str]) -> bool:
+        """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file.
+
+        The relations of the latter type are in ``related_ids`` until their second card comes.
+        """
+        if row.other_project_id != self.project.id:
             return True
         if row.type != "related_to":
             return bool(row.from_source)
-        # The ids of those that are in the file already with one of their cards.
-        self._related_ids ^= {row.id}
-        return row.id in self._related_ids
+        related_ids ^= {row.id}
+        return row.id in related_ids
 
 
 class People:
@@ -296,13 +280,6 @@ class People:
         """Return a person, with the e-mail address only if the person has access to the workspace."""
         person, reaches = self._people[id]
         return FilePerson(name=person.name, email=person.email if reaches else None)
-
-
-def _group_by_card(rows: Iterable[OnCardRow]) -> dict[str, list[OnCardRow]]:
-    rows_by_card: dict[str, list[OnCardRow]] = defaultdict(list)
-    for row in rows:
-        rows_by_card[row.card_id].append(row)
-    return rows_by_card
 
 
 def _relation(row: ExportedRelationRow, project_id: str) -> FileRelation:

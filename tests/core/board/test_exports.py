@@ -90,11 +90,11 @@ def test_failure_half_way_is_an_error_response(board: Board, monkeypatch):
         opened.append(create(**options))
         return opened[-1]
 
-    def fail_later(reader, batch, build=exports._CardReader._build):
-        if reader._people._people.get("failed"):
+    def fail_later(reader, batch, related_ids, build=exports._CardReader._build):
+        if reader.people._people.get("failed"):
             raise Unavailable("the database does not answer")
-        reader._people._people["failed"] = True
-        return build(reader, batch)
+        reader.people._people["failed"] = True
+        return build(reader, batch, related_ids)
 
     monkeypatch.setattr(transfers.tempfile, "TemporaryFile", open_file)
     monkeypatch.setattr(exports._CardReader, "_build", fail_later)
