@@ -27,7 +27,6 @@ from stellary.contract.roles import ProjectRole
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.wire import Unset
 from stellary.core.accounts import access, people
-from stellary.core.accounts.people import Person
 from stellary.core.accounts.users import address_key
 from stellary.core.board import comments
 from stellary.core.board.columns import COLUMNS
@@ -59,7 +58,7 @@ class Imported:
     """
 
     answer: ProjectImport
-    importer: Person
+    importer: Importer
     organization_id: str
     scope_ids: Sequence[str]
     new_ids: Mapping[str, Mapping[str, str]]
@@ -75,13 +74,17 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     workspace = access.workspace(uow, ref).row
     cards = request.cards or []
     people_by_email = load_people_by_email(uow, workspace.id, cards, request)
-    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     assignees = find_assignees(cards, people_by_email)
     project_id = uow.new_id()
-    plan = plan_import(request, build_importer(uow, importer, project_id, assignees=assignees), DEFAULT_SCOPE)
+    by = load_importer(uow, project_id, assignees)
+    plan = plan_import(request, by, DEFAULT_SCOPE)
     project = build_project(uow, request, project_id, workspace.id)
     project = insert_project(
-        uow, project, lambda taken: choose_key(request, taken), **internal_columns(uow, plan.last_number)
+        uow,
+        project,
+        lambda taken: choose_key(request, taken),
+        template_id="import",
+        last_number=plan.last_number,
     )
     members, strangers = find_members(uow, request, people_by_email)
     insert_members(uow, project_id, members)
@@ -116,7 +119,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         request, ((card.id, id, card.number) for card, id in zip(cards, answer.card_ids, strict=True))
     )
     scope_ids = [scope.id for scope in plan.scopes]
-    return Imported(answer, importer, workspace.organization_id, scope_ids, new_ids)
+    return Imported(answer, by, workspace.organization_id, scope_ids, new_ids)
 
 
 def count_column_cards(
@@ -133,22 +136,20 @@ def count_column_cards(
     )
 
 
-def build_importer(
-    uow: UnitOfWork, importer: Person, project_id: str, assignees: Mapping[str, str]
-) -> Importer:
-    """Return the importing user and the project, as the rules need them.
+def load_importer(uow: UnitOfWork, project_id: str, assignees: Mapping[str, str] | None = None) -> Importer:
+    """Return the person who imports, and what each imported item is made with.
 
     Args:
-        importer: The importing user.
         project_id: The new project.
-        assignees: The ids of people with access to the workspace, by e-mail address as in the file.
+        assignees: The ids of the assignees, by e-mail address. Default: none.
     """
+    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     return Importer(
         user_id=importer.id,
         name=importer.name,
         email=importer.email,
         project_id=project_id,
-        assignees=assignees,
+        assignees=assignees or {},
         new_id=uow.new_id,
         now=uow.now,
     )
@@ -175,15 +176,6 @@ def build_project(uow: UnitOfWork, file: ProjectHeader, id: str, workspace_id: s
         created_at=uow.now,
         updated_at=uow.now,
     )
-
-
-def internal_columns(uow: UnitOfWork, last_number: int) -> dict[str, object]:
-    """Return the columns of a new project that are no field.
-
-    Args:
-        last_number: The highest number that is not free.
-    """
-    return {"template_id": "import", "last_number": last_number, "created_by_id": uow.user_id}
 
 
 # ---------------------------------------------------------------------------------------------- ids
@@ -311,7 +303,7 @@ def emit_cards(
 
 def load_people_by_email(
     uow: UnitOfWork, workspace_id: str, cards: Sequence[ImportedCard], file: ProjectHeader | None = None
-) -> dict[str, Person]:
+) -> dict[str, people.Person]:
     """Return the assignees of cards and the members of a file with access to the workspace, by e-mail key.
 
     Args:
@@ -323,7 +315,9 @@ def load_people_by_email(
     return people.reaching_by_emails(uow, workspace_id, {address_key(email) for email in emails if email})
 
 
-def find_assignees(cards: Sequence[ImportedCard], people_by_email: Mapping[str, Person]) -> dict[str, str]:
+def find_assignees(
+    cards: Sequence[ImportedCard], people_by_email: Mapping[str, people.Person]
+) -> dict[str, str]:
     """Return the ids of assignees with access to the workspace, by their addresses in the file.
 
     Args:
@@ -337,7 +331,7 @@ def find_assignees(cards: Sequence[ImportedCard], people_by_email: Mapping[str, 
 
 
 def find_members(
-    uow: UnitOfWork, request: ProjectHeader, people_by_email: Mapping[str, Person]
+    uow: UnitOfWork, request: ProjectHeader, people_by_email: Mapping[str, people.Person]
 ) -> tuple[dict[str, ProjectRole], list[NotCarried]]:
     """Return the roles of the new members by id, the importer first, and the members of the file who cannot be added.
 

@@ -42,20 +42,19 @@ from stellary.contract.wire import UNSET, as_dict, dump, invalid, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, Loaded, by_ref
-from stellary.core.accounts.people import Person
 from stellary.core.board import imports as single_imports
 from stellary.core.board.access import require_row
 from stellary.core.board.columns import column_values
-from stellary.core.board.imports import Imported
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_hidden_project, reveal_project, taken_keys
+from stellary.core.board.queries.recipient_queries import load_last_number
 from stellary.core.board.row_types import AssigneeCountRow, ImportPartRow, ImportRow
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rules.import_cards import CardTargets, ColumnCounts, plan_cards, plan_comments
 from stellary.core.board.rules.import_losses import list_losses, merge_losses
-from stellary.core.board.rules.import_references import index_ids
+from stellary.core.board.rules.import_references import Importer, index_ids
 from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.imports import build_relation_rows, plan_import
 from stellary.core.board.rules.position_index import LARGE
@@ -87,7 +86,6 @@ _DIGEST = select(import_parts.c.digest).where(_OF_IMPORT, is_given(import_parts.
 _DELETE_PARTS = delete(import_parts).where(_OF_IMPORT)
 
 _OF_PROJECT = is_given(cards.c.project_id)
-_LAST_NUMBER = select(projects.c.last_number).where(is_given(projects.c.id, "project_id"))
 _SET_LAST_NUMBER = update(projects).where(is_given(projects.c.id, "project_id"))
 _KEY = select(projects.c.key).where(is_given(projects.c.id, "project_id"))
 _USED_NUMBERS = select(cards.c.number).where(_OF_PROJECT, is_among(cards.c.number))
@@ -147,17 +145,12 @@ def create_hidden_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImp
         request: The file without its cards.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     project_id = uow.new_id()
     file = convert(ImportProject, request, cards=UNSET)
-    plan = plan_import(
-        file, single_imports.build_importer(uow, importer, project_id, assignees={}), DEFAULT_SCOPE
-    )
+    plan = plan_import(file, single_imports.load_importer(uow, project_id), DEFAULT_SCOPE)
     project = single_imports.build_project(uow, request, project_id, workspace.id)
     key = single_imports.choose_key(request, taken_keys(uow, workspace.id))
-    insert_hidden_project(
-        uow, project, key=key, **single_imports.internal_columns(uow, request.project.last_number)
-    )
+    insert_hidden_project(uow, project, key, request.project.last_number)
     single_imports.write_plan(uow, plan)
     import_id = uow.new_id()
     row = {
@@ -246,16 +239,15 @@ def _require_open(row: ImportRow) -> None:
 
 def _add_cards(uow: UnitOfWork, row: ImportRow, request: AddImportPart, digest: str) -> ColumnCounts:
     people_by_email = single_imports.load_people_by_email(uow, row.workspace_id, request.cards)
-    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     assignees = single_imports.find_assignees(request.cards, people_by_email)
-    by = single_imports.build_importer(uow, importer, row.project_id, assignees=assignees)
+    by = single_imports.load_importer(uow, row.project_id, assignees)
     counts = ColumnCounts(
         Counter({id: count for id, (count, _) in row.column_counts.items()}),
         Counter({id: count for id, (_, count) in row.column_counts.items()}),
     )
     ids = by.ids(len(request.cards))
     parameters = {"_project_id": row.project_id}
-    last_number = uow.connection.execute(_LAST_NUMBER, parameters).scalar_one()
+    last_number = load_last_number(uow, row.project_id)
     index_ids(request.cards, "cards")
     _check_numbers(uow, row, request)
     new_cards = list(plan_cards(request.cards, ids, _load_targets(uow, row), by, last_number, counts))
@@ -277,8 +269,7 @@ def _add_cards(uow: UnitOfWork, row: ImportRow, request: AddImportPart, digest: 
         },
         "ignored": find_unknown_fields(request),
         "not_carried": [
-            as_dict(loss)
-            for loss in list_losses(request.cards, assignees, importer.email, first=row.card_count)
+            as_dict(loss) for loss in list_losses(request.cards, assignees, by.email, first=row.card_count)
         ],
     }
     uow.connection.execute(_INSERT_PART, part)
@@ -331,7 +322,7 @@ class _SentCards:
     not_carried: Sequence[NotCarried]
 
 
-def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, CreateImport]:
+def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imports.Imported, CreateImport]:
     """Move the project of an import into its workspace, with its relations and members.
 
     Args:
@@ -349,9 +340,9 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     _require_open(row)
     header = load(CreateImport, orjson.loads(row.header))
     sent = _load_sent(uow, row.id)
-    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
+    by = single_imports.load_importer(uow, row.project_id)
     people_by_email = single_imports.load_people_by_email(uow, row.workspace_id, (), header)
-    outside = _write_relations(uow, row, sent, importer)
+    outside = _write_relations(uow, sent, by)
     assignee_ids, unassigned = _unassign_strangers(uow, row)
     for column_id, (_, unarchived) in row.column_counts.items():
         if unarchived > LARGE:
@@ -393,7 +384,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     entries = zip((card.id for card in sent.cards), sent.new_ids, sent.numbers, strict=True)
     new_ids["cards"] = single_imports.index_card_ids(header, entries)
     scope_ids = [new_id for _, new_id in row.new_ids["scopes"]]
-    return Imported(answer, importer, loaded.roles.organization_id or "", scope_ids, new_ids), header
+    return single_imports.Imported(answer, by, loaded.roles.organization_id or "", scope_ids, new_ids), header
 
 
 def _count_column_cards(uow: UnitOfWork, row: ImportRow) -> tuple[dict[str, str | int], ...]:
@@ -424,11 +415,10 @@ def _load_sent(uow: UnitOfWork, import_id: str) -> _SentCards:
     return _SentCards(sent_cards, new_ids, numbers, sorted(ignored), not_carried)
 
 
-def _write_relations(uow: UnitOfWork, row: ImportRow, sent: _SentCards, importer: Person) -> list[NotCarried]:
+def _write_relations(uow: UnitOfWork, sent: _SentCards, by: Importer) -> list[NotCarried]:
     """Insert the relations of all cards, and return those to cards of other projects."""
     indexes = index_ids(sent.cards, "cards")
     edges, outside = build_relations(sent.cards, indexes, sent.new_ids, RELATIONS_MAX)
-    by = single_imports.build_importer(uow, importer, row.project_id, assignees={})
     single_imports.write_relations(uow, build_relation_rows(edges, by))
     return outside
 

@@ -114,8 +114,9 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         created_at=uow.now,
         updated_at=uow.now,
     )
-    internal = {"template_id": request.template_id, "last_number": 0, "created_by_id": uow.user_id}
-    project = insert_project(uow, project, lambda taken: _choose_key(request, taken), **internal)
+    project = insert_project(
+        uow, project, lambda taken: _choose_key(request, taken), template_id=request.template_id
+    )
     insert_members(uow, project.id, {uow.principal_id: "manager"})
     _insert_template(uow, project.id, request)
     uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
@@ -160,33 +161,40 @@ def insert_project(
     uow: UnitOfWork,
     project: Project,
     choose_key: Callable[[Collection[str]], str],
-    **internal: object,
+    *,
+    template_id: str,
+    last_number: int = 0,
 ) -> Project:
     """Insert a project with a free key, and try again if another unit takes the key.
 
     Args:
         project: The project; its key is ignored.
         choose_key: Returns the key for the set of keys that are taken.
-        **internal: The values of columns that are not fields, except the version.
+        template_id: The template from which it is made.
+        last_number: The highest card number that is not free.
 
     Returns:
         The project with its key.
     """
-    row = _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
-    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
+    row = _build_row(uow, project, template_id, last_number)
     return _write_with_free_key(uow, project, choose_key, _INSERT, row)
 
 
-def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **internal: object) -> None:
-    """Insert a project that belongs to no workspace yet, so that no reader finds it.
+def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, last_number: int) -> None:
+    """Insert an imported project that belongs to no workspace yet, so that no reader finds it.
 
     Args:
         project: The project; its key and its workspace are ignored.
         key: The key that it will have if the key is still free then.
-        **internal: The columns that are no field, except the version.
+        last_number: The highest card number that is not free.
     """
-    row = _FIELDS.to_row(project, version=1, workspace_id=None, **internal)
-    uow.connection.execute(_INSERT, {**row, "key": key})
+    row = _build_row(uow, project, "import", last_number)
+    uow.connection.execute(_INSERT, {**row, "workspace_id": None, "key": key})
+
+
+def _build_row(uow: UnitOfWork, project: Project, template_id: str, last_number: int) -> dict[str, object]:
+    internal = {"template_id": template_id, "last_number": last_number, "created_by_id": uow.user_id}
+    return _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
 
 
 def reveal_project(
@@ -202,7 +210,6 @@ def reveal_project(
         The project with its key.
     """
     row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
-    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     return _write_with_free_key(uow, project, choose_key, _UPDATE, {"_id": project.id, **row})
 
 
@@ -222,6 +229,7 @@ def _write_with_free_key(
     statement: Executable,
     row: Mapping[str, object],
 ) -> Project:
+    project_sight.set_visibility(uow, project.workspace_id, project.id, project.visibility, is_new=True)
     previous_key = None
     while True:
         key = choose_key(taken_keys(uow, project.workspace_id))
@@ -319,15 +327,8 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     changes = {"version": row.version + 1, **_FIELDS.to_changes(before, after)}
     uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
     changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")
-    uow.emit(
-        ProjectUpdated(
-            workspace_id=after.workspace_id,
-            project_id=after.id,
-            before=before,
-            project=after,
-            changed=changed,
-        )
-    )
+    ids = {"workspace_id": after.workspace_id, "project_id": after.id}
+    uow.emit(ProjectUpdated(**ids, before=before, project=after, changed=changed))
     return after
 
 

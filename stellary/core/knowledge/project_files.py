@@ -127,8 +127,7 @@ def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHea
     entries, ids = file.documents or [], [uow.new_id() for _ in file.documents or ()]
     new_documents = rules.build_documents(file, ids, imported.scope_ids, common, uow.now)
     rows.STORED.insert_all(uow, new_documents)
-    by = imports.build_importer(uow, imported.importer, imported.answer.id, assignees={})
-    new_comments = list(plan_comments(DocumentComment, "document", entries, ids, by))
+    new_comments = list(plan_comments(DocumentComment, "document", entries, ids, imported.importer))
     comments.ROWS.insert_imported(uow, new_comments)
     comments_by_document: dict[str, list[DocumentComment]] = {id: [] for id in ids}
     for comment, _ in new_comments:

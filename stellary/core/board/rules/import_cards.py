@@ -24,9 +24,8 @@ from stellary.contract.project_imports import (
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.wire import UNSET, Unset, invalid, utc
 from stellary.core.board.rules import cards as card_rules
-from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import moment, value_or
-from stellary.core.board.rules.import_references import Importer, resolve_reference
+from stellary.core.board.rules.import_references import Importer, index_values, resolve_reference
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.rules.recurrences import is_over, start_series
 
@@ -86,7 +85,7 @@ def plan_cards(
     """
     numbers = _numbers(entries, last_number)
     columns = [
-        LockedColumn(column.id, column.name, column.scope_id, column.card_status, column.wip_limit)
+        card_rules.LockedColumn(column.id, column.name, column.scope_id, column.card_status, column.wip_limit)
         for column in targets.columns
     ]
     for index, (entry, id, number) in enumerate(zip(entries, ids, numbers, strict=True)):
@@ -102,7 +101,7 @@ def _build_card(
     entry: ImportedCard,
     id: str,
     number: int,
-    column: LockedColumn,
+    column: card_rules.LockedColumn,
     order: int,
     targets: CardTargets,
     by: Importer,
@@ -151,7 +150,7 @@ def _build_card(
 
 
 def _build_recurrence(
-    entry: ImportedCard, column: LockedColumn, targets: CardTargets, by: Importer, path: str
+    entry: ImportedCard, column: card_rules.LockedColumn, targets: CardTargets, by: Importer, path: str
 ) -> CardRecurrence | None:
     if not entry.recurrence:
         return None
@@ -184,12 +183,8 @@ def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int
 
 def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
     """Return the number of each card: its own, or the next unused one."""
-    first_indexes: dict[int, int] = {}
-    for card_index, card in enumerate(cards):
-        if card.number and first_indexes.setdefault(card.number, card_index) != card_index:
-            first = first_indexes[card.number]
-            raise invalid((f"cards[{card_index}].number", f"must not be that of cards[{first}] as well"))
-    free = iter(range(max([last, *first_indexes]) + 1, 2**31))
+    own = index_values((card.number for card in cards), "cards", "number")
+    free = iter(range(max([last, *own]) + 1, 2**31))
     return [card.number or next(free) for card in cards]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -11,6 +11,7 @@ import attrs
 from stellary.contract.wire import Unset, invalid
 from stellary.core.db.base import IdSource
 
+K = TypeVar("K", str, int)
 T = TypeVar("T")
 
 
@@ -62,10 +63,25 @@ def index_ids(entries: Sequence[EntryWithId], path: str) -> dict[str, int]:
     Raises:
         Invalid: Two entries have the same id.
     """
-    indexes: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        if entry.id and indexes.setdefault(entry.id, index) != index:
-            raise invalid((f"{path}[{index}].id", f"must not be that of {path}[{indexes[entry.id]}] as well"))
+    return index_values((entry.id for entry in entries), path, "id")
+
+
+def index_values(values: Iterable[K | Unset | None], path: str, field: str) -> dict[K, int]:
+    """Return the indexes of values that each occur once, by value; without those that are empty.
+
+    Args:
+        values: The value of a field of each entry.
+        path: The path of the list of the entries.
+        field: The field.
+
+    Raises:
+        Invalid: Two entries have the same value.
+    """
+    indexes: dict[K, int] = {}
+    for index, value in enumerate(values):
+        if value and indexes.setdefault(value, index) != index:
+            message = f"must not be that of {path}[{indexes[value]}] as well"
+            raise invalid((f"{path}[{index}].{field}", message))
     return indexes
 
 

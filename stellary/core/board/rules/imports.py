@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
 import attrs
 
@@ -28,19 +27,12 @@ from stellary.core.board.rules import custom_fields as field_rules
 from stellary.core.board.rules.fields import check_dates
 from stellary.core.board.rules.import_cards import CardTargets, ColumnCounts, plan_cards, plan_comments
 from stellary.core.board.rules.import_losses import list_losses
-from stellary.core.board.rules.import_references import Importer, index_ids, resolve_reference
+from stellary.core.board.rules.import_references import Importer, index_ids, index_values, resolve_reference
 from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.relations import Edge
 from stellary.core.board.rules.scopes import ViewSettings, apply_view, views
 
 NewRow = dict[str, object]
-
-
-class EntryWithName(Protocol):
-    """An entry of the file whose name must be unique."""
-
-    @property
-    def name(self) -> str: ...
 
 
 @attrs.frozen
@@ -113,14 +105,6 @@ def build_relation_rows(edges: Sequence[Edge], by: Importer) -> list[NewRow]:
 # ---------------------------------------------------------------------------------------------- what cards refer to
 
 
-def _check_names(entries: Sequence[EntryWithName], path: str) -> None:
-    first_indexes: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        first = first_indexes.setdefault(entry.name.casefold(), index)
-        if first != index:
-            raise invalid((f"{path}[{index}].name", f"must not be that of {path}[{first}] as well"))
-
-
 def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Scope]:
     defaults = [index for index, scope in enumerate(scopes) if scope.is_default] or [0]
     if len(defaults) > 1:
@@ -187,7 +171,7 @@ def _columns(
 
 def _labels(file: ImportProject, by: Importer) -> list[Label]:
     entries = file.labels or []
-    _check_names(entries, "labels")
+    index_values((label.name.casefold() for label in entries), "labels", "name")
     return [
         build_value(
             Label,
@@ -204,7 +188,7 @@ def _labels(file: ImportProject, by: Importer) -> list[Label]:
 
 def _fields(file: ImportProject, by: Importer) -> list[CustomField]:
     entries = file.custom_fields or []
-    _check_names(entries, "customFields")
+    index_values((field.name.casefold() for field in entries), "customFields", "name")
     return [
         field_rules.build_field(
             field, id=by.new_id(), project_id=by.project_id, now=by.now, path=f"customFields[{index}]."
