@@ -136,7 +136,8 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
 def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomFields) -> Card:
     """Set and clear the values of the request; other values stay."""
     loaded = access.flat_card(uow, ref)
-    fields = field_rows.load_share_locked_fields(uow, loaded.card.project_id, request.values.keys())
+    field_ids = request.values.keys()
+    fields = field_rows.queue_fields(uow, loaded.card.project_id, field_ids, is_locked=True)()
     loaded = access.lock_card(uow, loaded)
     values = rules.apply_values(loaded.card.custom_fields, request.values, fields)
     uow.require_version(loaded.card.version)

@@ -24,7 +24,7 @@ from stellary.core.board.queries.card_tests import build_condition, sort_parts
 from stellary.core.board.queries.card_windows import CardQuery
 from stellary.core.board.queries.remembered_lists import QueuedList, load_whole_columns, queue_list
 from stellary.core.board.row_types import ProjectRow
-from stellary.core.board.rows.field_rows import load_fields
+from stellary.core.board.rows.field_rows import queue_fields
 from stellary.core.board.rules.card_conditions import DATES, read_fields, read_parameters
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards, columns, projects, scopes
@@ -64,7 +64,7 @@ def read_values(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> lis
     Raises:
         Invalid: A field does not exist, or a value does not match its type.
     """
-    fields = load_fields(uow, project_id, {text.partition(":")[0] for text in filters})
+    fields = queue_fields(uow, project_id, {text.partition(":")[0] for text in filters})()
     return [parse_filter(fields, text, f"customField[{index}]") for index, text in enumerate(filters)]
 
 
@@ -118,11 +118,7 @@ def in_board_order(statement: Select[str], *parts: ColumnElement[object]) -> Sel
         statement: The statement.
         *parts: The expressions to order by first.
     """
-    return (
-        statement.join(columns, columns.c.id == cards.c.column_id)
-        .join(scopes, scopes.c.id == columns.c.scope_id)
-        .order_by(*parts, *_BOARD_ORDER)
-    )
+    return statement.join(columns).join(scopes).order_by(*parts, *_BOARD_ORDER)
 
 
 @serves(LIST_CARDS, snapshot=False)
@@ -154,7 +150,7 @@ def find_matching(
     field_values = read_values(uow, project.id, request.custom_field or ())
     value_conditions = build_conditions(uow, field_values)
     if values is not None:
-        page = Listing(_load_columns(uow, values, project.id, project.key, queued))
+        page = Listing(load_columns(uow, values, project.id, project.key, queued))
     elif is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
     else:
@@ -244,34 +240,21 @@ def _list_by_filters(
     return Listing(with_orders(uow, project.id, page), cursor)
 
 
-def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
-    """Return the unarchived cards of a project in board order.
-
-    Args:
-        project_id: The project.
-        project_key: Its key, with which the keys of cards begin.
-    """
-    return _load_columns(uow, {"archived": False}, project_id, project_key)
-
-
-def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
-    """Return the unarchived cards of a scope by column and order.
-
-    Args:
-        project_id: The project of the scope.
-        project_key: Its key, with which the keys of cards begin.
-        scope_id: The scope.
-    """
-    return _load_columns(uow, {"scope_id": scope_id, "archived": False}, project_id, project_key)
-
-
-def _load_columns(
+def load_columns(
     uow: UnitOfWork,
     values: Mapping[str, object],
     project_id: str,
     project_key: str,
     queued: QueuedList | None = None,
 ) -> CardList:
+    """Return all cards of columns of a project, in board order.
+
+    Args:
+        values: The conditions on columns, by name: ``column_id``, ``scope_id`` and ``archived``.
+        project_id: The project.
+        project_key: Its key.
+        queued: The result of ``queue_list``. Default: none.
+    """
     return load_whole_columns(uow, _select_whole(frozenset(values)), values, project_id, project_key, queued)
 
 

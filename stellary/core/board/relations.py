@@ -39,7 +39,6 @@ from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import OtherCardRow, RelationRow
 from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
 from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
@@ -106,9 +105,7 @@ def _select_relations() -> Select[Any]:
                 from_source.label("from_source"),
                 *_OTHER,
             )
-            .select_from(
-                relations.join(cards, cards.c.id == other).join(projects, projects.c.id == cards.c.project_id)
-            )
+            .select_from(relations.join(cards, cards.c.id == other).join(projects))
             .where(card_end == bindparam("_card_id"))
             for card_end, other, from_source in ends
         )
@@ -137,9 +134,8 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     loaded = access.card_with_sight(uow, ref)
     if request.target_card_id == loaded.card.id:
         raise invalid(("targetCardId", "must be another card"))
-    parameters = {"_card_id": loaded.card.id, "_target_id": request.target_card_id}
-    parameters["_workspace_id"] = loaded.roles.workspace_id or ""
-    ends = {row.other_id: row for row in _ENDS.all(uow.connection, parameters)}
+    workspace_id = loaded.roles.workspace_id or ""
+    ends = lock_ends(uow, workspace_id, loaded.card.id, request.target_card_id)
     if loaded.card.id not in ends:
         raise NotFound("Card not found")
     other = ends.get(request.target_card_id)
@@ -159,7 +155,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     )
     row = _FIELDS.to_row(relation, source_id=edge.source_id, target_id=edge.target_id, type=edge.type)
     uow.connection.execute(_INSERT, row)
-    _emit_events(uow, RelationAdded, parameters["_workspace_id"], relation.id, edge)
+    _emit_events(uow, RelationAdded, workspace_id, relation.id, edge)
     return relation
 
 
@@ -195,7 +191,7 @@ def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     if not loaded.roles.sight.sees(loaded.row.of_other_project):
         raise NotFound("Relation not found")
     delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Relation")
-    edge = Edge(loaded.row.source_id, loaded.row.target_id, loaded.row.type)
+    edge = rules.Edge(loaded.row.source_id, loaded.row.target_id, loaded.row.type)
     _emit_events(uow, RelationRemoved, loaded.roles.workspace_id or "", loaded.row.id, edge)
     return Ok()
 
@@ -205,15 +201,13 @@ def _emit_events(
     event: type[RelationAdded | RelationRemoved],
     workspace_id: str,
     relation_id: str,
-    edge: Edge,
+    edge: rules.Edge,
 ) -> None:
     """Emit the events of both cards, each as the card sees the relation."""
     cards_by_id = load_current_cards(uow.connection, workspace_id, [edge.source_id, edge.target_id])
     for card_id, other_id in ((edge.source_id, edge.target_id), (edge.target_id, edge.source_id)):
-        card, type = (
-            cards_by_id[card_id],
-            rules.type_seen_by(edge.type, from_source=card_id == edge.source_id),
-        )
+        card = cards_by_id[card_id]
+        type = rules.type_seen_by(edge.type, from_source=card_id == edge.source_id)
         uow.emit(
             event(
                 workspace_id=workspace_id,
@@ -226,19 +220,19 @@ def _emit_events(
         )
 
 
-def lock_ends(uow: UnitOfWork, workspace_id: str, card_id: str, other_id: str) -> set[str]:
-    """Lock two cards against deletion until the transaction ends, and return the ids of those that exist.
+def lock_ends(uow: UnitOfWork, workspace_id: str, card_id: str, other_id: str) -> dict[str, OtherCardRow]:
+    """Return those of two cards that a workspace has, by id, and keep them from being deleted until the transaction ends.
 
     Args:
-        workspace_id: The workspace of the cards.
-        card_id: One of the cards.
-        other_id: The other one.
+        workspace_id: The workspace.
+        card_id: A card.
+        other_id: Another card.
     """
     parameters = {"_card_id": card_id, "_target_id": other_id, "_workspace_id": workspace_id}
-    return {row.other_id for row in _ENDS.all(uow.connection, parameters)}
+    return {row.other_id: row for row in _ENDS.all(uow.connection, parameters)}
 
 
-def check_edge(uow: UnitOfWork, edge: Edge) -> None:
+def check_edge(uow: UnitOfWork, edge: rules.Edge) -> None:
     """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 
     Args:
@@ -254,7 +248,7 @@ def check_edge(uow: UnitOfWork, edge: Edge) -> None:
     }
     both = {"_ends": [edge.source_id, edge.target_id], "_type": edge.type}
     # A reverse block or parent is reported as a cycle.
-    if edge.type in ACYCLIC and _has_row(uow, _PATH_TO_SOURCE, parameters):
+    if edge.type in rules.ACYCLIC and _has_row(uow, _PATH_TO_SOURCE, parameters):
         raise Conflict(f"{edge.type} would create a cycle", code="relation_cycle")
     if _has_row(uow, _SAME, both):
         raise Conflict("the cards already have this relation", code="duplicate_relation")

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, FromClause, Select, func, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
@@ -31,14 +25,18 @@ HitRow = TypeVar("HitRow", ProjectHitRow, CardHitRow, CommentHitRow)
 
 
 def project_entry(project: Project) -> SearchEntry:
-    """Return the search entry of a project."""
+    """Return the entry of a project."""
+    return _project_entry(project.workspace_id, project.id, project.key, project.name, project.description)
+
+
+def _project_entry(workspace_id: str, id: str, key: str, name: str, description: str | None) -> SearchEntry:
     return SearchEntry(
         kind="project",
-        id=project.id,
-        workspace_id=project.workspace_id,
-        project_id=project.id,
-        title=f"{project.key} {project.name}",
-        text=project.description or "",
+        id=id,
+        workspace_id=workspace_id,
+        project_id=id,
+        title=f"{key} {name}",
+        text=description or "",
     )
 
 
@@ -62,11 +60,11 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> SearchEntry:
 
 
 def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> SearchEntry:
-    """Return the search entry of a comment, which has no title.
+    """Return the entry of a comment.
 
     Args:
-        workspace_id: The workspace of the card.
-        project_id: The project of the card.
+        workspace_id: The workspace.
+        project_id: The project.
         comment: The comment.
     """
     return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
@@ -95,15 +93,15 @@ _CARDS = (
     .join_from(cards, projects)
     .where(_OF_PROJECT)
 )
-_COMMENT = (
+_COMMENT: Select[Any] = (
     select(comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id)
     .join_from(comments, cards)
     .where(is_given(comments.c.id, "comment_id"))
 )
-_COMMENTS = (
+_COMMENTS: Select[Any] = (
     select(comments.c.id, comments.c.card_id, comments.c.content)
     .join_from(comments, cards)
-    .join(projects, projects.c.id == cards.c.project_id)
+    .join(projects)
     .where(_OF_PROJECT)
 )
 
@@ -115,17 +113,10 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> S
         workspace_id: The workspace.
         project_id: The project.
     """
-    project = uow.connection.execute(_PROJECT, {"_project_id": project_id}).first()
-    if project is None:
+    row = uow.connection.execute(_PROJECT, {"_project_id": project_id}).first()
+    if row is None:
         return None
-    return SearchEntry(
-        kind="project",
-        id=project_id,
-        workspace_id=workspace_id,
-        project_id=project_id,
-        title=f"{project.key} {project.name}",
-        text=project.description or "",
-    )
+    return _project_entry(workspace_id, project_id, row.key, row.name, row.description)
 
 
 def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[SearchEntry]:
@@ -137,15 +128,13 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
     """
     parameters = {"_project_id": project_id}
     for project in uow.connection.execute(_PROJECT, parameters):
-        title = f"{project.key} {project.name}"
-        text = project.description or ""
-        at = {"workspace_id": workspace_id, "project_id": project_id}
-        yield SearchEntry(kind="project", id=project_id, **at, title=title, text=text)
+        yield _project_entry(workspace_id, project_id, project.key, project.name, project.description)
         for card in uow.connection.execute(_CARDS, parameters):
             yield SearchEntry(
                 kind="card",
                 id=card.id,
-                **at,
+                workspace_id=workspace_id,
+                project_id=project_id,
                 card_id=card.id,
                 title=f"{project.key}-{card.number} {card.title}",
                 text=_card_text(card.description, [step["title"] for step in card.checklist]),
@@ -221,12 +210,7 @@ _IN_WORKSPACE = is_given(projects.c.workspace_id)
 _PROJECT_HITS = select(projects).where(_IN_WORKSPACE, is_among(projects.c.id))
 _CARD_HITS = (
     select(
-        *_OF_CARD,
-        cards.c.id,
-        cards.c.description,
-        cards.c.checklist,
-        cards.c.created_at,
-        cards.c.updated_at,
+        *_OF_CARD, cards.c.id, cards.c.description, cards.c.checklist, cards.c.created_at, cards.c.updated_at
     )
     .join_from(cards, projects)
     .where(_IN_WORKSPACE, is_among(cards.c.id))
@@ -234,7 +218,7 @@ _CARD_HITS = (
 _COMMENT_HITS = (
     select(*_OF_CARD, comments.c.id, comments.c.content, comments.c.created_at, comments.c.updated_at)
     .join_from(comments, cards)
-    .join(projects, projects.c.id == cards.c.project_id)
+    .join(projects)
     .where(_IN_WORKSPACE, is_among(comments.c.id))
 )
 

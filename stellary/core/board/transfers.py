@@ -34,7 +34,7 @@ from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns, retry_transaction
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import LoadedColumnRow
-from stellary.core.board.rows.field_rows import load_share_locked_fields, project_fields
+from stellary.core.board.rows.field_rows import project_fields, queue_fields
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules import transfers as mapping
 from stellary.core.board.rules.positions import GAP
@@ -381,7 +381,7 @@ class _Transfer:
             existing[key] = self._complete_field(field, existing.get(key), options_by_id[field.id])
         keys = {field.id: (field.name, field.type) for field in fields}
         new_ids = {id: existing[key].id for id, key in keys.items() if key in existing}
-        locked = load_share_locked_fields(uow, project_id, new_ids.values())
+        locked = queue_fields(uow, project_id, new_ids.values(), is_locked=True)()
         if len(locked) < len(new_ids):
             retry_transaction(uow)
         return {id: locked[new_id] for id, new_id in new_ids.items()}

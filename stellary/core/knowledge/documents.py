@@ -172,7 +172,7 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
         uow.connection.execute(UPDATE_VERSION, version)
     if after.project_id != before.project_id:
         # Writers of comments lock the document, so each comment is committed, or fails after this change.
-        _leave_place(uow, [rows.to_summary(before)], after)
+        _leave_place(uow, [convert(DocumentSummary, before)], after)
     if not _SEARCHED_FIELDS.isdisjoint(changed):
         is_moved = before.context_id != after.context_id
         uow.emit(written_event(after, is_new=False, is_moved=is_moved))
@@ -366,11 +366,11 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
     def to_recorded(state: StoredDocument | None) -> Value | None:
         if state is None:
             return None
-        return rows.to_document(state, "markdown") if has_new_content else rows.to_summary(state)
+        return rows.to_document(state, "markdown") if has_new_content else convert(DocumentSummary, state)
 
     return {
         **event_location(document),
-        "document": rows.to_summary(document),
+        "document": convert(DocumentSummary, document),
         "old": to_recorded(before),
         "new": to_recorded(after),
         "texts": (old_text, new_text),

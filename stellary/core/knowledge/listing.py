@@ -78,6 +78,12 @@ _VERSIONS = Pages(
 )
 
 
+def get_seen_parameters(roles: CallerRoles) -> dict[str, object]:
+    """Return the parameters of statements of the documents that a caller sees in a workspace."""
+    containers = {"_organization_id": roles.organization_id, "_workspace_id": roles.workspace_id}
+    return {**containers, **roles.sight.parameters}
+
+
 @serves(LIST_DOCUMENTS)
 def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -> Listing[DocumentSummary]:
     """Return the documents of the workspace and of its organization that match all filters."""
@@ -109,12 +115,7 @@ def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> N
     Raises:
         Invalid: An id does not exist.
     """
-    workspace_id = roles.workspace_id or ""
-    parameters: dict[str, object] = {
-        "_organization_id": roles.organization_id,
-        "_workspace_id": workspace_id,
-        **roles.sight.parameters,
-    }
+    workspace_id, parameters = roles.workspace_id or "", get_seen_parameters(roles)
     if request.project_id is not UNSET:
         check_in_workspace(uow, roles, "projectId", request.project_id)
     if (id := request.context_id) is not UNSET and not (
@@ -139,7 +140,7 @@ def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> N
 def list_versions(uow: UnitOfWork, ref: DocumentRef, request: Paged) -> Listing[DocumentVersionSummary]:
     """Return the submitted versions of a document, newest first."""
     document = access.document(uow, ref).row
-    return _VERSIONS.fetch(uow, request, rows.version_summary, _document_id=document.id)
+    return _VERSIONS.fetch(uow, request, rows.VERSION_FIELDS.to_value, _document_id=document.id)
 
 
 @serves(GET_VERSION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 from sqlalchemy import Select, select
@@ -16,7 +16,7 @@ from stellary.contract.documents import (
 )
 from stellary.contract.errors import Conflict, Forbidden, NotFound
 from stellary.contract.fields import convert
-from stellary.contract.refs import DocumentRef, ProjectRef, Ref, ScopeRef, WorkspaceRef
+from stellary.contract.refs import DocumentRef, ProjectRef, ScopeRef, WorkspaceRef
 from stellary.contract.wire import UNSET, invalid
 from stellary.core.accounts.access_checks import Loaded, check_role
 from stellary.core.accounts.places import workspace_ref
@@ -31,8 +31,6 @@ from stellary.core.kernel.unit import UnitOfWork, check_restrictions
 from stellary.core.knowledge import access
 from stellary.core.knowledge.row_types import LoadedDocumentRow, ParentRow
 from stellary.core.knowledge.tables import documents
-
-R = TypeVar("R", bound=Ref)
 
 _PROJECT = board_access.in_project_of(documents.c.project_id)
 _HERE = is_given(documents.c.workspace_id)
@@ -212,11 +210,12 @@ def context(
         return DocumentContext(kind, own_id)
     if context_id is UNSET:
         raise invalid(("contextId", f"is required if contextType is {kind}"))
+    workspace = ref.parent(WorkspaceRef)
     try:
         if kind == "project":
-            board_access.load_locked_project(uow, _child_ref(ref, ProjectRef, context_id))
+            board_access.load_locked_project(uow, workspace.child(ProjectRef, context_id))
             return DocumentContext(kind, context_id, context_id)
-        scope = board_access.load_locked_scope(uow, _child_ref(ref, ScopeRef, context_id)).row
+        scope = board_access.load_locked_scope(uow, workspace.child(ScopeRef, context_id)).row
     except NotFound:
         raise unknown("contextId") from None
     return DocumentContext(kind, context_id, scope.project_id, context_id)
@@ -238,7 +237,3 @@ def _check_place(
         raise Forbidden("the API token is bound to projects", code="bound_token")
     if roles.is_guest:
         raise Forbidden("guests may write documents of projects only", code="insufficient_role")
-
-
-def _child_ref(ref: WorkspaceRef, kind: type[R], id: str) -> R:
-    return ref.parent(WorkspaceRef).child(kind, id)

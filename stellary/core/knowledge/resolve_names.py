@@ -19,7 +19,7 @@ from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access, rows
-from stellary.core.knowledge.listing import VISIBLE_HERE
+from stellary.core.knowledge.listing import VISIBLE_HERE, get_seen_parameters
 from stellary.core.knowledge.tables import documents
 
 _SELECT_TITLES: Select[Any] = select(documents.c.id, documents.c.title).where(
@@ -81,18 +81,11 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
         NotFound: The workspace is not visible to the caller.
         Invalid: Neither it nor its organization has such a document, or there are several.
     """
-    roles = access.workspace(uow, ref).roles
-    parameters: dict[str, object] = {
-        "_organization_id": roles.organization_id,
-        "_workspace_id": roles.workspace_id,
-        **roles.sight.parameters,
-    }
+    parameters = get_seen_parameters(access.workspace(uow, ref).roles)
+    row = None
     if re.fullmatch(ID_PATTERN, name):
         row = _BY_ID.first(uow.connection, {**parameters, "_name": name})
-        if row is not None:
-            uow.record_dependency(f"document in {field}", row.id)
-            return row.id
-    id = resolve_title(uow, _BY_TITLE, parameters, name, field).id
+    id = (row or resolve_title(uow, _BY_TITLE, parameters, name, field)).id
     uow.record_dependency(f"document in {field}", id)
     return id
 

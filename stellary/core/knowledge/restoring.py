@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Column, bindparam, exists, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
+from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.restoring.containers import (
-    has_scope,
     lock_project_of,
     missing_container,
 )
@@ -15,21 +17,19 @@ from stellary.core.board.restoring.events import emit_restored
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import placing, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import comments, documents
 
 _SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(is_given(documents.c.id)))
-_CHILD = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
+_PLACE = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
 _parents = documents.alias("parents")
 _IS_ELSEWHERE = exists().where(
     _parents.c.id == documents.c.parent_id, _parents.c.workspace_id != documents.c.workspace_id
 )
 # The parent has left the workspace in between.
 _MOVE_UP = update(documents).where(is_given(documents.c.workspace_id), _IS_ELSEWHERE)
-_RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(is_given(documents.c.id))
 _MOVE = (
     update(documents)
     .where(is_given(documents.c.id))
@@ -41,7 +41,7 @@ _MOVE = (
 )
 
 
-def restore_document(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
+def restore_document(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> None:
     """Restore a document with its versions, below its parent if that exists. Its child documents move back below it.
 
     Args:
@@ -53,8 +53,8 @@ def restore_document(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     row = trash.load_rows(uow, item.id, documents)[item.item_id]
     changes: dict[Column[object], object] = {}
     if item.project_id is not None:
-        lock_project_of(uow, item)
-        if row["scope_id"] is not None and not has_scope(uow, row["scope_id"]):
+        place = item.workspace_id or "", lock_project_of(uow, item)
+        if row["scope_id"] is not None and not is_in_project(uow, *place, "scopeId", row["scope_id"]):
             changes = {
                 documents.c.context_type: "project",
                 documents.c.context_id: item.project_id,
@@ -66,7 +66,7 @@ def restore_document(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     emit_restored(uow, item, None if document is None else rows.summary(document))
 
 
-def restore_comment(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
+def restore_comment(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
     """Restore a comment on a document; return the document in words.
 
     Args:
@@ -86,7 +86,7 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     return f'document "{document.title}"'
 
 
-def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
+def restore_children(uow: UnitOfWork, item: trash.TrashRow) -> None:
     """Move documents back below restored ones, if they are still where the deletion has moved them.
 
     Args:
@@ -94,14 +94,11 @@ def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
     """
     uow.connection.execute(_MOVE_UP, {"_workspace_id": item.workspace_id, "parent_id": None})
     for child_id, parent_id in trash.load_rows(uow, item.id, documents.c.parent_id).items():
-        child = uow.connection.execute(_CHILD, {"_id": child_id}).first()
-        parent = uow.connection.execute(_RESTORED, {"_id": parent_id}).first()
+        child = uow.connection.execute(_PLACE, {"_id": child_id}).first()
+        parent = uow.connection.execute(_PLACE, {"_id": parent_id}).first()
         if child is None or parent is None or child.parent_id not in (None, parent.parent_id):
             continue
-        if child.workspace_id != parent.workspace_id:
-            continue
-        try:
-            placing.check_no_cycle(uow, parent.workspace_id, child_id, parent_id)
-        except Conflict:
-            continue
-        uow.connection.execute(_MOVE, {"_id": child_id, "_parent_id": parent_id, "_now": uow.now})
+        if child.workspace_id == parent.workspace_id:
+            with suppress(Conflict):
+                placing.check_no_cycle(uow, parent.workspace_id, child_id, parent_id)
+                uow.connection.execute(_MOVE, {"_id": child_id, "_parent_id": parent_id, "_now": uow.now})

@@ -54,7 +54,7 @@ class LoadedCommentRow(LoadedSummaryRow):
 
 
 class VersionRow(RowType):
-    """A submitted version of a document, which ``rows.version_summary`` reads."""
+    """A submitted version of a document, which ``rows.VERSION_FIELDS`` read."""
 
 
 class VersionContentRow(VersionRow):

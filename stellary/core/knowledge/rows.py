@@ -16,7 +16,7 @@ from stellary.contract.safe_content import make_safe
 from stellary.core.accounts.audience import is_reachable, name_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.writes import NoColumns, StoredItems
-from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow, VersionRow
+from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from stellary.core.knowledge.tables import documents, versions
@@ -61,11 +61,6 @@ def summary(row: DocumentSummaryRow) -> DocumentSummary:
     return _SUMMARY_FIELDS.to_value(row)
 
 
-def to_summary(document: StoredDocument) -> DocumentSummary:
-    """Return a document without its content."""
-    return convert(DocumentSummary, document)
-
-
 def to_document(document: StoredDocument, content_format: ContentFormat) -> Document:
     """Return a document with its content in a format.
 
@@ -77,11 +72,6 @@ def to_document(document: StoredDocument, content_format: ContentFormat) -> Docu
     return convert(Document, document, content_format=content_format, content=content)
 
 
-def version_summary(row: VersionRow) -> DocumentVersionSummary:
-    """Return the version of a row, without its content."""
-    return VERSION_FIELDS.to_value(row)
-
-
 def version(row: VersionContentRow, content_format: ContentFormat) -> DocumentVersion:
     """Return the version of a row.
 
@@ -90,7 +80,8 @@ def version(row: VersionContentRow, content_format: ContentFormat) -> DocumentVe
         content_format: The format of the result.
     """
     content = _format_content(row.content, content_format)
-    return convert(DocumentVersion, version_summary(row), content_format=content_format, content=content)
+    summary = VERSION_FIELDS.to_value(row)
+    return convert(DocumentVersion, summary, content_format=content_format, content=content)
 
 
 def _format_content(stored: Node, content_format: ContentFormat) -> Node | str:

@@ -26,9 +26,9 @@ from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.order.locks import retry_transaction
+from stellary.core.board.queries.filters import is_in_workspace
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
-from stellary.core.board.restoring.containers import has_project
 from stellary.core.board.restoring.events import describe_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType, is_given
@@ -92,10 +92,8 @@ def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listin
     )
     if not listing.items and request.project_id is not UNSET:
         parameters = {"_workspace_id": workspace.id, "project_id": request.project_id}
-        is_known = uow.connection.execute(_OF_PROJECT, parameters).first() or has_project(
-            uow, workspace.id, request.project_id
-        )
-        if not is_known or not sight.sees(request.project_id):
+        was_here = uow.connection.execute(_OF_PROJECT, parameters).first() and sight.sees(request.project_id)
+        if not was_here and not is_in_workspace(uow, loaded.roles, "projectId", request.project_id):
             raise unknown("projectId")
     return listing
 

@@ -13,7 +13,7 @@ from stellary.contract.custom_fields import CustomField
 from stellary.contract.fields import convert
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import find_assignable_agents
-from stellary.core.board.rows.field_rows import queue_share_locked_fields
+from stellary.core.board.rows.field_rows import queue_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects
 from stellary.core.db.base import is_among, is_given
@@ -103,9 +103,8 @@ def queue_references(
         for path, request in requests
         if request.recurrence and isinstance(request.recurrence.column_id, str)
     ]
-    read_fields = queue_share_locked_fields(
-        uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
-    )
+    field_ids = {id for _, request in requests for id in request.custom_fields or ()}
+    read_fields = queue_fields(uow, project_id, field_ids, is_locked=True)
 
     def read() -> dict[str, CustomField]:
         person_ids = read_people().keys()
@@ -140,7 +139,7 @@ def drop_missing(
         uow, project_id, {id for request in requests for id in request.label_ids or ()}
     )
     field_ids = {id for request in requests for id in request.custom_fields or ()}
-    fields = queue_share_locked_fields(uow, project_id, field_ids)()
+    fields = queue_fields(uow, project_id, field_ids, is_locked=True)()
     return [
         convert(
             CreateCard,

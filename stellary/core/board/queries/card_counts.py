@@ -51,7 +51,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 
-_IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
+_IN_COLUMNS = cards.join(columns)
 _OF_SCOPE = is_given(columns.c.scope_id)
 _IS_UNARCHIVED = cards.c.archived == false()
 

@@ -38,23 +38,6 @@ COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
 """The columns of complete rows: ``card_rows.STORED``, with JSON as text."""
 
 
-class joined_lines(FunctionElement[str]):  # noqa: N801 - a function of SQL
-    """All values of a column of a subquery, in its order and with line feeds between them; None without rows."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(joined_lines)
-def _compile_on_sqlite(function: joined_lines, compiler: SQLCompiler, **options: Any) -> str:
-    return f"group_concat({compiler.process(function.clauses, **options)}, char(10))"
-
-
-@compiles(joined_lines, "postgresql")
-def _compile_on_postgresql(function: joined_lines, compiler: SQLCompiler, **options: Any) -> str:
-    return f"string_agg({compiler.process(function.clauses, **options)}, chr(10))"
-
-
 class fingerprint(FunctionElement[str]):  # noqa: N801 - a function of SQL
     """The id of a card, and its state: on SQLite the parts that are passed, on PostgreSQL the transaction that wrote the row."""
 
@@ -138,7 +121,10 @@ class ListStatements:
             FINGERPRINT.label("fingerprint"), sql_cast(cards.c.position, Text).label("position")
         ).subquery("listed")
         # One row, since the driver takes longer to convert a row for each card than the database to join the texts.
-        texts: list[ColumnElement[Any]] = [joined_lines(column).label(column.key) for column in listed.c]
+        line_feed: Any = literal_column("'\n'")
+        texts: list[ColumnElement[Any]] = [
+            func.aggregate_strings(column, line_feed).label(column.key) for column in listed.c
+        ]
         return select(*texts)
 
     def where(self, *conditions: ColumnElement[bool]) -> ListStatements:

@@ -49,16 +49,13 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _CHANGED_SINCE: Select[Any] = (
     select(FINGERPRINT, *COLUMNS)
     .where(
-        is_given(cards.c.project_id),
-        cards.c.updated_at > bindparam("_since", type_=cards.c.updated_at.type),
+        is_given(cards.c.project_id), cards.c.updated_at > bindparam("_since", type_=cards.c.updated_at.type)
     )
     .limit(_CHANGED_MAX)
 )
 _LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc()).limit(1)
 _IS_NEW = and_(
-    card_log.c.id > bindparam("_seen"),
-    cards.c.id == card_log.c.card_id,
-    is_given(cards.c.project_id),
+    card_log.c.id > bindparam("_seen"), cards.c.id == card_log.c.card_id, is_given(cards.c.project_id)
 )
 _CHANGES: Select[Any] = (
     select(card_log.c.id, card_log.c.card_id, cards.c.position, *COLUMNS)

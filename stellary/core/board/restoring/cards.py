@@ -15,7 +15,6 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
-from stellary.core.board.order.ordering import InsertionPoint
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.restoring.containers import lock_project_of, missing_container
 from stellary.core.board.restoring.events import describe_position, emit_restored
@@ -24,7 +23,6 @@ from stellary.core.board.rules.cards import EndPosition, LockedColumn, check_roo
 from stellary.core.board.tables import attachments, cards, columns, comments, relations, scopes
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import JsonRow, TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 _NEAREST: Select[Any] = (
@@ -41,7 +39,7 @@ _TOUCH = (
 )
 
 
-def restore_card(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
+def restore_card(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
     """Restore a card to its column and position, or to the end of the first column of its scope; return the column in words.
 
     Args:
@@ -77,7 +75,7 @@ def restore_card(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
 
 
 def _restore_to_card(
-    table: Table, count: Column[int], uow: UnitOfWork, item: TrashRow, _: RestoreItem
+    table: Table, count: Column[int], uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem
 ) -> str:
     """Restore an item of a card, whose count ``count`` increases; return the card in words.
 
@@ -109,7 +107,9 @@ def _load_card(uow: UnitOfWork, card_id: str) -> Card:
     return access.read_cards(uow, [card_id])[card_id]
 
 
-def _find_column(uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], row: JsonRow) -> LockedColumn:
+def _find_column(
+    uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], row: trash.JsonRow
+) -> LockedColumn:
     """Return the column of a restored card: its own, or the first one of its scope, or of the project."""
     if row["column_id"] in locked_columns:
         return locked_columns[row["column_id"]]
@@ -120,14 +120,16 @@ def _find_column(uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], ro
     return locked_columns[nearest_id]
 
 
-def _find_insertion_point(uow: UnitOfWork, column: LockedColumn, row: JsonRow) -> InsertionPoint:
+def _find_insertion_point(
+    uow: UnitOfWork, column: LockedColumn, row: trash.JsonRow
+) -> ordering.InsertionPoint:
     """Return the former position in a card's own column, or the end of another one."""
     if column.id == row["column_id"]:
         return ordering.find_former_position(uow, column, row["project_id"], row["id"], row["position"])
     return ordering.find_insertion_point(uow, column, EndPosition(), row["project_id"])
 
 
-def _return_later(uow: UnitOfWork, item: TrashRow, row: JsonRow, column: LockedColumn) -> None:
+def _return_later(uow: UnitOfWork, item: trash.TrashRow, row: trash.JsonRow, column: LockedColumn) -> None:
     """Store that a card returns to its column when that is restored, if it is in the trash."""
     column_entry_id = trash.find_entry(uow, "column", row["column_id"])
     trash_id = column_entry_id or trash.find_entry(uow, "scope", row["scope_id"])

@@ -10,22 +10,16 @@ from sqlalchemy import Column, Table, select
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import TrashKind
 from stellary.core.board.order.locks import lock_project
-from stellary.core.board.tables import projects, scopes
+from stellary.core.board.tables import projects
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
-_OF_WORKSPACE = select(projects.c.id).where(
-    is_given(projects.c.workspace_id), is_given(projects.c.id, "project_id")
-)
-
-_SCOPE = select(scopes.c.id).where(is_given(scopes.c.id, "scope_id"))
 _PROJECT = select(projects.c.id).where(is_given(projects.c.id, "project_id"))
 
 
-def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
+def lock_project_of(uow: UnitOfWork, item: trash.TrashRow) -> str:
     """Lock the project of a deleted item until the transaction ends, and return its id.
 
     Args:
@@ -39,26 +33,6 @@ def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
     if uow.connection.execute(_PROJECT, {"_project_id": project_id}).first() is None:
         raise missing_container(uow, "project", project_id)
     return project_id
-
-
-def has_project(uow: UnitOfWork, workspace_id: str, project_id: str) -> bool:
-    """Return whether a workspace has a project.
-
-    Args:
-        workspace_id: The workspace.
-        project_id: The project.
-    """
-    parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
-    return uow.connection.execute(_OF_WORKSPACE, parameters).first() is not None
-
-
-def has_scope(uow: UnitOfWork, scope_id: str) -> bool:
-    """Return whether a scope exists.
-
-    Args:
-        scope_id: The scope.
-    """
-    return uow.connection.execute(_SCOPE, {"_scope_id": scope_id}).first() is not None
 
 
 def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflict:
@@ -78,7 +52,7 @@ def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflic
 
 def reinsert_named(
     uow: UnitOfWork,
-    item: TrashRow,
+    item: trash.TrashRow,
     changes: Mapping[Column[Any], object],
     taken: str,
     field: str,

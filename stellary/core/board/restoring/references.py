@@ -27,7 +27,6 @@ from stellary.core.board.rules.relations import Edge
 from stellary.core.board.tables import cards, relations
 from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 BATCH_SIZE = 500
@@ -45,7 +44,7 @@ _SET_REFERENCES = _THIS_CARD.values({**_REFERENCES, **_CHANGED})
 _SET = {name: _THIS_CARD.values({name: value, **_CHANGED}) for name, value in _REFERENCES.items()}
 
 
-def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
+def restore_relations(uow: UnitOfWork, item: trash.TrashRow) -> None:
     """Restore the relations among the restored cards, and those with other cards that are still possible.
 
     Args:
@@ -82,7 +81,7 @@ def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
         trash.reinsert_rows(uow, item.id, relations, [key])
 
 
-def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) -> None:
+def drop_missing_references(uow: UnitOfWork, item: trash.TrashRow, project_id: str) -> None:
     """Remove the assignees, labels and values of restored cards that no longer exist.
 
     Args:
@@ -98,9 +97,8 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
             for ids in make_batches({id for row in rows for id in row.label_ids})
             for id in share_lock_labels(uow, project_id, ids)
         }
-        fields = field_rows.load_share_locked_fields(
-            uow, project_id, {id for row in rows for id in row.custom_fields}
-        )
+        field_ids = {id for row in rows for id in row.custom_fields}
+        fields = field_rows.queue_fields(uow, project_id, field_ids, is_locked=True)()
         changes = []
         for row in rows:
             values = {
@@ -132,7 +130,7 @@ def _keep_references(
 
 
 def add_label_to_cards(
-    uow: UnitOfWork, item: TrashRow, former_ids: Mapping[str, list[str]]
+    uow: UnitOfWork, item: trash.TrashRow, former_ids: Mapping[str, list[str]]
 ) -> list[ChangedValue]:
     """Add a restored label to the cards that had it, whether they exist or are in the trash.
 
@@ -150,7 +148,9 @@ def add_label_to_cards(
     return _change_cards(uow, item, cards.c.label_ids, former_ids, insert)
 
 
-def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> list[ChangedValue]:
+def add_values_to_cards(
+    uow: UnitOfWork, item: trash.TrashRow, values: Mapping[str, object]
+) -> list[ChangedValue]:
     """Restore the values of a restored custom field in cards, whether the cards exist or are in the trash.
 
     Args:
@@ -170,7 +170,7 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
 
 def _change_cards(
     uow: UnitOfWork,
-    item: TrashRow,
+    item: trash.TrashRow,
     column: Column[Any],
     card_ids: Collection[str],
     change: Callable[[str, Any], object],

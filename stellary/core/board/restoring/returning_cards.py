@@ -13,11 +13,10 @@ from stellary.core.board.order import ordering
 from stellary.core.board.restoring.references import make_batches
 from stellary.core.board.tables import cards
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import JsonRow, TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 
-def move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, str]) -> dict[str, Card]:
+def move_cards_back(uow: UnitOfWork, item: trash.TrashRow, scope_ids: Mapping[str, str]) -> dict[str, Card]:
     """Move the cards back that are still in the column to which the deletion has moved them.
 
     Args:
@@ -66,14 +65,18 @@ def move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, str
     }
 
 
-def _build_returned_card(uow: UnitOfWork, card: Card, move: JsonRow, scope_ids: Mapping[str, str]) -> Card:
+def _build_returned_card(
+    uow: UnitOfWork, card: Card, move: trash.JsonRow, scope_ids: Mapping[str, str]
+) -> Card:
     changes: dict[str, object] = {"column_id": move["columnId"], "scope_id": scope_ids[move["columnId"]]}
     if _has_changed_status(move) and card.status == move["movedStatus"]:
         changes |= {"status": move["status"], "completed_at": _read_time(move)}
     return replace_fields(card, **changes, version=card.version + 1, updated_at=uow.now)
 
 
-def _return_row(uow: UnitOfWork, row: JsonRow, move: JsonRow, scope_ids: Mapping[str, str]) -> None:
+def _return_row(
+    uow: UnitOfWork, row: trash.JsonRow, move: trash.JsonRow, scope_ids: Mapping[str, str]
+) -> None:
     """Change the row of a card in the trash, so that it is restored to the column."""
     row |= {
         "column_id": move["columnId"],
@@ -86,11 +89,11 @@ def _return_row(uow: UnitOfWork, row: JsonRow, move: JsonRow, scope_ids: Mapping
         row |= {"status": move["status"], "completed_at": completed_at}
 
 
-def _has_changed_status(move: JsonRow) -> bool:
+def _has_changed_status(move: trash.JsonRow) -> bool:
     """Return whether a card got another status when it was moved."""
     return cast("bool", move.get("movedStatus", move["status"]) != move["status"])
 
 
-def _read_time(move: JsonRow) -> datetime | None:
+def _read_time(move: trash.JsonRow) -> datetime | None:
     text = move["completedAt"]
     return None if text is None else datetime.fromisoformat(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, Select, Table, bindparam, select
@@ -31,13 +30,11 @@ from stellary.core.board.restoring.references import (
 from stellary.core.board.restoring.returning_cards import move_cards_back
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rows.scope_rows import project_scopes
-from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.scopes import SCOPE_ORDERS
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, relations, scopes
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 _SCOPE: Select[Any] = (
@@ -49,7 +46,7 @@ _SCOPE: Select[Any] = (
 _MEMBERS = select_project_members(bindparam("_project_id"))
 
 
-def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+def restore_label(uow: UnitOfWork, item: trash.TrashRow, request: RestoreItem) -> None:
     """Restore a label, and add it to the cards that had it.
 
     Args:
@@ -70,7 +67,7 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     emit_restored(uow, item, label, new_name=_find_new_name(item.name, name), meta=meta)
 
 
-def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+def restore_custom_field(uow: UnitOfWork, item: trash.TrashRow, request: RestoreItem) -> None:
     """Restore a custom field, and its values in cards.
 
     Args:
@@ -86,7 +83,7 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
     values = trash.load_rows(uow, item.id, cards.c.custom_fields)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
     meta = describe_values(add_values_to_cards(uow, item, values))
-    field = field_rows.load_fields(uow, project_id, [item.item_id])[item.item_id]
+    field = field_rows.queue_fields(uow, project_id, [item.item_id])()[item.item_id]
     emit_restored(uow, item, field, new_name=_find_new_name(item.name, name), meta=meta)
 
 
@@ -95,13 +92,13 @@ def _find_new_name(before: str | None, after: str | None) -> str | None:
     return None if after == before else after
 
 
-def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str, kind: str) -> None:
+def _reinsert_with_name(uow: UnitOfWork, item: trash.TrashRow, table: Table, name: str, kind: str) -> None:
     """Insert a label or a custom field, whose name is unique in the project regardless of case."""
     changes: dict[Column[Any], object] = {table.c.name: name, table.c.name_key: name.casefold()}
     reinsert_named(uow, item, changes, f"the project has a {kind} {name!r} already", "name")
 
 
-def restore_column(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
+def restore_column(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
     """Restore a column to its scope, or the default one, and return the scope in words; cards that were moved out return.
 
     Args:
@@ -111,7 +108,7 @@ def restore_column(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
         Conflict: The project is gone.
     """
     project_id = lock_project_of(uow, item)
-    names = _get_names(lock_columns(uow, project_id))
+    names = {column.id: column.name for column in lock_columns(uow, project_id).values()}
     row = trash.load_rows(uow, item.id, columns)[item.item_id]
     parameters = {"_project_id": project_id, "_scope_id": row["scope_id"]}
     scope_id = uow.connection.execute(_SCOPE, parameters).scalar_one()
@@ -129,12 +126,7 @@ def restore_column(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> str:
     return f'scope "{load_item_names(uow, [project_id], {scope_id})[scope_id]}"'
 
 
-def _get_names(locked_columns: Mapping[str, LockedColumn]) -> dict[str, str]:
-    """Return the names of columns by id."""
-    return {column.id: column.name for column in locked_columns.values()}
-
-
-def restore_scope(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
+def restore_scope(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> None:
     """Restore a scope with its columns and cards; cards that were moved out of it return.
 
     Args:
@@ -144,7 +136,7 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
         Conflict: The project is gone.
     """
     project_id = lock_project_of(uow, item)
-    names = _get_names(lock_columns(uow, project_id))
+    names = {column.id: column.name for column in lock_columns(uow, project_id).values()}
     position = SCOPE_ORDERS.restore_place(uow, item, project_id)
     trash.reinsert(uow, item.id, changes={scopes.c.position: position}, skip=[relations])
     restore_relations(uow, item)
@@ -159,7 +151,7 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, _: RestoreItem) -> None:
     emit_cards(uow, item, scope.columns, returned_cards, names)
 
 
-def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+def restore_project(uow: UnitOfWork, item: trash.TrashRow, request: RestoreItem) -> None:
     """Restore a project with everything in it. Members and assignees who have left the workspace since are left out.
 
     Args:

@@ -51,43 +51,16 @@ def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
     return [field(row) for row in _IN_ORDER.all(uow.connection, {"_project_id": project_id})]
 
 
-def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
-    """Return the fields of a project with the given ids, by id.
-
-    Args:
-        project_id: The project.
-        ids: The ids of the fields; unknown ones are missing in the result.
-    """
-    return _queue_fields(uow, project_id, ids, is_locked=False)()
-
-
-def load_share_locked_fields(
-    uow: UnitOfWork, project_id: str, ids: Collection[str]
-) -> dict[str, CustomField]:
-    """Return the same as ``load_fields``, and lock the fields against changes until the transaction ends.
-
-    Args:
-        project_id: The project.
-        ids: The ids of the fields; unknown ones are missing in the result.
-    """
-    return queue_share_locked_fields(uow, project_id, ids)()
-
-
-def queue_share_locked_fields(
-    uow: UnitOfWork, project_id: str, ids: Collection[str]
+def queue_fields(
+    uow: UnitOfWork, project_id: str, ids: Collection[str], *, is_locked: bool = False
 ) -> Callable[[], dict[str, CustomField]]:
-    """Send the statement of ``load_share_locked_fields`` with later ones, and return a function that returns its result.
+    """Send the statement of some custom fields with later ones; return a function that returns those that exist, by id.
 
     Args:
         project_id: The project.
-        ids: The ids of the fields; unknown ones are missing in the result.
+        ids: The ids; any text.
+        is_locked: True if a lock shall keep the fields from being changed until the transaction ends.
     """
-    return _queue_fields(uow, project_id, ids, is_locked=True)
-
-
-def _queue_fields(
-    uow: UnitOfWork, project_id: str, ids: Collection[str], *, is_locked: bool
-) -> Callable[[], dict[str, CustomField]]:
     if not ids:
         return dict
     # There are more ids than a project can have fields, so some are unknown. The request will be rejected, so
