@@ -27,6 +27,7 @@ from stellary.contract.refs import (
     ScopeRef,
     TemplateRef,
     TimeEntryRef,
+    WorkspaceRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
 from stellary.core.accounts.audience import name_of_member
@@ -78,6 +79,7 @@ from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
+R = TypeVar("R", bound=WorkspaceRef)
 T = TypeVar("T")
 
 IN_PROJECT: ColumnElement[str] = projects.c.id
@@ -196,7 +198,34 @@ template = AccessCheck(
 )
 """The access check for a template of a workspace."""
 
-_card = AccessCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
+
+@attrs.frozen
+class LoadedCard(Loaded[CardRow]):
+    """The result of an access check of a card.
+
+    Attributes:
+        card: The card, with its order.
+        position: The stored position that the order follows from.
+    """
+
+    card: Card
+    position: int
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The workspace and the project of the card, as events name them."""
+        return {"workspace_id": self.roles.workspace_id or "", "project_id": self.card.project_id}
+
+
+class _CardCheck(AccessCheck[R, CardRow]):
+    """An access check that returns the card of the row, with its order."""
+
+    def __call__(self, uow: UnitOfWork, ref: R) -> LoadedCard:
+        """Check the access of the caller, and return the card."""
+        return _load_card(uow, super().__call__(uow, ref))
+
+
+card = _CardCheck(CardRef, CardRow, PROJECT, CARD, columns=_CARD)
 _card_with_members = AccessCheck(
     CardRef,
     CardWithMembersRow,
@@ -208,8 +237,8 @@ _card_with_members = AccessCheck(
         *_CARD,
     ),
 )
-_flat_card, _flat_card_with_sight = (
-    AccessCheck(
+flat_card, card_with_sight = (
+    _CardCheck(
         FlatCardRef,
         CardRow,
         *in_any_project("Card", cards, "card_id"),
@@ -262,19 +291,6 @@ time_entry = AccessCheck(
 
 
 @attrs.frozen
-class LoadedCard(Loaded[CardRow]):
-    """The result of an access check of a card.
-
-    Attributes:
-        card: The card, with its order.
-        position: The stored position that the order follows from.
-    """
-
-    card: Card
-    position: int
-
-
-@attrs.frozen
 class LoadedComment(LoadedCard):
     """The result of an access check of a comment: its card, and in ``row`` the comment."""
 
@@ -298,18 +314,6 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
     return project(uow, ref)
 
 
-def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
-    """Check access to a card.
-
-    Args:
-        ref: The card.
-
-    Raises:
-        NotFound: The caller has no access to the workspace, or there is no such project, or no such card in it.
-    """
-    return _load_card(uow, _card(uow, ref))
-
-
 def card_with_members(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card like ``card``, and remember in the unit who is notified of a change of it.
 
@@ -322,27 +326,6 @@ def card_with_members(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
         if name is not None:
             uow.members[workspace_id, user_id or ""] = name
     return _load_card(uow, loaded)
-
-
-def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
-    """Check access to a card, by its flat path or below its project.
-
-    Args:
-        ref: The card.
-
-    Raises:
-        NotFound: The caller has no access to the workspace, or it has no such card (in that project).
-    """
-    return _load_card(uow, _flat_card(uow, ref))
-
-
-def card_with_sight(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
-    """Check access to a card like ``flat_card``; the roles also tell which other projects the caller sees.
-
-    Args:
-        ref: The card.
-    """
-    return _load_card(uow, _flat_card_with_sight(uow, ref))
 
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
@@ -586,9 +569,7 @@ def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[Cus
 
 ACCESS_BY_REF: AccessByRef = {
     **by_ref(project, project_member, column, label, time_entry, saved_filter, template),
-    **by_ref(attachment, relation, scope, custom_field),
-    CardRef: card,
-    FlatCardRef: flat_card,
+    **by_ref(card, flat_card, attachment, relation, scope, custom_field),
     ChecklistItemRef: checklist_item,
     CardLabelRef: card_label,
     CommentRef: comment,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import attrs
+
 from stellary.contract.cards import (
     CREATE_CARDS,
     UPDATE_CARDS,
@@ -26,7 +28,6 @@ from stellary.core.board.order.deleted_cards import move_deleted_cards
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.positions import GAP, ColumnOrder
 from stellary.core.board.rules.references import unknown
@@ -75,13 +76,9 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     queue_rows(uow.connection, INSERT, [card_rows.row(card, position) for card, position in new_cards])
     for column in columns.values():
         ordering.index_changes(uow, column, ends[column.id].order)
+    ids = {"workspace_id": loaded.row.workspace_id, "project_id": loaded.row.id}
     for card, _ in new_cards:
-        column_name = columns[card.column_id].name
-        uow.emit(
-            CardCreated(
-                workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, card=card, column=column_name
-            )
-        )
+        uow.emit(CardCreated(**ids, card=card, column=columns[card.column_id].name))
     return [card for card, _ in new_cards]
 
 
@@ -92,7 +89,7 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
     _check_once(request.cards)
     fields = check_references(uow, loaded.row.workspace_id, loaded.row.id, requests)
-    columns: Mapping[str, LockedColumn] = {}
+    columns: Mapping[str, rules.LockedColumn] = {}
     if any(rules.changes_position(change) for change in request.cards):
         columns = lock_columns(uow, loaded.row.id)
     cards = lock_cards(uow, loaded.row.id, [change.id for change in request.cards])
@@ -118,37 +115,30 @@ def _check_once(changes: Sequence[CardChange]) -> None:
         ids.add(change.id)
 
 
+@attrs.frozen
 class _CardUpdates:
     """Updates of locked cards, which are applied in memory and written together.
 
-    Args:
+    Attributes:
         uow: The unit of work.
         workspace_id, project_id: The workspace and the project of the cards.
         columns: The locked columns of the project; empty if no position changes.
         orders: The order of the cards in the columns that are left or entered.
         cards: The locked cards, by id.
         fields: The custom fields that the requests name, by id.
+        placed: The ids of the cards that have been moved.
+        steps: The old and the new order of each card that has been moved or archived.
     """
 
-    def __init__(
-        self,
-        uow: UnitOfWork,
-        workspace_id: str,
-        project_id: str,
-        columns: Mapping[str, LockedColumn],
-        orders: Mapping[str, ColumnOrder],
-        cards: Mapping[str, CardWithPosition],
-        fields: Mapping[str, CustomField],
-    ) -> None:
-        self.uow = uow
-        self.workspace_id = workspace_id
-        self.project_id = project_id
-        self.columns = columns
-        self.orders = orders
-        self.cards = cards
-        self.fields = fields
-        self.placed: set[str] = set()
-        self.steps: dict[str, tuple[int | None, int | None]] = {}
+    uow: UnitOfWork
+    workspace_id: str
+    project_id: str
+    columns: Mapping[str, rules.LockedColumn]
+    orders: Mapping[str, ColumnOrder]
+    cards: Mapping[str, CardWithPosition]
+    fields: Mapping[str, CustomField]
+    placed: set[str] = attrs.field(init=False, factory=set)
+    steps: dict[str, tuple[int | None, int | None]] = attrs.field(init=False, factory=dict)
 
     def apply(self, requests: Sequence[tuple[str, CardChange]]) -> list[Card]:
         """Apply the changes, and return the updated cards.
@@ -157,7 +147,12 @@ class _CardUpdates:
             Invalid: A change names a resource that does not exist, or contradicts itself.
             Conflict: A column is full, or the card that ``before`` or ``after`` names is not in the column.
         """
-        self._check_anchors(requests)
+        anchors = (
+            (path + name, id)
+            for path, change in requests
+            for name, id in (("before", change.before), ("after", change.after))
+        )
+        ordering.check_anchors(self.uow, self.project_id, anchors)
         order_by_id = self._get_order_by_id()
         before = [
             replace_fields(self.cards[change.id].card, order=order_by_id.get(change.id))
@@ -168,18 +163,6 @@ class _CardUpdates:
             for (path, change), card in zip(requests, before, strict=True)
         ]
         return self._write(before, after)
-
-    def _check_anchors(self, requests: Sequence[tuple[str, CardChange]]) -> None:
-        anchors = [
-            (path + name, id)
-            for path, change in requests
-            for name, id in (("before", change.before), ("after", change.after))
-            if id is not UNSET
-        ]
-        existing_ids = ordering.find_card_ids(self.uow, self.project_id, {id for _, id in anchors})
-        for field, id in anchors:
-            if id not in existing_ids:
-                raise unknown(field)
 
     def _get_order_by_id(self) -> dict[str, int]:
         return {
@@ -265,9 +248,9 @@ class _CardUpdates:
             self.uow.emit(event)
 
 
-def _index(column_order: ColumnOrder, target: TargetPosition) -> int:
-    if not isinstance(target, AdjacentPosition):
-        return target.index if isinstance(target, IndexPosition) else len(column_order)
+def _index(column_order: ColumnOrder, target: rules.TargetPosition) -> int:
+    if not isinstance(target, rules.AdjacentPosition):
+        return target.index if isinstance(target, rules.IndexPosition) else len(column_order)
     order = column_order.order_of(target.card_id)
     if order is None:
         raise Conflict(f"{target.field} is not in that column", code="not_in_column")

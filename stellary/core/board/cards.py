@@ -37,7 +37,6 @@ from stellary.core.board.queries.recipient_queries import load_commenter_ids
 from stellary.core.board.row_types import CardNumberRow
 from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
@@ -62,7 +61,6 @@ _RESERVE_NUMBERS = Query(
     ),
 )
 INSERT = insert(cards)
-_UPDATE = update(cards).where(is_given(cards.c.id), is_given(cards.c.version))
 _DELETE = delete(cards).where(is_given(cards.c.id))
 
 
@@ -159,7 +157,7 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     workspace_id = loaded.roles.workspace_id or ""
     # The first result that is read executes everything before it, in one round trip.
     check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
-    columns: Mapping[str, LockedColumn] = {}
+    columns: Mapping[str, rules.LockedColumn] = {}
     neighbours: Neighbours | None = None
     if rules.changes_position(request):
         entered_id = loaded.card.column_id if request.column_id is UNSET else request.column_id
@@ -198,7 +196,7 @@ class _Update:
     uow: UnitOfWork
     workspace_id: str
     request: UpdateCard
-    columns: Mapping[str, LockedColumn]
+    columns: Mapping[str, rules.LockedColumn]
     fields: Mapping[str, CustomField]
     neighbours: Neighbours | None
 
@@ -218,7 +216,8 @@ class _Update:
         entered_column = self._find_entered_column(before)
         target = rules.find_target_position(before, self.request)
         if target is None:
-            self._check_anchors(before.project_id)
+            anchors = ("before", self.request.before), ("after", self.request.after)
+            ordering.check_anchors(self.uow, before.project_id, anchors)
         after = rules.apply_update(
             before,
             self.request,
@@ -245,7 +244,7 @@ class _Update:
             self.uow.emit(event)
         return after
 
-    def _find_entered_column(self, before: Card) -> LockedColumn | None:
+    def _find_entered_column(self, before: Card) -> rules.LockedColumn | None:
         if self.request.column_id is UNSET:
             return None
         column = self.columns.get(self.request.column_id)
@@ -253,17 +252,8 @@ class _Update:
             raise unknown("columnId")
         return column if column.id != before.column_id else None
 
-    def _check_anchors(self, project_id: str) -> None:
-        """Check that the cards in ``before`` and ``after`` exist; for an archived card they have no other effect."""
-        requested = {"before": self.request.before, "after": self.request.after}
-        anchors = {name: id for name, id in requested.items() if id is not UNSET}
-        existing_ids = ordering.find_card_ids(self.uow, project_id, set(anchors.values()))
-        for name, id in anchors.items():
-            if id not in existing_ids:
-                raise unknown(name)
-
     def _find_insertion_point(
-        self, loaded: access.LoadedCard, into: LockedColumn, target: rules.TargetPosition
+        self, loaded: access.LoadedCard, into: rules.LockedColumn, target: rules.TargetPosition
     ) -> ordering.InsertionPoint:
         before = loaded.card
         stays_in_column = into.id == before.column_id and not before.archived
@@ -274,7 +264,7 @@ class _Update:
         if into.wip_limit is not None and not stays_in_column:
             other_count = (
                 point.order
-                if target == EndPosition()
+                if target == rules.EndPosition()
                 else ordering.count_others(self.uow, into.id, before.id)
             )
             rules.check_room(into, other_count + 1)
@@ -293,7 +283,9 @@ class _Update:
         changes = card_rows.build_changes(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
         requires_row = not is_locked and can_repeat(self.uow)
-        update = queue_statement(self.uow.connection, _UPDATE, written, requires_row=requires_row)
+        update = queue_statement(
+            self.uow.connection, card_rows.UPDATE_OF_VERSION, written, requires_row=requires_row
+        )
         if not is_locked and not update.row_count:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):
@@ -315,12 +307,8 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Deleted:
             retry_transaction(uow)
     uow.require_version(loaded.card.version)
     column = None if loaded.card.archived else columns.get(loaded.card.column_id)
-    event = CardDeleted(
-        workspace_id=loaded.roles.workspace_id or "",
-        project_id=loaded.card.project_id,
-        card=loaded.card,
-        commenter_ids=load_commenter_ids(uow, loaded.card.id),
-    )
+    commenter_ids = load_commenter_ids(uow, loaded.card.id)
+    event = CardDeleted(**loaded.place, card=loaded.card, commenter_ids=commenter_ids)
     item = trash.Item(loaded.card.id, loaded.card.title, loaded.card.project_id)
     trash.put_item(uow, cards, "card", item, loaded.roles, key=loaded.card.key)
     uow.connection.execute(_DELETE, {"_id": loaded.card.id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.cards import CREATE_CARD, Card
@@ -24,7 +24,6 @@ from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import recurrences as rules
 from stellary.core.board.rules.cards import build_events, increment_version
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
-from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.causes import Cause, Chain
@@ -56,8 +55,6 @@ _DUE = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_at <= bindparam("_no
 # A series whose last time is later than now was advanced by a clock that was ahead.
 _AHEAD = Query(RecurringCardRow, _SERIES.where(cards.c.recurs_after > bindparam("_now"), _IS_REACHABLE))
 _NEXT = select(func.min(cards.c.recurs_at)).where(cards.c.recurs_at > bindparam("_now"))
-_POSTPONE = update(cards).where(is_given(cards.c.id))
-_UPDATE = update(cards).where(is_given(cards.c.id), is_given(cards.c.version))
 
 
 def check(uow: UnitOfWork, _: object) -> None:
@@ -73,7 +70,7 @@ def check(uow: UnitOfWork, _: object) -> None:
             if row.reachable:
                 _continue_series(uow, row, card, card.recurrence)
             else:
-                uow.connection.execute(_POSTPONE, {"_id": card.id, "recurs_at": uow.now + TRASH_PAUSE})
+                uow.connection.execute(card_rows.UPDATE, {"_id": card.id, "recurs_at": uow.now + TRASH_PAUSE})
     next_at = uow.connection.execute(_NEXT, now).scalar()
     latest = uow.now + PAUSE
     pause_end = latest if next_at is None else min(next_at, latest)
@@ -93,7 +90,7 @@ def _continue_series(uow: UnitOfWork, row: RecurringCardRow, card: Card, recurre
         )
     changed = increment_version(card, replace_fields(card, recurrence=after), card.order, uow.now)
     written = {"_id": card.id, "_version": card.version, **card_rows.build_changes(card, changed)}
-    if not uow.connection.execute(_UPDATE, written).rowcount:
+    if not uow.connection.execute(card_rows.UPDATE_OF_VERSION, written).rowcount:
         # It was changed while its successor was made.
         retry_transaction(uow)
     if after is not None and after.problem == recurrence.problem:

@@ -14,18 +14,24 @@ from stellary.core.board.rules.scopes import ViewSettings
 from stellary.core.db.row_types import RowType
 
 
-class ListedProjectRow(RowType):
-    """A project in a list."""
+class ItemRow(RowType):
+    """An item, with the times of its creation and its last change."""
 
     id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ListedProjectRow(ItemRow):
+    """A project in a list."""
+
     name: str
     description: str | None
     key: str
     workspace_id: str
     archived: bool
     member_count: int
-    created_at: datetime
-    updated_at: datetime
+
     member_role: OthersRole
     visibility: Visibility
     estimate_unit: EstimateUnit
@@ -60,10 +66,9 @@ class ProjectMemberRow(MemberRow):
     project_id: str
 
 
-class ColumnRow(RowType):
+class ColumnRow(ItemRow):
     """A column, with the columns that ``read_card_count`` needs."""
 
-    id: str
     name: str
     project_id: str
     scope_id: str
@@ -73,8 +78,6 @@ class ColumnRow(RowType):
     directory: str | None
     card_count: int | None
     card_estimate: float | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class LockedColumnRow(RowType):
@@ -144,21 +147,17 @@ class CommentRow(RowType):
     imported_from: dict[str, str] | None
 
 
-class LabelRow(RowType):
+class LabelRow(ItemRow):
     """A label."""
 
-    id: str
     project_id: str
     name: str
     color: str
-    created_at: datetime
-    updated_at: datetime
 
 
-class SavedFilterRow(RowType):
+class SavedFilterRow(ItemRow):
     """A saved filter."""
 
-    id: str
     workspace_id: str
     project_id: str | None
     name: str
@@ -166,8 +165,6 @@ class SavedFilterRow(RowType):
     shared: bool
     position: int
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class TemplateRow(RowType):
@@ -182,10 +179,9 @@ class TemplateRow(RowType):
     created_by_id: str
 
 
-class ScopeRow(RowType):
+class ScopeRow(ItemRow):
     """A scope."""
 
-    id: str
     project_id: str
     name: str
     description: str | None
@@ -195,8 +191,6 @@ class ScopeRow(RowType):
     due_date: datetime | None
     active_view: ViewType
     view_settings: ViewSettings
-    created_at: datetime
-    updated_at: datetime
 
 
 class LoadedScopeRow(ScopeRow):
@@ -205,18 +199,15 @@ class LoadedScopeRow(ScopeRow):
     project_key: str
 
 
-class CustomFieldRow(RowType):
+class CustomFieldRow(ItemRow):
     """A custom field."""
 
-    id: str
     project_id: str
     name: str
     type: FieldType
     options: list[str]
     option_ids: list[str]
     required: bool
-    created_at: datetime
-    updated_at: datetime
 
 
 class EdgeRow(RowType):
@@ -287,21 +278,17 @@ class NamedCardRow(TitleRow):
     scope_id: str
 
 
-class ProjectHitRow(RowType):
+class ProjectHitRow(ItemRow):
     """A project that a search finds."""
 
-    id: str
     name: str
     description: str | None
     archived: bool
-    created_at: datetime
-    updated_at: datetime
 
 
-class OnCardHitRow(RowType):
+class OnCardHitRow(ItemRow):
     """A card, or a comment on it, that a search finds."""
 
-    id: str
     project_id: str
     key: str
     project_archived: bool
@@ -309,8 +296,6 @@ class OnCardHitRow(RowType):
     number: int
     title: str
     archived: bool
-    created_at: datetime
-    updated_at: datetime
 
 
 class CardHitRow(OnCardHitRow):

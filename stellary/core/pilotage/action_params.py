@@ -272,14 +272,8 @@ def _check_places(candidates: Candidates, params: Request, path: str) -> None:
         if column_id not in {column.id for column in candidates.columns}:
             raise unknown(f"{path}columnId")
         candidates.add("column", column_id)
-    anchors = {
-        name: id for name in ("before", "after") if isinstance(id := getattr(params, name, UNSET), str)
-    }
-    project_id = candidates.ref.project_id
-    existing_ids = ordering.find_card_ids(candidates.uow, project_id, set(anchors.values()))
-    for name, id in anchors.items():
-        if id not in existing_ids:
-            raise unknown(path + name)
+    anchors = ((path + name, getattr(params, name, UNSET)) for name in ("before", "after"))
+    for id in ordering.check_anchors(candidates.uow, candidates.ref.project_id, anchors):
         candidates.add("card", id)
 
 

@@ -44,7 +44,6 @@ from stellary.core.pilotage import access, references, rows, rules
 from stellary.core.pilotage.action_params import resolve_payload
 from stellary.core.pilotage.ledger import ACTIONS
 from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
-from stellary.core.pilotage.rules import OPEN
 from stellary.core.pilotage.tables import actions as table
 
 _HERE = is_given(table.c.workspace_id)
@@ -195,7 +194,7 @@ def count_open(uow: UnitOfWork, workspace_id: str, sight: ProjectSight) -> dict[
         items = [
             item
             for status in get_args(ProposedActionStatus)
-            if status in OPEN
+            if status in rules.OPEN
             for item in ACTIONS.fetch(uow, workspace_id, Paged(), status).items
         ]
         described = rows.with_references(uow, workspace_id, items)

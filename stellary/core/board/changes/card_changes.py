@@ -13,7 +13,6 @@ from stellary.core.board.tables import cards
 from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork
 
-_UPDATE = update(cards).where(is_given(cards.c.id))
 # The version stays: a comment or a file does not conflict with a change of the card.
 _COUNTS = {
     count.name: update(cards)
@@ -35,7 +34,7 @@ def change_card(uow: UnitOfWork, loaded: LoadedCard, **changes: object) -> Card:
     after = increment_version(before, replace_fields(before, **changes), before.order, uow.now)
     if after is before:
         return before
-    uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.build_changes(before, after)})
+    uow.connection.execute(card_rows.UPDATE, {"_id": before.id, **card_rows.build_changes(before, after)})
     for event in build_events(before, after, loaded.roles.workspace_id or ""):
         uow.emit(event)
     return after

@@ -6,14 +6,13 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select
 
 from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.fields import replace_fields
 from stellary.core.board.order import ordering
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
-from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.positions import GAP
 from stellary.core.board.tables import cards, projects
 from stellary.core.db.base import is_among, is_given
@@ -28,7 +27,6 @@ _CARDS: Select[Any] = (
 )
 _CARDS_BY_ID = _CARDS.where(is_among(cards.c.id))
 _OF_COLUMNS = _CARDS.where(is_among(cards.c.column_id))
-_WRITE = update(cards).where(is_given(cards.c.id))
 IMMUTABLE = (
     "id",
     "number",
@@ -78,7 +76,7 @@ def write_cards(
         row = card_rows.row(card, position)
         rows.append({"_id": card.id} | {name: row[name] for name in row if name not in excluded})
     if rows:
-        uow.connection.execute(_WRITE, rows)
+        uow.connection.execute(card_rows.UPDATE, rows)
 
 
 def lock_cards_of_columns(
@@ -104,7 +102,11 @@ def lock_cards_of_columns(
 
 
 def empty_columns(
-    uow: UnitOfWork, workspace_id: str, sources: Sequence[LockedColumn], target: LockedColumn, project_id: str
+    uow: UnitOfWork,
+    workspace_id: str,
+    sources: Sequence[rules.LockedColumn],
+    target: rules.LockedColumn,
+    project_id: str,
 ) -> dict[str, object]:
     """Move all cards of locked columns to the end of another locked column, in their order.
 

@@ -6,7 +6,7 @@ position index, so that the order of a card is found without counting all cards 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
+from stellary.contract.wire import UNSET, Unset
 from stellary.core.board.order.deleted_cards import move_deleted_cards
 from stellary.core.board.order.neighbours import (
     DOWNWARDS,
@@ -254,6 +255,24 @@ def find_card_ids(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set
     return set(rows.scalars())
 
 
+def check_anchors(uow: UnitOfWork, project_id: str, anchors: Iterable[tuple[str, str | Unset]]) -> list[str]:
+    """Check that a project has the cards next to which requests put others; return their ids.
+
+    Args:
+        project_id: The project.
+        anchors: The ids of the cards, if they are given, with the fields that name them.
+
+    Raises:
+        Invalid: There is no such card.
+    """
+    ids = {field: id for field, id in anchors if id is not UNSET}
+    existing_ids = find_card_ids(uow, project_id, set(ids.values()))
+    for field, id in ids.items():
+        if id not in existing_ids:
+            raise unknown(field)
+    return list(ids.values())
+
+
 def has_cards(uow: UnitOfWork, column_id: str) -> bool:
     """Return whether a column has cards, including archived ones.
 
@@ -294,7 +313,7 @@ def find_insertion_point(
         neighbours = None
     ignored = {"_column_id": column.id, "_card_id": card_id}
     search = _PositionSearch(uow, ignored, position_index, project_id, neighbours)
-    return InsertionPoint(*search.find_position(target, project_id), search.position_index)
+    return InsertionPoint(*search.find_position(target), search.position_index)
 
 
 def find_former_position(
@@ -313,10 +332,11 @@ def find_former_position(
     return InsertionPoint(*search.find_former(position, card_id), search.position_index)
 
 
+@attrs.define
 class _PositionSearch:
     """The search for a position among the other cards of a column.
 
-    Args:
+    Attributes:
         uow: The unit of work.
         ignored: The SQL parameters for the column and for the card to ignore.
         position_index: The index of the column; None if it has none. It is replaced when room is made.
@@ -324,51 +344,42 @@ class _PositionSearch:
         neighbours: The cards beside the position, if they have been read. Default: none.
     """
 
-    def __init__(
-        self,
-        uow: UnitOfWork,
-        ignored: Mapping[str, str],
-        position_index: PositionIndex | None,
-        project_id: str = "",
-        neighbours: Neighbours | None = None,
-    ) -> None:
-        self.position_index = position_index
-        self._neighbours = neighbours
-        self._project_id = project_id
-        self._execute = uow.connection.execute
-        self._uow = uow
-        self._ignored = ignored
+    uow: UnitOfWork
+    ignored: Mapping[str, str]
+    position_index: PositionIndex | None
+    project_id: str = ""
+    neighbours: Neighbours | None = None
 
-    def find_position(self, target: TargetPosition, project_id: str) -> tuple[int, int]:
+    def find_position(self, target: TargetPosition) -> tuple[int, int]:
         if isinstance(target, AdjacentPosition):
-            return self.find_adjacent(project_id, target)
+            return self.find_adjacent(target)
         return self.find_at_index(target.index) if isinstance(target, IndexPosition) else self.find_last()
 
     def find_last(self) -> tuple[int, int]:
-        rows = None if self._neighbours is None else self._neighbours.end
-        parameters = {**self._ignored, "_project_id": self._project_id}
-        row = END_OF_OTHERS.first(self._uow.connection, parameters) if rows is None else rows.first()
+        rows = None if self.neighbours is None else self.neighbours.end
+        parameters = {**self.ignored, "_project_id": self.project_id}
+        row = END_OF_OTHERS.first(self.uow.connection, parameters) if rows is None else rows.first()
         return read_end(row, self.position_index)
 
     def find_at_index(self, index: int) -> tuple[int, int]:
-        queued = None if self._neighbours is None else self._neighbours.cards
+        queued = None if self.neighbours is None else self.neighbours.cards
         if queued is None:
             page = page_at_index(index, self.position_index)
-            parameters = {**self._ignored, "_project_id": self._project_id, **page}
-            rows = FROM_INDEX.all(self._uow.connection, parameters)
+            parameters = {**self.ignored, "_project_id": self.project_id, **page}
+            rows = FROM_INDEX.all(self.uow.connection, parameters)
         else:
             rows = queued.all()
         if index == 0:
             return self._find_position_between(None, rows[0] if rows else None), 0
         return (self._find_position_between(*rows), index) if len(rows) == 2 else self.find_last()
 
-    def find_adjacent(self, project_id: str, target: AdjacentPosition) -> tuple[int, int]:
+    def find_adjacent(self, target: AdjacentPosition) -> tuple[int, int]:
         parameters = {
             "_anchor_id": target.card_id,
-            "_project_id": project_id,
+            "_project_id": self.project_id,
             "_counts": self.position_index is None,
         }
-        anchor = _ANCHOR.first(self._uow.connection, {**self._ignored, **parameters})
+        anchor = _ANCHOR.first(self.uow.connection, {**self.ignored, **parameters})
         if anchor is None:
             raise unknown(target.field)
         if not anchor.is_in_column:
@@ -376,16 +387,16 @@ class _PositionSearch:
         order = anchor.place
         if order is None:
             order = self.count_before(anchor.position, anchor.id)
-        point = {**self._ignored, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
+        point = {**self.ignored, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
         if target.after:
-            return self._find_position_between(anchor, _AFTER.first(self._uow.connection, point)), order + 1
-        return self._find_position_between(_BEFORE.first(self._uow.connection, point), anchor), order
+            return self._find_position_between(anchor, _AFTER.first(self.uow.connection, point)), order + 1
+        return self._find_position_between(_BEFORE.first(self.uow.connection, point), anchor), order
 
     def find_former(self, position: int, card_id: str) -> tuple[int, int]:
         order = self.count_before(position, card_id)
-        point = {**self._ignored, "_position": position, "_id": card_id, "_limit": 1}
-        left = _BEFORE.first(self._uow.connection, point)
-        right = _AFTER.first(self._uow.connection, point)
+        point = {**self.ignored, "_position": position, "_id": card_id, "_limit": 1}
+        left = _BEFORE.first(self.uow.connection, point)
+        right = _AFTER.first(self.uow.connection, point)
         is_free = all(row is None or row.position != position for row in (left, right))
         return (position if is_free else self._find_position_between(left, right)), order
 
@@ -395,7 +406,7 @@ class _PositionSearch:
         if self.position_index is not None:
             low, before = self.position_index.locate_position(position)
         point = {"_position": position, "_id": id, "_low": LOWEST if low is None else low}
-        return before + self._execute(_COUNT_FROM, {**self._ignored, **point}).scalar_one()
+        return before + self.uow.connection.execute(_COUNT_FROM, {**self.ignored, **point}).scalar_one()
 
     def _find_position_between(self, left: PositionRow | None, right: PositionRow | None) -> int:
         """Return a position between two neighbours, making room if necessary; None stands for an end of the column."""
@@ -411,9 +422,9 @@ class _PositionSearch:
         """Respread as few cards as possible around a card, and return the free position right after it."""
         reach = REACH
         while True:
-            point = {**self._ignored, "_position": left.position, "_id": left.id, "_limit": reach}
-            preceding = _BEFORE.all(self._uow.connection, point)
-            following = _AFTER.all(self._uow.connection, point)
+            point = {**self.ignored, "_position": left.position, "_id": left.id, "_limit": reach}
+            preceding = _BEFORE.all(self.uow.connection, point)
+            following = _AFTER.all(self.uow.connection, point)
             rows = [*reversed(preceding), left, *following]
             index = len(preceding) + 1
             current: list[int | None] = [row.position for row in rows]
@@ -423,16 +434,12 @@ class _PositionSearch:
             )
             if positions is not None:
                 position = positions.pop(index)
-                self._write_spread(
-                    [(row.id, row.position, new) for row, new in zip(rows, positions, strict=True)]
-                )
+                moves = [(row.id, row.position, new) for row, new in zip(rows, positions, strict=True)]
+                _spread_cards(self.uow, self.project_id, self.ignored["_column_id"], moves)
+                if self.position_index is not None:
+                    self.position_index = self.position_index.with_moves([move[1:] for move in moves])
                 return position
             reach *= 4
-
-    def _write_spread(self, cards: list[tuple[str, int, int]]) -> None:
-        _spread_cards(self._uow, self._project_id, self._ignored["_column_id"], cards)
-        if self.position_index is not None:
-            self.position_index = self.position_index.with_moves([(old, new) for _, old, new in cards])
 
 
 def write_positions(uow: UnitOfWork, positions: Mapping[str, int]) -> None:

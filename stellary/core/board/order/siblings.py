@@ -10,7 +10,6 @@ from sqlalchemy import Column, bindparam, select
 from stellary.contract.trash import TrashKind
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -63,7 +62,7 @@ class SiblingOrders(DenseOrders):
             remaining = {side: [id for id in ids if id != item_id] for side, ids in place.items()}
             trash.rewrite_row(uow, trash_id, self._position, key, remaining)
 
-    def restore_place(self, uow: UnitOfWork, item: TrashRow, container_id: str) -> int:
+    def restore_place(self, uow: UnitOfWork, item: trash.TrashRow, container_id: str) -> int:
         """Make room where a restored item stands among its siblings; at the end if it has none of its former ones.
 
         Args:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from sqlalchemy import update
 
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
@@ -13,6 +14,7 @@ from stellary.contract.recurrences import CardRecurrence
 from stellary.contract.wire import as_dict, dump, read
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.tables import cards
+from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 
 FIELDS = RowFields(
@@ -24,6 +26,9 @@ FIELDS = RowFields(
 
 STORED = FIELDS.columns
 """The columns that a statement selects of a card, in the order that ``card`` expects."""
+
+UPDATE = update(cards).where(is_given(cards.c.id))
+UPDATE_OF_VERSION = UPDATE.where(is_given(cards.c.version))
 
 _NEW = object.__new__
 # Setting the slots directly takes half the time of a call with all fields as keywords.
