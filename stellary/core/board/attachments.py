@@ -76,7 +76,7 @@ _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
 def list_attachments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Attachment]:
     """Return the attachments of a card, oldest first."""
     card = access.card(uow, ref).card
-    return _LIST.fetch(uow, request, _row_to_attachment, _card_id=card.id)
+    return _LIST.fetch(uow, request, _ATTACHMENTS.to_value, _card_id=card.id)
 
 
 @serves_upload(UPLOAD_ATTACHMENT)
@@ -100,14 +100,8 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         created_at=uow.now,
     )
     _ATTACHMENTS.insert(uow, attachment, sha256=file.sha256, blob_key=file.key)
-    uow.emit(
-        AttachmentAdded(
-            workspace_id=loaded.roles.workspace_id or "",
-            project_id=loaded.card.project_id,
-            card=replace_fields(loaded.card, attachment_count=count, updated_at=uow.now),
-            attachment=attachment,
-        )
-    )
+    card = replace_fields(loaded.card, attachment_count=count, updated_at=uow.now)
+    uow.emit(AttachmentAdded(**loaded.place, card=card, attachment=attachment))
     return attachment
 
 
@@ -129,21 +123,16 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     row = loaded.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     change_count(uow, cards.c.attachment_count, row.card_id, row.of_project, -1)
-    card = load_current_cards(uow.connection, loaded.roles.workspace_id or "", [row.card_id])[row.card_id]
+    workspace_id = loaded.roles.workspace_id or ""
+    card = load_current_cards(uow.connection, workspace_id, [row.card_id])[row.card_id]
     item = trash.Item(row.id, row.original_name, row.of_project)
     trash.put_item(
         uow, attachments, "attachment", item, loaded.roles, key=card.key, author_id=row.uploaded_by_id
     )
-    attachment = _row_to_attachment(row)
+    attachment = _ATTACHMENTS.to_value(row)
     _ATTACHMENTS.delete(uow, attachment)
-    uow.emit(
-        AttachmentRemoved(
-            workspace_id=loaded.roles.workspace_id or "",
-            project_id=row.of_project,
-            card=card,
-            attachment=attachment,
-        )
-    )
+    ids = {"workspace_id": workspace_id, "project_id": row.of_project}
+    uow.emit(AttachmentRemoved(**ids, card=card, attachment=attachment))
     return Ok()
 
 
@@ -202,7 +191,3 @@ def sweep(units: Units, find_used_keys: Callable[[list[str]], set[str]]) -> int:
             units.env.blobs.delete(unused_keys)
             deleted_count += len(unused_keys)
     return deleted_count
-
-
-def _row_to_attachment(row: AttachmentRow) -> Attachment:
-    return _ATTACHMENTS.to_value(row)

@@ -51,8 +51,7 @@ _BOARD_ORDER = (scopes.c.position, scopes.c.id, columns.c.position, columns.c.id
 
 _IN_SCOPE = _IN_PROJECT.where(is_given(columns.c.scope_id))
 _LIST, _LIST_SCOPE = (
-    Query(ColumnRow, rows.join(scopes, scopes.c.id == columns.c.scope_id).order_by(*_BOARD_ORDER))
-    for rows in (_IN_PROJECT, _IN_SCOPE)
+    Query(ColumnRow, rows.join(scopes).order_by(*_BOARD_ORDER)) for rows in (_IN_PROJECT, _IN_SCOPE)
 )
 _PAGES, _PAGES_SCOPE = (Pages(ColumnRow, rows, columns.c.id) for rows in (_IN_PROJECT, _IN_SCOPE))
 _ONE = Query(ColumnRow, _IN_PROJECT.where(is_given(columns.c.id)))

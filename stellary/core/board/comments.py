@@ -38,14 +38,8 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
     loaded = access.card(uow, ref)
     count = change_count(uow, cards.c.comment_count, loaded.card.id, loaded.card.project_id, 1)
     comment = ROWS.insert(uow, request, loaded.card.id)
-    uow.emit(
-        CommentCreated(
-            workspace_id=loaded.roles.workspace_id or "",
-            project_id=loaded.card.project_id,
-            card=replace_fields(loaded.card, comment_count=count, updated_at=uow.now),
-            comment=comment,
-        )
-    )
+    card = replace_fields(loaded.card, comment_count=count, updated_at=uow.now)
+    uow.emit(CommentCreated(**loaded.place, card=card, comment=comment))
     return comment
 
 
@@ -56,8 +50,7 @@ def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> 
     card_id, project_id = loaded.card.id, loaded.card.project_id
     before, after = ROWS.update(uow, request, card_id, loaded.row.comment_id, project_id=project_id)
     if after is not before:
-        ids = {"workspace_id": loaded.roles.workspace_id or "", "project_id": project_id}
-        uow.emit(CommentUpdated(**ids, card=loaded.card, comment=after, before=before.content))
+        uow.emit(CommentUpdated(**loaded.place, card=loaded.card, comment=after, before=before.content))
     return after
 
 
@@ -67,23 +60,9 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     loaded = access.comment(uow, ref)
     # Locked first, as when a card is deleted, so that two units never wait for each other.
     access.lock_card(uow, loaded)
-    ROWS.delete(
-        uow,
-        loaded.roles,
-        loaded.row.comment_id,
-        loaded.row.author_id,
-        name=loaded.card.title,
-        project_id=loaded.card.project_id,
-        key=loaded.card.key,
-    )
-    count = change_count(uow, cards.c.comment_count, loaded.card.id, loaded.card.project_id, -1)
-    uow.emit(
-        CommentDeleted(
-            workspace_id=loaded.roles.workspace_id or "",
-            project_id=loaded.card.project_id,
-            card=replace_fields(loaded.card, comment_count=count, updated_at=uow.now),
-            comment_id=loaded.row.comment_id,
-            author_id=loaded.row.author_id,
-        )
-    )
+    card, id, author_id = loaded.card, loaded.row.comment_id, loaded.row.author_id
+    ROWS.delete(uow, loaded.roles, id, author_id, name=card.title, project_id=card.project_id, key=card.key)
+    count = change_count(uow, cards.c.comment_count, card.id, card.project_id, -1)
+    card = replace_fields(card, comment_count=count, updated_at=uow.now)
+    uow.emit(CommentDeleted(**loaded.place, card=card, comment_id=id, author_id=author_id))
     return Ok()

@@ -96,11 +96,8 @@ def _emit_unassigned(uow: UnitOfWork, workspace_id: str, former: Mapping[str, st
         for card_id in sorted(cards_by_id):
             card = cards_by_id[card_id]
             before = replace_fields(card, assignee_id=former[card_id])
-            uow.emit(
-                CardUnassigned(
-                    workspace_id=workspace_id, project_id=card.project_id, card=card, before=before
-                )
-            )
+            ids = {"workspace_id": workspace_id, "project_id": card.project_id}
+            uow.emit(CardUnassigned(**ids, card=card, before=before))
 
 
 def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

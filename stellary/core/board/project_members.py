@@ -102,11 +102,8 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     )
     with refuse_duplicate(uow, "already a member of the project", "already_member"):
         uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=loaded.row.id))
-    uow.emit(
-        ProjectMemberAdded(
-            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=person.id, member=member
-        )
-    )
+    ids = {"workspace_id": loaded.row.workspace_id, "project_id": loaded.row.id}
+    uow.emit(ProjectMemberAdded(**ids, user_id=person.id, member=member))
     return member
 
 
@@ -134,11 +131,8 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
         lock_workspace(uow, ref)
     keys = {"_project_id": loaded.row.id, "_user_id": loaded.row.user_id}
     delete_row(uow, DELETE_MEMBER, keys, "Member")
-    uow.emit(
-        ProjectMemberRemoved(
-            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=loaded.row.user_id
-        )
-    )
+    ids = {"workspace_id": loaded.row.workspace_id, "project_id": loaded.row.id}
+    uow.emit(ProjectMemberRemoved(**ids, user_id=loaded.row.user_id))
     return Ok()
 
 

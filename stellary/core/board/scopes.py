@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select
@@ -39,6 +38,7 @@ from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, keep_row
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -216,18 +216,12 @@ def _target(columns: dict[str, LockedColumn], scope_id: str, request: DeleteScop
 
 def _emit_deletions(uow: UnitOfWork, workspace_id: str, row: ScopeRow, column_ids: list[str]) -> None:
     """Emit the deletion of each card, as if it were deleted alone."""
-    commenters: dict[str, list[str]] = defaultdict(list)
-    for card_id, author_id in uow.connection.execute(_COMMENTERS, {"_id": row.id}):
-        commenters[card_id].append(author_id)
+    commenter_rows = uow.connection.execute(_COMMENTERS, {"_id": row.id})
+    commenters = group((commenter.card_id, commenter.author_id) for commenter in commenter_rows)
+    ids = {"workspace_id": workspace_id, "project_id": row.project_id}
     for locked in card_moves.lock_cards_of_columns(uow, row.project_id, column_ids):
-        uow.emit(
-            CardDeleted(
-                workspace_id=workspace_id,
-                project_id=row.project_id,
-                card=locked.card,
-                commenter_ids=tuple(commenters[locked.card.id]),
-            )
-        )
+        commenter_ids = tuple(commenters[locked.card.id])
+        uow.emit(CardDeleted(**ids, card=locked.card, commenter_ids=commenter_ids))
 
 
 def _value(uow: UnitOfWork, row: ScopeRow) -> Scope:

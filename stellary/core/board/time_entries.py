@@ -125,7 +125,7 @@ _below = _below.union(
 _SUMS = (
     select(time_entries.c.card_id == _ID, func.sum(time_entries.c.minutes))
     .join_from(_below, time_entries, time_entries.c.card_id == _below.c.id)
-    .join(projects, projects.c.id == time_entries.c.project_id)
+    .join(projects)
     .where(is_given(projects.c.workspace_id), is_visible(projects.c.id))
     .group_by(time_entries.c.card_id == _ID)
 )
@@ -203,7 +203,10 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
         ):
             entry = _measure(uow, running.started_at)
             _insert(uow, place.workspace_id, place.project_id, running.card_id, entry)
-    return _start(uow, card.id)
+    timer = Timer(user_id=uow.user_id, card_id=card.id, started_at=uow.now)
+    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
+        uow.connection.execute(_START, _TIMERS.to_row(timer))
+    return timer
 
 
 @serves(STOP_TIMER)
@@ -251,14 +254,6 @@ def export_time(uow: UnitOfWork, ref: ProjectRef, request: ExportTime) -> str:
         cells = (row.day, row.card_key, row.card_title, row.user_name, row.user_id, row.minutes, row.note)
         writer.writerow(map(_to_cell, cells))
     return file.getvalue()
-
-
-def _start(uow: UnitOfWork, card_id: str) -> Timer:
-    """Start the caller's timer, which does not run unless another request has just started it."""
-    timer = Timer(user_id=uow.user_id, card_id=card_id, started_at=uow.now)
-    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
-        uow.connection.execute(_START, _TIMERS.to_row(timer))
-    return timer
 
 
 def _insert(

@@ -73,7 +73,6 @@ from stellary.core.notifications.changes import (
     to_json,
 )
 from stellary.core.notifications.row_types import RevisedActivityRow
-from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import (
     APART_FROM_CARDS,
     activities,
@@ -185,8 +184,8 @@ def record(
     uow: UnitOfWork,
     events: Sequence[
         CardEvent
-        | MemberEvent
-        | ProjectChange
+        | rules.MemberEvent
+        | rules.ProjectChange
         | ProjectImported
         | CardTransferredOut
         | DocumentEvent
@@ -293,8 +292,8 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
 
 def _build_entry(
     uow: UnitOfWork,
-    event: MemberEvent
-    | ProjectChange
+    event: rules.MemberEvent
+    | rules.ProjectChange
     | ProjectImported
     | CardTransferredOut
     | DocumentEvent
@@ -306,7 +305,7 @@ def _build_entry(
     """Build the entry of an event that is not about a card."""
     if isinstance(event, DocumentEvent):
         return _document_entry(uow, event)
-    if isinstance(event, ProjectChange):
+    if isinstance(event, rules.ProjectChange):
         before = event.before if isinstance(event, ProjectUpdated) else None
         changes = list_item_changes(before, event.project)
         return _Entry(event, rules.project_meta(event), [], changes, event.project)
@@ -520,7 +519,7 @@ def _trash_entry(event: TrashEvent) -> _Entry:
     return _Entry(event, meta, [], changes, event.item)
 
 
-def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Entry:
+def _people_entry(uow: UnitOfWork, event: rules.MemberEvent | ProjectImported) -> _Entry:
     """Build the entry of a membership or import event, for the project's members and the users it names."""
     ids = event.user_ids if isinstance(event, ProjectImported) else (event.user_id,)
     parameters = {"_workspace_id": event.workspace_id, "_project_id": event.project_id}

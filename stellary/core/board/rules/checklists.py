@@ -13,7 +13,7 @@ from stellary.contract.checklists import (
     ChecklistProgress,
     UpdateChecklistItem,
 )
-from stellary.contract.errors import Conflict, Invalid, NotFound
+from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.wire import UNSET, Unset, invalid
 from stellary.core.board.rules.card_counts import percent
@@ -149,7 +149,7 @@ def replace_items(
     for index, entry in enumerate(entries):
         item_id = entry.id if isinstance(entry, ChecklistEntry) else None
         if item_id and item_id not in known_ids:
-            raise _unknown_item(f"{path}[{index}]._id")
+            raise invalid((f"{path}[{index}]._id", "must be an item of this checklist, given once"))
         known_ids.discard(item_id or "")
         ids.append(item_id or new_id())
     ordered_indexes: Iterable[int] = range(len(entries))
@@ -165,7 +165,3 @@ def replace_items(
 
 def _get_order(entry: AddChecklistItem, index: int) -> int:
     return entry.order if isinstance(entry.order, int) else index
-
-
-def _unknown_item(field: str) -> Invalid:
-    return invalid((field, "must be an item of this checklist, given once"))
