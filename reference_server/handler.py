@@ -18,7 +18,7 @@ from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address, is_within
 from stellary.core.http.api import Api
 from stellary.core.http.body import incomplete_body
-from stellary.core.http.context import RequestContext, create_context, encode_target, remove_prefix
+from stellary.core.http.context import RequestContext, encode_target, remove_prefix
 from stellary.core.http.streams import StreamStart
 from stellary.core.kernel.environment import Environment
 
@@ -59,8 +59,8 @@ class Handler:
         if self._proxied_users is not None:
             addresses = sent.getall(self._proxied_users.header, ())
             identify = partial(self._proxied_users.identify, request.remote, headers, addresses)
-        return create_context(
-            method=request.method,
+        return RequestContext(
+            sent_method=request.method,
             prefix=self.prefix,
             path=remove_prefix(path, self.prefix) if self.prefix else path,
             query=encode_target(request.rel_url.raw_query_string),

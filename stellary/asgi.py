@@ -23,7 +23,7 @@ from urllib.parse import quote
 from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address
 from stellary.core.http.api import Api
-from stellary.core.http.context import RequestContext, create_context, encode_target
+from stellary.core.http.context import RequestContext, encode_target
 from stellary.core.http.hosted_api import HostedApi
 from stellary.core.kernel.unit import Actor
 
@@ -131,8 +131,8 @@ class AsgiApp(HostedApi[Who, IsActive]):
         headers = dict(sent)
         prefix, path = _split_path(scope)
         client = scope.get("client")
-        return create_context(
-            method=scope["method"],
+        return RequestContext(
+            sent_method=scope["method"],
             prefix=prefix,
             path=path,
             query=encode_target(_decode(scope.get("query_string", b""))),

@@ -25,7 +25,7 @@ from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address
 from stellary.core.http.api import Api
 from stellary.core.http.body import incomplete_body
-from stellary.core.http.context import RequestContext, create_context, encode_target
+from stellary.core.http.context import RequestContext, encode_target
 from stellary.core.http.hosted_api import HostedApi
 from stellary.core.kernel.unit import Actor
 
@@ -108,8 +108,8 @@ class WsgiApp(HostedApi[Who, IsActive]):
     def _create_context(self, environ: Environ, exchange: _Exchange) -> RequestContext:
         prefix, path = _split_path(environ)
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-        return create_context(
-            method=environ["REQUEST_METHOD"],
+        return RequestContext(
+            sent_method=environ["REQUEST_METHOD"],
             prefix=prefix,
             path=path,
             query=encode_target(_decode(environ.get("QUERY_STRING", ""))),
@@ -118,8 +118,7 @@ class WsgiApp(HostedApi[Who, IsActive]):
                 environ.get("REMOTE_ADDR"), () if forwarded is None else (forwarded,), self._trusted_proxies
             ),
             body=exchange,
-            # Servers join repeated headers, which makes them invalid.
-            repeats_authorization=False,
+            # Servers join repeated headers, which makes them invalid, so that none is repeated.
             identify=None if self._who is None else exchange.identify,
             is_active=None if self._who is None else exchange.is_active,
         )

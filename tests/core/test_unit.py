@@ -188,7 +188,6 @@ def test_without_the_header_any_version_will_do(core):
 # ------------------------------------------------------------------------------------------------- what follows
 
 
-@attrs.frozen(kw_only=True)
 class Fell(Event):
     """A stone of a row has fallen."""
 

@@ -18,7 +18,7 @@ from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.http import body, files
-from stellary.core.http.context import create_context
+from stellary.core.http.context import RequestContext
 from tests.server.running import Reply, Running, reply, running
 from tests.support.blobs import list_blob_keys
 from tests.support.core_parts import Threads, transfers
@@ -461,15 +461,14 @@ async def test_temporary_file_of_a_refused_upload_is_deleted(sqlite_core, monkey
         def is_gone(self) -> bool:
             return False
 
-    context = create_context(
-        method="POST",
+    context = RequestContext(
+        sent_method="POST",
         prefix="",
         path="/",
         query="",
         headers={"content-type": FORM},
         client="192.0.2.1",
         body=Body(),
-        repeats_authorization=False,
     )
     try:
         with pytest.raises(Unavailable):

@@ -200,7 +200,7 @@ class Api:
         """
         context.started_at = time.perf_counter()
         extra_headers: dict[str, str] = dict(self._cors.headers(context.headers.get("origin")))
-        self.state.begin()
+        self.state.in_flight += 1
         if self._metrics is not None:
             self._metrics.begin()
         try:
@@ -221,7 +221,7 @@ class Api:
             self.streams.release(context.stream_start.reader)
             if self._metrics is not None:
                 self._metrics.count_stream(-1)
-        self.state.end()
+        self.state.in_flight -= 1
         seconds, status = time.perf_counter() - context.started_at, context.status
         endpoint = context.match.endpoint if context.match else None
         if self._metrics is not None:

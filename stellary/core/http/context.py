@@ -61,7 +61,7 @@ class BodySource(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, kw_only=True)
 class RequestContext:
     """One request, and the results of handling it so far.
 
@@ -71,7 +71,7 @@ class RequestContext:
         method: The method; HEAD is handled as GET.
         prefix: The prefix of paths, if a host's application mounts the API; empty otherwise.
         path, query: Percent-encoded; without the prefix.
-        headers: The headers, with lower-case names.
+        headers: The headers, with lower-case names. They are changed.
         client: The client's address.
         body: The body.
         repeats_authorization: Whether there are several ``Authorization`` headers.
@@ -88,13 +88,13 @@ class RequestContext:
         continues: Whether a stream goes on after the request's task. Its end calls ``Api.finish``.
     """
 
-    request_id: str
+    request_id: str = attrs.field(init=False)
     sent_method: str
-    method: str
+    method: str = attrs.field(init=False)
     prefix: str
     path: str
     query: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     client: str
     body: BodySource
     repeats_authorization: bool = False
@@ -108,6 +108,13 @@ class RequestContext:
     started_at: float = 0.0
     status: int = CLIENT_GONE
     continues: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        headers = self.headers
+        if "if-match" in headers:
+            headers["if-match"] = strip_encoding(headers["if-match"])
+        headers["x-request-id"] = self.request_id = make_request_id(headers.get("x-request-id"))
+        self.method = "GET" if self.sent_method == "HEAD" else self.sent_method
 
     @property
     def content_length(self) -> int | None:
@@ -141,56 +148,6 @@ class RequestContext:
     def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""
         return RawRequest(self.method, self.path, self.query, self.headers, body)
-
-
-def create_context(
-    *,
-    method: str,
-    prefix: str,
-    path: str,
-    query: str,
-    headers: dict[str, str],
-    client: str,
-    body: BodySource,
-    repeats_authorization: bool,
-    is_secure: bool = False,
-    identify: Callable[[], Awaitable[Actor | None]] | None = None,
-    is_active: Callable[[str], Awaitable[bool]] | None = None,
-) -> RequestContext:
-    """Return the context of a request.
-
-    Args:
-        method: The method that was sent.
-        prefix: The prefix of paths, if a host's application mounts the API; empty otherwise.
-        path: Percent-encoded; without the prefix.
-        query: Percent-encoded.
-        headers: The headers, with lower-case names. They may be changed.
-        client: The client's address.
-        body: The body.
-        repeats_authorization: Whether there are several ``Authorization`` headers.
-        is_secure: Whether the client uses HTTPS, for cookies. Default: False.
-        identify: Returns the actor that the host's application has logged in. By default, bearer tokens decide.
-        is_active: Returns whether the user of a bearer token, who is one of the host, may still use the API. By default,
-            each valid token is accepted.
-    """
-    if "if-match" in headers:
-        headers["if-match"] = strip_encoding(headers["if-match"])
-    headers["x-request-id"] = request_id = make_request_id(headers.get("x-request-id"))
-    return RequestContext(
-        request_id=request_id,
-        sent_method=method,
-        method="GET" if method == "HEAD" else method,
-        prefix=prefix,
-        path=path,
-        query=query,
-        headers=headers,
-        client=client,
-        body=body,
-        repeats_authorization=repeats_authorization,
-        is_secure=is_secure,
-        identify=identify,
-        is_active=is_active,
-    )
 
 
 OperationHandler = Callable[[RequestContext], Awaitable[RawResponse]]

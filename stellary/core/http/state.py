@@ -23,14 +23,6 @@ class State:
         self.in_flight = 0
         self.closing: list[Callable[[], None]] = []
 
-    def begin(self) -> None:
-        """Count a request whose answer begins."""
-        self.in_flight += 1
-
-    def end(self) -> None:
-        """Count a request whose answer has ended."""
-        self.in_flight -= 1
-
     def close(self) -> None:
         """End streams, and let each connection close with its next response."""
         self.stopping = self.closed = True

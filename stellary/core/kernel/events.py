@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, dataclass_transform
 
 import attrs
 
@@ -26,15 +26,19 @@ RENAMED = {"CommentAdded": "CommentCreated"}
 """The former names of events, which are deprecated, and may stand in stored jobs."""
 
 
-@attrs.frozen(kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
+@attrs.frozen(kw_only=True, slots=False)
 class BaseEvent:
-    """Something that has happened. It is undone if its transaction is rolled back.
+    """Something that has happened. It is undone if its transaction is rolled back. Subclasses only declare their fields.
 
     Attributes:
         cause: The automation that caused it; None if a caller did it directly.
     """
 
     cause: Cause | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def __init_subclass__(cls) -> None:
+        attrs.frozen(cls, kw_only=True, slots=False)
 
     def because(self, cause: Cause) -> Self:
         """Return a copy of the event with a cause."""
@@ -43,28 +47,24 @@ class BaseEvent:
         return event
 
 
-@attrs.frozen(kw_only=True)
 class Event(BaseEvent):
     """Something that has happened in a workspace."""
 
     workspace_id: str
 
 
-@attrs.frozen(kw_only=True)
 class TokensRevoked(BaseEvent):
     """A user has revoked every token that acts with the user's rights."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True)
 class AccountTakenOver(BaseEvent):
     """An account whose address was not verified was given to the owner of the address. Someone else may have set it up."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True)
 class AddressReleased(BaseEvent):
     """An account no longer has an e-mail address: it was deleted, or has another address.
 
@@ -77,7 +77,6 @@ class AddressReleased(BaseEvent):
     name: str | None = None
 
 
-@attrs.frozen(kw_only=True)
 class RightsLost(Event):
     """A user has lost rights in a workspace. ``successor_id`` takes over the user's automations, agents and webhooks."""
 
@@ -85,41 +84,34 @@ class RightsLost(Event):
     successor_id: str
 
 
-@attrs.frozen(kw_only=True)
 class WorkspaceLeft(RightsLost):
     """A user no longer belongs to a workspace, or no longer has access to it."""
 
 
-@attrs.frozen(kw_only=True)
 class MemberDeactivated(WorkspaceLeft):
     """A user with access to a workspace was deactivated. Memberships and assignments stay, without any rights."""
 
 
-@attrs.frozen(kw_only=True)
 class AdminRightsLost(RightsLost):
     """A user is no longer an admin of a workspace, but still has access to it."""
 
 
-@attrs.frozen(kw_only=True)
 class BecameGuest(AdminRightsLost):
     """A member or admin of a workspace is a guest of it now."""
 
 
-@attrs.frozen(kw_only=True)
 class ProjectEvent(Event):
     """Something that has happened in a project."""
 
     project_id: str
 
 
-@attrs.frozen(kw_only=True)
 class ProjectCreated(ProjectEvent):
     """A project was created."""
 
     project: Project
 
 
-@attrs.frozen(kw_only=True)
 class ProjectUpdated(ProjectEvent):
     """Fields of a project were changed: ``changed`` lists them by their wire names."""
 
@@ -128,7 +120,6 @@ class ProjectUpdated(ProjectEvent):
     changed: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True)
 class ItemChanged(Event):
     """An item of one of the ``ITEM_CLASSES`` was created, updated or deleted.
 
@@ -150,7 +141,6 @@ class ItemChanged(Event):
     meta: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True)
 class OrganizationItemChanged(BaseEvent):
     """An organization, one of its members or one of its workspaces was created, updated or deleted, with the attributes of ``ItemChanged``."""
 
@@ -164,28 +154,24 @@ class OrganizationItemChanged(BaseEvent):
     meta: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True)
 class WorkspacesRestored(BaseEvent):
     """Deleted workspaces were restored, alone or with their organization."""
 
     workspace_ids: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True)
 class CardEvent(ProjectEvent):
     """Something that has happened to a card; ``card`` is its state afterwards, or its last one."""
 
     card: Card
 
 
-@attrs.frozen(kw_only=True)
 class CardCreated(CardEvent):
     """A card was created: ``column`` is the name of its column."""
 
     column: str = ""
 
 
-@attrs.frozen(kw_only=True)
 class TriggerFired(CardEvent):
     """The host has fired a trigger of its own for a card: ``trigger`` is its name, ``data`` the values of its fields."""
 
@@ -193,7 +179,6 @@ class TriggerFired(CardEvent):
     data: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True)
 class CardUpdated(CardEvent):
     """Fields of a card were changed: ``changed`` lists them by their wire names."""
 
@@ -201,7 +186,6 @@ class CardUpdated(CardEvent):
     changed: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True)
 class CardMoved(CardEvent):
     """A card was moved to another column; a new position in the same column is not a move."""
 
@@ -210,67 +194,56 @@ class CardMoved(CardEvent):
     to_column: str
 
 
-@attrs.frozen(kw_only=True)
 class CardReturned(CardMoved):
     """A card was moved back to a column that was restored from the trash. Rules do not react, and no one is notified."""
 
 
-@attrs.frozen(kw_only=True)
 class CardTransferred(CardMoved):
     """A card has entered another project; ``project_id`` is that project, and ``before`` has the one that it has left."""
 
 
-@attrs.frozen(kw_only=True)
 class CardTransferredOut(ProjectEvent):
     """A card has left the project for another one, which readers of this event may not see; ``card`` is its last state."""
 
     card: Card
 
 
-@attrs.frozen(kw_only=True)
 class CardArchived(CardEvent):
     """A card was archived."""
 
     before: Card
 
 
-@attrs.frozen(kw_only=True)
 class CardAssigned(CardEvent):
     """The assignee of a card was changed or removed."""
 
     before: Card
 
 
-@attrs.frozen(kw_only=True)
 class CardUnassigned(CardAssigned):
     """The assignee of a card has left the workspace, or was an agent that was deleted. No one is notified."""
 
 
-@attrs.frozen(kw_only=True)
 class CardDeleted(CardEvent):
     """A card was deleted: ``commenter_ids`` had commented on it, which can no longer be looked up."""
 
     commenter_ids: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
 class ChecklistCompleted(CardEvent):
     """The last open item of a card's checklist was done."""
 
 
-@attrs.frozen(kw_only=True)
 class CardDue(CardEvent):
     """The due date of a card was reached."""
 
 
-@attrs.frozen(kw_only=True)
 class CommentCreated(CardEvent):
     """A comment was posted."""
 
     comment: Comment
 
 
-@attrs.frozen(kw_only=True)
 class CommentUpdated(CardEvent):
     """The text of a comment was changed: ``before`` is the old text."""
 
@@ -278,7 +251,6 @@ class CommentUpdated(CardEvent):
     before: str
 
 
-@attrs.frozen(kw_only=True)
 class CommentDeleted(CardEvent):
     """A comment was deleted."""
 
@@ -286,7 +258,6 @@ class CommentDeleted(CardEvent):
     author_id: str
 
 
-@attrs.frozen(kw_only=True)
 class NoticeGiven(CardEvent):
     """The users ``user_ids`` were notified about a card, maybe by a reminder."""
 
@@ -295,7 +266,6 @@ class NoticeGiven(CardEvent):
     is_reminder: bool = False
 
 
-@attrs.frozen(kw_only=True)
 class ItemNoticeGiven(Event):
     """The users ``user_ids`` were notified about an item that is not a card, and belongs to the project or to none."""
 
@@ -307,21 +277,18 @@ class ItemNoticeGiven(Event):
     user_ids: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True)
 class AttachmentAdded(CardEvent):
     """A file was attached to a card."""
 
     attachment: Attachment
 
 
-@attrs.frozen(kw_only=True)
 class AttachmentRemoved(CardEvent):
     """A file was removed from a card."""
 
     attachment: Attachment
 
 
-@attrs.frozen(kw_only=True)
 class RelationAdded(CardEvent):
     """A relation between two cards was created. Both get the event, each with its own point of view."""
 
@@ -330,7 +297,6 @@ class RelationAdded(CardEvent):
     relation_id: str
 
 
-@attrs.frozen(kw_only=True)
 class RelationRemoved(CardEvent):
     """A relation between two cards was removed. Both get the event."""
 
@@ -339,7 +305,6 @@ class RelationRemoved(CardEvent):
     relation_id: str
 
 
-@attrs.frozen(kw_only=True)
 class ProjectMemberAdded(ProjectEvent):
     """A user joined a project."""
 
@@ -347,14 +312,12 @@ class ProjectMemberAdded(ProjectEvent):
     member: ProjectMember
 
 
-@attrs.frozen(kw_only=True)
 class ProjectMemberRemoved(ProjectEvent):
     """A user was removed from a project, or left it."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True)
 class InvitationAccepted(ProjectEvent):
     """A user has accepted an invitation to a workspace that leads into a project, with a role there."""
 
@@ -362,12 +325,10 @@ class InvitationAccepted(ProjectEvent):
     role: ProjectRole
 
 
-@attrs.frozen(kw_only=True)
 class ProjectMemberLeft(ProjectMemberRemoved):
     """A member of a project has left the workspace. No one is notified."""
 
 
-@attrs.frozen(kw_only=True)
 class ProjectImported(ProjectEvent):
     """A project was imported, with one event for all its contents.
 
@@ -387,7 +348,6 @@ class ProjectImported(ProjectEvent):
     indexed_key: str = ""
 
 
-@attrs.frozen(kw_only=True)
 class CardsImported(ProjectEvent):
     """Cards were imported, which readers find once all are: their project is expected to get the key ``project_key``."""
 
@@ -396,7 +356,6 @@ class CardsImported(ProjectEvent):
     comments: tuple[Comment, ...]
 
 
-@attrs.frozen(kw_only=True)
 class PilotageChanged(Event):
     """Something that has happened in the pilotage of a workspace.
 
@@ -417,7 +376,6 @@ class PilotageChanged(Event):
     concerned_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
 class DocumentEvent(Event):
     """Something that has happened to a document; ``document`` is its state afterwards, or its last one.
 
@@ -434,12 +392,10 @@ class DocumentEvent(Event):
     texts: tuple[str, str] = attrs.field(default=("", ""), repr=False)
 
 
-@attrs.frozen(kw_only=True)
 class DocumentCreated(DocumentEvent):
     """A document was created."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentUpdated(DocumentEvent):
     """A document was changed: ``changed`` lists the fields by their wire names, and ``before`` is the previous status.
 
@@ -450,24 +406,20 @@ class DocumentUpdated(DocumentEvent):
     before: DocumentStatus
 
 
-@attrs.frozen(kw_only=True)
 class DocumentRevised(DocumentUpdated):
     """A document was saved again within ten minutes by the same user; the change is added to the record of the first."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentTransferred(DocumentUpdated):
     """A document has entered another project or workspace; ``old`` has the one that it has left."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentTransferredOut(DocumentEvent):
     """A document has left the project or workspace of this event for another ``place``: a workspace and maybe a project."""
 
     place: tuple[str, str | None]
 
 
-@attrs.frozen(kw_only=True)
 class DocumentWritten(Event):
     """The content or the context of a document was changed. Emitted for each change, unlike ``DocumentUpdated``.
 
@@ -489,19 +441,16 @@ class DocumentWritten(Event):
     comments: Sequence[DocumentComment] = ()
 
 
-@attrs.frozen(kw_only=True)
 class DocumentDeleted(DocumentEvent):
     """A document was deleted."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentSubmitted(DocumentEvent):
     """A document was submitted for review."""
 
     number: int
 
 
-@attrs.frozen(kw_only=True)
 class DocumentReviewed(DocumentEvent):
     """A document was reviewed: ``number`` is the version, and ``submitted_by_id`` the user who submitted it."""
 
@@ -509,41 +458,34 @@ class DocumentReviewed(DocumentEvent):
     submitted_by_id: str
 
 
-@attrs.frozen(kw_only=True)
 class DocumentApproved(DocumentReviewed):
     """A document was approved."""
 
 
-@attrs.frozen(kw_only=True)
 class ChangesRequested(DocumentReviewed):
     """Changes of a document were requested."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentCommentEvent(DocumentEvent):
     """Something that has happened to a comment on a document; ``comment`` is its state afterwards, or its last one."""
 
     comment: DocumentComment
 
 
-@attrs.frozen(kw_only=True)
 class DocumentCommentCreated(DocumentCommentEvent):
     """A comment was posted on a document."""
 
 
-@attrs.frozen(kw_only=True)
 class DocumentCommentUpdated(DocumentCommentEvent):
     """The text of a comment on a document was changed: ``before`` is the old text."""
 
     before: str
 
 
-@attrs.frozen(kw_only=True)
 class DocumentCommentDeleted(DocumentCommentEvent):
     """A comment on a document was deleted."""
 
 
-@attrs.frozen(kw_only=True)
 class TrashEvent(Event):
     """Something that has happened to an item in the trash, whose entry was ``trash_id``, in a project or in none."""
 
@@ -555,12 +497,10 @@ class TrashEvent(Event):
     project_id: str | None
 
 
-@attrs.frozen(kw_only=True)
 class ItemPurged(TrashEvent):
     """A person has deleted an item in the trash for good, before its time was over."""
 
 
-@attrs.frozen(kw_only=True)
 class ItemRestored(TrashEvent):
     """A deleted item was restored from the trash, with all that was deleted with it.
 
@@ -576,12 +516,10 @@ class ItemRestored(TrashEvent):
     meta: Mapping[str, object] = attrs.field(factory=dict)
 
 
-@attrs.frozen(kw_only=True)
 class ContentRestored(ItemRestored):
     """A column or a card was restored with the scope that contained it."""
 
 
-@attrs.frozen(kw_only=True)
 class ActivitiesRecorded(Event):
     """Activities were recorded: ``rows`` are their columns by name; their cards and comments are those after the changes."""
 

@@ -44,9 +44,8 @@ keys = Table(
     Index("ix_stellary_idempotency_keys_created_at", "created_at"),
 )
 
-_FIND = select(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
-_KEEP = insert(keys)
-_FORGET = delete(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
+_THIS = (keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
+_FIND, _KEEP, _FORGET = select(keys).where(*_THIS), insert(keys), delete(keys).where(*_THIS)
 RETENTION = RetentionRule(keys, keys.c.created_at, lambda _: KEPT)
 """The rule for keys whose 24 hours are over."""
 _CLAIM = select(func.pg_try_advisory_xact_lock(bindparam("number")))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from stellary.contract.activities import ACTIVITY_TYPES, ActivityType, EntityKind
+from stellary.contract.activities import ACTIVITY_TYPES, EntityKind
 from stellary.contract.agent_missions import AgentMission
 from stellary.contract.agents import Agent, AgentToken
 from stellary.contract.automations import Automation
@@ -49,19 +49,27 @@ class ItemClass:
     verbs: tuple[str, str, str] = ("created", "updated", "deleted")
     left_out: tuple[str, ...] = ()
 
-    def find_type(self, before: Value | None, after: Value | None) -> ActivityType:
-        """Return the type of the activity about a change.
+    def describe_change(self, before: Value | None, after: Value | None) -> dict[str, Any]:
+        """Return the fields of the event of a change.
 
         Args:
             before: The state before the change; None if the item was created.
             after: The state after the change; None if it was deleted.
 
         Raises:
-            KeyError: There is no such type.
+            KeyError: There is no such type of activity.
         """
         created, updated, deleted = self.verbs
         verb = created if before is None else deleted if after is None else updated
-        return ACTIVITY_TYPES[f"{self.kind}_{verb}"]
+        item = after or before
+        return {
+            "type": ACTIVITY_TYPES[f"{self.kind}_{verb}"],
+            "kind": self.kind,
+            "item_id": getattr(item, self.id),
+            "name": getattr(item, self.name),
+            "before": before,
+            "after": after,
+        }
 
 
 _MEMBERSHIP = ("added", "updated", "removed")
@@ -118,9 +126,10 @@ def emit_change(
     """
     item = after or before
     if item is not None and ("changed" in meta or before != after):
-        field = ITEM_CLASSES[type(item)].project_id
-        project_id = field and getattr(item, field, None)
-        uow.emit(_build_change(item, workspace_id, project_id, before, after, meta))
+        item_class = ITEM_CLASSES[type(item)]
+        project_id = item_class.project_id and getattr(item, item_class.project_id, None)
+        fields = item_class.describe_change(before, after)
+        uow.emit(ItemChanged(workspace_id=workspace_id or "", project_id=project_id, **fields, meta=meta))
 
 
 def emit_notice(
@@ -148,29 +157,8 @@ def emit_member_change(
         before: The state before the change.
         after: The state after the change.
     """
-    uow.emit(_build_change(after, workspace_id, project_id, before, after, {}))
-
-
-def _build_change(
-    item: Value,
-    workspace_id: str | None,
-    project_id: str | None,
-    before: Value | None,
-    after: Value | None,
-    meta: Mapping[str, object],
-) -> ItemChanged:
-    item_class = ITEM_CLASSES[type(item)]
-    return ItemChanged(
-        workspace_id=workspace_id or "",
-        project_id=project_id,
-        type=item_class.find_type(before, after),
-        kind=item_class.kind,
-        item_id=getattr(item, item_class.id),
-        name=getattr(item, item_class.name),
-        before=before,
-        after=after,
-        meta=meta,
-    )
+    fields = ITEM_CLASSES[ProjectMember].describe_change(before, after)
+    uow.emit(ItemChanged(workspace_id=workspace_id, project_id=project_id, **fields, meta={}))
 
 
 def emit_organization_change(
@@ -184,18 +172,6 @@ def emit_organization_change(
         after: The state after the change, of the same class; None if it was deleted.
     """
     item = after or before
-    if item is None or before == after:
-        return
-    item_class = ITEM_CLASSES[type(item)]
-    uow.emit(
-        OrganizationItemChanged(
-            organization_id=organization_id,
-            type=item_class.find_type(before, after),
-            kind=item_class.kind,
-            item_id=getattr(item, item_class.id),
-            name=getattr(item, item_class.name),
-            before=before,
-            after=after,
-            meta={},
-        )
-    )
+    if item is not None and before != after:
+        fields = ITEM_CLASSES[type(item)].describe_change(before, after)
+        uow.emit(OrganizationItemChanged(organization_id=organization_id, **fields, meta={}))

@@ -149,9 +149,8 @@ _INSERT_IN_TURN = insert(jobs).from_select(
         *(bindparam(name, type_=jobs.c[name].type) for name in jobs.c.keys()[:-1]), func.max(_TURNS.c.turn)
     ),
 )
-_CLAIM = update(jobs).where(_BY_ID)
+_UPDATE = update(jobs).where(_BY_ID)
 _DELETE = delete(jobs).where(_BY_ID)
-_DEFER = update(jobs).where(_BY_ID)
 _DONE = delete(jobs).where(*_CLAIMED)
 _PUT_OFF = update(jobs).where(*_CLAIMED)
 _RELEASE = (
@@ -384,7 +383,7 @@ def claim_locked(
     ]
     if claimed:
         connection.execute(
-            _CLAIM,
+            _UPDATE,
             [
                 {
                     "_id": job.id,
@@ -419,7 +418,7 @@ def put_off_locked(connection: Connection, locked: Sequence[Job], due_at: dateti
         due_at: The new due time.
     """
     if locked:
-        connection.execute(_DEFER, [{"_id": job.id, "due_at": due_at} for job in locked])
+        connection.execute(_UPDATE, [{"_id": job.id, "due_at": due_at} for job in locked])
 
 
 def release(connection: Connection, now: datetime, claimed_by: int | None = None) -> int:
@@ -448,8 +447,7 @@ def complete(connection: Connection, job: Job) -> bool:
     Returns:
         False if the claim has expired and another process has claimed the job; roll back the effect then.
     """
-    result = connection.execute(_DONE, {"_id": job.id, "_claim_id": job.claim_id})
-    return bool(result.rowcount)
+    return bool(connection.execute(_DONE, {"_id": job.id, "_claim_id": job.claim_id}).rowcount)
 
 
 def renew(connection: Connection, job: Job, now: datetime) -> bool:
@@ -463,8 +461,13 @@ def renew(connection: Connection, job: Job, now: datetime) -> bool:
     Returns:
         False if the claim has expired and another process has claimed the job.
     """
-    result = connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "due_at": now + LEASE})
-    return bool(result.rowcount)
+    return _change_claimed(connection, job, due_at=now + LEASE)
+
+
+def _change_claimed(connection: Connection, job: Job, **changes: object) -> bool:
+    """Change the columns of a job, and return whether its claim is valid; an expired one changes nothing."""
+    keys = {"_id": job.id, "_claim_id": job.claim_id}
+    return bool(connection.execute(_PUT_OFF, {**keys, **changes}).rowcount)
 
 
 def record_progress(connection: Connection, job: Job, progress: int) -> Job:
@@ -481,8 +484,7 @@ def record_progress(connection: Connection, job: Job, progress: int) -> Job:
     before = job.payload.get("reached", progress)
     payload = {**job.payload, "reached": progress}
     attempts = job.attempts if before == progress else 1
-    changes = {"payload": payload, "attempts": attempts}
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
+    _change_claimed(connection, job, payload=payload, attempts=attempts)
     return attrs.evolve(job, payload=payload, attempts=attempts)
 
 
@@ -495,8 +497,7 @@ def put_off(connection: Connection, job: Job, error: str, due_at: datetime | Non
         error: The error of the attempt; truncated if it is too long.
         due_at: The time of the next attempt; None gives the job up.
     """
-    changes = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
+    _change_claimed(connection, job, error=error[:ERROR_MAX], due_at=due_at, claim_id=None, claimed_by=None)
 
 
 def forget_attempts(connection: Connection, job: Job) -> Job:
@@ -509,7 +510,7 @@ def forget_attempts(connection: Connection, job: Job) -> Job:
     Returns:
         The job with one attempt.
     """
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "attempts": 1})
+    _change_claimed(connection, job, attempts=1)
     return attrs.evolve(job, attempts=1)
 
 
@@ -521,8 +522,7 @@ def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
         job: The claimed job.
         due_at: The time at which it is due again.
     """
-    changes = {"due_at": due_at, "attempts": 0, "claim_id": None, "claimed_by": None}
-    connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
+    _change_claimed(connection, job, due_at=due_at, attempts=0, claim_id=None, claimed_by=None)
 
 
 def list_jobs(connection: Connection, *, given_up: bool) -> list[Job]:

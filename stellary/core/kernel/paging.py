@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -39,7 +39,25 @@ _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
 _BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
 
 
-class belongs_to(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+class _Condition(FunctionElement[bool]):
+    """A condition on a column and what it is compared with, in a form of its own for each database."""
+
+    type = Boolean()
+    forms: ClassVar[tuple[str, str]]
+    """The SQL for PostgreSQL and for SQLite, with two placeholders."""
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        # SQLite has no booleans, and would compare the function with 1, for which it cannot use an index.
+        return self
+
+
+@compiles(_Condition)
+def _compile_condition(element: _Condition, compiler: SQLCompiler, **options: object) -> str:
+    form = element.forms[compiler.dialect.name != "postgresql"]
+    return form.format(*(compiler.process(clause, **options) for clause in element.clauses))
+
+
+class belongs_to(_Condition):  # noqa: N801 - a function of SQL
     """The condition that a column has the value of a parameter, for statements ordered by that column and a key.
 
     In ``project_id = $1 ORDER BY project_id, id`` PostgreSQL drops the first column from the order, and may then read
@@ -47,69 +65,23 @@ class belongs_to(FunctionElement[bool]):  # noqa: N801 - a function of SQL
     on both columns.
     """
 
-    type = Boolean()
     inherit_cache = True
-
-    def self_group(self, against: OperatorType | None = None) -> Self:
-        # SQLite has no booleans, and would compare the function with 1, for which it cannot use an index.
-        return self
+    forms = "{} = ANY (ARRAY[{}])", "{} = {}"
 
 
-@compiles(belongs_to)
-def _compile_to_equality(element: belongs_to, compiler: SQLCompiler, **options: object) -> str:
-    column, parameter = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = {parameter}"
-
-
-@compiles(belongs_to, "postgresql")
-def _compile_to_any(element: belongs_to, compiler: SQLCompiler, **options: object) -> str:
-    column, parameter = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY[{parameter}])"
-
-
-class belongs_to_any(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+class belongs_to_any(_Condition):  # noqa: N801 - a function of SQL
     """The condition that a column has a value of a subquery, for statements ordered by that column first, like ``belongs_to``."""
 
-    type = Boolean()
     inherit_cache = True
-
-    def self_group(self, against: OperatorType | None = None) -> Self:
-        return self
+    forms = "{} = ANY (ARRAY{})", "{} IN {}"
 
 
-@compiles(belongs_to_any)
-def _compile_to_in(element: belongs_to_any, compiler: SQLCompiler, **options: object) -> str:
-    column, values = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} IN {values}"
-
-
-@compiles(belongs_to_any, "postgresql")
-def _compile_to_any_of(element: belongs_to_any, compiler: SQLCompiler, **options: object) -> str:
-    column, values = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY{values})"
-
-
-class equals_unindexed(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+class equals_unindexed(_Condition):  # noqa: N801 - a function of SQL
     """The condition that a column has a value, for statements that read the index of another column."""
 
-    type = Boolean()
     inherit_cache = True
-
-    def self_group(self, against: OperatorType | None = None) -> Self:
-        return self
-
-
-@compiles(equals_unindexed)
-def _compile_to_unary_plus(element: equals_unindexed, compiler: SQLCompiler, **options: object) -> str:
-    column, value = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"+{column} = {value}"
-
-
-@compiles(equals_unindexed, "postgresql")
-def _compile_to_not_distinct(element: equals_unindexed, compiler: SQLCompiler, **options: object) -> str:
-    # Unlike an expression around the column, it does not mislead the planner about the number of matches.
-    column, value = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} IS NOT DISTINCT FROM {value}"
+    # Unlike an expression around the column, it does not mislead PostgreSQL about the number of matches.
+    forms = "{} IS NOT DISTINCT FROM {}", "+{} = {}"
 
 
 class Pages(Generic[Row]):

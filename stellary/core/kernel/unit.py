@@ -6,6 +6,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, overload
 
 import attrs
@@ -15,6 +16,7 @@ from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Nothing, Policy
 from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
+from stellary.core.db.base import IdSource
 from stellary.core.db.direct_connection import execute_queued
 from stellary.core.kernel.causes import Cause
 from stellary.core.kernel.environment import Environment
@@ -128,6 +130,7 @@ class Actor:
 NOBODY = Actor(user_id=None)
 
 
+@attrs.define(eq=False, repr=False)
 class UnitOfWork:
     """One transaction on behalf of one actor, at one moment.
 
@@ -158,76 +161,40 @@ class UnitOfWork:
         workspaces_without_subscribers, workspaces_without_change_rules, workspaces_without_watches: Those known to have none.
     """
 
-    __slots__ = (
-        "_authorized",
-        "_handler_depth",
-        "_policies",
-        "_react",
-        "actor",
-        "after_commit",
-        "broken_rules",
-        "cause",
-        "connection",
-        "dependencies",
-        "ended_counts",
-        "env",
-        "events",
-        "handled_count",
-        "has_deleted",
-        "if_match",
-        "item_names",
-        "lock_plan",
-        "members",
-        "new_id",
-        "now",
-        "operation",
-        "pending_login",
-        "rule_action_count",
-        "sees_only_committed",
-        "settled_count",
-        "shared_places",
-        "unfinished",
-        "workspaces_without_change_rules",
-        "workspaces_without_subscribers",
-        "workspaces_without_watches",
-    )
+    env: Environment
+    connection: Connection
+    actor: Actor
+    _react: Callable[[UnitOfWork], None]
+    now: datetime = attrs.field(init=False)
+    new_id: IdSource = attrs.field(init=False)
+    if_match: frozenset[str] | None = None
+    operation: str = "other"
+    events: list[BaseEvent] = attrs.field(factory=list)
+    after_commit: list[Callable[[], None]] = attrs.field(factory=list)
+    unfinished: tuple[str, Callable[[UnitOfWork], None] | None] | None = None
+    cause: Cause | None = None
+    lock_plan: LockPlan | None = None
+    pending_login: Claims | None = None
+    dependencies: dict[str, str] | None = None
+    sees_only_committed: bool = False
+    rule_action_count: int = 0
+    settled_count: int = 0
+    handled_count: int = 0
+    has_deleted: bool = False
+    members: dict[tuple[str, str], str] = attrs.field(factory=dict)
+    item_names: dict[str, str] = attrs.field(factory=dict)
+    broken_rules: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    ended_counts: defaultdict[str, int] = attrs.field(factory=functools.partial(defaultdict, int))
+    shared_places: set[str] = attrs.field(factory=set)
+    workspaces_without_subscribers: set[str] = attrs.field(factory=set)
+    workspaces_without_change_rules: set[str] = attrs.field(factory=set)
+    workspaces_without_watches: set[str] = attrs.field(factory=set)
+    _policies: list[Policy] = attrs.field(factory=list)
+    _authorized: list[bool] = attrs.field(factory=list)
+    _handler_depth: int = 0
 
-    def __init__(
-        self,
-        env: Environment,
-        connection: Connection,
-        actor: Actor,
-        react: Callable[[UnitOfWork], None],
-    ) -> None:
-        self.env = env
-        self.connection = connection
-        self.actor = actor
-        self.now = env.clock()
-        self.new_id = env.new_id
-        self.if_match: frozenset[str] | None = None
-        self.operation = "other"
-        self.events: list[BaseEvent] = []
-        self.after_commit: list[Callable[[], None]] = []
-        self.unfinished: tuple[str, Callable[[UnitOfWork], None] | None] | None = None
-        self.cause: Cause | None = None
-        self.lock_plan: LockPlan | None = None
-        self.pending_login: Claims | None = None
-        self.dependencies: dict[str, str] | None = None
-        self.sees_only_committed = False
-        self.rule_action_count = self.settled_count = self.handled_count = 0
-        self.has_deleted = False
-        self.members: dict[tuple[str, str], str] = {}
-        self.item_names: dict[str, str] = {}
-        self.broken_rules: dict[str, tuple[str, str]] = {}
-        self.ended_counts: defaultdict[str, int] = defaultdict(int)
-        self.shared_places: set[str] = set()
-        self.workspaces_without_subscribers: set[str] = set()
-        self.workspaces_without_change_rules: set[str] = set()
-        self.workspaces_without_watches: set[str] = set()
-        self._react = react
-        self._policies: list[Policy] = []
-        self._authorized: list[bool] = []
-        self._handler_depth = 0
+    def __attrs_post_init__(self) -> None:
+        self.now, self.new_id = self.env.clock(), self.env.new_id
 
     @property
     def user_id(self) -> str:
