@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(options: argparse.Namespace) -> int:
     environment = {**os.environ, **_to_environment(options)}
     if options.command == "doctor":
-        return _diagnose(parse_environment(environment))
+        from reference_server import doctor
+
+        return doctor.report(parse_environment(environment))
     settings = from_environment(environment)
     if settings.sqlite_file is None and importlib.util.find_spec("psycopg") is None:
         raise SettingsError("PostgreSQL needs a driver: pip install 'stellary[postgres]'")
@@ -47,12 +49,16 @@ def _main(options: argparse.Namespace) -> int:
         return _run_command(settings, options)
     supervisor = os.environ.get(VARIABLE)
     if settings.production and supervisor is None:
-        _warn_of_risks(settings)
+        from reference_server.doctor import find_risks
+
+        # Once for all workers.
+        sys.stderr.writelines(f"stellary: risk: {sentence}\n" for sentence in find_risks(settings))
     listening = bind_socket(options.host, settings.port, shared=supervisor is not None)
     url = url_of(listening, options.host)
 
     def print_banner() -> None:
-        sys.stdout.write(_BANNER.format(url=url, data=_data_location(settings)))
+        data = "in PostgreSQL" if settings.sqlite_file is None else settings.sqlite_file.resolve()
+        sys.stdout.write(_BANNER.format(url=url, data=data))
         sys.stdout.flush()
 
     if options.workers > 1:
@@ -73,20 +79,6 @@ def _main(options: argparse.Namespace) -> int:
             print_banner if supervisor is None else SupervisorLink(int(supervisor)).up,
         )
     return 0
-
-
-def _diagnose(settings: Settings) -> int:
-    from reference_server import doctor
-
-    return doctor.report(settings)
-
-
-def _warn_of_risks(settings: Settings) -> None:
-    """Log the risks of the settings in production, once for all workers."""
-    from reference_server.doctor import find_risks
-
-    for sentence in find_risks(settings):
-        sys.stderr.write(f"stellary: risk: {sentence}\n")
 
 
 def _load_libraries() -> None:
@@ -143,11 +135,6 @@ def _to_environment(options: argparse.Namespace) -> dict[str, str]:
         "STELLARY_DATABASE_URL": options.database_url,
     }
     return {variable: text for variable, text in values.items() if text is not None}
-
-
-def _data_location(settings: Settings) -> str:
-    file = settings.sqlite_file
-    return str(Path(file).resolve()) if file is not None else "in PostgreSQL"
 
 
 def _parser() -> argparse.ArgumentParser:

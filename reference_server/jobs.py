@@ -13,7 +13,6 @@ from reference_server.mail import sending_in_thread
 from reference_server.serve import exclusive_database, migrate, open_core
 from reference_server.settings import Settings, SettingsError
 from stellary.core import Core
-from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.owned_blobs import ForeignStore
 from stellary.core.ports.mail import Mailer, log_email
 
@@ -82,7 +81,8 @@ def show(settings: Settings, *, given_up: bool) -> int:
     """Print the waiting jobs, or those that failed too often, and return the exit code."""
     with open_migrated(settings) as core:
         for job in core.work.jobs(given_up=given_up):
-            sys.stdout.write(_line(job) + "\n")
+            when = "given up" if job.due_at is None else job.due_at.isoformat()
+            sys.stdout.write(f"{job.id}\t{job.kind}\t{when}\t{job.attempts} attempts\t{job.error or ''}\n")
     return 0
 
 
@@ -95,11 +95,6 @@ def retry(settings: Settings, ids: list[str]) -> int:
             missing = missing or not was_given_up
             sys.stdout.write(f"{job_id} {'will be tried again' if was_given_up else 'is not a failed job'}\n")
     return int(missing)
-
-
-def _line(job: Job) -> str:
-    when = "given up" if job.due_at is None else job.due_at.isoformat()
-    return "\t".join((job.id, job.kind, when, f"{job.attempts} attempts", job.error or ""))
 
 
 @contextmanager

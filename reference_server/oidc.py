@@ -122,7 +122,8 @@ class OidcProvider:
         claims = self._verify(str(tokens.get("id_token", "")), request.nonce)
         subject = claims["sub"]
         if "email" not in claims and "userinfo_endpoint" in self._load_metadata():
-            profile = self._fetch_profile(str(tokens.get("access_token", "")))
+            headers = {"authorization": f"Bearer {tokens.get('access_token', '')}"}
+            profile = _fetch_json(self._read_url("userinfo_endpoint"), headers=headers)
             if profile.get("sub") != subject:
                 raise SignInRefused("The sign-in service has answered for another user.")
             # The address is that of the profile, and so is the word that it is verified.
@@ -211,10 +212,6 @@ class OidcProvider:
             account = f"{quote(settings.client_id, safe='')}:{quote(settings.client_secret, safe='')}"
             headers["authorization"] = f"Basic {base64.b64encode(account.encode()).decode()}"
         return _fetch_json(self._read_url("token_endpoint"), urlencode(fields).encode(), headers)
-
-    def _fetch_profile(self, access_token: str) -> Mapping[str, object]:
-        headers = {"authorization": f"Bearer {access_token}"}
-        return _fetch_json(self._read_url("userinfo_endpoint"), headers=headers)
 
     def _read_url(self, name: str) -> str:
         """Return a URL in the description of the provider."""

@@ -61,14 +61,6 @@ class Worker:
                 await asyncio.wait_for(self._stopping.wait(), min(pause, PAUSE_MAX))
                 return code
 
-    def stop(self) -> None:
-        """Stop the worker after its current requests."""
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill the worker."""
-        self._signal(signal.SIGKILL)
-
     async def _run(self) -> int:
         ours, theirs = socket.socketpair()
         with ours:
@@ -94,7 +86,8 @@ class Worker:
         for file in Path(self._environment[SHARED]).glob(f"gauge_live*_{pid}.db"):
             file.unlink()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the worker: by default after its current requests, by ``SIGKILL`` immediately."""
         self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
@@ -170,7 +163,7 @@ async def _stop_workers(workers: list[Worker], tasks: list[asyncio.Task[int]], p
     _, running = await asyncio.wait(tasks, timeout=patience)
     if running:
         for worker in workers:
-            worker.kill()
+            worker.stop(signal.SIGKILL)
         await asyncio.wait(running)
 
 

@@ -328,7 +328,7 @@ class _Exchange:
         elif start is not None:
             await self._thread.api.streams.send(self, start)
         elif raw.body:
-            self._steps.put(_Block(raw.body, _do_nothing))
+            self._steps.put(_Block(raw.body, lambda: None))
 
     async def _send_block(self, block: bytes) -> None:
         """Send a block, and wait until the server has taken it."""
@@ -385,10 +385,6 @@ def _settle(future: asyncio.Future[Any], result: object, error: BaseException | 
         future.set_result(result)
     else:
         future.set_exception(error)
-
-
-def _do_nothing() -> None:
-    return
 
 
 def _reason(status: int) -> str:

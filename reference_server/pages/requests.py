@@ -210,6 +210,7 @@ def parse_response(raw: RawResponse) -> ApiResponse:
     return ApiResponse(raw.status, body, raw.headers)
 
 
+@attrs.define(eq=False, repr=False, slots=False)
 class PageApi:
     """The API, as pages use it: with the limits of the client that sent the form.
 
@@ -220,28 +221,19 @@ class PageApi:
         session: The token of the session; None without one.
         actor: The user whom a trusted proxy has signed in; None if there is none.
         provider: The OpenID Connect provider; None without one.
-
-    Attributes:
-        provider: The OpenID Connect provider; None without one.
-        public_url: The URL at which people reach the server.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        password_limits: PasswordLimits,
-        context: RequestContext,
-        session: str | None,
-        actor: Actor | None,
-        provider: OidcProvider | None,
-    ) -> None:
-        self._core = core
-        self._password_limits = password_limits
-        self._context = context
-        self._session = session
-        self._actor = actor
-        self.provider = provider
-        self.public_url = core.env.public_url
+    _core: Core
+    _password_limits: PasswordLimits
+    _context: RequestContext
+    _session: str | None
+    _actor: Actor | None
+    provider: OidcProvider | None
+
+    @property
+    def public_url(self) -> str:
+        """The URL at which people reach the server."""
+        return self._core.env.public_url
 
     def call(
         self,

@@ -103,7 +103,7 @@ class _Runner:
         if not self._loop.is_running():
             return
         stopped = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
-        if _get_loop() is not self._loop:
+        if find_loop() is not self._loop:
             with suppress(TimeoutError):
                 stopped.result(STOP_SECONDS)
 
@@ -127,7 +127,8 @@ async def _get_app() -> AsgiApp:
     return runner.app
 
 
-def _get_loop() -> asyncio.AbstractEventLoop | None:
+def find_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread; None without one."""
     with suppress(RuntimeError):
         return asyncio.get_running_loop()
     return None

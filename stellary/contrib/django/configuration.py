@@ -80,7 +80,9 @@ def load_configuration() -> Configuration:
     setting = getattr(settings, SETTING, {})
     if not isinstance(setting, Mapping):
         raise ImproperlyConfigured(f"{SETTING} must be a dictionary")
-    values: dict[str, Any] = {"secret": _derive_secret()}
+    # The types of Django lack the argument.
+    secret = salted_hmac("stellary.contrib.django", "tokens", algorithm="sha256")  # type: ignore[call-arg]
+    values: dict[str, Any] = {"secret": secret.hexdigest()}
     for key, value in setting.items():
         read = _READERS.get(key)
         if read is None:
@@ -90,12 +92,6 @@ def load_configuration() -> Configuration:
         except (ImportError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"{SETTING}[{key!r}] {error}") from error
     return Configuration(**values)
-
-
-def _derive_secret() -> str:
-    # The types of Django lack this argument.
-    secret: str = salted_hmac("stellary.contrib.django", "tokens", algorithm="sha256").hexdigest()  # type: ignore[call-arg]
-    return secret
 
 
 def _suggest(name: object, names: Collection[str]) -> str:

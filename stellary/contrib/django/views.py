@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.http import HttpRequest, StreamingHttpResponse
@@ -41,7 +39,7 @@ class ApiPattern(URLPattern):
     def resolve(self, path: str) -> ResolverMatch | None:
         """Return the view for a path; None if the pattern does not match."""
         match = super().resolve(path)
-        if match is not None and _is_in_event_loop():
+        if match is not None and asgi.find_loop() is not None:
             match.func = serve_asgi
         return match
 
@@ -109,11 +107,3 @@ def _identify(environ: Environ) -> Actor | None:
 
 def _encode(path: str) -> str:
     return path.encode().decode("latin-1")
-
-
-def _is_in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -112,7 +112,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
 @serves(LIST_API_TOKENS)
 def list_api_tokens(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[ApiToken]:
     """Return the caller's tokens, oldest first, without their secrets."""
-    return _LIST.fetch(uow, request, _api_token, _user_id=uow.user_id)
+    return _LIST.fetch(uow, request, _TOKENS.to_value, _user_id=uow.user_id)
 
 
 @serves(DELETE_API_TOKEN)
@@ -156,7 +156,3 @@ def revoke_all(uow: UnitOfWork) -> int:
     uow.settle()
     of_agents = uow.ended_counts.pop("agent_tokens", 0)
     return live + of_agents
-
-
-def _api_token(row: ApiTokenRow) -> ApiToken:
-    return _TOKENS.to_value(row)

@@ -154,7 +154,7 @@ def put_container(uow: UnitOfWork, container: Workspace | Organization) -> None:
 @serves(LIST_CONTAINERS)
 def list_containers(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[TrashedContainer]:
     """Return the deleted organizations and workspaces that the caller administers, the last one first."""
-    return _LIST.fetch(uow, request, _container, _user_id=uow.user_id)
+    return _LIST.fetch(uow, request, _FIELDS.to_value, _user_id=uow.user_id)
 
 
 @serves(RESTORE_CONTAINER)
@@ -181,7 +181,7 @@ def restore_container(
         restored_ids = list(unmarked.scalars())
     uow.emit(WorkspacesRestored(workspace_ids=tuple(restored_ids)))
     uow.emit(_build_event(row, "item_restored", slug))
-    return _container(row)
+    return _FIELDS.to_value(row)
 
 
 @serves(PURGE_CONTAINER)
@@ -227,12 +227,8 @@ def _take(uow: UnitOfWork, ref: TrashedContainerRef) -> None:
         raise NotFound("Trashed item not found")
 
 
-def _container(row: TrashedContainerRow) -> TrashedContainer:
-    return _FIELDS.to_value(row)
-
-
 def _build_event(row: TrashedContainerRow, type: ActivityType, slug: str | None) -> OrganizationItemChanged:
-    container = _container(row)
+    container = _FIELDS.to_value(row)
     return OrganizationItemChanged(
         organization_id=row.organization_id,
         type=type,
@@ -258,6 +254,7 @@ _INSIDE = {
     "workspace": select(workspaces.c.id).where(is_given(workspaces.c.id)),
     "organization": select(workspaces.c.id).where(is_given(workspaces.c.organization_id, "id")),
 }
+_DELETE = {kind: delete(table).where(is_given(table.c.id)) for kind, table in _TABLES.items()}
 _IS_DELETED = {
     kind: select(table.c.id).where(is_given(table.c.id), table.c.trash_id.is_not(None))
     for kind, table in _TABLES.items()
@@ -319,15 +316,9 @@ def delete_container(uow: UnitOfWork, kind: ContainerKind, id: str) -> None:
         id: Its id.
     """
     workspace_ids = uow.connection.execute(_INSIDE[kind], {"_id": id}).scalars().all()
-    uow.connection.execute(_build_last_deletion(kind), {"_id": id})
+    uow.connection.execute(_DELETE[kind], {"_id": id})
     expire(uow, _ENTRY_COLUMNS[kind], id)
     delete_agent_users(uow, workspace_ids)
-
-
-@cache
-def _build_last_deletion(kind: ContainerKind) -> Delete:
-    table = _TABLES[kind]
-    return delete(table).where(is_given(table.c.id))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import update
@@ -57,15 +58,9 @@ def find_or_create_user(units: Units, email: str) -> Actor:
 
 
 def _create(units: Units, email: str) -> UserRow:
-    def create(uow: UnitOfWork) -> None:
-        create_user(uow, email, default_name(email))
-
-    try:
-        with raise_api_errors():
-            units.run(create, NOBODY)
-    except Conflict:
-        # Another request of the same user has created the account at the same moment.
-        pass
+    # Another request of the same user may create the account at the same moment.
+    with suppress(Conflict), raise_api_errors():
+        units.run(lambda uow: create_user(uow, email, default_name(email)), NOBODY)
     user = units.run(partial(find_user_by_address, email=email), NOBODY, read_only=True)
     assert user is not None
     return user

@@ -18,12 +18,9 @@ class PersonRow(RowType):
     name: str
 
 
-class UserRow(RowType):
+class UserRow(PersonRow):
     """A user."""
 
-    id: str
-    email: str
-    name: str
     password_hash: str | None
     token_generation: int
     unverified_since: datetime | None

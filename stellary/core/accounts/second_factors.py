@@ -226,17 +226,10 @@ def use_second_factor(uow: UnitOfWork, user_id: str, code: str | None) -> ApiErr
     if factor is None:
         return None
     if code is None:
-        return build_code_required()
+        message = "the account has a second factor; send the code of your authenticator app as well"
+        return Unauthenticated(message, code="code_required")
     wrong = Unauthenticated("the code is wrong, or was used before", code="wrong_code")
     return _use_code(uow, user_id, factor, code, wrong)
-
-
-def build_code_required() -> ApiError:
-    """Return the error for a login that needs a code."""
-    return Unauthenticated(
-        "the account has a second factor; send the code of your authenticator app as well",
-        code="code_required",
-    )
 
 
 def remove_second_factor(uow: UnitOfWork, email: str) -> bool | None:

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, text
 from stellary.core.db.database import Database
 from stellary.core.db.postgres import SCHEMA, quote_name
 from stellary.core.db.private_files import create_private_file
-from stellary.core.ports.blob_stores import FolderBlobs
+from stellary.core.ports.blob_stores import FolderBlobs, flush_to_disk
 from stellary.core.ports.blobs import Blobs
 
 DATABASE = "stellary.db"
@@ -85,7 +85,7 @@ def back_up(
                 shutil.copy2(file, part / file.name)
                 (part / file.name).chmod(0o600)
         part.rename(folder)
-        _flush(folder.absolute().parent)
+        flush_to_disk(folder.absolute().parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Backup(folder, len(files) - len(lost), sorted(lost))
@@ -136,14 +136,6 @@ def copy_file(source: Blobs, target: Blobs, key: str, size: int, sha256: str) ->
     return True
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 # ---------------------------------------------------------------------------------------------- SQLite
 
 
@@ -162,7 +154,7 @@ def _copy_sqlite(database: Database, list_files: Callable[[Connection], FileInde
     except sqlite3.Error as error:
         raise BackupFailed(f"the database cannot be copied: {error}") from error
     # SQLite does not flush this copy to the disk.
-    _flush(copy)
+    flush_to_disk(copy)
     copied = Database(f"sqlite:///{copy}")
     try:
         with copied.reading() as read:
@@ -212,4 +204,4 @@ def _pg_dump(engine: Engine, path: Path, snapshot: str) -> None:
         ) from None
     if process.returncode:
         raise BackupFailed(f"pg_dump: {process.stderr.strip().partition(chr(10))[0]}")
-    _flush(path)
+    flush_to_disk(path)

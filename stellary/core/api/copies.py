@@ -152,14 +152,6 @@ class CopyFailed(Exception):
     """A copy that could not be made. The target is as before. The message is one sentence for the operator."""
 
 
-@attrs.frozen
-class _Summary:
-    """The number of rows of a table, and their checksum, which does not depend on their order."""
-
-    rows: int = 0
-    checksum: int = 0
-
-
 def copy_database(
     source: Database,
     target: Database,
@@ -285,10 +277,10 @@ def _copy_tables(source: Connection, target: Connection, on_progress: OnProgress
             pass
         if summarizing.summary != summaries[table.name]:
             raise CopyFailed(f"the rows of {table.name} differ from the source")
-    return {name: summary.rows for name, summary in summaries.items()}
+    return {name: count for name, (count, _) in summaries.items()}
 
 
-def _copy_table(source: Connection, target: Connection, table: Table, progress: _Progress) -> _Summary:
+def _copy_table(source: Connection, target: Connection, table: Table, progress: _Progress) -> tuple[int, int]:
     rows = _Summarizing(progress.follow(table.name, read_rows(source, table)))
     with _reporting(f"the target rejects the rows of {table.name}", target):
         load_rows(target, table, rows)
@@ -321,11 +313,11 @@ def _copy_files(
 
 
 class _Summarizing:
-    """Rows, and a summary of those that were read so far."""
+    """Rows, and after the last one their number and their checksum, which does not depend on their order."""
 
     def __init__(self, rows: Iterable[Sequence[object]]) -> None:
         self._rows = rows
-        self.summary = _Summary()
+        self.summary = (0, 0)
 
     def __iter__(self) -> Iterator[Sequence[object]]:
         count = checksum = 0
@@ -334,7 +326,7 @@ class _Summarizing:
             digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
             checksum = (checksum + int.from_bytes(digest)) % 2**128
             yield row
-        self.summary = _Summary(count, checksum)
+        self.summary = (count, checksum)
 
 
 class _Progress:

@@ -91,30 +91,6 @@ def _build_channel_job(channel: Channel | MessageChannel) -> LongRunningJob:
     return LongRunningJob(do, attempts=ATTEMPTS_MAX, pool=POOL)
 
 
-def build_enqueuer(kind: str) -> Callable[[UnitOfWork, BaseEvent], None]:
-    """Return a handler that adds a job of a kind for each event, in the transaction of the event."""
-
-    def enqueue(uow: UnitOfWork, event: BaseEvent) -> None:
-        delivery = EventDelivery(uow.new_id(), event, uow.actor.user_id, uow.now)
-        jobs.enqueue(uow, kind, dump_delivery(delivery))
-
-    return enqueue
-
-
-def build_delivery_job(event_type: type[E], handler: Callable[[EventDelivery[E]], object]) -> LongRunningJob:
-    """Return the job that calls a handler with the delivery of an event, outside of any transaction.
-
-    Args:
-        event_type: The type of the events, or one of which they are subclasses.
-        handler: The function to call.
-    """
-
-    def deliver(units: Units, payload: object, renew: Callable[[], None]) -> None:
-        handler(cast("EventDelivery[E]", read_delivery(payload, event_type)))
-
-    return LongRunningJob(deliver, attempts=ATTEMPTS_MAX, pool=POOL)
-
-
 class HostHandlers:
     """The part of ``Core`` that calls functions of an embedding application."""
 
@@ -180,8 +156,16 @@ class HostHandlers:
             ValueError: The name is empty, too long or taken.
         """
         kind = build_kind("after", name)
-        self.work.add_handler(kind, build_delivery_job(event_type, handler))
-        self.env.event_handlers.add(event_type, build_enqueuer(kind))
+
+        def enqueue(uow: UnitOfWork, event: BaseEvent) -> None:
+            delivery = EventDelivery(uow.new_id(), event, uow.actor.user_id, uow.now)
+            jobs.enqueue(uow, kind, dump_delivery(delivery))
+
+        def deliver(units: Units, payload: object, renew: Callable[[], None]) -> None:
+            handler(cast("EventDelivery[E]", read_delivery(payload, event_type)))
+
+        self.work.add_handler(kind, LongRunningJob(deliver, attempts=ATTEMPTS_MAX, pool=POOL))
+        self.env.event_handlers.add(event_type, enqueue)
 
     def add_job(self, name: str, handler: Callable[..., object], *, attempts: int = ATTEMPTS_MAX) -> None:
         """Add a kind of background job, for ``enqueue``.

@@ -281,7 +281,8 @@ class JobRunner:
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             fail_span(error)
-            self._put_off(job, _describe(error), self._next_attempt(job, handler))
+            is_last = handler.attempts is not None and job.attempts >= handler.attempts
+            self._put_off(job, _describe(error), None if is_last else self._after_pause(job))
 
     def _do_long(self, job: Job, handler: LongRunningJob) -> None:
         def renew() -> None:
@@ -328,11 +329,6 @@ class JobRunner:
     def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
         with self._units.database.writing() as connection:
             jobs.put_off(connection, job, error, due_at)
-
-    def _next_attempt(self, job: Job, handler: JobHandler) -> datetime | None:
-        if handler.attempts is not None and job.attempts >= handler.attempts:
-            return None
-        return self._after_pause(job)
 
     def _after_pause(self, job: Job) -> datetime:
         # Doubled 20 times, the pause is far beyond the longest one.

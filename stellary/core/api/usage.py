@@ -87,7 +87,10 @@ def measure_usage(database: Database) -> Usage:
         if not database.is_sqlite:
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         sizes = _measure_bytes(connection, tables)
-        counts = {table: _count_by_organization(connection, table) for table in tables}
+        counts: dict[Table, dict[str | None, int]] = {}
+        for table in tables:
+            rows = connection.execute(_select_by_organization(table, func.count()))
+            counts[table] = {row.organization_id: row.value for row in rows}
         files: dict[str | None, int] = defaultdict(int)
         for size in _FILE_SIZES:
             for row in connection.execute(_select_by_organization(size.table, func.sum(size))):
@@ -140,11 +143,6 @@ def _measure_bytes(connection: Connection, tables: list[Table]) -> dict[str, int
         # SQLite was built without the virtual table.
         return None
     return {**dict.fromkeys((table.name for table in tables), 0), **sizes}
-
-
-def _count_by_organization(connection: Connection, table: Table) -> dict[str | None, int]:
-    rows = connection.execute(_select_by_organization(table, func.count()))
-    return {row.organization_id: row.value for row in rows}
 
 
 def _select_by_organization(table: Table, aggregate: ColumnElement[int]) -> Select[str | None, int]:

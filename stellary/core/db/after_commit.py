@@ -7,7 +7,7 @@ effects of the units within it are discarded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,19 +52,7 @@ class _Pending:
             self._effects.popitem()
 
     def run(self) -> None:
-        for effect in self._effects:
-            run_effect(effect)
-
-
-class _UnitEffects:
-    """The effects of one unit as a single function, which a host calls after its own commit."""
-
-    def __init__(self, effects: Sequence[Effect]) -> None:
-        self._effects = tuple(effects)
-
-    def __call__(self) -> None:
-        for effect in self._effects:
-            run_effect(effect)
+        _run_all(self._effects)
 
 
 def after_commit(connection: Connection, effects: Sequence[Effect]) -> None:
@@ -82,9 +70,9 @@ def after_commit(connection: Connection, effects: Sequence[Effect]) -> None:
     if on_commit is None:
         pending.add(effects)
         return
-    unit = _UnitEffects(effects)
-    pending.add([unit])
-    on_commit(partial(_run_if_pending, pending, unit))
+    run_all = partial(_run_all, tuple(effects))
+    pending.add([run_all])
+    on_commit(lambda: run_all() if run_all in pending else None)
 
 
 def run_effect(effect: Effect) -> None:
@@ -95,9 +83,9 @@ def run_effect(effect: Effect) -> None:
         _log.exception("an effect after a commit has failed")
 
 
-def _run_if_pending(pending: _Pending, unit: _UnitEffects) -> None:
-    if unit in pending:
-        unit()
+def _run_all(effects: Iterable[Effect]) -> None:
+    for effect in effects:
+        run_effect(effect)
 
 
 def _watch(connection: Connection) -> None:

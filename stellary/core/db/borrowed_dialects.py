@@ -20,20 +20,10 @@ class _Borrowed:
     def on_connect(self) -> Any:
         return None
 
-    def do_begin(self, dbapi_connection: object) -> None:
+    def _leave(self, dbapi_connection: object) -> None:
         return None
 
-    def do_commit(self, dbapi_connection: object) -> None:
-        return None
-
-    def do_rollback(self, dbapi_connection: object) -> None:
-        return None
-
-    def do_close(self, dbapi_connection: object) -> None:
-        return None
-
-    def do_terminate(self, dbapi_connection: object) -> None:
-        return None
+    do_begin = do_commit = do_rollback = do_close = do_terminate = _leave
 
 
 class BorrowedSqlite(_Borrowed, SQLiteDialect_pysqlite):

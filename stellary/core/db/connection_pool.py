@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
+import attrs
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -212,6 +213,7 @@ def _discard(connection: CoreConnection) -> None:
     connection.close()
 
 
+@attrs.define(eq=False, repr=False)
 class PooledConnection:
     """A connection of a pool, for a block.
 
@@ -222,17 +224,11 @@ class PooledConnection:
         schema: The schema whose tables are used; None for that of the engine.
     """
 
-    __slots__ = ("_connection", "_options", "_pool", "_schema", "_statements")
-
-    def __init__(
-        self,
-        pool: ConnectionPool,
-        options: ConnectionOptions,
-        statements: int | None,
-        schema: str | None,
-    ) -> None:
-        self._pool, self._options, self._statements, self._schema = pool, options, statements, schema
-        self._connection: CoreConnection | None = None
+    _pool: ConnectionPool
+    _options: ConnectionOptions
+    _statements: int | None
+    _schema: str | None
+    _connection: CoreConnection | None = attrs.field(init=False, default=None)
 
     def __enter__(self) -> CoreConnection:
         self._connection = connection = self._pool.take(self._options, self._schema)

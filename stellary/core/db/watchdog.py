@@ -36,6 +36,15 @@ class _Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, driver: Any, seconds: float | None = None) -> int:
+        """Close a connection unless ``forget`` is called in time.
+
+        Args:
+            driver: The driver connection, which has a ``fileno``.
+            seconds: The time. Default: ``UNIT_SECONDS``.
+
+        Returns:
+            The ticket for ``forget``.
+        """
         ticket, seconds = next(self._tickets), UNIT_SECONDS if seconds is None else seconds
         with self._mutex:
             self._due[ticket] = (time.monotonic() + seconds, seconds, driver)
@@ -45,6 +54,7 @@ class _Watchdog:
         return ticket
 
     def forget(self, ticket: int) -> None:
+        """Stop watching a connection that is no longer in use."""
         # Under the lock, so that a connection that another unit has taken in the meantime is not closed.
         with self._mutex:
             self._due.pop(ticket, None)
@@ -78,21 +88,4 @@ def _break_off(seconds: float, driver: Any) -> None:
 
 _watchdog = _Watchdog()
 os.register_at_fork(after_in_child=_watchdog.reset)
-
-
-def watch(driver: Any, seconds: float | None = None) -> int:
-    """Close a connection unless ``forget`` is called in time.
-
-    Args:
-        driver: The driver connection, which has a ``fileno``.
-        seconds: The time. Default: ``UNIT_SECONDS``.
-
-    Returns:
-        The ticket for ``forget``.
-    """
-    return _watchdog.watch(driver, seconds)
-
-
-def forget(ticket: int) -> None:
-    """Stop watching a connection that is no longer in use."""
-    _watchdog.forget(ticket)
+watch, forget = _watchdog.watch, _watchdog.forget

@@ -79,6 +79,7 @@ class StreamConnection(Protocol):
         ...
 
 
+@attrs.define(eq=False)
 class Follower:
     """A connection that follows a record.
 
@@ -87,27 +88,20 @@ class Follower:
         connection: The connection.
         start: The record, and the position to start after.
         on_end: Called once, at the end of the stream.
+
+    Attributes:
+        position: The position of the last event that was sent.
+        checked: The time at which the access of the reader was last checked, on the clock of the event loop.
+        is_over: Whether the stream has ended.
     """
 
-    __slots__ = (
-        "_connection", "_on_end", "_streams", "allowed", "checked", "is_over", "position", "reader", "record",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        streams: Streams,
-        connection: StreamConnection,
-        start: StreamStart,
-        on_end: Callable[[], object],
-    ) -> None:
-        self.record, self.reader = start.record, start.reader
-        self.position = start.position
-        self.allowed = start.allowed
-        self.checked = asyncio.get_running_loop().time()
-        self.is_over = False
-        self._streams = streams
-        self._connection = connection
-        self._on_end = on_end
+    _streams: Streams
+    _connection: StreamConnection
+    start: StreamStart
+    _on_end: Callable[[], object]
+    position: int
+    checked: float = attrs.field(factory=lambda: asyncio.get_running_loop().time())
+    is_over: bool = False
 
     def take(self, batch: Batch) -> None:
         """Send a batch, and continue after it."""
@@ -265,7 +259,7 @@ class Streams:
         Returns:
             The follower, whose ``end`` may be called when the client has disconnected.
         """
-        follower = Follower(self, connection, start, on_end)
+        follower = Follower(self, connection, start, on_end, start.position)
         self._followers[start.record.topic].add(follower)
         if self._closed:
             follower.end()
@@ -276,7 +270,7 @@ class Streams:
 
     def remove(self, follower: Follower) -> None:
         """Send no more events to a follower."""
-        topic = follower.record.topic
+        topic = follower.start.record.topic
         self._followers[topic].discard(follower)
         if not self._followers[topic]:
             del self._followers[topic]
@@ -396,11 +390,11 @@ class Streams:
         pause: float | None = None
         groups: dict[tuple[int, Hashable], list[Follower]] = defaultdict(list)
         for follower in self._followers.get(topic, set()):
-            groups[follower.position, follower.record.view].append(follower)
+            groups[follower.position, follower.start.record.view].append(follower)
         for (position, _), group in sorted(groups.items(), key=lambda item: item[0][0]):
-            batch = await self._read(group[0].record, position)
+            batch = await self._read(group[0].start.record, position)
             if batch.frames:
-                await self._note_readers({follower.reader for follower in group})
+                await self._note_readers({follower.start.reader for follower in group})
             for follower in group:
                 follower.take(batch)
             if batch.more and not batch.over:
@@ -431,7 +425,7 @@ class Streams:
             checked = [self._suspect.pop() for _ in range(min(CONCURRENT_CHECKS, len(self._suspect)))]
             try:
                 allowed = await asyncio.gather(
-                    *(self._threads.run("read", follower.allowed) for follower in checked)
+                    *(self._threads.run("read", follower.start.allowed) for follower in checked)
                 )
             except Unavailable:
                 self._suspect.update(checked)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -121,22 +121,6 @@ def database_probe(core: Core, threads: Threads) -> Probe:
     return Probe(partial(_database_problem, core), partial(threads.run, "write"), "the database")
 
 
-def store_probe(core: Core, threads: Threads) -> Probe:
-    """Return a probe of the file store.
-
-    Args:
-        core: The core.
-        threads: The threads in which it works.
-    """
-    return Probe(partial(_store_problem, core), threads.files.run, "the file store")
-
-
-async def check_all(probes: Iterable[Probe]) -> None:
-    """Run all probes, and raise Unavailable if one of them fails."""
-    for probe in probes:
-        await probe.check()
-
-
 def _database_problem(core: Core) -> str | None:
     """Return why the database cannot be written, or None."""
     try:
@@ -198,7 +182,8 @@ class SystemOperations:
         self._metrics = metrics
         self._measures = _Recent(lambda: asyncio.ensure_future(asyncio.to_thread(_measure, core)))
         self._endpoints = endpoints
-        self._probes = database_probe(core, threads), store_probe(core, threads)
+        store = Probe(partial(_store_problem, core), threads.files.run, "the file store")
+        self._probes = database_probe(core, threads), store
         # By prefix, which is the same for all requests unless the API is mounted several times.
         self._documents: dict[str, bytes] = {}
         self._pages: dict[str, ApiPage] = {}
@@ -237,7 +222,8 @@ class SystemOperations:
     async def _check_readiness(self, _: RequestContext) -> RawResponse:
         if self._state.stopping:
             raise Unavailable("the server is stopping", code="stopping", retry_after=1)
-        await check_all(self._probes)
+        for probe in self._probes:
+            await probe.check()
         return _json(Readiness())
 
     async def _show_document(self, context: RequestContext) -> RawResponse:

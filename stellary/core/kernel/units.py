@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+import attrs
 from sqlalchemy import Connection
 
 from stellary.core.db.after_commit import after_commit
@@ -43,6 +44,7 @@ def _leaving_failures_to_the_primary(replica: Replica) -> Iterator[None]:
             replica.leave_out()
 
 
+@attrs.define(eq=False, repr=False, slots=False)
 class Units:
     """The units of work of one core.
 
@@ -61,29 +63,22 @@ class Units:
         observers: The receivers of the times of each unit on a connection of the core.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        env: Environment,
-        react: Callable[[UnitOfWork], None],
-        *,
-        seeds_ids: bool = False,
-        replicas: Replicas | None = None,
-    ) -> None:
-        self.database = database
-        self.env = env
-        self._react = react
-        self._seeds_ids = seeds_ids
-        self._retries = Retries()
-        self._host_connection: Connection | None = None
-        self.observers: list[UnitObserver] = []
-        self._slow_units = SlowUnitLog()
-        self.replicas = replicas
-        self._reader_id: str | None = None
+    database: Database
+    env: Environment
+    _react: Callable[[UnitOfWork], None]
+    _seeds_ids: bool = attrs.field(default=False, kw_only=True)
+    replicas: Replicas | None = attrs.field(default=None, kw_only=True)
+    observers: list[UnitObserver] = attrs.field(init=False, factory=list)
+    _retries: Retries = attrs.field(init=False, factory=Retries)
+    _slow_units: SlowUnitLog = attrs.field(init=False, factory=SlowUnitLog)
+    _host_connection: Connection | None = attrs.field(init=False, default=None)
+    _reader_id: str | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
         # The primary answers what fails on a replica, without another attempt there.
         self._by_replica = {
             replica: self._copy(database=replica.database, replicas=None, _retries=Retries(1))
-            for replica in (replicas.all if replicas else ())
+            for replica in (self.replicas.all if self.replicas else ())
         }
 
     def _copy(self, **changes: object) -> Units:

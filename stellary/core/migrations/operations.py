@@ -8,7 +8,8 @@ On SQLite they are part of the one transaction of all migrations.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,42 +40,39 @@ def create_index(
     """
     kind = "UNIQUE INDEX" if unique else "INDEX"
     definition = f"{name} ON {table} ({', '.join(columns)})" + (f" WHERE {where}" if where else "")
-    if op.get_context().as_sql:
-        op.execute(f"CREATE {kind} {definition}")
+    with _open_large(f"CREATE {kind} {definition}") as connection:
+        if connection is not None:
+            # PostgreSQL waits for current writers here, without blocking new ones.
+            is_valid = connection.execute(_IS_VALID, {"name": name}).scalar()
+            if is_valid is False:
+                # An earlier attempt was interrupted, or found duplicate rows.
+                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+            if not is_valid:
+                connection.exec_driver_sql(f"CREATE {kind} CONCURRENTLY {definition}")
+
+
+@contextmanager
+def _open_large(statement: str) -> Iterator[sa.Connection | None]:
+    """Open a connection without time limits on PostgreSQL. Else, or if SQL is printed, execute a statement, and yield None."""
+    context = op.get_context()
+    if context.as_sql or context.dialect.name == "sqlite":
+        op.execute(statement)
+        yield None
         return
     connection = op.get_bind()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"CREATE {kind} {definition}")
-        return
     connection.commit()
-    with open_dedicated(connection.engine, "AUTOCOMMIT") as index_connection:
-        if not is_pooled(index_connection):
-            # PostgreSQL waits for current writers here, without blocking new ones.
-            index_connection.exec_driver_sql(_NO_LIMITS)
-        is_valid = index_connection.execute(_IS_VALID, {"name": name}).scalar()
-        if is_valid is False:
-            # An earlier attempt was interrupted, or found duplicate rows.
-            index_connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-        if not is_valid:
-            index_connection.exec_driver_sql(f"CREATE {kind} CONCURRENTLY {definition}")
+    with open_dedicated(connection.engine, "AUTOCOMMIT") as dedicated:
+        if not is_pooled(dedicated):
+            dedicated.exec_driver_sql(_NO_LIMITS)
+        yield dedicated
     begin_step(connection)
 
 
 def drop_index(name: str) -> None:
     """Drop an index, on PostgreSQL concurrently, unless an interrupted migration has already dropped it."""
-    if op.get_context().as_sql:
-        op.execute(f"DROP INDEX {name}")
-        return
-    connection = op.get_bind()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"DROP INDEX {name}")
-        return
-    connection.commit()
-    with open_dedicated(connection.engine, "AUTOCOMMIT") as index_connection:
-        if not is_pooled(index_connection):
-            index_connection.exec_driver_sql(_NO_LIMITS)
-        index_connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-    begin_step(connection)
+    with _open_large(f"DROP INDEX {name}") as connection:
+        if connection is not None:
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
@@ -98,17 +96,14 @@ def allow_null(table: str, column: str) -> None:
         table: The name of the table.
         column: The name of the column.
     """
-    if op.get_context().dialect.name != "sqlite":
+    if op.get_context().dialect.name == "sqlite":
+        _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1")
+    else:
         op.alter_column(table, column, nullable=True)
-        return
-    _edit_definition(
-        table,
-        lambda definition: re.sub(rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1", definition, count=1),
-    )
 
 
-def _edit_definition(table: str, edit: Callable[[str], str]) -> None:
-    """Edit the definition of a table that SQLite has stored.
+def _edit_definition(table: str, pattern: str, replacement: str) -> None:
+    """Replace the first match of a pattern in the definition of a table that SQLite has stored.
 
     Raises:
         RuntimeError: The migration is only printed.
@@ -118,7 +113,7 @@ def _edit_definition(table: str, edit: Callable[[str], str]) -> None:
     connection = op.get_bind()
     of_table = {"table": table}
     definition = connection.execute(_TABLE_DEFINITION, of_table).scalar_one()
-    edited = edit(definition)
+    edited = re.sub(pattern, replacement, definition, count=1)
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(_EDIT_DEFINITION, {**of_table, "sql": edited})
@@ -134,15 +129,10 @@ def require_value(table: str, column: str) -> None:
         table: The name of the table.
         column: The name of the column.
     """
-    if op.get_context().dialect.name != "sqlite":
+    if op.get_context().dialect.name == "sqlite":
+        _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)(?!\s+NOT NULL)", r"\1 NOT NULL")
+    else:
         op.alter_column(table, column, nullable=False)
-        return
-    _edit_definition(
-        table,
-        lambda definition: re.sub(
-            rf"(\b{column}\s+\w+(?:\(\d+\))?)(?!\s+NOT NULL)", r"\1 NOT NULL", definition, count=1
-        ),
-    )
 
 
 def refuse_if_any(table: str, where: str, message: str) -> None:

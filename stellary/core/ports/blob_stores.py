@@ -221,7 +221,7 @@ class FolderBlobs:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        _sync(file.parent)
+        flush_to_disk(file.parent)
 
     def read(self, key: str, start: int, end: int, /) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, in blocks.
@@ -277,10 +277,11 @@ def _make_durable(folder: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
     # Another thread may have created it just now, without having written that to the disk yet.
     for path in missing or [folder]:
-        _sync(path.parent)
+        flush_to_disk(path.parent)
 
 
-def _sync(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Write a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.system import product_version
 from stellary.core.http.threads import Threads
-from stellary.core.kernel.unit import Actor
 
 if TYPE_CHECKING:
     from stellary.core.http.mcp.bridge import Bridge
@@ -163,7 +163,9 @@ class McpEndpoint:
         Raises:
             Unauthenticated: The token is missing or invalid.
         """
-        _check_installed()
+        if find_spec("mcp") is None:
+            message = "MCP is not installed on this server: pip install 'stellary[mcp]'"
+            raise NotFound(message, code="not_installed")
         from stellary.core.http.mcp.calling import McpClient
 
         headers = {"x-request-id": context.request_id}
@@ -172,20 +174,17 @@ class McpEndpoint:
         bearer = parse_bearer(context.headers.get("authorization"))
         if not bearer:
             raise Unauthenticated("a Bearer token is required")
-        if self._token is not None and _same(bearer, self._token.secret):
-            return McpClient(
-                await self._operator_actor(self._token), headers, fixed=True, workspace=self._token.workspace
-            )
+        token = self._token
+        sent = bearer.encode("utf-8", "surrogateescape")
+        if token is not None and hmac.compare_digest(sent, token.secret.encode()):
+            operator = await self._threads.run("read", partial(self._core.known_by, token.user))
+            if operator is None:
+                raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+            actor = attrs.evolve(operator, scopes=READING)
+            return McpClient(actor, headers, fixed=True, workspace=token.workspace)
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
         headers["authorization"] = context.headers["authorization"]
         return McpClient(actor, headers, is_gone=context.body.is_gone)
-
-    async def _operator_actor(self, token: McpToken) -> Actor:
-        """Return the actor of the token in the settings."""
-        actor = await self._threads.run("read", lambda: self._core.known_by(token.user))
-        if actor is None:
-            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
-        return attrs.evolve(actor, scopes=READING)
 
     # ------------------------------------------------------------------------------------------ the library
 
@@ -215,17 +214,6 @@ class McpEndpoint:
             product_version(),
             LARGE.size,
         )
-
-
-def _check_installed() -> None:
-    if find_spec("mcp") is None:
-        raise NotFound(
-            "MCP is not installed on this server: pip install 'stellary[mcp]'", code="not_installed"
-        )
-
-
-def _same(token: str, secret: str) -> bool:
-    return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), secret.encode())
 
 
 def _not_json(error: Invalid) -> RawResponse:
