@@ -22,6 +22,7 @@ from stellary.contract.saved_filters import SavedFilter
 
 if TYPE_CHECKING:
     from stellary import Stellary
+    from stellary.client.handles import Workspace
 
 WORKSPACES_MAX = 50
 """The number of workspaces that a page names."""
@@ -104,8 +105,7 @@ def find_filter(request: PageRequest, api: PageApi) -> SavedFilter:
     Raises:
         NotFound: The user has no such filter.
     """
-    workspace = _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
-    for saved in workspace.saved_filters.iterate():
+    for saved in _open_workspace(request, api).saved_filters.iterate():
         if saved.id == request.parameters["saved_filter_id"]:
             return saved
     raise NotFound("Saved filter not found")
@@ -113,7 +113,7 @@ def find_filter(request: PageRequest, api: PageApi) -> SavedFilter:
 
 def list_people(request: PageRequest, api: PageApi) -> dict[str, str]:
     """Return the names of the members and agents of a workspace by id, at most 500 of each."""
-    workspace = _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
+    workspace = _open_workspace(request, api)
     names = {member.user_id: member.name for member in workspace.members.list(limit=500)}
     # Guests see no agents.
     with suppress(Forbidden):
@@ -148,6 +148,11 @@ def _open_client(api: PageApi) -> Stellary:
     client = api.open_client()
     assert client is not None
     return client
+
+
+def _open_workspace(request: PageRequest, api: PageApi) -> Workspace:
+    """Return the client of the workspace of the path."""
+    return _open_client(api).workspace(request.parameters["org_slug"], request.parameters["ws_slug"])
 
 
 def show_file(request: PageRequest, api: PageApi) -> RawResponse:

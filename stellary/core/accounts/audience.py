@@ -28,7 +28,8 @@ from stellary.core.accounts.tables import organization_members, users, workspace
 
 ACTIVE: ColumnElement[bool] = users.c.deactivated_at.is_(None)
 """The condition that a user has not been deactivated."""
-_LEADS = organization_members.c.role.in_(("owner", "admin"))
+LEADS = organization_members.c.role.in_(("owner", "admin"))
+"""The condition that a member of an organization is its owner or an admin."""
 _LED = and_(workspaces.c.organization_id == organization_members.c.organization_id, ~workspaces.c.is_personal)
 
 
@@ -60,7 +61,7 @@ class _Way:
 _WAYS = (
     _Way(select(workspace_members), workspace_members.c.user_id, workspace_members.c.workspace_id),
     _Way(
-        select(organization_members).join(workspaces, _LED).where(_LEADS),
+        select(organization_members).join(workspaces, _LED).where(LEADS),
         organization_members.c.user_id,
         workspaces.c.id,
     ),

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 import attrs
 from sqlalchemy import Connection, bindparam, or_, select, update
 
-from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.tables import api_tokens, users
-from stellary.core.kernel.signer import Claims, Signer
+from stellary.core.kernel.signer import Claims, Signer, build_invalid_token
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 API_TOKEN_PREFIX = "synth_"
@@ -121,7 +120,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
                 token_project_ids=None if project_ids is None else frozenset(project_ids),
             )
             return Authenticated(actor, stale)
-    raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+    raise build_invalid_token()
 
 
 def start_login(uow: UnitOfWork, bearer: str) -> Actor | None:

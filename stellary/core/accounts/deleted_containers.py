@@ -32,7 +32,7 @@ from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.contract.workspaces import Workspace
 from stellary.core.accounts.access_checks import AccessByRef
 from stellary.core.accounts.agent_users import delete_agent_users
-from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.audience import LEADS, name_of
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import TrashedContainerRow
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
@@ -61,7 +61,6 @@ _FIELDS = RowFields(
 _USER_ID = bindparam("_user_id", type_=IdType)
 _containers = trash.alias("containers")
 _IS_WORKSPACE = _containers.c.kind == "workspace"
-_LEADS = organization_members.c.role.in_(("owner", "admin"))
 _ADMINISTERS = exists().where(
     workspace_members.c.workspace_id == _containers.c.item_id,
     workspace_members.c.user_id == _USER_ID,
@@ -94,9 +93,9 @@ _VISIBLE = (
     .where(
         organization_members.c.user_id == _USER_ID,
         or_(
-            and_(_containers.c.kind == "organization", _LEADS),
+            and_(_containers.c.kind == "organization", LEADS),
             # The workspaces of a deleted organization come back with it.
-            and_(_IS_WORKSPACE, organizations.c.trash_id.is_(None), or_(_LEADS, _ADMINISTERS)),
+            and_(_IS_WORKSPACE, organizations.c.trash_id.is_(None), or_(LEADS, _ADMINISTERS)),
         ),
     )
 )

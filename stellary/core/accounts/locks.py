@@ -9,29 +9,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, and_, bindparam, select
 
-from stellary.contract.errors import Unauthenticated
 from stellary.contract.refs import OrganizationRef, WorkspaceRef
 from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.tables import organizations, users, workspaces
+from stellary.core.kernel.signer import build_invalid_token
 from stellary.core.kernel.unit import UnitOfWork
 
-_ORGANIZATION = (
-    select(organizations.c.id)
-    .where(organizations.c.slug == bindparam("org_slug"))
-    .with_for_update(key_share=True)
-)
+_IS_ORGANIZATION = organizations.c.slug == bindparam("org_slug")
+_ORGANIZATION = select(organizations.c.id).where(_IS_ORGANIZATION).with_for_update(key_share=True)
+_IS_WORKSPACE = and_(_IS_ORGANIZATION, workspaces.c.slug == bindparam("ws_slug"))
 _WORKSPACE = (
     select(workspaces.c.id)
     .join_from(workspaces, organizations)
-    .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
+    .where(_IS_WORKSPACE)
     .with_for_update(key_share=True, of=workspaces)
 )
 _BOTH = (
     select(workspaces.c.id)
     .join_from(organizations, workspaces)
-    .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
+    .where(_IS_WORKSPACE)
     # PostgreSQL locks the rows in this order.
     .with_for_update(key_share=True, of=[organizations, workspaces])
 )
@@ -87,7 +85,7 @@ def lock_caller(uow: UnitOfWork) -> None:
     parameters = {"_user_id": uow.user_id, "_session_id": login_id or ""}
     current = uow.connection.execute(_GENERATION, parameters).scalar()
     if current is None or generation not in (None, current):
-        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        raise build_invalid_token()
 
 
 def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:

@@ -10,12 +10,12 @@ import hmac
 import bcrypt
 from sqlalchemy import select
 
-from stellary.contract.errors import Unauthenticated
 from stellary.contract.wire import invalid
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.signer import build_invalid_token
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
@@ -94,7 +94,7 @@ def load_caller(uow: UnitOfWork) -> UserRow:
     """
     user = USER.one(uow.connection, {"_user_id": uow.user_id})
     if uow.actor.login_generation not in (None, user.token_generation):
-        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        raise build_invalid_token()
     return user
 
 

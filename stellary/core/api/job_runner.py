@@ -11,8 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
 
 import attrs
+from sqlalchemy import Connection
 
 from stellary._tracing import fail_span, trace
 from stellary.contract.errors import ApiError
@@ -34,6 +37,8 @@ from stellary.core.webhooks import outbox
 from stellary.core.wizard import planning
 from stellary.core.work import reminders
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _log = logging.getLogger("stellary.core")
 
 POLL_SECONDS = 5.0
@@ -197,8 +202,7 @@ class JobRunner:
 
     def retry(self, job_id: str) -> bool:
         """Retry a job that was given up, with a new count of attempts. Return False if there is no such job."""
-        with self._units.database.writing() as connection:
-            exists = jobs.retry(connection, job_id, self._units.env.clock())
+        exists = self._write(jobs.retry, job_id, self._units.env.clock())
         self.wake()
         return exists
 
@@ -234,9 +238,8 @@ class JobRunner:
         # Copied, since other threads claim jobs and receive signals in the meantime.
         for kind in [*self._called]:
             self._called.discard(kind)
-            with self._units.database.writing() as connection:
-                now = self._units.env.clock()
-                jobs.hasten(connection, kind, now, now)
+            now = self._units.env.clock()
+            self._write(jobs.hasten, kind, now, now)
         with self._units.database.reading() as connection:
             due = jobs.due_by_kind(connection, self._kinds)
         now = self._units.env.clock()
@@ -244,14 +247,15 @@ class JobRunner:
         if not kinds:
             # Reading the schedule needs no write transaction.
             return None
-        with self._units.database.writing() as connection:
-            return jobs.claim(
-                connection, kinds, now, self._units.env.new_id, self._claims.number, self._in_turn
-            )
+        in_turn = {kind for kind, handler in self.handlers.items() if getattr(handler, "takes_turns", False)}
+        return self._write(jobs.claim, kinds, now, self._units.env.new_id, self._claims.number, in_turn)
 
-    @property
-    def _in_turn(self) -> set[str]:
-        return {kind for kind, handler in self.handlers.items() if getattr(handler, "takes_turns", False)}
+    def _write(
+        self, change: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        """Return the result of a function that changes jobs, in a transaction."""
+        with self._units.database.writing() as connection:
+            return change(connection, *arguments, **options)
 
     def _next_due(self) -> datetime | None:
         with self._units.database.reading() as connection:
@@ -272,7 +276,7 @@ class JobRunner:
             handler.do(uow, job.payload)
 
         if handler.attempts is not None and job.attempts > handler.attempts:
-            self._put_off(job, "the process that ran the job ended before the job", None)
+            self._write(jobs.put_off, job, "the process that ran the job ended before the job", None)
             return
         try:
             self._units.run(work)
@@ -282,53 +286,46 @@ class JobRunner:
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             fail_span(error)
             is_last = handler.attempts is not None and job.attempts >= handler.attempts
-            self._put_off(job, _describe(error), None if is_last else self._after_pause(job))
+            due_at = None if is_last else self._after_pause(job)
+            self._write(jobs.put_off, job, _describe(error), due_at)
+
+    def _renew(self, job: Job) -> None:
+        if self._stopping:
+            raise _Stopped
+        if not self._write(jobs.renew, job, self._units.env.clock()):
+            raise _Lost
 
     def _do_long(self, job: Job, handler: LongRunningJob) -> None:
-        def renew() -> None:
-            if self._stopping:
-                raise _Stopped
-            with self._units.database.writing() as connection:
-                if not jobs.renew(connection, job, self._units.env.clock()):
-                    raise _Lost
-
         try:
             if job.attempts > 1 and handler.progress is not None:
                 progress = handler.progress(self._units, job.payload)
-                with self._units.database.writing() as connection:
-                    job = jobs.record_progress(connection, job, progress)
+                job = self._write(jobs.record_progress, job, progress)
             if job.attempts > handler.attempts:
                 self._give_up(job, handler, "the process that ran the job ended before the job")
                 return
-            handler.do(self._units, job.payload, renew)
+            handler.do(self._units, job.payload, partial(self._renew, job))
         except _Lost:
             _log.warning("job %s (%s) took so long that another process does it", job.id, job.kind)
-            return
         except _Stopped:
-            self._put_off(job, "the process that ran the job was stopped", self._units.env.clock())
-            return
+            now = self._units.env.clock()
+            self._write(jobs.put_off, job, "the process that ran the job was stopped", now)
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)
             fail_span(error)
             if job.attempts < handler.attempts:
-                self._put_off(job, _describe(error), max(self._after_pause(job), self._requested_time(error)))
-                return
-            self._give_up(job, handler, _describe(error))
-            return
-        with self._units.database.writing() as connection:
-            jobs.complete(connection, job)
+                due_at = max(self._after_pause(job), self._requested_time(error))
+                self._write(jobs.put_off, job, _describe(error), due_at)
+            else:
+                self._give_up(job, handler, _describe(error))
+        else:
+            self._write(jobs.complete, job)
 
     def _give_up(self, job: Job, handler: LongRunningJob, error: str) -> None:
         if handler.give_up is None:
-            self._put_off(job, error, None)
-            return
-        handler.give_up(self._units, job.payload, error)
-        with self._units.database.writing() as connection:
-            jobs.complete(connection, job)
-
-    def _put_off(self, job: Job, error: str, due_at: datetime | None) -> None:
-        with self._units.database.writing() as connection:
-            jobs.put_off(connection, job, error, due_at)
+            self._write(jobs.put_off, job, error, None)
+        else:
+            handler.give_up(self._units, job.payload, error)
+            self._write(jobs.complete, job)
 
     def _after_pause(self, job: Job) -> datetime:
         # Doubled 20 times, the pause is far beyond the longest one.

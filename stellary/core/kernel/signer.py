@@ -88,7 +88,7 @@ class Signer:
         """
         claims = self._verify_cached(token)
         if claims.expires_at <= now.timestamp():
-            raise _invalid_token()
+            raise build_invalid_token()
         return claims
 
     def derive(self, purpose: str, text: str) -> bytes:
@@ -176,7 +176,7 @@ class Signer:
         try:
             # One token has exactly one text: that with the canonical form of base64.
             if base64url_encode(base64url_decode(signature)).decode() != signature:
-                raise _invalid_token()
+                raise build_invalid_token()
             claims = jwt.decode(
                 token,
                 self._secret,
@@ -188,13 +188,14 @@ class Signer:
             )
             # What is not an id must not reach the database.
             if not _ID.fullmatch(claims["sub"]) or not claims["jti"].isascii():
-                raise _invalid_token()
+                raise build_invalid_token()
             return Claims(
                 claims["sub"], int(claims["iat"]), int(claims["exp"]), int(claims["gen"]), claims["jti"][:64]
             )
         except (jwt.PyJWTError, AttributeError, ValueError, TypeError, OverflowError):
-            raise _invalid_token() from None
+            raise build_invalid_token() from None
 
 
-def _invalid_token() -> Unauthenticated:
+def build_invalid_token() -> Unauthenticated:
+    """Return the error for a token that is not valid, or has expired."""
     return Unauthenticated("the token is invalid or has expired", code="invalid_token")

@@ -24,7 +24,7 @@ from stellary.core.kernel.event_handlers import NESTED_MAX
 from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.lock_plan import LockPlan
 from stellary.core.kernel.signals import Signals
-from stellary.core.kernel.signer import Claims
+from stellary.core.kernel.signer import Claims, build_invalid_token
 from stellary.core.ports.blobs import StoredFile
 
 R = TypeVar("R", bound=Ref)
@@ -232,7 +232,7 @@ class UnitOfWork:
         if login is None or login.user_id != user_id:
             return
         if login.generation != generation:
-            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+            raise build_invalid_token()
         self.pending_login = None
 
     def record_dependency(self, kind: str, id: str, version: object = "") -> None:

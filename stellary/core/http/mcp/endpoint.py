@@ -30,6 +30,7 @@ from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.system import product_version
 from stellary.core.http.threads import Threads
+from stellary.core.kernel.signer import build_invalid_token
 
 if TYPE_CHECKING:
     from stellary.core.http.mcp.bridge import Bridge
@@ -179,7 +180,7 @@ class McpEndpoint:
         if token is not None and hmac.compare_digest(sent, token.secret.encode()):
             operator = await self._threads.run("read", partial(self._core.known_by, token.user))
             if operator is None:
-                raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+                raise build_invalid_token()
             actor = attrs.evolve(operator, scopes=READING)
             return McpClient(actor, headers, fixed=True, workspace=token.workspace)
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
