@@ -21,17 +21,13 @@ _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 def register_checks() -> None:
     """Register the checks with Django."""
-    register(check_settings, _LABEL)
+    register(lambda **_: list(_check_settings()), _LABEL)
     register(check_schema, Tags.database)
-    register(check_deployment, _LABEL, deploy=True)
+    register(lambda **_: list(_check_deployment()), _LABEL, deploy=True)
 
 
-def check_settings(**_: object) -> list[CheckMessage]:
+def _check_settings() -> Iterator[CheckMessage]:
     """Check the kind of the database, its driver, and the middleware that finds users."""
-    return list(_find_setting_problems())
-
-
-def _find_setting_problems() -> Iterator[CheckMessage]:
     connection = connections[load_configuration().database]
     if connection.vendor not in ("sqlite", "postgresql"):
         yield Error(
@@ -83,24 +79,18 @@ def check_schema(databases: Sequence[str] | None = None, **_: object) -> list[Ch
     return [] if problem is None else [Error(f"{problem}.", hint=hint, id="stellary.E003")]
 
 
-def check_deployment(**_: object) -> list[CheckMessage]:
+def _check_deployment() -> Iterator[CheckMessage]:
     """Check what a public site needs."""
     configuration = load_configuration()
-    problems: list[CheckMessage] = []
     if configuration.blobs == "memory:":
-        problems.append(
-            checks.Warning(
-                "Attachments are kept in memory, separately in each process.",
-                hint=f"Set {SETTING}['BLOBS'] to a folder or an s3:// URL.",
-                id="stellary.W003",
-            )
+        yield checks.Warning(
+            "Attachments are kept in memory, separately in each process.",
+            hint=f"Set {SETTING}['BLOBS'] to a folder or an s3:// URL.",
+            id="stellary.W003",
         )
     if configuration.public_url is None:
-        problems.append(
-            checks.Warning(
-                "The links in e-mails lead to http://localhost:3001.",
-                hint=f"Set {SETTING}['PUBLIC_URL'] to the URL of the site.",
-                id="stellary.W004",
-            )
+        yield checks.Warning(
+            "The links in e-mails lead to http://localhost:3001.",
+            hint=f"Set {SETTING}['PUBLIC_URL'] to the URL of the site.",
+            id="stellary.W004",
         )
-    return problems

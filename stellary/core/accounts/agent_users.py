@@ -42,8 +42,6 @@ def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) ->
         # No e-mail address has this form, so a lookup by address never returns an agent.
         "email_key": f"agent:{id}",
         "name": name,
-        "password_hash": None,
-        "external_id": None,
         "agent_of_id": workspace_id,
         "token_generation": 0,
         "created_at": uow.now,

@@ -26,7 +26,11 @@ from sqlalchemy import (
 
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 
-ACTIVE: ColumnElement[bool] = users.c.deactivated_at.is_(None)
+IdColumn = ColumnElement[Any]
+"""A column or a parameter with the id of a user, a workspace or a project."""
+Condition = ColumnElement[bool]
+
+ACTIVE: Condition = users.c.deactivated_at.is_(None)
 """The condition that a user has not been deactivated."""
 LEADS = organization_members.c.role.in_(("owner", "admin"))
 """The condition that a member of an organization is its owner or an admin."""
@@ -41,18 +45,14 @@ class _Way:
     user_id: ColumnElement[str]
     workspace_id: ColumnElement[str]
 
-    def of(
-        self, user_id: ColumnElement[Any] | None = None, workspace_id: ColumnElement[Any] | None = None
-    ) -> Select[Any]:
+    def of(self, user_id: IdColumn | None = None, workspace_id: IdColumn | None = None) -> Select[Any]:
         """Return a statement for the workspaces of a user, or the users of a workspace, or to check both."""
         statement = self.rows.with_only_columns(self.workspace_id if workspace_id is None else self.user_id)
         if user_id is not None:
             statement = statement.where(self.user_id == user_id)
         return statement if workspace_id is None else statement.where(self.workspace_id == workspace_id)
 
-    def admits(
-        self, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any], *conditions: ColumnElement[bool]
-    ) -> ColumnElement[bool]:
+    def admits(self, user_id: IdColumn, workspace_id: IdColumn, *conditions: Condition) -> Condition:
         """Return the condition that a user has access to a workspace in this way, also within a subquery of a subquery."""
         statement = self.of(user_id, workspace_id).where(*conditions)
         return statement.exists().correlate_except(organization_members, workspace_members, workspaces)
@@ -72,7 +72,7 @@ _WAYS = (
 _deletable = workspaces.alias("deletable")
 
 
-def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_reachable(workspace_id: IdColumn) -> Condition:
     """Return the condition that a workspace is not in the trash, alone or with its organization.
 
     Args:
@@ -81,13 +81,13 @@ def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return trash_id_of(workspace_id).is_(None)
 
 
-def organization_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str]:
+def organization_of(workspace_id: IdColumn) -> ScalarSelect[str]:
     """Return a subquery for the id of the organization of a workspace."""
     is_this = workspaces.c.id == workspace_id
     return select(workspaces.c.organization_id).where(is_this).correlate_except(workspaces).scalar_subquery()
 
 
-def trash_id_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str | None]:
+def trash_id_of(workspace_id: IdColumn) -> ScalarSelect[str | None]:
     """Return a subquery for the entry in the trash of a workspace; null unless it, or its organization, was deleted.
 
     Args:
@@ -102,7 +102,7 @@ def trash_id_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str | None]:
     )
 
 
-def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def sees(user_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a user has access to a workspace. Efficient for a few users.
 
     Args:
@@ -112,7 +112,7 @@ def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colum
     return or_(*(way.admits(user_id, workspace_id) for way in _WAYS))
 
 
-def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def leads(user_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a user is an admin of a workspace, or of its organization unless it is personal.
 
     Args:
@@ -124,7 +124,7 @@ def leads(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> Colu
     return or_(is_admin, leaders.admits(user_id, workspace_id))
 
 
-def select_leaders(workspace_id: ColumnElement[Any]) -> Select[Any]:
+def select_leaders(workspace_id: IdColumn) -> Select[Any]:
     """Return a statement for the active admins of a workspace, as ``leads`` defines them: ``user_id``, ``role``, ``created_at``.
 
     Args:
@@ -142,7 +142,7 @@ def select_leaders(workspace_id: ColumnElement[Any]) -> Select[Any]:
     return select(rows.c.user_id, role, since).select_from(people).where(ACTIVE).group_by(rows.c.user_id)
 
 
-def is_guest(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_guest(user_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a user has the role of a guest in a workspace, maybe as an admin of its organization.
 
     Args:
@@ -152,36 +152,34 @@ def is_guest(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> C
     return _WAYS[0].admits(user_id, workspace_id, workspace_members.c.role == "guest")
 
 
-def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
+def seen_by(user_id: IdColumn) -> CompoundSelect[str]:
     """Return a statement for the ids of the workspaces that a user has access to; an id may occur twice."""
     return union_all(*(way.of(user_id=user_id) for way in _WAYS))
 
 
-def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
+def audience(workspace_id: IdColumn) -> Select[Any]:
     """Return a statement for all users with access to a workspace: ``id``, ``name``, ``email``."""
     ids = union_all(*(way.of(workspace_id=workspace_id) for way in _WAYS))
     return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids), ACTIVE)
 
 
-def _reviewing(**place: ColumnElement[Any]) -> CompoundSelect[str]:
+def _reviewing(**place: IdColumn) -> CompoundSelect[str]:
     members, leaders = _WAYS
     is_reviewer = workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
     return union_all(members.of(**place).where(is_reviewer), leaders.of(**place))
 
 
-def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
+def reviewers(workspace_id: IdColumn) -> Select[str]:
     """Return a statement for the ids of a workspace's reviewers: pilotage reviewers and owners, and organization admins."""
     return select(users.c.id).where(users.c.id.in_(_reviewing(workspace_id=workspace_id)), ACTIVE)
 
 
-def reviewed_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
+def reviewed_by(user_id: IdColumn) -> CompoundSelect[str]:
     """Return a statement for the ids of the workspaces of which a user is a reviewer; an id may occur twice."""
     return _reviewing(user_id=user_id)
 
 
-def with_access_flag(
-    source: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
-) -> Select[Any]:
+def with_access_flag(source: FromClause, user_id: IdColumn, workspace_id: IdColumn) -> Select[Any]:
     """Return a statement that adds two columns to the rows of ``source``: the user's ``name``, and the flag ``sees``.
 
     Args:
@@ -194,7 +192,7 @@ def with_access_flag(
     ).join_from(source, users, users.c.id == user_id)
 
 
-def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:
+def by_ids(user_ids: IdColumn, *columns: IdColumn) -> Select[Any]:
     """Return a statement for the ids of existing users among ``user_ids``, an expanding parameter.
 
     Args:
@@ -204,12 +202,12 @@ def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select
     return select(users.c.id, *columns).where(users.c.id.in_(user_ids))
 
 
-def name_of(user_id: ColumnElement[Any]) -> ScalarSelect[str]:
+def name_of(user_id: IdColumn) -> ScalarSelect[str]:
     """Return a subquery for a user's name; null if the id is not a user's."""
     return select(users.c.name).where(users.c.id == user_id).scalar_subquery()
 
 
-def name_of_member(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ScalarSelect[str]:
+def name_of_member(user_id: IdColumn, workspace_id: IdColumn) -> ScalarSelect[str]:
     """Return a subquery for the name of an active user with access to a workspace, other than the user ``_user_id``.
 
     Args:

@@ -19,37 +19,37 @@ EmailPurpose = Literal["reset_password", "change_email", "confirm_change", "conf
 LIVE_MAX = 3
 """The number of valid links for one purpose after which no further ones are mailed to an account."""
 
+_c = email_tokens.c
 _COUNT_LIVE = select(func.count()).where(
-    is_given(email_tokens.c.user_id),
-    is_given(email_tokens.c.purpose),
-    email_tokens.c.expires_at > bindparam("_now"),
+    is_given(_c.user_id),
+    is_given(_c.purpose),
+    _c.expires_at > bindparam("_now"),
 )
 _INSERT = insert(email_tokens)
 _IS_LIVE = (
-    is_given(email_tokens.c.token_digest, "digest"),
-    is_given(email_tokens.c.purpose),
-    email_tokens.c.expires_at > bindparam("_now"),
+    is_given(_c.token_digest, "digest"),
+    is_given(_c.purpose),
+    _c.expires_at > bindparam("_now"),
 )
 _FIND = (
     select(
-        email_tokens.c.user_id,
+        _c.user_id,
         users.c.email,
         users.c.unverified_since,
-        email_tokens.c.email.label("new_email"),
+        _c.email.label("new_email"),
     )
     .join_from(email_tokens, users)
     .where(*_IS_LIVE)
 )
-_DELETE_ALL = delete(email_tokens).where(is_given(email_tokens.c.user_id), is_among(email_tokens.c.purpose))
+_DELETE_ALL = delete(email_tokens).where(is_given(_c.user_id), is_among(_c.purpose))
 _DELETE_FOREIGN = delete(email_tokens).where(
-    is_given(email_tokens.c.user_id),
+    is_given(_c.user_id),
     or_(
-        email_tokens.c.email.is_(None),
-        email_tokens.c.email
-        != select(users.c.email).where(is_given(users.c.id, "user_id")).scalar_subquery(),
+        _c.email.is_(None),
+        _c.email != select(users.c.email).where(is_given(users.c.id, "user_id")).scalar_subquery(),
     ),
 )
-RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at)
+RETENTION = RetentionRule(email_tokens, _c.expires_at)
 """The rule for expired tokens."""
 
 

@@ -61,35 +61,34 @@ _IS_MEMBER = (
     .where(is_given(workspace_members.c.workspace_id), is_given(users.c.email_key))
 )
 _INVITER = select(users.c.name, users.c.unverified_since).where(is_given(users.c.id, "user_id"))
+_c = invitations.c
 _RECENT = Query(
     InvitationRow,
     select(invitations).where(
-        is_given(invitations.c.workspace_id),
-        is_given(invitations.c.email_key),
-        invitations.c.created_at > bindparam("_since"),
+        is_given(_c.workspace_id),
+        is_given(_c.email_key),
+        _c.created_at > bindparam("_since"),
     ),
 )
 _MAKE_ROOM = delete(invitations).where(
-    is_given(invitations.c.workspace_id),
-    or_(is_given(invitations.c.email_key), invitations.c.expires_at <= bindparam("_now")),
+    is_given(_c.workspace_id),
+    or_(is_given(_c.email_key), _c.expires_at <= bindparam("_now")),
 )
 _LIST = Pages(
     InvitationRow,
-    select(invitations).where(
-        is_given(invitations.c.workspace_id), invitations.c.expires_at > bindparam("_now")
-    ),
-    invitations.c.id,
+    select(invitations).where(is_given(_c.workspace_id), _c.expires_at > bindparam("_now")),
+    _c.id,
 )
 _PENDING = (
-    select(invitations.c.email, workspaces.c.name.label("workspace"), users.c.name.label("inviter"))
+    select(_c.email, workspaces.c.name.label("workspace"), users.c.name.label("inviter"))
     .select_from(
-        invitations.join(workspaces, workspaces.c.id == invitations.c.workspace_id).join(
-            users, users.c.id == invitations.c.invited_by_id
+        invitations.join(workspaces, workspaces.c.id == _c.workspace_id).join(
+            users, users.c.id == _c.invited_by_id
         )
     )
     .where(
-        is_given(invitations.c.token_digest, "digest"),
-        invitations.c.expires_at > bindparam("_now"),
+        is_given(_c.token_digest, "digest"),
+        _c.expires_at > bindparam("_now"),
         workspaces.c.trash_id.is_(None),
     )
 )
@@ -101,17 +100,17 @@ def _select_role(members: Table, container: str, user_id: ColumnElement[Any]) ->
     return select(members.c.role).where(is_there, members.c.user_id == user_id).scalar_subquery()
 
 
-_INVITER_ID = invitations.c.invited_by_id
+_INVITER_ID = _c.invited_by_id
 # The current roles, read after the locks, in the statement that deletes the invitation.
 _TAKE = Query(
     AcceptedInvitationRow,
     delete(invitations)
-    .where(is_given(invitations.c.id))
+    .where(is_given(_c.id))
     .returning(
-        invitations.c.role,
-        invitations.c.invited_by_id,
-        invitations.c.project_id,
-        invitations.c.project_role,
+        _c.role,
+        _c.invited_by_id,
+        _c.project_id,
+        _c.project_role,
         _select_role(organization_members, "organization_id", bindparam("_user_id")).label("org_role"),
         _select_role(workspace_members, "workspace_id", bindparam("_user_id")).label("ws_role"),
         _select_role(organization_members, "organization_id", _INVITER_ID).label("inviter_org_role"),

@@ -32,19 +32,20 @@ from stellary.core.ports.redis_store import Count
 KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20
 
+_c = login_attempts.c
 _READ = Query(
     LoginAttemptsRow,
-    select(login_attempts).where(login_attempts.c.key.in_(bindparam("keys", expanding=True))),
+    select(login_attempts).where(_c.key.in_(bindparam("keys", expanding=True))),
 )
 _TRIM = (
     update(login_attempts)
     .where(
-        is_given(login_attempts.c.account),
-        login_attempts.c.known_until
+        is_given(_c.account),
+        _c.known_until
         <= (
-            select(login_attempts.c.known_until)
-            .where(is_given(login_attempts.c.account), login_attempts.c.known_until.is_not(None))
-            .order_by(login_attempts.c.known_until.desc())
+            select(_c.known_until)
+            .where(is_given(_c.account), _c.known_until.is_not(None))
+            .order_by(_c.known_until.desc())
             .limit(1)
             .offset(KNOWN_MAX)
             .scalar_subquery()
@@ -55,13 +56,13 @@ _TRIM = (
 RETENTION = (
     RetentionRule(
         login_attempts,
-        login_attempts.c.window_ends_at,
-        condition=login_attempts.c.known_until.is_(None),
+        _c.window_ends_at,
+        condition=_c.known_until.is_(None),
     ),
     RetentionRule(
         login_attempts,
-        login_attempts.c.known_until,
-        condition=and_(login_attempts.c.known_until.is_not(None), login_attempts.c.window_ends_at <= NOW),
+        _c.known_until,
+        condition=and_(_c.known_until.is_not(None), _c.window_ends_at <= NOW),
     ),
 )
 """The rules for counts whose window is over, and for addresses that are no longer known."""
@@ -75,26 +76,21 @@ def _upsert(dialect: Any, *, counts: bool) -> Any:
             index_elements=["key"],
             set_={name: row.excluded[name] for name in ("failures", "window_ends_at", "known_until")},
         )
-    is_over = login_attempts.c.window_ends_at <= bindparam("_now", type_=login_attempts.c.window_ends_at.type)
+    is_over = _c.window_ends_at <= bindparam("_now", type_=_c.window_ends_at.type)
     return row.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "failures": case(
-                (is_over, row.excluded.failures), else_=login_attempts.c.failures + row.excluded.failures
-            ),
-            "window_ends_at": case(
-                (is_over, row.excluded.window_ends_at), else_=login_attempts.c.window_ends_at
-            ),
+            "failures": case((is_over, row.excluded.failures), else_=_c.failures + row.excluded.failures),
+            "window_ends_at": case((is_over, row.excluded.window_ends_at), else_=_c.window_ends_at),
         },
     )
 
 
 _COUNT = {"sqlite": _upsert(sqlite, counts=True), "postgresql": _upsert(postgresql, counts=True)}
 _COUNT_AND_READ = {
-    name: statement.returning(login_attempts.c.failures, login_attempts.c.window_ends_at)
-    for name, statement in _COUNT.items()
+    name: statement.returning(_c.failures, _c.window_ends_at) for name, statement in _COUNT.items()
 }
-_DELETE = delete(login_attempts).where(is_given(login_attempts.c.key))
+_DELETE = delete(login_attempts).where(is_given(_c.key))
 _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postgresql, counts=False)}
 
 

@@ -31,7 +31,15 @@ from sqlalchemy import (
 )
 
 from stellary.contract.roles import Visibility
-from stellary.core.accounts.audience import is_guest, is_reachable, leads, reviewers, sees
+from stellary.core.accounts.audience import (
+    Condition,
+    IdColumn,
+    is_guest,
+    is_reachable,
+    leads,
+    reviewers,
+    sees,
+)
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspace_members, workspaces
 from stellary.core.db.base import IdType, is_given
@@ -51,7 +59,7 @@ _own = _MEMBERS.alias("own")
 _sighted = workspaces.alias("sighted")
 
 
-def _join_ids(id: ColumnElement[Any]) -> ColumnElement[str]:
+def _join_ids(id: IdColumn) -> ColumnElement[str]:
     # A literal, since a parameter would be sent with each request.
     return func.aggregate_strings(id, cast("str", literal_column("','")))
 
@@ -74,7 +82,7 @@ def select_roles(project: FromClause) -> tuple[ColumnElement[Any], ...]:
     return CALLER.c.role.label("own_role"), others_role.label("others_role")
 
 
-def is_member(project_id: ColumnElement[Any], user_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_member(project_id: IdColumn, user_id: IdColumn) -> Condition:
     """Return the condition that a user is a member of a project.
 
     Args:
@@ -84,12 +92,12 @@ def is_member(project_id: ColumnElement[Any], user_id: ColumnElement[Any]) -> Co
     return exists().where(_own.c.project_id == project_id, _own.c.user_id == user_id).correlate_except(_own)
 
 
-def is_private(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_private(project_id: IdColumn) -> Condition:
     """Return the condition that a project is private, or was when it was deleted."""
     return exists().where(private_projects.c.project_id == project_id).correlate_except(private_projects)
 
 
-def may_hide_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def may_hide_projects(workspace_id: IdColumn) -> Condition:
     """Return the condition that a workspace has a private project or a guest, or had one."""
     is_private = exists().where(private_projects.c.workspace_id == workspace_id)
     # No EXISTS, for which PostgreSQL might read all workspaces.
@@ -100,9 +108,7 @@ def may_hide_projects(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     )
 
 
-def sees_project(
-    user_id: ColumnElement[Any], project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
-) -> ColumnElement[bool]:
+def sees_project(user_id: IdColumn, project_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a user who has access to a workspace also sees one of its projects.
 
     Args:
@@ -117,9 +123,7 @@ def sees_project(
     return or_(is_open, is_member(project_id, user_id), leads(user_id, workspace_id))
 
 
-def knows(
-    user_id: ColumnElement[Any], other_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
-) -> ColumnElement[bool]:
+def knows(user_id: IdColumn, other_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a user may know that another person has access to a workspace: guests know members of their projects.
 
     Args:
@@ -142,7 +146,7 @@ def knows(
     )
 
 
-def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def sees_all_projects(user_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that no project of a workspace is hidden from a user, not even a deleted one.
 
     Args:
@@ -156,12 +160,12 @@ def sees_all_projects(user_id: ColumnElement[Any], workspace_id: ColumnElement[A
     return or_(sees_rest, leads(user_id, workspace_id))
 
 
-def select_action_reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
+def select_action_reviewers(workspace_id: IdColumn) -> Select[str]:
     """Return a statement for the ids of the reviewers from whom no project is hidden, since actions may name items of any."""
     return reviewers(workspace_id).where(sees_all_projects(users.c.id, workspace_id))
 
 
-def select_visible_projects(user_id: ColumnElement[Any], ids: BindParameter[Any]) -> Select[str]:
+def select_visible_projects(user_id: IdColumn, ids: BindParameter[Any]) -> Select[str]:
     """Return a statement for those of some projects that a user sees.
 
     Args:
@@ -183,9 +187,7 @@ PROJECT_OF_WORKSPACE: Final = select(_PROJECTS.c.id).where(
 """The statement for the id of the project ``_project_id``, if it is one of the workspace ``_workspace_id``."""
 
 
-def is_stranger(
-    user_id: ColumnElement[Any], project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
-) -> ColumnElement[bool]:
+def is_stranger(user_id: IdColumn, project_id: IdColumn, workspace_id: IdColumn) -> Condition:
     """Return the condition that a person, who is no agent, does not see a project.
 
     Args:
@@ -218,7 +220,7 @@ SEEN_OR_HIDDEN: Final[ColumnElement[str]] = case(
 of those that are hidden, and nothing for each other one; null without any."""
 
 
-def is_visible(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_visible(project_id: IdColumn) -> Condition:
     """Return the condition that a row is in no project, or in one that the caller sees.
 
     Args:

@@ -119,7 +119,6 @@ def enroll_second_factor(
             "user_id": user.id,
             "secret": _encrypt(uow, user.id, secret),
             "last_step": 0,
-            "confirmed_at": None,
             "created_at": uow.now,
         }
         uow.connection.execute(_INSERT, row)

@@ -25,9 +25,10 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _INSERT = insert(sessions)
+_c = sessions.c
 _END = (
     update(sessions)
-    .where(is_given(sessions.c.id), is_given(sessions.c.user_id), sessions.c.ended_at.is_(None))
+    .where(is_given(_c.id), is_given(_c.user_id), _c.ended_at.is_(None))
     .values(ended_at=bindparam("_now"))
 )
 _LIST = Pages(
@@ -35,14 +36,14 @@ _LIST = Pages(
     select(sessions)
     .join_from(sessions, users)
     .where(
-        is_given(sessions.c.user_id),
-        sessions.c.ended_at.is_(None),
-        sessions.c.expires_at > bindparam("_now"),
-        sessions.c.generation == users.c.token_generation,
+        is_given(_c.user_id),
+        _c.ended_at.is_(None),
+        _c.expires_at > bindparam("_now"),
+        _c.generation == users.c.token_generation,
     ),
-    sessions.c.id,
+    _c.id,
 )
-RETENTION = RetentionRule(sessions, sessions.c.expires_at)
+RETENTION = RetentionRule(sessions, _c.expires_at)
 """The rule for the rows of expired sessions."""
 
 
@@ -132,6 +133,5 @@ def _insert(uow: UnitOfWork, session_id: str, user_id: str, generation: int, dev
             "device": device,
             "created_at": uow.now,
             "expires_at": uow.now + uow.env.signer.lifetime,
-            "ended_at": None,
         },
     )

@@ -132,7 +132,6 @@ def create_user(
         "external_id": external_id,
         "token_generation": 0,
         "unverified_since": None if is_verified else uow.now,
-        "deactivated_at": None,
         "created_at": uow.now,
         "updated_at": uow.now,
     }

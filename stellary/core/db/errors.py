@@ -32,6 +32,7 @@ _ABORTED = ("40P01", "40001")
 _FEATURE_NOT_SUPPORTED = "0A000"
 _FOREIGN_KEY = ("23503", "23001")
 _UNDEFINED = ("42P01", "42703")
+_SQLITE_UNDEFINED = ("no such table", "no such column", "has no column named")
 NOT_MIGRATED = "not_migrated"
 """The code of the error if a table or a column of the core is missing."""
 _SQLITE_ERROR = 1
@@ -102,8 +103,10 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         return Unavailable(
             "the database aborted this change because of a concurrent one; try again", retry_after=1
         )
-    if _is_unavailable(error):
-        text = str(error.orig)
+    text = str(error.orig)
+    # SQLite's driver raises OperationalError for invalid statements too.
+    is_invalid = getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR
+    if isinstance(error, (OperationalError, InterfaceError)) and not is_invalid:
         if "disk is full" in text or "No space left" in text:
             return StorageFull("the disk of the server is full")
         if is_lock_timeout(error):
@@ -113,7 +116,7 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         return Unavailable("the database is not available; try again", retry_after=1)
     if error.statement is not None and OUR_TABLES not in error.statement:
         return None
-    if _is_schema_missing(error, state):
+    if state in _UNDEFINED or any(words in text for words in _SQLITE_UNDEFINED):
         return ServerError(
             "the tables in the database are missing or out of date; call core.migrate() first",
             code=NOT_MIGRATED,
@@ -123,13 +126,18 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
 
 
 def _to_refusal(error: IntegrityError, state: str | None) -> ApiError | None:
-    if _is_in_use(error, state):
-        return build_in_use()
+    # A deferred foreign key fails at the commit, which has no statement.
+    is_deletion = (error.statement or "DELETE").lstrip().upper().startswith("DELETE")
     if is_duplicate(error):
         return Conflict("the item exists already, or was created at the same time")
-    if _is_foreign_key(error) and not _is_deletion(error):
+    if state not in _FOREIGN_KEY and getattr(error.orig, "sqlite_errorcode", None) not in _SQLITE_FOREIGN_KEY:
+        return None
+    if not is_deletion:
         return NotFound("an item that this refers to was deleted at the same time")
-    return None
+    # With asyncpg, the details are on the error that SQLAlchemy's adapter wraps. A row of the host refers to the deleted one.
+    diagnosis: Any = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
+    is_ours = (getattr(diagnosis, "table_name", None) or "").startswith(OUR_TABLES)
+    return None if is_ours else build_in_use()
 
 
 def build_in_use() -> Conflict:
@@ -166,40 +174,6 @@ def is_statement_stale(error: DBAPIError) -> bool:
     return getattr(diagnosis, "source_function", None) == "RevalidateCachedQuery"
 
 
-def _is_deletion(error: IntegrityError) -> bool:
-    # A deferred foreign key fails at the commit, which has no statement.
-    return (error.statement or "DELETE").lstrip().upper().startswith("DELETE")
-
-
 def is_duplicate(error: IntegrityError) -> bool:
     """Return whether a row was rejected because another one has the same unique value."""
     return getattr(error.orig, "sqlstate", None) == "23505" or "UNIQUE" in str(error.orig)
-
-
-def _is_foreign_key(error: IntegrityError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return getattr(error.orig, "sqlstate", None) in _FOREIGN_KEY or code in _SQLITE_FOREIGN_KEY
-
-
-def _is_unavailable(error: DBAPIError) -> bool:
-    # SQLite's driver raises OperationalError for invalid statements too.
-    wrong_statement = getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR
-    return isinstance(error, (OperationalError, InterfaceError)) and not wrong_statement
-
-
-def _is_schema_missing(error: DBAPIError, state: str | None) -> bool:
-    text = str(error.orig)
-    return state in _UNDEFINED or any(
-        words in text for words in ("no such table", "no such column", "has no column named")
-    )
-
-
-def _is_in_use(error: IntegrityError, state: str | None) -> bool:
-    """Return whether a deletion failed because a row of the host refers to the deleted one."""
-    if not _is_deletion(error):
-        return False
-    if state in _FOREIGN_KEY:
-        # With asyncpg, the details are on the error that SQLAlchemy's adapter wraps.
-        diagnosis: Any = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
-        return not (getattr(diagnosis, "table_name", None) or "").startswith(OUR_TABLES)
-    return getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_FOREIGN_KEY
