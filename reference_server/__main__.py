@@ -22,6 +22,17 @@ from reference_server.settings import (
 from reference_server.sockets import bind_socket, url_of
 from reference_server.workers import VARIABLE, SupervisorLink, supervise
 
+_COMMANDS = {
+    "worker": "run background jobs, in addition to servers on PostgreSQL",
+    "migrate": "bring the schema of the database up to date",
+    "sweep": "delete rows whose time is over and unused files, as servers do every hour",
+    "usage": "print rows and bytes by table and by organization",
+    "doctor": "list the risks of the settings; exit code 0 if there are none",
+    "backup": "copy the database and all files while they are in use",
+    "copy": "copy a stopped server to another database, such as PostgreSQL",
+    "reset-password": "print a link with which a user can choose a new password",
+    "remove-second-factor": "let a user who has lost the authenticator app log in with the password",
+}
 _BANNER = Path(__file__).with_name("banner.txt").read_text("utf-8")
 
 
@@ -170,45 +181,16 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     common = argparse.ArgumentParser(add_help=False)
     _add_location_options(common, argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="")
-    commands.add_parser(
-        "worker", parents=[common], help="run background jobs, in addition to servers on PostgreSQL"
-    )
-    commands.add_parser("migrate", parents=[common], help="bring the schema of the database up to date")
-    sweep = commands.add_parser(
-        "sweep",
-        parents=[common],
-        help="delete rows whose time is over and unused files, as servers do every hour",
-    )
-    sweep.add_argument(
-        "--adopt-files",
-        action="store_true",
-        help="first make the file store belong to this database; no other one may use it",
-    )
-    sizes = commands.add_parser(
-        "usage", parents=[common], help="print rows and bytes by table and by organization"
-    )
-    sizes.add_argument("--json", action="store_true", help="print JSON")
-    commands.add_parser(
-        "doctor", parents=[common], help="list the risks of the settings; exit code 0 if there are none"
-    )
-    backup = commands.add_parser(
-        "backup", parents=[common], help="copy the database and all files while they are in use"
-    )
-    backup.add_argument("folder", type=Path, help="the folder to create")
-    copy = commands.add_parser(
-        "copy", parents=[common], help="copy a stopped server to another database, such as PostgreSQL"
-    )
-    _add_copy_options(copy)
-    reset = commands.add_parser(
-        "reset-password", parents=[common], help="print a link with which a user can choose a new password"
-    )
-    reset.add_argument("email", help="the e-mail address of the account")
-    removal = commands.add_parser(
-        "remove-second-factor",
-        parents=[common],
-        help="let a user who has lost the authenticator app log in with the password",
-    )
-    removal.add_argument("email", help="the e-mail address of the account")
+    parsers = {
+        name: commands.add_parser(name, parents=[common], help=help) for name, help in _COMMANDS.items()
+    }
+    sweeping = "first make the file store belong to this database; no other one may use it"
+    parsers["sweep"].add_argument("--adopt-files", action="store_true", help=sweeping)
+    parsers["usage"].add_argument("--json", action="store_true", help="print JSON")
+    parsers["backup"].add_argument("folder", type=Path, help="the folder to create")
+    _add_copy_options(parsers["copy"])
+    for name in ("reset-password", "remove-second-factor"):
+        parsers[name].add_argument("email", help="the e-mail address of the account")
     jobs = commands.add_parser("jobs", help="list or retry jobs").add_subparsers(dest="do", required=True)
     listing = jobs.add_parser("list", parents=[common], help="list waiting jobs")
     listing.add_argument("--given-up", action="store_true", help="list jobs that failed too often instead")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -37,53 +38,38 @@ class Metrics:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
+        count = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
+        observe = partial(Histogram, registry=self._registry, buckets=_SECONDS)
+        self._requests = count(
             "stellary_requests",
             "Requests that were answered, by operation and status.",
             ("operation", "status"),
-            registry=self._registry,
         )
-        self._seconds = Histogram(
+        self._seconds = observe(
             "stellary_request_seconds",
             "The duration of responses in seconds, by operation.",
             ("operation",),
-            buckets=_SECONDS,
-            registry=self._registry,
         )
-        self._in_flight = Gauge(
-            "stellary_requests_in_flight",
-            "Requests that are being answered.",
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
-        self._streams = Gauge(
-            "stellary_streams", "Open event streams.", registry=self._registry, multiprocess_mode="livesum"
-        )
-        self._dropped = Counter(
-            "stellary_log_lines_dropped", "Lines that the log has lost.", registry=self._registry
-        )
-        self._unshared = Counter(
-            "stellary_limit_store_failures",
-            "Times that the store of the limits that servers share was away.",
-            registry=self._registry,
+        self._in_flight = gauge("stellary_requests_in_flight", "Requests that are being answered.")
+        self._streams = gauge("stellary_streams", "Open event streams.")
+        self._dropped = count("stellary_log_lines_dropped", "Lines that the log has lost.")
+        self._unshared = count(
+            "stellary_limit_store_failures", "Times that the store of the limits that servers share was away."
         )
         self._statements, self._unit_seconds = (
-            Counter(f"stellary_unit_{name}", help, ("operation",), registry=self._registry)
+            count(f"stellary_unit_{name}", help, ("operation",))
             for name, help in (
                 ("statements", "Statements of units of work, by operation or kind of job."),
                 ("seconds", "Seconds of units of work, by operation or kind of job."),
             )
         )
-        self._waits = Histogram(
+        self._waits = observe(
             "stellary_wait_seconds",
             "Waits of a millisecond or more for a connection to the database, by what it is for.",
             ("access",),
-            buckets=_SECONDS,
-            registry=self._registry,
         )
-        self._commits = Histogram(
-            "stellary_commit_seconds", "The duration of commits.", buckets=_SECONDS, registry=self._registry
-        )
+        self._commits = observe("stellary_commit_seconds", "The duration of commits.")
         self._ended: deque[UnitTimes] = deque()
         self._counted_at = 0.0
         self._shared = SHARED in environment

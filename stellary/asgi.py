@@ -294,11 +294,9 @@ class _StreamConnection:
             self._sending = len(block)
             try:
                 await self._write(block)
-            except OSError:
-                self._is_aborted = True
-                return
             except Exception as error:  # noqa: BLE001 - a middleware may raise errors of its own
-                _log.warning("a stream broke off: %s: %s", type(error).__name__, error)
+                if not isinstance(error, OSError):
+                    _log.warning("a stream broke off: %s: %s", type(error).__name__, error)
                 self._is_aborted = True
                 return
             self._sending = 0

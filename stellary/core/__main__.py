@@ -21,6 +21,13 @@ from stellary.core.kernel.retention_days import Retention
 VARIABLE = "STELLARY_DATABASE_URL"
 _CHECK_FAILED = 1
 _CANNOT_RUN = 2
+_HELP = {
+    "migrate": "Create or upgrade the tables.",
+    "check": "Compare the tables with this version, and exit with 1 if they differ.",
+    "sweep": "Delete the rows whose time is over, and print their number by table.",
+    "downgrade": "Undo the newest migration, before you install an earlier version.",
+    "uninstall": "Delete the tables and all their rows.",
+}
 _CONFIRMED: Mapping[str, str] = {
     "downgrade": "deletes the columns and tables of the newest version with their contents",
     "uninstall": "deletes all tables of Stellary with their rows",
@@ -117,37 +124,22 @@ def _build_parser() -> argparse.ArgumentParser:
         "--database", metavar="URL", help=f"sqlite:///… or postgresql://…; default: {VARIABLE}"
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("migrate", parents=[database], help="Create or upgrade the tables.")
-    commands.add_parser(
-        "check",
-        parents=[database],
-        help="Compare the tables with this version, and exit with 1 if they differ.",
-    )
-    sweep = commands.add_parser(
-        "sweep",
-        parents=[database],
-        help="Delete the rows whose time is over, and print their number by table.",
-    )
+    parsers = {name: commands.add_parser(name, parents=[database], help=help) for name, help in _HELP.items()}
     for field in attrs.fields(Retention):
-        option = f"--{field.name.replace('_', '-')}"
-        sweep.add_argument(
-            option, type=int, default=field.default, metavar="N", help=f"Default: {field.default}."
+        parsers["sweep"].add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=int,
+            default=field.default,
+            metavar="N",
+            help=f"Default: {field.default}.",
         )
+    for name in _CONFIRMED:
+        parsers[name].add_argument("--yes", action="store_true", help="Do it.")
     sql = commands.add_parser("sql", help="Print the SQL that creates the tables in an empty database.")
     sql.add_argument("dialect", choices=["postgresql", "sqlite"], help="The kind of database.")
     sql.add_argument(
         "--downgrade", action="store_true", help="Print the SQL that undoes the newest migration instead."
     )
-    downgrade = commands.add_parser(
-        "downgrade",
-        parents=[database],
-        help="Undo the newest migration, before you install an earlier version.",
-    )
-    downgrade.add_argument("--yes", action="store_true", help="Do it.")
-    uninstall = commands.add_parser(
-        "uninstall", parents=[database], help="Delete the tables and all their rows."
-    )
-    uninstall.add_argument("--yes", action="store_true", help="Do it.")
     return parser
 
 

@@ -191,7 +191,7 @@ def test_expired_claim_changes_nothing(core, clock, notes):
     clock.advance(jobs.LEASE)
     claim(core, clock)
     work._do(late)
-    work._put_off(late, "late", None)
+    work._write(jobs.put_off, late, "late", None)
     assert (notes(), work.jobs(given_up=True)) == (["a"], [])
 
 

@@ -50,7 +50,7 @@ def live(url: str, step: str) -> None:
     if step == "after the claim":
         work._do = die
     if step == "before a failure is noted":
-        work._put_off = die
+        jobs.put_off = die
     with core.begin(NOBODY) as uow:
         jobs.enqueue(uow, "note", "a")
         if step == "before the change is committed":

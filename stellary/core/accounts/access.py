@@ -112,9 +112,9 @@ _INVITATION_BY_TOKEN = Query(
         workspaces.c.trash_id.is_(None),
     ),
 )
-_API_TOKEN = Query(
-    IdRow,
-    select(api_tokens.c.id).where(is_given(api_tokens.c.id, "token_id"), is_given(api_tokens.c.user_id)),
+_API_TOKEN, _IDENTITY = (
+    Query(IdRow, select(table.c.id).where(is_given(table.c.id), is_given(table.c.user_id)))
+    for table in (api_tokens, identities)
 )
 
 _SESSION = Query(
@@ -128,10 +128,6 @@ _SESSION = Query(
         sessions.c.expires_at > bindparam("_now"),
         sessions.c.generation == users.c.token_generation,
     ),
-)
-_IDENTITY = Query(
-    IdRow,
-    select(identities.c.id).where(is_given(identities.c.id, "identity_id"), is_given(identities.c.user_id)),
 )
 
 workspace = AccessCheck(WorkspaceRef, WorkspaceRow, columns=workspaces.c)
@@ -248,7 +244,7 @@ def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> IdRow:
     Raises:
         NotFound: The caller has no such token.
     """
-    return _load_own(uow, _API_TOKEN, "API token", _token_id=ref.id)
+    return _load_own(uow, _API_TOKEN, "API token", _id=ref.id)
 
 
 def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
@@ -272,7 +268,7 @@ def identity(uow: UnitOfWork, ref: IdentityRef) -> IdRow:
     Raises:
         NotFound: The caller has no such identity.
     """
-    return _load_own(uow, _IDENTITY, "Identity", _identity_id=ref.identity_id)
+    return _load_own(uow, _IDENTITY, "Identity", _id=ref.identity_id)
 
 
 def _load_own(uow: UnitOfWork, query: Query[IdRow], kind: str, **parameters: object) -> IdRow:

@@ -7,8 +7,7 @@ a failed request is rolled back. Only digests are stored, neither e-mail address
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,13 +15,13 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, and_, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
 
-from stellary.contract.errors import RateLimited, Unavailable
+from stellary.contract.errors import RateLimited
 from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
-from stellary.core.db.base import is_given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.direct_connection import DirectConnection, queue_statement
+from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import NOW, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
@@ -33,10 +32,7 @@ KNOWN_FOR = timedelta(days=90)
 KNOWN_MAX = 20
 
 _c = login_attempts.c
-_READ = Query(
-    LoginAttemptsRow,
-    select(login_attempts).where(_c.key.in_(bindparam("keys", expanding=True))),
-)
+_READ = Query(LoginAttemptsRow, select(login_attempts).where(is_among(_c.key)))
 _TRIM = (
     update(login_attempts)
     .where(
@@ -54,11 +50,7 @@ _TRIM = (
     .values(known_until=None)
 )
 RETENTION = (
-    RetentionRule(
-        login_attempts,
-        _c.window_ends_at,
-        condition=_c.known_until.is_(None),
-    ),
+    RetentionRule(login_attempts, _c.window_ends_at, condition=_c.known_until.is_(None)),
     RetentionRule(
         login_attempts,
         _c.known_until,
@@ -170,8 +162,8 @@ class LoginAttempts:
             Unavailable: The database does not answer.
         """
         now = self._units.env.clock()
-        with _available(), self._units.database.reading() as connection:
-            rows = _READ.all(connection, {"keys": list(keys)})
+        with raise_api_errors(), self._units.database.reading() as connection:
+            rows = _READ.all(connection, {"_keys": list(keys)})
         return dict.fromkeys(keys, Attempts()) | {row.key: _attempts(row, now) for row in rows}
 
     def count_failure(self, windows: Sequence[tuple[str, timedelta]]) -> None:
@@ -186,7 +178,7 @@ class LoginAttempts:
         """
         now = self._units.env.clock()
         rows = [_build_row(key, 1, now + window, now) for key, window in windows]
-        with _available(), self._units.database.writing() as connection:
+        with raise_api_errors(), self._units.database.writing() as connection:
             # One after the other, in a fixed order, so that two transactions that count the same keys cannot
             # deadlock.
             for row in rows:
@@ -202,7 +194,7 @@ class LoginAttempts:
             Unavailable: The database does not answer.
         """
         now = self._units.env.clock()
-        with _available(), self._units.database.writing() as connection:
+        with raise_api_errors(), self._units.database.writing() as connection:
             if isinstance(connection, DirectConnection):
                 connection.queue_command("SET LOCAL synchronous_commit TO off")
             counting = partial(queue_statement, connection, _COUNT_AND_READ["postgresql"])
@@ -233,24 +225,13 @@ class LoginAttempts:
             "window_ends_at": now,
             "known_until": None if account is None else now + KNOWN_FOR,
         }
-        with _available(), self._units.database.writing() as connection:
+        with raise_api_errors(), self._units.database.writing() as connection:
             connection.execute(_SUCCEED[connection.dialect.name], row)
             if account is not None:
                 connection.execute(_TRIM, {"_account": account})
 
 
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise Unavailable("the database is not available; try again", retry_after=1) from error
-
-
 def _attempts(row: LoginAttemptsRow, now: datetime) -> Attempts:
     runs = row.window_ends_at > now
-    return Attempts(
-        failures=row.failures if runs else 0,
-        window_ends_at=row.window_ends_at if runs else None,
-        known_until=row.known_until if row.known_until is not None and row.known_until > now else None,
-    )
+    known_until = row.known_until if row.known_until is not None and row.known_until > now else None
+    return Attempts(row.failures, row.window_ends_at, known_until) if runs else Attempts(0, None, known_until)

@@ -30,7 +30,7 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
 from stellary.core.webhooks.rules.addresses import hide_path
-from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
+from stellary.core.webhooks.rules.retries import DAY, FURTHEST, AttemptOutcome, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 
@@ -246,7 +246,9 @@ def _note(uow: UnitOfWork, reports: Sequence[DeliveryReport], settled: Settled, 
     for report in reports:
         webhook = report.webhook
         if webhook.id in rows:
-            changes += [_changes(sent, rows[webhook.id], uow.now) for sent in report.sent]
+            for sent in report.sent:
+                next_state = _find_outcome(sent, rows[webhook.id], uow.now)
+                changes.append(_build_change(sent, sent.message.tries + 1, next_state))
             settled.noted.add(webhook.id)
         elif webhook.id not in existing:
             jobs.complete(uow.connection, webhook.job)
@@ -265,34 +267,35 @@ def _note(uow: UnitOfWork, reports: Sequence[DeliveryReport], settled: Settled, 
             _schedule(uow, row, report, settled, closing=closing)
 
 
-def _changes(sent: Sent, row: LockedWebhookRow, now: datetime) -> dict[str, Any]:
-    result, tries = sent.result, sent.message.tries + 1
-    next_state = outcome(
+def _find_outcome(sent: Sent, row: LockedWebhookRow, now: datetime) -> AttemptOutcome:
+    result = sent.result
+    return outcome(
         result.status,
-        tries,
+        sent.message.tries + 1,
         now,
         expired=_has_failed_for_a_day(row.failing_since, now) and sent.message.queued_at <= now - DAY,
         retry_after=result.retry_after,
         final=result.final,
+    )
+
+
+def _build_change(sent: Sent, tries: int, next_state: AttemptOutcome) -> dict[str, Any]:
+    """Return the new columns of a message, with an attempt."""
+    result = sent.result
+    attempt = DeliveryAttempt(
+        at=sent.at,
+        status_code=result.status,
+        error=None if result.error is None else result.error[:ERROR_MAX],
+        duration_ms=result.duration_ms,
     )
     return {
         "_id": sent.message.id,
         "_tries": sent.message.tries,
         "status": next_state.status,
         "tries": tries,
-        "attempts": _with_attempt(sent.message, sent.at, result),
+        "attempts": [*sent.message.attempts, as_dict(attempt)][-ATTEMPTS_KEPT:],
         "next_attempt_at": next_state.again_at,
     }
-
-
-def _with_attempt(message: PendingMessageRow, at: datetime, result: DeliveryResult) -> list[Any]:
-    attempt = DeliveryAttempt(
-        at=at,
-        status_code=result.status,
-        error=None if result.error is None else result.error[:ERROR_MAX],
-        duration_ms=result.duration_ms,
-    )
-    return [*message.attempts, as_dict(attempt)][-ATTEMPTS_KEPT:]
 
 
 def _schedule(
@@ -332,18 +335,8 @@ def _expire(uow: UnitOfWork, webhook_id: str) -> None:
     # Only due messages are checked; the others are given up at their next attempt.
     waiting = _pending(uow.connection, webhook_id, uow.now, EXPIRED_MAX)
     expired = [message for message in waiting if message.queued_at <= uow.now - DAY]
-    result = DeliveryResult(error=EXPIRED)
-    changes = [
-        {
-            "_id": message.id,
-            "_tries": message.tries,
-            "status": "failed",
-            "tries": message.tries,
-            "attempts": _with_attempt(message, uow.now, result),
-            "next_attempt_at": None,
-        }
-        for message in expired
-    ]
+    result, failed = DeliveryResult(error=EXPIRED), AttemptOutcome("failed")
+    changes = [_build_change(Sent(message, uow.now, result), message.tries, failed) for message in expired]
     if changes:
         uow.connection.execute(_NOTE, changes)
 

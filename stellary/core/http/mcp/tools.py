@@ -119,25 +119,21 @@ class Tool:
         return find_item_class(self.action)[1]
 
 
-def _tool(name: str, **more: Any) -> Tool:
-    action = ACTIONS[name]
-    return Tool(name=name, summary=action.summary, takes=action.takes, action=action, **more)
-
-
-def _reads(name: str) -> Tool:
-    return _tool(name, adds=True, repeatable=True)
-
-
-def _adds(name: str, *, for_agents: bool = False) -> Tool:
-    return _tool(name, adds=True, repeatable=False, for_agents=for_agents)
-
-
-def _changes(name: str) -> Tool:
-    return _tool(name, adds=False, repeatable=True)
+def _tools(*names: str, **more: Any) -> list[Tool]:
+    chosen = [ACTIONS[name] for name in names]
+    return [
+        Tool(name=action.name, summary=action.summary, takes=action.takes, action=action, **more)
+        for action in chosen
+    ]
 
 
 WHO_AM_I: AnyAction = Action("whoami", _WHO, Nothing, MCP, "board.read", load_caller)
-_NEXT = _adds("get_next_mission", for_agents=True)
+_NEXT, *_MISSIONS = _tools(
+    *("get_next_mission", "report_step", "complete_mission", "fail_mission"),
+    adds=True,
+    repeatable=False,
+    for_agents=True,
+)
 _READING = (
     *("list_projects", "get_project_details", "list_cards", "get_card_details", "get_card_comments"),
     *("get_card_relations", "search", "list_documents", "get_document"),
@@ -159,9 +155,9 @@ _CHANGING = (
 )
 _ALL = (
     Tool(name="whoami", summary=_WHO, takes=Nothing, action=WHO_AM_I, adds=True, repeatable=True),
-    *map(_reads, _READING),
-    *map(_adds, _ADDING),
-    *map(_changes, _CHANGING),
+    *_tools(*_READING, adds=True, repeatable=True),
+    *_tools(*_ADDING, adds=True, repeatable=False),
+    *_tools(*_CHANGING, adds=False, repeatable=True),
     _NEXT,
     attrs.evolve(
         _NEXT,
@@ -170,7 +166,7 @@ _ALL = (
         takes=WaitForMission,
         waits=True,
     ),
-    *(_adds(name, for_agents=True) for name in ("report_step", "complete_mission", "fail_mission")),
+    *_MISSIONS,
 )
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
 """The built-in tools by name, in the order in which they are listed."""
