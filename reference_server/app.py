@@ -21,8 +21,6 @@ STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
 """The keys of an application's state and handler, for code that runs the application."""
 
-_TAIL = "/{tail:.*}"
-
 
 def make_app(
     core: Core,
@@ -64,7 +62,7 @@ def make_app(
         proxied_users = ProxiedUsers(core.units, settings.user_header, settings.trusted_proxies)
     handler = Handler(api, core.env, proxied_users)
     app[STATE], app[HANDLER] = api.state, handler
-    app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
+    app.router.add_route("*", "/{tail:.*}", handler.__call__, expect_handler=_expect_later)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)

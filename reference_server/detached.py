@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from reference_server.aiohttp_internals import ObservableRequestHandler
 
-_BUFFER_BYTES = 64 << 10
 BURST_BYTES = 1 << 20
 PAUSE_SECONDS = 0.032
 """Unwanted data is read in bursts with a pause after each: at most 32 MB per second of a connection."""
@@ -156,7 +155,7 @@ class DiscardingProtocol(asyncio.BufferedProtocol):
     """
 
     __slots__ = ("_burst", "_end_timer", "_loop", "_open_protocols", "_pause_timer", "_transport")
-    _buffer = bytearray(_BUFFER_BYTES)
+    _buffer = bytearray(64 << 10)
 
     def __init__(
         self, transport: asyncio.Transport, seconds: float, open_protocols: set[asyncio.BaseProtocol]

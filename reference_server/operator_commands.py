@@ -24,7 +24,6 @@ from stellary.core.db.database import Database
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.ports.blob_stores import open_blobs
 
-NO_ORGANIZATION = "(none)"
 _BAR = 30
 _CLEAR = "\r\x1b[K"
 
@@ -118,7 +117,7 @@ def _format(usage: Usage) -> Iterator[str]:
     yield ""
     organizations = [
         (
-            organization.slug or NO_ORGANIZATION,
+            organization.slug or "(none)",
             _number(organization.rows),
             _number(organization.bytes),
             _number(organization.file_bytes),

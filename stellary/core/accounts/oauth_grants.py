@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.policies import PERSON_ONLY
@@ -23,6 +23,7 @@ from stellary.core.accounts.emails import clean_name, send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import OAuthGrantRow
 from stellary.core.accounts.tables import api_tokens, users
+from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
@@ -38,14 +39,14 @@ _ROW = Query(
     OAuthGrantRow,
     select(_c.scopes, _c.grant_digests, _c.renewals, _c.renewable_until)
     .join_from(api_tokens, users)
-    .where(_c.id == bindparam("_id"), _c.renewals.is_not(None), users.c.deactivated_at.is_(None))
+    .where(is_given(_c.id), _c.renewals.is_not(None), users.c.deactivated_at.is_(None))
     .with_for_update(of=api_tokens),
 )
 _INSERT = insert(api_tokens)
-_RENEW = update(api_tokens).where(_c.id == bindparam("_id"))
+_RENEW = update(api_tokens).where(is_given(_c.id))
 _END = delete(api_tokens).where(
     _c.renewals.is_not(None),
-    or_(_c.id == bindparam("_id"), _c.token_digest == bindparam("_digest")),
+    or_(is_given(_c.id), is_given(_c.token_digest, "digest")),
 )
 RETENTION = RetentionRule(api_tokens, _c.renewable_until)
 """The rule for codes that were not used, and for grants that were not renewed."""

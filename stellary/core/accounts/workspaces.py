@@ -43,8 +43,6 @@ from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
 
-FIRST_CYCLE = "v1"
-
 _MINE = and_(workspace_members.c.workspace_id == workspaces.c.id, is_given(workspace_members.c.user_id))
 _LIST = Pages(
     ListedWorkspaceRow,
@@ -91,7 +89,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         is_personal=False,
         my_role="admin",
         my_pilotage_role="owner",
-        pilotage_cycle=FIRST_CYCLE,
+        pilotage_cycle="v1",
         created_at=uow.now,
         updated_at=uow.now,
     )

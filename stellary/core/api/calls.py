@@ -53,7 +53,6 @@ from stellary.core.streaming.streams import Record, build_stream_response
 _SLUGS: Mapping[type[Ref], str] = {OrganizationRef: "org_slug", WorkspaceRef: "ws_slug"}
 _READING_WORKSPACE = Policy("ws_read", "any", agent="r")
 _READING_ORGANIZATION = Policy("org_read", "any")
-LOOK_AGAIN_SECONDS = "2"
 
 
 class ServiceCall:
@@ -410,7 +409,7 @@ class ServiceCall:
         if uow.unfinished is None:
             return response
         path, self.cancel = uow.unfinished
-        headers = {**response.headers, "retry-after": LOOK_AGAIN_SECONDS}
+        headers = {**response.headers, "retry-after": "2"}
         if self.cancel is None:
             return attrs.evolve(response, headers=headers)
         return attrs.evolve(response, status=202, headers={**headers, "location": path})

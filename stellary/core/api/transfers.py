@@ -17,7 +17,6 @@ from stellary.core.ports.blobs import Blobs, StoredFile
 
 IN_MEMORY = 1024 * 1024
 """The maximum size of JSON in parts that is kept in memory, in bytes."""
-_BLOCK = 256 * 1024
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # The characters that a quoted file name may contain, for clients that do not support RFC 5987.
@@ -101,7 +100,7 @@ def _build_from_file(status: int, headers: Mapping[str, str], parts: Iterable[by
 
 def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        while block := file.read(_BLOCK):
+        while block := file.read(256 * 1024):
             yield block
 
 

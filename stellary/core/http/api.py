@@ -31,7 +31,7 @@ from stellary.core.http.body import RequestBody, body_limits
 from stellary.core.http.compression import Compression, find_encodings
 from stellary.core.http.conditional import answer_conditionally
 from stellary.core.http.context import OperationHandler, RequestContext, add_prefix, build_headers
-from stellary.core.http.cors import Cors, check_same_site
+from stellary.core.http.cors import Cors, check_same_site, read_origin
 from stellary.core.http.files import Files
 from stellary.core.http.large_reads import LARGE_OPERATIONS, ReadKey
 from stellary.core.http.limits import Limits
@@ -135,9 +135,8 @@ class Api:
         extra_handlers = {} if extend is None else extend(threads)
         operations = {endpoint.operation for endpoint in endpoints}
         hidden_operations = {endpoint.operation for endpoint in ENDPOINTS} - operations
-        self._mcp = McpEndpoint(
-            core, mcp_token, cors_origins, threads, self.state, hidden_operations, has_oauth
-        )
+        origins = {read_origin(core.env.public_url), *cors_origins}
+        self._mcp = McpEndpoint(core, mcp_token, origins, threads, self.state, hidden_operations, has_oauth)
         self._system_operations: Mapping[str, OperationHandler] = {
             **SystemOperations(core, self.state, threads, metrics, endpoints, home).handlers(),
             MCP.operation: self._mcp.__call__,

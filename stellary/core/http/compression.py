@@ -16,8 +16,6 @@ from stellary.core.api.dispatch import ServiceResponse
 
 SIZE_MIN = 1024
 """The minimum size of a compressed body, in bytes."""
-_GZIP_LEVEL = 1
-_GZIP_WINDOW = 31
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd", "zstandard")
 _TAG_SUFFIX = re.compile(r'-(?:gzip|zstd)"')
 _ACCEPTED = re.compile(r"\s*([\w*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII)
@@ -39,7 +37,7 @@ CreateCompressor = Callable[[], Compressor]
 
 
 def _create_gzip_compressor() -> Compressor:
-    return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    return zlib.compressobj(level=1, wbits=31)
 
 
 def find_encodings() -> dict[str, CreateCompressor]:

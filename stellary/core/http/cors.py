@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 from stellary.contract.errors import Forbidden
 from stellary.contract.port import RawResponse
 
-_METHODS = "GET, POST, PATCH, DELETE, HEAD"
 _HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
 _EXPOSED = "ETag, Link, Location, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
-_SECONDS = "600"
 
 
 def read_origin(url: str) -> str:
@@ -67,9 +65,9 @@ class Cors:
         return RawResponse(
             204,
             {
-                "access-control-allow-methods": _METHODS,
+                "access-control-allow-methods": "GET, POST, PATCH, DELETE, HEAD",
                 "access-control-allow-headers": _HEADERS,
-                "access-control-max-age": _SECONDS,
+                "access-control-max-age": "600",
             },
         )
 

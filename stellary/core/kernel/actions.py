@@ -21,7 +21,6 @@ from stellary.core.kernel.unit import UnitOfWork, check_restrictions, is_service
 
 Q = TypeVar("Q", bound=Request)
 
-ActionKind = Literal["read", "write"]
 Category = Literal[
     "board.read",
     "board.write",
@@ -55,7 +54,7 @@ class Action(Generic[Q]):
     do: Callable[[UnitOfWork, WorkspaceRef, Q], object]
 
     @property
-    def kind(self) -> ActionKind:
+    def kind(self) -> Literal["read", "write"]:
         return "read" if self.endpoint.method == "GET" or self.policy.agent == "r" else "write"
 
     @property

@@ -21,7 +21,6 @@ from stellary.core.ports.model_budgets import ModelBudgets
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 
-ANSWER_SECONDS = 30.0
 LISTED_CARDS_MAX = 64 << 20
 """The size of the cards that a process remembers for lists, in bytes."""
 
@@ -93,6 +92,6 @@ class Environment:
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     restrictions: list[Callable[..., object]] = attrs.field(factory=list)
-    answer_seconds: float = ANSWER_SECONDS
+    answer_seconds: float = 30.0
     stored_rounds: int | None = None
     listed_cards: ItemMemory[Sized] = attrs.field(factory=lambda: ItemMemory(LISTED_CARDS_MAX))

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata, partial_index
+from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, is_given, metadata, partial_index
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
@@ -97,7 +97,7 @@ class JobRow(RowType):
 
 
 # One kind at a time: with several, both databases would read and sort the whole backlog.
-_OF_KIND = jobs.c.kind == bindparam("_kind")
+_OF_KIND = is_given(jobs.c.kind)
 _DUE = Query(
     JobRow,
     select(jobs)
@@ -117,8 +117,8 @@ _NEXT_TURN = Query(
     .limit(1)
     .with_for_update(skip_locked=True),
 )
-_BY_ID = jobs.c.id == bindparam("_id")
-_CLAIMED = (_BY_ID, jobs.c.claim_id == bindparam("_claim_id"))
+_BY_ID = is_given(jobs.c.id)
+_CLAIMED = (_BY_ID, is_given(jobs.c.claim_id))
 _INSERT = insert(jobs)
 # The turn after the last one of the workspace, but not before the turn of the jobs that run, or else of those that are due: a
 # workspace that comes back has no claim to the turns that it did not need. The turn ends with a job that is the last one of its
@@ -129,9 +129,7 @@ _IS_LAST = ~exists().where(
     _LATER.c.kind == jobs.c.kind, _LATER.c.workspace_id == jobs.c.workspace_id, _LATER.c.turn > jobs.c.turn
 )
 _TURNS = union_all(
-    select((_LAST_TURN + 1).label("turn")).where(
-        *_TAKES_TURNS, jobs.c.workspace_id == bindparam("_workspace_id")
-    ),
+    select((_LAST_TURN + 1).label("turn")).where(*_TAKES_TURNS, is_given(jobs.c.workspace_id)),
     select(
         func.coalesce(
             select(func.max(jobs.c.turn + case((_IS_LAST, 1), else_=0)))
@@ -158,7 +156,7 @@ _RELEASE = (
     .where(jobs.c.claim_id.is_not(None), jobs.c.due_at.is_not(None), jobs.c.attempts < RELEASES_MAX)
     .values(claim_id=None, claimed_by=None, due_at=bindparam("_now"))
 )
-_RELEASE_OF = _RELEASE.where(jobs.c.claimed_by == bindparam("_owner"))
+_RELEASE_OF = _RELEASE.where(is_given(jobs.c.claimed_by, "owner"))
 _JOBS = select(jobs).order_by(jobs.c.id)
 _ALL = Query(JobRow, _JOBS)
 _GIVEN_UP = Query(JobRow, _JOBS.where(jobs.c.due_at.is_(None)))
@@ -169,12 +167,12 @@ _RETRY = (
 )
 _HASTEN = (
     update(jobs)
-    .where(jobs.c.key == bindparam("_key"), jobs.c.due_at > bindparam("_latest"), jobs.c.attempts == 0)
+    .where(is_given(jobs.c.key), jobs.c.due_at > bindparam("_latest"), jobs.c.attempts == 0)
     .values(due_at=bindparam("_now"))
 )
 _HASTEN_ALL = (
     update(jobs)
-    .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at > bindparam("_latest"))
+    .where(_OF_KIND, jobs.c.due_at > bindparam("_latest"))
     .values(due_at=bindparam("_now"), claim_id=None, claimed_by=None)
 )
 RETENTION = RetentionRule(

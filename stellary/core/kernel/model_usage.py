@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from types import ModuleType
 
+import attrs
 from sqlalchemy import (
     Column,
     Connection,
@@ -30,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stellary.contract.errors import Conflict
 from stellary.contract.model_usage import NO_USAGE, DailyUsage, ModelPurpose, ModelUsage, add_usage
 from stellary.contract.wire import as_dict, read
-from stellary.core.db.base import IdType, UtcDateTime, metadata, parent_key
+from stellary.core.db.base import IdType, UtcDateTime, is_given, metadata, parent_key
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
@@ -69,7 +70,7 @@ class DailyUsageRow(RowType):
 
 
 _FIELDS = RowFields(DailyUsage, usage, converted=("model",), internal=("workspace_id",))
-_HERE = usage.c.workspace_id == bindparam("_workspace_id")
+_HERE = is_given(usage.c.workspace_id)
 _LIST = Query(
     DailyUsageRow,
     select(*_FIELDS.columns)
@@ -77,14 +78,12 @@ _LIST = Query(
     .order_by(usage.c.day.desc(), usage.c.purpose, usage.c.model),
 )
 _TOTAL = select(func.coalesce(func.sum(usage.c.input_tokens + usage.c.output_tokens), 0)).where(
-    _HERE, usage.c.day == bindparam("_day")
+    _HERE, is_given(usage.c.day)
 )
 
 
-_KEYS = select(keys.c.provider, keys.c.secret).where(keys.c.workspace_id == bindparam("_workspace_id"))
-_REMOVE_KEY = delete(keys).where(
-    keys.c.workspace_id == bindparam("_workspace_id"), keys.c.provider == bindparam("_provider")
-)
+_KEYS = select(keys.c.provider, keys.c.secret).where(is_given(keys.c.workspace_id))
+_REMOVE_KEY = delete(keys).where(is_given(keys.c.workspace_id), is_given(keys.c.provider))
 _ADD_KEY = insert(keys)
 _PURPOSE = "model-key"
 _COUNTERS = ("calls", "input_tokens", "output_tokens", "seconds")
@@ -170,7 +169,7 @@ class UsageColumn:
     """
 
     def __init__(self, table: Table) -> None:
-        is_this = table.c.id == bindparam("_id")
+        is_this = is_given(table.c.id)
         self._lock = select(table.c.usage).where(is_this).with_for_update(key_share=True)
         self._change = update(table).where(is_this)
 
@@ -186,6 +185,7 @@ class UsageColumn:
         return total
 
 
+@attrs.define(eq=False)
 class WorkspaceAccount(ModelAccount):
     """The account of a mission or a draft in a workspace, with the budget of both.
 
@@ -205,20 +205,15 @@ class WorkspaceAccount(ModelAccount):
         refusal: The reason why a request was refused; None if none was.
     """
 
-    def __init__(
-        self,
-        source: Units | UnitOfWork,
-        find_workspace_id: Callable[[], str],
-        purpose: ModelPurpose,
-        spent: ModelUsage = NO_USAGE,
-        add: Callable[[UnitOfWork, ModelUsage], ModelUsage] | None = None,
-    ) -> None:
-        self._source = source
-        self._find_workspace_id = cache(find_workspace_id)
-        self._purpose: ModelPurpose = purpose
-        self._add = add
-        self.usage = spent
-        self.refusal: str | None = None
+    _source: Units | UnitOfWork
+    _find_workspace_id: Callable[[], str]
+    _purpose: ModelPurpose
+    usage: ModelUsage = attrs.field(default=NO_USAGE, alias="spent")
+    _add: Callable[[UnitOfWork, ModelUsage], ModelUsage] | None = None
+    refusal: str | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._find_workspace_id = cache(self._find_workspace_id)
 
     @property
     def _budget(self) -> int:

@@ -37,7 +37,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from stellary.contract.errors import NotFound
 from stellary.contract.trash import TrashKind
-from stellary.core.db.base import IdType, UtcDateTime, json_text, metadata, partial_index
+from stellary.core.db.base import IdType, UtcDateTime, is_among, is_given, json_text, metadata, partial_index
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.trash_statements import (
     FUNCTIONS,
@@ -131,65 +131,49 @@ class StoredRow(RowType):
 _TRASH_ID = bindparam("_trash_id", type_=IdType)
 _THIS = rows.c.trash_id == _TRASH_ID
 _BATCH = 500
-_OF_TABLE = (_THIS, rows.c.table_name == bindparam("_table"))
+_IS_IN_TABLE = is_given(rows.c.table_name, "table")
+_OF_TABLE = (_THIS, _IS_IN_TABLE)
 _INSERT_ROW = insert(rows)
-_TAKE = Query(TrashRow, delete(trash).where(trash.c.id == bindparam("_id")).returning(*trash.c))
+_TAKE = Query(TrashRow, delete(trash).where(is_given(trash.c.id)).returning(*trash.c))
 _ROWS = Query(StoredRow, select(rows.c.key, rows.c.data).where(*_OF_TABLE).order_by(rows.c.key))
 _REFERENCES = Query(
     StoredRow,
     select(rows.c.key, rows.c.data)
     .join_from(rows, trash, trash.c.id == rows.c.trash_id)
-    .where(
-        trash.c.kind == bindparam("_kind"),
-        trash.c.project_id == bindparam("_project_id"),
-        rows.c.table_name == bindparam("_table"),
-    ),
+    .where(is_given(trash.c.kind), is_given(trash.c.project_id), _IS_IN_TABLE),
 )
 _FIRST = select(rows.c.data).where(*_OF_TABLE).limit(1)
 _TABLES = select(rows.c.table_name).where(_THIS).distinct()
 _FORGET = delete(rows).where(_THIS)
 _FILES = Query(
     StoredRow,
-    select(rows.c.key, rows.c.data).where(
-        rows.c.blob_key.is_not(None), rows.c.table_name == bindparam("_table")
-    ),
+    select(rows.c.key, rows.c.data).where(rows.c.blob_key.is_not(None), _IS_IN_TABLE),
 )
-USED_BLOBS = select(rows.c.blob_key).where(rows.c.blob_key.in_(bindparam("_keys", expanding=True)))
-_REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
-_IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
-    rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
+USED_BLOBS = select(rows.c.blob_key).where(is_among(rows.c.blob_key, "keys"))
+_REWRITE = update(rows).where(*_OF_TABLE, is_given(rows.c.key))
+_STORED: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(_IS_IN_TABLE)
+_IN_TRASH = _STORED.where(is_among(rows.c.key))
+_OF_PROJECT = _STORED.join_from(trash, rows, rows.c.trash_id == trash.c.id).where(
+    is_given(trash.c.project_id), rows.c.data.like(bindparam("_text"))
 )
-_OF_PROJECT: Select[Any] = (
-    select(rows.c.trash_id, rows.c.key, rows.c.data)
-    .join_from(trash, rows, rows.c.trash_id == trash.c.id)
-    .where(
-        trash.c.project_id == bindparam("_project_id"),
-        rows.c.table_name == bindparam("_table"),
-        rows.c.data.like(bindparam("_text")),
-    )
-)
-_OF_ITEMS = _OF_PROJECT.where(trash.c.kind == bindparam("_kind"), rows.c.key == trash.c.item_id)
+_OF_ITEMS = _OF_PROJECT.where(is_given(trash.c.kind), rows.c.key == trash.c.item_id)
 _EXPIRE = {
     column.name: update(trash)
     .where(column == bindparam("_container_id", type_=IdType))
     .values(expires_at=bindparam("_now", type_=UtcDateTime))
     for column in (trash.c.workspace_id, trash.c.organization_id)
 }
-_ON_CARDS = and_(trash.c.project_id == bindparam("_project_id"), trash.c.kind.in_(("comment", "attachment")))
-_KEYS_OF = (
-    select(trash.c.key).where(_ON_CARDS, trash.c.key.in_(bindparam("_keys", expanding=True))).distinct()
-)
-_MOVE_ENTRIES = update(trash).where(_ON_CARDS, trash.c.key == bindparam("_key"))
+_ON_CARDS = and_(is_given(trash.c.project_id), trash.c.kind.in_(("comment", "attachment")))
+_KEYS_OF = select(trash.c.key).where(_ON_CARDS, is_among(trash.c.key)).distinct()
+_MOVE_ENTRIES = update(trash).where(_ON_CARDS, is_given(trash.c.key))
 _IN_DOCUMENTS = json_text(rows.c.data, "document_id").in_(bindparam("_document_ids", expanding=True))
 MOVE_DOCUMENT_COMMENTS = update(trash).where(
-    trash.c.workspace_id == bindparam("_workspace_id"),
+    is_given(trash.c.workspace_id),
     trash.c.kind == "document_comment",
     exists().where(rows.c.trash_id == trash.c.id, rows.c.key == trash.c.item_id, _IN_DOCUMENTS),
 )
 """The statement with which the deleted comments of ``_document_ids`` get another workspace and project."""
-_ENTRY_OF = select(trash.c.id).where(
-    trash.c.kind == bindparam("_kind"), trash.c.item_id == bindparam("_item_id")
-)
+_ENTRY_OF = select(trash.c.id).where(is_given(trash.c.kind), is_given(trash.c.item_id))
 
 
 @attrs.frozen

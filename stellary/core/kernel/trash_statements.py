@@ -38,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stellary.core.db.base import IdType, metadata
+from stellary.core.db.base import IdType, is_among, is_given, metadata
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "stellary_imports": "an import is not continued after its project was deleted",
@@ -252,9 +252,9 @@ def build_insertion(
         only_keys: Whether only the rows of the keys in ``_keys`` are inserted.
     """
     columns = [item for item in table.c if item.name in stored]
-    here = [rows.c.trash_id == _TRASH_ID, rows.c.table_name == bindparam("_table")]
+    here = [rows.c.trash_id == _TRASH_ID, is_given(rows.c.table_name, "table")]
     if only_keys:
-        here.append(rows.c.key.in_(bindparam("_keys", expanding=True)))
+        here.append(is_among(rows.c.key))
     source, values = _from_json(columns, rows, here, dialect)
     values |= {name: bindparam(f"_new_{name}", type_=table.c[name].type) for name in changed}
     conditions: list[ColumnElement[bool]] = []
@@ -269,7 +269,7 @@ def build_insertion(
                     is_there,
                     exists().where(
                         other.c.trash_id == _TRASH_ID,
-                        other.c.table_name == bindparam("_table"),
+                        is_given(other.c.table_name, "table"),
                         other.c.key == value,
                     ),
                 )
@@ -339,6 +339,6 @@ def build_link_update(column: Column[Any]) -> Update:
     """
     return (
         update(column.table)
-        .where(column.table.c.id == bindparam("_id"), column.is_(None))
+        .where(is_given(column.table.c.id), column.is_(None))
         .values({column.name: bindparam("_value", type_=column.type)})
     )

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, get_type_hints
 
-from sqlalchemy import Delete, Executable, Table, TextClause, bindparam, delete, insert, text, update
+from sqlalchemy import Delete, Executable, Table, TextClause, delete, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.wire import Value
+from stellary.core.db.base import is_given
 from stellary.core.db.errors import build_in_use, is_duplicate
 from stellary.core.db.row_fields import FieldOptions, RowFields, check_column
 from stellary.core.kernel.unit import UnitOfWork
@@ -56,7 +57,7 @@ class StoredItems(RowFields[V], Generic[V, P]):
             check_column(f"{kind.__name__}.{column_name}", hint, table, column_name)
         options["internal"] = (*options.get("internal", ()), *self._derived, *hints)
         super().__init__(kind, table, **options)
-        this = table.c.id == bindparam("_id")
+        this = is_given(table.c.id)
         self._insert, self._update, self._delete = (
             insert(table),
             update(table).where(this),

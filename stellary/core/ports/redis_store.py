@@ -9,7 +9,6 @@ Count = tuple[int, float]
 """A count, or an amount to add to it, and its end in seconds since 1970."""
 
 _TIMEOUT = 0.25
-_PREFIX = "stellary:"
 _POSITIONS = "stellary:positions"
 _ADD = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[1])
@@ -47,7 +46,7 @@ class RedisStore:
         pipeline = self._client.pipeline(transaction=False)
         for key, (amount, ends_at) in amounts.items():
             milliseconds = max(1, round((ends_at - now) * 1000))
-            pipeline.eval(_ADD, 1, f"{_PREFIX}{key}", str(amount), str(milliseconds))
+            pipeline.eval(_ADD, 1, f"stellary:{key}", str(amount), str(milliseconds))
         return {
             key: (count, now + remaining / 1000)
             for key, (count, remaining) in zip(amounts, pipeline.execute(), strict=True)

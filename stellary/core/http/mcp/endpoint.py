@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -24,7 +24,6 @@ from stellary.core.api.calls import check_media_type
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import LARGE, RequestBody
 from stellary.core.http.context import RequestContext
-from stellary.core.http.cors import read_origin
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
@@ -48,38 +47,29 @@ BATCH_MAX = 50
 """The number of messages in a batch."""
 
 
+@attrs.define(eq=False)
 class McpEndpoint:
     """The handler of requests at ``/mcp``.
 
     Args:
         core: Runs the actions of tools.
         token: The operator's token, if there is one.
-        origins: The allowed origins, beside that of the product.
+        origins: The allowed origins.
         threads: The threads in which the core runs.
         state: The state of the server.
         hidden_operations: The operations that the host leaves out of the API.
         has_oauth: Whether the server issues tokens by OAuth. Default: False.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        token: McpToken | None,
-        origins: Sequence[str],
-        threads: Threads,
-        state: State,
-        hidden_operations: Collection[str],
-        has_oauth: bool = False,
-    ) -> None:
-        self._core = core
-        self._has_oauth = has_oauth
-        self._threads = threads
-        self._state = state
-        self._hidden_operations = hidden_operations
-        self._token = token
-        self._origins = {read_origin(core.env.public_url), *origins}
-        self._bridge: asyncio.Future[Bridge] | None = None
-        self._serving: asyncio.Task[None] | None = None
+    _core: Core
+    _token: McpToken | None
+    _origins: Collection[str]
+    _threads: Threads
+    _state: State
+    _hidden_operations: Collection[str]
+    _has_oauth: bool = False
+    _bridge: asyncio.Future[Bridge] | None = attrs.field(default=None, init=False)
+    _serving: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
