@@ -31,11 +31,8 @@ def report(settings: Settings) -> int:
         risks.append("STELLARY_ENV is not production, so settings are accepted that production would refuse.")
     sys.stdout.write(f"limits: {_describe_limits(settings)}.\n")
     if settings.read_database_urls:
-        servers = (
-            "all servers"
-            if settings.limits_url
-            else "a server that is alone, since STELLARY_LIMITS_URL is not set"
-        )
+        alone = "a server that is alone, since STELLARY_LIMITS_URL is not set"
+        servers = "all servers" if settings.limits_url else alone
         sys.stdout.write(f"replicas: {len(settings.read_database_urls)}, used by {servers}.\n")
     for sentence in refusals:
         sys.stdout.write(f"refused: {sentence}.\n")

@@ -14,7 +14,7 @@ from collections.abc import (
     Iterator,
     MutableMapping,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -79,14 +79,11 @@ class AsgiApp(HostedApi[Who, IsActive]):
                 raise RuntimeError(
                     "the application is not running: enter AsgiApp.running() in the lifespan of the host"
                 )
-            body = AsgiBody(receive)
-            context = self._create_context(scope, body)
-            try:
+            with closing(AsgiBody(receive)) as body:
+                context = self._create_context(scope, body)
                 # OSError is what servers raise if the client has disconnected.
                 with suppress(OSError):
                     await api.handle(context, _Response(api, context, body, send).send)
-            finally:
-                body.close()
         else:
             # Closing a WebSocket before it is accepted rejects it.
             await receive()

@@ -33,11 +33,8 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
     account = request.form.get("account")
     if account == SIGNED_IN:
         return _accept_signed_in(request, api, invitation)
-    login = (
-        _register(request, api, invitation.email)
-        if account == NEW
-        else log_in(request, api, invitation.email)
-    )
+    enter = _register if account == NEW else log_in
+    login = enter(request, api, invitation.email)
     if login.pending is not None:
         return render_code_form(request, login, account=EXISTING)
     if login.response.problem is not None:

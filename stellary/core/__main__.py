@@ -54,12 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "uninstall": _uninstall,
     }
     try:
-        database = Database(url)
-        try:
-            with database.open_migrating() as connection:
-                return commands[options.command](connection)
-        finally:
-            database.close()
+        with closing(Database(url)) as database, database.open_migrating() as connection:
+            return commands[options.command](connection)
     except DBAPIError as error:
         return _fail(str(error.orig).strip())
     except (ArgumentError, RuntimeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from django.conf import settings
 from django.core import checks
@@ -68,12 +69,8 @@ def check_schema(databases: Sequence[str] | None = None, **_: object) -> list[Ch
     if not any(label == _LABEL for label, _name in MigrationRecorder(connection).applied_migrations()):
         # Django reports migrations that are not applied itself.
         return []
-    database = Database(build_url(connection))
-    try:
-        with database.open_migrating() as migrating:
-            problem = find_version_problem(migrating)
-    finally:
-        database.close()
+    with closing(Database(build_url(connection))) as database, database.open_migrating() as migrating:
+        problem = find_version_problem(migrating)
     # Django has recorded the migrations of development versions as applied.
     hint = "Run 'manage.py migrate'; for tables of a development version, 'python -m stellary.core migrate'."
     return [] if problem is None else [Error(f"{problem}.", hint=hint, id="stellary.E003")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.apps import AppConfig
@@ -119,9 +119,6 @@ def migrate_without_migrations(sender: AppConfig, using: str, **_: object) -> No
 @contextmanager
 def _open_migrating(django_connection: Any) -> Iterator[Connection]:
     reset_core()
-    database = Database(build_url(django_connection))
-    try:
-        with database.open_migrating() as connection:
-            yield connection
-    finally:
-        database.close()
+    url = build_url(django_connection)
+    with closing(Database(url)) as database, database.open_migrating() as connection:
+        yield connection

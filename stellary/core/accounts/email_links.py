@@ -158,11 +158,8 @@ def send_address_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
         _mail_address_link(uow, user.id, new_email, LIFETIME)
         return
     if user.password_hash is None:
-        reason, action, path = (
-            "Someone who reads your e-mails",
-            "If it was not you, see your account",
-            "/account",
-        )
+        reason, action = "Someone who reads your e-mails", "If it was not you, see your account"
+        path = "/account"
     else:
         reason, action = "Someone who knows your password", "If it was not you, choose a new password"
         path = "/forgot-password"

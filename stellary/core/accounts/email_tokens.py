@@ -20,26 +20,14 @@ LIVE_MAX = 3
 """The number of valid links for one purpose after which no further ones are mailed to an account."""
 
 _c = email_tokens.c
-_COUNT_LIVE = select(func.count()).where(
-    is_given(_c.user_id),
-    is_given(_c.purpose),
-    _c.expires_at > bindparam("_now"),
-)
+_IS_LIVE = (is_given(_c.purpose), _c.expires_at > bindparam("_now"))
+_COUNT_LIVE = select(func.count()).where(is_given(_c.user_id), *_IS_LIVE)
 _INSERT = insert(email_tokens)
-_IS_LIVE = (
-    is_given(_c.token_digest, "digest"),
-    is_given(_c.purpose),
-    _c.expires_at > bindparam("_now"),
-)
+_THIS = (is_given(_c.token_digest, "digest"), *_IS_LIVE)
 _FIND = (
-    select(
-        _c.user_id,
-        users.c.email,
-        users.c.unverified_since,
-        _c.email.label("new_email"),
-    )
+    select(_c.user_id, users.c.email, users.c.unverified_since, _c.email.label("new_email"))
     .join_from(email_tokens, users)
-    .where(*_IS_LIVE)
+    .where(*_THIS)
 )
 _DELETE_ALL = delete(email_tokens).where(is_given(_c.user_id), is_among(_c.purpose))
 _DELETE_FOREIGN = delete(email_tokens).where(

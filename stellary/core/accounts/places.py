@@ -52,10 +52,8 @@ def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
     parameters = {"_user_id": uow.principal_id}
     statement = _WITH_ACCESS
     if uow.actor.agent_limits is not None:
-        statement, parameters = (
-            _ONE_WITH_ACCESS,
-            {**parameters, "_workspace_id": uow.actor.agent_limits.workspace_id},
-        )
+        statement = _ONE_WITH_ACCESS
+        parameters["_workspace_id"] = uow.actor.agent_limits.workspace_id
     rows = uow.connection.execute(statement, parameters)
     return [
         AccessibleWorkspace(row.id, WorkspaceRef(row.organization, row.slug), row.name, row.is_personal)

@@ -155,12 +155,8 @@ def _copy_sqlite(database: Database, list_files: Callable[[Connection], FileInde
         raise BackupFailed(f"the database cannot be copied: {error}") from error
     # SQLite does not flush this copy to the disk.
     flush_to_disk(copy)
-    copied = Database(f"sqlite:///{copy}")
-    try:
-        with copied.reading() as read:
-            return list_files(read)
-    finally:
-        copied.close()
+    with contextlib.closing(Database(f"sqlite:///{copy}")) as copied, copied.reading() as read:
+        return list_files(read)
 
 
 # ---------------------------------------------------------------------------------------------- PostgreSQL

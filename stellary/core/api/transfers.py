@@ -17,6 +17,7 @@ from stellary.core.ports.blobs import Blobs, StoredFile
 
 IN_MEMORY = 1024 * 1024
 """The maximum size of JSON in parts that is kept in memory, in bytes."""
+_BLOCK = 256 * 1024
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # The characters that a quoted file name may contain, for clients that do not support RFC 5987.
@@ -50,11 +51,8 @@ def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping
         return RawResponse(304, headers)
     headers["content-type"] = file.mime_type or "application/octet-stream"
     headers["content-disposition"] = disposition(file.name, is_image=file.mime_type in _IMAGES)
-    part = (
-        _part(request_headers.get("range", ""), file.size)
-        if request_headers.get("if-range", tag).strip() == tag
-        else None
-    )
+    is_same = request_headers.get("if-range", tag).strip() == tag
+    part = _part(request_headers.get("range", ""), file.size) if is_same else None
     start, end = part or (0, file.size)
     headers["content-length"] = str(end - start)
     if part is not None:
@@ -100,7 +98,7 @@ def _build_from_file(status: int, headers: Mapping[str, str], parts: Iterable[by
 
 def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        while block := file.read(256 * 1024):
+        while block := file.read(_BLOCK):
             yield block
 
 

@@ -236,10 +236,8 @@ class Ids:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._second = 0
-        self._rest = 0
-        self._steps: list[int] = []
+        self.after_fork_in_child()
         self._advanced_at = time.monotonic()
         forks.follow(self)
 
@@ -247,7 +245,7 @@ class Ids:
         """Continue with other random bytes than the parent, which may create ids within the same second."""
         self._lock = threading.Lock()
         self._rest = secrets.randbits(63)
-        self._steps = []
+        self._steps: list[int] = []
 
     def __call__(self) -> str:
         with self._lock:

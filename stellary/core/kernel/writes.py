@@ -58,11 +58,8 @@ class StoredItems(RowFields[V], Generic[V, P]):
         options["internal"] = (*options.get("internal", ()), *self._derived, *hints)
         super().__init__(kind, table, **options)
         this = is_given(table.c.id)
-        self._insert, self._update, self._delete = (
-            insert(table),
-            update(table).where(this),
-            delete(table).where(this),
-        )
+        self._insert = insert(table)
+        self._update, self._delete = update(table).where(this), delete(table).where(this)
 
     def insert(self, uow: UnitOfWork, item: V, *args: P.args, **columns: P.kwargs) -> None:
         """Insert an item.

@@ -284,11 +284,9 @@ def find_version_problem(connection: Connection) -> str | None:
         is_supported = current is not None and current > newest and supports_newer(connection, newest)
     if current is None:
         return "the tables do not exist"
-    return (
-        None
-        if current == newest or is_supported
-        else f"the database has version {current}; this package needs {newest}"
-    )
+    if current == newest or is_supported:
+        return None
+    return f"the database has version {current}; this package needs {newest}"
 
 
 def drop_all(connection: Connection) -> int:

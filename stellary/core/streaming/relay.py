@@ -49,6 +49,10 @@ class Relay:
 
     def __init__(self, units: Units) -> None:
         self._units = units
+        self._reset()
+        forks.follow(self)
+
+    def _reset(self) -> None:
         self.has_peers = True
         self._has_met_peers = False
         self._sender_id = secrets.token_hex(4)
@@ -58,7 +62,6 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._thread_state = threading.local()
         self._stop_socket: socket.socket | None = None
-        forks.follow(self)
 
     def after_fork_in_child(self) -> None:
         """Start the relay in the child at its first use of signals, if the parent has started it."""
@@ -68,14 +71,7 @@ class Relay:
         # The parent's threads end only once this end of the socket is closed in every process.
         self._stop_socket.close()
         self._units.env.signals.stop_listening(self._collect)
-        self._sender_id = secrets.token_hex(4)
-        self.has_peers, self._has_met_peers = True, False
-        self._topics, self._threads, self._stop_socket = set(), [], None
-        self._condition, self._stopping, self._thread_state = (
-            threading.Condition(),
-            threading.Event(),
-            threading.local(),
-        )
+        self._reset()
         self._units.env.signals.on_next_use(self.start)
 
     def start(self) -> None:

@@ -120,11 +120,12 @@ class WebhookWorker:
     def __init__(self, units: Units, claims: ClaimOwner) -> None:
         self._units = units
         self._claims = claims
-        self._reset()
+        self.after_fork_in_child()
         units.env.signals.listen(self._on_signal)
         forks.follow(self)
 
-    def _reset(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Send nothing in the child until ``start`` is called there, since the threads belong to the parent."""
         self._alarm = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -134,10 +135,6 @@ class WebhookWorker:
         self._senders = 0
         self._idle = 0
         self._settled_at = 0.0
-
-    def after_fork_in_child(self) -> None:
-        """Send nothing in the child until ``start`` is called there, since the threads belong to the parent."""
-        self._reset()
 
     # ------------------------------------------------------------------------------------------ in this thread
 

@@ -119,12 +119,12 @@ class Tool:
         return find_item_class(self.action)[1]
 
 
+def _build_tool(action: AnyAction, **more: Any) -> Tool:
+    return Tool(name=action.name, summary=action.summary, takes=action.takes, action=action, **more)
+
+
 def _tools(*names: str, **more: Any) -> list[Tool]:
-    chosen = [ACTIONS[name] for name in names]
-    return [
-        Tool(name=action.name, summary=action.summary, takes=action.takes, action=action, **more)
-        for action in chosen
-    ]
+    return [_build_tool(ACTIONS[name], **more) for name in names]
 
 
 WHO_AM_I: AnyAction = Action("whoami", _WHO, Nothing, MCP, "board.read", load_caller)
@@ -154,7 +154,7 @@ _CHANGING = (
     *("toggle_checklist_item", "remove_relation", "transfer_card", "update_document"),
 )
 _ALL = (
-    Tool(name="whoami", summary=_WHO, takes=Nothing, action=WHO_AM_I, adds=True, repeatable=True),
+    _build_tool(WHO_AM_I, adds=True, repeatable=True),
     *_tools(*_READING, adds=True, repeatable=True),
     *_tools(*_ADDING, adds=True, repeatable=False),
     *_tools(*_CHANGING, adds=False, repeatable=True),
@@ -179,9 +179,7 @@ def build_tools(actions: Mapping[str, AnyAction]) -> Mapping[str, Tool]:
         actions: The actions of the core by name.
     """
     host_tools = {
-        name: Tool(
-            name=name, summary=action.summary, takes=action.takes, action=action, adds=False, repeatable=False
-        )
+        name: _build_tool(action, adds=False, repeatable=False)
         for name, action in actions.items()
         if name not in ACTIONS
     }

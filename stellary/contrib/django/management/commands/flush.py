@@ -30,11 +30,8 @@ class Command(flush.Command):
             existing = connection.introspection.table_names()
             ours = [name for name in existing if name.startswith(PREFIX) and name != VERSION_TABLE]
             statements: list[str] = build_sql(style, [*tables, *ours], **kinds)
-            return (
-                ["PRAGMA defer_foreign_keys = ON;", *statements]
-                if connection.vendor == "sqlite"
-                else statements
-            )
+            deferral = ["PRAGMA defer_foreign_keys = ON;"] if connection.vendor == "sqlite" else []
+            return [*deferral, *statements]
 
         with patch.object(connection.ops, "sql_flush", build_sql_with_ours):
             super().handle(**options)
