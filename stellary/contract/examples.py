@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.contract import published
 from stellary.contract.naming import base, members, whole, wire_fields
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, Unset, Value
@@ -16,41 +17,9 @@ ID = "665f1a2b3c4d5e6f7a8b9c0d"
 MOMENT = "2026-01-15T10:30:00Z"
 _FIELDS_INCLUDED = 4
 
-# By wire name, because the type does not show what a string is about.
-_TEXTS = {
-    "color": "#22c55e",
-    "content": "Spec looks good, let's proceed.",
-    "actionType": "move_card",
-    "authorName": "Jane Doe",
-    "actorName": "Jane Doe",
-    "currentPassword": "old-password",
-    **dict.fromkeys(("day", "days", "from", "to"), "2026-04-01"),
-    "description": "REST routes for the billing module",
-    "email": "user@example.com",
-    "feedback": "Add a phase for testing. Start on 2027-05-03.",
-    "key": "LAUNCH",
-    "lastEventId": "42",
-    "newPassword": "new-secure-pass",
-    "password": "secure-pass-123",
-    "provider": "openai",
-    "secret": "sk-1234",
-    "slug": "acme-corp",
-    "title": "Design API endpoints",
-    "url": "https://hooks.example.com/stellary",
-}
-# Names from the API reference, by the last word of the request class.
-_NAMES = {
-    "Register": "Jane Doe",
-    "Me": "Jane Doe",
-    "Organization": "Acme Corp",
-    "Workspace": "Engineering",
-    "Scope": "Payments",
-    "Column": "In Review",
-    "Label": "Bug",
-    "Field": "Estimate",
-    "Automation": "Start what is moved",
-    "Token": "CI Pipeline",
-}
+_DATA: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+"""The examples of the API reference, without abbreviations, by operation; ``texts`` by wire name, because the type does not show what
+a string is about; and ``names`` from the reference, by the last word of the request class."""
 _NUMBERS = {"percent": 100, "windowSeconds": 60, "httpStatus": 200}
 _ANY = {"content": {"type": "doc", "content": []}}
 _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, Any: "a value"}
@@ -58,13 +27,13 @@ _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, An
 
 def request_of(endpoint: AnyEndpoint) -> Any:
     """Return an example request of the endpoint."""
-    return published.REQUESTS.get(endpoint.operation) or example(endpoint.request_class)
+    return _DATA["requests"].get(endpoint.operation) or example(endpoint.request_class)
 
 
 def answer_of(endpoint: AnyEndpoint) -> Any:
     """Return an example response of the endpoint: all fields, with the values of the API reference where it has some."""
     generated = _answer("", endpoint.returns, ())
-    response = published.ANSWERS.get(endpoint.operation)
+    response = _DATA["answers"].get(endpoint.operation)
     if not endpoint.many:
         return _complete(response, generated)
     return [generated] if response is None else [_complete(item, generated) for item in response]
@@ -124,7 +93,7 @@ def example(cls: type[Request]) -> dict[str, Any]:
     required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
     optional = [name for name in fields if name not in required]
     included = {*required, *optional[: max(0, _FIELDS_INCLUDED - len(required))]}
-    example_name = next((text for end, text in _NAMES.items() if cls.__name__.endswith(end)), None)
+    example_name = next((text for end, text in _DATA["names"].items() if cls.__name__.endswith(end)), None)
     return {
         name: example_name if name == "name" and example_name else _example_of(name, field.type)
         for name, field in fields.items()
@@ -145,6 +114,10 @@ def _example_of(name: str, kind: Any) -> Any:
         return "2027-04-01"
     if isinstance(kind, type) and issubclass(kind, Request):
         return example(kind)
-    if kind is str and name not in _TEXTS and name.lower().endswith(("id", "ids", "to", "before", "after")):
+    if (
+        kind is str
+        and name not in _DATA["texts"]
+        and name.lower().endswith(("id", "ids", "to", "before", "after"))
+    ):
         return ID
-    return _TEXTS.get(name, _BY_TYPE[kind]) if kind is str else _BY_TYPE[kind]
+    return _DATA["texts"].get(name, _BY_TYPE[kind]) if kind is str else _BY_TYPE[kind]

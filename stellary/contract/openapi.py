@@ -9,18 +9,7 @@ from types import ModuleType
 import attrs
 
 from stellary.contract.addressing import Ref, parameter_names, pattern_of
-from stellary.contract.components import (
-    BYTES,
-    ERROR,
-    FILE_HEADERS,
-    FORM,
-    HEADERS,
-    PARAMETERS,
-    SECURITY,
-    Json,
-    describe_response,
-    error_response,
-)
+from stellary.contract.components import PARTS, Json, describe_response, error_response
 from stellary.contract.endpoint import EVENT_STREAM, JSON, TOKEN_SCOPES, Nothing
 from stellary.contract.endpoints import ENDPOINTS, RESOURCES, list_endpoints
 from stellary.contract.errors import BY_STATUS
@@ -70,11 +59,11 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
         "tags": _tags(endpoints),
         "paths": paths,
         "components": {
-            "schemas": {"Error": ERROR, **dict(sorted(schemas.definitions.items()))},
+            "schemas": {"Error": PARTS["error"], **dict(sorted(schemas.definitions.items()))},
             "responses": {kind.__name__: error_response(status) for status, kind in BY_STATUS.items()},
-            "parameters": PARAMETERS,
-            "headers": HEADERS,
-            "securitySchemes": SECURITY,
+            "parameters": PARTS["parameters"],
+            "headers": PARTS["headers"],
+            "securitySchemes": PARTS["security"],
         },
     }
 
@@ -137,7 +126,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     if parameters:
         operation["parameters"] = parameters
     if endpoint.takes_file:
-        form = {"schema": FORM, "encoding": {"file": {"contentType": "*/*"}}}
+        form = {"schema": PARTS["form"], "encoding": {"file": {"contentType": "*/*"}}}
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": form}}
     elif not endpoint.in_query and endpoint.takes is not Nothing:
         operation["requestBody"] = _body(endpoint, schemas)
@@ -157,23 +146,8 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
 
 def _protocol_error() -> Json:
     """Return the 400 response of an endpoint that speaks JSON-RPC, which has its own error format."""
-    code, message = {"type": "integer"}, {"type": "string"}
-    error = {
-        "type": "object",
-        "required": ["code", "message"],
-        "properties": {"code": code, "message": message},
-    }
-    schema = {
-        "type": "object",
-        "required": ["jsonrpc", "id", "error"],
-        "properties": {
-            "jsonrpc": {"const": "2.0"},
-            "id": {"type": ["string", "integer", "null"]},
-            "error": error,
-        },
-    }
     text = "The body is not a message of the protocol. The error is a JSON-RPC error."
-    return describe_response(text, {JSON: {"schema": schema}})
+    return describe_response(text, {JSON: {"schema": PARTS["protocolError"]}})
 
 
 def _security(endpoint: AnyEndpoint) -> list[Json]:
@@ -298,10 +272,10 @@ def _stream(endpoint: AnyEndpoint, item: Json) -> Json:
 
 
 def _file() -> Json:
-    content = {"*/*": {"schema": BYTES}}
-    part = {**FILE_HEADERS, "Content-Range": "ContentRange"}
+    content, headers = {"*/*": {"schema": PARTS["bytes"]}}, PARTS["fileHeaders"]
+    part = {**headers, "Content-Range": "ContentRange"}
     return {
-        "200": describe_response("The bytes of the file.", content, FILE_HEADERS),
+        "200": describe_response("The bytes of the file.", content, headers),
         "206": describe_response("The requested range of bytes.", content, part),
         "304": describe_response("The file has not changed.", headers={"ETag": "FileETag"}),
     }
