@@ -158,7 +158,7 @@ class Resource(Displayable, Generic[C]):
         credentials = self._caller.credentials
         if token is not UNSET:
             credentials = credentials.with_token(check_token(token or None))
-        handle._caller = attrs.evolve(self._caller, options=options, credentials=credentials)  # noqa: SLF001 - of this class
+        handle._caller = attrs.evolve(self._caller, options=options, credentials=credentials)
         return handle
 
     @property
@@ -306,12 +306,12 @@ def with_raw_response(method: Any) -> Any:
     handle = getattr(method, "__self__", None)
     if not isinstance(handle, Resource):
         raise TypeError("with_raw_response takes a method of a handle, such as board.cards.get")
-    caller: Any = handle._caller  # noqa: SLF001 - of this package
+    caller: Any = handle._caller
 
     def bind() -> tuple[_Recorder, Any]:
         recorder = (_AsyncRecorder if isinstance(caller, AsyncCaller) else _Recorder)(caller.carrier)
         copied_handle = copy.copy(handle)
-        copied_handle._caller = attrs.evolve(caller, carrier=recorder)  # noqa: SLF001 - of this package
+        copied_handle._caller = attrs.evolve(caller, carrier=recorder)
         return recorder, types.MethodType(method.__func__, copied_handle)
 
     if isinstance(caller, AsyncCaller):

@@ -27,7 +27,7 @@ FLOW = "flow"
 
 def show(handle: Resource[Any], view: str | None) -> Any:
     """Load the view of a handle and show it; a coroutine for AsyncStellary."""
-    if handle._awaits:  # noqa: SLF001 - of the client
+    if handle._awaits:
         return _show_async(load_view(handle, view))
     put(load(handle, view))
     return None
@@ -47,7 +47,7 @@ def load(handle: Resource[Any], view: str | None = None) -> View:
         TypeError: The handle has nothing to show, or belongs to ``AsyncStellary``.
         ValueError: There is no such view.
     """
-    if handle._awaits:  # noqa: SLF001 - of the client
+    if handle._awaits:
         raise TypeError("load() takes a handle of Stellary, not of AsyncStellary")
     return run_steps(load_view(handle, view))
 
@@ -109,16 +109,16 @@ def _load_scope(scope: Any, view: str | None) -> ViewSteps:
         return build_view((yield scope.flow))
     elif view not in OF_BOARD + OF_SCOPE:
         raise ValueError(f"a scope has no view {view!r}; use {', '.join((*OF_BOARD, *OF_SCOPE, FLOW))}")
-    if "project_id" in scope._path_params and view in OF_BOARD:  # noqa: SLF001 - of the client
+    if "project_id" in scope._path_params and view in OF_BOARD:
         # The board contains the names of labels and people.
         board = yield _parent_handle(scope, ProjectHandle).board
-        return build_view(_select_part(board, "scope_id", scope._path_params["scope_id"]), view)  # noqa: SLF001
+        return build_view(_select_part(board, "scope_id", scope._path_params["scope_id"]), view)
     return build_view((yield lambda: scope.views(type=view)))
 
 
 def _load_column(column: Any, view: str | None) -> ViewSteps:
     board = yield _parent_handle(column, ProjectHandle).board
-    return build_view(_select_part(board, "column_id", column._path_params["column_id"]), view)  # noqa: SLF001
+    return build_view(_select_part(board, "column_id", column._path_params["column_id"]), view)
 
 
 def _select_part(board: Board, name: str, id: str) -> Board:
@@ -137,7 +137,7 @@ def _select_part(board: Board, name: str, id: str) -> Board:
 
 
 def _parent_handle(handle: Any, kind: type[Any]) -> Any:
-    return kind(handle._caller, handle._path_params)  # noqa: SLF001 - of the client
+    return kind(handle._caller, handle._path_params)
 
 
 def _load_card(card: Any, view: str | None) -> ViewSteps:

@@ -49,7 +49,7 @@ def build_handle(handle: Resource[Any]) -> View:
     """Render the location of a handle, its sub-resources and its methods."""
     kind = type(handle)
     facts: list[tuple[str, Cell]] = []
-    place = handle._path_params  # noqa: SLF001 - of the client
+    place = handle._path_params
     if place:
         facts.append(
             ("Place", tuple(Span(f"{part}", kind="code", hint=name) for name, part in place.items()))
@@ -61,7 +61,7 @@ def build_handle(handle: Resource[Any]) -> View:
         facts.append(("Holds", _code_spans(sub_resources)))
     facts.append(("Does", _code_spans(f"{name}()" for name in calls if name not in ("show", "with_options"))))
     if _has_show(handle):
-        facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
+        facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))
     note = "a handle; no request has been made yet"
     return View(
         kind="Handle", title=kind.__name__, parts=(FactList(tuple(facts)),), facts=(Span(note, "quiet"),)

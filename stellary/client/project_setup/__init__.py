@@ -132,7 +132,7 @@ def apply(
 
         return _run(plan.at, apply_plan(plan, report_change))
 
-    return show_progress(progress, "set-up", "change", run, awaits=plan.at._awaits)  # noqa: SLF001 - of the SDK
+    return show_progress(progress, "set-up", "change", run, awaits=plan.at._awaits)
 
 
 @overload
@@ -152,4 +152,4 @@ def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
 
 
 def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
-    return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK
+    return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)

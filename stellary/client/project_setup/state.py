@@ -120,8 +120,8 @@ def workspace_of(at: SetupTarget) -> WorkspaceHandle[Any]:
     """Return the workspace of a handle; the handle itself if it is a workspace."""
     if isinstance(at, WorkspaceHandle):
         return at
-    place = {name: part for name, part in at._path_params.items() if name != "project_id"}  # noqa: SLF001 - of the SDK
-    return WorkspaceHandle(at._caller, place)  # noqa: SLF001
+    place = {name: part for name, part in at._path_params.items() if name != "project_id"}
+    return WorkspaceHandle(at._caller, place)
 
 
 def find_project(
@@ -212,7 +212,7 @@ def _fetch_caller(at: SetupTarget) -> PlanSteps[list[Any]]:
     from stellary.client.methods.auth import Auth
 
     try:
-        response = yield Auth(at._caller, {}).me()  # noqa: SLF001 - of the SDK
+        response = yield Auth(at._caller, {}).me()
     except Forbidden:
         return []
     return [response.user]

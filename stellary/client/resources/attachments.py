@@ -131,7 +131,7 @@ class AttachmentFiles(Resource[C]):
 
         def request_part(start: int) -> Any:
             handle: Any = self.with_options(headers={"range": f"bytes={start}-{start + PART - 1}"})
-            return handle._caller.response(_DOWNLOAD, path_params)  # noqa: SLF001 - of this class
+            return handle._caller.response(_DOWNLOAD, path_params)
 
         return request_part
 

@@ -134,7 +134,7 @@ def _download(
 ) -> Steps[None]:
     received, total = 0, sum(file.size for file in files)
     for file in files:
-        request_part = project.card(cards[file.card]["id"]).attachments._part_loader(file.id)  # noqa: SLF001 - of this package
+        request_part = project.card(cards[file.card]["id"]).attachments._part_loader(file.id)
         start: int | None = 0
         with archive.file(file.id) as member:
             while start is not None:
@@ -169,10 +169,10 @@ def import_archive(
         NotImported: A file could not be uploaded.
     """
     with ReadArchive(file) as archive:
-        key = projects._caller.options.idempotency_key  # noqa: SLF001 - of this package
+        key = projects._caller.options.idempotency_key
         without_key = projects.with_options(idempotency_key=None, if_match=None)
         # The caller becomes the uploader of the files.
-        session = (yield partial(without_key._caller.one, _ME, {})) if archive.files else None  # noqa: SLF001
+        session = (yield partial(without_key._caller.one, _ME, {})) if archive.files else None
         created: ProjectImport = yield partial(projects.import_file, archive.project)
         sent, total = 0, sum(packed.size for packed in archive.files)
         current = ""

@@ -155,7 +155,7 @@ def with_own_key(handle: H, number: int) -> H:
         handle: The handle.
         number: The number of the call, which is always the same for the same call.
     """
-    key = handle._caller.options.idempotency_key  # noqa: SLF001 - of this package
+    key = handle._caller.options.idempotency_key
     if key is None:
         return handle
     return handle.with_options(idempotency_key=hashlib.sha256(f"{key}\n{number}".encode()).hexdigest())

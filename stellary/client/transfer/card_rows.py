@@ -159,7 +159,7 @@ def _load_reader(
     handle: CardLists, columns: Iterable[str], cls: RowClass, nan: NanMeaning
 ) -> Steps[_RowReader]:
     """Return the reader of rows with these columns, after loading the names that they need."""
-    origin = frames.Origin(handle._caller, handle._path_params)  # noqa: SLF001 - of this package
+    origin = frames.Origin(handle._caller, handle._path_params)
     fields = list_spellings(cls)
     spellings = {*_CARD, *fields, *_NAMES, *_NESTED}
     unknown = [name for name in columns if name not in spellings]

@@ -90,7 +90,7 @@ def _import_in_parts(
 
     Without a key nothing can continue the import after an error, so it is deleted.
     """
-    key = projects._caller.options.idempotency_key  # noqa: SLF001 - of this package
+    key = projects._caller.options.idempotency_key
     cards = _to_list(content.get("cards"))
     started: MultipartImport = yield _call(with_own_key(projects, 0), _CREATE, _build_header(content))
     without_key = projects.with_options(idempotency_key=None)
@@ -124,8 +124,8 @@ def _call(
     handle: Resource[Any], plan: CallPlan, payload: Any = None, **path_params: str
 ) -> Callable[[], Any]:
     """Return a call; it sends JSON as it is, with the fields that only a newer server knows."""
-    path = {**handle._path_params, **path_params}  # noqa: SLF001 - of this package
-    return partial(handle._caller.one, plan, path, payload)  # noqa: SLF001 - of this package
+    path = {**handle._path_params, **path_params}
+    return partial(handle._caller.one, plan, path, payload)
 
 
 def _build_header(content: JsonMapping) -> JsonMapping:

@@ -72,9 +72,9 @@ def run_showing_progress(
     """
 
     def work(report: ReportProgress | None) -> Any:
-        return handle._run_steps(start(report))  # noqa: SLF001 - of this package
+        return handle._run_steps(start(report))
 
-    return show_progress(progress, what, unit, work, awaits=handle._awaits)  # noqa: SLF001 - of this package
+    return show_progress(progress, what, unit, work, awaits=handle._awaits)
 
 
 async def _show_progress_async(bar: ProgressBar, work: Callable[[ReportProgress | None], Any]) -> Any:
