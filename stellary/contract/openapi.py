@@ -19,15 +19,6 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.schemas import Schemas, documentation
 
-_INTRODUCTION = """\
-Organizations hold workspaces, workspaces hold projects, projects hold boards of columns and cards.
-
-* Every error has the schema `Error`. `message` is a readable sentence that uses the names of the request's fields.
-* In a PATCH, omitted fields keep their values, and `null` clears a nullable field.
-* A list is complete unless `limit` is given. The `Link` header then has the next page.
-* Labels, checklists and cards that have a shorter path are also served under `/projects/{projectId}`.
-"""
-
 
 def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0", server: str = "/") -> Json:
     """Return the OpenAPI 3.1 document of the endpoints.
@@ -52,7 +43,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
         "info": {
             "title": "Stellary API",
             "version": version,
-            "description": _INTRODUCTION,
+            "description": "".join(f"{line}\n" for line in PARTS["introduction"]),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": server}],

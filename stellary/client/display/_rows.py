@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -30,49 +32,8 @@ from stellary.contract.activities import FieldChange
 TEXT_MAX = 140
 COLUMNS = 7
 
-# The fields that a list shows. Classes not named here show their first fields.
-SHOWN: dict[str, str] = {
-    "Activity": "created_at actor_name via type changes meta",
-    "ActiveDoc": "id title owner source_type",
-    "Agent": "name status autonomy_mode runtime tools description",
-    "AgentMission": "status prompt result error pending_proposals created_at",
-    "Attachment": "original_name size mime_type created_at",
-    "AuditEntry": "created_at tool outcome reason",
-    "Automation": "name enabled trigger conditions action",
-    "BoardMember": "name email is_member",
-    "Column": "order name card_status card_count wip_limit",
-    "Comment": "created_at author_name content",
-    "CustomField": "name type options required",
-    "Decision": "id title impact created_at",
-    "DocumentComment": "created_at author_name content",
-    "DocumentSummary": "title doc_type status tags author_name updated_at",
-    "DraftSummary": "name stage readiness_score round updated_at",
-    "Hit": "kind card_key title snippet archived updated_at",
-    "Invitation": "email role expires_at",
-    "Label": "name color",
-    "Mission": "id objective module status blocked_reason",
-    "MissionEntry": "id created_at kind data",
-    "Notification": "activity.created_at activity.actor_name activity.type activity.meta read_at",
-    "Organization": "name slug my_role created_at",
-    "OrganizationMember": "name email role created_at",
-    "PilotagePriority": "id label module status",
-    "PortfolioProject": "key name cards percent_done overdue due_soon done_in_7_days last_activity_at",
-    "Project": "key name description member_count archived created_at",
-    "ProjectMember": "name email role created_at",
-    "ProjectTemplate": "id name description columns labels",
-    "Proposal": "created_at action summary status",
-    "ProposedAction": "id action_type explanation status",
-    "Relation": "type card",
-    "SavedFilter": "name filter shared project_id",
-    "Scope": "order name is_default start_date due_date columns",
-    "Todo": "id label mission_id priority_id status",
-    "TrashedItem": "kind key name deleted_by_name deleted_at expires_at size",
-    "TrashedContainer": "kind name slug deleted_by_name deleted_at expires_at",
-    "Webhook": "url events active",
-    "Workspace": "name slug my_role is_personal",
-    "WorkspaceMember": "name email role pilotage_role",
-}
-_FACTS = {"Me": "user.name user.email user.id pilotage_role", "Session": "user.name user.email user.id"}
+_COLUMNS = tomllib.loads(Path(__file__).with_name("columns.toml").read_text("utf-8"))
+SHOWN: dict[str, str] = _COLUMNS["lists"]
 _CODE = {"id", "key", "slug", "card_key", "trigger", "number", "mission_id", "priority_id", "action", "tool"}
 # Flags that are rarely set, and shown only if they are.
 _RARE = {"archived", "is_default", "is_personal", "required"}
@@ -108,7 +69,7 @@ def build_table(
 def build_facts(value: Any, options: RenderOptions) -> View:
     """Render the fields of any single value."""
     fields = []
-    for name in _FACTS.get(type(value).__name__, "").split() or _fields(type(value)):
+    for name in _COLUMNS["values"].get(type(value).__name__, "").split() or _fields(type(value)):
         content = format_field(value, name, options)
         if content:
             fields.append((w.humanize_title(name.rpartition(".")[2]), content))
