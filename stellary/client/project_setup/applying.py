@@ -48,10 +48,6 @@ def _creates_project(change: Change) -> bool:
     return change.kind == "project" and change.action == "create"
 
 
-def _creates_scope(change: Change) -> bool:
-    return change.kind == "scope" and change.action == "create"
-
-
 def _places_scope(change: Change) -> bool:
     # Created and moved in one stage: the position of a new scope counts the moves made before it.
     return change.kind == "scope" and change.action in ("create", "move")
@@ -169,7 +165,7 @@ def _apply_changes(
 
 def _columns_created_with(change: Change, changes: Sequence[Change]) -> list[Change]:
     """Return the column changes that the creation of a scope includes."""
-    if not _creates_scope(change) or change.about[1] is None:
+    if (change.kind, change.action) != ("scope", "create") or change.about[1] is None:
         return []
     included = change.about[1][:SCOPE_COLUMNS_MAX]
     return [

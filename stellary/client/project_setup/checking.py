@@ -18,6 +18,8 @@ from stellary.contract.wire import UNSET, Unset, utc
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 RELATIONS = ("parent", "blocks", "related_to", "duplicates")
 """The fields of a declared card that refer to other cards: to one parent, and to lists of others."""
+exact, fold_case = str, str.casefold
+"""Functions that return a name for comparison: exactly, or regardless of case."""
 
 
 def check(declaration: Declaration, problems: ProblemCollector) -> Declaration:
@@ -35,16 +37,6 @@ def check(declaration: Declaration, problems: ProblemCollector) -> Declaration:
     checker.check_automations()
     checker.check_members()
     return declaration
-
-
-def fold_case(name: str) -> str:
-    """Return a name for comparison regardless of case."""
-    return name.casefold()
-
-
-def exact(name: str) -> str:
-    """Return a name for exact comparison, unchanged."""
-    return name
 
 
 class _Checker:

@@ -125,16 +125,13 @@ class NamesById:
     """Names of the labels, people and columns that cards refer to by id, in their state after the plan."""
 
     def __init__(self, matched: Matched) -> None:
-        self.labels = {label.id: label.name for label in matched.labels.unmatched}
-        self.labels |= {existing.id: label.name for label, existing, _ in matched.labels.pairs if existing}
+        self.labels = {id: label.name for id, label in matched.labels.list_items()}
+        self.fields = {id: field.name for id, field in matched.fields.list_items()}
         self.people = {person.id: person.email or person.name for person in matched.state.people}
         self.columns: dict[str, str] = {}
         for frame in matched.frames:
-            pairs = frame.columns.pairs if frame.columns else []
-            renamed = {existing.id: column.name for column, existing, _ in pairs if existing}
-            for column in frame.existing.columns if frame.existing else []:
-                name = renamed.get(column.id, column.name)
-                self.columns[column.id] = name if frame.is_default else column_path(frame.name, name)
+            for id, column in frame.columns.list_items():
+                self.columns[id] = column.name if frame.is_default else column_path(frame.name, column.name)
 
 
 def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
@@ -155,7 +152,7 @@ def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
             )
             yield Change(action="create", kind="card", name=card.title, differences=new, about=card)
         else:
-            current = _current_values(existing, names, matched)
+            current = _current_values(existing, names)
             # Listed even if the other column has the same name.
             column_change = (Difference("column", current["column"], column["column"]),) if moves else ()
             changed = column_change + differences({"title": card.title, **values}, current)
@@ -194,10 +191,9 @@ def _find_target_column(
 
 def first_column(frame: Frame) -> str | None:
     """Return the name of the first declared column of a scope; if none is declared, the id of the first existing one."""
-    if frame.columns and frame.columns.pairs:
+    if frame.columns.pairs:
         return frame.columns.pairs[0][0].name
-    columns = frame.existing.columns if frame.existing else []
-    return columns[0].id if columns else None
+    return frame.columns.unmatched[0].id if frame.columns.unmatched else None
 
 
 def _declared_values(
@@ -261,7 +257,7 @@ class _LabelNames(list[str]):
     __hash__ = None
 
 
-def _current_values(card: wire.Card, names: NamesById, matched: Matched) -> dict[str, Any]:
+def _current_values(card: wire.Card, names: NamesById) -> dict[str, Any]:
     """Return the values of an existing card, in the same form as the declared ones."""
     assignee = card.assignee_id
     return {
@@ -270,17 +266,15 @@ def _current_values(card: wire.Card, names: NamesById, matched: Matched) -> dict
         **get_values(card, CARD_FIELDS),
         "assignee": names.people.get(assignee, assignee) if assignee else None,
         "labels": _LabelNames(names.labels.get(id, id) for id in card.label_ids),
-        **_current_field_values(card, matched),
+        **{
+            f"fields.{names.fields[id]}": value
+            for id, value in card.custom_fields.items()
+            if id in names.fields
+        },
         "checklist": [Step(item.title, item.done) for item in card.checklist],
         "archived": card.archived,
         "recurrence": to_series(card.recurrence),
     }
-
-
-def _current_field_values(card: wire.Card, matched: Matched) -> dict[str, Any]:
-    names = {field.id: field.name for field in matched.fields.unmatched}
-    names |= {existing.id: field.name for field, existing, _ in matched.fields.pairs if existing}
-    return {f"fields.{names[id]}": value for id, value in card.custom_fields.items() if id in names}
 
 
 def _declared_field_values(
@@ -413,11 +407,9 @@ def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> boo
 
 def _titles(matched: Matched) -> dict[str, str]:
     """Return the titles of cards after the plan, by their ids and keys."""
-    titles = {card.id: card.title for card in matched.state.cards}
-    titles |= {card.key: card.title for card in matched.state.cards}
-    renamed = [(existing, card.title) for card, existing, _ in matched.cards.pairs if existing]
-    titles |= {existing.key: title for existing, title in renamed}
-    return titles | {existing.id: title for existing, title in renamed}
+    cards = [(card, card.title) for card in matched.state.cards]
+    cards += [(existing, card.title) for card, existing, _ in matched.cards.pairs if existing]
+    return {name: title for card, title in cards for name in (card.id, card.key)}
 
 
 def _relation_change(
@@ -452,7 +444,8 @@ def match_steps(steps: Iterable[Step], items: list[Any]) -> list[tuple[Step, Any
 
 def automation_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creations and updates of automations."""
-    refer_to = _references_after(matched)
+    scopes = {frame.existing.id: frame.name for frame in matched.frames if frame.existing}
+    refer_to = make_refer_to(matched.state, scopes)
     for rule, existing, path in matched.automations.pairs:
         if not _check_references(matched, rule, path):
             continue
@@ -524,13 +517,6 @@ def _rule_differences(
     return tuple(
         Difference(difference.name, replace_ids(difference.old, refer_to), with_names[difference.name])
         for difference in differences(with_ids, current)
-    )
-
-
-def _references_after(matched: Matched) -> Any:
-    """Return a function from ids to references, by the names that scopes have after the plan."""
-    return make_refer_to(
-        matched.state, {frame.existing.id: frame.name for frame in matched.frames if frame.existing}
     )
 
 

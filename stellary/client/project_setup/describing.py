@@ -40,7 +40,9 @@ class _Describer:
         self.targets: dict[tuple[str, str], list[str]] = defaultdict(list)
         for edge in sorted(state.edges, key=lambda edge: (edge.source, edge.target)):
             self.targets[edge.type, edge.source].append(edge.target)
-        self.card_names = {card.id: self._card_name(card) for card in state.cards}
+        self.card_names = {
+            card.id: card.key if card.title in self.titles else card.title for card in state.cards
+        }
 
     def declaration(self) -> declared.Declaration:
         """Return the whole declaration."""
@@ -88,9 +90,6 @@ class _Describer:
                 for column in scope.columns
             ],
         )
-
-    def _card_name(self, card: wire.Card) -> str:
-        return card.key if card.title in self.titles else card.title
 
     def _describe_card(self, card: wire.Card) -> declared.Card:
         scope = next(scope for scope in self.state.scopes if scope.id == card.scope_id)

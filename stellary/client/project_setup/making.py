@@ -135,9 +135,8 @@ class ChangeRequests:
 
     def _create_column(self, change: Change) -> PlanSteps[None]:
         scope, column = change.about
-        frame = next(
-            frame for frame in self.matched.frames if frame.name == scope and _has_column(frame, column)
-        )
+        declared = ((frame, pair[0]) for frame in self.matched.frames for pair in frame.columns.pairs)
+        frame = next(frame for frame, other in declared if frame.name == scope and other == column)
         id = frame.existing.id if frame.existing else UNSET
         yield self.at.columns.create(name=column.name, scope_id=id, order=change.order, **_new_values(change))
 
@@ -269,12 +268,6 @@ def _new_values(change: Change) -> dict[str, Any]:
 def _scope_values(change: Change) -> dict[str, Any]:
     """Return the new values of a scope, except those of its views, which have an endpoint of their own."""
     return {name: value for name, value in _new_values(change).items() if not name.startswith("view")}
-
-
-def _has_column(frame: Any, column: Any) -> bool:
-    return frame.columns is not None and any(
-        declared is column or declared == column for declared, _, _ in frame.columns.pairs
-    )
 
 
 def _checklist_entries(steps: list[Step], card: Any) -> Iterator[ChecklistEntry]:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from stellary.client.calling.method import HasId
 from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup.checking import exact, fold_case
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
@@ -21,7 +22,7 @@ from stellary.contract.spellings import find_named
 from stellary.contract.wire import UNSET, Unset
 
 D = TypeVar("D")
-E = TypeVar("E")
+E = TypeVar("E", bound=HasId)
 
 
 @attrs.frozen
@@ -36,6 +37,11 @@ class Pairs(Generic[D, E]):
 
     pairs: list[tuple[D, E | None, str]]
     unmatched: list[E]
+
+    def list_items(self) -> list[tuple[str, D | E]]:
+        """Return the declared items, then the others, each with its id, which is empty for a new one."""
+        declared = [(existing.id if existing else "", item) for item, existing, _ in self.pairs]
+        return [*declared, *((item.id, item) for item in self.unmatched)]
 
 
 def pair(
@@ -115,14 +121,16 @@ class Frame:
         existing: The existing scope; None for a new one.
         path: Its path in the declaration; empty if it is not declared.
         is_default: Whether it is the default scope of the project.
-        columns: The columns; None if none are declared for it.
+        columns: The columns.
+        declares_columns: Whether columns are declared for it.
     """
 
     scope: Scope | None
     existing: wire.Scope | None
     path: str
     is_default: bool
-    columns: Pairs[Column, Any] | None
+    columns: Pairs[Column, Any]
+    declares_columns: bool
 
     @property
     def name(self) -> str:
@@ -206,9 +214,8 @@ class Matched:
         columns: list[Column] | Unset,
         columns_path: str,
     ) -> Frame:
-        existing_columns = existing.columns if existing else []
-        pairs = None if columns is UNSET else pair(columns, existing_columns, columns_path, self.problems)
-        return Frame(scope, existing, path, is_default, pairs)
+        pairs = pair(columns, existing.columns if existing else [], columns_path, self.problems)
+        return Frame(scope, existing, path, is_default, pairs, columns is not UNSET)
 
     # ------------------------------------------------------------------------------------------ lookups by name
 
@@ -233,19 +240,12 @@ class Matched:
             name: The name or id of the column.
             path: The path at which a problem is noted.
         """
-        pairs = frame.columns.pairs if frame.columns else []
-        unmatched = (
-            frame.columns.unmatched if frame.columns else (frame.existing.columns if frame.existing else [])
-        )
-        by_name = {column.name: (column.id, column.name) for column in reversed(unmatched)}
-        by_name |= {
-            column.name: (existing.id if existing else "", column.name)
-            for column, existing, _ in reversed(pairs)
-        }
-        by_id = {column.id: (column.id, column.name) for column in unmatched}
-        by_id |= {existing.id: (existing.id, column.name) for column, existing, _ in pairs if existing}
-        is_declared = any(column.name == name for column, _, _ in pairs)
-        if name not in by_id and not is_declared and [column.name for column in unmatched].count(name) > 1:
+        columns = [(id, column.name) for id, column in frame.columns.list_items()]
+        by_name = {column[1]: column for column in reversed(columns)}
+        by_id = {column[0]: column for column in columns if column[0]}
+        is_declared = any(column.name == name for column, _, _ in frame.columns.pairs)
+        others = [column.name for column in frame.columns.unmatched]
+        if name not in by_id and not is_declared and others.count(name) > 1:
             self.problems.note(path, f'there are several columns "{name}"; use its id')
             return None
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
@@ -269,13 +269,11 @@ class Matched:
         return self._find_id("field", self.fields, name, path)
 
     def _find_id(self, kind: str, pairs: Pairs[Any, Any], name: str, path: str) -> str | None:
-        ids: dict[str, str] = {fold_case(item.name): item.id for item in pairs.unmatched}
-        ids |= {fold_case(item.name): existing.id if existing else "" for item, existing, _ in pairs.pairs}
-        if fold_case(name) in ids:
-            return ids[fold_case(name)]
-        names = [item.name for item in pairs.unmatched] + [item.name for item, _, _ in pairs.pairs]
-        self._note_missing(kind, name, names, path)
-        return None
+        items = pairs.list_items()
+        ids = {fold_case(item.name): id for id, item in reversed(items)}
+        if fold_case(name) not in ids:
+            self._note_missing(kind, name, [item.name for _, item in items], path)
+        return ids.get(fold_case(name))
 
     @cached_property
     def _card_ids(self) -> dict[str, str | None]:

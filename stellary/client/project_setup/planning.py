@@ -194,7 +194,7 @@ class _ColumnRemovals:
     def plan(self) -> Iterator[Change]:
         """Yield the deletions of columns, then those of scopes."""
         for frame in self.staying:
-            for column in frame.columns.unmatched if frame.columns else []:
+            for column in frame.columns.unmatched if frame.declares_columns else []:
                 name = column_path(frame.name, column.name)
                 yield self._removal("column", name, column.id, [column.id], frame)
         for frame in self.scopes:
@@ -224,13 +224,9 @@ class _ColumnRemovals:
 
 def _remaining_columns(frame: Frame) -> list[tuple[str, str]]:
     """Return the ids and names of the remaining columns of a scope; the id of a new column is empty."""
-    if frame.columns is not None:
-        return [
-            (existing.id if existing else "", column_path(frame.name, column.name))
-            for column, existing, _ in frame.columns.pairs
-        ]
-    columns = frame.existing.columns if frame.existing else []
-    return [(column.id, column_path(frame.name, column.name)) for column in columns]
+    columns = frame.columns.list_items()
+    remaining = columns[: len(frame.columns.pairs)] if frame.declares_columns else columns
+    return [(id, column_path(frame.name, column.name)) for id, column in remaining]
 
 
 def _member_removals(matched: Matched) -> Iterator[Change]:

@@ -91,7 +91,7 @@ def _read_object(kind: Any, data: Any, path: str, problems: ProblemCollector) ->
     if not isinstance(data, Mapping):
         example = next(iter(_fields(kind)))
         problems.note(path, f"must have fields such as {example!r}, not be {_describe(data)}")
-        return _make_unreadable(kind, path)
+        return kind(**_make_stand_ins(kind, path))
     fields, kinds = _fields(kind), _type_hints(kind)
     for name in data:
         if name not in fields:
@@ -100,20 +100,18 @@ def _read_object(kind: Any, data: Any, path: str, problems: ProblemCollector) ->
     values = {
         name: _read(kinds[name], data[name], _join(path, name), problems) for name in fields if name in data
     }
-    required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
-    for name in required:
+    stand_ins = _make_stand_ins(kind, path)
+    for name in stand_ins:
         if name not in data:
             problems.note(path, f"{name!r} is missing")
     readable = {name: value for name, value in values.items() if value is not INVALID}
-    if any(name not in readable for name in required):
-        readable |= {name: _make_stand_in(kinds[name], _join(path, name)) for name in required}
-    return kind(**readable)
+    return kind(**(readable if stand_ins.keys() <= readable.keys() else readable | stand_ins))
 
 
-def _make_unreadable(kind: Any, path: str) -> Any:
-    """Return a stand-in for an item that cannot be read at all."""
+def _make_stand_ins(kind: Any, path: str) -> dict[str, Any]:
+    """Return stand-ins for the required fields of an item that cannot be read."""
     required = [name for name, field in _fields(kind).items() if field.default is attrs.NOTHING]
-    return kind(**{name: _make_stand_in(_type_hints(kind)[name], _join(path, name)) for name in required})
+    return {name: _make_stand_in(_type_hints(kind)[name], _join(path, name)) for name in required}
 
 
 def _make_stand_in(kind: Any, path: str) -> Any:
@@ -122,7 +120,7 @@ def _make_stand_in(kind: Any, path: str) -> Any:
         return _make_stand_in(get_args(kind)[0], path)
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
-    return _make_unreadable(kind, path) if issubclass(kind, Declared) else Unreadable(path)
+    return kind(**_make_stand_ins(kind, path)) if issubclass(kind, Declared) else Unreadable(path)
 
 
 @functools.cache

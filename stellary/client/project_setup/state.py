@@ -97,12 +97,11 @@ class StateParts:
         """
         cards = declaration.cards or []
         rules = declaration.automations or []
-        assignees = [card.assignee for card in cards if card.assignee]
         return cls(
             archived=declaration.cards is not UNSET or prune,
             automations=declaration.automations is not UNSET,
             relations=any(getattr(card, name) is not UNSET for card in cards for name in RELATIONS),
-            people=bool(assignees)
+            people=any(card.assignee for card in cards)
             or declaration.members is not UNSET
             or any(
                 kind == "member"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from stellary.client.project_setup.changes import (
 )
 from stellary.client.project_setup.declaration import Column, Field, Project, Scope
 from stellary.client.project_setup.matching import Frame, Matched, Pairs
+from stellary.client.transfer.card_rows import find_moved
 from stellary.contract import columns as wire_columns
 from stellary.contract import projects as wire_projects
 from stellary.contract import scopes as wire_scopes
@@ -57,16 +57,15 @@ def plan_moves(current: Sequence[str], target: Sequence[str]) -> list[Placement]
         target: The keys in the desired order. A key that is not in ``current`` is new, and is inserted after its predecessor.
     """
     order = {key: position for position, key in enumerate(target)}
-    shared = [key for key in current if key in order]
-    fixed = {shared[index] for index in _longest_increasing_run([order[key] for key in shared])}
+    moved = find_moved([(order[key], key) for key in current if key in order])
     now = list(current)
     placements = []
     for position, key in enumerate(target):
-        if key in fixed:
-            continue
         is_new = key not in now
-        if not is_new:
+        if key in moved:
             now.remove(key)
+        elif not is_new:
+            continue
         if position:
             index = now.index(target[position - 1]) + 1
         else:
@@ -74,28 +73,6 @@ def plan_moves(current: Sequence[str], target: Sequence[str]) -> list[Placement]
         placements.append(Placement(key, index, now[index - 1] if index else None, is_new))
         now.insert(index, key)
     return placements
-
-
-def _longest_increasing_run(positions: Sequence[int]) -> list[int]:
-    """Return the indices of a longest increasing subsequence."""
-    # For each length, the smallest last value of a subsequence of that length, and its index.
-    ends: list[int] = []
-    end_indices: list[int] = []
-    before: list[int] = []
-    for at, position in enumerate(positions):
-        length = bisect_left(ends, position)
-        before.append(end_indices[length - 1] if length else -1)
-        if length == len(ends):
-            ends.append(position)
-            end_indices.append(at)
-        else:
-            ends[length], end_indices[length] = position, at
-    run = []
-    at = end_indices[-1] if end_indices else -1
-    while at >= 0:
-        run.append(at)
-        at = before[at]
-    return run[::-1]
 
 
 def project_changes(matched: Matched) -> Iterator[Change]:
@@ -115,8 +92,7 @@ def project_changes(matched: Matched) -> Iterator[Change]:
         matched.problems.note(
             "project.key", f"the project has the key {existing.key}, which cannot be changed"
         )
-    names = ["name", *PROJECT_FIELDS]
-    if changed := differences(get_values(declared, names), get_values(existing, names)):
+    if changed := _compare(declared, existing, PROJECT_FIELDS):
         yield Change(action="update", kind="project", name=declared.name, differences=changed, id=existing.id)
 
 
@@ -207,7 +183,7 @@ def scope_changes(matched: Matched) -> Iterator[Change]:
             new = _without_none(differences(values, None))
             about = (
                 frame.scope,
-                tuple(column for column, _, _ in frame.columns.pairs) if frame.columns else None,
+                tuple(column for column, _, _ in frame.columns.pairs) if frame.declares_columns else None,
             )
             yield _placement_change("create", placements[key], names, new, about)
         elif frame.existing is not None:
@@ -302,9 +278,8 @@ def scope_differences(scope: Scope, existing: wire_scopes.Scope) -> tuple[Differ
 def column_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creations, updates and moves of columns."""
     for frame in matched.frames:
-        if frame.columns is not None:
-            current = [column.id for column in frame.existing.columns] if frame.existing else []
-            yield from _column_changes_of(frame.columns, current, frame.name)
+        current = [column.id for column in frame.existing.columns] if frame.existing else []
+        yield from _column_changes_of(frame.columns, current, frame.name)
 
 
 def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str) -> Iterator[Change]:
@@ -322,7 +297,7 @@ def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str
     names |= {key: column.name for key, (column, _) in declared.items()}
     placements = {placement.key: placement for placement in plan_moves(current, list(declared))}
     for key, (column, existing) in declared.items():
-        if existing is not None and (changed := _column_differences(column, existing)):
+        if existing is not None and (changed := _compare(column, existing, COLUMN_FIELDS)):
             yield Change(
                 action="update",
                 kind="column",
@@ -358,6 +333,6 @@ def column_path(scope: str, column: str) -> str:
     return f"{scope} / {column}" if scope else column
 
 
-def _column_differences(column: Column, existing: Any) -> tuple[Difference, ...]:
-    names = ["name", *COLUMN_FIELDS]
-    return differences(get_values(column, names), get_values(existing, names))
+def _compare(declared: object, existing: object, fields: Sequence[str]) -> tuple[Difference, ...]:
+    names = ["name", *fields]
+    return differences(get_values(declared, names), get_values(existing, names))

@@ -116,20 +116,20 @@ def _find_reordered(rows: Iterable[Anything], current: Mapping[str, Card]) -> se
                 # Only an archived card has none.
                 reordered.add(card.id)
     for cards in columns.values():
-        reordered |= _find_moved([(order, id) for _, order, id in sorted(cards)])
+        reordered |= find_moved([(order, id) for _, order, id in sorted(cards)])
     return reordered
 
 
-def _find_moved(cards: Sequence[tuple[float, str]]) -> set[str]:
-    """Return the ids without which the orders of cards ascend, as few as possible."""
+def find_moved(items: Sequence[tuple[float, str]]) -> set[str]:
+    """Return the ids without which the orders of items ascend, as few as possible."""
     ends: list[float] = []
     chains: list[tuple[str, Anything]] = []
-    for order, id in cards:
+    for order, id in items:
         length = bisect_left(ends, order)
         # The lowest end of a chain of this length, and that chain.
         ends[length : length + 1] = [order]
         chains[length : length + 1] = [(id, chains[length - 1] if length else None)]
-    moved, chain = {id for _, id in cards}, chains[-1] if chains else None
+    moved, chain = {id for _, id in items}, chains[-1] if chains else None
     while chain is not None:
         id, chain = chain
         moved.discard(id)
