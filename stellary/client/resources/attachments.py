@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import FileSource, Form, ReportProgress
 from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
-from stellary.client.calling.target import TargetFile
+from stellary.client.calling.steps import Steps
+from stellary.client.calling.target import open_target
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
-from stellary.client.transfer.progress import Progress, show_progress
+from stellary.client.transfer.progress import Progress, run_showing_progress, show_progress
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT, UPLOAD_ATTACHMENT, Attachment
 
 PART = 1024 * 1024
@@ -110,20 +112,14 @@ class AttachmentFiles(Resource[C]):
         Args:
             attachment: The id of the attachment, or a value that has one.
             path: The path of the file, not of a folder.
-            progress: True for a progress bar; or a callback that receives the number of bytes received and of all bytes.
+            progress: True for a progress bar; or a callback that receives the number of bytes received and of all bytes,
+                with AsyncStellary in another thread.
 
         Returns:
             The path.
         """
-        target = TargetFile(Path(path))
-        request_part = self._part_loader(attachment)
-
-        def work(report: ReportProgress | None) -> Any:
-            if self._awaits:
-                return _write_blocks_async(target, _async_blocks(request_part, report))
-            return _write_blocks(target, _blocks(request_part, report))
-
-        return show_progress(progress, "download", "B", work, awaits=self._awaits)
+        steps = partial(_download, self._part_loader(attachment), Path(path))
+        return run_showing_progress(self, steps, progress, "download", "B")
 
     def _part_loader(self, attachment: IdLike) -> Callable[[int], Any]:
         """Return a function that requests the part of a file that starts at an offset; see ``find_next_start``."""
@@ -136,44 +132,29 @@ class AttachmentFiles(Resource[C]):
         return request_part
 
 
-def _write_blocks(target: TargetFile, blocks: Iterator[bytes]) -> Path:
-    with target:
-        for block in blocks:
-            target.file.write(block)
-    return target.path
+def _download(request_part: Callable[[int], Any], path: Path, report: ReportProgress | None) -> Steps[Path]:
+    with open_target(path) as target:
+        start: int | None = 0
+        while start is not None:
+            response = yield partial(request_part, start)
+            target.write(response.body)
+            if report is not None:
+                report(*count_received(response, start))
+            start = find_next_start(response, start)
+    return path
 
 
-async def _write_blocks_async(target: TargetFile, blocks: AsyncIterator[bytes]) -> Path:
-    import asyncio
-
-    await asyncio.to_thread(target.__enter__)
-    try:
-        async for block in blocks:
-            await asyncio.to_thread(target.file.write, block)
-    except BaseException as error:
-        target.__exit__(type(error), error, None)
-        raise
-    await asyncio.to_thread(target.__exit__, None, None, None)
-    return target.path
-
-
-def _blocks(request_part: Callable[[int], Any], report: ReportProgress | None = None) -> Iterator[bytes]:
+def _blocks(request_part: Callable[[int], Any]) -> Iterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = request_part(start)
         yield response.body
-        if report is not None:
-            report(*count_received(response, start))
         start = find_next_start(response, start)
 
 
-async def _async_blocks(
-    request_part: Callable[[int], Any], report: ReportProgress | None = None
-) -> AsyncIterator[bytes]:
+async def _async_blocks(request_part: Callable[[int], Any]) -> AsyncIterator[bytes]:
     start: int | None = 0
     while start is not None:
         response = await request_part(start)
         yield response.body
-        if report is not None:
-            report(*count_received(response, start))
         start = find_next_start(response, start)

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, NoReturn, Self
+from typing import IO, Any, NoReturn
 
 import attrs
 
@@ -53,33 +53,6 @@ class PackedFile:
     uploader: tuple[str, str]
 
 
-class WrittenArchive:
-    """An archive that is being written.
-
-    Args:
-        file: An empty file, open for writing bytes.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._zip = zipfile.ZipFile(file, "w")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
-
-    def project(self, data: bytes) -> None:
-        """Write the project's JSON."""
-        self._zip.writestr(zipfile.ZipInfo(PROJECT), data, zipfile.ZIP_DEFLATED)
-
-    @contextmanager
-    def file(self, id: str) -> Iterator[IO[bytes]]:
-        """Open a file of the archive for writing, without compression: most attachments are compressed already."""
-        with self._zip.open(zipfile.ZipInfo(FILES + id), "w") as member:
-            yield member
-
-
 class ReadArchive:
     """An archive to import. Opening it reads it to its end, to check that it is complete and undamaged.
 
@@ -110,12 +83,6 @@ class ReadArchive:
             raise
         listed = {PROJECT, *(FILES + file.id for file in self.files)}
         self.ignored = sorted(self._members.keys() - listed)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the archive; a file that the caller has opened stays open."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
@@ -15,14 +17,15 @@ import attrs
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.steps import Steps
-from stellary.client.calling.target import TargetFile
+from stellary.client.calling.target import open_target
 from stellary.client.errors import NotImported
 from stellary.client.transfer.archive import (
+    FILES,
     IGNORED_SHOWN,
+    PROJECT,
     ArchiveFile,
     PackedFile,
     ReadArchive,
-    WrittenArchive,
     list_attachments,
 )
 from stellary.client.transfer.byte_ranges import find_next_start
@@ -92,12 +95,12 @@ def export_archive(
     Returns:
         The path.
     """
-    with TargetFile(path) as target:
+    with open_target(path) as target:
         tries = 1
-        while not (yield from _write(project, export, target.file, progress, last=tries == TRIES)):
+        while not (yield from _write(project, export, target, progress, last=tries == TRIES)):
             tries += 1
-            target.file.seek(0)
-            target.file.truncate()
+            target.seek(0)
+            target.truncate()
     return path
 
 
@@ -110,9 +113,9 @@ def _write(
     last: bool,
 ) -> Steps[bool]:
     """Write the archive, and return whether it is complete: False if a file was deleted after the JSON was exported."""
-    with WrittenArchive(file) as archive:
+    with zipfile.ZipFile(file, "w") as archive:
         response: RawResponse = yield export
-        archive.project(response.body)
+        archive.writestr(zipfile.ZipInfo(PROJECT), response.body, zipfile.ZIP_DEFLATED)
         exported = parse_json_file(response.body, "an exported project")
         try:
             yield from _download(
@@ -129,14 +132,15 @@ def _download(
     project: ProjectHandle,
     files: Sequence[PackedFile],
     cards: Sequence[dict[str, Any]],
-    archive: WrittenArchive,
+    archive: zipfile.ZipFile,
     progress: ReportProgress | None,
 ) -> Steps[None]:
     received, total = 0, sum(file.size for file in files)
     for file in files:
         request_part = project.card(cards[file.card]["id"]).attachments._part_loader(file.id)
         start: int | None = 0
-        with archive.file(file.id) as member:
+        # Without compression, since most attachments are compressed already.
+        with archive.open(zipfile.ZipInfo(FILES + file.id), "w") as member:
             while start is not None:
                 response: RawResponse = yield partial(request_part, start)
                 member.write(response.body)
@@ -168,7 +172,7 @@ def import_archive(
     Raises:
         NotImported: A file could not be uploaded.
     """
-    with ReadArchive(file) as archive:
+    with closing(ReadArchive(file)) as archive:
         key = projects._caller.options.idempotency_key
         without_key = projects.with_options(idempotency_key=None, if_match=None)
         # The caller becomes the uploader of the files.
