@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 
-from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
+from stellary.client.calling.call import Call, CallOptions, CallPlan, Response, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.carriers import AsyncTokenCarrier, TokenCarrier
 from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
@@ -19,10 +19,11 @@ from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
 
 if TYPE_CHECKING:
-    from stellary.client.calling.call import Response
     from stellary.client.calling.form import Form
 
 PathParams = Mapping[str, str]
+Answer: TypeAlias = Any | Coroutine[Any, Any, Any]
+"""What a caller returns: a result, or the coroutine that waits for it."""
 
 
 class Credentials:
@@ -67,11 +68,13 @@ class _Caller:
     watch: Watch
     options: CallOptions
     _token_carrier: ClassVar[type[TokenCarrier]]
+    _page: ClassVar[type[Any]]
+    _rows: ClassVar[type[Rows[Any] | AsyncRows[Any]]]
+    _stream: ClassVar[type[EventStream[Any] | AsyncEventStream[Any]]]
 
-    def _start(self, call: Call) -> tuple[Flow, Any]:
-        """Return the flow of a call, and the carrier that performs its steps."""
-        steps = wait_for_result if call.plan.slow else flow
-        return steps(call, self.watch), self._get_carrier()
+    def _run(self, steps: Flow) -> Answer:
+        """Perform the steps, and return their result."""
+        raise NotImplementedError
 
     def _get_carrier(self) -> Any:
         source = self.credentials.source
@@ -87,53 +90,13 @@ class _Caller:
             call.request = attrs.evolve(call.request, headers=headers, blocks=form)
         return call
 
-    def _page(
-        self,
-        kind: type[Any],
-        plan: CallPlan,
-        path_params: PathParams,
-        payload: Any,
-        result: tuple[Any, Any],
-        load_page: Any,
-    ) -> Any:
-        """Return the rows as a page that calls ``load_page`` for the next one."""
-        response, rows = result
-        return page(
-            kind,
-            rows,
-            next_cursor(response.headers),
-            lambda cursor: load_page(plan, path_params, attrs.evolve(payload, cursor=cursor)),
-            (self, plan, path_params),
-        )
-
-    def _start_flow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> StreamFlow[Any]:
-        def make_call() -> Call:
-            call = self._call(plan, path_params, payload)
-            call.request = self.watch.prepare(call.request)
-            return call
-
-        return StreamFlow(make_call, lambda data: plan.answer(RawResponse(200, {}, data)), plan.is_last)
-
-    def _renew_token(self, plan: CallPlan, value: Any) -> Any:
-        if plan.renews and self.credentials.source is None:
-            self.credentials.renew(value.access_token)
-        return value
-
-    def _request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Call:
-        from stellary.client.calling.generic_request import make_call
-
-        return make_call(method, path, self.credentials.headers, self.options, **arguments)
-
-
-class SyncCaller(_Caller):
-    """A caller that blocks the calling thread."""
-
-    carrier: Carrier
-    _token_carrier = TokenCarrier
+    def _send(self, call: Call) -> Flow:
+        """Return the steps of a call, whose result is the response and the value in it."""
+        return (wait_for_result if call.plan.slow else flow)(call, self.watch)
 
     def one(
         self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
-    ) -> Any:
+    ) -> Answer:
         """Make a call, and return the value in the response.
 
         Args:
@@ -146,10 +109,16 @@ class SyncCaller(_Caller):
             ApiError: The status of the response is not 2xx.
             ConnectionFailed: No response arrived after all retries.
         """
-        result = run(*self._start(self._call(plan, path_params, payload, form)))
-        return self._renew_token(plan, result[1])
 
-    def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> RawResponse:
+        def steps() -> Flow:
+            _, value = yield from self._send(self._call(plan, path_params, payload, form))
+            if plan.renews and self.credentials.source is None:
+                self.credentials.renew(value.access_token)
+            return value
+
+        return self._run(steps())
+
+    def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> Answer:
         """Make a call, and return the response itself.
 
         Args:
@@ -160,10 +129,14 @@ class SyncCaller(_Caller):
         Raises:
             ApiError: The status of the response is not 2xx.
         """
-        response: RawResponse = run(*self._start(self._call(plan, path_params, payload)))[0]
-        return response
 
-    def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
+        def steps() -> Flow:
+            response, _ = yield from self._send(self._call(plan, path_params, payload))
+            return response
+
+        return self._run(steps())
+
+    def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Answer:
         """Make a request for which there is no method, and return the response.
 
         Args:
@@ -175,11 +148,16 @@ class SyncCaller(_Caller):
             ApiError: The status of the response is not 2xx.
             ValueError: The method, the path or a header cannot be sent.
         """
-        from stellary.client.calling.generic_request import make_response
+        from stellary.client.calling.generic_request import make_call
 
-        return make_response(run(*self._start(self._request(method, path, arguments))))
+        def steps() -> Flow:
+            call = make_call(method, path, self.credentials.headers, self.options, **arguments)
+            raw, value = yield from self._send(call)
+            return Response(raw.status, raw.headers, raw.body, value)
 
-    def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Page[Any]:
+        return self._run(steps())
+
+    def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Answer:
         """Return one page.
 
         Args:
@@ -193,16 +171,23 @@ class SyncCaller(_Caller):
         Raises:
             EndlessPages: An empty page links to a page that has been read before.
         """
-        followed = FollowedCursors()
-        while True:
-            result = run(*self._start(self._call(plan, path_params, payload)))
-            listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
-            if listing or listing.next_cursor is None:
-                return listing
-            followed.follow(listing.next_cursor)
-            payload = attrs.evolve(payload, cursor=listing.next_cursor)
 
-    def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Iterator[Any]:
+        def load_page(cursor: str) -> Answer:
+            return self.list(plan, path_params, attrs.evolve(payload, cursor=cursor))
+
+        def steps() -> Flow:
+            request, followed = payload, FollowedCursors()
+            while True:
+                response, rows = yield from self._send(self._call(plan, path_params, request))
+                cursor = next_cursor(response.headers)
+                if rows or cursor is None:
+                    return page(self._page, rows, cursor, load_page, (self, plan, path_params))
+                followed.follow(cursor)
+                request = attrs.evolve(request, cursor=cursor)
+
+        return self._run(steps())
+
+    def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Rows[Any] | AsyncRows[Any]:
         """Iterate over the rows of all pages.
 
         Args:
@@ -213,9 +198,11 @@ class SyncCaller(_Caller):
         Returns:
             An iterator that loads each page when it is needed.
         """
-        return Rows(lambda: self.list(plan, path_params, payload))
+        return self._rows(lambda: self.list(plan, path_params, payload))
 
-    def follow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> EventStream[Any]:
+    def follow(
+        self, plan: CallPlan, path_params: PathParams, payload: Any
+    ) -> EventStream[Any] | AsyncEventStream[Any]:
         """Return the stream of events.
 
         Args:
@@ -223,110 +210,32 @@ class SyncCaller(_Caller):
             path_params: The ids and slugs of the path, by name.
             payload: The request, with the id of the last event.
         """
-        return EventStream(self._get_carrier(), self._start_flow(plan, path_params, payload))
+
+        def make_call() -> Call:
+            call = self._call(plan, path_params, payload)
+            call.request = self.watch.prepare(call.request)
+            return call
+
+        flow = StreamFlow(make_call, lambda data: plan.answer(RawResponse(200, {}, data)), plan.is_last)
+        return self._stream(self._get_carrier(), flow)
+
+
+class SyncCaller(_Caller):
+    """A caller that blocks the calling thread."""
+
+    carrier: Carrier
+    _token_carrier, _page, _rows, _stream = TokenCarrier, Page, Rows, EventStream
+
+    def _run(self, steps: Flow) -> Any:
+        return run(steps, self._get_carrier())
 
 
 class AsyncCaller(_Caller):
     """A caller that awaits on the event loop."""
 
     carrier: AsyncCarrier
-    _token_carrier = AsyncTokenCarrier
+    _token_carrier, _page, _rows, _stream = AsyncTokenCarrier, AsyncPage, AsyncRows, AsyncEventStream
 
-    async def one(
-        self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
-    ) -> Any:
-        """Make a call, and return the value in the response.
-
-        Args:
-            plan: The plan of the method.
-            path_params: The ids and slugs of the path, by name.
-            payload: The request; None if the endpoint takes none.
-            form: The file to upload; by default none.
-
-        Raises:
-            ApiError: The status of the response is not 2xx.
-            ConnectionFailed: No response arrived after all retries.
-        """
+    async def _run(self, steps: Flow) -> Any:
         with SHORT_ERRORS:
-            result = await arun(*self._start(self._call(plan, path_params, payload, form)))
-        return self._renew_token(plan, result[1])
-
-    async def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> RawResponse:
-        """Make a call, and return the response itself.
-
-        Args:
-            plan: The plan of the method.
-            path_params: The ids and slugs of the path, by name.
-            payload: The request; None if the endpoint takes none.
-
-        Raises:
-            ApiError: The status of the response is not 2xx.
-        """
-        with SHORT_ERRORS:
-            result = await arun(*self._start(self._call(plan, path_params, payload)))
-        response: RawResponse = result[0]
-        return response
-
-    async def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
-        """Make a request for which there is no method, and return the response.
-
-        Args:
-            method: The HTTP method, in any case.
-            path: The path below the base URL, with a leading slash.
-            arguments: The keywords of ``AsyncStellary.request``.
-
-        Raises:
-            ApiError: The status of the response is not 2xx.
-            ValueError: The method, the path or a header cannot be sent.
-        """
-        from stellary.client.calling.generic_request import make_response
-
-        with SHORT_ERRORS:
-            return make_response(await arun(*self._start(self._request(method, path, arguments))))
-
-    async def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
-        """Return one page.
-
-        Args:
-            plan: The plan of the method.
-            path_params: The ids and slugs of the path, by name.
-            payload: The request, with its filters, ``limit`` and ``cursor``.
-
-        Returns:
-            The next page with rows, or the last one; without a limit it is the complete list.
-
-        Raises:
-            EndlessPages: An empty page links to a page that has been read before.
-        """
-        followed = FollowedCursors()
-        while True:
-            with SHORT_ERRORS:
-                result = await arun(*self._start(self._call(plan, path_params, payload)))
-            listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
-            if listing or listing.next_cursor is None:
-                return listing
-            followed.follow(listing.next_cursor)
-            payload = attrs.evolve(payload, cursor=listing.next_cursor)
-
-    def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
-        """Iterate over the rows of all pages.
-
-        Args:
-            plan: The plan of the method.
-            path_params: The ids and slugs of the path, by name.
-            payload: The request, with its filters.
-
-        Returns:
-            An iterator that loads each page when it is needed.
-        """
-        return AsyncRows(lambda: self.list(plan, path_params, payload))
-
-    def follow(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncEventStream[Any]:
-        """Return the stream of events.
-
-        Args:
-            plan: The plan of the method.
-            path_params: The ids and slugs of the path, by name.
-            payload: The request, with the id of the last event.
-        """
-        return AsyncEventStream(self._get_carrier(), self._start_flow(plan, path_params, payload))
+            return await arun(steps, self._get_carrier())

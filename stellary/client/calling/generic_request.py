@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode
 
 import orjson
 
-from stellary.client.calling.call import Call, CallOptions, Response
+from stellary.client.calling.call import Call, CallOptions
 from stellary.client.calling.encoding import encode_body
 from stellary.client.calling.settings import check_headers
 from stellary.client.errors import UnreadableAnswer, check_type
@@ -116,9 +116,3 @@ def _is_path(path: str) -> bool:
         return False
     first, *parts = path.split("/")
     return first == "" and bool(parts) and not any(unquote(part) in ("", ".", "..") for part in parts)
-
-
-def make_response(result: tuple[RawResponse, Any]) -> Response[Any]:
-    """Return the response and the value of a finished call as a ``Response``."""
-    raw, value = result
-    return Response(raw.status, raw.headers, raw.body, value)
