@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from stellary.client.display import _words as w
-from stellary.contract.activities import Activity, FieldChange, Via
+from stellary.contract.activities import Activity, FieldChange
 from stellary.contract.naming import snake
 
 _EMPTY = "—"
@@ -29,8 +28,8 @@ def summarize_activity(activity: Activity, *, has_values: bool = True) -> str:
         activity: The activity.
         has_values: Whether to list the values of fields before and after. Default: True.
     """
-    item, _, verb = activity.type.rpartition("_")
-    text, meta = f"{verb} the {w.humanize(item)}", activity.meta
+    kind, _, verb = activity.type.rpartition("_")
+    text, meta = f"{verb} the {w.humanize(kind)}", activity.meta
     changes = {change.field: change for change in activity.changes if change.field != "order"}
     if activity.type == "notice_given":
         text = "noted"
@@ -45,14 +44,9 @@ def summarize_activity(activity: Activity, *, has_values: bool = True) -> str:
         text = "archived the card" if change.to else "restored the card"
     details = [*map(summarize_change, changes.values())] if has_values else []
     details += [meta[name] for name in ("fileName", "message", "otherCardKey") if name in meta]
-    means = list(_list_means(activity.via))
+    items = ((words, getattr(activity.via, name, None)) for name, words in _MEANS.items())
+    means = [words.format(w.humanize(item.name or item.id)) for words, item in items if item]
     return f"{text}: {', '.join([*details, *means])}" if details else " ".join([text, *means])
-
-
-def _list_means(via: Via | None) -> Iterator[str]:
-    for name, words in _MEANS.items():
-        if item := getattr(via, name, None):
-            yield words.format(w.humanize(item.name or item.id))
 
 
 def summarize_change(change: FieldChange) -> str:

@@ -150,27 +150,24 @@ def build_tile(card: Card, names: Names, options: RenderOptions) -> Tile:
 # ---------------------------------------------------------------------------------------------- views of a scope
 
 
-def build_scope_kanban(view: KanbanView, options: RenderOptions, names: Names | None = None) -> View:
+def build_scope_kanban(view: KanbanView, options: RenderOptions) -> View:
     """Render the columns of a scope."""
     tile_limit = _tiles_per_column(len(view.columns), options)
-    names = names or Names()
     lanes = tuple(
-        _build_lane(column.column, column.cards, names, options, tile_limit) for column in view.columns
+        _build_lane(column.column, column.cards, Names(), options, tile_limit) for column in view.columns
     )
     number = sum(len(column.cards) for column in view.columns)
     return View("Board", "Board", (Lanes(lanes),), (Span(w.format_count(number, "card"), "quiet"),))
 
 
-def build_scope_list(view: ListView, options: RenderOptions, names: Names | None = None) -> View:
+def build_scope_list(view: ListView, options: RenderOptions) -> View:
     """Render the cards of a scope as a list."""
     facts = (Span(w.format_count(len(view.cards), "card"), "quiet"),)
-    return View("List", "Cards", (build_card_table(view.cards, options, names or Names()),), facts)
+    return View("List", "Cards", (build_card_table(view.cards, options, Names()),), facts)
 
 
 def build_scope_calendar(view: CalendarView, options: RenderOptions) -> View:
     """Render the cards of a scope by due date."""
-    from datetime import date
-
     dated = [(date.fromisoformat(day.day), card) for day in view.days for card in day.cards]
     return View("Calendar", "Calendar", tuple(_build_months(dated, view.without_due_date, options)))
 

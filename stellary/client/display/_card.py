@@ -62,7 +62,8 @@ def build_card(
         facts.append(Span("archived", "warn", "tag"))
     parts: list[Part] = [FactList(tuple(fact for fact in _facts(card, options, names, done=done) if fact[1]))]
     if card.description:
-        parts.append(Prose(_truncate(card.description, TEXT_MAX)))
+        text = readable(card.description).strip()
+        parts.append(Prose(text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"))
     if card.checklist:
         steps = [_step(item) for item in card.checklist]
         parts.append(Section("Checklist", (Points(tuple(steps)),), len(steps)))
@@ -123,8 +124,3 @@ def _comments(comments: Sequence[Comment], options: RenderOptions) -> Section:
     hidden = len(comments) - len(latest)
     earlier: tuple[Part, ...] = (Prose(f"{hidden} earlier", "quiet"),) if hidden else ()
     return Section("Comments", (*earlier, Points(tuple(points))), len(comments))
-
-
-def _truncate(text: str, most: int) -> str:
-    readable_text = readable(text).strip()
-    return readable_text if len(readable_text) <= most else readable_text[: most - 1] + "…"

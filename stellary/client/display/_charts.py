@@ -8,7 +8,7 @@ from itertools import cycle
 
 from stellary.client.display import _parts as p
 from stellary.client.display._markup import HEADING_CLASSES, Markup, el, parse_color, percent
-from stellary.client.display._words import MONTHS
+from stellary.client.display._words import MONTHS, format_date
 
 _FILLS = {tone: f"var(--sty-bar-{tone})" for tone in ("good", "warn", "bad", "info", "quiet")}
 
@@ -142,7 +142,7 @@ def _draw_days(
         role="img",
         aria_label=f"{part.title}. {part.summary}",
     )
-    ends = [_short(day) for day in (days[0], days[-1])] if days else []
+    ends = [format_date(day) for day in (days[0], days[-1])] if days else []
     labels = [[el("span", label), Markup(" ")] for label in ends]
     return [
         _title(part.title),
@@ -153,10 +153,6 @@ def _draw_days(
             el("figcaption", part.summary, class_="sty-cap"),
         ),
     ]
-
-
-def _short(day: date) -> str:
-    return f"{day.day} {MONTHS[day.month - 1][:3]}"
 
 
 def draw_figures(part: p.Figures) -> Markup:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import accumulate, cycle, islice, takewhile
 from typing import Any
 
@@ -65,16 +66,11 @@ def render_lines(content: p.ViewContent, width: int) -> list[StyledLine]:
     for part in content.parts:
         lines += [[], *_draw_part(part, width)]
     # No control character may reach the terminal, even if a part contains one.
-    return [[(_sanitize(text), tone) for text, tone in line] for line in lines]
-
-
-def _sanitize(text: str) -> str:
-    return readable(text).replace("\n", " ").replace("\t", " ")
+    return [[(re.sub("[\n\t]", " ", readable(text)), tone) for text, tone in line] for line in lines]
 
 
 def _draw_part(part: p.Part, width: int) -> list[StyledLine]:
-    lines: list[StyledLine] = _DRAWERS[type(part)](part, width)
-    return lines
+    return _DRAWERS[type(part)](part, width)
 
 
 # ---------------------------------------------------------------------------------------------- within a line
@@ -340,7 +336,8 @@ def _points(part: p.Points, width: int) -> list[StyledLine]:
 
 def _section(part: p.Section, width: int) -> list[StyledLine]:
     count: StyledLine = [] if part.count is None else [(f"  {part.count}", "quiet")]
-    return [[(part.title, "strong"), *count], *_draw_all(part.parts, width)]
+    inner = [line for nested in part.parts for line in _draw_part(nested, width)]
+    return [[(part.title, "strong"), *count], *inner]
 
 
 def _grid(part: p.Grid, width: int) -> list[StyledLine]:
@@ -348,10 +345,6 @@ def _grid(part: p.Grid, width: int) -> list[StyledLine]:
     for section in part.sections:
         lines += [*_draw_part(section, width), []]
     return lines[:-1]
-
-
-def _draw_all(parts: Iterable[p.Part], width: int) -> list[StyledLine]:
-    return [line for part in parts for line in _draw_part(part, width)]
 
 
 _DRAWERS: dict[type, Callable[[Any, int], list[StyledLine]]] = {

@@ -136,15 +136,13 @@ def _span(start: date, end: date, options: RenderOptions) -> str:
 def compute_ticks(days_axis: Axis) -> tuple[tuple[float, str], ...]:
     """Return about six axis labels (days, weeks, months or years) with their positions."""
     first_day = date.fromordinal(days_axis.first)
-    labels: list[tuple[float, str]] = []
     if days_axis.days <= 70:
         step = 1 if days_axis.days <= 8 else 7 if days_axis.days <= 45 else 14
         # Weeks begin on Mondays.
         start = days_axis.first if step == 1 else days_axis.first + (-first_day.weekday()) % 7
-        for day in range(start, days_axis.last + 1, step):
-            tick_date = date.fromordinal(day)
-            labels.append((days_axis.begin(day), f"{tick_date.day} {w.MONTHS[tick_date.month - 1][:3]}"))
-        return tuple(labels)
+        days = range(start, days_axis.last + 1, step)
+        return tuple((days_axis.begin(day), w.format_date(date.fromordinal(day))) for day in days)
+    labels: list[tuple[float, str]] = []
     months = max(1, round(days_axis.days / 30 / 6))
     year, month = first_day.year, first_day.month
     while (day := date(year, month, 1).toordinal()) <= days_axis.last:

@@ -40,30 +40,25 @@ _RARE = {"archived", "is_default", "is_personal", "required"}
 _STATUS = {"status", "stage", "card_status", "outcome", "result_status"}
 
 
-def build_table(
-    values: Sequence[Any], options: RenderOptions, *, more: bool = False, title: str | None = None
-) -> View:
+def build_table(values: Sequence[Any], options: RenderOptions, *, more: bool = False) -> View:
     """Render values of one kind as a table.
 
     Args:
         values: The values.
         options: The rendering options.
         more: Whether there are further pages.
-        title: The title; by default the number of values and their kind.
 
     Returns:
         The view.
     """
-    kind = _kind_of(values)
     if not values:
-        return View(kind="Table", title=title or "Nothing here", parts=(_table(values, options, more),))
-    count = (
-        f"{len(values):,}{'+' if more else ''} {kind if len(values) == 1 and not more else _pluralize(kind)}"
-    )
-    table = (
-        build_card_table(values, options, Names(), more) if kind == "card" else _table(values, options, more)
-    )
-    return View(kind="Table", title=title or count, parts=(table,))
+        table = Table((), (), describe_hidden(0, more), "The list is empty.")
+        return View(kind="Table", title="Nothing here", parts=(table,))
+    kind = _humanize_class(type(values[0]).__name__).lower()
+    is_card = kind == "card"
+    table = build_card_table(values, options, Names(), more) if is_card else _table(values, options, more)
+    count = f"{len(values):,}{'+' if more else ''} {w.pluralize(2 if more else len(values), kind)}"
+    return View(kind="Table", title=count, parts=(table,))
 
 
 def build_facts(value: Any, options: RenderOptions) -> View:
@@ -87,8 +82,6 @@ _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")
 
 
 def _table(values: Sequence[Any], options: RenderOptions, more: bool) -> Table:
-    if not values:
-        return Table((), (), describe_hidden(0, more), "The list is empty.")
     visible = values[: options.limit(ROWS)]
     field_names = columns_of(type(values[0]))
     columns = [(name, [format_field(value, name, options) for value in visible]) for name in field_names]
@@ -125,20 +118,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _kind_of(values: Sequence[Any]) -> str:
-    return _humanize_class(type(values[0]).__name__).lower() if values else "row"
-
-
 def _humanize_class(name: str) -> str:
     """Return ``DocumentSummary`` as ``Document``, ``AgentMission`` as ``Agent mission``."""
     name = name.removesuffix("Summary").removesuffix("View")
     name = {"PortfolioProject": "Project", "PilotagePriority": "Priority", "Hit": "Hit"}.get(name, name)
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
     return words[:1].upper() + words[1:]
-
-
-def _pluralize(kind: str) -> str:
-    return f"{kind[:-1]}ies" if kind.endswith("y") and kind[-2:-1] not in "aeiou" else f"{kind}s"
 
 
 # ---------------------------------------------------------------------------------------------- one cell

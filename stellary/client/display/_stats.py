@@ -74,7 +74,8 @@ def build_stats(view: StatsView, options: RenderOptions) -> View:
                 "By assignee",
                 [
                     Share(
-                        line(assignee.name or _fallback_assignee(assignee.user_id), NAME_MAX), assignee.cards
+                        line(assignee.name or ("former member" if assignee.user_id else "nobody"), NAME_MAX),
+                        assignee.cards,
                     )
                     for assignee in view.by_assignee
                 ],
@@ -89,10 +90,6 @@ def build_stats(view: StatsView, options: RenderOptions) -> View:
         )
     )
     return View("Stats", "Stats", (figures, grid), (Span(w.format_count(number, "card"), "quiet"),))
-
-
-def _fallback_assignee(user_id: str | None) -> str:
-    return "nobody" if user_id is None else "former member"
 
 
 def _distribution(title: str, shares: list[Share]) -> Distribution:

@@ -36,7 +36,7 @@ def humanize_title(word: str) -> str:
 
 def status_tag(word: Any) -> Span | None:
     """Return a status as a tag; None for None."""
-    return None if word is None else Span(humanize(str(word)), _STATUS_TONES.get(str(word), "plain"), "tag")
+    return None if word is None else Span(humanize(str(word)), status_tone(word), "tag")
 
 
 def status_tone(word: Any) -> Tone:
@@ -58,7 +58,12 @@ def format_day(moment: date, now: datetime) -> str:
     """Return a date as ``3 Apr``, with the year if it is not the current one."""
     date_in_utc = to_utc_date(moment)
     year = "" if date_in_utc.year == now.year else f" {date_in_utc.year}"
-    return f"{date_in_utc.day} {MONTHS[date_in_utc.month - 1][:3]}{year}"
+    return f"{format_date(date_in_utc)}{year}"
+
+
+def format_date(day: date) -> str:
+    """Return a date as ``3 Apr``."""
+    return f"{day.day} {MONTHS[day.month - 1][:3]}"
 
 
 def format_clock(moment: datetime) -> str:
@@ -101,7 +106,9 @@ def format_duration(seconds: float | None) -> str:
 
 def pluralize(count: int, noun: str) -> str:
     """Return ``card`` for a count of 1, otherwise ``cards``."""
-    return noun if count == 1 else f"{noun}s"
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 
 def format_count(count: int, noun: str) -> str:
