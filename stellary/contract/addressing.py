@@ -50,20 +50,10 @@ class Ref:
         Raises:
             Invalid: A part is empty, ``.`` or ``..``, which would lead to another path, or cannot be encoded in a URL.
         """
-        parts = []
-        for part in self.template.split("/"):
-            if not part.startswith(":"):
-                parts.append(part)
-                continue
-            name = part[1:]
-            text = getattr(self, snake(name))
-            if text in ("", ".", ".."):
-                raise Invalid(f"{name} must not be {text!r}", code="invalid_path")
-            try:
-                parts.append(quote(text, safe=""))
-            except UnicodeEncodeError:
-                raise Invalid(f"{name} must not contain half a surrogate pair", code="invalid_path") from None
-        return "/".join(parts)
+        return "/".join(
+            quote_part(part[1:], getattr(self, snake(part[1:]))) if part.startswith(":") else part
+            for part in self.template.split("/")
+        )
 
     @classmethod
     def at(cls, parts: Mapping[str, str]) -> Self:
@@ -98,6 +88,24 @@ class Ref:
         return {
             field.name: getattr(self, field.name) for field in attrs.fields(kind) if field.name in own_names
         }
+
+
+def quote_part(name: str, text: str) -> str:
+    """Return a part of a path, percent-encoded.
+
+    Args:
+        name: The name of the parameter, for messages.
+        text: An id or a slug.
+
+    Raises:
+        Invalid: The text is empty, ``.`` or ``..``, which would lead to another path, or cannot be encoded in a URL.
+    """
+    if text in ("", ".", ".."):
+        raise Invalid(f"{name} must not be {text!r}", code="invalid_path")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise Invalid(f"{name} must not contain half a surrogate pair", code="invalid_path") from None
 
 
 def _read_parts(ref: Ref) -> object:

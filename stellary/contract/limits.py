@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 import attrs
 
@@ -63,39 +63,33 @@ class Check(ABC):
 
 
 @attrs.frozen
-class Length(Check):
+class Size(Check):
+    """A text or a list that has ``min`` to ``max`` parts."""
+
+    min: int
+    max: int
+    keyword: ClassVar[str]
+    sentence: ClassVar[str]
+
+    def problem(self, value: Any) -> str | None:
+        if self.min <= len(value) <= self.max:
+            return None
+        return self.sentence.format(f"{self.min} to {self.max}" if self.min else f"at most {self.max}")
+
+    def schema(self) -> dict[str, Any]:
+        return ({f"min{self.keyword}": self.min} if self.min else {}) | {f"max{self.keyword}": self.max}
+
+
+class Length(Size):
     """A string of ``min`` to ``max`` characters."""
 
-    min: int
-    max: int
-
-    def problem(self, value: Any) -> str | None:
-        if self.min <= len(value) <= self.max:
-            return None
-        if self.min == 0:
-            return f"must be at most {self.max} characters"
-        return f"must be {self.min} to {self.max} characters"
-
-    def schema(self) -> dict[str, Any]:
-        return ({"minLength": self.min} if self.min else {}) | {"maxLength": self.max}
+    keyword, sentence = "Length", "must be {} characters"
 
 
-@attrs.frozen
-class Items(Check):
+class Items(Size):
     """A list of ``min`` to ``max`` items."""
 
-    min: int
-    max: int
-
-    def problem(self, value: Any) -> str | None:
-        if self.min <= len(value) <= self.max:
-            return None
-        if self.min == 0:
-            return f"must have at most {self.max} items"
-        return f"must have {self.min} to {self.max} items"
-
-    def schema(self) -> dict[str, Any]:
-        return ({"minItems": self.min} if self.min else {}) | {"maxItems": self.max}
+    keyword, sentence = "Items", "must have {} items"
 
 
 @attrs.frozen

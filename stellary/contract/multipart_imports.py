@@ -6,7 +6,7 @@ The project is hidden until the import is completed, and then becomes visible wi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from stellary.contract.endpoint import creates, deletes, reads
 from stellary.contract.limits import Items, Range
@@ -17,9 +17,10 @@ from stellary.contract.project_imports import (
     ImportedColumn,
     ProjectHeader,
     ProjectImport,
+    TolerantRequest,
 )
 from stellary.contract.refs import ImportRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, Unset, Value
 
 PARTS_MAX = 2_000
 """The maximum number of parts of an import: a million cards."""
@@ -59,12 +60,10 @@ class CreateImport(ProjectHeader):
         columns: At most 1000, in order.
     """
 
-    tolerant: ClassVar[bool] = True
-
     columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
 
 
-class AddImportPart(Request):
+class AddImportPart(TolerantRequest):
     """Some of the cards of a project file.
 
     Attributes:
@@ -72,8 +71,6 @@ class AddImportPart(Request):
         cards: 1-500 cards, in the order of the file. A card without a number gets the next one after
             ``project.lastNumber`` and the cards before it.
     """
-
-    tolerant: ClassVar[bool] = True
 
     part: Annotated[int, Range(0, PARTS_MAX - 1)]
     cards: Annotated[list[ImportedCard], Items(1, CARDS_MAX)]

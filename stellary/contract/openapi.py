@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -37,7 +38,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
     for endpoint in endpoints:
         guarded = _names_its_ref(endpoint) and endpoint.ref in versioned and endpoint.method != "GET"
         operation = _operation(endpoint, schemas, guarded)
-        paths.setdefault(_to_openapi_path(endpoint.path), {})[endpoint.method.lower()] = operation
+        paths.setdefault(re.sub(r":(\w+)", r"{\1}", endpoint.path), {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -224,14 +225,9 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
         headers["ETag"] = "ETag"
     if _is_conditional(endpoint):
         headers["ETag"] = "ContentTag"
-    return describe_response(endpoint.summary, {endpoint.media: _media_type(endpoint, schema)}, headers)
-
-
-def _media_type(endpoint: AnyEndpoint, schema: Json) -> Json:
     # A page or a plain text has no example.
-    return (
-        {"schema": schema, "example": answer_of(endpoint)} if endpoint.media == JSON else {"schema": schema}
-    )
+    example = {"example": answer_of(endpoint)} if endpoint.media == JSON else {}
+    return describe_response(endpoint.summary, {endpoint.media: {"schema": schema, **example}}, headers)
 
 
 def _not_modified(endpoint: AnyEndpoint) -> Json:
@@ -292,10 +288,6 @@ def _is_versioned(endpoint: AnyEndpoint) -> bool:
         return False
     field = wire_fields(endpoint.returns).get("version")
     return field is not None and field.type is int
-
-
-def _to_openapi_path(path: str) -> str:
-    return "/".join(f"{{{part[1:]}}}" if part.startswith(":") else part for part in path.split("/"))
 
 
 def _tags(endpoints: tuple[AnyEndpoint, ...]) -> list[Json]:

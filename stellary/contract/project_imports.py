@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from stellary.contract.automations import ACTIONS_MAX, RULES_MAX, ActionToRun, ScheduleToRun, TriggerName
 from stellary.contract.cards import CardFields, CardStatus, Title
@@ -48,10 +48,14 @@ FileId = Annotated[str, Length(1, 100)]
 Number = Annotated[int, Range(1, 2_000_000_000)]
 
 
-class ImportedPerson(Request):
-    """A person mentioned in the file."""
+class TolerantRequest(Request):
+    """A part of a file, which may come from a newer version: unknown fields are ignored."""
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
+
+
+class ImportedPerson(TolerantRequest):
+    """A person mentioned in the file."""
 
     name: Name | Unset = UNSET
     email: EmailAddress | Unset | None = UNSET
@@ -67,7 +71,7 @@ class ImportedMember(ImportedPerson):
     role: ProjectRole | Unset = UNSET
 
 
-class ImportedProject(Request):
+class ImportedProject(TolerantRequest):
     """The project itself.
 
     Attributes:
@@ -81,8 +85,6 @@ class ImportedProject(Request):
         estimate_unit: The unit of its cards' estimates.
     """
 
-    tolerant: ClassVar[bool] = True
-
     name: Name
     description: ProjectDescription | Unset | None = UNSET
     key: ProjectKey | Unset = UNSET
@@ -93,24 +95,20 @@ class ImportedProject(Request):
     estimate_unit: EstimateUnit | Unset = UNSET
 
 
-class ImportedView(Request):
+class ImportedView(TolerantRequest):
     """The stored settings of a view of a scope: at most 50 settings and 10 000 bytes of JSON."""
-
-    tolerant: ClassVar[bool] = True
 
     type: ViewType
     settings: dict[str, Any]
 
 
-class ImportedScope(Request):
+class ImportedScope(TolerantRequest):
     """A scope. Scopes are created in the order of the file.
 
     Attributes:
         id: The id that the file's columns refer to.
         is_default: True for at most one scope. Default: the first scope is the default one.
     """
-
-    tolerant: ClassVar[bool] = True
 
     name: Name
     id: FileId | Unset = UNSET
@@ -122,7 +120,7 @@ class ImportedScope(Request):
     views: Annotated[list[ImportedView], Items(0, len(VIEW_TYPES))] | Unset = UNSET
 
 
-class ImportedColumn(Request):
+class ImportedColumn(TolerantRequest):
     """A column. The columns of a scope are created in the order of the file.
 
     Attributes:
@@ -130,8 +128,6 @@ class ImportedColumn(Request):
         scope_id: A scope of the file. Default: the default scope.
         wip_limit: The maximum number of unarchived cards. Imported cards may exceed it.
     """
-
-    tolerant: ClassVar[bool] = True
 
     name: Name
     id: FileId | Unset = UNSET
@@ -147,7 +143,7 @@ class ImportedLabel(CreateLabel):
         id: The id that the file's cards refer to.
     """
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
     id: FileId | Unset = UNSET
 
@@ -159,7 +155,7 @@ class ImportedCustomField(CreateCustomField):
         id: The id that the file's cards refer to.
     """
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
     id: FileId | Unset = UNSET
 
@@ -167,10 +163,10 @@ class ImportedCustomField(CreateCustomField):
 class ImportedChecklistItem(AddChecklistItem):
     """A checklist item of a card."""
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
 
-class ImportedComment(Request):
+class ImportedComment(TolerantRequest):
     """A comment. The comments of a card or a document are created in the order of the file.
 
     Attributes:
@@ -178,15 +174,13 @@ class ImportedComment(Request):
         created_at, updated_at: Default: the time of the import, which also replaces times in the future.
     """
 
-    tolerant: ClassVar[bool] = True
-
     content: CommentText
     author: ImportedPerson | Unset = UNSET
     created_at: date | Unset = UNSET
     updated_at: date | Unset = UNSET
 
 
-class ImportedRelation(Request):
+class ImportedRelation(TolerantRequest):
     """A relation of the card.
 
     Attributes:
@@ -196,17 +190,13 @@ class ImportedRelation(Request):
         target_key: The key of the target card, for the report.
     """
 
-    tolerant: ClassVar[bool] = True
-
     type: SeenRelationType
     target_card_id: FileId | None
     target_key: Annotated[str, Length(0, 100)] | Unset = UNSET
 
 
-class ImportedAttachment(Request):
+class ImportedAttachment(TolerantRequest):
     """A file on the card. Its content is not part of the project file, so it is not imported, but reported."""
-
-    tolerant: ClassVar[bool] = True
 
     original_name: Annotated[str, Length(0, 255)]
     id: FileId | Unset = UNSET
@@ -224,7 +214,7 @@ class ImportedRecurrence(Recurrence):
         later: Only reported: the next card is like this one.
     """
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
     column_id: FileId | Unset = UNSET
     later: JsonObject | Unset = UNSET
@@ -250,7 +240,7 @@ class ImportedCard(CardFields):
         completed_at: For a card that is ``done``; not earlier than ``created_at``. Default: the time of the import.
     """
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
     title: Title
     column_index: Place | Unset = UNSET
@@ -271,7 +261,7 @@ class ImportedCard(CardFields):
     recurrence: ImportedRecurrence | Unset | None = UNSET
 
 
-class ImportedDocument(Request):
+class ImportedDocument(TolerantRequest):
     """A document. It becomes a draft of the importing user.
 
     Attributes:
@@ -281,8 +271,6 @@ class ImportedDocument(Request):
         status: Ignored: reviews of another server are not imported.
         content: A TipTap document.
     """
-
-    tolerant: ClassVar[bool] = True
 
     title: DocumentTitle
     id: FileId | Unset = UNSET
@@ -301,16 +289,16 @@ class ImportedDocument(Request):
 class ImportedAction(ActionToRun):
     """The action of a rule."""
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
 
 class ImportedSchedule(ScheduleToRun):
     """The times at which a rule runs."""
 
-    tolerant: ClassVar[bool] = True
+    tolerant = True
 
 
-class ImportedAutomation(Request):
+class ImportedAutomation(TolerantRequest):
     """An automation rule. Rules run in the order of the file, with the rights of the importing user.
 
     Attributes:
@@ -323,8 +311,6 @@ class ImportedAutomation(Request):
         owner: Only reported: the importing user becomes the owner.
     """
 
-    tolerant: ClassVar[bool] = True
-
     trigger: TriggerName
     action: ImportedAction | Unset = UNSET
     actions: Annotated[list[ImportedAction], Items(1, ACTIONS_MAX)] | Unset = UNSET
@@ -335,7 +321,7 @@ class ImportedAutomation(Request):
     owner: ImportedPerson | Unset = UNSET
 
 
-class ProjectHeader(Request):
+class ProjectHeader(TolerantRequest):
     """The parts of a project file apart from its columns and cards.
 
     Attributes:
@@ -350,8 +336,6 @@ class ProjectHeader(Request):
             is reported.
         exported_at: The time of the export; ignored.
     """
-
-    tolerant: ClassVar[bool] = True
 
     project: ImportedProject
     format: Format | Unset = UNSET
@@ -373,8 +357,6 @@ class ImportProject(ProjectHeader):
         columns: At most 50, in order.
         cards: At most 500, archived ones included. Larger projects are imported in parts, by ``imports.create``.
     """
-
-    tolerant: ClassVar[bool] = True
 
     columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
     cards: Annotated[list[ImportedCard], Items(0, CARDS_MAX)] | Unset = UNSET

@@ -405,10 +405,6 @@ def _origin_is(origin: Any) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is origin
 
 
-def _is_anything(kind: Any) -> bool:
-    return kind is Any
-
-
 def _make_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(str, _text)
@@ -417,7 +413,7 @@ def _make_converter() -> Converter:
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(datetime, _moment)
     converter.register_structure_hook(date, _moment)
-    converter.register_structure_hook_factory(_is_anything, lambda _: _anything)
+    converter.register_structure_hook_factory(lambda kind: kind is Any, lambda _: _anything)
     converter.register_structure_hook_factory(is_union, _union_hook)
     converter.register_structure_hook_factory(_origin_is(Literal), _literal_hook)
     converter.register_structure_hook_factory(_origin_is(list), _list_hook)

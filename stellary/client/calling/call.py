@@ -7,14 +7,14 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_args
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import orjson
 
 from stellary.client.calling.encoding import encode_body, encode_query
 from stellary.client.errors import ArgumentError, CallFailed, Proposed, UnreadableAnswer
-from stellary.contract.addressing import parameter_names
+from stellary.contract.addressing import parameter_names, quote_part
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import EmailFormat, Reference
@@ -187,7 +187,9 @@ class CallPlan:
                     body = encode_body(payload)
                     request_headers["content-type"] = "application/json"
             except (TypeError, UnicodeEncodeError) as error:
-                raise _to_argument_error(self.operation, error) from None
+                if "surrogates" in str(error):
+                    raise Invalid("a text must not contain half a surrogate pair") from None
+                raise ArgumentError(f"{self.operation}(): {error}") from None
         if self.keyed:
             request_headers["idempotency-key"] = options.idempotency_key or os.urandom(16).hex()
             repeatable = True
@@ -291,7 +293,7 @@ class CallPlan:
 
 
 def segment(name: str, text: object) -> str:
-    """Return one segment of a path, quoted as ``Ref.path`` quotes it.
+    """Return one segment of a path, percent-encoded.
 
     Args:
         name: The name of the ref's field, for the message.
@@ -307,13 +309,8 @@ def segment(name: str, text: object) -> str:
     parameter = ROOTS.get(name, name.removesuffix("_id"))
     if not isinstance(text, str):
         text = _extract_id(name, text, parameter)
-    if text in ("", ".", ".."):
-        raise Invalid(f"{parameter} must not be {text!r}", code="invalid_path")
-    try:
-        quoted = quote(text, safe="")
-        return SecretStr(quoted) if isinstance(text, SecretStr) else quoted
-    except UnicodeEncodeError:
-        raise Invalid(f"{parameter} must not contain half a surrogate pair", code="invalid_path") from None
+    quoted = quote_part(parameter, text)
+    return SecretStr(quoted) if isinstance(text, SecretStr) else quoted
 
 
 def _extract_id(name: str, value: object, parameter: str) -> str:
@@ -345,12 +342,6 @@ def _to_id(name: str, value: Any) -> Any:
 
 def _has_mark(kind: object, mark: type) -> bool:
     return any(isinstance(candidate, mark) for candidate in marks(kind))
-
-
-def _to_argument_error(operation: str, error: Exception) -> Exception:
-    if "surrogates" in str(error):
-        return Invalid("a text must not contain half a surrogate pair")
-    return ArgumentError(f"{operation}(): {error}")
 
 
 @functools.cache
