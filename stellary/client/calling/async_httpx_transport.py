@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 import httpx
 
+from stellary.client.calling.carriers import read_in_threads
 from stellary.client.calling.httpx_transport import (
     RAISED,
     BodyParts,
@@ -27,13 +28,6 @@ from stellary.contract.port import RawRequest, RawResponse
 
 _CONCURRENT = 100
 """The maximum number of concurrent requests per event loop. Each has a connection of its own; streams do not count."""
-
-
-async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the blocks, reading each in a thread, since the disk may be slow."""
-    reading = iter(blocks)
-    while (block := await asyncio.to_thread(next, reading, None)) is not None:
-        yield block
 
 
 class AsyncHttpStream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import attrs
@@ -11,6 +11,15 @@ import attrs
 from stellary.client.calling.settings import TokenSource, check_token
 from stellary.contract.port import Port, RawRequest, RawResponse
 from stellary.contract.redaction import conceal
+
+
+async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the blocks, reading each in a thread, since the disk may be slow."""
+    import asyncio
+
+    reading = iter(blocks)
+    while (block := await asyncio.to_thread(next, reading, None)) is not None:
+        yield block
 
 
 class PortCarrier:
@@ -52,13 +61,7 @@ class AsyncPortStream:
     def __init__(self, response: RawResponse) -> None:
         self._stream = PortStream(response)
         self.status, self.headers = response.status, response.headers
-        self.blocks = self._read_in_threads()
-
-    async def _read_in_threads(self) -> AsyncIterator[bytes]:
-        import asyncio
-
-        while (block := await asyncio.to_thread(next, self._stream.blocks, None)) is not None:
-            yield block
+        self.blocks = read_in_threads(self._stream.blocks)
 
     async def close(self) -> None:
         """End the stream, and wake a thread that waits for its next block."""

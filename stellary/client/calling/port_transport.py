@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from stellary.client.calling.async_httpx_transport import read_in_threads
+from stellary.client.calling.carriers import read_in_threads
 from stellary.contract.port import Port, RawRequest, RawResponse
 
 

@@ -134,7 +134,7 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
                     break
                 failure = _to_api_error(call, response, world)
                 is_lost = is_lost or response.status in (502, 504)
-            pause = _pause_before_retry(failure, tries, world)
+            pause = choose_pause(failure, tries, world, PAUSE_FIRST, PAUSE_MAX)
             if tries > options.retries or not _may_retry(call, failure) or world.clock() + pause >= deadline:
                 raise failure
             log.info(
@@ -221,12 +221,22 @@ def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:
     return failure.status == 500 and is_unexplained and call.request.method == "GET"
 
 
-def _pause_before_retry(failure: ApiError | Unanswered, tries: int, world: World) -> float:
-    """Return the seconds before the next attempt: as the server requests, or else doubled each time, minus up to a quarter."""
+def choose_pause(
+    failure: ApiError | Unanswered | None, tries: int, world: World, first: float, longest: float
+) -> float:
+    """Return the seconds before the next attempt: as the server requests, or else doubled each time, minus up to a quarter.
+
+    Args:
+        failure: The error of the last attempt; None if it has none.
+        tries: The number of attempts.
+        world: The source of chance.
+        first: The seconds after the first attempt.
+        longest: The seconds at most, unless the server requests more.
+    """
     requested = getattr(failure, "retry_after", None)
     if requested is not None:
         return min(float(requested), RETRY_AFTER_MAX)
-    pause: float = min(PAUSE_MAX, PAUSE_FIRST * 2 ** min(tries - 1, 10))
+    pause: float = min(longest, first * 2 ** min(tries - 1, 10))
     return pause * (1.0 - JITTER * world.chance())
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import attrs
 
 from stellary.client.calling.call import Call
-from stellary.client.calling.retries import PASSING, WORLD, World, failure_of
+from stellary.client.calling.retries import PASSING, WORLD, World, choose_pause, failure_of
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.errors import Unanswered, UnreadableAnswer
 from stellary.contract.errors import ApiError, StellaryError
@@ -226,12 +226,8 @@ class StreamFlow(Generic[T]):
         self._failed += 1
         if failure is not None and (self._retries == 0 or self._failed >= TRIES):
             raise failure
-        requested = getattr(failure, "retry_after", None)
-        if requested is not None:
-            return min(float(requested), 60.0)
         first = PAUSE_FIRST if self.decoder.retry is None else self.decoder.retry
-        pause: float = min(PAUSE_MAX, first * 2 ** min(self._failed - 1, 10))
-        return pause * (1.0 - 0.25 * self._world.chance())
+        return choose_pause(failure, self._failed, self._world, first, PAUSE_MAX)
 
 
 class EventStream(Generic[T]):

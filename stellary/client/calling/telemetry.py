@@ -105,11 +105,11 @@ def log_attempt(call: Call, request: RawRequest, response: RawResponse | None) -
 
 def _format_headers(mark: str, headers: Mapping[str, str]) -> list[str]:
     # The repr of a concealed header is hidden, its text is not.
-    return [f"{mark}{name}: {_format_header(text)}" for name, text in conceal_headers(headers).items()]
-
-
-def _format_header(text: str) -> str:
-    return HIDDEN if repr(text) == repr(HIDDEN) else text
+    texts = {
+        name: HIDDEN if repr(text) == repr(HIDDEN) else text
+        for name, text in conceal_headers(headers).items()
+    }
+    return [f"{mark}{name}: {text}" for name, text in texts.items()]
 
 
 def _format_body(mark: str, message: RawRequest | RawResponse) -> list[str]:

@@ -89,7 +89,9 @@ def _sections(state: PilotageState, options: RenderOptions) -> list[Section]:
             (
                 w.status_tag(todo.status),
                 Span(line(todo.label, TEXT_MAX)),
-                _purpose_span(names.get(todo.mission_id or todo.priority_id or "")),
+                Span(f"for {line(name, 60)}", "quiet")
+                if (name := names.get(todo.mission_id or todo.priority_id or ""))
+                else None,
             )
             for todo in state.todos
         ],
@@ -142,7 +144,3 @@ def _activity_subject(meta: dict[str, Any]) -> Any:
 
 def _code_span(name: str | None) -> Span | None:
     return Span(line(name, 40), "quiet", "code") if name else None
-
-
-def _purpose_span(name: str | None) -> Span | None:
-    return Span(f"for {line(name, 60)}", "quiet") if name else None

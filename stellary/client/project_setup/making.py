@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stellary.client.errors import StalePlan
@@ -10,7 +10,7 @@ from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.changes import Change, Kind, get_values
 from stellary.client.project_setup.contents import RelationByName, first_column, match_steps
-from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
+from stellary.client.project_setup.declaration import Automation, Card
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
 from stellary.client.project_setup.references import resolve
@@ -76,7 +76,9 @@ class ChangeRequests:
         declared = declaration.project
         workspace = workspace_of(self.plan.at)
         template = None
-        if declared.template or not _declares_columns(declaration):
+        if declared.template or all(
+            part.columns is UNSET for part in (declaration, *(declaration.scopes or ()))
+        ):
             template = yield from find_template(workspace, declared.template or "simple")
             if template is None:
                 raise StalePlan(f'there is no template "{declared.template}" any more; plan again')
@@ -189,7 +191,11 @@ class ChangeRequests:
             elif difference.name == "recurrence":
                 values["recurrence"] = difference.new and load(Recurrence, dict(difference.new))
             elif difference.name == "checklist" and existing is not None:
-                values["checklist"] = list(_checklist_entries(difference.new, existing))
+                # Existing steps keep their ids.
+                values["checklist"] = [
+                    ChecklistEntry(title=step.title, done=bool(step.done), id=same.id if same else UNSET)
+                    for step, same in match_steps(difference.new, [*existing.checklist])
+                ]
             else:
                 values[difference.name] = difference.new
         return values
@@ -256,11 +262,6 @@ class ChangeRequests:
         return resolve(data, lambda kind, name, scope: self.matched.find_reference(kind, name, scope, ""))
 
 
-def _declares_columns(declaration: Declaration) -> bool:
-    scopes = declaration.scopes or []
-    return declaration.columns is not UNSET or any(scope.columns is not UNSET for scope in scopes)
-
-
 def _new_values(change: Change) -> dict[str, Any]:
     return {difference.name: difference.new for difference in change.differences}
 
@@ -268,9 +269,3 @@ def _new_values(change: Change) -> dict[str, Any]:
 def _scope_values(change: Change) -> dict[str, Any]:
     """Return the new values of a scope, except those of its views, which have an endpoint of their own."""
     return {name: value for name, value in _new_values(change).items() if not name.startswith("view")}
-
-
-def _checklist_entries(steps: list[Step], card: Any) -> Iterator[ChecklistEntry]:
-    """Yield the entries of a card's checklist; existing steps keep their ids."""
-    for step, same in match_steps(steps, [*card.checklist]):
-        yield ChecklistEntry(title=step.title, done=bool(step.done), id=UNSET if same is None else same.id)

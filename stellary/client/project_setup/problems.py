@@ -78,10 +78,5 @@ class ProblemCollector:
         while path:
             if path in self.lines:
                 return self.lines[path]
-            path = _parent_path(path)
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get("")
-
-
-def _parent_path(path: str) -> str:
-    """Return the path of the enclosing item: ``cards[3]`` for ``cards[3].title``."""
-    return path[: max(path.rfind("."), path.rfind("["), 0)]

@@ -29,14 +29,8 @@ class MissionWait(Resource[C]):
         Returns:
             The mission in its state at that time.
         """
-        callback = _to_log_callback(progress)
+        callback = get_display().start_log() if progress is True else progress or None
         return _wait_async(self, callback) if self._awaits else _wait(self, callback)
-
-
-def _to_log_callback(progress: LogOption | None) -> LogCallback | None:
-    if progress is not True:
-        return progress or None
-    return get_display().start_log()
 
 
 def _wait(mission: Any, progress: LogCallback | None) -> AgentMission:
