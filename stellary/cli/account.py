@@ -375,7 +375,7 @@ def second_factor() -> None:
     """
 
 
-@second_factor.command("status", cls=JsonCommand)
+@second_factor.command("status")
 @as_json
 @pass_session
 def show_second_factor(session: CommandContext, as_json: JsonOptions) -> None:

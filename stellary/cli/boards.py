@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from stellary.cli.finding import find_project, find_scope, match_one
-from stellary.cli.options import DayParam, Group, confirm, fail_usage
+from stellary.cli.options import YES, DayParam, Group, confirm, fail_usage
 from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
@@ -199,7 +199,7 @@ def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **opt
 
 @saved_filter.command("delete")
 @_FILTER
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 @in_workspace
 def delete_filter(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a saved filter for good.
@@ -219,6 +219,5 @@ def _find_filter(session: CommandContext, query: str) -> SavedFilter:
         "saved filter",
         query,
         session.workspace().saved_filters.list(),
-        lambda saved: (saved.name, saved.id),
-        lambda saved: f'"{saved.name}" ({saved.id})',
+        describe=lambda saved: f'"{saved.name}" ({saved.id})',
     )

@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args
 import click
 
 from stellary.cli.finding import (
-    find_card,
     find_column,
     find_label,
     find_person,
@@ -18,6 +17,7 @@ from stellary.cli.finding import (
 )
 from stellary.cli.options import (
     NONE,
+    YES,
     DayParam,
     Group,
     OrNone,
@@ -119,9 +119,7 @@ def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: A
     """
     if all(value is None or value == () for value in options.values()):
         fail_usage("name a field to change, such as --title")
-    project = session.project_handle()
-    board = project.board()
-    card = find_card(project, query, board)
+    project, board, card = session.load_card(query)
     assignee = options["assignee"]
     updated = project.cards.update(
         card,
@@ -209,10 +207,10 @@ def transfer(
     Example:
       stellary card transfer LAUNCH-12 --to OPS/Backlog --missing drop
     """
-    project, board, name = _find_target(session, **place)
+    _, board, name = _find_target(session, **place)
     if not name:
         fail_usage("name the project and the column, such as --to OPS/Backlog")
-    column, card = find_column(board, name), find_card(project, query)
+    column, (project, _, card) = find_column(board, name), session.load_card(query)
     moved = project.cards.transfer(card, column_id=column.id, missing=missing)
     _print_moved(moved, f'Moved {card.key} to "{column.name}": {moved.key} "{moved.title}".', as_json)
 
@@ -227,7 +225,7 @@ def column() -> None:
     """
 
 
-@column.command("transfer", cls=JsonCommand)
+@column.command("transfer")
 @click.argument("query", metavar="COLUMN", shell_complete=complete_columns)
 @_to_project("PROJECT[/SCOPE]", "and its scope. Default: the default one")
 def transfer_column(
@@ -257,7 +255,7 @@ def document() -> None:
     """
 
 
-@document.command("transfer", cls=JsonCommand)
+@document.command("transfer")
 @click.argument("query", metavar="TITLE")
 @click.option("--to", "target", metavar="PROJECT", help="The key or name of a project. Default: none.")
 @_TO_WORKSPACE
@@ -304,13 +302,8 @@ def duplicate(
     Example:
       stellary card duplicate LAUNCH-12 --title "Onboarding of Joe"
     """
-    cards = session.project_handle().cards
-    copy = cards.duplicate(
-        find_card(session.project_handle(), query),
-        title=title or UNSET,
-        comments=comments,
-        attachments=files,
-    )
+    project, _, card = session.load_card(query)
+    copy = project.cards.duplicate(card, title=title or UNSET, comments=comments, attachments=files)
     report(copy, "Copied", as_json)
 
 
@@ -326,8 +319,8 @@ def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     Example:
       stellary card archive LAUNCH-12
     """
-    project = session.project_handle()
-    report(project.cards.update(find_card(project, query), archived=True), "Archived", as_json)
+    project, _, card = session.load_card(query)
+    report(project.cards.update(card, archived=True), "Archived", as_json)
 
 
 @click.command("restore", cls=JsonCommand)
@@ -342,13 +335,13 @@ def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     Example:
       stellary card restore LAUNCH-12
     """
-    project = session.project_handle()
-    report(project.cards.update(find_card(project, query), archived=False), "Restored", as_json)
+    project, _, card = session.load_card(query)
+    report(project.cards.update(card, archived=False), "Restored", as_json)
 
 
 @click.command("delete")
 @CARD
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 @in_project
 @dry_run
 def delete(session: CommandContext, query: str, yes: bool) -> None:
@@ -358,8 +351,7 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
     Example:
       stellary card delete LAUNCH-12 --yes
     """
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     confirm(f'Delete {card.key} "{card.title}" with its comments and files', is_confirmed=yes)
     project.cards.delete(card)
     print_line(f'Deleted {card.key} "{card.title}".')

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
-from stellary.cli.finding import find_card, find_column, find_label, find_scope
+from stellary.cli.finding import find_column, find_label, find_scope
 from stellary.cli.options import (
     DayParam,
     Group,
@@ -220,8 +220,7 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
     Example:
       stellary card show LAUNCH-12
     """
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     if as_json:
         print_json(card, as_json)
         return
@@ -242,8 +241,7 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
     Example:
       stellary card history LAUNCH-12
     """
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     activities = project.card(card).history(limit=limit)
     if as_json:
         print_json(activities, as_json)
@@ -272,9 +270,7 @@ def move(
     Example:
       stellary card move "Write the spec" Doing --top
     """
-    project = session.project_handle()
-    board = project.board()
-    card = find_card(project, query, board)
+    project, board, card = session.load_card(query)
     target = find_column(board, column, scope, card.scope_id)
     moved = project.cards.update(card, column_id=target.id, order=0 if top else UNSET)
     report(moved, f'Moved to "{target.name}":', as_json)
@@ -294,9 +290,7 @@ def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     Example:
       stellary card done LAUNCH-12
     """
-    project = session.project_handle()
-    board = project.board()
-    card = find_card(project, query, board)
+    project, board, card = session.load_card(query)
     done_columns = [
         column
         for column in board.columns
@@ -324,8 +318,7 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
       git log -1 --format=%B | stellary card comment LAUNCH-12 -
     """
     content = sys.stdin.read().strip() if text == "-" else text
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     created = project.card(card).comments.create(content=content)
     print_result(created, f'Commented on {card.key} "{card.title}".', as_json)
 
@@ -344,8 +337,7 @@ def watch(session: CommandContext, query: str, level: str | None) -> None:
       stellary card watch LAUNCH-12
       stellary card watch LAUNCH-12 --mute
     """
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     if level == "default":
         project.card(card).unwatch()
     else:

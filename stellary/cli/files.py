@@ -12,7 +12,7 @@ import click
 
 from stellary import UnsuitableFile
 from stellary.cli.finding import find_template
-from stellary.cli.options import Group, confirm
+from stellary.cli.options import YES, Group, confirm
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show, show_progress
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
@@ -159,7 +159,7 @@ def template() -> None:
     """
 
 
-@template.command("list", cls=JsonCommand)
+@template.command("list")
 @as_json
 @in_workspace
 def list_templates(session: CommandContext, as_json: JsonOptions) -> None:
@@ -208,7 +208,7 @@ def rename_template(session: CommandContext, query: str, name: str) -> None:
 
 @template.command("delete")
 @click.argument("query", metavar="TEMPLATE")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 @in_workspace
 def delete_template(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a template. The projects that were created from it stay.

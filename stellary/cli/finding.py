@@ -24,12 +24,20 @@ T = TypeVar("T")
 _NUMBER = re.compile(r"#?(?:[A-Za-z]+-)?\d+")
 
 
+def _list_names(item: Any) -> Sequence[str]:
+    return item.name, item.id
+
+
+def _quote_name(item: Any) -> str:
+    return f'"{item.name}"'
+
+
 def match_one(
     kind: str,
     query: str,
     items: Iterable[T],
-    names: Callable[[T], Sequence[str]],
-    describe: Callable[[T], str],
+    names: Callable[[T], Sequence[str]] = _list_names,
+    describe: Callable[[T], str] = _quote_name,
 ) -> T:
     """Return the only item with a name. Case, blanks and accents may differ; similar names are only suggested.
 
@@ -37,8 +45,8 @@ def match_one(
         kind: The kind of item, for error messages.
         query: The text that the user typed.
         items: The items to search.
-        names: Returns the names of an item.
-        describe: Returns a description of an item, for error messages.
+        names: Returns the names of an item; by default its name and its id.
+        describe: Returns a description of an item, for error messages; by default its name.
 
     Raises:
         click.ClickException: No item matches, or several do.
@@ -58,7 +66,7 @@ def match_one(
 def find_template(workspace: Any, query: str) -> ProjectTemplate:
     """Return a template of projects by name or id."""
     templates: Iterable[ProjectTemplate] = workspace.projects.templates()
-    return match_one("template", query, templates, lambda item: (item.name, item.id), lambda item: item.name)
+    return match_one("template", query, templates, describe=lambda item: item.name)
 
 
 def find_project(workspace: WorkspaceHandle[Sync], query: str) -> Project:
@@ -73,22 +81,21 @@ def find_project(workspace: WorkspaceHandle[Sync], query: str) -> Project:
     )
 
 
-def find_card(project: ProjectHandle[Sync], query: str, board: Board | None = None) -> Card:
+def find_card(project: ProjectHandle[Sync], query: str, board: Board) -> Card:
     """Return a card by key, number, title or id: one on the board, else an archived one.
 
     Args:
         project: The handle of the project.
         query: The text that the user typed.
-        board: The board, if it has been loaded already.
+        board: The board of the project.
     """
-    loaded: Board = board or project.board()
     number = re.fullmatch(r"#?(\d+)", query)
-    key = f"{loaded.project.key}-{number[1]}" if number else query
+    key = f"{board.project.key}-{number[1]}" if number else query
 
     def names(card: Card) -> Sequence[str]:
         return (card.key,) if number else (card.key, card.title, card.id)
 
-    cards = loaded.cards
+    cards = board.cards
     if not find_named(key, cards, names):
         archived = list(project.cards.iterate(archived=True))
         cards = archived if find_named(key, archived, names) else cards
@@ -111,9 +118,6 @@ def find_column(
     """
     scope_names = {item.id: item.name for item in board.scopes}
 
-    def names(column: Column) -> Sequence[str]:
-        return column.name, column.id
-
     def describe(column: Column) -> str:
         return f'"{column.name}" of "{scope_names[column.scope_id]}"'
 
@@ -121,28 +125,25 @@ def find_column(
     scope_id = find_scope(board, scope).id if scope else card_scope_id
     first_id = scope_id or next((item.id for item in board.scopes if item.is_default), None)
     columns = [column for column in every_column if first_id == column.scope_id or query == column.id]
-    is_here = find_named(query, columns, names)
-    elsewhere = find_named(query, every_column, names)
+    is_here = find_named(query, columns, _list_names)
+    elsewhere = find_named(query, every_column, _list_names)
     if elsewhere and scope_id and not is_here:
         raise click.ClickException(
             f'"{scope_names[scope_id]}" has no column "{query}", which could be '
             f"{format_candidates(elsewhere, describe)}; pass --scope"
         )
-    return match_one("column", query, columns if is_here or scope_id else every_column, names, describe)
+    candidates = columns if is_here or scope_id else every_column
+    return match_one("column", query, candidates, describe=describe)
 
 
 def find_scope(board: Board, query: str) -> Scope:
     """Return a scope by name or id."""
-    return match_one(
-        "scope", query, board.scopes, lambda scope: (scope.name, scope.id), lambda scope: f'"{scope.name}"'
-    )
+    return match_one("scope", query, board.scopes)
 
 
 def find_label(board: Board, query: str) -> Label:
     """Return a label by name or id."""
-    return match_one(
-        "label", query, board.labels, lambda label: (label.name, label.id), lambda label: f'"{label.name}"'
-    )
+    return match_one("label", query, board.labels)
 
 
 def find_person(people: Iterable[Any], query: str) -> BoardMember:

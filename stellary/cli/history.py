@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeAlias, TypeVar, cast, get_args
 
 import click
 
 from stellary.cli.card_changes import report
-from stellary.cli.finding import find_card, match_one
-from stellary.cli.options import Group, complete_cards, confirm, dry_run, fail_usage
+from stellary.cli.finding import match_one
+from stellary.cli.options import YES, Group, complete_cards, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.display._activity import summarize_change
@@ -108,7 +108,7 @@ def restore(
 @trash.command("purge")
 @ITEM
 @OF_WORKSPACES
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 @in_workspace
 @dry_run
 def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> None:
@@ -139,8 +139,7 @@ def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     Example:
       stellary undo LAUNCH-12
     """
-    project = session.project_handle()
-    card = find_card(project, query)
+    project, _, card = session.load_card(query)
     for activity in project.activity.iterate(card_id=card.id):
         if activity.type in UNDOABLE and activity.changes:
             changes = ", ".join(map(summarize_change, activity.changes))
@@ -159,7 +158,7 @@ def find_item(session: CommandContext, query: str) -> TrashedItem:
     Raises:
         click.ClickException: There is no such item, or several have that name.
     """
-    return _find_entry(session.workspace().trash.iterate(), query, lambda item: item.key)
+    return _find_entry(session.workspace().trash.iterate(), query)
 
 
 def find_container(session: CommandContext, query: str) -> TrashedContainer:
@@ -172,23 +171,27 @@ def find_container(session: CommandContext, query: str) -> TrashedContainer:
     Raises:
         click.ClickException: There is none, or several have that name.
     """
-    return _find_entry(session.client.trash.iterate(), query, lambda container: container.slug)
+    return _find_entry(session.client.trash.iterate(), query)
 
 
 E = TypeVar("E", TrashedItem, TrashedContainer)
 
 
-def _find_entry(entries: Iterable[E], query: str, get_key: Callable[[E], str | None]) -> E:
+def _find_entry(entries: Iterable[E], query: str) -> E:
     return match_one(
         "item in the trash",
         query,
         entries,
-        lambda entry: (entry.id, entry.item_id, entry.name, get_key(entry) or entry.id),
+        lambda entry: (entry.id, entry.item_id, entry.name, _get_key(entry) or entry.id),
         lambda entry: f"{describe(entry)} ({entry.id})",
     )
 
 
+def _get_key(entry: Entry) -> str | None:
+    return entry.key if isinstance(entry, TrashedItem) else entry.slug
+
+
 def describe(entry: Entry) -> str:
     """Return the kind, the key or the slug, and the name of an entry."""
-    key = entry.key if isinstance(entry, TrashedItem) else entry.slug
+    key = _get_key(entry)
     return f'{entry.kind.replace("_", " ")}{f" {key}" if key else ""} "{entry.name}"'

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -28,6 +28,7 @@ from stellary.contract.projects import Board
 F = TypeVar("F", bound=Callable[..., Any])
 NONE = "none"
 """The word that clears a field."""
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -154,9 +155,7 @@ def dry_run(command: F) -> F:
             return 0
 
     help_text = "Print the request that would change something, and do not send it."
-    decorated: Any = click.option("--dry-run", is_flag=True, help=help_text)(run)
-    result: F = decorated
-    return result
+    return cast("F", click.option("--dry-run", is_flag=True, help=help_text)(run))
 
 
 def fail_usage(message: str) -> NoReturn:
@@ -227,10 +226,15 @@ def _complete_with(names: Callable[[CommandContext, str, bool], Iterable[tuple[s
     """
 
     def complete(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-        items: list[CompletionItem] = []
+        items: dict[str, str] = {}
         with _completion_session(ctx) as session:
-            items += _to_items(names(session, prefix, ctx.info_name == "use"), prefix)
-        return items
+            items |= names(session, prefix, ctx.info_name == "use")
+        start = prefix.casefold()
+        return [
+            CompletionItem(name, help=text)
+            for name, text in items.items()
+            if name.casefold().startswith(start)
+        ]
 
     return complete
 
@@ -256,11 +260,6 @@ def _list_workspaces(session: CommandContext) -> Iterator[tuple[str, str]]:
             yield f"{organization.slug}/{workspace.slug}", workspace.name
 
 
-def _list_organizations(session: CommandContext) -> Iterator[tuple[str, str]]:
-    for organization in session.client.organizations.iterate():
-        yield organization.slug, organization.name
-
-
 def _complete_from_board(names: Callable[[Board], Iterable[tuple[str, str]]]) -> Complete:
     """Return a completion of names on the board of the project.
 
@@ -270,17 +269,16 @@ def _complete_from_board(names: Callable[[Board], Iterable[tuple[str, str]]]) ->
     return _complete_with(lambda session, *_: names(session.project_handle().board()))
 
 
-def _to_items(names: Iterable[tuple[str, str]], prefix: str) -> list[CompletionItem]:
-    matches = {name: text for name, text in names if name.casefold().startswith(prefix.casefold())}
-    return [CompletionItem(name, help=text) for name, text in matches.items()]
-
-
 complete_projects = _complete_with(
     lambda session, *_: _load_recent(session, "projects", lambda: _list_projects(session))
 )
 complete_workspaces = _complete_with(_find_workspaces)
 complete_organizations = _complete_with(
-    lambda session, *_: _load_recent(session, "organizations", lambda: _list_organizations(session))
+    lambda session, *_: _load_recent(
+        session,
+        "organizations",
+        lambda: ((item.slug, item.name) for item in session.client.organizations.iterate()),
+    )
 )
 complete_cards = _complete_from_board(lambda board: ((card.key, card.title) for card in board.cards))
 complete_columns = _complete_from_board(lambda board: ((column.name, "") for column in board.columns))

@@ -76,6 +76,15 @@ _FIELDS = re.compile(r"[a-zA-Z_]\w*(,[a-zA-Z_]\w*)*")
 _SEVERAL_FIELDS = re.compile(r"[a-zA-Z_]\w*(,[a-zA-Z_]\w*)+")
 
 
+_JSON = click.option(
+    "--json",
+    "json_fields",
+    metavar="[FIELDS]",
+    help="Print JSON with the field names of the API: all fields, or only those named, as in --json=key,title.",
+)
+JQ = click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the program jq.")
+
+
 def as_json(command: F) -> F:
     """Add the options ``--json`` and ``--jq``, and pass their values as ``as_json``."""
 
@@ -85,17 +94,7 @@ def as_json(command: F) -> F:
         options = JsonOptions(json_fields is not None or jq is not None, fields, jq)
         return command(*args, as_json=options, **kwargs)
 
-    decorated: Any = click.option(
-        "--json",
-        "json_fields",
-        metavar="[FIELDS]",
-        help="Print JSON with the field names of the API: all fields, or only those named, as in --json=key,title.",
-    )(run)
-    decorated = click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the program jq.")(
-        decorated
-    )
-    result: F = decorated
-    return result
+    return cast("F", JQ(_JSON(run)))
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stellary.cli.options import dry_run, fail_usage
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, run_jq
+from stellary.cli.output import JQ, JsonCommand, JsonOptions, as_json, print_json, print_line, run_jq
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.calling.call import Response, next_cursor
 from stellary.contract.activities import Activity
@@ -37,7 +37,7 @@ METHODS = click.Choice(["GET", "POST", "PATCH", "DELETE", "PUT"], case_sensitive
 @click.option("-H", "--header", "headers", metavar="NAME:TEXT", multiple=True, help="A header; repeatable.")
 @click.option("--paginate", is_flag=True, help="Request all pages of a list, and print one list.")
 @click.option("-i", "--include", is_flag=True, help="Print the status and the headers of the response.")
-@click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the program jq.")
+@JQ
 @in_project
 @dry_run
 def api(session: CommandContext, method: str, path: str, **options: Any) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import click
@@ -18,11 +18,12 @@ from click.shell_completion import CompletionItem
 
 from stellary import Stellary
 from stellary.cli.config import Config, config_file, load_config, save_config
-from stellary.cli.finding import find_project
+from stellary.cli.finding import find_card, find_project
 from stellary.client.calling.method import Sync
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
-from stellary.contract.projects import Project
+from stellary.contract.cards import Card
+from stellary.contract.projects import Board, Project
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,6 +128,12 @@ class CommandContext:
         """Return the handle of the project to work in."""
         return self.workspace().project(self.project())
 
+    def load_card(self, query: str) -> tuple[ProjectHandle[Sync], Board, Card]:
+        """Return the handle of the selected project, its board, and the card that a text names."""
+        project = self.project_handle()
+        board = project.board()
+        return project, board, find_card(project, query, board)
+
     def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
@@ -169,20 +176,8 @@ def _add_selection(command: F, *, project: bool) -> F:
             session.project_name = kwargs.pop("project") or session.project_name
         return command(session, *args, **kwargs)
 
-    decorated: Any = pass_session(functools.update_wrapper(run, command))
-    workspace_help = "The workspace, by its slug, or the slug of its organization and its own."
-    decorated = ORGANIZATION(decorated)
-    decorated = click.option(
-        "-w",
-        "--workspace",
-        metavar="[ORG/]SLUG",
-        shell_complete=complete_lazily("complete_workspaces"),
-        help=workspace_help,
-    )(decorated)
-    if project:
-        decorated = PROJECT(decorated)
-    result: F = decorated
-    return result
+    decorated: Any = WORKSPACE(ORGANIZATION(pass_session(functools.update_wrapper(run, command))))
+    return cast("F", PROJECT(decorated) if project else decorated)
 
 
 ORGANIZATION = click.option(
@@ -190,6 +185,13 @@ ORGANIZATION = click.option(
     metavar="SLUG",
     shell_complete=complete_lazily("complete_organizations"),
     help="The organization.",
+)
+WORKSPACE = click.option(
+    "-w",
+    "--workspace",
+    metavar="[ORG/]SLUG",
+    shell_complete=complete_lazily("complete_workspaces"),
+    help="The workspace, by its slug, or the slug of its organization and its own.",
 )
 PROJECT = click.option(
     "-p",

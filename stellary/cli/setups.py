@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stellary.cli.options import Group, confirm
+from stellary.cli.options import YES, Group, confirm
 from stellary.cli.output import JsonOptions, as_json, print_json, print_line, show_progress
 from stellary.cli.session import CommandContext, in_project
 from stellary.client import project_setup
@@ -111,7 +111,7 @@ def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_js
 @setup.command("apply")
 @file
 @prune
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 @in_project
 def apply(session: CommandContext, file: str, prune: bool, yes: bool) -> None:
     """Show the changes that make a project match a file, ask for confirmation, and apply them.

@@ -6,9 +6,8 @@ from datetime import UTC, date
 
 import click
 
-from stellary.cli.finding import find_card
 from stellary.cli.options import DayParam, Group, complete_cards, dry_run
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
+from stellary.cli.output import JsonOptions, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, in_project
 from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
 from stellary.contract.wire import UNSET
@@ -50,7 +49,8 @@ def add(
     Example:
       stellary time add LAUNCH-12 90 --day 2026-04-01
     """
-    entries = session.project_handle().card(find_card(session.project_handle(), query)).time_entries
+    project, _, card = session.load_card(query)
+    entries = project.card(card).time_entries
     chosen_day = UNSET if day is None else day.isoformat()[:10]
     _report(entries.create(minutes=minutes, day=chosen_day, note=note or UNSET), as_json)
 
@@ -66,8 +66,8 @@ def start(session: CommandContext, query: str) -> None:
     Example:
       stellary time start LAUNCH-12
     """
-    card = find_card(session.project_handle(), query)
-    session.project_handle().card(card).time_entries.start()
+    project, _, card = session.load_card(query)
+    project.card(card).time_entries.start()
     print_line(f'Started on {card.key} "{card.title}".')
 
 
@@ -84,11 +84,12 @@ def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOpt
     Example:
       stellary time stop LAUNCH-12
     """
-    entries = session.project_handle().card(find_card(session.project_handle(), query)).time_entries
+    project, _, card = session.load_card(query)
+    entries = project.card(card).time_entries
     _report(entries.stop(note=note or UNSET), as_json)
 
 
-@time.command("list", cls=JsonCommand)
+@time.command("list")
 @_CARD
 @as_json
 @in_project
@@ -99,8 +100,8 @@ def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> N
     Example:
       stellary time list LAUNCH-12 --json=day,userName,minutes
     """
-    card = find_card(session.project_handle(), query)
-    show(session.project_handle().card(card).time_entries.list(), as_json, "No time entries.")
+    project, _, card = session.load_card(query)
+    show(project.card(card).time_entries.list(), as_json, "No time entries.")
 
 
 @time.command("export")
