@@ -13,8 +13,8 @@ from stellary.contract.errors import BY_STATUS
 
 Json = dict[str, Any]
 
+# The schemas, headers, parameters and security schemes. ``errorHeaders`` and ``fileHeaders`` have the keys of ``headers``.
 PARTS: Json = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-"""The schemas, headers, parameters and security schemes. ``errorHeaders`` and ``fileHeaders`` have the keys of ``headers``."""
 
 
 def error_response(status: int) -> Json:

@@ -17,9 +17,9 @@ ID = "665f1a2b3c4d5e6f7a8b9c0d"
 MOMENT = "2026-01-15T10:30:00Z"
 _FIELDS_INCLUDED = 4
 
+# The examples of the API reference by operation, without abbreviations; ``texts`` by wire name, because the type does not show
+# what a string is about; and ``names`` from the reference, by the last word of the request class.
 _DATA: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-"""The examples of the API reference, without abbreviations, by operation; ``texts`` by wire name, because the type does not show what
-a string is about; and ``names`` from the reference, by the last word of the request class."""
 _NUMBERS = {"percent": 100, "windowSeconds": 60, "httpStatus": 200}
 _ANY = {"content": {"type": "doc", "content": []}}
 _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, Any: "a value"}

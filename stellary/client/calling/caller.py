@@ -10,7 +10,7 @@ import attrs
 from stellary.client.calling.call import Call, CallOptions, CallPlan, Response, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.carriers import AsyncTokenCarrier, TokenCarrier
-from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
+from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run, wait_for_result
 from stellary.client.calling.settings import Token
 from stellary.client.calling.short_errors import SHORT_ERRORS
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from stellary.client.calling.form import Form
 
 PathParams = Mapping[str, str]
+# What a caller returns: a result, or the coroutine that waits for it.
 Answer: TypeAlias = Any | Coroutine[Any, Any, Any]
-"""What a caller returns: a result, or the coroutine that waits for it."""
 
 
 class Credentials:
@@ -181,7 +181,7 @@ class _Caller:
                 response, rows = yield from self._send(self._call(plan, path_params, request))
                 cursor = next_cursor(response.headers)
                 if rows or cursor is None:
-                    return page(self._page, rows, cursor, load_page, (self, plan, path_params))
+                    return self._page(rows, cursor, load_page, (self, plan, path_params))
                 followed.follow(cursor)
                 request = attrs.evolve(request, cursor=cursor)
 

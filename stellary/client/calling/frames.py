@@ -126,10 +126,10 @@ def make_frame(page: Anything, backend: Backend | None) -> Steps[Frame]:
         page: The page.
         backend: The library of the frame.
     """
-    if page._origin is None:  # noqa: SLF001 - of this package
+    if page._origin is None:
         return to_frame(page, backend=backend)
     writer = FrameWriter(backend)
-    caller, plan, path_params = page._origin  # noqa: SLF001 - of this package
+    caller, plan, path_params = page._origin
     origin = Origin(caller, path_params)
     fields = [field.name for field in wire_fields(plan.returns).values()]
     kinds = {

@@ -73,20 +73,21 @@ class RequestBuilder:
             body: Used if the request has no body of its own.
             is_stream: Whether the time between two bytes may be longer than the limit of the caller's own client.
         """
+        target = f"{request.path}?{request.query}" if request.query else request.path
+        content = request.body or body
         if self._client is None:
-            return self._build_plain(request, seconds, body)
-        return self._build_merged(self._client, request, seconds, body, is_stream)
-
-    def _build_merged(
-        self,
-        client: httpx.Client | httpx.AsyncClient,
-        request: RawRequest,
-        seconds: float,
-        body: Iterable[bytes] | AsyncIterator[bytes] | None,
-        is_stream: bool,
-    ) -> httpx.Request:
-        """Return a request merged with the settings of the caller's own client; the headers of the request win."""
-        headers = dict(request.headers)
+            connect = min(CONNECT, seconds)
+            timeout = {"connect": connect, "read": seconds, "write": seconds, "pool": connect}
+            headers = {"accept-encoding": "gzip, deflate", **request.headers}
+            return httpx.Request(
+                request.method,
+                self._parse_url(target),
+                headers=headers,
+                content=content,
+                extensions={"timeout": timeout},
+            )
+        # Merge it with the settings of the caller's own client; the headers of the request win.
+        client, headers = self._client, dict(request.headers)
         user_agent = client.headers.get("user-agent", "")
         if not user_agent.startswith("python-httpx/") and headers.get("user-agent", "").startswith(
             "stellary-python/"
@@ -96,37 +97,26 @@ class RequestBuilder:
         waits = {name: min(seconds, math.inf if limit is None else limit) for name, limit in limits.items()}
         if is_stream:
             waits["read"] = seconds
-        target = f"{request.path}?{request.query}" if request.query else request.path
         return client.build_request(
             request.method,
             self._base + target,
             # httpx replaces the query with the client's parameters, unless our query is passed as parameters too.
             params=request.query if client.params else None,
             headers=headers,
-            content=request.body or body,
+            content=content,
             timeout=httpx.Timeout(
                 **{name: None if wait == math.inf else wait for name, wait in waits.items()}
             ),
         )
 
-    def _build_plain(
-        self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None
-    ) -> httpx.Request:
-        target = f"{request.path}?{request.query}" if request.query else request.path
+    def _parse_url(self, target: str) -> httpx.URL:
         url = self._urls.get(target)
         if url is None:
             url = httpx.URL(self._base + target)
             # Parsing a URL is a quarter of a request's cost, and polling requests the same URLs repeatedly.
             if len(self._urls) < _URLS_MAX:
                 self._urls[target] = url
-        connect = min(CONNECT, seconds)
-        return httpx.Request(
-            request.method,
-            url,
-            headers={"accept-encoding": "gzip, deflate", **request.headers},
-            content=request.body or body,
-            extensions={"timeout": {"connect": connect, "read": seconds, "write": seconds, "pool": connect}},
-        )
+        return url
 
 
 def get_auth(request: RawRequest) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stellary.client.calling.short_errors import SHORT_ERRORS
@@ -23,14 +23,24 @@ DEFAULT_LIMIT = 200
 class _BasePage(list[T], Displayable):
     """A list of rows, and the cursor of the next page.
 
-    Attributes:
-        next_cursor: None on the last page, and for a complete list.
+    Args:
+        rows: The rows of the page.
+        next_cursor: The cursor of the next page; None on the last page, and for a complete list.
+        follow: Loads the page at a cursor.
+        origin: The caller, the plan and the parameters of the path that loaded the page; None for a page without a frame.
     """
 
-    next_cursor: str | None = None
     next_page: Callable[[], Any]
-    _follow: Callable[[str], Any] | None = None
-    _origin: ListOrigin | None = None
+
+    def __init__(
+        self,
+        rows: Iterable[T] = (),
+        next_cursor: str | None = None,
+        follow: Callable[[str], Any] | None = None,
+        origin: ListOrigin | None = None,
+    ) -> None:
+        super().__init__(rows)
+        self.next_cursor, self._follow, self._origin = next_cursor, follow, origin
 
     @property
     def has_more(self) -> bool:
@@ -92,33 +102,6 @@ class AsyncPage(_BasePage[T]):
         from stellary.client.calling.steps import run_steps_async
 
         return await run_steps_async(make_frame(self, backend))
-
-
-def page(
-    kind: type[Any],
-    rows: list[Any],
-    cursor: str | None,
-    follow: Callable[[str], Any],
-    origin: ListOrigin | None = None,
-) -> Any:
-    """Return rows as a page of the given class.
-
-    Args:
-        kind: ``Page`` or ``AsyncPage``.
-        rows: The rows of the page.
-        cursor: The cursor of the next page; None on the last one.
-        follow: Loads the page at a cursor.
-        origin: The caller, the plan and the parameters of the path that loaded the page; None for a page without a frame.
-
-    Returns:
-        The page.
-    """
-    listing = kind(rows)
-    listing._origin = origin  # noqa: SLF001 - of this module
-    if cursor is not None:
-        listing.next_cursor = cursor
-        listing._follow = follow  # noqa: SLF001 - of this module
-    return listing
 
 
 class FollowedCursors:

@@ -19,7 +19,8 @@ from stellary.client.display._rows import build_facts, build_table
 from stellary.client.display._sheet import View
 from stellary.client.display._stats import build_flow, build_stats
 
-_BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
+Builders = dict[str, Callable[[Any, RenderOptions], View]]
+_BUILDERS: dict[str, Builders] = {
     "Board": {"kanban": board.build_kanban, "list": board.build_list, "calendar": board.build_calendar},
     "KanbanView": {"kanban": board.build_scope_kanban},
     "ListView": {"list": board.build_scope_list},
@@ -86,9 +87,7 @@ def _select_data(value: Any) -> Any:
     return next((view for view in views if view is not None), value)
 
 
-def _choose_builder(
-    builders: dict[str, Callable[[Any, RenderOptions], View]], view: str | None, name: str
-) -> Callable[[Any, RenderOptions], View]:
+def _choose_builder(builders: Builders, view: str | None, name: str) -> Callable[[Any, RenderOptions], View]:
     if view is None:
         return next(iter(builders.values()))
     if view not in builders:
@@ -105,7 +104,5 @@ def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOpt
     more = getattr(values, "next_cursor", None) is not None
     if values and type(values[0]).__name__ == "MissionEntry":
         return _choose_builder({"log": build_log}, view, "a log")(values, options)
-    builders: dict[str, Callable[[Any, RenderOptions], View]] = {
-        "list": lambda rows, options: build_table(rows, options, more=more)
-    }
+    builders: Builders = {"list": lambda rows, options: build_table(rows, options, more=more)}
     return _choose_builder(builders, view, "a list")(values, options)

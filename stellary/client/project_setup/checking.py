@@ -18,8 +18,8 @@ from stellary.contract.wire import UNSET, Unset, utc
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 RELATIONS = ("parent", "blocks", "related_to", "duplicates")
 """The fields of a declared card that refer to other cards: to one parent, and to lists of others."""
+# They return a name for comparison: exactly, or regardless of case.
 exact, fold_case = str, str.casefold
-"""Functions that return a name for comparison: exactly, or regardless of case."""
 
 
 def check(declaration: Declaration, problems: ProblemCollector) -> Declaration:

@@ -100,7 +100,7 @@ def dumps(declaration: Declaration) -> str:
     yaml = _import_yaml()
     text: str = yaml.dump(
         as_dict(declaration),
-        Dumper=_make_dumper(),
+        Dumper=_make_dumper(yaml),
         sort_keys=False,
         allow_unicode=True,
         width=110,
@@ -109,10 +109,8 @@ def dumps(declaration: Declaration) -> str:
     return text
 
 
-def _make_dumper() -> Any:
-    yaml = _import_yaml()
-
-    class Plain(yaml.SafeDumper):  # type: ignore[name-defined,misc]
+def _make_dumper(yaml: Any) -> Any:
+    class Plain(yaml.SafeDumper):  # type: ignore[misc]
         """A dumper that writes dates without quotes, since they are read as text."""
 
     Plain.yaml_implicit_resolvers = {
@@ -159,10 +157,8 @@ def _import_yaml() -> Any:
 def _parse_yaml(text: str, problems: ProblemCollector) -> Any:
     yaml = _import_yaml()
     try:
-        root = yaml.compose(text, Loader=_make_loader())
-        lines: dict[str, int] = {}
-        problems.lines = lines
-        return None if root is None else _build(root, "", lines, problems)
+        root = yaml.compose(text, Loader=_make_loader(yaml))
+        return None if root is None else _build(root, "", problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
@@ -172,10 +168,8 @@ def _parse_yaml(text: str, problems: ProblemCollector) -> Any:
     return None
 
 
-def _make_loader() -> Any:
-    yaml = _import_yaml()
-
-    class Plain(yaml.SafeLoader):  # type: ignore[name-defined,misc]
+def _make_loader(yaml: Any) -> Any:
+    class Plain(yaml.SafeLoader):  # type: ignore[misc]
         """A loader that refuses anchors, aliases and tags."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
@@ -193,21 +187,20 @@ def _make_loader() -> Any:
     return Plain
 
 
-def _build(node: Any, path: str, lines: dict[str, int], problems: ProblemCollector) -> Any:
+def _build(node: Any, path: str, problems: ProblemCollector) -> Any:
     """Return the value of a node, and record the line of each path."""
-    yaml = _import_yaml()
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, f"{path}[{index}]", lines, problems) for index, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
+    problems.lines.setdefault(path, node.start_mark.line + 1)
+    if node.id == "sequence":
+        return [_build(item, f"{path}[{index}]", problems) for index, item in enumerate(node.value)]
+    if node.id == "mapping":
         values: dict[str, Any] = {}
         for name_node, value_node in node.value:
-            name = name_node.value if isinstance(name_node, yaml.ScalarNode) else "?"
+            name = name_node.value if name_node.id == "scalar" else "?"
             value_path = f"{path}.{name}" if path else name
-            lines[value_path] = name_node.start_mark.line + 1
+            problems.lines[value_path] = name_node.start_mark.line + 1
             if name in values:
                 problems.note(value_path, f"{name!r} is listed twice")
-            values[name] = _build(value_node, value_path, lines, problems)
+            values[name] = _build(value_node, value_path, problems)
         return values
     return node.value if node.style in ("'", '"', "|", ">") else _parse_scalar(node.value)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
 
 from stellary.client.errors import UnsuitableDeclaration
@@ -30,12 +28,14 @@ class ProblemCollector:
 
     Args:
         source: The name of the file; empty for a declaration that is a value.
+
+    Attributes:
         lines: Line numbers by path, as far as the parser knows them.
     """
 
-    def __init__(self, source: str = "", lines: Mapping[str, int] | None = None) -> None:
+    def __init__(self, source: str = "") -> None:
         self.source = source
-        self.lines = lines or {}
+        self.lines: dict[str, int] = {}
         self._noted: list[Problem] = []
         self._earlier: set[str] = set()
 

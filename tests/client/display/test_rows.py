@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 import stellary.contract
-from stellary.client.calling.page import Page, page
+from stellary.client.calling.page import Page
 from stellary.client.display import view
 from stellary.client.display._rows import SHOWN, columns_of
 from stellary.client.testing import make
@@ -75,7 +75,7 @@ def test_empty_list_shows_a_note():
 
 
 def test_page_with_a_next_page_shows_a_note():
-    rows = page(Page, [make(Project)] * 2, "more", lambda cursor: Page())
+    rows = Page([make(Project)] * 2, "more", lambda cursor: Page())
     root = render(rows)
     assert root.one("h3").text == "2+ projects"
     assert root.texts(cls="more") == ["there are further pages: next_page() has them"]
