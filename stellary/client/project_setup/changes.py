@@ -141,6 +141,5 @@ def _shorten(text: str) -> str:
 
 def summarize(changes: Sequence[Change]) -> str:
     """Return the number of changes per action: ``3 to create, 1 to move``."""
-    words: tuple[ActionWord, ...] = ("create", "update", "move", "delete")
-    counts = [(sum(change.action == word for change in changes), word) for word in words]
+    counts = [(sum(change.action == word for change in changes), word) for word in SIGNS]
     return ", ".join(f"{count} to {word}" for count, word in counts if count) or "nothing to do"

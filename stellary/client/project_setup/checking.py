@@ -212,7 +212,7 @@ class _Checker:
             if (rule.action is UNSET) == (rule.actions is UNSET):
                 self.note(f"automations[{index}]", "must have either action or actions")
             for attribute, data in rule.parts:
-                for path, kind, name, scope in references(data, f"automations[{index}].{attribute}"):
+                for kind, name, scope, path in references(data, f"automations[{index}].{attribute}"):
                     if kind == "column" and scope in self.columns:
                         self._check_declared(name, self.columns[scope], path, kind)
                     elif (names := names_by_kind.get(kind)) is not None:

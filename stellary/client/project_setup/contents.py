@@ -284,9 +284,10 @@ def _declared_field_values(
     stored = {}
     if existing is None:
         present = {fold_case(name) for name, value in (card.fields or {}).items() if value is not None}
-        for name in _required_field_names(matched):
-            if fold_case(name) not in present:
-                matched.problems.note(f"{path}.fields.{name}", "is required for every new card")
+        declared = [_field_after(matched, field.name) for field, _, _ in matched.fields.pairs]
+        for field in (*declared, *matched.fields.unmatched):
+            if field.required and fold_case(field.name) not in present:
+                matched.problems.note(f"{path}.fields.{field.name}", "is required for every new card")
     for name, value in (card.fields or {}).items():
         field_path = f"{path}.fields.{name}"
         field_id = matched.find_field(name, field_path)
@@ -301,12 +302,6 @@ def _declared_field_values(
         except ValueError as error:
             matched.problems.note(field_path, str(error))
     return stored
-
-
-def _required_field_names(matched: Matched) -> list[str]:
-    """Return the names of the fields that every new card needs a value for."""
-    fields = [_field_after(matched, declared.name) for declared, _, _ in matched.fields.pairs]
-    return [field.name for field in (*fields, *matched.fields.unmatched) if field.required]
 
 
 def _field_after(matched: Matched, name: str) -> Any:
@@ -447,7 +442,8 @@ def automation_changes(matched: Matched) -> Iterator[Change]:
     scopes = {frame.existing.id: frame.name for frame in matched.frames if frame.existing}
     refer_to = make_refer_to(matched.state, scopes)
     for rule, existing, path in matched.automations.pairs:
-        if not _check_references(matched, rule, path):
+        parts = [references(data, f"{path}.{attribute}") for attribute, data in rule.parts]
+        if None in [matched.find_reference(*reference) for part in parts for reference in part]:
             continue
         conditions: Any = {} if rule.conditions is None else rule.conditions
         actions = [(action.type, action.params or {}) for _, action in rule.named_actions]
@@ -472,16 +468,6 @@ def automation_changes(matched: Matched) -> Iterator[Change]:
             )
 
 
-def _check_references(matched: Matched, rule: Automation, path: str) -> bool:
-    """Return whether everything that a rule refers to exists or will be created; note the problems."""
-    ids = [
-        matched.find_reference(kind, name, scope, reference_path)
-        for attribute, data in rule.parts
-        for reference_path, kind, name, scope in references(data, f"{path}.{attribute}")
-    ]
-    return None not in ids
-
-
 def _name_actions(actions: Iterable[tuple[str, object]]) -> dict[str, Any]:
     """Return the types and params of actions by name: ``action`` and ``params``, ``action 2`` and ``params 2`` and so on."""
     values: dict[str, Any] = {}
@@ -500,8 +486,8 @@ def _rule_differences(
 ) -> tuple[Difference, ...]:
     """Return the differences of a rule: compared by ids, shown with names."""
 
-    def find(kind: str, name: str, scope: str | None) -> Any:
-        return matched.find_reference(kind, name, scope, "") or f"a new {kind}"
+    def find(kind: str, *reference: Any) -> Any:
+        return matched.find_reference(kind, *reference) or f"a new {kind}"
 
     current = {
         "name": existing.name,

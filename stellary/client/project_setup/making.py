@@ -259,7 +259,7 @@ class ChangeRequests:
         ]
 
     def _resolve(self, data: Any) -> Any:
-        return resolve(data, lambda kind, name, scope: self.matched.find_reference(kind, name, scope, ""))
+        return resolve(data, self.matched.find_reference)
 
 
 def _new_values(change: Change) -> dict[str, Any]:

@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 KINDS = ("column", "label", "field", "scope", "card", "member")
 _FIELD = "customFields."
 _ID = re.compile("[0-9a-f]{24}")
 
-Find = Callable[[str, str, str | None], Any]
-"""Returns the id of an item, given its kind, its name and, for a column, the name of its scope."""
+NamedReference = tuple[str, str, str | None, str]
+Find = Callable[[str, str, str | None, str], Any]
+"""Returns the id of an item, given its kind, its name, for a column the name of its scope, and the path of the reference."""
 
 ReferTo = Callable[[str], Mapping[str, str] | None]
 """Returns the reference to the item with an id; None if the id is unknown."""
 
 
-def references(data: Any, path: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """Yield all references in the data, each as its path, kind, name, and scope if it has one.
+def references(data: Any, path: str) -> list[NamedReference]:
+    """Return all references in the data, as they are passed to ``Find``.
 
     Args:
         data: The trigger, conditions and action of a rule.
         path: The place of the data in the declaration.
     """
-    if (reference := _parse_reference(data)) is not None:
-        yield path, *reference
-    elif isinstance(data, Mapping):
-        for name, value in data.items():
-            if name == "field" and _names_field(value):
-                yield f"{path}.field", "field", value.removeprefix(_FIELD), None
-            else:
-                yield from references(value, f"{path}.{name}")
-    elif isinstance(data, list):
-        for index, item in enumerate(data):
-            yield from references(item, f"{path}[{index}]")
+    found: list[NamedReference] = []
+    resolve(data, lambda *reference: found.append(reference), path)
+    return found
 
 
-def resolve(data: Any, find: Find) -> Any:
+def resolve(data: Any, find: Find, path: str = "") -> Any:
     """Return the data with ids in place of references, as the API takes it.
 
     Args:
         data: The trigger, conditions and action of a rule.
-        find: Returns the id of a reference: called with its kind, name, and scope or None.
+        find: Returns the id of a reference.
+        path: The place of the data in the declaration.
     """
     if (reference := _parse_reference(data)) is not None:
-        return find(*reference)
+        return find(*reference, path)
     if isinstance(data, Mapping):
         return {
-            name: f"{_FIELD}{find('field', value.removeprefix(_FIELD), None)}"
+            name: f"{_FIELD}{find('field', value.removeprefix(_FIELD), None, f'{path}.field')}"
             if name == "field" and _names_field(value)
-            else resolve(value, find)
+            else resolve(value, find, f"{path}.{name}")
             for name, value in data.items()
         }
-    return [resolve(item, find) for item in data] if isinstance(data, list) else data
+    if isinstance(data, list):
+        return [resolve(item, find, f"{path}[{index}]") for index, item in enumerate(data)]
+    return data
 
 
 def replace_ids(data: Any, refer_to: ReferTo) -> Any:

@@ -107,7 +107,7 @@ class StateParts:
                 kind == "member"
                 for rule in rules
                 for _, data in rule.parts
-                for _, kind, _, _ in references(data, "")
+                for kind, *_ in references(data, "")
             ),
         )
 

@@ -10,6 +10,7 @@ import attrs
 from stellary.client.project_setup.changes import (
     Change,
     Difference,
+    Kind,
     differences,
     format_value,
     get_values,
@@ -109,17 +110,9 @@ def field_changes(matched: Matched, prune: bool) -> Iterator[Change]:
         prune: True if undeclared options are deleted.
     """
     for field, existing, _ in matched.fields.pairs:
-        values = {
-            **get_values(field, FIELD_FIELDS),
-            "options": _merge_options(field, existing, prune),
-        }
-        if existing is None:
-            new = differences(values, None)
-            yield Change(action="create", kind="field", name=field.name, differences=new, about=field)
-            continue
-        current = {name: getattr(existing, name) for name in ("name", *values)}
-        if changed := differences({"name": field.name, **values}, current):
-            yield Change(action="update", kind="field", name=field.name, differences=changed, id=existing.id)
+        values = {**get_values(field, FIELD_FIELDS), "options": _merge_options(field, existing, prune)}
+        current = existing and get_values(existing, ("name", *values))
+        yield from _compare_named("field", field, values, existing, current)
 
 
 def _merge_options(field: Field, existing: CustomField | None, prune: bool) -> Any:
@@ -139,13 +132,27 @@ def label_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creations and updates of labels."""
     for label, existing, _ in matched.labels.pairs:
         color = label.color.lower() if label.color else UNSET
-        if existing is None:
-            new = differences({"color": color}, None)
-            yield Change(action="create", kind="label", name=label.name, differences=new, about=label)
-            continue
-        current = {"name": existing.name, "color": existing.color.lower()}
-        if changed := differences({"name": label.name, "color": color}, current):
-            yield Change(action="update", kind="label", name=label.name, differences=changed, id=existing.id)
+        current = existing and {"name": existing.name, "color": existing.color.lower()}
+        yield from _compare_named("label", label, {"color": color}, existing, current)
+
+
+def _compare_named(
+    kind: Kind, item: Any, values: dict[str, Any], existing: Any, current: Any
+) -> Iterator[Change]:
+    """Yield the creation of a declared item, or the update of the existing one if it differs.
+
+    Args:
+        kind: The kind of the item.
+        item: The declared item.
+        values: Its values, without its name.
+        existing: The existing item; None for a new one.
+        current: The values of the existing item, with its name.
+    """
+    if existing is None:
+        new = differences(values, None)
+        yield Change(action="create", kind=kind, name=item.name, differences=new, about=item)
+    elif changed := differences({"name": item.name, **values}, current):
+        yield Change(action="update", kind=kind, name=item.name, differences=changed, id=existing.id)
 
 
 def member_changes(matched: Matched) -> Iterator[Change]:

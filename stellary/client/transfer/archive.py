@@ -10,7 +10,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, NoReturn
 
@@ -18,7 +18,7 @@ import attrs
 
 from stellary.client.calling.form import BLOCK
 from stellary.client.errors import UnsuitableFile
-from stellary.client.transfer.json_file import parse_json_file
+from stellary.client.transfer.json_file import parse_json_file, to_list
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.project_imports import FILE_MAX
 
@@ -184,9 +184,9 @@ def _reject(reason: str) -> NoReturn:
 
 def list_attachments(project: Mapping[str, Any]) -> Iterator[PackedFile]:
     """Yield the attachments that a project's JSON lists. Other mistakes in the JSON are left to the import to report."""
-    for position, card in enumerate(_to_list(project.get("cards"))):
+    for position, card in enumerate(to_list(project.get("cards"))):
         for index, attachment in enumerate(
-            _to_list(card.get("attachments") if isinstance(card, dict) else None)
+            to_list(card.get("attachments") if isinstance(card, dict) else None)
         ):
             where = f"cards[{position}].attachments[{index}]"
             id, size = (
@@ -209,10 +209,6 @@ def list_attachments(project: Mapping[str, Any]) -> Iterator[PackedFile]:
                 size=size,
                 uploader=(_to_text(uploader.get("name")), _to_text(uploader.get("email"))),
             )
-
-
-def _to_list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _to_text(value: Any) -> str:

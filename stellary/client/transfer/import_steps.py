@@ -14,7 +14,7 @@ from stellary.client.calling.method import Resource
 from stellary.client.calling.steps import Steps
 from stellary.client.errors import UnsuitableFile
 from stellary.client.transfer.bulk_steps import renumber_rows, with_own_key
-from stellary.client.transfer.json_file import parse_json_file
+from stellary.client.transfer.json_file import parse_json_file, to_list
 from stellary.contract.errors import ApiError
 from stellary.contract.multipart_imports import (
     ADD_IMPORT_PART,
@@ -76,7 +76,7 @@ def import_file(projects: Resource[Any], file: Any, progress: ReportProgress | N
 
 
 def _needs_parts(content: JsonMapping) -> bool:
-    cards, columns = _to_list(content.get("cards")), _to_list(content.get("columns"))
+    cards, columns = to_list(content.get("cards")), to_list(content.get("columns"))
     if len(cards) > CARDS_MAX or len(columns) > COLUMNS_MAX:
         return True
     total = max(sum(_count(card, name) for card in cards) for name in ("comments", "relations"))
@@ -91,7 +91,7 @@ def _import_in_parts(
     Without a key nothing can continue the import after an error, so it is deleted.
     """
     key = projects._caller.options.idempotency_key
-    cards = _to_list(content.get("cards"))
+    cards = to_list(content.get("cards"))
     started: MultipartImport = yield _call(with_own_key(projects, 0), _CREATE, _build_header(content))
     without_key = projects.with_options(idempotency_key=None)
     at = {"import_id": started.id}
@@ -134,7 +134,7 @@ def _build_header(content: JsonMapping) -> JsonMapping:
     project = header.get("project")
     numbers = [
         card["number"]
-        for card in _to_list(content.get("cards"))
+        for card in to_list(content.get("cards"))
         if isinstance(card, dict) and isinstance(card.get("number"), int)
     ]
     if isinstance(project, dict) and numbers and isinstance(project.get("lastNumber", 0), int):
@@ -162,8 +162,4 @@ def _split(cards: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 def _count(card: Any, name: str) -> int:
-    return len(_to_list(card.get(name))) if isinstance(card, dict) else 0
-
-
-def _to_list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else []
+    return len(to_list(card.get(name))) if isinstance(card, dict) else 0

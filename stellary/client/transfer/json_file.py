@@ -48,6 +48,11 @@ def parse_json_list(file: JsonList, what: str) -> list[Any]:
     return data
 
 
+def to_list(value: Any) -> Sequence[Any]:
+    """Return the value if it is a list, else an empty one: the server reports what is wrong."""
+    return value if isinstance(value, list) else []
+
+
 def _parse(file: Any, what: str) -> Any:
     # A value of the API is a mapping, too, but not one of names of the API.
     if isinstance(file, Mapping) and not isinstance(file, Value):
