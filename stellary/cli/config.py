@@ -11,6 +11,8 @@ from typing import Any
 import attrs
 import click
 
+from stellary.client.calling.target import open_target
+
 VARIABLE = "STELLARY_CONFIG"
 COMPLETIONS = "completions.json"
 """The file beside it with the names that a shell has offered recently."""
@@ -66,13 +68,5 @@ def save_config(path: Path, config: Config) -> None:
 def write_private(path: Path, values: Mapping[str, object]) -> None:
     """Replace a file by JSON atomically. No other user can read it at any moment."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            json.dump(values, stream, indent=2)
-            stream.write("\n")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with open_target(path, mode=0o600) as file:
+        file.write(f"{json.dumps(values, indent=2)}\n".encode())

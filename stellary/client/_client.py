@@ -42,11 +42,6 @@ class ClientParts:
     in_process: Callable[[Port], Any]
 
 
-def _headers(extra: Mapping[str, str] | None) -> dict[str, str]:
-    defaults = {"accept": "application/json", "user-agent": f"stellary-python/{__version__}"}
-    return {**defaults, **check_headers(extra or {})}
-
-
 class ClientOptions(TypedDict, Generic[H], total=False):
     """The keywords of ``login`` and ``register`` that are passed to the client."""
 
@@ -139,9 +134,10 @@ class Client(Root[C], Generic[C, H]):
     def _begin(self, resolved: ClientSettings, carrier: Any, headers: Mapping[str, str] | None) -> None:
         start_logging()
         self._settings = resolved
+        defaults = {"accept": "application/json", "user-agent": f"stellary-python/{__version__}"}
         caller = self._parts.caller(
             carrier,
-            Credentials(resolved.token, _headers(headers)),
+            Credentials(resolved.token, {**defaults, **check_headers(headers or {})}),
             Watch(),
             CallOptions(
                 timeout=resolved.timeout, retries=resolved.retries, wait=getattr(carrier, "wait", None)

@@ -267,7 +267,7 @@ def test_failed_write_keeps_the_previous_config_file(new_shell, monkeypatch):
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stellary.cli.config.json.dump", full)
+    monkeypatch.setattr("stellary.cli.config.json.dumps", full)
     assert "No space left on device" in new_shell.error("logout")
     assert (new_shell.config.read_bytes(), list(new_shell.config.parent.iterdir())) == (
         before,

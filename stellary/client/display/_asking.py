@@ -125,11 +125,7 @@ def _select_part(board: Board, name: str, id: str) -> Board:
     """Return the part of a board that belongs to one scope or one column."""
     scope = name == "scope_id"
     columns = [column for column in board.columns if (column.scope_id if scope else column.id) == id]
-    return Board(
-        project=board.project,
-        labels=board.labels,
-        custom_fields=board.custom_fields,
-        members=board.members,
+    return board.evolve(
         scopes=[scope for scope in board.scopes if scope.id in {column.scope_id for column in columns}],
         columns=columns,
         cards=[card for card in board.cards if getattr(card, name) == id],

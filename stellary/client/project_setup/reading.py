@@ -36,10 +36,9 @@ def read(data: Any, problems: ProblemCollector) -> Declaration:
     Raises:
         UnsuitableDeclaration: The data is not a mapping.
     """
+    declaration: Declaration = _DeclarationReader(problems).read(Declaration, data, "")
     if not isinstance(data, Mapping):
-        _read_object(Declaration, data, "", problems)
         problems.refuse()
-    declaration: Declaration = _read_object(Declaration, data, "", problems)
     return declaration
 
 
@@ -59,53 +58,153 @@ def _type_hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _read(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
-    """Return the data at a path, converted to the type of a declaration's field."""
-    origin = get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        parts = [part for part in get_args(kind) if part is not Unset]
-        if data is None and types.NoneType in parts:
-            return None
-        parts = [part for part in parts if part is not types.NoneType]
-        # An item may have a short form of its own type: an e-mail address stands for a member.
-        kind = parts[-1] if isinstance(data, Mapping) else parts[0]
-        return _read(kind, data, path, problems)
-    if origin is Annotated:
-        return _apply_checks(kind, _read(get_args(kind)[0], data, path, problems), path, problems)
-    if origin is Literal:
-        return _read_choice(get_args(kind), data, path, problems)
-    if origin is list:
-        return _read_list(get_args(kind)[0], data, path, problems)
-    if origin is dict:
-        return _read_mapping(get_args(kind), data, path, problems)
-    if kind is Any:
-        return _read_json(data, path, problems)
-    if issubclass(kind, Declared):
-        return _read_object(kind, data, path, problems)
-    return _read_scalar(kind, data, path, problems)
+class _DeclarationReader:
+    """Reads data by the types of a declaration, and notes the problems."""
 
+    def __init__(self, problems: ProblemCollector) -> None:
+        self.note = problems.note
 
-def _read_object(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
-    if isinstance(data, str) and kind.short:
-        data = {kind.short: data}
-    if not isinstance(data, Mapping):
-        example = next(iter(_fields(kind)))
-        problems.note(path, f"must have fields such as {example!r}, not be {_describe(data)}")
-        return kind(**_make_stand_ins(kind, path))
-    fields, kinds = _fields(kind), _type_hints(kind)
-    for name in data:
-        if name not in fields:
-            field_path = _join(path, str(name))
-            problems.note(field_path, f"{name!r} is not known here{nearest(str(name), fields)}")
-    values = {
-        name: _read(kinds[name], data[name], _join(path, name), problems) for name in fields if name in data
-    }
-    stand_ins = _make_stand_ins(kind, path)
-    for name in stand_ins:
-        if name not in data:
-            problems.note(path, f"{name!r} is missing")
-    readable = {name: value for name, value in values.items() if value is not INVALID}
-    return kind(**(readable if stand_ins.keys() <= readable.keys() else readable | stand_ins))
+    def read(self, kind: Any, data: Any, path: str) -> Any:
+        """Return the data at a path, converted to the type of a declaration's field."""
+        origin = get_origin(kind)
+        if origin in (typing.Union, types.UnionType):
+            parts = [part for part in get_args(kind) if part is not Unset]
+            if data is None and types.NoneType in parts:
+                return None
+            parts = [part for part in parts if part is not types.NoneType]
+            # An item may have a short form of its own type: an e-mail address stands for a member.
+            kind = parts[-1] if isinstance(data, Mapping) else parts[0]
+            return self.read(kind, data, path)
+        if origin is Annotated:
+            return self._apply_checks(kind, self.read(get_args(kind)[0], data, path), path)
+        if origin is Literal:
+            return self._read_choice(get_args(kind), data, path)
+        if origin is list:
+            return self._read_list(get_args(kind)[0], data, path)
+        if origin is dict:
+            return self._read_mapping(get_args(kind), data, path)
+        if kind is Any:
+            return self._read_json(data, path)
+        if issubclass(kind, Declared):
+            return self._read_object(kind, data, path)
+        return self._read_scalar(kind, data, path)
+
+    def _read_object(self, kind: Any, data: Any, path: str) -> Any:
+        if isinstance(data, str) and kind.short:
+            data = {kind.short: data}
+        if not isinstance(data, Mapping):
+            example = next(iter(_fields(kind)))
+            self.note(path, f"must have fields such as {example!r}, not be {_describe(data)}")
+            return kind(**_make_stand_ins(kind, path))
+        fields, kinds = _fields(kind), _type_hints(kind)
+        for name in data:
+            if name not in fields:
+                field_path = _join(path, str(name))
+                self.note(field_path, f"{name!r} is not known here{nearest(str(name), fields)}")
+        values = {
+            name: self.read(kinds[name], data[name], _join(path, name)) for name in fields if name in data
+        }
+        stand_ins = _make_stand_ins(kind, path)
+        for name in stand_ins:
+            if name not in data:
+                self.note(path, f"{name!r} is missing")
+        readable = {name: value for name, value in values.items() if value is not INVALID}
+        return kind(**(readable if stand_ins.keys() <= readable.keys() else readable | stand_ins))
+
+    def _read_list(self, kind: Any, data: Any, path: str) -> Any:
+        if not isinstance(data, list | tuple):
+            self.note(path, f"must be a list, not {_describe(data)}")
+            return INVALID
+        items = [self.read(kind, item, f"{path}[{index}]") for index, item in enumerate(data)]
+        return INVALID if any(item is INVALID for item in items) else items
+
+    def _read_mapping(self, kinds: tuple[Any, ...], data: Any, path: str) -> Any:
+        if not isinstance(data, Mapping):
+            self.note(path, f"must be a mapping, not {_describe(data)}")
+            return INVALID
+        values = {}
+        name_kind, kind = kinds
+        for name, value in data.items():
+            value_path = _join(path, str(name))
+            if self.read(name_kind, name, value_path) is INVALID:
+                return INVALID
+            values[name] = self.read(kind, value, value_path)
+        return INVALID if any(value is INVALID for value in values.values()) else values
+
+    def _read_choice(self, words: tuple[str, ...], data: Any, path: str) -> Any:
+        if data in words:
+            return data
+        hint = nearest(data, words) if isinstance(data, str) else ""
+        self.note(path, f"must be one of {', '.join(words)}, not {_describe(data)}{hint}")
+        return INVALID
+
+    def _apply_checks(self, kind: Any, value: Any, path: str) -> Any:
+        if value is INVALID:
+            return INVALID
+        for check in checks(kind):
+            if message := check.problem(value):
+                self.note(path, message)
+                return INVALID
+        return value
+
+    def _read_scalar(self, kind: Any, data: Any, path: str) -> Any:
+        if kind is date:
+            return self._read_date(data, path)
+        message = None
+        if kind is str:
+            if not isinstance(data, str):
+                message = f"must be a string, not {_describe(data)}; put it in quotes"
+            elif problem := character_problem(data):
+                message = f"must not contain {problem}"
+        elif kind is bool:
+            message = None if isinstance(data, bool) else f"must be true or false, not {_describe(data)}"
+        elif type(data) is not int and (kind is int or type(data) is not float):
+            message = f"must be a {'whole ' if kind is int else ''}number, not {_describe(data)}"
+        if message:
+            self.note(path, message)
+            return INVALID
+        return data
+
+    def _read_date(self, data: Any, path: str) -> Any:
+        value = data
+        if not isinstance(data, date):
+            try:
+                is_day = len(data) == len("2026-04-01")
+                value = date.fromisoformat(data) if is_day else datetime.fromisoformat(data)
+            except (TypeError, ValueError):
+                self.note(path, f"must be a date such as 2026-04-01, not {_describe(data)}")
+                return INVALID
+        if isinstance(value, datetime) and value.tzinfo is None:
+            self.note(path, "must have a UTC offset such as +02:00; in Python, a time zone")
+            return INVALID
+        return value
+
+    def _read_json(self, data: Any, path: str, depth: int = DEPTH_MAX) -> Any:
+        """Return any JSON value; dates become text."""
+        if isinstance(data, date):
+            return format_date(data)
+        if data is None or isinstance(data, bool):
+            return data
+        message = None
+        if isinstance(data, Mapping) and depth:
+            return {
+                str(name): self._read_json(value, _join(path, str(name)), depth - 1)
+                for name, value in data.items()
+            }
+        if isinstance(data, list | tuple) and depth:
+            return [self._read_json(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(data)]
+        if isinstance(data, str):
+            problem = character_problem(data)
+            message = f"must not contain {problem}" if problem else None
+        elif isinstance(data, int):
+            message = None if -INTEGER_MAX <= data < INTEGER_MAX else "must fit 64 bits"
+        elif isinstance(data, float):
+            message = None if math.isfinite(data) else "must be a finite number"
+        else:
+            message = "must be a JSON value" if depth else f"must not be nested deeper than {DEPTH_MAX}"
+        if message:
+            self.note(path, message)
+        return data
 
 
 def _make_stand_ins(kind: Any, path: str) -> dict[str, Any]:
@@ -126,108 +225,6 @@ def _make_stand_in(kind: Any, path: str) -> Any:
 @functools.cache
 def _fields(kind: Any) -> dict[str, attrs.Attribute[Any]]:
     return {field.name: field for field in attrs.fields(kind)}
-
-
-def _read_list(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
-    if not isinstance(data, list | tuple):
-        problems.note(path, f"must be a list, not {_describe(data)}")
-        return INVALID
-    items = [_read(kind, item, f"{path}[{index}]", problems) for index, item in enumerate(data)]
-    return INVALID if any(item is INVALID for item in items) else items
-
-
-def _read_mapping(kinds: tuple[Any, ...], data: Any, path: str, problems: ProblemCollector) -> Any:
-    if not isinstance(data, Mapping):
-        problems.note(path, f"must be a mapping, not {_describe(data)}")
-        return INVALID
-    values = {}
-    name_kind, kind = kinds
-    for name, value in data.items():
-        value_path = _join(path, str(name))
-        if _read(name_kind, name, value_path, problems) is INVALID:
-            return INVALID
-        values[name] = _read(kind, value, value_path, problems)
-    return INVALID if any(value is INVALID for value in values.values()) else values
-
-
-def _read_choice(words: tuple[str, ...], data: Any, path: str, problems: ProblemCollector) -> Any:
-    if data in words:
-        return data
-    hint = nearest(data, words) if isinstance(data, str) else ""
-    problems.note(path, f"must be one of {', '.join(words)}, not {_describe(data)}{hint}")
-    return INVALID
-
-
-def _apply_checks(kind: Any, value: Any, path: str, problems: ProblemCollector) -> Any:
-    if value is INVALID:
-        return INVALID
-    for check in checks(kind):
-        if message := check.problem(value):
-            problems.note(path, message)
-            return INVALID
-    return value
-
-
-def _read_scalar(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
-    if kind is date:
-        return _read_date(data, path, problems)
-    message = None
-    if kind is str:
-        if not isinstance(data, str):
-            message = f"must be a string, not {_describe(data)}; put it in quotes"
-        elif problem := character_problem(data):
-            message = f"must not contain {problem}"
-    elif kind is bool:
-        message = None if isinstance(data, bool) else f"must be true or false, not {_describe(data)}"
-    elif type(data) is not int and (kind is int or type(data) is not float):
-        message = f"must be a {'whole ' if kind is int else ''}number, not {_describe(data)}"
-    if message:
-        problems.note(path, message)
-        return INVALID
-    return data
-
-
-def _read_date(data: Any, path: str, problems: ProblemCollector) -> Any:
-    value = data
-    if not isinstance(data, date):
-        try:
-            is_day = len(data) == len("2026-04-01")
-            value = date.fromisoformat(data) if is_day else datetime.fromisoformat(data)
-        except (TypeError, ValueError):
-            problems.note(path, f"must be a date such as 2026-04-01, not {_describe(data)}")
-            return INVALID
-    if isinstance(value, datetime) and value.tzinfo is None:
-        problems.note(path, "must have a UTC offset such as +02:00; in Python, a time zone")
-        return INVALID
-    return value
-
-
-def _read_json(data: Any, path: str, problems: ProblemCollector, depth: int = DEPTH_MAX) -> Any:
-    """Return any JSON value; dates become text."""
-    if isinstance(data, date):
-        return format_date(data)
-    if data is None or isinstance(data, bool):
-        return data
-    message = None
-    if isinstance(data, Mapping) and depth:
-        return {
-            str(name): _read_json(value, _join(path, str(name)), problems, depth - 1)
-            for name, value in data.items()
-        }
-    if isinstance(data, list | tuple) and depth:
-        return [_read_json(item, f"{path}[{index}]", problems, depth - 1) for index, item in enumerate(data)]
-    if isinstance(data, str):
-        problem = character_problem(data)
-        message = f"must not contain {problem}" if problem else None
-    elif isinstance(data, int):
-        message = None if -INTEGER_MAX <= data < INTEGER_MAX else "must fit 64 bits"
-    elif isinstance(data, float):
-        message = None if math.isfinite(data) else "must be a finite number"
-    else:
-        message = "must be a JSON value" if depth else f"must not be nested deeper than {DEPTH_MAX}"
-    if message:
-        problems.note(path, message)
-    return data
 
 
 def _join(path: str, name: str) -> str:
