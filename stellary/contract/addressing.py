@@ -27,8 +27,12 @@ class Ref:
     template: ClassVar[str] = ""
     alias: ClassVar[str | None] = None
 
-    def __init_subclass__(cls, template: str, alias: str | None = None) -> None:
-        cls.template, cls.alias = template, alias
+    def __init_subclass__(
+        cls, tail: str = "", *, template: str | None = None, alias: str | None = None
+    ) -> None:
+        # The path goes on where that of the base class ends.
+        cls.template = (cls.template if template is None else template) + tail
+        cls.alias = alias or (cls.alias and cls.alias + tail)
         attrs.frozen(cls, eq=False, repr=False, slots=False)
 
     def __eq__(self, other: object) -> bool:
