@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PathParams = Mapping[str, str]
 # What a caller returns: a result, or the coroutine that waits for it.
-Answer: TypeAlias = Any | Coroutine[Any, Any, Any]
+CallResult: TypeAlias = Any | Coroutine[Any, Any, Any]
 
 
 class Credentials:
@@ -72,7 +72,7 @@ class _Caller:
     _rows: ClassVar[type[Rows[Any] | AsyncRows[Any]]]
     _stream: ClassVar[type[EventStream[Any] | AsyncEventStream[Any]]]
 
-    def _run(self, steps: Flow) -> Answer:
+    def _run(self, steps: Flow) -> CallResult:
         """Perform the steps, and return their result."""
         raise NotImplementedError
 
@@ -96,7 +96,7 @@ class _Caller:
 
     def one(
         self, plan: CallPlan, path_params: PathParams, payload: Any = None, form: Form | None = None
-    ) -> Answer:
+    ) -> CallResult:
         """Make a call, and return the value in the response.
 
         Args:
@@ -118,7 +118,7 @@ class _Caller:
 
         return self._run(steps())
 
-    def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> Answer:
+    def response(self, plan: CallPlan, path_params: PathParams, payload: Any = None) -> CallResult:
         """Make a call, and return the response itself.
 
         Args:
@@ -136,7 +136,7 @@ class _Caller:
 
         return self._run(steps())
 
-    def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Answer:
+    def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> CallResult:
         """Make a request for which there is no method, and return the response.
 
         Args:
@@ -157,7 +157,7 @@ class _Caller:
 
         return self._run(steps())
 
-    def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Answer:
+    def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> CallResult:
         """Return one page.
 
         Args:
@@ -172,7 +172,7 @@ class _Caller:
             EndlessPages: An empty page links to a page that has been read before.
         """
 
-        def load_page(cursor: str) -> Answer:
+        def load_page(cursor: str) -> CallResult:
             return self.list(plan, path_params, attrs.evolve(payload, cursor=cursor))
 
         def steps() -> Flow:
