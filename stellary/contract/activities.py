@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from stellary.contract.cards import Card
 from stellary.contract.endpoint import acts, lists
-from stellary.contract.limits import Id, Named, Range
+from stellary.contract.limits import Id, Named
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
 from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
-from stellary.contract.wire import LIMIT_MAX, UNSET, JsonObject, Paged, Unset, Value
+from stellary.contract.wire import UNSET, JsonObject, Paged, PageLimit, Unset, Value
 
 ActivityType = Literal[
     "card_created",
@@ -289,7 +289,7 @@ class ActivityFilters(Paged):
         since: Only activity recorded at this time or later.
     """
 
-    limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
+    limit: PageLimit = 50
     actor_id: Id | Unset = UNSET
     type: ActivityType | Unset = UNSET
     entity: EntityKind | Unset = UNSET

@@ -11,7 +11,7 @@ from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, R
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
-from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, Paged, PageLimit, Request, Unset, Value
 
 TITLE_MAX = 500
 DESCRIPTION_MAX = 5000
@@ -185,7 +185,7 @@ class FindCards(CardFilters):
     """
 
     project_id: IdFilter | Unset = UNSET
-    limit: Annotated[int, Range(1, LIMIT_MAX)] = 100
+    limit: PageLimit = 100
 
 
 class CardFields(Request):

@@ -10,7 +10,7 @@ from stellary.contract.endpoint import acts, deletes, lists, reads, updates
 from stellary.contract.limits import Range
 from stellary.contract.policies import ACCOUNT_FULL, BOARD_WATCH, NOTIFICATIONS, OWN_NOTIFICATION
 from stellary.contract.refs import CardRef, NotificationRef, ProjectRef, Ref
-from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, Paged, PageLimit, Request, Unset, Value
 
 
 class Notification(Value):
@@ -40,7 +40,7 @@ class ListNotifications(Paged):
         unread_only: ``true`` or ``1`` for unread notifications only.
     """
 
-    limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
+    limit: PageLimit = 50
     unread_only: bool | Unset = UNSET
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.endpoint import lists
-from stellary.contract.limits import Id, Items, Length, Range
+from stellary.contract.limits import Id, Items, Length
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Unset, Value
+from stellary.contract.wire import UNSET, Paged, PageLimit, Unset, Value
 
 QUERY_MAX = 200
 WORDS_MAX = 32
@@ -59,7 +59,7 @@ class Search(Paged):
         archived: True for archived results only, false for unarchived results only. Default: both.
     """
 
-    limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
+    limit: PageLimit = 50
     q: Annotated[str, Length(1, QUERY_MAX)]
     kind: Annotated[list[FoundKind], Items(1, 10)] | Unset = UNSET
     project_id: Id | Unset = UNSET

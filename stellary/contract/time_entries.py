@@ -10,7 +10,7 @@ from stellary.contract.limits import Id, Length, Named, Range
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
 from stellary.contract.scope_views import Day
-from stellary.contract.wire import LIMIT_MAX, UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, Paged, PageLimit, Request, Unset, Value
 
 MINUTES_MAX = 1440
 EXPORTED_MAX = 10_000
@@ -106,7 +106,7 @@ class ListTimeEntries(Paged):
         user_id: Only entries of this user.
     """
 
-    limit: Annotated[int, Range(1, LIMIT_MAX)] = 100
+    limit: PageLimit = 100
     from_: Annotated[Day, Named("from")] | Unset = UNSET
     to: Day | Unset = UNSET
     user_id: Id | Unset = UNSET

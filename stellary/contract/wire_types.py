@@ -21,6 +21,7 @@ from stellary.contract.unset import UNSET, Unset
 
 T = TypeVar("T")
 LIMIT_MAX = 500
+PageLimit = Annotated[int, Range(1, LIMIT_MAX)]
 _DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
 """The message for a naive datetime in a request that was built in Python."""
@@ -254,7 +255,7 @@ class Paged(Request):
         cursor: The start of the page, from the ``Link`` header of the previous page.
     """
 
-    limit: Annotated[int, Range(1, LIMIT_MAX)] | Unset = UNSET
+    limit: PageLimit | Unset = UNSET
     cursor: Annotated[str, Length(1, 200)] | Unset = UNSET
 
 

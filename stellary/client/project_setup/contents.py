@@ -207,7 +207,7 @@ def _declared_values(
     labels: Any = card.labels
     if card.labels is not UNSET:
         for index, name in enumerate(card.labels):
-            matched.find_label(name, f"{path}.labels[{index}]")
+            matched.find_id("label", name, f"{path}.labels[{index}]")
         labels = _LabelNames(card.labels)
     return {
         **get_values(card, CARD_FIELDS),
@@ -290,7 +290,7 @@ def _declared_field_values(
                 matched.problems.note(f"{path}.fields.{field.name}", "is required for every new card")
     for name, value in (card.fields or {}).items():
         field_path = f"{path}.fields.{name}"
-        field_id = matched.find_field(name, field_path)
+        field_id = matched.find_id("field", name, field_path)
         if field_id is None:
             continue
         field = _field_after(matched, name)

@@ -61,7 +61,7 @@ class Project(Declared):
         template: The name or id of the template with which the project starts, if it does not exist yet.
     """
 
-    short: ClassVar[str | None] = "name"
+    short = "name"
 
     name: Name
     was: Name | Unset = UNSET
@@ -84,7 +84,7 @@ class Column(Declared):
         wip_limit: The greatest number of unarchived cards, 1 to 10 000.
     """
 
-    short: ClassVar[str | None] = "name"
+    short = "name"
 
     name: Name
     was: Name | Unset = UNSET
@@ -107,7 +107,7 @@ class Scope(Declared):
         columns: The columns in their order.
     """
 
-    short: ClassVar[str | None] = "name"
+    short = "name"
 
     name: Name
     was: Name | Unset = UNSET
@@ -130,7 +130,7 @@ class Label(Declared):
         color: ``#rrggbb``.
     """
 
-    short: ClassVar[str | None] = "name"
+    short = "name"
 
     name: LabelName
     was: LabelName | Unset = UNSET
@@ -162,7 +162,7 @@ class Step(Declared):
         done: Whether it is checked off; stays as it is if not given.
     """
 
-    short: ClassVar[str | None] = "title"
+    short = "title"
 
     title: ItemTitle
     done: bool | Unset = UNSET
@@ -188,7 +188,7 @@ class Card(Declared):
         blocks, related_to, duplicates: Other cards, by title or key.
     """
 
-    short: ClassVar[str | None] = "title"
+    short = "title"
 
     title: Title
     was: Title | Unset = UNSET
@@ -274,7 +274,7 @@ class Member(Declared):
         role: The role in the project. A new member is a manager by default; that of an existing one stays.
     """
 
-    short: ClassVar[str | None] = "email"
+    short = "email"
 
     email: EmailAddress
     role: ProjectRole | Unset = UNSET

@@ -184,9 +184,9 @@ class ChangeRequests:
                 person = difference.new and self.matched.find_person(change.about.assignee, "")
                 values["assignee_id"] = person.id if person else None
             elif difference.name == "labels":
-                values["label_ids"] = [self.matched.find_label(name, "") for name in difference.new]
+                values["label_ids"] = [self.matched.find_id("label", name, "") for name in difference.new]
             elif difference.name.startswith("fields."):
-                id = self.matched.find_field(difference.name.removeprefix("fields."), "")
+                id = self.matched.find_id("field", difference.name.removeprefix("fields."), "")
                 values.setdefault("custom_fields", {})[id] = difference.new
             elif difference.name == "recurrence":
                 values["recurrence"] = difference.new and load(Recurrence, dict(difference.new))

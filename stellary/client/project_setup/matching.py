@@ -250,26 +250,15 @@ class Matched:
             return None
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
 
-    def find_label(self, name: str, path: str) -> str | None:
-        """Return the id of a label, or an empty string if it is to be created. An unknown name is added to the problems.
+    def find_id(self, kind: str, name: str, path: str) -> str | None:
+        """Return the id of a label or a custom field, or an empty string if it is to be created; note an unknown name.
 
         Args:
+            kind: ``label`` or ``field``.
             name: The name, regardless of case.
             path: The place in the declaration, such as ``cards[0].labels[1]``.
         """
-        return self._find_id("label", self.labels, name, path)
-
-    def find_field(self, name: str, path: str) -> str | None:
-        """Return the id of a custom field, or an empty string if it is to be created. An unknown name is added to the problems.
-
-        Args:
-            name: The name, regardless of case.
-            path: The place in the declaration, such as ``cards[0].fields.Size``.
-        """
-        return self._find_id("field", self.fields, name, path)
-
-    def _find_id(self, kind: str, pairs: Pairs[Any, Any], name: str, path: str) -> str | None:
-        items = pairs.list_items()
+        items = (self.labels if kind == "label" else self.fields).list_items()
         ids = {fold_case(item.name): id for id, item in reversed(items)}
         if fold_case(name) not in ids:
             self._note_missing(kind, name, [item.name for _, item in items], path)
@@ -334,8 +323,7 @@ class Matched:
         if kind == "member":
             person = self.find_person(name, path)
             return person.id if person else None
-        finders = {"label": self.find_label, "field": self.find_field, "card": self.find_card}
-        return finders[kind](name, path)
+        return self.find_card(name, path) if kind == "card" else self.find_id(kind, name, path)
 
     def _note_missing(self, kind: str, name: str, candidates: Iterable[str], path: str) -> Any:
         """Note that no item has the name, and return None."""

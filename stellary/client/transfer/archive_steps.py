@@ -185,7 +185,14 @@ def import_archive(
                 current = packed.name
                 card = without_key(created.id).card(created.card_ids[packed.card])
                 file_progress = progress and partial(_add_progress, progress, sent, total)
-                yield from _upload(card.attachments, archive, packed, key, file_progress)
+                # Each upload is a separate call with a key derived from the caller's, so a repeated import uploads no file twice.
+                own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
+                upload = card.attachments.with_options(idempotency_key=own_key).upload
+                with tempfile.TemporaryFile() as unpacked:
+                    archive.unpack(packed, unpacked)
+                    yield partial(
+                        upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=file_progress
+                    )
                 sent += packed.size
         except BaseException as error:
             remaining_id = created.id if key else (yield from _delete_again(without_key, created.id))
@@ -198,21 +205,6 @@ def import_archive(
             ) from error
         corrected: ProjectImport = _correct(created, archive, session.user.email if session else "")
         return corrected
-
-
-def _upload(
-    files: FilesHandle,
-    archive: ReadArchive,
-    packed: PackedFile,
-    key: str | None,
-    progress: ReportProgress | None,
-) -> Steps[None]:
-    # Each upload is a separate call with a key derived from the caller's, so a repeated import uploads no file twice.
-    own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
-    with tempfile.TemporaryFile() as unpacked:
-        archive.unpack(packed, unpacked)
-        upload = files.with_options(idempotency_key=own_key).upload
-        yield partial(upload, unpacked, name=packed.name, mime_type=packed.mime_type, progress=progress)
 
 
 def _add_progress(progress: ReportProgress, before: int, total: int, sent: int, _: int) -> None:
