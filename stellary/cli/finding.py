@@ -63,19 +63,17 @@ def match_one(
     raise click.ClickException(f'there is no {kind} "{query}"{hint}')
 
 
-def find_template(workspace: Any, query: str) -> ProjectTemplate:
+def find_template(workspace: WorkspaceHandle[Sync], query: str) -> ProjectTemplate:
     """Return a template of projects by name or id."""
-    templates: Iterable[ProjectTemplate] = workspace.projects.templates()
-    return match_one("template", query, templates, describe=lambda item: item.name)
+    return match_one("template", query, workspace.projects.templates(), describe=lambda item: item.name)
 
 
 def find_project(workspace: WorkspaceHandle[Sync], query: str) -> Project:
     """Return a project by key, name or id."""
-    projects: Iterable[Project] = workspace.projects.iterate()
     return match_one(
         "project",
         query,
-        projects,
+        workspace.projects.iterate(),
         lambda project: (project.key, project.name, project.id),
         lambda project: f'{project.key} "{project.name}"',
     )

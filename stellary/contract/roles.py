@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 OrganizationRole = Literal["owner", "admin", "member", "guest"]
 WorkspaceRole = Literal["admin", "member", "guest"]
@@ -18,7 +18,7 @@ OthersRole = Literal["viewer", "commenter", "editor"]
 """The role of the members of the workspace who are not members of a project."""
 Visibility = Literal["workspace", "private"]
 """The people who see a project: all of its workspace, or its members and the admins of the workspace."""
-PROJECT_ROLES: tuple[ProjectRole, ...] = ("viewer", "commenter", "editor", "manager")
+PROJECT_ROLES: tuple[ProjectRole, ...] = get_args(ProjectRole)
 
 Registration = Literal["open", "invited", "closed"]
 """The people who may create an account: everyone, only people with a pending invitation, or no one."""

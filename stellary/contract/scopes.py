@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from stellary.contract.cards import CardStatus
 from stellary.contract.columns import Column, WipLimit
@@ -14,7 +14,7 @@ from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.wire import UNSET, Request, Unset, Value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
-VIEW_TYPES: tuple[ViewType, ...] = ("kanban", "list", "calendar", "roadmap", "stats")
+VIEW_TYPES: tuple[ViewType, ...] = get_args(ViewType)
 
 SCOPE_COLUMNS_MAX = 100
 """The maximum number of columns that a new scope can be created with."""

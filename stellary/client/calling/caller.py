@@ -10,7 +10,7 @@ import attrs
 from stellary.client.calling.call import Call, CallOptions, CallPlan, Response, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.carriers import AsyncTokenCarrier, TokenCarrier
-from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows
+from stellary.client.calling.page import AsyncPage, AsyncRows, Page, Rows, follow_cursor
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run, wait_for_result
 from stellary.client.calling.settings import Token
 from stellary.client.calling.short_errors import SHORT_ERRORS
@@ -176,13 +176,13 @@ class _Caller:
             return self.list(plan, path_params, attrs.evolve(payload, cursor=cursor))
 
         def steps() -> Flow:
-            request, followed = payload, FollowedCursors()
+            request, followed = payload, set[str]()
             while True:
                 response, rows = yield from self._send(self._call(plan, path_params, request))
                 cursor = next_cursor(response.headers)
                 if rows or cursor is None:
                     return self._page(rows, cursor, load_page, (self, plan, path_params))
-                followed.follow(cursor)
+                follow_cursor(followed, cursor)
                 request = attrs.evolve(request, cursor=cursor)
 
         return self._run(steps())

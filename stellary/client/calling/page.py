@@ -104,21 +104,19 @@ class AsyncPage(_BasePage[T]):
         return await run_steps_async(make_frame(self, backend))
 
 
-class FollowedCursors:
-    """The cursors that an iteration has followed."""
+def follow_cursor(followed: set[str], cursor: str) -> None:
+    """Add a cursor to those that an iteration has followed.
 
-    def __init__(self) -> None:
-        self._cursors: set[str] = set()
+    Args:
+        followed: The cursors.
+        cursor: The cursor of the next page.
 
-    def follow(self, cursor: str) -> None:
-        """Record a cursor.
-
-        Raises:
-            EndlessPages: It has been followed before.
-        """
-        if cursor in self._cursors:
-            raise EndlessPages("the list leads to a page that has been read before")
-        self._cursors.add(cursor)
+    Raises:
+        EndlessPages: It has been followed before.
+    """
+    if cursor in followed:
+        raise EndlessPages("the list leads to a page that has been read before")
+    followed.add(cursor)
 
 
 class _BaseRows(Generic[T]):
@@ -132,7 +130,7 @@ class _BaseRows(Generic[T]):
         self._load = first
         self._page: _BasePage[T] | None = None
         self._rows: Iterator[T] = iter(())
-        self._seen = FollowedCursors()
+        self._seen: set[str] = set()
 
     def _prepare_load(self) -> Callable[[], Any] | None:
         """Return the function that loads the next page; None after the last one.
@@ -143,7 +141,7 @@ class _BaseRows(Generic[T]):
         if self._page is not None:
             if self._page.next_cursor is None:
                 return None
-            self._seen.follow(self._page.next_cursor)
+            follow_cursor(self._seen, self._page.next_cursor)
             self._load, self._page = self._page.next_page, None
         return self._load
 

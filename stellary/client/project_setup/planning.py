@@ -21,7 +21,6 @@ from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.state import (
-    ProjectState,
     SetupTarget,
     StateParts,
     find_project,
@@ -106,28 +105,10 @@ def compare(
     problems = ProblemCollector() if problems is None else problems
     project = yield from find_project(at, declaration, problems)
     state = yield from read_state(at, project, StateParts.needed_by(declaration, prune))
-    matched, changes = find_changes(declaration, state, prune, problems)
-    return project, matched, changes
-
-
-def find_changes(
-    declaration: Declaration, state: ProjectState, prune: bool, problems: ProblemCollector
-) -> tuple[Matched, tuple[Change, ...]]:
-    """Return the matched items and the changes between them, without any request.
-
-    Args:
-        declaration: The declaration.
-        state: The existing items.
-        prune: True to delete undeclared items of the declared kinds.
-        problems: The problems found so far; new ones are added.
-
-    Raises:
-        UnsuitableDeclaration: The declaration refers to something that does not exist.
-    """
     matched = Matched(declaration, state, problems)
     changes = tuple(_generate_changes(matched, prune))
     problems.refuse()
-    return matched, changes
+    return project, matched, changes
 
 
 def _generate_changes(matched: Matched, prune: bool) -> Iterator[Change]:

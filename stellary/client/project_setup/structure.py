@@ -17,7 +17,7 @@ from stellary.client.project_setup.changes import (
     plain_names,
 )
 from stellary.client.project_setup.declaration import Column, Field, Project, Scope
-from stellary.client.project_setup.matching import Frame, Matched, Pairs
+from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.transfer.card_rows import find_moved
 from stellary.contract import columns as wire_columns
 from stellary.contract import projects as wire_projects
@@ -286,45 +286,35 @@ def column_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creations, updates and moves of columns."""
     for frame in matched.frames:
         current = [column.id for column in frame.existing.columns] if frame.existing else []
-        yield from _column_changes_of(frame.columns, current, frame.name)
-
-
-def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str) -> Iterator[Change]:
-    """Yield the column changes of one scope.
-
-    Args:
-        pairs: The declared columns with the existing ones.
-        current: The ids of the existing columns, by position.
-        scope: The name of the scope.
-    """
-    declared = {
-        existing.id if existing else f"+{path}": (column, existing) for column, existing, path in pairs.pairs
-    }
-    names = {column.id: column.name for column in pairs.unmatched}
-    names |= {key: column.name for key, (column, _) in declared.items()}
-    placements = {placement.key: placement for placement in plan_moves(current, list(declared))}
-    for key, (column, existing) in declared.items():
-        if existing is not None and (changed := _compare(column, existing, COLUMN_FIELDS)):
+        declared = {
+            existing.id if existing else f"+{path}": (column, existing)
+            for column, existing, path in frame.columns.pairs
+        }
+        names = {column.id: column.name for column in frame.columns.unmatched}
+        names |= {key: column.name for key, (column, _) in declared.items()}
+        placements = {placement.key: placement for placement in plan_moves(current, list(declared))}
+        for key, (column, existing) in declared.items():
+            if existing is not None and (changed := _compare(column, existing, COLUMN_FIELDS)):
+                yield Change(
+                    action="update",
+                    kind="column",
+                    name=column_path(frame.name, column.name),
+                    differences=changed,
+                    id=key,
+                )
+        for key, placement in placements.items():
+            column, existing = declared[key]
+            values = get_values(column, COLUMN_FIELDS)
             yield Change(
-                action="update",
+                action="create" if placement.is_new else "move",
                 kind="column",
-                name=column_path(scope, column.name),
-                differences=changed,
-                id=key,
+                name=column_path(frame.name, column.name),
+                differences=_without_none(differences(values, None)) if placement.is_new else (),
+                note=_position_note(placement, names),
+                id="" if placement.is_new else key,
+                order=placement.index,
+                about=(frame.name, column) if placement.is_new else None,
             )
-    for key, placement in placements.items():
-        column, existing = declared[key]
-        values = get_values(column, COLUMN_FIELDS)
-        yield Change(
-            action="create" if placement.is_new else "move",
-            kind="column",
-            name=column_path(scope, column.name),
-            differences=_without_none(differences(values, None)) if placement.is_new else (),
-            note=_position_note(placement, names),
-            id="" if placement.is_new else key,
-            order=placement.index,
-            about=(scope, column) if placement.is_new else None,
-        )
 
 
 def column_path(scope: str, column: str) -> str:
