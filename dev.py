@@ -44,10 +44,13 @@ SELECTIONS = {
 PROCESSES = 3
 PROCESSES_OF_ALL = 4
 
+# What only .ci/run and `nightly` run: markers, and the parts of WIDE that ask for them.
+BUILT = {"bench": "benchmarks", "packaging": "packaging"}
+
 # What `test` runs by its options, as an expression of pytest's markers.
-BUILT = "not bench and not packaging"
-QUICK = f"{BUILT} and not slow and not wide"
-SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": BUILT}
+ALL = " and ".join(f"not {marker}" for marker in BUILT)
+QUICK = f"{ALL} and not slow and not wide"
+SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": ALL}
 
 # What only wide changes break, and the paths of the files that it depends on. `test --changed` and .ci/run leave out a
 # part of which no file has changed; the marker `wide` names the part of a test.
@@ -309,8 +312,8 @@ def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoRet
 def test(arguments: list[str]) -> NoReturn:
     """Run the quick tests on both databases, or those that are chosen: `test [OPTIONS] [PYTEST ARGUMENTS]`.
 
-    `--quick` leaves PostgreSQL out. `--all` runs everything but what .ci/run builds, `--changed` leaves of this out what only
-    wide changes break and none has touched. Tests that a path names all run. `--cov` measures the coverage, for `coverage`.
+    `--quick` leaves PostgreSQL out. `--all` runs everything but packages and benchmarks, `--changed` also these, without what
+    only wide changes break and none has touched. Tests that a path names all run. `--cov` measures the coverage, for `coverage`.
     """
     prepare(FULL)
     chosen = {argument for argument in arguments if argument in {*SETS, "--changed", "--cov"}}
@@ -330,8 +333,10 @@ def test(arguments: list[str]) -> NoReturn:
 def choose_set(chosen: set[str]) -> list[str]:
     """Return the options of pytest for a set of tests, by the options of `test`."""
     if "--changed" in chosen:
-        parts = [f"wide(when={part!r})" for part in sorted(find_affected_parts(read_changed_files()))]
-        return ["--slow-first", "-m", f"{BUILT} and {' or '.join(['(not wide', *parts])})"]
+        affected = find_affected_parts(read_changed_files())
+        left_out = [f"not {marker}" for marker, part in BUILT.items() if part not in affected]
+        wide = ["not wide", *(f"wide(when={part!r})" for part in sorted(affected))]
+        return ["--slow-first", "-m", " and ".join([*left_out, f"({' or '.join(wide)})"])]
     name = next((name for name in SETS if name in chosen), "")
     return ["-m", SETS[name], *(["--slow-first"] if name == "--all" else ["--hypothesis-profile=quick"])]
 
@@ -383,9 +388,9 @@ def read_git(*arguments: str) -> str | None:
 
 
 def nightly(arguments: list[str]) -> None:
-    """Run all of .ci/run, also what only wide changes break, and then the longer races, faults and random requests."""
+    """Run all of .ci/run, also what only wide changes break, and the coverage; then longer races, faults and random requests."""
     refuse(arguments)
-    run([str(ROOT / ".ci" / "run")], environment={**os.environ, "CI_ALL": "1"})
+    run([str(ROOT / ".ci" / "run")], environment={**os.environ, "CI_ALL": "1", "CI_COVERAGE": "1"})
     for command in (["races"], ["faults"], ["permissions", "-n", "2"], ["fuzz", "--fuzz-count=500"]):
         run([sys.executable, str(ROOT / "dev.py"), *command])
 

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -75,11 +76,25 @@ def pytest_collection_modifyitems(
         mark(item)
     result = yield
     if config.getoption("--slow-first"):
-        ordered = sorted(items, key=lambda item: item.get_closest_marker("slow") is None)
-        # pytest-xdist gives each process a part of the list, in order.
-        processes = getattr(config, "workerinput", {}).get("workercount", 1)
-        items[:] = [item for process in range(processes) for item in ordered[process::processes]]
+        items[:] = order_slow_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
     return result
+
+
+def order_slow_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Return cases in parts of almost one length, each with its slow cases first.
+
+    pytest-xdist gives each process such a part. The cases of a module stay together, since they share fixtures.
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    parts: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    for module in sorted(modules.values(), key=len, reverse=True):
+        min(parts, key=len).extend(module)
+    places = {item: place for place, item in enumerate(items)}
+    for part in parts:
+        part.sort(key=lambda item: (item.get_closest_marker("slow") is None, places[item]))
+    return [item for part in parts for item in part]
 
 
 def mark(item: pytest.Item) -> None:
