@@ -531,7 +531,7 @@ def races(arguments: list[str]) -> NoReturn:
 def permissions(arguments: list[str]) -> NoReturn:
     """Check all cells of the permission table over each shell, on both databases: `permissions [PYTEST ARGUMENTS]`.
 
-    It takes about ten minutes; the tests try all cells in process and over one shell, and a tenth over each other one.
+    It takes about ten minutes; the tests try all cells in process and over one shell, and a tenth over each other one, on SQLite.
     """
     prepare(FULL)
     chosen = ("tests/security/test_permissions.py", "tests/security/test_over_shells.py")

@@ -1,8 +1,8 @@
 """Samples of cases and personas that are answered alike: some of them are tried for each endpoint.
 
-What does not depend on the database is tried in full on SQLite; on PostgreSQL each endpoint tries a sixth. Most
-personas get the same answer for an item that does not exist, so each endpoint tries every third of them on SQLite. The
-cells of the permission table are never sampled. The profile ``long``, which ``dev.py fuzz`` uses, tries everything.
+What does not depend on the database is tried in full on SQLite, such as the cells of the permission table; on PostgreSQL
+each endpoint tries a sixth. Most personas get the same answer for an item that does not exist, so each endpoint tries every
+third of them on SQLite. The profile ``long``, which ``dev.py fuzz`` and ``dev.py permissions`` use, tries everything.
 """
 
 import zlib
