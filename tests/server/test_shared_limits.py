@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -28,8 +30,6 @@ from tests.support.world import at_once
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 REQUESTS = attrs.evolve(NO_LIMITS, requests=parse_limit("20/hour"))
-# Reports may be late by five seconds, as on a machine whose disk is busy.
-WINDOWS = (("REPORT_SECONDS", 6.0), ("EARLY_SECONDS", 5.5))
 BAD_TOKENS = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("4/hour"))
 
 
@@ -74,7 +74,19 @@ def test_invalid_tokens_count_on_all_servers(start):
 
 @pytest.mark.slow("runs two servers")
 def test_streams_of_a_caller_count_on_all_servers(start, monkeypatch):
-    for name, value in (("STREAMS_PER_CALLER_MAX", 4), ("SHARED_MIN", 1), *WINDOWS):
+    # None of these windows ends during the test.
+    window = int(time.time() // server_streams.REPORT_SECONDS) + 1
+    windows, reported = [window], Counter()
+    add = SharedCounts.add
+
+    async def add_and_note(counts: SharedCounts, key: str, amount: int, until: float):
+        count = await add(counts, key, amount, until)
+        reported[id(counts), until] += amount
+        return count
+
+    monkeypatch.setattr(SharedCounts, "add", add_and_note)
+    monkeypatch.setattr(server_streams, "_list_windows", lambda: [*windows])
+    for name, value in (("STREAMS_PER_CALLER_MAX", 4), ("SHARED_MIN", 1)):
         monkeypatch.setattr(server_streams, name, value)
     here, there = start(NO_LIMITS)
     board = create_board(here.core)
@@ -89,13 +101,23 @@ def test_streams_of_a_caller_count_on_all_servers(start, monkeypatch):
             stack.enter_context(listening(server, path, bearer)) for server in (here, there, here, there)
         ]
         assert [client.block() for client in clients] == [{"retry": "1000"}] * 4
-        # Also when a new window begins.
-        until = time.monotonic() + 6.2
-        while time.monotonic() < until:
-            assert not opens(here)
-            assert not opens(there)
-            time.sleep(0.02)
+        assert [opens(server) for server in (here, there)] == [False, False]
+        # Those that are refused count no longer. Before the next window begins, both report for it, too.
+        wait_until(lambda: [*reported.values()] == [2, 2])
+        windows.append(window + 1)
+        wait_until(lambda: [*reported.values()] == [2, 2, 2, 2])
+        assert [opens(server) for server in (here, there)] == [False, False]
+        del windows[0]
+        assert [opens(server) for server in (here, there)] == [False, False]
     wait_until(lambda: opens(here) and opens(there))
+
+
+def test_streams_are_reported_for_the_next_window_shortly_before_it(monkeypatch):
+    def list_windows(now: float) -> list[int]:
+        monkeypatch.setattr(server_streams, "time", SimpleNamespace(time=lambda: now))
+        return server_streams._list_windows()
+
+    assert [list_windows(now) for now in (540, 594, 596, 600)] == [[9], [9], [9, 10], [10]]
 
 
 def test_a_server_that_is_alone_counts_by_itself(postgres_url: str):
