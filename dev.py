@@ -123,7 +123,8 @@ AXE_DIR = ROOT / ".axe"
 AXE = "axe-core@4.14.1"
 
 # What `versions` runs, on SQLite: what depends on Python and on libraries more than on the database.
-OTHER_PYTHONS = ("3.12", "3.13")
+OTHER_PYTHON = "3.12"
+NEWEST_PYTHON = "3.13"
 SHARED_TESTS = (
     "tests/contract/test_errors.py",
     "tests/contract/test_jsonic.py",
@@ -595,28 +596,31 @@ def services(arguments: list[str]) -> None:
 
 
 def versions(arguments: list[str]) -> None:
-    """Run a share of the tests on Python 3.12 and 3.13, and with the oldest and the newest libraries that are allowed.
+    """Run a share of the tests on Python 3.12, with the oldest libraries that are allowed, and on Python 3.13 with the newest.
 
     A Python that is not installed is named and left out. What is installed goes into `.venvs/`.
     """
     refuse(arguments)
     prepare(FULL)
     failed = []
-    for version in OTHER_PYTHONS:
-        directory = OTHER_VENVS / version
-        command = [str(installed_uv()), "python", "find", "--no-python-downloads", version]
-        if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode:
-            say(f"left out: Python {version} is not installed")
-            continue
-        run_uv("sync", "--quiet", "--frozen", "--python", version, *SELECTIONS[FULL], directory=directory)
-        if not passes_tests(f"Python {version}", directory):
-            failed.append(version)
+    if is_installed(OTHER_PYTHON):
+        directory = OTHER_VENVS / OTHER_PYTHON
+        run_uv(
+            "sync", "--quiet", "--frozen", "--python", OTHER_PYTHON, *SELECTIONS[FULL], directory=directory
+        )
+        if not passes_tests(f"Python {OTHER_PYTHON}", directory):
+            failed.append(OTHER_PYTHON)
+    newest_python = NEWEST_PYTHON if is_installed(NEWEST_PYTHON) else base_python()
     # The oldest SQLAlchemy and psycopg, and later the newest, are not known to stellary/core/db/internals.py.
-    for age, resolution in (("oldest", "lowest-direct"), ("newest", "highest")):
-        directory, pins = OTHER_VENVS / age, OTHER_VENVS / f"{age}.txt"
+    for age, resolution, version in (
+        ("oldest", "lowest-direct", base_python()),
+        ("newest", "highest", newest_python),
+    ):
+        pins = OTHER_VENVS / f"{age}.txt"
+        directory = OTHER_VENVS / (f"{age}-{version}" if version == NEWEST_PYTHON else age)
         python = directory / "bin" / "python"
         if not python.exists():
-            run_uv("venv", "--quiet", "--python", base_python(), str(directory))
+            run_uv("venv", "--quiet", "--python", version, str(directory))
         resolve = ("pip", "compile", "--quiet", "--upgrade", "--resolution", resolution)
         target = ("--python", str(python))
         # The libraries of the tests may not allow the newest ones of the product.
@@ -627,6 +631,15 @@ def versions(arguments: list[str]) -> None:
             failed.append(f"the {age} libraries")
     if failed:
         sys.exit(f"dev.py: failed: {', '.join(failed)}")
+
+
+def is_installed(version: str) -> bool:
+    """Return whether there is a Python of a version; say so if not."""
+    command = [str(installed_uv()), "python", "find", "--no-python-downloads", version]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        say(f"left out: Python {version} is not installed")
+    return done.returncode == 0
 
 
 def passes_tests(name: str, directory: Path) -> bool:
