@@ -224,6 +224,22 @@ def test_threads_of_one_runner_share_its_signals(core, clock, notes):
     assert notes() == sorted(map(str, range(10)))
 
 
+def test_signal_during_a_job_makes_its_next_run_due(core, clock, notes):
+    def repeat(uow, payload):
+        note(uow, payload)
+        if payload == 0:
+            core.env.signals.send("note")
+            other = threading.Thread(target=work.run_due)
+            other.start()
+            other.join(1)
+        jobs.enqueue(uow, "note", payload + 1, due_at=clock() + timedelta(hours=1), key="note")
+
+    work = work_of(core, note=repeat)
+    ask(core, 0, key="note")
+    work.run_due()
+    assert notes() == ["0", "1"]
+
+
 # ------------------------------------------------------------------------------------------------- in a thread
 
 

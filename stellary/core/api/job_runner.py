@@ -159,8 +159,9 @@ class JobRunner:
         self._threads: list[threading.Thread] = []
         units.env.signals.listen(self._receive)
         self._kinds: Collection[str] = self.handlers
-        # The kinds of recurring jobs whose signals were received.
+        # The kinds of recurring jobs whose signals were received, and those that run: they are made due again afterwards.
         self._called: set[str] = set()
+        self._running: set[str] = set()
         self._long_runners: list[JobRunner] = []
         forks.follow(self)
 
@@ -169,6 +170,7 @@ class JobRunner:
         self._alarm = threading.Event()
         self._started = False
         self._threads, self._kinds, self._long_runners = [], self.handlers, []
+        self._running = set()
 
     def add_handler(self, kind: str, handler: JobHandler | LongRunningJob) -> None:
         """Add the handler of a kind of job.
@@ -220,8 +222,10 @@ class JobRunner:
         self._claims.lock_file()
         count = 0
         while not self._stopping and (job := self._claim_next()) is not None:
+            self._running.add(job.kind)
             with trace(f"job {job.kind}", "CONSUMER"):
                 self._do(job)
+            self._running.discard(job.kind)
             count += 1
         return count
 
@@ -236,7 +240,7 @@ class JobRunner:
 
     def _claim_next(self) -> Job | None:
         # Copied, since other threads claim jobs and receive signals in the meantime.
-        for kind in [*self._called]:
+        for kind in self._called - self._running:
             self._called.discard(kind)
             now = self._units.env.clock()
             self._write(jobs.hasten, kind, now, now)
