@@ -16,14 +16,15 @@ from stellary.contract.errors import (
     Unauthenticated,
 )
 from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
-from stellary.contract.refs import ProjectRef
+from stellary.contract.projects import UpdateProject
+from stellary.contract.refs import LabelRef, ProjectRef
 from stellary.contract.wire import Listing, Paged
 from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
 from stellary.core.kernel.events import Event, WorkspaceLeft
 from stellary.core.kernel.unit import serves, serves_self_managed, service_of
 from tests.support.boards import status
-from tests.support.core_parts import labels, people
+from tests.support.core_parts import labels, people, projects, settle_answer
 
 PERSON = Actor("ann")
 
@@ -271,3 +272,20 @@ def test_reactions_that_are_undone_with_an_attempt_are_settled_again(world, ann,
         assert uow.ended_counts == {}
     members = world.ask(ann, "GET", f"{project.path}/members")
     assert [member["userId"] for member in members] == [ann.id]
+
+
+def test_what_an_attempt_has_broken_or_shown_is_forgotten_with_it(world, ann):
+    project = world.project(ann, world.workspace(ann))
+    ids = [world.ask(ann, "POST", f"{project.path}/labels", {"name": name})["id"] for name in ("bug", "old")]
+    action = {"type": "add_label", "params": {"label": "bug"}}
+    world.ask(ann, "POST", f"{project.path}/automations", {"trigger": "task_moved", "action": action})
+    world.ask(ann, "PATCH", project.path, {"visibility": "private"})
+    bug, old = (project.workspace.ref.child(LabelRef, id) for id in ids)
+    with world.core.begin(ann.actor) as uow:
+        with suppress(ZeroDivisionError), uow.attempt():
+            projects.update_project(uow, project.ref, UpdateProject(visibility="workspace"))
+            (rule,) = settle_answer(uow, labels.delete_label(uow, bug)).broken_automations
+            assert (rule.name, project.id in uow.shared_places) == ("add_label on task_moved", True)
+            raise ZeroDivisionError
+        assert project.id not in uow.shared_places
+        assert settle_answer(uow, labels.delete_label(uow, old)).broken_automations == []

@@ -53,6 +53,7 @@ from stellary.core.board import finding as board_finding
 from stellary.core.board import listing as board_listing
 from stellary.core.board.attachments import SWEEP_AFTER
 from stellary.core.board.cards import create_card, update_card
+from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.board.columns import list_columns
 from stellary.core.board.comments import ROWS as CARD_COMMENTS
 from stellary.core.board.order.locks import lock_columns

@@ -6,8 +6,9 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import datetime
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import attrs
 from sqlalchemy import Connection
@@ -128,6 +129,7 @@ class Actor:
 
 
 NOBODY = Actor(user_id=None)
+_ROLLED_BACK: Final = ("settled_count", "handled_count", "ended_counts", "broken_rules", "shared_places")
 
 
 @attrs.define(eq=False, repr=False)
@@ -334,8 +336,7 @@ class UnitOfWork:
     def attempt(self) -> Iterator[None]:
         """Run the block in a savepoint. An exception rolls back only the block, with its events and effects."""
         event_count, effect_count = len(self.events), len(self.after_commit)
-        settled_count, handled_count = self.settled_count, self.handled_count
-        ended_counts = self.ended_counts.copy()
+        before = {name: copy(getattr(self, name)) for name in _ROLLED_BACK}
         # Their errors concern the whole unit.
         execute_queued(self.connection)
         try:
@@ -344,10 +345,11 @@ class UnitOfWork:
         except BaseException:
             del self.events[event_count:], self.after_commit[effect_count:]
             # Reactions that ran within the block are rolled back too, even those to earlier events.
-            self.settled_count, self.handled_count = settled_count, handled_count
-            self.ended_counts = ended_counts
+            for name, value in before.items():
+                setattr(self, name, value)
             # The rollback has released the locks on these users' memberships.
             self.members.clear()
+            self.item_names.clear()
             raise
 
     @contextmanager
