@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from stellary.contract.cards import Card
+from stellary.contract.naming import wire_fields
 from stellary.core.automations.rules.conditions import FIELDS
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import ask
@@ -18,6 +20,7 @@ def make_full_card(board: AutomationApi) -> Any:
     card = board.card(
         description="All of it",
         priority="high",
+        estimate=2.5,
         startDate="2026-04-01",
         dueDate="2026-04-08",
         labelIds=[label["id"]],
@@ -73,6 +76,14 @@ def test_each_field_that_a_condition_may_name_has_its_value(board: AutomationApi
         ask(board, "DELETE", board.of_rule(rule))
     assert silent == []
     assert set(facts) | set(assignment) | set(other_events) == set(FIELDS)
+
+
+def test_conditions_compare_each_field_of_a_card_except_those_of_its_place_and_its_parts():
+    parts = {"checklist", "checklistProgress", "customFields", "recurrence"}
+    assert wire_fields(Card).keys() - FIELDS.keys() == {
+        *parts,
+        *("id", "projectId", "order", "version", "updatedAt"),
+    }
 
 
 def test_each_field_of_an_assignment_has_its_value(board: AutomationApi):

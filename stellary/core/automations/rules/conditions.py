@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_origin
 
+from stellary.contract.cards import Card
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import ID_PATTERN
+from stellary.contract.naming import base, wire_fields
 from stellary.contract.wire import Request, invalid, load, utc
 
 DEPTH_MAX = 4
@@ -20,28 +22,29 @@ ENTRIES_MAX = 100
 FactType = Literal["text", "number", "moment", "flag", "list", "any"]
 Facts = Mapping[str, Any]
 
+_TYPES: Final[Mapping[object, FactType]] = {
+    **dict.fromkeys((int, float), "number"),
+    str: "text",
+    bool: "flag",
+    datetime: "moment",
+    list[str]: "list",
+}
+_NOT_COMPARED: Final = ("id", "projectId", "order", "version", "updatedAt")
+
+
+def _list_card_fields() -> Iterator[tuple[str, FactType]]:
+    for name, field in wire_fields(Card).items():
+        kind = base(field.type)
+        fact_type = _TYPES.get(str if get_origin(kind) is Literal else kind)
+        if fact_type is not None and name not in _NOT_COMPARED:
+            yield name, fact_type
+
+
 FIELDS: Final[Mapping[str, FactType]] = {
-    "key": "text",
-    "number": "number",
-    "title": "text",
-    "description": "text",
-    "status": "text",
-    "priority": "text",
-    "columnId": "text",
-    "scopeId": "text",
-    "assigneeId": "text",
-    "createdById": "text",
-    "labelIds": "list",
-    "archived": "flag",
-    "startDate": "moment",
-    "dueDate": "moment",
-    "completedAt": "moment",
-    "createdAt": "moment",
+    **dict(_list_card_fields()),
     "checklistTotal": "number",
     "checklistDone": "number",
     "checklistPercent": "number",
-    "commentCount": "number",
-    "attachmentCount": "number",
     "fromColumnId": "text",
     "toColumnId": "text",
     "fromColumn": "text",
