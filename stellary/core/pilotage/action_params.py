@@ -17,7 +17,7 @@ from stellary.contract.errors import ApiError
 from stellary.contract.naming import camel
 from stellary.contract.proposed_actions import ProposeAction, ReferenceKind
 from stellary.contract.refs import ProjectRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Request, load
+from stellary.contract.wire import UNSET, Request, invalid, load
 from stellary.core.board import resolve_names
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.columns import column_values
@@ -170,6 +170,9 @@ def resolve_params(
     resolved = dict(raw_params)
     if "projectId" in resolved:
         project = resolve_names.resolve_project(uow, workspace, resolved["projectId"], f"{path}projectId")
+        is_other = candidates.ref.project_id not in ("", project.project_id)
+        if is_other and "cardId" not in resolved and hasattr(params, "card_id"):
+            raise invalid((f"{path}projectId", "must be the rule's project, which has the event's card"))
         candidates = candidates.of_project(project)
         resolved["projectId"] = project.project_id
     scope_id = None

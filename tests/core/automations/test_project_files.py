@@ -101,6 +101,20 @@ def test_imported_rules_act_for_the_importer(board: AutomationApi, bob):
     assert loss_reasons(answer, "creator") == [("automations[].owner", reason)]
 
 
+def test_rule_with_the_card_of_an_event_in_another_project_is_imported_turned_off(board: AutomationApi):
+    ask(board, "POST", f"{board.flat}/projects", {"name": "Other"})
+    board.rule("task_moved", "archive_card")
+    file = export(board)
+    (rule,) = file["automations"]
+    rule["action"]["params"] = rule["actions"][0]["params"] = {"projectId": "Other"}
+    answer, (rule,) = import_file(board, file, board.owner)
+    assert (rule["enabled"], rule["broken"]) == (False, True)
+    assert (
+        "projectId must be the rule's project, which"
+        in dict(loss_reasons(answer, "automation"))["automations[0]"]
+    )
+
+
 def test_rule_with_unknown_references_is_imported_turned_off(board: AutomationApi, bob):
     """Import into bob's own workspace, where ann does not exist, and m-001 is another mission or none."""
     ask(board, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})

@@ -145,6 +145,19 @@ def test_action_on_an_unknown_item_is_refused(board: AutomationApi, type, params
     assert reason.startswith(f"action.params.{message}")
 
 
+def test_card_of_the_event_is_in_the_project_of_the_rule(board: AutomationApi):
+    other = board.world.ask(board.owner, "POST", f"{board.flat}/projects", {"name": "Other"})
+    for name in ("Other", other["id"]):
+        reason = refusal(board, action={"type": "archive_card", "params": {"projectId": name}})
+        assert reason == ("action.params.projectId must be the rule's project, which has the event's card")
+    rule = board.rule("task_moved", "archive_card", projectId="Launch")
+    changed = {"action": {"type": "archive_card", "params": {"projectId": "Other"}}}
+    assert status(board, "PATCH", board.of_rule(rule), changed) == 400
+    card = board.card()
+    board.move(card, DONE)
+    assert board.results(rule) == ["success"]
+
+
 def test_changed_rule_is_checked_as_a_new_one_is(board: AutomationApi):
     rule = board.rule("task_moved", "move_card", targetColumn="Done")
     for change in (
