@@ -57,7 +57,12 @@ def test_waiting_ends_after_the_limit(monkeypatch, caplog):
     assert "the database is not reachable yet; waiting up to" in record.getMessage()
 
 
-def test_systemd_unit_of_the_guide_restarts_after_failures():
+def test_systemd_units_of_the_guides_restart_after_failures():
     guide = (ROOT / "docs/guides/self-hosting.md").read_text()
     unit = re.search(r"```ini\n(\[Unit\].*?)```", guide, re.DOTALL)[1]
     assert {"Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0"} <= set(unit.splitlines())
+    for path in (ROOT / "docs/examples/two_machines").glob("*.service"):
+        before_service, service = path.read_text().split("[Service]")
+        # Without a pause, systemd gives up after five failures within ten seconds.
+        assert "StartLimitIntervalSec=0" in before_service.splitlines(), path
+        assert {"Restart=always", "RestartSec=2"} <= set(service.splitlines()), path
