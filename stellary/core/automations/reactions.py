@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import attrs
 from sqlalchemy import bindparam, select, update
 
 from stellary.contract.automations import Automation
 from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.automations import rows, traces
+from stellary.core.automations.acting import build_case
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.file_references import rename_options
 from stellary.core.automations.tables import automations
@@ -96,13 +98,15 @@ def _load_rules(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Automation]:
     return {rule.id: rule for rule in rows.automations_of(uow, rule_rows, SEES_ALL)}
 
 
-_TURN_OFF_ALL = (
+_TURN_OFF_RULES = (
     update(automations)
     .where(is_given(automations.c.owner_id, "user_id"), automations.c.enabled)
     .values(enabled=False, updated_at=bindparam("_now"))
-    .returning(automations.c.id)
+    .returning(*rows.RULE)
 )
-_TURN_OFF = _TURN_OFF_ALL.where(automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id"))))
+_TURN_OFF_ALL = Query(AutomationRow, _TURN_OFF_RULES)
+_IN_WORKSPACE = automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id")))
+_TURN_OFF = Query(AutomationRow, _TURN_OFF_RULES.where(_IN_WORKSPACE))
 
 
 def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AccountTakenOver]) -> None:
@@ -114,30 +118,14 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AccountTakenOver]
     trace_rows: list[dict[str, object]] = []
     for event in events:
         parameters = {"_user_id": event.user_id, "_now": uow.now}
-        statement, error = _TURN_OFF_ALL, traces.TAKEN_OVER
+        query, error = _TURN_OFF_ALL, traces.TAKEN_OVER
         if isinstance(event, WorkspaceLeft):
             parameters["_workspace_id"] = event.workspace_id
-            statement, error = _TURN_OFF, traces.OWNER_LEFT
-        rule_ids = uow.connection.execute(statement, parameters).scalars().all()
-        uow.ended_counts["automations"] += len(rule_ids)
-        trace_rows += [_trace_row(uow, rule_id, event.user_id, error) for rule_id in rule_ids]
+            query, error = _TURN_OFF, traces.OWNER_LEFT
+        rules = query.all(uow.connection, parameters)
+        uow.ended_counts["automations"] += len(rules)
+        for rule in rules:
+            case = build_case(rule, "", "owner_left", uow.new_id(), uow.new_id(), None)
+            case = attrs.evolve(case, triggered_by_id=uow.actor.user_id)
+            trace_rows.append(case.trace(event.user_id, "failure", error))
     traces.record(uow, trace_rows)
-
-
-def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str, error: str) -> dict[str, object]:
-    return {
-        "automation_id": rule_id,
-        "event": "owner_left",
-        "event_id": uow.new_id(),
-        "chain_id": uow.new_id(),
-        "depth": 0,
-        "actor_id": owner_id,
-        "triggered_by_id": uow.actor.user_id,
-        "card_id": None,
-        "card_key": None,
-        "card_title": None,
-        "result": "failure",
-        "error": error,
-        "step": None,
-        "duration_ms": 0,
-    }
