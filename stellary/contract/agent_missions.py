@@ -44,7 +44,8 @@ class AgentMission(Value):
         card_id: The card that the task is about.
         prompt: The instructions.
         autonomy_mode: The agent's mode when the mission started.
-        result: A summary of the outcome; None until the mission has finished.
+        result: A summary of the outcome; None until the mission has finished. It, ``error`` and ``progress.message`` are
+            replaced by a sentence for readers who do not see all projects that the mission has read or changed.
         error: Why the mission failed.
         progress: The progress so far.
         pending_proposals: The number of changes that wait for a decision.

@@ -6,6 +6,7 @@ condition ``is_visible``, and get the parameters of the caller's ``ProjectSight`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -42,7 +43,7 @@ from stellary.core.accounts.audience import (
 )
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.tables import private_projects, users, workspace_members, workspaces
-from stellary.core.db.base import IdType, is_given
+from stellary.core.db.base import IdType, as_json, is_among, is_given
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 # Projects and their members; their tables are the board's, which is above.
@@ -237,6 +238,55 @@ def is_visible(project_id: IdColumn) -> Condition:
         and_(project_id.is_(None), bindparam("_sees_outside", type_=Boolean)),
         and_(is_shown, is_open),
     )
+
+
+def names_hidden(
+    project_ids: ColumnElement[Any],
+    sees: Callable[[ColumnElement[Any]], ColumnElement[bool]],
+) -> ColumnElement[bool]:
+    """Return the condition that there is a project among some that the caller does not see.
+
+    Args:
+        project_ids: The column with the ids of the projects, as the keys of an object, which both databases can list.
+        sees: Returns the condition that the caller sees a project.
+    """
+    ids = func.json_each(as_json(project_ids)).table_valued(column("key", IdType))
+    return select(ids.c.key).where(~sees(ids.c.key)).correlate_except(ids).exists()
+
+
+def sees_named(
+    user_id: ColumnElement[Any],
+    project_ids: ColumnElement[Any],
+    workspace_id: ColumnElement[Any],
+) -> ColumnElement[bool]:
+    """Return the condition that a user sees all of some projects; for null, which are unknown, that none is hidden.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        project_ids: The column with the ids of the projects, as the keys of an object.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
+    is_hidden = names_hidden(project_ids, lambda project_id: sees_project(user_id, project_id, workspace_id))
+    return or_(and_(project_ids.is_not(None), ~is_hidden), sees_all_projects(user_id, workspace_id))
+
+
+_UNSHARED: Final = select(
+    or_(
+        exists().where(is_among(private_projects.c.project_id)),
+        exists().where(is_given(workspaces.c.id, "workspace_id"), workspaces.c.has_guests),
+    )
+)
+
+
+def are_shared(uow: UnitOfWork, workspace_id: str, project_ids: Collection[str]) -> bool:
+    """Return whether everyone with access to a workspace sees all of some projects.
+
+    Args:
+        workspace_id: The workspace.
+        project_ids: The projects.
+    """
+    parameters = {"_workspace_id": workspace_id, "_project_ids": list(project_ids)}
+    return not project_ids or not uow.connection.execute(_UNSHARED, parameters).scalar_one()
 
 
 def find_sight(

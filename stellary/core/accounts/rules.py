@@ -74,6 +74,10 @@ class ProjectSight:
             ids is None or project_id in ids for ids in (self.only, self.guest_projects)
         )
 
+    def sees_all(self, project_ids: Iterable[str] | None) -> bool:
+        """Return whether the caller sees all of some projects; for None, which are unknown, whether no project is hidden."""
+        return not self.is_limited or (project_ids is not None and all(map(self.sees, project_ids)))
+
     @property
     def parameters(self) -> dict[str, object]:
         """The parameters of the condition ``project_sight.is_visible``."""

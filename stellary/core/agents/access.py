@@ -30,6 +30,7 @@ mission = AccessCheck(
     in_project_of(missions.c.project_id),
     columns=MISSION,
     author="created_by_id",
+    reads_sight=True,
 )
 """The access check for a mission of an agent."""
 
@@ -40,7 +41,7 @@ proposal = AccessCheck(
     Link(None, missions, within=missions.c.id == proposals.c.mission_id),
     in_project_of(missions.c.project_id),
     columns=proposals.c,
-    hides=lambda row, roles: row.mission_id is None and roles.sight.is_limited,
+    hides=lambda row, roles: not roles.sight.sees_all(row.named_projects),
 )
 """The access check for a change that an agent has proposed."""
 

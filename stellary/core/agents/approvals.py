@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 from stellary.contract.errors import Conflict, Forbidden, Invalid, NotFound
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import WorkspaceRef
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents import audit, gate, proposing, rows
-from stellary.core.agents.row_types import AgentLimitsRow, PendingProposalRow, ProposalRow
+from stellary.core.agents.row_types import AgentLimitsRow, ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
@@ -19,12 +20,12 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
-_PENDING = Query(
-    PendingProposalRow,
-    select(proposals.c.id, proposals.c.seen)
-    .where(is_given(proposals.c.mission_id), proposals.c.status == "pending")
-    .order_by(proposals.c.created_at, proposals.c.id),
+# By time and not by id: within a second, ids of two processes are not in the order of creation.
+_OF_MISSION = (
+    select(proposals).where(is_given(proposals.c.mission_id)).order_by(proposals.c.created_at, proposals.c.id)
 )
+BATCH = Query(ProposalRow, _OF_MISSION)
+PENDING = Query(ProposalRow, _OF_MISSION.where(proposals.c.status == "pending"))
 CHANGE = Query(ProposalRow, update(proposals).where(is_given(proposals.c.id)).returning(*proposals.c))
 _AGENT = Query(
     AgentLimitsRow,
@@ -40,6 +41,7 @@ def carry_out(
     ref: WorkspaceRef,
     approved: Sequence[tuple[ProposalRow, str]],
     decided: str | None = None,
+    sight: ProjectSight = SEES_ALL,
 ) -> list[Proposal]:
     """Execute approved proposals of one mission in order, and store their results.
 
@@ -47,6 +49,7 @@ def carry_out(
         ref: The workspace.
         approved: The row of each proposal, with the id of the person who approved it and whose rights apply.
         decided: The id of the proposal that the caller has just decided, if the others were approved before.
+        sight: The projects that the caller sees. Errors name no other proposals that name items of others.
 
     Raises:
         Conflict: An item that a proposal changes has changed since, or the agent is suspended.
@@ -60,6 +63,10 @@ def carry_out(
         except (Conflict, Forbidden) as error:
             if decided in (None, row.id):
                 raise
+            if not sight.sees_all(row.named_projects):
+                raise rules.stale(
+                    "another approved proposal, about projects that you do not see, cannot be carried out"
+                ) from None
             raise rules.stale(
                 f"another proposal of the mission, {row.summary!r}, was approved and cannot be carried out: "
                 f"{error.message}; reject it first"
@@ -122,7 +129,7 @@ def perform(
 
 def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None:
     """Update the versions that pending proposals of a mission expect, so that they do not go stale."""
-    for other in _PENDING.all(uow.connection, {"_mission_id": mission_id}):
+    for other in PENDING.all(uow.connection, {"_mission_id": mission_id}):
         after = rules.renew_versions(other.seen, versions)
         if after != other.seen:
             CHANGE.one(uow.connection, {"_id": other.id, "seen": after})

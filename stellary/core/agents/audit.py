@@ -7,16 +7,20 @@ from datetime import timedelta
 from sqlalchemy import insert, select
 
 from stellary.contract.agents import LIST_AUDIT, AuditEntry, AuditOutcome
+from stellary.contract.fields import replace_fields
 from stellary.contract.refs import AgentRef
 from stellary.contract.wire import Listing, Paged
 from stellary.core.agents import access, rows
+from stellary.core.agents.proposing import find_ids
 from stellary.core.agents.row_types import AuditRow
+from stellary.core.agents.rules.missions import HIDDEN
 from stellary.core.agents.tables import agents, audit
 from stellary.core.db.base import is_given
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
+from stellary.core.knowledge.resolve_names import find_items
 
 ENTRIES_MAX = 10_000
 REASON_MAX = 1_000
@@ -42,10 +46,19 @@ RETENTION = RetentionRule(audit, audit.c.created_at, lambda retention: timedelta
 def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditEntry]:
     """Return the audit entries of an agent, newest first."""
     loaded = access.agent(uow, ref)
-    if loaded.roles.sight.is_limited:
-        # The reason of a refusal may name any project.
+    sight = loaded.roles.sight
+    if sight.is_limited:
+        # The reason of a refusal may name any project that the person for whom the agent acted has seen then.
         parameters = {"_agent_id": loaded.row.id, "_user_id": loaded.roles.user_id}
-        return _OWN_LIST.fetch(uow, request, rows.audit_entry, **parameters)
+        page = _OWN_LIST.fetch(uow, request, rows.audit_entry, **parameters)
+        ids = find_ids([entry.reason for entry in page.items])
+        items = find_items(uow, loaded.row.workspace_id, ids)
+        hidden = {id for id, (_, project_id) in items.items() if not sight.sees(project_id)}
+        entries = [
+            entry if hidden.isdisjoint(find_ids(entry.reason)) else replace_fields(entry, reason=HIDDEN)
+            for entry in page.items
+        ]
+        return Listing(entries, page.next)
     return _LIST.fetch(uow, request, rows.audit_entry, _agent_id=loaded.row.id)
 
 

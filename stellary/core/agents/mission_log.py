@@ -10,6 +10,8 @@ from sqlalchemy import bindparam, insert, select, update
 from stellary.contract.agent_missions import FOLLOW_MISSION, EntryKind, FollowMission, MissionEntry
 from stellary.contract.refs import AgentMissionRef
 from stellary.contract.wire import Stream, dump
+from stellary.core.accounts.project_sight import is_visible, names_hidden
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import MissionEntryRow
 from stellary.core.agents.tables import mission_log, missions
@@ -33,7 +35,12 @@ _INSERT = insert(mission_log)
 _IS_NOT_OVER = select(missions.c.id).where(is_given(missions.c.id), missions.c.finished_at.is_(None))
 _AFTER = Query(
     MissionEntryRow,
-    select(mission_log)
+    select(
+        mission_log,
+        missions.c.named_projects,
+        names_hidden(missions.c.named_projects, is_visible).label("is_hidden"),
+    )
+    .join_from(mission_log, missions, missions.c.id == mission_log.c.mission_id)
     .where(is_given(mission_log.c.mission_id, "id"), mission_log.c.number > bindparam("_after"))
     .order_by(mission_log.c.number)
     .limit(bindparam("_limit")),
@@ -74,16 +81,23 @@ def write(uow: UnitOfWork, mission_id: str, *entries: NewEntry) -> None:
 @serves(FOLLOW_MISSION)
 def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission) -> Stream[MissionEntry]:
     """Stream the entries of a mission, from its beginning or after ``last_event_id``, until it is over."""
-    mission = access.mission(uow, ref).row
-    return Record(mission_topic(mission.id), int(request.last_event_id or 0), partial(_read, mission.id))
+    loaded = access.mission(uow, ref)
+    sight = loaded.roles.sight
+    read = partial(_read, loaded.row.id, sight=sight)
+    return Record(
+        mission_topic(loaded.row.id), int(request.last_event_id or 0), read, view=sight, sight=sight
+    )
 
 
-def _read(mission_id: str, units: Units, after: int | None) -> Batch:
+def _read(mission_id: str, units: Units, after: int | None, sight: ProjectSight = SEES_ALL) -> Batch:
     """Read the next batch of entries. Writers lock the mission, so no entry appears before one that was read."""
     last_number = after or 0
-    parameters = {"_id": mission_id, "_after": last_number, "_limit": READ_MAX}
+    parameters = {"_id": mission_id, "_after": last_number, "_limit": READ_MAX, **sight.parameters}
     with units.database.reading() as connection:
-        entries = [rows.mission_entry(row) for row in _AFTER.all(connection, parameters)]
+        entries = [
+            rows.mission_entry(row, is_hidden=row.is_hidden or not sight.sees_all(row.named_projects))
+            for row in _AFTER.all(connection, parameters)
+        ]
         is_over = not entries and connection.execute(_IS_NOT_OVER, {"_id": mission_id}).first() is None
     if not entries:
         return Batch(last_number, over=is_over)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
@@ -30,13 +31,13 @@ from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef
 from stellary.contract.wire import UNSET, Listing
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
-from stellary.core.accounts.project_sight import is_visible
+from stellary.core.accounts.project_sight import are_shared, is_visible
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents import access, gate, mission_log, rows
 from stellary.core.agents.row_types import (
     AgentMissionRow,
     EndingMissionRow,
     ProposalRow,
-    RejectedProposalRow,
     StoredMissionRow,
 )
 from stellary.core.agents.rules.missions import progress
@@ -65,6 +66,8 @@ ENDED = {
     "failed": "the mission has failed",
     "cancelled": "the mission was cancelled",
 }
+
+UNPOSTED = "The result may name items of other projects: read it in the mission."
 
 _THIS_MISSION = is_given(missions.c.id)
 _ON_CARD = is_given(missions.c.card_id)
@@ -129,7 +132,7 @@ _END = (
     )
 )
 _REJECT_OPEN = Query(
-    RejectedProposalRow,
+    ProposalRow,
     update(proposals)
     .where(is_given(proposals.c.mission_id, "id"), is_among(proposals.c.status, "open"))
     .values(
@@ -138,7 +141,7 @@ _REJECT_OPEN = Query(
         decided_by_id=bindparam("_user_id"),
         decided_at=bindparam("_now"),
     )
-    .returning(proposals.c.id, proposals.c.action, proposals.c.summary),
+    .returning(*proposals.c),
 )
 _RUNTIME = select(agents.c.runtime).where(is_given(agents.c.id, "agent_id"))
 _WAKE = (
@@ -228,7 +231,8 @@ def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) ->
     pages = _LISTS["_status" in filters, "_card_id" in filters, sight.is_limited]
     if sight.is_limited:
         filters |= sight.parameters
-    listing = pages.fetch(uow, request, rows.mission, _agent_id=agent.id, **filters)
+    show = partial(rows.mission, sight=sight)
+    listing = pages.fetch(uow, request, show, _agent_id=agent.id, **filters)
     if not listing.items and request.card_id is not UNSET:
         check_in_workspace(uow, loaded.roles, "cardId", request.card_id)
     return listing
@@ -237,7 +241,8 @@ def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) ->
 @serves(GET_MISSION)
 def get_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
     """Return one mission."""
-    return rows.mission(access.mission(uow, ref).row)
+    loaded = access.mission(uow, ref)
+    return rows.mission(loaded.row, loaded.roles.sight)
 
 
 @serves(CANCEL_MISSION)
@@ -247,10 +252,10 @@ def cancel_mission(uow: UnitOfWork, ref: AgentMissionRef) -> AgentMission:
     Raises:
         Conflict: The mission is over.
     """
-    mission = access.mission(uow, ref).row
-    if not cancel_if_active(uow, mission.id, uow.user_id):
+    loaded = access.mission(uow, ref)
+    if not cancel_if_active(uow, loaded.row.id, uow.user_id):
         raise mission_over_error()
-    return load_mission(uow, mission.id)
+    return load_mission(uow, loaded.row.id, loaded.roles.sight)
 
 
 def mission_over_error() -> Conflict:
@@ -390,8 +395,12 @@ def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
     """Post the end of a mission on its card, in the agent's name. What an agent posts starts no mission.
 
     If a comment or an assignment started the mission, the person is mentioned. If the agent may not comment on the
-    card any more, the person is notified; the mission keeps the text.
+    card any more, the person is notified; the mission keeps the text. A text that may name items of projects that readers of
+    the card do not see is not posted.
     """
+    project_ids = row.named_projects
+    if project_ids is None or not are_shared(uow, row.workspace_id, {*project_ids} - {row.project_id}):
+        text = UNPOSTED
     members = people.queue_members(uow, row.workspace_id, [row.created_by_id] if row.is_delegated else [])()
     mentions = [f"@{person.name}, " for person in members.values()]
     content = ellipsize("".join([*mentions, text]), COMMENT_MAX)
@@ -406,7 +415,7 @@ def _post_answer(uow: UnitOfWork, row: EndingMissionRow, text: str) -> None:
             notify_requester(uow, _limits_at_end(row), row.card_id, ellipsize(text, COMMENT_MAX))
 
 
-def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:
+def proposal_entry(proposal: Proposal | ProposalRow, status: str) -> dict[str, object]:
     """Return the data of a log entry about a proposal.
 
     Args:
@@ -458,22 +467,14 @@ def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
     return _LOCK.first(uow.connection, {"_id": mission_id})
 
 
-def load_row(uow: UnitOfWork, mission_id: str) -> AgentMissionRow:
-    """Return the row of an existing mission, with the columns that ``rows.mission`` needs.
-
-    Args:
-        mission_id: The mission, which must exist.
-    """
-    return _ONE.one(uow.connection, {"_id": mission_id})
-
-
-def load_mission(uow: UnitOfWork, mission_id: str) -> AgentMission:
+def load_mission(uow: UnitOfWork, mission_id: str, sight: ProjectSight = SEES_ALL) -> AgentMission:
     """Return an existing mission.
 
     Args:
         mission_id: The mission, which must exist.
+        sight: The projects that the reader sees. Default: all.
     """
-    return rows.mission(load_row(uow, mission_id))
+    return rows.mission(_ONE.one(uow.connection, {"_id": mission_id}), sight)
 
 
 def is_external(uow: UnitOfWork, agent_id: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, literal, select, update
 
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.fields import replace_fields
 from stellary.contract.proposals import (
     APPROVE_ALL,
@@ -28,9 +28,10 @@ from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
 from stellary.contract.wire import UNSET, Listing, Paged
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.audience import seen_by
-from stellary.core.accounts.project_sight import is_visible, sees_project
+from stellary.core.accounts.project_sight import is_visible, names_hidden, sees_named, sees_project
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.agents import access, external_mission_timeout, mission_log, missions, proposing, rows
-from stellary.core.agents.approvals import CHANGE, carry_out, perform
+from stellary.core.agents.approvals import BATCH, CHANGE, PENDING, carry_out, perform
 from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
@@ -43,27 +44,21 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.ports.blobs import discard
 
 _HERE = select(proposals).where(is_given(proposals.c.workspace_id))
-_OF_MISSION = select(proposals).where(is_given(proposals.c.mission_id))
-_IN_ORDER = (proposals.c.created_at, proposals.c.id)
-# What an agent proposes outside of missions may name any project.
-_SEEN = exists().where(missions_table.c.id == proposals.c.mission_id, is_visible(missions_table.c.project_id))
+_SEEN = (
+    proposals.c.named_projects.is_not(None),
+    ~names_hidden(proposals.c.named_projects, is_visible),
+    ~exists().where(missions_table.c.id == proposals.c.mission_id, ~is_visible(missions_table.c.project_id)),
+)
 _LISTS = {
-    (has_status, is_limited): Pages(
-        ProposalRow,
-        _HERE.where(
-            *([is_given(proposals.c.status)] if has_status else []),
-            *([_SEEN] if is_limited else []),
-        ),
-        proposals.c.id,
+    (name, is_limited): Pages(ProposalRow, rows.where(*_SEEN) if is_limited else rows, proposals.c.id)
+    for name, rows in (
+        ("workspace", _HERE),
+        ("status", _HERE.where(is_given(proposals.c.status))),
+        ("mission", select(proposals).where(is_given(proposals.c.mission_id))),
     )
-    for has_status in (False, True)
     for is_limited in (False, True)
 }
-"""The lists of proposals, by whether the status filters them, and whether the caller sees only some projects."""
-_LIST_OF_MISSION = Pages(ProposalRow, _OF_MISSION, proposals.c.id)
-# By time and not by id: within a second, ids of two processes are not in the order of creation.
-_PENDING = Query(ProposalRow, _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER))
-_BATCH = Query(ProposalRow, _OF_MISSION.order_by(*_IN_ORDER))
+"""The lists of proposals, by what they are limited to, and whether the caller sees only some projects."""
 # The condition on the status lets the second of two concurrent decisions update no row.
 _DECIDE = (
     update(proposals)
@@ -94,17 +89,28 @@ def list_proposals(uow: UnitOfWork, ref: WorkspaceRef, request: ListProposals) -
     parameters: dict[str, object] = {"_workspace_id": roles.workspace_id}
     if request.status is not UNSET:
         parameters["_status"] = request.status
-    if roles.sight.is_limited:
-        parameters |= roles.sight.parameters
-    pages = _LISTS[request.status is not UNSET, roles.sight.is_limited]
-    return pages.fetch(uow, request, rows.proposal, **parameters)
+    name = "workspace" if request.status is UNSET else "status"
+    return _fetch(uow, name, roles.sight, request, parameters)
 
 
 @serves(LIST_MISSION_PROPOSALS)
 def list_mission_proposals(uow: UnitOfWork, ref: AgentMissionRef, request: Paged) -> Listing[Proposal]:
     """Return the proposals of a mission, oldest first."""
-    mission = access.mission(uow, ref).row
-    return _LIST_OF_MISSION.fetch(uow, request, rows.proposal, _mission_id=mission.id)
+    loaded = access.mission(uow, ref)
+    return _fetch(uow, "mission", loaded.roles.sight, request, {"_mission_id": loaded.row.id})
+
+
+def _fetch(
+    uow: UnitOfWork,
+    name: str,
+    sight: ProjectSight,
+    request: Paged,
+    parameters: dict[str, object],
+) -> Listing[Proposal]:
+    """Return a page of a list, without the proposals that name items of projects that the caller does not see."""
+    if sight.is_limited:
+        parameters |= sight.parameters
+    return _LISTS[name, sight.is_limited].fetch(uow, request, rows.proposal, **parameters)
 
 
 @serves(APPROVE_PROPOSAL)
@@ -115,10 +121,11 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
         Conflict: The proposal is decided already, or an item that it changes has changed since.
         Forbidden: The caller may not make the change.
     """
-    row = access.proposal(uow, ref).row
+    loaded = access.proposal(uow, ref)
+    row = loaded.row
     mission = _lock_mission(uow, row.mission_id)
     if mission is not None and _is_batch(mission):
-        return _decide_in_batch(uow, ref, mission, row.id, "approved", None)
+        return _decide_in_batch(uow, ref, loaded.roles.sight, mission, row.id, "approved", None)
     _decide(uow, row, "approved", None)
     _log_decision(uow, row, "approved")
     (proposal,) = carry_out(uow, ref, [(row, uow.user_id)])
@@ -135,10 +142,11 @@ def reject_proposal(uow: UnitOfWork, ref: ProposalRef, request: RejectProposal) 
         Conflict: The proposal is decided already, or it is the last of a batch and an approved one can no longer be
             executed.
     """
-    row = access.proposal(uow, ref).row
+    loaded = access.proposal(uow, ref)
+    row = loaded.row
     mission = _lock_mission(uow, row.mission_id)
     if mission is not None and _is_batch(mission):
-        return _decide_in_batch(uow, ref, mission, row.id, "rejected", request.reason)
+        return _decide_in_batch(uow, ref, loaded.roles.sight, mission, row.id, "rejected", request.reason)
     proposal = _reject(uow, row, request.reason)
     if mission is not None:
         _continue_mission(uow, mission)
@@ -151,10 +159,9 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
 
     Raises:
         Conflict: The mission has no pending proposal, or an item that one of them changes has changed since.
-        Forbidden: The caller may not make one of the changes.
+        Forbidden: The caller may not make one of the changes, or does not see the projects of one of them.
     """
-    mission = _lock_whole_mission(uow, ref)
-    open_rows = _list_open(uow, mission)
+    mission, open_rows = _lock_whole_mission(uow, ref)
     for row in open_rows:
         _decide(uow, row, "approved", None, _NOT_CARRIED_OUT)
         _log_decision(uow, row, "approved")
@@ -169,9 +176,10 @@ def reject_all(uow: UnitOfWork, ref: AgentMissionRef, request: RejectProposal) -
 
     Raises:
         Conflict: The mission has no pending proposal.
+        Forbidden: The caller does not see the projects of one of them.
     """
-    mission = _lock_whole_mission(uow, ref)
-    rejected = [_reject(uow, row, request.reason, _NOT_CARRIED_OUT) for row in _list_open(uow, mission)]
+    mission, open_rows = _lock_whole_mission(uow, ref)
+    rejected = [_reject(uow, row, request.reason, _NOT_CARRIED_OUT) for row in open_rows]
     _continue_mission(uow, mission)
     return rejected
 
@@ -192,12 +200,27 @@ def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> StoredMissionRow |
     return mission
 
 
-def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> StoredMissionRow:
-    mission = _lock_mission(uow, access.mission(uow, ref).row.id)
+def _lock_whole_mission(
+    uow: UnitOfWork, ref: AgentMissionRef
+) -> tuple[StoredMissionRow, Sequence[ProposalRow]]:
+    """Lock a mission that waits for decisions, and return it with its open proposals.
+
+    Raises:
+        Conflict: The mission does not wait for decisions.
+        Forbidden: An open proposal concerns projects that the caller does not see.
+    """
+    loaded = access.mission(uow, ref)
+    mission = _lock_mission(uow, loaded.row.id)
     assert mission is not None
     if mission.status != "awaiting_approval":
         raise _make_unfinished_error()
-    return mission
+    open_rows = _list_open(uow, mission)
+    if not all(loaded.roles.sight.sees_all(row.named_projects) for row in open_rows):
+        raise Forbidden(
+            "some changes are in projects that you do not see; decide the others alone",
+            code="hidden_projects",
+        )
+    return mission, open_rows
 
 
 def _make_unfinished_error() -> Conflict:
@@ -210,11 +233,11 @@ def _is_batch(mission: StoredMissionRow) -> bool:
 
 
 def _list_batch(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
-    return _BATCH.all(uow.connection, {"_mission_id": mission.id})
+    return BATCH.all(uow.connection, {"_mission_id": mission.id})
 
 
 def _list_pending(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
-    return _PENDING.all(uow.connection, {"_mission_id": mission.id})
+    return PENDING.all(uow.connection, {"_mission_id": mission.id})
 
 
 def _list_open(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
@@ -242,6 +265,7 @@ def _decide(
 def _decide_in_batch(
     uow: UnitOfWork,
     ref: WorkspaceRef,
+    sight: ProjectSight,
     mission: StoredMissionRow,
     proposal_id: str,
     status: ProposalStatus,
@@ -266,7 +290,7 @@ def _decide_in_batch(
         for other in _list_batch(uow, mission)
         if other.status == "approved"
     ]
-    carry_out(uow, ref, approved, decided=row.id)
+    carry_out(uow, ref, approved, decided=row.id, sight=sight)
     _end_batch(uow, mission)
     return rows.proposal(_ONE.one(uow.connection, {"_id": row.id}))
 
@@ -330,10 +354,12 @@ def select_pending_proposals(user_id: ColumnElement[str]) -> Select[str]:
             proposals.c.workspace_id,
             missions_table.c.project_id,
             proposals.c.created_at,
+            proposals.c.named_projects,
         )
         .join_from(proposals, missions_table, missions_table.c.id == proposals.c.mission_id)
         .where(
             proposals.c.status == "pending",
+            sees_named(user_id, proposals.c.named_projects, proposals.c.workspace_id),
             missions_table.c.created_by_id == user_id,
             proposals.c.workspace_id.in_(seen_by(user_id)),
             sees_project(user_id, missions_table.c.project_id, proposals.c.workspace_id),

@@ -23,14 +23,13 @@ from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
-from stellary.core.board.queries.item_names import load_descriptions
 from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
-from stellary.core.knowledge.resolve_names import load_titles
+from stellary.core.knowledge.resolve_names import find_items
 from stellary.core.notifications.sentences import describe_changes
 from stellary.core.ports.blobs import StoredFile
 
@@ -46,6 +45,10 @@ _PENDING_KEYS = select(proposals.c.blob_key).where(
 _PENDING_FILES = select(proposals.c.call).where(
     proposals.c.blob_key.is_not(None), proposals.c.status == "pending"
 )
+
+
+NamedProjects = Mapping[str, bool] | None
+"""The projects of items, as keys; None if there is an item whose project does not exist here."""
 
 
 class _Rollback(Exception):
@@ -67,16 +70,18 @@ def rehearse(uow: UnitOfWork) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def record_versions(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
-    """Record the versions of the items that a block reads.
+    """Record the versions of the items that a block reads. A block within it records them in both.
 
     Args:
         seen: Receives the versions by kind and id of the item, as ``card 5f2a…``.
     """
-    uow.dependencies = seen
+    outer, uow.dependencies = uow.dependencies, seen
     try:
         yield
     finally:
-        uow.dependencies = None
+        if outer is not None:
+            outer |= seen
+        uow.dependencies = outer
 
 
 def propose_call(
@@ -105,12 +110,12 @@ def propose_call(
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        _, changes = _list_changes(uow, do)
+        result, changes = _list_changes(uow, do)
     file = request if isinstance(request, StoredFile) else None
     body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
     call = {"ref": attrs.asdict(ref), "body": None if file else body, "file": file and attrs.asdict(file)}
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
-    names = _load_names(uow, limits, [attrs.asdict(ref), body, changes])
+    names, project_ids = load_named(uow, limits, [attrs.asdict(ref), body, changes, result, seen], changes)
     path_params = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
     return _propose(
         uow,
@@ -120,6 +125,7 @@ def propose_call(
         call=call,
         blob_key=file and file.key,
         summary=_summarize(changes, endpoint.summary, {**path_params, **body}, names),
+        named_projects=project_ids,
         seen=seen,
     )
 
@@ -131,7 +137,7 @@ def propose_action(
     action: AnyAction,
     params: Mapping[str, object],
     call_id: str | None = None,
-) -> Proposal:
+) -> tuple[Proposal, NamedProjects]:
     """Create a proposal of an action.
 
     Args:
@@ -143,30 +149,33 @@ def propose_action(
         call_id: The call of a mission's turn that the proposal represents.
 
     Returns:
-        The pending proposal.
+        The pending proposal, and the projects that it names.
 
     Raises:
         ApiError: The action is not possible.
         Conflict: The agent has too many pending proposals.
     """
     with rehearse(uow) as seen:
-        _, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
+        result, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
     params = rules.put_ids(params, seen)
-    return _propose(
+    names, project_ids = load_named(uow, limits, [params, changes, result, seen], changes)
+    proposal = _propose(
         uow,
         limits,
         action=action.name,
         params=params,
         call_id=call_id,
-        summary=_describe(uow, limits, action, params, changes),
+        summary=_summarize(changes, action.summary, params, names),
+        named_projects=project_ids,
         seen=seen,
     )
+    return proposal, project_ids
 
 
 def run_action(
     uow: UnitOfWork, limits: AgentLimits, ref: WorkspaceRef, action: AnyAction, params: Mapping[str, object]
-) -> tuple[object, str]:
-    """Run an action, and return its result and what it has changed, in words.
+) -> tuple[object, str, NamedProjects]:
+    """Run an action, and return its result, what it has changed, in words, and the projects that it has read or changed.
 
     Args:
         uow: The unit of work, in which the agent acts.
@@ -179,7 +188,9 @@ def run_action(
         ApiError: The action is not possible.
     """
     result, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
-    return result, "" if action.kind == "read" else _describe(uow, limits, action, params, changes)
+    names, project_ids = load_named(uow, limits, [params, changes, result, uow.dependencies], changes)
+    summary = "" if action.kind == "read" else _summarize(changes, action.summary, params, names)
+    return result, summary, project_ids
 
 
 def _list_changes(uow: UnitOfWork, do: Callable[[], object]) -> tuple[object, list[BaseEvent]]:
@@ -188,16 +199,6 @@ def _list_changes(uow: UnitOfWork, do: Callable[[], object]) -> tuple[object, li
     result = do()
     events = [event for event in uow.events[count:] if event.cause is None or not event.cause.depth]
     return result, events
-
-
-def _describe(
-    uow: UnitOfWork,
-    limits: AgentLimits,
-    action: AnyAction,
-    params: Mapping[str, object],
-    changes: Sequence[BaseEvent],
-) -> str:
-    return _summarize(changes, action.summary, params, _load_names(uow, limits, [params, changes]))
 
 
 def _summarize(
@@ -212,16 +213,33 @@ def _summarize(
     )
 
 
-def _load_names(uow: UnitOfWork, limits: AgentLimits, values: Sequence[object]) -> dict[str, str]:
-    """Return the names of the items and people that values refer to, by id, for at most 100 of the ids."""
-    ids = list(dict.fromkeys(_ID.findall(str(values))))[:_NAMED_MAX]
-    members = people.queue_members(uow, limits.workspace_id, ids)()
-    return (
-        dict(list_assignable_agents(uow, limits.workspace_id))
-        | {id: person.name for id, person in members.items()}
-        | load_titles(uow, limits.workspace_id, ids)
-        | load_descriptions(uow, limits.workspace_id, ids)
-    )
+def find_ids(values: object) -> list[str]:
+    """Return the ids that values contain, each once."""
+    return list(dict.fromkeys(_ID.findall(str(values))))
+
+
+def load_named(
+    uow: UnitOfWork,
+    limits: AgentLimits,
+    values: Sequence[object],
+    changes: Sequence[BaseEvent] = (),
+) -> tuple[Mapping[str, str], NamedProjects]:
+    """Return the names of items and people that values refer to, by id, and the projects of the items.
+
+    Args:
+        limits: The limits of the agent, with the workspace.
+        values: The parameters, the changes and the result of a call, or texts.
+        changes: The changes, whose projects count even if they no longer exist.
+    """
+    ids = find_ids(values)
+    members = people.queue_members(uow, limits.workspace_id, ids[:_NAMED_MAX])()
+    by_id = find_items(uow, limits.workspace_id, ids)
+    names = dict(list_assignable_agents(uow, limits.workspace_id))
+    names |= {id: person.name for id, person in members.items()}
+    names |= {id: name for id, (name, _) in by_id.items()}
+    project_ids = {project_id: True for _, project_id in by_id.values() if project_id is not None}
+    changed = {getattr(event, "project_id", None) for event in changes} - {None}
+    return names, project_ids if project_ids.keys() >= changed else None
 
 
 def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:

@@ -113,6 +113,7 @@ class StoredMissionRow(RowType):
     turns: int
     tool_counts: dict[str, int] | None
     usage: Mapping[str, object] | None
+    named_projects: Mapping[str, bool] | None
 
 
 class AgentMissionRow(StoredMissionRow):
@@ -156,30 +157,22 @@ class ProposalRow(RowType):
     reason: str | None
     decided_by_id: str | None
     result: Any
-
-
-class RejectedProposalRow(RowType):
-    """A proposal that has just been rejected with its mission."""
-
-    id: str
-    action: str
-    summary: str
-
-
-class PendingProposalRow(RowType):
-    """A pending proposal, with the versions that it expects."""
-
-    id: str
-    seen: dict[str, str]
+    named_projects: Mapping[str, bool] | None
 
 
 class MissionEntryRow(RowType):
-    """An entry of a mission's log."""
+    """An entry of a mission's log, with the projects that the mission has read or changed.
+
+    Attributes:
+        is_hidden: Whether the reader does not see one of them.
+    """
 
     number: int
     kind: EntryKind
     data: dict[str, Any]
     created_at: datetime
+    named_projects: Mapping[str, bool] | None
+    is_hidden: bool
 
 
 class AuditRow(RowType):

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, func, select
 
 from stellary.contract.agent_missions import AgentMission, MissionEntry
 from stellary.contract.agents import Agent, AgentToken, AuditEntry, RateLimit
+from stellary.contract.fields import replace_fields
 from stellary.contract.proposals import Proposal
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents.row_types import (
     AgentMissionRow,
     AgentRow,
@@ -64,10 +66,13 @@ _MISSION_FIELDS = RowFields(
     selected={"pending_proposals": PENDING},
     renamed={"tools": "tool_counts"},
     converted=("tools", "usage"),
-    internal=("is_delegated", "step", "history", "calls", "turns", "last_entry"),
+    internal=("is_delegated", "step", "history", "calls", "turns", "last_entry", "named_projects"),
 )
 _PROPOSAL_FIELDS = RowFields(
-    Proposal, proposals, converted=("result",), internal=("call_id", "call", "blob_key", "seen")
+    Proposal,
+    proposals,
+    converted=("result",),
+    internal=("call_id", "call", "blob_key", "seen", "named_projects"),
 )
 _AUDIT_FIELDS = RowFields(AuditEntry, audit)
 _ENTRY_FIELDS = RowFields(MissionEntry, mission_log, renamed={"id": "number"}, internal=("mission_id",))
@@ -86,15 +91,25 @@ def token(row: AgentTokenRow) -> AgentToken:
     return TOKENS.to_value(row)
 
 
-def mission(row: AgentMissionRow) -> AgentMission:
-    """Convert a row with the columns of ``MISSION`` to a mission."""
+def mission(row: AgentMissionRow, sight: ProjectSight = SEES_ALL) -> AgentMission:
+    """Convert a row with the columns of ``MISSION`` to a mission, without the texts that may name hidden items.
+
+    Args:
+        row: The row.
+        sight: The projects that the reader sees. Default: all.
+    """
     unmade_calls = sum(call["outcome"] == "todo" for call in row.calls)
     progress = missions_rules.progress(
         row.status, row.turns, row.calls_logged, unmade_calls, row.pending_proposals, row.last_message
     )
-    return _MISSION_FIELDS.to_value(
+    mission = _MISSION_FIELDS.to_value(
         row, progress=progress, tools=row.tool_counts or {}, usage=read_usage(row.usage)
     )
+    if sight.sees_all(row.named_projects):
+        return mission
+    progress = replace_fields(progress, message=missions_rules.hide_text(progress.message))
+    texts = {name: missions_rules.hide_text(getattr(mission, name)) for name in ("result", "error")}
+    return replace_fields(mission, progress=progress, **texts)
 
 
 def mission_row(mission: AgentMission) -> dict[str, object]:
@@ -109,6 +124,7 @@ def mission_row(mission: AgentMission) -> dict[str, object]:
         last_entry=0,
         tool_counts=None,
         usage=None,
+        named_projects={mission.project_id: True},
     )
 
 
@@ -122,6 +138,12 @@ def audit_entry(row: AuditRow) -> AuditEntry:
     return _AUDIT_FIELDS.to_value(row)
 
 
-def mission_entry(row: MissionEntryRow) -> MissionEntry:
-    """Convert a row to an entry of a mission's log."""
-    return _ENTRY_FIELDS.to_value(row)
+def mission_entry(row: MissionEntryRow, *, is_hidden: bool = False) -> MissionEntry:
+    """Convert a row to an entry of a mission's log.
+
+    Args:
+        row: The row.
+        is_hidden: Whether to leave out what may name items. Default: no.
+    """
+    entry = _ENTRY_FIELDS.to_value(row)
+    return replace_fields(entry, data=missions_rules.hide_names(entry.data)) if is_hidden else entry

@@ -191,16 +191,11 @@ def _step(uow: UnitOfWork, mission: RunningMissionRow, **values: object) -> None
 # ---------------------------------------------------------------------------------------------- calls
 
 
-def limits_of_mission(mission: RunningMissionRow, principal_id: str | None = None) -> AgentLimits:
-    """Return the limits of a mission's agent.
-
-    Args:
-        mission: The row of the mission, with the settings of its agent.
-        principal_id: The person whose rights apply. Default: the creator of the mission.
-    """
+def limits_of_mission(mission: RunningMissionRow) -> AgentLimits:
+    """Return the limits of a mission's agent, for which the rights of the mission's creator apply."""
     return AgentLimits(
         agent_id=mission.agent_id,
-        principal_id=principal_id or mission.created_by_id,
+        principal_id=mission.created_by_id,
         workspace_id=mission.workspace_id,
         tools=frozenset(mission.tools),
         project_ids=None if mission.project_ids is None else frozenset(mission.project_ids),
@@ -211,8 +206,14 @@ def limits_of_mission(mission: RunningMissionRow, principal_id: str | None = Non
 
 def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
     """Make one call of a turn; False if the mission has to pause."""
+    seen: dict[str, str] = {}
+
+    def execute(uow: UnitOfWork) -> None:
+        with proposing.record_versions(uow, seen):
+            _execute_call(uow, mission, index)
+
     try:
-        units.run(lambda uow: _execute_call(uow, mission, index))
+        units.run(execute)
     except _NotPossible as problem:
         reasons = [
             problem.reason
@@ -220,7 +221,7 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
             else "another change is refused, and none is made without it"
             for number in range(len(mission.calls))
         ]
-        units.run(lambda uow: _refuse(uow, mission, reasons))
+        units.run(lambda uow: _refuse(uow, mission, seen, reasons))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
         units.run(lambda uow: missions.enqueue(uow, mission.workspace_id, mission.id, uow.now + pause))
@@ -231,7 +232,7 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
         if error.code == "agent_suspended":
             return False
         refusal = error.message
-        units.run(lambda uow: _refuse(uow, mission, [refusal], index))
+        units.run(lambda uow: _refuse(uow, mission, seen, [refusal], index))
     return True
 
 
@@ -246,19 +247,20 @@ def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> No
     ref = workspace_ref(uow, mission.workspace_id)
     if action.kind == "read" or action.policy.agent == "w0" or limits.at_once:
         with gate.act_as_agent(uow, limits):
-            answer, summary = proposing.run_action(uow, limits, ref, action, call["params"])
+            answer, summary, project_ids = proposing.run_action(uow, limits, ref, action, call["params"])
         value = as_json(settle_answer(uow, answer))
         audit.record(uow, limits, action.name, "allowed")
-        _record_outcomes(uow, mission, index, [{"outcome": "done", "value": value, "summary": summary}])
+        outcome = {"outcome": "done", "value": value, "summary": summary}
+        _record_outcomes(uow, mission, index, [outcome], project_ids)
         return
     with gate.act_as_agent(uow, limits):
-        proposal = proposing.propose_action(uow, limits, ref, action, call["params"], call["id"])
+        proposal, project_ids = proposing.propose_action(uow, limits, ref, action, call["params"], call["id"])
     audit.record(uow, limits, action.name, "proposed", proposal_id=proposal.id)
     is_batch = mission.autonomy_mode == "approval"
     mission_log.write(uow, mission.id, ("proposal", missions.proposal_entry(proposal, "pending")))
     outcome = {"proposal_id": proposal.id, "summary": proposal.summary}
     outcome["outcome"] = "gathered" if is_batch else "proposed"
-    _record_outcomes(uow, mission, index, [outcome])
+    _record_outcomes(uow, mission, index, [outcome], project_ids)
 
 
 def _rehearse_calls(uow: UnitOfWork, mission: RunningMissionRow, limits: AgentLimits) -> None:
@@ -288,25 +290,43 @@ def _find_action(uow: UnitOfWork, name: str) -> AnyAction:
     return action
 
 
-def _refuse(uow: UnitOfWork, mission: RunningMissionRow, reasons: Sequence[str], first: int = 0) -> None:
-    """Refuse calls, each with a reason, beginning with the one at the index ``first``."""
+def _refuse(
+    uow: UnitOfWork,
+    mission: RunningMissionRow,
+    seen: Mapping[str, str],
+    reasons: Sequence[str],
+    first: int = 0,
+) -> None:
+    """Refuse calls that have read items, each with a reason, beginning with the one at the index ``first``."""
     _step(uow, mission)
+    limits = limits_of_mission(mission)
     for index, reason in enumerate(reasons, first):
-        audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=reason)
+        audit.record(uow, limits, mission.calls[index]["name"], "refused", reason=reason)
     outcomes = [{"outcome": "refused", "why": reason} for reason in reasons]
-    _record_outcomes(uow, mission, first, outcomes)
+    params = [call["params"] for call in mission.calls[first : first + len(reasons)]]
+    with gate.act_as_agent(uow, limits):
+        # The reasons suggest items with their ids.
+        _, project_ids = proposing.load_named(uow, limits, [params, reasons, seen])
+    _record_outcomes(uow, mission, first, outcomes, project_ids)
 
 
 def _record_outcomes(
-    uow: UnitOfWork, mission: RunningMissionRow, first: int, outcomes: Sequence[Mapping[str, object]]
+    uow: UnitOfWork,
+    mission: RunningMissionRow,
+    first: int,
+    outcomes: Sequence[Mapping[str, object]],
+    project_ids: Mapping[str, bool] | None,
 ) -> None:
-    """Record the outcomes of calls, in the transaction of their effect."""
+    """Record the outcomes of calls, and the projects that they name, in the transaction of their effect."""
     calls = [dict(call) for call in mission.calls]
     for index, outcome in enumerate(outcomes, first):
         calls[index] |= outcome
     tool_counts = Counter(mission.tool_counts)
     tool_counts.update(call["name"] for call in calls[first : first + len(outcomes)])
-    uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls, "tool_counts": dict(tool_counts)})
+    ids = mission.named_projects
+    ids = None if ids is None or project_ids is None else {**ids, **project_ids}
+    values = {"calls": calls, "tool_counts": dict(tool_counts), "named_projects": ids}
+    uow.connection.execute(_UPDATE, {"_id": mission.id, **values})
     entries = [
         {"tool": call["name"], "params": call["params"], "outcome": call["outcome"], "error": call.get("why")}
         for call in calls[first : first + len(outcomes)]

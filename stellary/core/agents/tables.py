@@ -85,6 +85,8 @@ missions = Table(
     # The numbers of calls by tool, and what its model has used, in wire format; null before the first call.
     Column("tool_counts", Json),
     Column("usage", Json),
+    # The ids of the projects that its calls have read or changed, whose items its texts may name, as keys; null if unknown.
+    Column("named_projects", Json),
     # The number of the newest entry of its log.
     Column("last_entry", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -132,6 +134,8 @@ proposals = Table(
     Column("summary", Text, nullable=False),
     # The versions of the items that it depends on.
     Column("seen", Json, nullable=False),
+    # The ids of the projects whose items it names, as keys; null if they are not known.
+    Column("named_projects", Json),
     Column("status", String(20), nullable=False),
     Column("reason", Text),
     Column("decided_by_id", IdType, ForeignKey("stellary_users.id")),

@@ -104,7 +104,7 @@ class ActionCall(ServiceCall):
     def _propose(self, uow: UnitOfWork, payload: Request) -> RawResponse:
         limits = uow.actor.agent_limits
         assert limits is not None
-        proposal = proposing.propose_action(uow, limits, self._workspace_ref, self._action, self._params)
+        proposal, _ = proposing.propose_action(uow, limits, self._workspace_ref, self._action, self._params)
         return self._build_accepted(uow, limits, proposal)
 
 

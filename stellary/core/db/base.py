@@ -210,8 +210,12 @@ def json_text(column: ColumnElement[Any], key: str) -> ColumnElement[str]:
         column: The column, of the type ``Json`` or ``Text``.
         key: The key, which must not come from a request.
     """
-    kind = Text().with_variant(JSON(), "postgresql")
-    return cast(column, kind).op("->>", return_type=String())(literal_column(f"'{key}'"))
+    return as_json(column).op("->>", return_type=String())(literal_column(f"'{key}'"))
+
+
+def as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column of the type ``Json`` or ``Text`` for functions that read JSON."""
+    return cast(column, Text().with_variant(JSON(), "postgresql"))
 
 
 def _text_of_json(value: object) -> str | None:

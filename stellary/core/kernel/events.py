@@ -267,7 +267,7 @@ class NoticeGiven(CardEvent):
 
 
 class ItemNoticeGiven(Event):
-    """The users ``user_ids`` were notified about an item that is not a card, and belongs to the project or to none."""
+    """The users ``user_ids`` were notified about an item of the project or of none, which may name items of some projects."""
 
     kind: EntityKind
     item_id: str
@@ -275,6 +275,7 @@ class ItemNoticeGiven(Event):
     project_id: str | None
     message: str
     user_ids: tuple[str, ...]
+    named_projects: tuple[str, ...] | None = None
 
 
 class AttachmentAdded(CardEvent):

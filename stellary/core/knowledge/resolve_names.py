@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, bindparam, or_, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts.audience import organization_of
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board.queries import searching
+from stellary.core.board.queries.item_names import IDS_MAX, load_items
 from stellary.core.board.resolve_names import resolve_title
 from stellary.core.board.row_types import TitleRow
 from stellary.core.db.base import is_among, is_given
@@ -33,14 +34,19 @@ _BY_TITLE = [
         _SELECT_TITLES.order_by(documents.c.updated_at.desc(), documents.c.id).limit(searching.TITLES_MAX),
     )
 ]
-_BY_IDS = Query(
-    TitleRow,
-    select(documents.c.id, documents.c.title).where(
-        is_given(documents.c.workspace_id), is_among(documents.c.id)
-    ),
-)
 
-_PROJECTS = select(documents.c.id, documents.c.project_id).where(is_among(documents.c.id))
+
+def _is_here(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a document is in a workspace; one of its organization is in each."""
+    return and_(
+        documents.c.organization_id == organization_of(workspace_id),
+        or_(documents.c.workspace_id == workspace_id, rows.OF_ORGANIZATION),
+    )
+
+
+_BY_IDS = select(documents.c.id, documents.c.title, documents.c.project_id).where(
+    _is_here(bindparam("_workspace_id")), is_among(documents.c.id)
+)
 
 
 def title_of(
@@ -52,14 +58,10 @@ def title_of(
 
     Args:
         id: The id of the document.
-        workspace_id: The id of the workspace that it must be in; a document of its organization is in each.
+        workspace_id: The id of the workspace that it must be in.
         sees: Returns the condition that its project is not hidden.
     """
-    is_here = and_(
-        documents.c.organization_id == organization_of(workspace_id),
-        or_(documents.c.workspace_id == workspace_id, rows.OF_ORGANIZATION),
-    )
-    is_this = documents.c.id == id, is_here, sees(documents.c.project_id)
+    is_this = documents.c.id == id, _is_here(workspace_id), sees(documents.c.project_id)
     return select(documents.c.title).where(*is_this).scalar_subquery()
 
 
@@ -90,22 +92,21 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
     return id
 
 
-def load_projects_of_documents(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str | None]:
-    """Return the projects of documents, by id; None for a document that is in no project.
+def find_items(
+    uow: UnitOfWork,
+    workspace_id: str,
+    ids: Sequence[str],
+) -> dict[str, tuple[str, str | None]]:
+    """Return the names and the projects, if they are in one, of items of boards and documents of a workspace, by id.
 
     Args:
-        ids: The ids; others than those of documents are left out.
+        workspace_id: The workspace. Documents of its organization are in each.
+        ids: The ids; others than those of such items are left out.
     """
-    rows = uow.connection.execute(_PROJECTS, {"_ids": list(ids)})
-    return {row.id: row.project_id for row in rows}
-
-
-def load_titles(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
-    """Return the titles of documents of a workspace, by id.
-
-    Args:
-        workspace_id: The workspace.
-        ids: The ids; others than those of documents are left out.
-    """
-    rows = _BY_IDS.all(uow.connection, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    return {row.id: row.title for row in rows}
+    items: dict[str, tuple[str, str | None]] = {}
+    for first in range(0, len(ids), IDS_MAX):
+        parameters = {"_workspace_id": workspace_id, "_ids": ids[first : first + IDS_MAX]}
+        for id, title, project_id in uow.connection.execute(_BY_IDS, parameters):
+            items[id] = title, project_id
+        items |= load_items(uow, workspace_id, parameters["_ids"])
+    return items

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, insert, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, cast, insert, literal, literal_column, null, or_, select
 
 from stellary.contract.documents import (
     REVIEW_DOCUMENT,
@@ -18,6 +18,7 @@ from stellary.core.accounts import people
 from stellary.core.accounts.audience import reviewed_by
 from stellary.core.board.access import IN_PROJECT
 from stellary.core.board.visibility import sees_project
+from stellary.core.db.base import Json
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
@@ -108,6 +109,7 @@ def select_pending_documents(user_id: ColumnElement[str]) -> Select[str]:
         documents.c.workspace_id,
         documents.c.project_id,
         documents.c.submitted_at.label("created_at"),
+        cast(null(), Json).label("named_projects"),
     ).where(
         documents.c.status == literal_column("'pending_review'"),
         documents.c.author_id != user_id,

@@ -10,9 +10,14 @@ from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
 from stellary.core.accounts.audience import is_reachable, leads, seen_by
-from stellary.core.accounts.project_sight import may_hide_projects, sees_all_projects, sees_project
+from stellary.core.accounts.project_sight import (
+    may_hide_projects,
+    sees_all_projects,
+    sees_named,
+    sees_project,
+)
 from stellary.core.board.access import IN_PROJECT, PROJECT
-from stellary.core.db.base import IdType, is_given
+from stellary.core.db.base import IdType, is_given, json_text
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import NotificationRow, UndoableActivityRow
@@ -49,6 +54,10 @@ _IS_SHOWN = and_(
         _shown.c.entity != "action",
         func.coalesce(notifications.c.kind, "").not_in(("review", "reminder")),
         sees_all_projects(_USER_ID, notifications.c.workspace_id),
+    ),
+    or_(
+        _shown.c.entity != "proposal",
+        sees_named(_USER_ID, json_text(_shown.c.meta, "namedProjects"), notifications.c.workspace_id),
     ),
 )
 # Checked at each read: a former organization admin has not left the workspaces, but sees fewer of them.

@@ -320,7 +320,9 @@ def _build_entry(
         return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
     if isinstance(event, ItemNoticeGiven):
         recipients = sorted(queue_members(uow, event.workspace_id, event.user_ids)())
-        return _Entry(event, {"name": event.name, "message": event.message}, recipients)
+        ids = event.named_projects
+        projects = {} if ids is None else {"namedProjects": dict.fromkeys(ids, True)}
+        return _Entry(event, {"name": event.name, "message": event.message, **projects}, recipients)
     if isinstance(event, CardTransferredOut):
         # Without the card and its title: readers may not see where it is now. Its history has left with it, so that no column
         # has lost a card.

@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 
 from stellary.core.accounts.people import find_contact
 from stellary.core.accounts.places import list_workspaces
-from stellary.core.board.queries.item_names import load_descriptions
+from stellary.core.board.queries.item_names import load_items
 from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
@@ -157,7 +157,8 @@ def load_message(uow: UnitOfWork, channel: str, payload: object) -> Message | No
         by_workspace[row.workspace_id].update([row.project_id] if row.project_id else ())
     names = {id: workspace.name for id, workspace in workspaces.items()}
     for workspace_id, project_ids in by_workspace.items():
-        names |= load_descriptions(uow, workspace_id, project_ids) if project_ids else {}
+        items = load_items(uow, workspace_id, project_ids) if project_ids else {}
+        names |= {id: name for id, (name, _) in items.items()}
     lines = [
         messages.Line(notification_of(row), row.kind, names.get(row.project_id or row.workspace_id, ""))
         for row in rows

@@ -99,7 +99,7 @@ def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Li
     loaded = accounts_access.workspace(uow, ref)
     listing = ACTIONS.fetch(uow, loaded.row.id, request, request.status)
     items = rows.with_references(uow, loaded.row.id, listing.items)
-    return Listing(rows.leave_out_hidden(uow, loaded.roles.sight, items), listing.next)
+    return Listing(rows.leave_out_hidden(uow, loaded.row.id, loaded.roles.sight, items), listing.next)
 
 
 @serves(GET_ACTION)
@@ -117,7 +117,7 @@ def _load(uow: UnitOfWork, ref: ProposedActionRef) -> ActionRow:
     loaded = access.action(uow, ref)
     if loaded.roles.sight.is_limited:
         item = _describe(uow, loaded.row)
-        if not rows.leave_out_hidden(uow, loaded.roles.sight, [item]):
+        if not rows.leave_out_hidden(uow, loaded.row.workspace_id, loaded.roles.sight, [item]):
             raise NotFound(f"{ACTIONS.name} not found")
     return loaded.row
 
@@ -198,7 +198,7 @@ def count_open(uow: UnitOfWork, workspace_id: str, sight: ProjectSight) -> dict[
             for item in ACTIONS.fetch(uow, workspace_id, Paged(), status).items
         ]
         described = rows.with_references(uow, workspace_id, items)
-        return Counter(item.status for item in rows.leave_out_hidden(uow, sight, described))
+        return Counter(item.status for item in rows.leave_out_hidden(uow, workspace_id, sight, described))
     status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
     return {row.status: row.waiting for row in status_rows}
 
@@ -213,7 +213,7 @@ def list_latest(uow: UnitOfWork, workspace_id: str, sight: ProjectSight, limit: 
     """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
     items = rows.with_references(uow, workspace_id, [ACTIONS.to_value(uow, row) for row in action_rows])
-    return rows.leave_out_hidden(uow, sight, items)
+    return rows.leave_out_hidden(uow, workspace_id, sight, items)
 
 
 def _change_status(
@@ -278,6 +278,7 @@ def select_suggested_actions(user_id: ColumnElement[str]) -> Select[str]:
         table.c.workspace_id,
         cast(null(), IdType).label("project_id"),
         table.c.created_at,
+        null().label("named_projects"),
     ).where(
         table.c.status == "suggested",
         table.c.workspace_id.in_(reviewed_by(user_id)),

@@ -9,27 +9,27 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
 from stellary.core.accounts.rules import ProjectSight
-from stellary.core.board.queries.item_names import load_projects_of
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge.resolve_names import load_projects_of_documents
+from stellary.core.knowledge.resolve_names import find_items
 from stellary.core.pilotage.references import NOTHING, describe_actions
 from stellary.core.pilotage.rules import OPEN, parse_short_id
 
 
 def leave_out_hidden(
-    uow: UnitOfWork, sight: ProjectSight, items: Sequence[ProposedAction]
+    uow: UnitOfWork, workspace_id: str, sight: ProjectSight, items: Sequence[ProposedAction]
 ) -> list[ProposedAction]:
     """Return the proposed actions that concern no project, or only items of projects that the caller sees.
 
     Args:
+        workspace_id: The workspace.
         sight: The projects that the caller sees.
         items: The actions, with their references.
     """
     if not sight.is_limited:
         return list(items)
-    ids = {reference.id for item in items for reference in item.references}
-    projects = load_projects_of(uow, ids) | load_projects_of_documents(uow, ids)
+    ids = [*{reference.id for item in items for reference in item.references}]
+    needed_items = find_items(uow, workspace_id, ids)
     actions_by_name = registered_actions(uow.env)
 
     def is_seen(item: ProposedAction) -> bool:
@@ -37,7 +37,7 @@ def leave_out_hidden(
         if action is not None and action.category.startswith("pilotage"):
             return True
         needed = [reference.id for reference in item.references if reference.kind not in ("person", "agent")]
-        return bool(needed) and all(id in projects and sight.sees(projects[id]) for id in needed)
+        return bool(needed) and all(id in needed_items and sight.sees(needed_items[id][1]) for id in needed)
 
     return [item for item in items if is_seen(item)]
 

@@ -187,6 +187,7 @@ def _remind_of_waiting(uow: UnitOfWork, mornings: list[_Morning]) -> None:
         for kind, (wait, _) in _WAITS.items():
             parameters |= {f"_after_{kind}": morning.last_at - wait, f"_until_{kind}": uow.now - wait}
         for row in uow.connection.execute(_WAITING, parameters).fetchall():
+            project_ids = row.named_projects
             notice = ItemNoticeGiven(
                 workspace_id=row.workspace_id,
                 kind=row.kind,
@@ -195,6 +196,7 @@ def _remind_of_waiting(uow: UnitOfWork, mornings: list[_Morning]) -> None:
                 project_id=row.project_id,
                 message=_WAITS[row.kind][1],
                 user_ids=(),
+                named_projects=None if project_ids is None else tuple(project_ids),
             )
             notices[notice].append(morning.user_id)
     for notice, user_ids in notices.items():

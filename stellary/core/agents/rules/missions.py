@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from stellary.contract.agent_missions import MissionProgress
+
+HIDDEN: Final = "This text may name items of projects that you do not see."
+"""What readers get in place of the text of a mission."""
+_PLAIN: Final = ("status", "number", "usage", "tool", "outcome", "proposalId", "action")
+"""The fields of log entries that name no item."""
+
+
+def hide_text(text: str | None) -> str | None:
+    """Return the text that stands for another one, if there is one."""
+    return HIDDEN if text else text
+
+
+def hide_names(data: Mapping[str, Any]) -> dict[str, object]:
+    """Return the data of a log entry without what may name items: its texts, and the parameters of a call."""
+    return {
+        name: value if name in _PLAIN else {} if name == "params" else hide_text(value)
+        for name, value in data.items()
+    }
 
 
 def progress(

@@ -20,13 +20,14 @@ _NAMES = union_all(
     )
 )
 
+_PROJECT_ID = projects.c.id.label("project_id")
 _BOARD_ITEMS = (
-    select(projects.c.id, projects.c.name, null().label("place")),
-    select(columns.c.id, columns.c.name, scopes.c.name.label("place"))
+    select(projects.c.id, projects.c.name, null().label("place"), _PROJECT_ID),
+    select(columns.c.id, columns.c.name, scopes.c.name.label("place"), _PROJECT_ID)
     .join_from(columns, scopes)
     .join(projects, projects.c.id == columns.c.project_id),
     *(
-        select(table.c.id, name.label("name"), null().label("place")).join_from(
+        select(table.c.id, name.label("name"), null().label("place"), _PROJECT_ID).join_from(
             table, projects, projects.c.id == table.c.project_id
         )
         for table, name in (
@@ -42,34 +43,22 @@ _IN_WORKSPACE = union_all(
     )
 )
 
-_PROJECTS = union_all(
-    *(
-        rows.with_only_columns(
-            rows.selected_columns.id, projects.c.id.label("project_id"), maintain_column_froms=True
-        ).where(is_among(rows.selected_columns.id))
-        for rows in _BOARD_ITEMS
-    )
-)
 
-
-def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
-    """Return the names of projects and of what is on their boards, by id; of columns with the scope.
+def load_items(
+    uow: UnitOfWork,
+    workspace_id: str,
+    ids: Collection[str],
+) -> dict[str, tuple[str, str]]:
+    """Return the names of projects and of what is on their boards, of columns with the scope, and their projects, by id.
 
     Args:
         workspace_id: The workspace.
-        ids: The ids; others than those of such items are left out.
+        ids: At most 5,000 ids; others than those of such items are left out.
     """
     rows = uow.connection.execute(_IN_WORKSPACE, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    return {row.id: row.name + (f" in {row.place}" if row.place else "") for row in rows}
-
-
-def load_projects_of(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str]:
-    """Return the projects of projects and of what is on boards, by id.
-
-    Args:
-        ids: The ids; others than those of such items are left out.
-    """
-    return {row.id: row.project_id for row in uow.connection.execute(_PROJECTS, {"_ids": list(ids)})}
+    return {
+        id: (name + (f" in {place}" if place else ""), project_id) for id, name, place, project_id in rows
+    }
 
 
 def name_of_item(
@@ -86,7 +75,7 @@ def name_of_item(
     """
     names = []
     for rows in _BOARD_ITEMS:
-        item_id, name, _ = rows.selected_columns
+        item_id, name, *_ = rows.selected_columns
         here = rows.with_only_columns(name, maintain_column_froms=True)
         is_this = projects.c.workspace_id == workspace_id, item_id == id
         names.append(here.where(*is_this, sees(projects.c.id)).scalar_subquery())
