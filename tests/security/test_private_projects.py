@@ -26,6 +26,7 @@ WORKSPACE_ITEMS = {
     "templateId",
     "agentId",
     "tokenId",
+    "seenMissionId",
     "documentId",
     "documentCommentId",
     "pendingDocumentId",
@@ -98,6 +99,7 @@ def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams,
     params["proposedId"] = ask("POST", "/orgs/acme/workspaces/eng/pilotage/actions/propose", proposed)["id"]
     params["pendingDocumentId"] = document["id"]
     ask("POST", "/orgs/acme/workspaces/eng/project-drafts", {"name": MARKER, "visibility": "private"})
+    _refer_to_items(world, base, params)
     # The names of agents contain the ids of projects.
     ask("PATCH", f"/orgs/acme/workspaces/eng/agents/{params['agentId']}", {"name": "Helper"})
     key = ask("GET", base)["key"]
@@ -119,6 +121,56 @@ def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams,
     }
 
 
+def _refer_to_items(world: PermissionWorld, hidden: str, params: PathParams) -> None:
+    """Let items that the strangers see name those of the hidden project, and a stranger do all that members may."""
+    eng, here = "/orgs/acme/workspaces/eng", world.here
+    seen = f"{eng}/projects/{here['projectId']}"
+
+    def ask(method, path, body=None, name="BOSS"):
+        return world.ask(name, method, path, body)
+
+    # Rules, missions and agents show the ids that they were given, but no names.
+    named = ask("POST", f"{eng}/projects", {"name": MARKER, "key": "ZZ"})["id"]
+    column = ask("POST", f"{eng}/projects/{named}/columns", {"name": MARKER})["id"]
+    card = ask("POST", f"{eng}/projects/{named}/columns/{column}/cards", {"title": MARKER})
+    agent = {
+        "name": "Clerk",
+        "projectIds": [named, here["projectId"]],
+        "tools": ["board.read", "board.write"],
+    }
+    agent_id = ask("POST", f"{eng}/agents", agent)["id"]
+    moved, blocked, triggering = (
+        ask("POST", f"{seen}/columns/{here['columnId']}/cards", {"title": f"Card {number}"})["id"]
+        for number in range(3)
+    )
+    mission = {"cardId": blocked, "prompt": f"archive {card['key']}"}
+    params["seenMissionId"] = ask("POST", f"{eng}/agents/{agent_id}/missions", mission)["id"]
+    actions = [
+        {"type": "set_priority", "params": {"cardId": card["id"], "priority": "high"}},
+        {"type": "transfer_card", "params": {"targetProjectId": named, "targetColumn": MARKER}},
+    ]
+    ask("POST", f"{seen}/automations", {"trigger": "task_assigned", "actions": actions})
+    ask("PATCH", f"{seen}/cards/{triggering}", {"assigneeId": world.people["BOSS"].id})
+    ask("POST", f"{eng}/cards/{moved}/relations", {"targetCardId": blocked, "type": "blocks"})
+    ask("POST", f"{seen}/cards/{moved}/transfer", {"columnId": params["columnId"]})
+    ask("PATCH", f"{hidden}/cards/{moved}", {"title": MARKER})
+    place = {"contextType": "project", "contextId": here["projectId"]}
+    document = ask("POST", f"{eng}/documents", place | {"title": "Plan"})["id"]
+    ask("POST", f"{eng}/documents/{document}/transfer", place | {"contextId": params["projectId"]})
+    ask("PATCH", f"{eng}/documents/{document}", {"title": MARKER})
+    third = f"{hidden}/cards/{params['thirdCardId']}"
+    ask("POST", f"{third}/comments", {"content": MARKER}, name="WM")
+    ask("POST", f"{third}/time-entries", {"minutes": 5, "note": MARKER}, name="WM")
+    ask("POST", f"{third}/time-entries/start", name="WM")
+    for watched in (hidden, third):
+        ask("POST", f"{watched}/watch", name="WM")
+    saved = {"name": MARKER, "filter": "assignee = me", "projectId": params["projectId"]}
+    ask("POST", f"{eng}/saved-filters", saved, name="WM")
+    ask("PATCH", third, {"assigneeId": world.people["WM"].id, "dueDate": "2026-01-01"})
+    ask("PATCH", f"{eng}/projects/{named}", {"visibility": "private"})
+    world.core.work.run_due()
+
+
 def _find_traces(body: bytes, secrets: set[str]) -> set[str]:
     # The name of the agent that works in the project contains its id.
     text = re.sub("helper[- ][0-9a-f]+", "", body.decode(errors="replace").casefold())
@@ -132,13 +184,13 @@ READS = [row for row in SERVED if row.method == "GET" and row.role != "public" a
 @pytest.mark.slow("sends all readers of a workspace that has a hidden project")
 def test_no_endpoint_shows_a_trace(permission_world: PermissionWorld, visibility: str):
     hidden, secrets = _create_hidden(permission_world, visibility)
-    agent = {"agentId": hidden["agentId"]}
+    seen_items = {"agentId": hidden["agentId"], "missionId": hidden["seenMissionId"]}
     wrong = []
     for row in READS:
         for persona in STRANGERS[visibility]:
             params = make_path_params(permission_world, row, "PATfull" if persona == BOUND else persona)
-            if "agentId" in params:
-                params |= agent
+            if not row.operation.startswith("pilotage."):
+                params |= {name: seen_items[name] for name in params.keys() & seen_items}
             # Good requests have filters, which leave out most items.
             for query in (GOOD_REQUESTS[row.operation].query, "", "limit=100", f"q={MARKER}&limit=100"):
                 answer = send(permission_world, row, persona, params, query=query)
