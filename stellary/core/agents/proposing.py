@@ -47,7 +47,7 @@ _PENDING_FILES = select(proposals.c.call).where(
 )
 
 
-NamedProjects = Mapping[str, bool] | None
+ProjectSet = Mapping[str, bool] | None
 """The projects of items, as keys; None if there is an item whose project does not exist here."""
 
 
@@ -137,7 +137,7 @@ def propose_action(
     action: AnyAction,
     params: Mapping[str, object],
     call_id: str | None = None,
-) -> tuple[Proposal, NamedProjects]:
+) -> tuple[Proposal, ProjectSet]:
     """Create a proposal of an action.
 
     Args:
@@ -174,7 +174,7 @@ def propose_action(
 
 def run_action(
     uow: UnitOfWork, limits: AgentLimits, ref: WorkspaceRef, action: AnyAction, params: Mapping[str, object]
-) -> tuple[object, str, NamedProjects]:
+) -> tuple[object, str, ProjectSet]:
     """Run an action, and return its result, what it has changed, in words, and the projects that it has read or changed.
 
     Args:
@@ -223,7 +223,7 @@ def load_named(
     limits: AgentLimits,
     values: Sequence[object],
     changes: Sequence[BaseEvent] = (),
-) -> tuple[Mapping[str, str], NamedProjects]:
+) -> tuple[Mapping[str, str], ProjectSet]:
     """Return the names of items and people that values refer to, by id, and the projects of the items.
 
     Args:
