@@ -81,7 +81,7 @@ def test_traceback_of_an_error_has_at_most_one_frame_of_the_client(method):
 
 
 def test_frames_of_a_mistake_of_the_client_stay(monkeypatch):
-    monkeypatch.setattr(call, "quote", lambda *_, **__: len(5))
+    monkeypatch.setattr(call, "quote_part", lambda *_, **__: len(5))
     with pytest.raises(TypeError, match="has no len") as caught:
         BOARD.cards.get("c1")
     assert len(list_frames(caught.value)) > 1

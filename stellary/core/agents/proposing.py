@@ -233,7 +233,13 @@ def load_named(
     """
     ids = find_ids(values)
     members = people.queue_members(uow, limits.workspace_id, ids[:_NAMED_MAX])()
-    by_id = find_items(uow, limits.workspace_id, ids)
+    only = limits.project_ids
+    by_id = {
+        id: item
+        for id, item in find_items(uow, limits.workspace_id, ids).items()
+        # A text may contain the id of an item in a project that the agent does not work in.
+        if only is None or item[1] is None or item[1] in only
+    }
     names = dict(list_assignable_agents(uow, limits.workspace_id))
     names |= {id: person.name for id, person in members.items()}
     names |= {id: name for id, (name, _) in by_id.items()}

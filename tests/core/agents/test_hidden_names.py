@@ -187,6 +187,15 @@ def test_rows_of_earlier_versions_are_shown_to_those_who_see_all_projects(board:
     assert scene.find_leaks(scene.cid, mission) == set()
 
 
+def test_an_agent_gets_no_name_of_an_item_elsewhere_whose_id_it_writes(board: AgentApi):
+    scene = Scene(board)
+    agent = board.agent("supervised")
+    ask(board, "PATCH", f"{board.agents}/{agent['id']}", {"projectIds": [board.project["id"]]})
+    change = {"title": scene.secret_card["id"]}
+    response = board.world.call(board.token(agent), "PATCH", board.of(scene.card), change)
+    assert (response.status, MARKER in response.body.decode()) == (202, False)
+
+
 @pytest.mark.slow("runs jobs for two days")
 def test_the_reminder_of_a_proposal_is_hidden_with_a_project_that_it_names(board: AgentApi):
     clock = board.world.stop_clock()
