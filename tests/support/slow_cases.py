@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -85,16 +84,12 @@ def order_slow_first(items: list[pytest.Item], processes: int) -> list[pytest.It
 
     pytest-xdist gives each process such a part. The cases of a module stay together, since they share fixtures.
     """
-    modules: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(item.path, []).append(item)
-    parts: list[list[pytest.Item]] = [[] for _ in range(processes)]
-    for module in sorted(modules.values(), key=len, reverse=True):
-        min(parts, key=len).extend(module)
-    places = {item: place for place, item in enumerate(items)}
-    for part in parts:
-        part.sort(key=lambda item: (item.get_closest_marker("slow") is None, places[item]))
-    return [item for part in parts for item in part]
+    sizes = [0] * processes
+    part_of = {}
+    for path, size in Counter(item.path for item in items).most_common():
+        part_of[path] = sizes.index(min(sizes))
+        sizes[part_of[path]] += size
+    return sorted(items, key=lambda item: (part_of[item.path], item.get_closest_marker("slow") is None))
 
 
 def mark(item: pytest.Item) -> None:
