@@ -47,7 +47,9 @@ def bucket() -> Iterator[dict[str, str]]:
     server.stop()
 
 
-@pytest.fixture(params=["memory", "folder", "s3"])
+@pytest.fixture(
+    params=["memory", "folder", pytest.param("s3", marks=pytest.mark.slow("runs a server that speaks S3"))]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
     """An empty store of each kind."""
     if request.param == "memory":
