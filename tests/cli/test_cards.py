@@ -3,7 +3,7 @@
 import json
 from itertools import product
 
-import pytest
+from tests.support.each_case import for_each
 
 
 def test_show_a_board(shell):
@@ -196,8 +196,8 @@ def test_archived_card_is_found(shell):
         board.cards.delete(card)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
+@for_each(
+    "words, message",
     [
         (
             ("card", "add", "A", "--due", "soon"),

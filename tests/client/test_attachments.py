@@ -18,6 +18,7 @@ from stellary.contract.wire import dump
 from tests.client.misbehaving import answer, reset
 from tests.support.colours import resolve, run_client
 from tests.support.core_parts import Upload
+from tests.support.each_case import for_each
 
 PLACE = ("acme", "eng", "665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e")
 ID = "665f1a2b3c4d5e6f7a8b9c0f"
@@ -53,7 +54,7 @@ def body(request: bytes) -> tuple[bytes, str]:
     return sent, re.search(rb"(?i)content-type: ([^\r]+)", head)[1].decode()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "notes.txt",
@@ -73,7 +74,7 @@ def test_form_is_parsed_by_the_core(name):
     assert sum(map(len, form)) == form.length
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+@for_each("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 def test_a_file_is_sent_in_blocks(size):
     progress_calls = []
     form = Form(b"x" * size, "x", "text/plain", lambda *how: progress_calls.append(how))
@@ -131,8 +132,8 @@ def test_too_large_file_raises_before_it_is_sent(tmp_path):
     assert files_of(Stellary.embedded(port)).upload(path).id
 
 
-@pytest.mark.parametrize(
-    ("file", "message"),
+@for_each(
+    "file, message",
     [
         (b"x", "needs a name"),
         (io.BytesIO(b"x"), "needs a name"),
@@ -189,7 +190,7 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(attachments, "PART", 10)
 
 
-@pytest.mark.parametrize("size", [0, 9, 10, 11, 20, 35])
+@for_each("size", [0, 9, 10, 11, 20, 35])
 def test_blocks_are_requested_one_by_one(size):
     data = bytes(range(size))
     port = Ranged(data)

@@ -71,7 +71,7 @@ def test_member_is_accepted_as_user_id():
     assert segment("user_id", member) == member.user_id
 
 
-@pytest.mark.parametrize("value", [None, 3, object(), b"x"])
+@for_each("value", [None, 3, object(), b"x"])
 def test_value_without_id_raises_type_error(value):
     with pytest.raises(TypeError, match="card must be a text"):
         segment("card_id", value)
@@ -174,8 +174,8 @@ def send_body(operation, **keywords):
 NOON = datetime(2026, 4, 1, 12, tzinfo=timezone(timedelta(hours=2)))
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@for_each(
+    "value, text",
     [
         (date(2026, 4, 1), "2026-04-01"),
         (Day(2026, 4, 1), "2026-04-01"),
@@ -288,8 +288,8 @@ def test_query_without_fields_is_empty():
 # ------------------------------------------------------------------------------------------------- options
 
 
-@pytest.mark.parametrize(
-    ("version", "tag"),
+@for_each(
+    "version, tag",
     [
         (3, '"3"'),
         ("4", '"4"'),
@@ -303,7 +303,7 @@ def test_a_version_is_quoted_as_an_etag(version, tag):
     assert version_tag(version) == tag
 
 
-@pytest.mark.parametrize("version", [None, True, 1.5, "", object()])
+@for_each("version", [None, True, 1.5, "", object()])
 def test_invalid_version_raises(version):
     with pytest.raises(TypeError, match="if_match"):
         version_tag(version)
@@ -396,8 +396,8 @@ def test_a_list_must_be_a_list():
 # ------------------------------------------------------------------------------------------------- pages
 
 
-@pytest.mark.parametrize(
-    ("link", "cursor"),
+@for_each(
+    "link, cursor",
     [
         ('</orgs/a/x?limit=2&cursor=abc>; rel="next"', "abc"),
         ("<http://host/x?cursor=a%2Bb>; rel=next", "a+b"),

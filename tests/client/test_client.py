@@ -20,6 +20,7 @@ from stellary.contract.projects import Project
 from stellary.contract.wire import dump
 from stellary.contract.workspaces import Workspace
 from tests.support.colours import resolve
+from tests.support.each_case import for_each
 
 SESSION = Session(access_token="jwt_of_login", user=make(User))
 
@@ -232,7 +233,7 @@ def test_a_key_can_be_given(port, client):
     assert port.requests[0].headers["idempotency-key"] == "import-7"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "options", [{"timeout": 0}, {"retries": -1}, {"headers": {"a b": "c"}}, {"idempotency_key": "a\nb"}]
 )
 def test_invalid_options_raise(client, options):

@@ -4,7 +4,6 @@ from datetime import timedelta
 from email.utils import format_datetime
 from itertools import product
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,8 +171,8 @@ def test_a_call_with_a_time_out_may_spend_it_on_one_attempt():
     assert (seen.allowed, seen.spent) == ([120], 120)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
+@for_each(
+    "text, seconds",
     [
         (None, None),
         ("", None),

@@ -39,9 +39,7 @@ def test_defaults_apply_without_arguments_and_environment(environment):
     assert (resolved.retries, resolved.org, resolved.workspace) == (2, None, None)
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost:3001", "ftp://host", "http://", "http://h?a=b", "http://h#f", "http://u:p@h"]
-)
+@for_each("url", ["localhost:3001", "ftp://host", "http://", "http://h?a=b", "http://h#f", "http://u:p@h"])
 def test_invalid_base_url_raises(url):
     with pytest.raises(ValueError, match="URL"):
         check_url(url)
@@ -59,7 +57,7 @@ def test_white_space_around_a_token_is_not_part_of_it():
     assert settings(token="synth_x\n", environment={}).token == "synth_x"
 
 
-@pytest.mark.parametrize("token", ["a b", "a\nb", "é", " "])
+@for_each("token", ["a b", "a\nb", "é", " "])
 def test_invalid_token_raises_without_showing_it(token):
     with pytest.raises(ValueError, match="the token contains") as caught:
         settings(token=token, environment={})
@@ -80,9 +78,7 @@ def test_header_names_are_lower_case():
     assert check_headers({"X-Team": "eng"}) == {"x-team": "eng"}
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("x y", "a"), ("", "a"), ("é", "a"), ("x", "a\r\nb: c"), ("x", "é")]
-)
+@for_each("name, text", [("x y", "a"), ("", "a"), ("é", "a"), ("x", "a\r\nb: c"), ("x", "é")])
 def test_invalid_header_value_raises(name, text):
     with pytest.raises(ValueError, match="cannot be sent"):
         Stellary("http://a", headers={name: text})

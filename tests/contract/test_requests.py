@@ -200,7 +200,7 @@ def test_reads_dates_and_date_times_as_moments_in_utc(text, moment):
     assert load(CreateCard, {"title": "x", "dueDate": text}).due_date == moment
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -245,8 +245,8 @@ def test_naive_datetime_raises_with_a_remedy():
         check(CreateCard(title="x", due_date=NAIVE))
 
 
-@pytest.mark.parametrize(
-    ("fields", "problem"),
+@for_each(
+    "fields, problem",
     [
         ({"title": "a\0b"}, FieldProblem("title", "must not contain a NUL character")),
         ({"title": "\ud800"}, FieldProblem("title", "must not contain half a surrogate pair")),
@@ -363,7 +363,7 @@ def test_list_parameter_is_repeated():
     assert query == ListCards(limit=5, custom_field=[one, other])
 
 
-@pytest.mark.parametrize(("text", "flag"), [("true", True), ("1", True), ("false", False), ("0", False)])
+@for_each("text, flag", [("true", True), ("1", True), ("false", False), ("0", False)])
 def test_unread_only_takes_the_published_words(text, flag):
     assert load_query(ListNotifications, [("unreadOnly", text)]).unread_only is flag
 
@@ -372,8 +372,8 @@ def test_default_limit_of_notifications_is_50():
     assert load_query(ListNotifications, []).limit == 50
 
 
-@pytest.mark.parametrize(
-    ("pairs", "problem"),
+@for_each(
+    "pairs, problem",
     [
         ([("limit", "501")], FieldProblem("limit", "must be 1 to 500")),
         ([("limit", "0")], FieldProblem("limit", "must be 1 to 500")),
@@ -580,8 +580,8 @@ def test_body_field_accepts_any_names(sizes):
     assert as_json(dump(request)) == sizes
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
+@for_each(
+    "body, problem",
     [
         ([], FieldProblem("", "must be an object")),
         (None, FieldProblem("", "must be an object")),

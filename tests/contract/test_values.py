@@ -135,9 +135,7 @@ def test_plain_type_is_returned_unchanged():
     assert read(dict, value) is value
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T02:00:00+02:00", "2026-04-01T00:00:00"]
-)
+@for_each("text", ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T02:00:00+02:00", "2026-04-01T00:00:00"])
 def test_moments_are_converted_to_utc(text):
     created_at = read(Label, LABEL | {"createdAt": text}).created_at
     assert (created_at, created_at.utcoffset()) == (NOW, NOW.utcoffset())

@@ -5,6 +5,7 @@ import pytest
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
 from stellary.core import StoredFile, open_blobs
 from stellary.core.api.transfers import build_file_response, disposition, open_body
+from tests.support.each_case import for_each
 
 KEY = "ab/" + "0" * 32
 TAG = '"5af1"'
@@ -20,8 +21,8 @@ def request_file(size: int = 10, **headers: str):
     return answer.status, b"".join(answer.blocks or ()), answer.headers.get("content-range")
 
 
-@pytest.mark.parametrize(
-    ("range", "body", "content_range"),
+@for_each(
+    "range, body, content_range",
     [
         ("bytes=0-0", b"0", "bytes 0-0/10"),
         ("bytes=3-5", b"345", "bytes 3-5/10"),
@@ -36,7 +37,7 @@ def test_range_returns_its_bytes(range, body, content_range):
     assert request_file(range=range) == (206, body, content_range)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "range",
     ["", "bytes=", "bytes=-", "bytes=5-3", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes=\u0661-"],
 )
@@ -44,7 +45,7 @@ def test_invalid_or_multiple_ranges_are_ignored(range):
     assert request_file(range=range) == (200, b"0123456789", None)
 
 
-@pytest.mark.parametrize("range", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=" + "9" * 18 + "-"])
+@for_each("range", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=" + "9" * 18 + "-"])
 def test_range_beyond_the_file_raises_an_error(range):
     with pytest.raises(RangeNotSatisfiable) as caught:
         request_file(range=range)
@@ -55,12 +56,12 @@ def test_empty_file_has_no_ranges():
     assert request_file(0, range="bytes=0-") == (200, b"", None)
 
 
-@pytest.mark.parametrize("tag", [TAG, f"W/{TAG}", "*", f'"other", {TAG}'])
+@for_each("tag", [TAG, f"W/{TAG}", "*", f'"other", {TAG}'])
 def test_matching_etag_returns_304(tag):
     assert request_file(if_none_match=tag, range="bytes=0-1") == (304, b"", None)
 
 
-@pytest.mark.parametrize("tag", ['"other"', "", ",", "5af1"])
+@for_each("tag", ['"other"', "", ",", "5af1"])
 def test_other_etag_returns_the_file(tag):
     assert request_file(if_none_match=tag)[0] == 200
 
@@ -76,8 +77,8 @@ def test_a_file_that_has_gone_is_not_found():
         open_body(build_file_response(open_blobs("memory:"), file, {}))
 
 
-@pytest.mark.parametrize(
-    ("name", "header"),
+@for_each(
+    "name, header",
     [
         ("a b.txt", 'attachment; filename="a b.txt"'),
         ('a"b\\c.txt', "attachment; filename=\"a_b_c.txt\"; filename*=UTF-8''a%22b%5Cc.txt"),

@@ -98,8 +98,8 @@ def test_empty_choice_is_refused(arguments):
         mutants.choose(ROOT, table, mutants.parse_options(arguments))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "chosen"),
+@for_each(
+    "arguments, chosen",
     [
         (["--area", "core"], ["core/board", "core/trash"]),
         (["--area", "core/board", "--area", "client"], ["client", "core/board"]),

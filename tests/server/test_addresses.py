@@ -2,15 +2,14 @@
 
 from ipaddress import ip_network
 
-import pytest
-
 from stellary.core.http.addresses import client_address
+from tests.support.each_case import for_each
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1"))
 
 
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "client"),
+@for_each(
+    "peer, forwarded, client",
     [
         # Without a proxy that is trusted nobody's word is taken.
         ("1.2.3.4", [], "1.2.3.4"),

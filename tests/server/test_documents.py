@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from stellary.core import NOBODY
+from tests.support.each_case import for_each
 from tests.support.tables import document_versions as versions
 from tests.support.tables import documents
 from tests.support.world import World
@@ -120,7 +121,7 @@ UNSAFE = {
 }
 
 
-@pytest.mark.parametrize("problem", UNSAFE)
+@for_each("problem", UNSAFE)
 def test_content_that_runs_is_rejected_by_every_endpoint(server, workspace, problem):
     path, token = workspace
     content = UNSAFE[problem]
@@ -146,7 +147,7 @@ def test_content_that_runs_is_rejected_by_every_endpoint(server, workspace, prob
     assert server.ask("GET", f"{path}/{document['id']}", None, token).json["version"] == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content",
     [
         link("https://a.example"),

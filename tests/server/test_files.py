@@ -22,6 +22,7 @@ from stellary.core.http.context import RequestContext
 from tests.server.running import Reply, Running, reply, running
 from tests.support.blobs import list_blob_keys
 from tests.support.core_parts import Threads, transfers
+from tests.support.each_case import for_each
 from tests.support.forms import END, FORM, form, part
 from tests.support.server_parts import Settings, SettingsError, from_environment
 from tests.support.waiting import wait_until
@@ -220,8 +221,8 @@ def test_other_content_type_returns_415(sqlite_attachments, type):
     assert (answer.status, answer.json["error"]) == (415, "Unsupported Media Type")
 
 
-@pytest.mark.parametrize(
-    ("form_body", "message"),
+@for_each(
+    "form_body, message",
     [
         (b"", "the form cannot be read"),
         (b"nonsense", "the form cannot be read"),
@@ -244,13 +245,13 @@ def test_invalid_form_returns_400_and_stores_nothing(sqlite_attachments, form_bo
     assert sqlite_attachments.list_blob_keys() == sqlite_attachments.list_files() == []
 
 
-@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="' + "x" * 300 + '"'])
+@for_each("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="' + "x" * 300 + '"'])
 def test_invalid_boundary_is_rejected(sqlite_attachments, boundary):
     assert sqlite_attachments.upload(content_type="multipart/form-data" + boundary).status == 400
 
 
-@pytest.mark.parametrize(
-    ("sent_name", "stored_name"),
+@for_each(
+    "sent_name, stored_name",
     [
         (b"../../etc/passwd", "passwd"),
         (b"C:\\Users\\ann\\a.txt", "a.txt"),
@@ -421,7 +422,7 @@ def test_files_are_stored_in_the_data_directory_by_default():
         assert from_environment({"STELLARY_BLOBS_URL": url}).blobs == url
 
 
-@pytest.mark.parametrize("url", ["gs://bucket", "s3://", "s3:///", "file://", "file://host/x", "://x"])
+@for_each("url", ["gs://bucket", "s3://", "s3:///", "file://", "file://host/x", "://x"])
 def test_invalid_blobs_url_is_rejected(url):
     with pytest.raises(SettingsError, match="STELLARY_BLOBS_URL must be a folder"):
         from_environment({"STELLARY_BLOBS_URL": url})

@@ -45,7 +45,7 @@ def assert_error(answer: Reply, status: int, code: str | None = None) -> None:
         assert shape["code"] == code
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         b"Bearer \xff\xfe",
@@ -74,7 +74,7 @@ def test_two_authorization_headers_are_a_bad_request(sqlite_server: Running):
     assert sqlite_server.send(request(b"GET /auth/me", headers=once)).status == 200
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         b"GARBAGE\r\n\r\n",
@@ -109,7 +109,7 @@ def test_oversized_headers_return_400(sqlite_server: Running, data: bytes):
     assert_error(sqlite_server.send(data), 400)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "target",
     [
         b"/%00",
@@ -127,7 +127,7 @@ def test_unknown_path_returns_404(sqlite_server: Running, target: bytes):
     assert_error(sqlite_server.send(request(b"GET " + target)), 404, "unknown_path")
 
 
-@pytest.mark.parametrize("method", [b"PUT", b"DELETE", b"OPTIONS", b"TRACE"])
+@for_each("method", [b"PUT", b"DELETE", b"OPTIONS", b"TRACE"])
 def test_unsupported_method_returns_405_with_allow(sqlite_server: Running, method: bytes):
     answer = sqlite_server.send(request(method + b" /auth/me"))
     assert_error(answer, 405, "method_not_allowed")
@@ -168,7 +168,7 @@ def test_body_that_is_not_an_object_returns_400(sqlite_server: Running, body: by
     assert_error(sqlite_server.ask("POST", "/organizations", body, token=sqlite_server.register()), 400, code)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "media",
     [
         "application/json; charset=rot13",
@@ -209,7 +209,7 @@ def test_body_that_cannot_be_decompressed_is_rejected(sqlite_server: Running, en
     assert answer.status in (400, 415)
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "rot13", "x-gzip"])
+@for_each("encoding", ["br", "zstd", "compress", "gzip, gzip", "rot13", "x-gzip"])
 def test_unknown_content_encoding_returns_415(sqlite_server: Running, encoding: str):
     answer = sqlite_server.ask("POST", "/auth/login", b"{}", content_encoding=encoding)
     assert_error(answer, 415, "unsupported_media_type")
@@ -288,7 +288,7 @@ def test_request_id_of_the_client_is_adopted(sqlite_server: Running, request_id:
     assert sqlite_server.ask("GET", "/nowhere", x_request_id=request_id).headers["x-request-id"] == request_id
 
 
-@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a/b", "ü", '"quoted"'])
+@for_each("request_id", ["", "x" * 65, "a b", "a/b", "ü", '"quoted"'])
 def test_invalid_request_id_is_replaced(sqlite_server: Running, request_id: str):
     data = request(b"GET /nowhere", headers=b"X-Request-Id: " + request_id.encode() + b"\r\n")
     assert re.fullmatch("req_[0-9a-f]{16}", sqlite_server.send(data).headers["x-request-id"])

@@ -144,7 +144,7 @@ def test_errors_match_the_document(sqlite_site):
         Draft202012Validator(schema).validate(answer.json)
 
 
-@pytest.mark.parametrize("token", ["nonsense", "a.b.c", f"synth_{'0' * 40}", f"synth_agent_{'0' * 40}", "é"])
+@for_each("token", ["nonsense", "a.b.c", f"synth_{'0' * 40}", f"synth_agent_{'0' * 40}", "é"])
 def test_invalid_token_returns_401(site, token):
     answer = post(site.server, {}, token)
     assert answer.status == 401
@@ -164,7 +164,7 @@ def test_other_methods_return_405(sqlite_site):
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"id": 1, "id": 2}'],
 )

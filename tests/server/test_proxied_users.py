@@ -9,6 +9,7 @@ import pytest
 from stellary.core import Core
 from tests.server.running import Reply, Running, running
 from tests.support.core_parts import NO_LIMITS
+from tests.support.each_case import for_each
 from tests.support.server_parts import Settings, SettingsError, from_environment
 
 ANN = "ann@example.com"
@@ -82,8 +83,8 @@ def test_token_takes_precedence(proxied_server):
     assert ask_as(proxied_server, ANN, token="wrong").status == 401
 
 
-@pytest.mark.parametrize(
-    ("headers", "answer"),
+@for_each(
+    "headers, answer",
     [
         (b"X-Forwarded-Email: ann@example.com\r\nX-Forwarded-Email: eve@example.com", b"repeated_header"),
         (b"X-Forwarded-Email: nobody", b"must be an e-mail address"),

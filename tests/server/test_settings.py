@@ -24,8 +24,8 @@ from tests.support.each_case import for_each
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 
 
-@pytest.mark.parametrize(
-    ("variable", "text", "field", "value"),
+@for_each(
+    "variable, text, field, value",
     [
         ("STELLARY_DATABASE_URL", "sqlite:///a.db", "database_url", "sqlite:///a.db"),
         ("STELLARY_DATABASE_URL", "postgres://u@h/d", "database_url", "postgres://u@h/d"),
@@ -198,7 +198,7 @@ def test_invalid_value_is_one_sentence_that_names_the_variable(
         assert str(raised.value) == f"{variable} {sentence.format(text)}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "variable", ["PORT", "STELLARY_DATABASE_URL", "JWT_SECRET", "STELLARY_LIMITS", "STELLARY_LIMIT_REQUESTS"]
 )
 def test_empty_variable_counts_as_not_set(variable: str):
@@ -279,8 +279,8 @@ def test_mcp_token_has_a_user_and_a_workspace():
     assert from_environment({}).mcp_token is None
 
 
-@pytest.mark.parametrize(
-    ("variables", "problem"),
+@for_each(
+    "variables, problem",
     [
         ({"MCP_TOKEN": "x" * 31}, "MCP_TOKEN must be at least 32 bytes long"),
         ({"MCP_USER": "ann"}, "MCP_USER must be an e-mail address, not 'ann'"),

@@ -16,6 +16,7 @@ from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running
 from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import Threads, streams
+from tests.support.each_case import for_each
 from tests.support.waiting import wait_until
 from tests.support.world import PASSWORD, World
 
@@ -78,9 +79,7 @@ def test_stream_delivers_events_of_its_workspace_only(server: Running, world, bo
         assert client.event()["meta"]["cardTitle"] == "Here"
 
 
-@pytest.mark.parametrize(
-    ("last", "status"), [("soon", 400), ("-1", 400), ("9" * 19, 400), ("", 200), ("9" * 18, 200)]
-)
+@for_each("last, status", [("soon", 400), ("-1", 400), ("9" * 19, 400), ("", 200), ("9" * 18, 200)])
 def test_last_event_id_must_be_a_number(server: Running, board, events, last, status):
     with listening(server, events, board.bearer, last_event_id=last) as client:
         assert client.status == status

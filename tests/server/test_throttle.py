@@ -11,13 +11,14 @@ from stellary.core.http import throttle
 from stellary.core.http.throttle import Caller, Throttle, Windows
 from tests.server.running import running
 from tests.support.core_parts import NO_LIMITS, Limits, RateLimit, parse_limit
+from tests.support.each_case import for_each
 from tests.support.server_parts import Settings
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
 
 
-@pytest.mark.parametrize(
-    ("text", "limit"),
+@for_each(
+    "text, limit",
     [
         ("20 per 15 minutes", RateLimit(20, 900)),
         ("100/hour", RateLimit(100, 3600)),
@@ -29,9 +30,7 @@ def test_limit_is_parsed(text, limit):
     assert parse_limit(text) == limit
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0/hour", "5 per 0 hours", "5 per fortnight", "5 hours", "1/hour;9/day"]
-)
+@for_each("text", ["", "0/hour", "5 per 0 hours", "5 per fortnight", "5 hours", "1/hour;9/day"])
 def test_invalid_limit_is_an_error(text):
     with pytest.raises(ValueError, match="must be a limit such as '20 per 15 minutes'"):
         parse_limit(text)

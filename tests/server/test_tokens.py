@@ -11,6 +11,7 @@ import pytest
 
 from stellary.core import Core
 from tests.server.running import Running, running
+from tests.support.each_case import for_each
 
 SECRET = "the secret of this server, of 40 letters"
 
@@ -54,7 +55,7 @@ def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running, gen
     assert status(server_with_secret, sign(header, claims)) == 200
 
 
-@pytest.mark.parametrize(
+@for_each(
     "header",
     [
         {"alg": "none"},
@@ -99,7 +100,7 @@ def test_header_of_a_token_does_not_choose_the_key(
         assert status(server_with_secret, sign({**header, **more}, claims, secret=guess)) == 401
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changed",
     [
         {"exp": 0},
@@ -128,7 +129,7 @@ def test_missing_or_invalid_claim_is_rejected(
     assert status(server_with_secret, sign(header, sent)) == 401
 
 
-@pytest.mark.parametrize("claims", [[], "text", 5, None, b"\xff", b"{"])
+@for_each("claims", [[], "text", 5, None, b"\xff", b"{"])
 def test_claims_that_are_not_an_object_are_rejected(server_with_secret: Running, claims: Any):
     assert status(server_with_secret, sign({"alg": "HS256"}, claims)) == 401
 
@@ -145,7 +146,7 @@ def test_token_with_a_changed_bit_is_rejected(server_with_secret: Running, part:
         assert status(server_with_secret, ".".join(forged)) == 401, bit
 
 
-@pytest.mark.parametrize(
+@for_each(
     "token",
     [
         "",

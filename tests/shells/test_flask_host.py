@@ -21,6 +21,7 @@ from tests.server.listening import listening
 from tests.server.processes import clean_environment
 from tests.server.running import Reachable, Reply
 from tests.support.databases import KINDS
+from tests.support.each_case import for_each
 from tests.support.flask_hosts import HOSTS, import_host
 from tests.support.server_parts import bind_socket
 from tests.support.shells import serving_wsgi
@@ -114,7 +115,7 @@ def test_session_of_the_host_logs_in_and_out(app: Flask):
     assert other.log_in("sam@example.com") == 200
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong", "ü"])
+@for_each("token", [None, "", "wrong", "ü"])
 def test_change_without_the_token_of_the_session_is_refused(app: Flask, customer: Browser, token: str | None):
     fields = {"bicycle": "forged"} | ({} if token is None else {"csrf_token": token})
     refused = customer.client.post("/repairs", data=fields)

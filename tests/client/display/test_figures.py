@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
-import pytest
 
 from stellary.client.display._card import build_card
 from stellary.client.display._parts import RenderOptions, collect_names
@@ -48,6 +47,7 @@ from stellary.contract.wizard import (
 )
 from tests.client.display.boards import NOW, card, column, in_days
 from tests.client.display.parsed import parse_view, render, render_lines
+from tests.support.each_case import for_each
 
 # ---------------------------------------------------------------------------------------------- roadmaps
 
@@ -116,8 +116,8 @@ def test_today_is_shown_only_if_it_is_near():
     assert fit_axis([10, 10]) == Axis(10, 16)
 
 
-@pytest.mark.parametrize(
-    ("days", "expected"),
+@for_each(
+    "days, expected",
     [
         (6, ["1 Jan", "2 Jan", "3 Jan", "4 Jan", "5 Jan", "6 Jan", "7 Jan"]),
         (27, ["5 Jan", "12 Jan", "19 Jan", "26 Jan"]),
@@ -212,8 +212,8 @@ def test_stats_render_in_a_terminal():
     assert "▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆█ ▃▆" in lines
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
+@for_each(
+    "seconds, expected",
     [(None, "-"), (0, "0 s"), (59, "59 s"), (3_600, "1 h"), (90_061, "1 d 1 h"), (86_460, "1 d")],
 )
 def test_duration_shows_two_largest_units(seconds: int | None, expected: str):

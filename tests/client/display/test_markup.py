@@ -4,7 +4,6 @@ import unicodedata
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from stellary.contract.labels import Label
 from stellary.contract.projects import Board, BoardMember, Project
 from tests.client.display.boards import NOW, board, card, column, in_days
 from tests.client.display.parsed import parse_view, render
+from tests.support.each_case import for_each
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -111,12 +111,12 @@ def test_value_text_never_becomes_markup(data: st.DataObject):
             assert is_plain_text(view(viewed, now=NOW).text(80))
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@for_each("text", HOSTILE)
 def test_hostile_title_is_shown_as_written(text: str):
     assert render(board(card(1, text))).texts(cls="name") == [line(text, 160)]
 
 
-@pytest.mark.parametrize("text", COLORS)
+@for_each("text", COLORS)
 def test_invalid_color_is_ignored(text: str | None):
     assert parse_color(text) is None
     labelled_board = board(card(1, label_ids=["bug"]), labels=[make(Label, id="bug", name="bug", color=text)])
@@ -138,8 +138,6 @@ def test_none_is_omitted():
     assert readable(None) == ""
 
 
-@pytest.mark.parametrize(
-    ("share", "expected"), [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")]
-)
+@for_each("share, expected", [(0, "0%"), (1 / 3, "33.33%"), (0.5, "50%"), (9, "100%"), (-1, "0%")])
 def test_percent_stays_within_bounds(share: float, expected: str):
     assert percent(share) == expected

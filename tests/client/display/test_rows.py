@@ -54,8 +54,8 @@ def test_list_of_cards_uses_the_card_table():
     assert render([card(1, "One")]).texts("td") == ["LAU-1", "One", "open"]
 
 
-@pytest.mark.parametrize(
-    ("value", "title"),
+@for_each(
+    "value, title",
     [
         ([], "Nothing here"),
         ([make(Card)], "1 card"),
@@ -183,7 +183,7 @@ def test_document_is_listed_like_its_summary():
     assert columns_of(Document) == columns_of(DocumentSummary)
 
 
-@pytest.mark.parametrize("value", [3, "card", [3], [[make(Card)]], {"a": 1}])
+@for_each("value", [3, "card", [3], [[make(Card)]], {"a": 1}])
 def test_other_objects_raise_type_error(value: object):
     with pytest.raises(TypeError, match="cannot be shown"):
         view(value)

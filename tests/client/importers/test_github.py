@@ -8,6 +8,7 @@ import pytest
 
 from stellary import UnsuitableFile
 from stellary.client.importers import read_github_issues
+from tests.support.each_case import for_each
 
 FOLDER = Path(__file__).parent
 ISSUES, COMMENTS = FOLDER / "github_issues.json", FOLDER / "github_comments.json"
@@ -143,9 +144,7 @@ def test_invalid_values_are_reported_and_skipped(issues, ws):
     assert {"issue.created_at", "issue.closed_at"} <= kinds(reading)
 
 
-@pytest.mark.parametrize(
-    "file", [b"{}", b"[1]", b'[{"number": 1}]', b"nonsense", b'[{"title": "x", "number": "1"}]']
-)
+@for_each("file", [b"{}", b"[1]", b'[{"number": 1}]', b"nonsense", b'[{"title": "x", "number": "1"}]'])
 def test_other_files_are_rejected(file):
     with pytest.raises(UnsuitableFile, match="this is not a list of GitHub issues"):
         read_github_issues(file)

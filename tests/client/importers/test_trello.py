@@ -9,6 +9,7 @@ import pytest
 
 from stellary import UnsuitableFile
 from stellary.client.importers import read_trello
+from tests.support.each_case import for_each
 
 FILE = Path(__file__).parent / "trello_board.json"
 PEOPLE = {"janedoe": "jane@example.com"}
@@ -211,7 +212,7 @@ def test_invalid_values_are_reported_and_skipped(board, ws):
     } <= set(report_of(reading))
 
 
-@pytest.mark.parametrize("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])
+@for_each("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])
 def test_other_files_are_rejected(file):
     with pytest.raises(UnsuitableFile, match="this is not the JSON export of a Trello board: it "):
         read_trello(file)
@@ -245,8 +246,8 @@ def test_items_beyond_limits_are_reported(board, ws):
     assert counts["checklist.name"] == counts["card.label"] == 1
 
 
-@pytest.mark.parametrize(
-    ("type", "value"),
+@for_each(
+    "type, value",
     [
         ("number", {"number": "many"}),
         ("number", {"number": "inf"}),

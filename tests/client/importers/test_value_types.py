@@ -17,6 +17,7 @@ from stellary.client.importers.formats import (
 )
 from stellary.contract import wire
 from stellary.contract.project_imports import ImportProject
+from tests.support.each_case import for_each
 
 FOLDER = Path(__file__).parent
 BOARD, ISSUES, COMMENTS = (
@@ -104,7 +105,7 @@ def test_null_stands_for_missing_field(name):
     assert problems == []
 
 
-@pytest.mark.parametrize("number", ["4", [4], {}, None, 4.0, True, 0, -1, 2_000_000_001, 10**30])
+@for_each("number", ["4", [4], {}, None, 4.0, True, 0, -1, 2_000_000_001, 10**30])
 def test_issue_with_invalid_number_is_rejected(number):
     with pytest.raises(UnsuitableFile) as error:
         read_github_issues([MANUAL, {**CRASH, "number": number}])
@@ -114,7 +115,7 @@ def test_issue_with_invalid_number_is_rejected(number):
     )
 
 
-@pytest.mark.parametrize("number", ["4", [4], {}, None, 4.0, True, 0, -1, 2_000_000_001, 10**30])
+@for_each("number", ["4", [4], {}, None, 4.0, True, 0, -1, 2_000_000_001, 10**30])
 def test_cards_get_new_numbers_if_one_is_invalid(number):
     (project,) = read_trello(with_value(BOARD, ("cards", 0, "idShort"), number)).projects
     assert all(not card.number for card in project.cards)

@@ -8,6 +8,7 @@ import pytest
 from stellary import UnsuitableDeclaration
 from stellary.client import project_setup as ps
 from stellary.contract.wire import UNSET
+from tests.support.each_case import for_each
 
 YAML = """\
 project: {name: Launch, key: LAUNCH}
@@ -113,8 +114,8 @@ def test_text_that_looks_like_another_type_round_trips():
     assert ps.loads(ps.dumps(declaration).encode(), ".yaml") == declaration
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@for_each(
+    "text, message",
     [
         (
             "project: Launch\ncolums: []",
@@ -181,8 +182,8 @@ def test_problem_of_a_file_has_its_line(text, message):
     assert first.startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("text", "suffix", "message"),
+@for_each(
+    "text, suffix, message",
     [
         ("a = ", ".toml", "launch.toml: this is not TOML: Invalid value"),
         ("{", ".json", "launch.json: this is not JSON: Expecting property name"),
@@ -375,8 +376,8 @@ def test_missing_pyyaml_is_named(monkeypatch):
         ps.loads(b"project: x", ".yaml")
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "value", "stored"),
+@for_each(
+    "kind, options, value, stored",
     [
         ("text", [], "x", "x"),
         ("text", [], " ", ValueError),

@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-import pytest
-
 from stellary.contract.endpoint import TOKEN_SCOPES
+from tests.support.each_case import for_each
 from tests.support.world import at_once, outcome
 
 
@@ -58,7 +57,7 @@ def test_revoked_token_is_rejected_immediately(world, ann):
     assert world.status(ann, "DELETE", f"/api-tokens/{token['id']}") == 404
 
 
-@pytest.mark.parametrize("token", ["synth_x", "x", "synth_agent_x", "a.b.c", "é"])
+@for_each("token", ["synth_x", "x", "synth_agent_x", "a.b.c", "é"])
 def test_malformed_token_is_rejected(world, token):
     assert world.status(token, "GET", "/auth/me") == 401
 

@@ -3,6 +3,7 @@
 import pytest
 
 from stellary.contract.errors import Conflict, Invalid
+from tests.support.each_case import for_each
 from tests.support.world import at_once
 
 
@@ -53,7 +54,7 @@ def test_address_of_another_user_is_not_taken_over(world):
     assert me(world, actor)["email"] == "bob@example.com"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"external_id": "", "email": "ann@example.com"},

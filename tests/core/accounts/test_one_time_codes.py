@@ -4,17 +4,16 @@ import base64
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from stellary.core.accounts.one_time_codes import build_uri, compute_code, find_step, generate_secret, step_at
+from tests.support.each_case import for_each
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 """The secret of the test vectors in RFC 6238, appendix B."""
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "code"),
+@for_each(
+    "seconds, code",
     [
         (59, "287082"),
         (1111111109, "081804"),
@@ -29,9 +28,7 @@ def test_codes_are_those_of_the_specification(seconds, code):
     assert compute_code(SECRET, step_at(datetime.fromtimestamp(seconds, UTC))) == code
 
 
-@pytest.mark.parametrize(
-    ("steps", "is_accepted"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)]
-)
+@for_each("steps, is_accepted", [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_clock_of_an_app_may_be_wrong_by_one_step(steps, is_accepted):
     code = compute_code(SECRET, step_at(NOW) + steps)
     assert find_step(SECRET, code, NOW, 0) == (step_at(NOW) + steps if is_accepted else None)
@@ -48,7 +45,7 @@ def test_spaces_in_a_code_are_ignored():
     assert find_step(SECRET, f" {code[:3]} {code[3:]} ", NOW, 0) == step_at(NOW)
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "\u0660" * 6, "\ud800", "-00001"])
+@for_each("code", ["", "12345", "1234567", "abcdef", "\u0660" * 6, "\ud800", "-00001"])
 def test_text_that_is_no_code_is_refused(code):
     assert find_step(SECRET, code, NOW + timedelta(seconds=1), 0) is None
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from tests.support.each_case import for_each
 from tests.support.world import outcome
 
 ACME = "/organizations/acme"
@@ -53,7 +54,7 @@ def test_person_without_an_account_cannot_be_added(world, acme):
     assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (404, "unknown_user")
 
 
-@pytest.mark.parametrize("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
+@for_each("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
 def test_invalid_new_member_is_rejected(world, acme, body):
     assert world.status(acme["ann"], "POST", f"{ACME}/members", body) == 400
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from stellary.contract.errors import ApiError, Conflict, Forbidden
 from stellary.core.accounts import rules
 from stellary.core.accounts.rules import CallerRoles, Seat
+from tests.support.each_case import for_each
 
 ORG_ROLES = (None, "member", "admin", "owner")
 MEMBER_ROLES = ("member", "admin", "owner")
@@ -63,7 +64,7 @@ EVERYBODY = [
 ]
 
 
-@pytest.mark.parametrize("role", GRANTED)
+@for_each("role", GRANTED)
 def test_role_is_granted_as_the_table_says(role):
     # The people that the table leaves out of a row for brevity are members like MEMBER.
     like_members = {"org_read": [REVIEWER, PILOT, PROJECT_MEMBER], "ws_read": [REVIEWER, PILOT]}
@@ -177,8 +178,8 @@ SEATS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "lost"),
+@for_each(
+    "before, after, lost",
     [
         ("admin", None, ["joined", "led"]),
         ("member", None, ["joined"]),

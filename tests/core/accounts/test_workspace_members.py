@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.each_case import for_each
 from tests.support.world import outcome
 
 
@@ -50,7 +51,7 @@ def test_omitted_field_is_unchanged(world, eng):
     assert roles(world, eng)["bob"] == ("admin", "owner")
 
 
-@pytest.mark.parametrize("body", [{"role": "owner"}, {"pilotageRole": "king"}, {"role": None}, {"rank": 1}])
+@for_each("body", [{"role": "owner"}, {"pilotageRole": "king"}, {"role": None}, {"rank": 1}])
 def test_unknown_role_is_rejected(world, eng, body):
     assert world.status(eng["ann"], "PATCH", member(eng, "cid"), body) == 400
 

@@ -12,6 +12,7 @@ from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from tests.core.agents.agent_api import AgentApi
 from tests.support import tables
 from tests.support.boards import ask, status
+from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 from tests.support.tables import users
 
@@ -58,8 +59,8 @@ def test_slugs_are_made_unique_and_refused_twice(board: AgentApi):
     assert free_slug("a" * 60, ["a" * 60]) == "a" * 58 + "-2"
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
+@for_each(
+    "body, message",
     [
         ({"tools": ["board.write", "delete_card"]}, "tools[1] must be the name of an action"),
         ({"tools": ["board"]}, "tools[0] must be"),

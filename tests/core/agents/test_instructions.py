@@ -235,7 +235,7 @@ def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch:
     assert [record.message for record in caplog.records if "onflict" in record.message] == []
 
 
-@pytest.mark.parametrize("head", ["add checklist:", "add labels:", "comment:", "create card:"])
+@for_each("head", ["add checklist:", "add labels:", "comment:", "create card:"])
 def test_instruction_without_its_text_takes_none_from_the_next_line(head: str):
     with pytest.raises(InstructionError):
         read(f"{head}\nmove to Done", CONTEXT)

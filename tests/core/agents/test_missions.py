@@ -11,6 +11,7 @@ from stellary.core import NOBODY
 from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import ask, status
 from tests.support.core_parts import action_calls, paging
+from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 from tests.support.tables import agent_proposals as proposals
 
@@ -103,7 +104,7 @@ def test_misunderstood_mission_does_nothing(board: AgentApi):
     assert board.read(card) == card
 
 
-@pytest.mark.parametrize("mode", ["autonomous", "supervised", "approval"])
+@for_each("mode", ["autonomous", "supervised", "approval"])
 def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(board: AgentApi, mode: str):
     card = board.card()
     agent = board.agent(mode)

@@ -12,6 +12,7 @@ from stellary.core.agents.rules.tool_results import DROPPED, drop_old_results, s
 from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import Json, ask
 from tests.support.core_parts import Signer, llm
+from tests.support.each_case import for_each
 from tests.support.provider import (
     Failure,
     Provider,
@@ -388,7 +389,7 @@ def test_key_needs_a_lasting_secret_of_the_server(board: AgentApi):
     assert read_usage(board)["ownKeys"] == []
 
 
-@pytest.mark.parametrize("secret", ["clé", "sk-1\n", " sk-1", ""])
+@for_each("secret", ["clé", "sk-1\n", " sk-1", ""])
 def test_key_that_no_request_can_send_is_refused(board: AgentApi, secret: str):
     board.world.core.env.signer = Signer("a" * 32, timedelta(days=7))
     response = set_key(board, secret)

@@ -7,6 +7,7 @@ from stellary.contract.automations import RULES_MAX, ActionToRun, CreateAutomati
 from stellary.contract.refs import ProjectRef
 from stellary.core.automations import automations
 from tests.support.boards import ask
+from tests.support.each_case import for_each
 
 
 def problem(board, method, path, body=None, by=None):
@@ -40,8 +41,8 @@ def test_rules_are_listed_in_the_order_in_which_they_act(board):
     assert ask(board, "GET", f"{board.path}/automations?limit=2") == rules[:2]
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
+@for_each(
+    "body, message",
     [
         ({"trigger": "task_deleted"}, "trigger must be one of task_moved, task_created, "),
         ({"action": {"type": "explode"}}, "action.type must be one of create_card, "),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
 from stellary.core.automations.rules.conditions import DEPTH_MAX, FIELDS, OPS, check_conditions, is_satisfied
+from tests.support.each_case import for_each
 
 FIELD = "665f1a2b3c4d5e6f7a8b9c0d"
 FACTS = {
@@ -38,8 +39,8 @@ def problem(conditions):
     return error.value.message
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
+@for_each(
+    "conditions, expected",
     [
         (one("title", "eq", "Write the Spec"), True),
         (one("title", "eq", "write the spec"), False),
@@ -87,8 +88,8 @@ def nested(depth):
     return leaf("title", "is_set") if depth == 0 else {"all": [nested(depth - 1)]}
 
 
-@pytest.mark.parametrize(
-    ("conditions", "message"),
+@for_each(
+    "conditions, message",
     [
         ({"none": []}, 'conditions must be {"all": […]} or {"any": […]}'),
         ({"all": [], "any": []}, 'conditions must be {"all": […]} or {"any": […]}'),

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import ask
+from tests.support.each_case import for_each
 
 Json = dict[str, Any]
 
@@ -137,8 +136,8 @@ def test_rule_with_unknown_references_is_imported_turned_off(board: AutomationAp
     assert "automations[3].conditions.all[0].value must" in reasons["automations[3]"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
+@for_each(
+    "changes, message",
     [
         ({"action": {"type": "delete_all"}}, "action.type must be one of"),
         (

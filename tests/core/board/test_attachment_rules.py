@@ -1,15 +1,15 @@
 """Names and media types of attachments."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.attachments import NAME_MAX
 from stellary.core.board.rules.attachments import clean_name, detect_type
+from tests.support.each_case import for_each
 
 
-@pytest.mark.parametrize(
-    ("filename", "name"),
+@for_each(
+    "filename, name",
     [
         ("report.pdf", "report.pdf"),
         ("/etc/passwd", "passwd"),
@@ -43,8 +43,8 @@ def test_a_clean_name_is_short_visible_and_clean_already(filename):
     name.encode()
 
 
-@pytest.mark.parametrize(
-    ("media_type", "name", "type"),
+@for_each(
+    "media_type, name, type",
     [
         ("image/png", "a.txt", "image/png"),
         ("Text/HTML; charset=utf-8", "a", "text/html"),

@@ -7,6 +7,7 @@ import pytest
 from stellary import NotFound, Stellary
 from stellary.contract import ENDPOINTS
 from tests.support.core_parts import SERVICES
+from tests.support.each_case import for_each
 from tests.support.world import World
 
 
@@ -79,7 +80,7 @@ def test_no_service_of_cards_resolves_its_own_path():
     assert {SERVICES[endpoint.operation].mode for endpoint in OF_CARDS} <= {"read", "write"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "key",
     [
         "APP-2",

@@ -20,6 +20,7 @@ from stellary.core.board.rules.cards import (
     replace_fields,
 )
 from tests.core.board.card_api import CARD, NOW
+from tests.support.each_case import for_each
 
 
 def event_kinds(**changes):
@@ -28,8 +29,8 @@ def event_kinds(**changes):
     return [(type(event).__name__, *getattr(event, "changed", ())) for event in events]
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
+@for_each(
+    "changes, expected",
     [
         ({}, []),
         ({"version": 2, "updated_at": datetime(2026, 5, 1, tzinfo=UTC)}, []),
@@ -67,8 +68,8 @@ def checklist(*done):
     return [ChecklistItem(id=str(n), title="t", done=item_done, order=n) for n, item_done in enumerate(done)]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "complete"),
+@for_each(
+    "before, after, complete",
     [
         ([False], [True], True),
         ([True, False], [True, True], True),
@@ -102,8 +103,8 @@ def test_card_that_changes_is_a_version_later():
 ARCHIVED = replace_fields(CARD, archived=True, order=None)
 
 
-@pytest.mark.parametrize(
-    ("card", "request_", "expected"),
+@for_each(
+    "card, request_, expected",
     [
         (CARD, UpdateCard(), None),
         (CARD, UpdateCard(title="x"), None),
@@ -132,8 +133,8 @@ def test_invalid_target_position(request_):
         find_target_position(CARD, request_)
 
 
-@pytest.mark.parametrize(
-    ("request_", "expected"),
+@for_each(
+    "request_, expected",
     [
         (UpdateCard(title="x"), False),
         (UpdateCard(column_id="x"), True),

@@ -15,6 +15,7 @@ from stellary.core import events
 from stellary.core.board import custom_fields
 from tests.support.boards import Board, ask, error, status
 from tests.support.core_parts import cards
+from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 from tests.support.world import at_once
 
@@ -75,8 +76,8 @@ def test_project_has_at_most_100_fields_under_concurrent_creation(board):
     assert len(ask(board, "GET", f"{board.path}/custom-fields")) == 100
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
+@for_each(
+    "body, message",
     [
         ({"type": "select"}, "options must have 1 to 100 items"),
         ({"type": "multi-select", "options": []}, "options must have 1 to 100 items"),
@@ -154,7 +155,7 @@ def test_value_of_each_type_is_stored(board, kind, value, stored):
     assert put(board, card, {id: None})["customFields"] == {}
 
 
-@pytest.mark.parametrize(("kind", "message", "values"), BAD)
+@for_each("kind, message, values", BAD)
 def test_value_of_the_wrong_type_is_named(board, kind, message, values):
     id, card = field(board, kind)["id"], board.card()
     column = board.columns[0]["id"]

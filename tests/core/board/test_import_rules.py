@@ -150,7 +150,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@for_each("name", WRONG)
 def test_problem_is_reported_with_its_path(name):
     file, message = WRONG[name]
     assert refusal(file) == message

@@ -3,15 +3,15 @@
 import itertools
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.board.rules.keys import find_free_key, suggest_keys
+from tests.support.each_case import for_each
 
 
-@pytest.mark.parametrize(
-    ("name", "key"),
+@for_each(
+    "name, key",
     [
         ("Q1 Launch", "QL"),
         ("Website", "WEB"),

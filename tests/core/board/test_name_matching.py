@@ -24,9 +24,7 @@ def problem(name, things=STAGES, field="column"):
     return error.value
 
 
-@pytest.mark.parametrize(
-    ("name", "id"), [("1", "1"), ("To Do", "1"), (" to  do ", "1"), ("Done", "3"), ("done", "4")]
-)
+@for_each("name, id", [("1", "1"), ("To Do", "1"), (" to  do ", "1"), ("Done", "3"), ("done", "4")])
 def test_best_match_wins(name, id):
     assert resolve_one(name, STAGES, "column") == id
 
@@ -43,8 +41,8 @@ ACCENTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "id"),
+@for_each(
+    "name, id",
     [
         ("ol", "1"),
         ("ubergrosse", "2"),
@@ -101,9 +99,7 @@ PEOPLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "id"), [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")]
-)
+@for_each("name, id", [("Jane", "1"), ("JANE", "1"), ("Rob Ray", "2"), ("Ana", "4"), ("ana", "4")])
 def test_unique_first_name_matches(name, id):
     assert resolve_one(name, PEOPLE, "assigneeId") == id
 

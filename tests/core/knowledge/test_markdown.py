@@ -9,6 +9,7 @@ from stellary.core.knowledge.rules import markdown_reading
 from stellary.core.knowledge.rules.markdown_reading import MARKS_MAX, TOKENS_MAX, from_markdown
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 
 
 def doc(*content):
@@ -94,8 +95,8 @@ def tiptap(node):
 # ---------------------------------------------------------------------------------------------- what is read as what
 
 
-@pytest.mark.parametrize(
-    ("markdown", "document"),
+@for_each(
+    "markdown, document",
     [
         ("", doc(paragraph())),
         ("\n \n\t\n", doc(paragraph())),
@@ -224,8 +225,8 @@ def test_markdown_is_read_like_commonmark(markdown, document):
     assert from_markdown(markdown) == document
 
 
-@pytest.mark.parametrize(
-    ("document", "markdown"),
+@for_each(
+    "document, markdown",
     [
         (doc(), ""),
         (doc(paragraph()), ""),

@@ -17,6 +17,7 @@ from stellary.core.notifications import preferences, watches
 from tests.core.test_row_locks import run_beside
 from tests.support.boards import Board, ask, create_shared_board, end_access, status
 from tests.support.core_parts import ATTEMPTS_MAX
+from tests.support.each_case import for_each
 from tests.support.world import StoppedClock
 
 
@@ -323,8 +324,8 @@ def test_preferences_changed_at_the_same_time_are_both_kept(board):
     assert (after["digest"], after["digestHour"], after["timeZone"]) == ("week", 7, "Europe/Paris")
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
+@for_each(
+    "body, problem",
     [
         ({"timeZone": "Europe/Atlantis"}, "timeZone must be the name of a time zone, such as Europe/Berlin"),
         ({"digestHour": 24}, "digestHour"),

@@ -257,8 +257,8 @@ PEOPLE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@for_each(
+    "text, expected",
     [
         ("nobody", set()),
         ("@ann", {"ann"}),

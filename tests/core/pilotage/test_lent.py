@@ -5,6 +5,7 @@ import pytest
 from stellary.contract.errors import ApiError, Invalid
 from stellary.core import Actor
 from tests.support.core_parts import actions
+from tests.support.each_case import for_each
 
 
 def run(api, name, *, actor=None, **params):
@@ -29,8 +30,8 @@ def test_items_are_created_and_updated_by_actions(api):
     assert run(api, "propose_action", actionType="archive_card", explanation="x").status == "suggested"
 
 
-@pytest.mark.parametrize(
-    ("name", "field"),
+@for_each(
+    "name, field",
     [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
 )
 def test_unknown_item_is_a_problem_of_the_params(api, name, field):
@@ -53,7 +54,7 @@ def test_cockpit_summarizes_projects_missions_and_actions(api):
     assert [action.id for action in dashboard.actions_to_apply] == [ready["id"]]
 
 
-@pytest.mark.parametrize("scope", ["pilotage:read", "projects:read"])
+@for_each("scope", ["pilotage:read", "projects:read"])
 def test_cockpit_needs_the_scopes_of_both_areas(api, scope):
     with pytest.raises(ApiError) as error:
         run(api, "get_cockpit_dashboard", actor=Actor(api.owner.id, frozenset({scope})))

@@ -13,6 +13,7 @@ from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support import tables
 from tests.support.boards import ask, status
 from tests.support.core_parts import paging
+from tests.support.each_case import for_each
 from tests.support.world import at_once
 
 KINDS = {
@@ -95,7 +96,7 @@ def test_lists_come_by_the_page_and_beyond_a_thousand(api, kind):
     assert table.name.startswith("stellary_pilotage_")
 
 
-@pytest.mark.parametrize("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
+@for_each("cursor", ["x", "MA", "LTE", "OTk5OTk5OTk5OTk5", "YWJj"])
 def test_foreign_cursor_is_refused(api, cursor):
     assert api.error("GET", f"missions?cursor={cursor}")[0] == 400
 

@@ -11,6 +11,7 @@ from stellary.core import NOBODY
 from stellary.core.pilotage import rules
 from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.boards import ask
+from tests.support.each_case import for_each
 
 STEPS = {
     "approved": ("review", {"approved": True}),
@@ -117,7 +118,7 @@ def test_actions_are_listed_by_status(api):
     assert api.error("GET", "actions?status=lost")[0] == 400
 
 
-@pytest.mark.parametrize("body", [{}, {"approved": "yes"}, {"approved": True, "reason": "x" * 201}])
+@for_each("body", [{}, {"approved": "yes"}, {"approved": True, "reason": "x" * 201}])
 def test_invalid_review_is_refused(api, body):
     action = api.propose("create_todo", label="Next")
     assert api.error("POST", f"actions/{action['id']}/review", body)[0] == 400
@@ -127,8 +128,8 @@ def test_invalid_review_is_refused(api, body):
 # ---------------------------------------------------------------------------------------------- what is in the way
 
 
-@pytest.mark.parametrize(
-    ("action_type", "payload", "problem"),
+@for_each(
+    "action_type, payload, problem",
     [
         ("launch_rocket", {}, "actionType must be one of create_card, "),
         ("list_cards", {"projectId": "x"}, "actionType must be one of create_card, "),
@@ -151,8 +152,8 @@ def test_inapplicable_action_is_refused_when_proposed(api, action_type, payload,
     assert step(api, action, "rejected")["problem"] is None
 
 
-@pytest.mark.parametrize(
-    ("payload", "reason"),
+@for_each(
+    "payload, reason",
     [
         ({"targetColumn": "0" * 24}, "targetColumn must be the id of an existing item"),
         ({"cardId": "a" * 24}, "cardId must be the id of an existing item"),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 
 
@@ -169,7 +170,7 @@ def test_history_is_bounded(api):
     assert history[0]["meta"] == {"id": "t-051", "title": "Write tests", "changed": ["status", "completedAt"]}
 
 
-@pytest.mark.parametrize("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
+@for_each("query", ["profile=all", "intent=rest", "detailLevel=3", "depth=1"])
 def test_invalid_query_is_refused(api, query):
     assert api.error("GET", f"state?{query}")[0] == 400
 

@@ -1,15 +1,15 @@
 """The normalization of texts, and the snippets of hits."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.search.rules import fold, make_snippet, parse_terms
 from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 
 
-@pytest.mark.parametrize(
-    ("text", "compared"),
+@for_each(
+    "text, compared",
     [
         ("Write the SPEC", "write the spec"),
         ("Café Zürich", "cafe zurich"),
@@ -49,8 +49,8 @@ def test_a_folded_text_is_words_with_a_space_around_each_and_no_wildcards(text):
     assert not set(folded) & set("%_\\\"'\0")
 
 
-@pytest.mark.parametrize(
-    ("query", "terms"),
+@for_each(
+    "query, terms",
     [
         ("write spec", ["write", "spec"]),
         ('"Write the" spec', ["write the", "spec"]),
@@ -101,7 +101,7 @@ def test_a_snippet_is_short_and_out_of_the_text(text, query):
         assert snippet.strip("…") in " ".join(text.split())
 
 
-@pytest.mark.parametrize("text", ["é" * 100_000, "a-" * 50_000, " " * 100_000, "\u0301" * 100_000])
+@for_each("text", ["é" * 100_000, "a-" * 50_000, " " * 100_000, "\u0301" * 100_000])
 def test_no_text_takes_long(text):
     assert measure_cpu_time(lambda: fold(text), 2) < 0.2
     assert measure_cpu_time(lambda: make_snippet(text, ["nowhere", "to be"]), 2) < 0.2

@@ -1,9 +1,9 @@
 """Restoring where something has changed: names that were taken, containers that are gone, people who left."""
 
 import orjson
-import pytest
 
 from tests.support.core_parts import custom_fields
+from tests.support.each_case import for_each
 
 
 def restore_problem(api, item_id, body=None):
@@ -13,8 +13,8 @@ def restore_problem(api, item_id, body=None):
     return response.status, problem.get("code"), problem["message"]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "kind"),
+@for_each(
+    "path, body, kind",
     [
         ("/labels", {"name": "Urgent"}, "label"),
         ("/custom-fields", {"name": "Urgent", "type": "text"}, "custom field"),

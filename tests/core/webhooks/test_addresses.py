@@ -1,11 +1,10 @@
 """Public and private addresses."""
 
-import pytest
-
 from stellary.core.webhooks.rules.addresses import is_public
+from tests.support.each_case import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address",
     ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8", "168.63.129.17", "192.0.1.1"],
 )
@@ -13,7 +12,7 @@ def test_public(address):
     assert is_public(address)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address",
     [
         "127.0.0.1",

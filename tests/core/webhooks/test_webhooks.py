@@ -17,6 +17,7 @@ from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL, WebhookApi
 from tests.support.boards import ask, status
 from tests.support.core_parts import HANDLERS, BatchSize, JobRunner, cards, paging
+from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 from tests.support.tables import count_rows, webhooks
 from tests.support.tables import webhook_deliveries as deliveries
@@ -56,8 +57,8 @@ def test_webhook_that_is_deleted_during_its_update_is_not_found(board, monkeypat
     assert status(board, "PATCH", board.of_hook(hook), {"active": False}) == 404
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
+@for_each(
+    "url, message",
     [
         ("ftp://example.com/", "url must be a URL that begins with https:// or http://"),
         ("https:///path", "url must be a URL that begins with https:// or http://"),

@@ -19,6 +19,7 @@ from stellary.core.wizard.rules.plans import to_title
 from tests.core.wizard.draft_api import BRIEF
 from tests.support.core_parts import Text
 from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 
 TODAY = date(2026, 4, 1)
 
@@ -375,8 +376,8 @@ def test_what_is_done_or_out_of_scope_is_left_out():
     assert "Not part of it: Payments." in one.notes
 
 
-@pytest.mark.parametrize(
-    ("text", "day"),
+@for_each(
+    "text, day",
     [
         ("Deadline: 06/25/2026", "2026-06-25"),
         ("Deadline: 25/06/2026", "2026-06-25"),
@@ -476,7 +477,7 @@ def test_labels_lead_ins_and_marks_are_read_as_headings():
     assert "Not part of it: Chat." in roadmap.notes
 
 
-@pytest.mark.parametrize(
+@for_each(
     "heading",
     [
         "Stack technique",
