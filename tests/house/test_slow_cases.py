@@ -8,13 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 import dev
 from tests.conftest import ALLOWED_SKIPS
-from tests.support.slow_cases import describe_left_out, find_reason, order_slow_first
+from tests.support.slow_cases import describe_left_out, find_reason
 
 ROOT = Path(dev.__file__).parent
 SAMPLE = """
@@ -82,16 +81,6 @@ def test_unmarked_case_that_is_not_quick_fails(tmp_path, processes):
         done.stdout + done.stderr
     )
     assert lines[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
-
-
-def test_slow_cases_are_first_in_each_process_and_modules_stay_together():
-    kinds = [(path, marker) for path in "abacab" for marker in (None, "slow")]
-    cases = [SimpleNamespace(path=path, get_closest_marker={"slow": marker}.get) for path, marker in kinds]
-    ordered = [cases.index(case) for case in order_slow_first(cases, processes=2)]
-    assert [kinds[place] for place in ordered] == [
-        *[("a", "slow")] * 3, *[("a", None)] * 3,
-        ("b", "slow"), ("c", "slow"), ("b", "slow"), ("b", None), ("c", None), ("b", None),
-    ]  # fmt: skip
 
 
 def test_last_line_says_what_was_left_out():

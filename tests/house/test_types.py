@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.methods import NOTICE, STALE, find_stale
+from tools.methods import NOTICE
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "stellary" / "core"
@@ -119,8 +119,3 @@ def test_services_handle_no_rows_without_a_type():
 )
 def test_uses_of_any_are_counted(source, expected):
     assert count_any(source) == expected
-
-
-@pytest.mark.slow("generates all methods")
-def test_methods_of_the_client_match_the_contract():
-    assert find_stale() == [], STALE

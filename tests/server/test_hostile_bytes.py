@@ -147,39 +147,16 @@ def test_absolute_target_is_routed_by_its_path(sqlite_server: Running):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"[" * 1000 + b"]" * 1000, "invalid_json"),
-        (b'{"a":' * 1000 + b"1" + b"}" * 1000, "invalid_json"),
         (b"[" * 500_000, "invalid_json"),
-        (b'{"email": "a\x00b"}', "invalid_json"),
-        (rb'{"email": "a\u0000b"}', "invalid_json"),
-        (rb'{"email": "\ud800"}', "invalid_json"),
         (b'{"email": "\xff"}', "invalid_json"),
-        (b"{", "invalid_json"),
-        (b"NaN", "invalid_json"),
-        (b'{"email": 1e999}', "invalid_json"),
-        (b'{"email": ' + b"9" * 5000 + b"}", "invalid_json"),
-        (b'{"email": "a", "email": "b"}', "invalid_json"),
         (b"null", "invalid"),
-        (b"[]", "invalid"),
-        (b'"text"', "invalid"),
     ],
 )
 def test_body_that_is_not_an_object_returns_400(sqlite_server: Running, body: bytes, code: str):
     assert_error(sqlite_server.ask("POST", "/organizations", body, token=sqlite_server.register()), 400, code)
 
 
-@for_each(
-    "media",
-    [
-        "application/json; charset=rot13",
-        "application/json; charset=utf-16",
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/json; charset=\xff",
-        "",
-    ],
-)
+@for_each("media", ["application/json; charset=utf-16", "application/json; charset=\xff", ""])
 def test_body_of_another_media_type_returns_415(sqlite_server: Running, media: str):
     data = request(b"POST /auth/login", b"{}", b"Content-Type: " + media.encode("latin-1") + b"\r\n")
     assert_error(sqlite_server.send(data), 415, "unsupported_media_type")
