@@ -122,23 +122,13 @@ _NO_MORE = 204
 
 
 class OpenStream(Protocol):
-    """A streaming response."""
+    """A streaming response; async callers iterate over its blocks and close it in async steps."""
 
     status: int
     headers: Any
-    blocks: Iterator[bytes]
+    blocks: Any
 
-    def close(self) -> None: ...
-
-
-class AsyncOpenStream(Protocol):
-    """A streaming response for async callers."""
-
-    status: int
-    headers: Any
-    blocks: AsyncIterator[bytes]
-
-    async def close(self) -> None: ...
+    def close(self) -> Any: ...
 
 
 class StreamFlow(Generic[T]):
@@ -382,7 +372,7 @@ class AsyncEventStream(Generic[T]):
         while not flow.is_over():
             failure: ApiError | Unanswered | None = None
             try:
-                response: AsyncOpenStream = await self._carrier.open(flow.request(), SILENCE)
+                response: OpenStream = await self._carrier.open(flow.request(), SILENCE)
                 try:
                     body = (
                         b"".join([block async for block in response.blocks]) if _is_short(response) else b""
@@ -405,10 +395,10 @@ class AsyncEventStream(Generic[T]):
             await asyncio.sleep(flow.pause_before_retry(failure))
 
 
-def _is_short(response: OpenStream | AsyncOpenStream) -> bool:
+def _is_short(response: OpenStream) -> bool:
     """Return whether a response is not a stream, so that it can be read to its end."""
     return not 200 <= response.status < 300
 
 
-def _answer(response: OpenStream | AsyncOpenStream, body: bytes) -> RawResponse:
+def _answer(response: OpenStream, body: bytes) -> RawResponse:
     return RawResponse(response.status, response.headers, body)

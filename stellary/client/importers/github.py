@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ from stellary.contract.wire import UNSET
 _FILE_KIND = "a list of GitHub issues, as its REST API gives it"
 _OPEN, _DONE, _NOT_PLANNED = "open", "done", "left"
 _MILESTONE, _TYPE, _ADDRESS = "milestone", "type", "address"
+_COLOR = re.compile("[0-9a-fA-F]{6}")
 _NOT_PLANNED_REASONS = frozenset({"not_planned", "duplicate"})
 
 
@@ -138,7 +140,7 @@ class _Issues:
         # A label can be just a name. Labels with a colour come first, so that the colour is used.
         for label in sorted(issue_labels, key=lambda label: "color" not in label):
             name, color = label.get("name", ""), label.get("color", "")
-            labels.add(name, name, f"#{color}" if _is_color(color) else "#ededed")
+            labels.add(name, name, f"#{color}" if _COLOR.fullmatch(color) else "#ededed")
         return labels
 
     def _fields(self, issues: Sequence[dict[str, Any]]) -> FieldCollection:
@@ -265,7 +267,3 @@ def _repository_name(address: str) -> str:
 
 def _where(issue: Mapping[str, Any]) -> str:
     return f"issue {issue['number']}"
-
-
-def _is_color(text: str) -> bool:
-    return len(text) == 6 and all(letter in "0123456789abcdefABCDEF" for letter in text)

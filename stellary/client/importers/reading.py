@@ -177,7 +177,19 @@ class Draft:
         parts = list(self._parts()) or [(self.columns, [])]
         last_number = max((card.number for card in self.cards if card.number), default=0)
         return tuple(
-            self._part(columns, cards, self._part_name(index, len(parts)), last_number)
+            ImportProject(
+                project=ImportedProject(
+                    name=self._part_name(index, len(parts)),
+                    description=self.description,
+                    archived=self.archived,
+                    last_number=last_number,
+                ),
+                columns=columns,
+                cards=cards,
+                labels=self.labels,
+                custom_fields=self.custom_fields,
+                members=self.members,
+            )
             for index, (columns, cards) in enumerate(parts)
         )
 
@@ -196,20 +208,6 @@ class Draft:
             return self.name
         suffix = f" ({index + 1} of {parts})"
         return self.name[: NAME_MAX - len(suffix)] + suffix
-
-    def _part(
-        self, columns: list[ImportedColumn], cards: list[ImportedCard], name: str, last_number: int
-    ) -> ImportProject:
-        return ImportProject(
-            project=ImportedProject(
-                name=name, description=self.description, archived=self.archived, last_number=last_number
-            ),
-            columns=columns,
-            cards=cards,
-            labels=self.labels,
-            custom_fields=self.custom_fields,
-            members=self.members,
-        )
 
 
 def _split_cards(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:

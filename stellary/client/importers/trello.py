@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -118,7 +118,11 @@ class _Board:
         )
         cards = _sort_by_position(self.board["cards"])
         columns = self._columns(cards)
-        imported_cards = list(self._cards_with_column(cards, {column.id for column in columns}))
+        column_ids = {column.id for column in columns}
+        imported_cards = [card for card in cards if card.get("idList") in column_ids]
+        for card in cards:
+            if card.get("idList") not in column_ids:
+                self.report.note("card", "its list is not in the file", _where(card))
         numbered = self._keeps_numbers(imported_cards)
         return Draft(
             name=shorten(self.board.get("name"), NAME_MAX, "board.name", "the board", self.report),
@@ -226,15 +230,6 @@ class _Board:
 
     # ------------------------------------------------------------------------------------------ cards
 
-    def _cards_with_column(
-        self, cards: Iterable[dict[str, Any]], column_ids: set[Any]
-    ) -> Iterator[dict[str, Any]]:
-        for card in cards:
-            if card.get("idList") in column_ids:
-                yield card
-            else:
-                self.report.note("card", "its list is not in the file", _where(card))
-
     def _keeps_numbers(self, cards: Iterable[dict[str, Any]]) -> bool:
         """Return whether the cards can keep their numbers: all have one, and no two are equal."""
         numbers = [card.get("idShort") for card in cards]
@@ -273,7 +268,11 @@ class _Board:
         active = moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where, report)
         done = card.get("dueComplete", False)
         card_comments = comments.get(card["id"], [])
-        self._count_comments(card, card_comments, where)
+        missing_comments = card.get("badges", {}).get("comments", 0) - len(card_comments)
+        if missing_comments > 0:
+            reason = "the export contains only the last 1000 actions of a board"
+            report.note("comment", reason, where, missing_comments)
+        people = [(id, members.get(id, {})) for id in card.get("idMembers", [])]
         extra_texts = [title_rest, description_rest, self._files(card, where)]
         return ImportedCard(
             id=card["id"],
@@ -285,7 +284,10 @@ class _Board:
             start_date=start,
             due_date=due,
             archived=card.get("closed", False) or card["idList"] in archived_lists,
-            assignee=self._assignee(card, members, where),
+            assignee=report.choose_assignee(
+                [(_name(person) or id, self.people.get(person.get("username", ""))) for id, person in people],
+                where,
+            ),
             label_ids=labels.ids(card.get("idLabels", []), where),
             custom_fields=fields.values(
                 {item["idCustomField"]: item for item in card.get("customFieldItems", [])}, where
@@ -294,15 +296,6 @@ class _Board:
             comments=[*(comment for text in extra_texts for comment in comments_of(text)), *card_comments],
             created_at=created or UNSET,
             completed_at=max(filter(None, (active, created)), default=None) if done else UNSET,
-        )
-
-    def _assignee(
-        self, card: dict[str, Any], members: Mapping[str, dict[str, Any]], where: str
-    ) -> str | None:
-        candidates = [(id, members.get(id, {})) for id in card.get("idMembers", [])]
-        return self.report.choose_assignee(
-            [(_name(member) or id, self.people.get(member.get("username", ""))) for id, member in candidates],
-            where,
         )
 
     def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[ImportedChecklistItem]:
@@ -337,12 +330,6 @@ class _Board:
                 self.report.note("attachment", "the export has no files; a comment has the link", where)
             lines.append(f"- {attachment.get('name') or url}: {url}")
         return "\n".join(["Attachments in Trello:", *lines]) if lines else ""
-
-    def _count_comments(self, card: dict[str, Any], comments: list[ImportedComment], where: str) -> None:
-        total = card.get("badges", {}).get("comments", 0)
-        if total > len(comments):
-            reason = "the export contains only the last 1000 actions of a board"
-            self.report.note("comment", reason, where, total - len(comments))
 
 
 def _sort_by_position(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
