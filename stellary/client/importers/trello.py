@@ -9,8 +9,6 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-import attrs
-
 from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import TRELLO_BOARD
 from stellary.client.importers.labels import FieldCollection, LabelCollection
@@ -88,34 +86,29 @@ def read_trello(
     return Reading(draft.split(), report.left_out())
 
 
-@attrs.define
 class _Board:
     """A board while it is converted."""
 
-    board: dict[str, Any]
-    report: LossReport
-    people: Mapping[str, str]
-    statuses: Mapping[str, CardStatus]
+    def __init__(
+        self,
+        board: dict[str, Any],
+        report: LossReport,
+        people: Mapping[str, str],
+        statuses: Mapping[str, CardStatus],
+    ) -> None:
+        self.board, self.report = board, report
+        self.people, self.statuses = people, statuses
+        self.labels, self.fields = self._labels(), self._fields()
+        self.members = {member["id"]: member for member in board.get("members", [])}
+        self.checklists: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for checklist in _sort_by_position(board.get("checklists", [])):
+            self.checklists[checklist["idCard"]].append(checklist)
+        self.comments = self._comments()
+        self.archived_lists = {
+            trello_list["id"] for trello_list in board["lists"] if trello_list.get("closed")
+        }
 
     def draft(self) -> Draft:
-        labels, fields = self._labels(), self._fields()
-        members = {member["id"]: member for member in self.board.get("members", [])}
-        checklists: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for checklist in _sort_by_position(self.board.get("checklists", [])):
-            checklists[checklist["idCard"]].append(checklist)
-        comments = self._comments()
-        archived_lists = {
-            trello_list["id"] for trello_list in self.board["lists"] if trello_list.get("closed")
-        }
-        reader = partial(
-            self._card,
-            labels=labels,
-            fields=fields,
-            members=members,
-            checklists=checklists,
-            comments=comments,
-            archived_lists=archived_lists,
-        )
         cards = _sort_by_position(self.board["cards"])
         columns = self._columns(cards)
         column_ids = {column.id for column in columns}
@@ -133,10 +126,10 @@ class _Board:
             else None,
             archived=self.board.get("closed", False),
             columns=columns,
-            labels=labels.imported,
-            custom_fields=fields.imported,
-            cards=[reader(card, numbered=numbered) for card in imported_cards],
-            members=self._members(members.values()),
+            labels=self.labels.imported,
+            custom_fields=self.fields.imported,
+            cards=[self._card(card, numbered) for card in imported_cards],
+            members=self._members(),
         )
 
     # ------------------------------------------------------------------------------------------ columns and labels
@@ -214,9 +207,9 @@ class _Board:
             by_card[card.get("id", "")] += comments_of(data.get("text"), author_name, created_at)
         return by_card
 
-    def _members(self, members: Iterable[dict[str, Any]]) -> list[ImportedMember]:
+    def _members(self) -> list[ImportedMember]:
         imported = []
-        members = list(members)
+        members = self.members.values()
         self.report.note_unknown("people", self.people, {member.get("username", "") for member in members})
         for member in members:
             username = member.get("username", "")
@@ -242,18 +235,7 @@ class _Board:
         )
         return False
 
-    def _card(
-        self,
-        card: dict[str, Any],
-        labels: LabelCollection,
-        fields: FieldCollection,
-        members: Mapping[str, dict[str, Any]],
-        checklists: Mapping[str, list[dict[str, Any]]],
-        comments: Mapping[str, list[ImportedComment]],
-        archived_lists: set[str],
-        *,
-        numbered: bool,
-    ) -> ImportedCard:
+    def _card(self, card: dict[str, Any], numbered: bool) -> ImportedCard:
         where, report = _where(card), self.report
         if any(card.get("cover", {}).values()):
             report.note("card.cover", "Stellary has no equivalent", where)
@@ -267,12 +249,12 @@ class _Board:
         created = _creation_time(card["id"])
         active = moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where, report)
         done = card.get("dueComplete", False)
-        card_comments = comments.get(card["id"], [])
+        card_comments = self.comments.get(card["id"], [])
         missing_comments = card.get("badges", {}).get("comments", 0) - len(card_comments)
         if missing_comments > 0:
             reason = "the export contains only the last 1000 actions of a board"
             report.note("comment", reason, where, missing_comments)
-        people = [(id, members.get(id, {})) for id in card.get("idMembers", [])]
+        people = [(id, self.members.get(id, {})) for id in card.get("idMembers", [])]
         extra_texts = [title_rest, description_rest, self._files(card, where)]
         return ImportedCard(
             id=card["id"],
@@ -283,16 +265,16 @@ class _Board:
             status="done" if done else UNSET,
             start_date=start,
             due_date=due,
-            archived=card.get("closed", False) or card["idList"] in archived_lists,
+            archived=card.get("closed", False) or card["idList"] in self.archived_lists,
             assignee=report.choose_assignee(
                 [(_name(person) or id, self.people.get(person.get("username", ""))) for id, person in people],
                 where,
             ),
-            label_ids=labels.ids(card.get("idLabels", []), where),
-            custom_fields=fields.values(
+            label_ids=self.labels.ids(card.get("idLabels", []), where),
+            custom_fields=self.fields.values(
                 {item["idCustomField"]: item for item in card.get("customFieldItems", [])}, where
             ),
-            checklist=self._steps(checklists.get(card["id"], []), where),
+            checklist=self._steps(self.checklists.get(card["id"], []), where),
             comments=[*(comment for text in extra_texts for comment in comments_of(text)), *card_comments],
             created_at=created or UNSET,
             completed_at=max(filter(None, (active, created)), default=None) if done else UNSET,
