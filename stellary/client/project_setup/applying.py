@@ -13,7 +13,7 @@ import attrs
 
 from stellary.client.errors import StalePlan
 from stellary.client.project_setup._steps import PlanSteps
-from stellary.client.project_setup.changes import Change
+from stellary.client.project_setup.changes import Change, Kind
 from stellary.client.project_setup.making import ChangeRequests
 from stellary.client.project_setup.planning import Plan, compare
 from stellary.contract.cards import BULK_MAX
@@ -53,20 +53,8 @@ def _places_scope(change: Change) -> bool:
     return change.kind == "scope" and change.action in ("create", "move")
 
 
-def _changes_structure(change: Change) -> bool:
-    return change.kind in ("project", "field", "label", "scope", "column", "member") and not _is_removal(
-        change
-    )
-
-
-def _changes_card(change: Change) -> bool:
-    return change.kind == "card" and not _is_removal(change)
-
-
-def _changes_relation_or_rule(change: Change) -> bool:
-    return change.kind in ("relation", "automation") and not (
-        change.kind == "automation" and _is_removal(change)
-    )
+def _changes(*kinds: Kind) -> Callable[[Change], bool]:
+    return lambda change: change.kind in kinds and not _is_removal(change)
 
 
 def _is_removal(change: Change) -> bool:
@@ -81,9 +69,9 @@ def _updates_card(change: Change) -> bool:
 STAGES: Final = (
     _creates_project,
     _places_scope,
-    _changes_structure,
-    _changes_card,
-    _changes_relation_or_rule,
+    _changes("project", "field", "label", "scope", "column", "member"),
+    _changes("card"),
+    _changes("relation", "automation"),
     _is_removal,
     _updates_card,
 )
