@@ -248,7 +248,7 @@ def enqueue(
 
 
 def _build_row(
-    uow: UnitOfWork, kind: str, payload: Any, due_at: datetime | None, key: str | None = None
+    uow: UnitOfWork, kind: str, payload: object, due_at: datetime | None, key: str | None = None
 ) -> dict[str, object]:
     return {
         **dict.fromkeys(("claim_id", "claimed_by", "error")),
