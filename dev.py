@@ -87,7 +87,8 @@ WIDE: dict[str, tuple[str, ...]] = {
     "faults": (
         *("stellary/core/db/", "stellary/core/kernel/", "stellary/core/streaming/"),
         *("stellary/core/webhooks/", "stellary/core/api/job_runner.py"),
-        *("reference_server/jobs.py", "reference_server/serve.py"),
+        *("reference_server/jobs.py", "reference_server/serve.py", "stellary/core/app.py"),
+        *("stellary/core/http/api.py", "stellary/core/http/streams.py"),
         *("docs/examples/two_machines/", "docs/guides/two-machines.md", "tests/faults/"),
     ),
     "site": ("docs/", "mkdocs.yml", "stellary/contract/", "stellary/client/", "tests/site/"),

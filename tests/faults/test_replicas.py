@@ -24,7 +24,7 @@ from tests.support.server_parts import Settings
 from tests.support.waiting import knows_peers, wait_until
 from tests.support.world import Person, World, at_once
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow("runs a primary with two replicas")]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow("runs three databases"), pytest.mark.wide(when="faults")]
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 DELAYS = ("0", "20ms", "300ms")
 PAIRS = 400
