@@ -258,24 +258,7 @@ class StorageFull(ServerError):
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
-    kind.status: kind
-    for kind in (
-        Invalid,
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        MethodNotAllowed,
-        Conflict,
-        PreconditionFailed,
-        TooLarge,
-        UnsupportedMedia,
-        RangeNotSatisfiable,
-        Unprocessable,
-        RateLimited,
-        ServerError,
-        Unavailable,
-        StorageFull,
-    )
+    kind.status: kind for kind in (*ApiError.__subclasses__(), *ServerError.__subclasses__())
 }
 
 
