@@ -511,7 +511,7 @@ def bench(arguments: list[str]) -> NoReturn:
 
 
 WITHOUT_TIME_LIMIT = ("-o", "faulthandler_timeout=0")
-"""Options of pytest for long runs: without them, a test that takes three minutes ends the run."""
+"""Options of pytest for long runs: without them, a test that takes five minutes ends the run."""
 
 
 def fuzz(arguments: list[str]) -> NoReturn:
