@@ -170,7 +170,9 @@ def test_a_caller_reads_its_own_writes(late_scene: Scene, rounds: int):
 
 
 OF_PROJECT = "{path}/board {card} {path}/cards {path}/flow"
-DIFFERENT = OF_PROJECT + " /me/work {flat}/cards {flat}/activity {flat}/projects/portfolio {flat}/search?q=launch"
+DIFFERENT = (
+    OF_PROJECT + " /me/work {flat}/cards {flat}/activity {flat}/projects/portfolio {flat}/search?q=launch"
+)
 MIXES = {
     "different reads": (DIFFERENT, "0", 0.1, 0.15),
     "small reads": ("{card} {path}/columns {path} " * 3, "0", 0.1, 0.3),
