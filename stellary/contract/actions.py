@@ -434,7 +434,7 @@ class UpdateDocumentParams(UpdateDocument):
 
     document_id: IdOrName
     parent_id: IdOrName | Unset | None = UNSET
-    content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here
+    content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment]
 
 
 ReportText = Annotated[str, Length(1, 2000)]

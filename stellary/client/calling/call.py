@@ -32,6 +32,8 @@ _FLIPS = frozenset({"automations.toggle"})
 _RENEWS = frozenset({"auth.change_password"})
 # The kinds of the last events of streams that end by themselves.
 _LAST_KINDS = {"agent_missions.events": "done"}
+# The errors of parsing a body that is not what the API promises.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 ROOTS = {"org_slug": "organization", "ws_slug": "workspace"}
 """The names of parameters for fields of refs, apart from ``card`` for ``card_id``."""
 
@@ -259,7 +261,7 @@ class CallPlan:
             return response.body
         try:
             return self._parse(response.body)
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        except _UNREADABLE as error:
             # If the response should contain a secret, the error does not quote it.
             beginning = b"" if self.endpoint.keeps_secret else response.body[:80]
             raise UnreadableAnswer(
@@ -286,7 +288,7 @@ class CallPlan:
 
         try:
             return Proposed(read(Proposal, orjson.loads(response.body)))
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        except _UNREADABLE as error:
             return UnreadableAnswer(
                 f"the answer cannot be read as Proposal ({error})", status=response.status, body=response.body
             )

@@ -64,15 +64,15 @@ def _parse(file: Any, what: str) -> Any:
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
         return json.loads(text, parse_constant=_reject_constant)
     except UnicodeDecodeError:
-        raise UnsuitableFile(f"this is not {what}: it is not UTF-8") from None
+        problem = "it is not UTF-8"
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise UnsuitableFile(f"this is not {what}: it is not valid JSON at {where}") from None
+        problem = f"it is not valid JSON at line {error.lineno} column {error.colno}"
     except ValueError as error:
         # NaN, or an integer of thousands of digits.
-        raise UnsuitableFile(f"this is not {what}: {error}") from None
+        problem = str(error)
     except RecursionError:
-        raise UnsuitableFile(f"this is not {what}: it is nested too deeply") from None
+        problem = "it is nested too deeply"
+    raise UnsuitableFile(f"this is not {what}: {problem}")
 
 
 def _read(file: Any) -> str | bytes:
