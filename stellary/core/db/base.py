@@ -123,7 +123,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _moment_of_text if dialect.name == "sqlite" else _moment_of_zone
 
 
-@functools.lru_cache(maxsize=16_384)
 def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
     """Define a table of items, which have an id, the time of their creation, and that of their last change.
 
@@ -137,6 +136,7 @@ def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
     return Table(name, metadata, Column("id", IdType, primary_key=True), *columns, *times, *others)
 
 
+@functools.lru_cache(maxsize=16_384)
 def _moment_of_text(text: str | datetime | None) -> datetime | None:
     # Cached, since many rows have equal times, such as due dates and the creation times of bulk requests.
     if text is None:
