@@ -15,12 +15,10 @@ from sqlalchemy import (
     false,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, item_table, metadata, parent_key, partial_index
 
-users = Table(
+users = item_table(
     "stellary_users",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("email", String(254), nullable=False),
     # The form in which addresses are compared, regardless of case. Some letters become three when folded.
     Column("email_key", String(762), nullable=False, unique=True),
@@ -36,21 +34,15 @@ users = Table(
     Column("unverified_since", UtcDateTime),
     # Null unless the host has deactivated the account.
     Column("deactivated_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
 )
 
-organizations = Table(
+organizations = item_table(
     "stellary_organizations",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("name", String(100), nullable=False),
     Column("slug", String(60), nullable=False, unique=True),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     # The entry in the trash; null unless the organization was deleted. Its slug is then one that no path can contain.
     Column("trash_id", IdType),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
 )
 
 organization_members = Table(
@@ -62,10 +54,8 @@ organization_members = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-workspaces = Table(
+workspaces = item_table(
     "stellary_workspaces",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("slug", String(60), nullable=False),
@@ -83,8 +73,6 @@ workspaces = Table(
     Column("has_watches", Boolean, nullable=False, server_default=false()),
     # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
     Column("trash_id", IdType),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("organization_id", "slug"),
 )
 

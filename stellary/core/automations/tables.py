@@ -14,12 +14,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, item_table, metadata, parent_key, partial_index
 
-automations = Table(
+automations = item_table(
     "stellary_automations",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("trigger", String(40), nullable=False),
@@ -37,8 +35,6 @@ automations = Table(
     Column("armed_at", UtcDateTime, nullable=False),
     # When the owner was last notified that the rule fails.
     Column("noticed_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_stellary_automations_project_id_id", "project_id", "id"),
     partial_index("ix_stellary_automations_next_run_at", "next_run_at", where="next_run_at IS NOT NULL"),
     # For the lookup of rules at each change of a card.
