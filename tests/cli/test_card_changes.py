@@ -97,8 +97,7 @@ def test_columns_and_documents_move_to_other_projects_and_workspaces(shell):
     assert text == 'Moved "Style guide" to "Sidelines".\n'
     back = ("--to-workspace", here["slug"], "--workspace", "side")
     assert shell.json("document", "transfer", "Style guide", *back)["contextType"] == "workspace"
-    plan = shell("document", "transfer", "Style guide", "--to", "SRC", "--dry-run")
-    assert "/transfer" in plan
+    assert "/transfer" in shell("document", "transfer", "Style guide", "--to", "SRC", "--dry-run")
     assert [item["title"] for item in json.loads(shell("api", "GET", documents))] == ["Style guide"]
 
 

@@ -211,6 +211,5 @@ def test_it_runs_as_a_process(new_shell, tmp_path):
 
 
 def test_usage_of_models_is_shown(shell):
-    usage = shell.json("usage", "--days", "7")
-    assert usage == []
+    assert shell.json("usage", "--days", "7") == []
     assert "0 of 2,000,000 tokens are used today." in shell("usage")

@@ -19,8 +19,7 @@ class Sent:
 
     def __init__(self, colour, token="synth_x", *, headers=None, timeout=None, **options):
         self.requests = []
-        transport = httpx.MockTransport(self._answer)
-        http = HTTP_CLIENTS[colour](transport=transport, **options)
+        http = HTTP_CLIENTS[colour](transport=httpx.MockTransport(self._answer), **options)
         self.client = colour("http://pm.test/api", token, http_client=http, headers=headers, timeout=timeout)
 
     def _answer(self, request):

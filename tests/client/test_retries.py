@@ -264,8 +264,7 @@ def test_unreadable_response_with_a_secret_is_not_shown():
 
 
 def test_a_secret_in_the_path_is_not_shown():
-    seen = simulate(build_call("invitations.accept"), [Outcome(404)])
-    assert seen.error.path == "/invitations/…/accept"
+    assert simulate(build_call("invitations.accept"), [Outcome(404)]).error.path == "/invitations/…/accept"
 
 
 def test_server_error_is_raised_and_captured():

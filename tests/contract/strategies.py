@@ -44,8 +44,7 @@ DOCUMENTS = st.builds(
 def _collect_classes(kind: Any) -> set[type]:
     """Return the contract's classes that a type refers to, directly or indirectly."""
     if isinstance(kind, type) and attrs.has(kind):
-        below = (_collect_classes(field.type) for field in wire_fields(kind).values())
-        return {kind}.union(*below)
+        return {kind}.union(*(_collect_classes(field.type) for field in wire_fields(kind).values()))
     return set().union(*(_collect_classes(part) for part in get_args(kind) if part is not kind))
 
 

@@ -44,8 +44,7 @@ class Cursor:
         self.description = None
 
         def describe(running: apsw.Cursor, *_: Any) -> bool:
-            columns = running.get_description()
-            self.description = [(name, *[None] * 6) for name, _ in columns] or None
+            self.description = [(name, *[None] * 6) for name, _ in running.get_description()] or None
             return True
 
         # Asked before the first step: of a statement without rows nothing is known afterwards.

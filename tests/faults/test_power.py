@@ -124,8 +124,7 @@ def test_nothing_acknowledged_is_lost(run, tmp_path):
 @pytest.mark.slow("reads thousands of states of a disk")
 @pytest.mark.wide(when="faults")
 def test_unsafe_setting_is_detected(run, tmp_path):
-    lost = run("NORMAL").find_lost(tmp_path)
-    assert [titles for titles in lost if titles] != []
+    assert [titles for titles in run("NORMAL").find_lost(tmp_path) if titles] != []
 
 
 def test_image_has_synchronised_writes_and_any_part_of_later_ones():

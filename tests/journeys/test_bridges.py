@@ -42,8 +42,7 @@ class Chat(BaseHTTPRequestHandler):
     posts: list
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        Chat.posts.append((self.path, body))
+        Chat.posts.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
         self.send_response(500 if len(Chat.posts) == 1 else 200)
         self.end_headers()
 

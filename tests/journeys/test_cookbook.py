@@ -360,8 +360,7 @@ def test_each_recipe_is_in_one_group_of_the_index_and_has_a_trial():
 
 @for_each("name", sorted(TRIALS))
 def test_recipe_is_short(name: str):
-    hook = load_module(EXAMPLES.parent / "cookbook.py")
-    title, text, code = hook.read_recipe(name)
+    title, text, code = load_module(EXAMPLES.parent / "cookbook.py").read_recipe(name)
     assert len(title) <= 40
     assert text.count(". ") + text.count(".\n") <= 4
     assert 5 <= len([line for line in code.splitlines() if line.strip()]) <= 32

@@ -58,8 +58,7 @@ def port_of(core: Core, failing: set[int] | None = None) -> InterruptedPort:
 
 @pytest.fixture
 def workspace(core: Core) -> Any:
-    client = Stellary.embedded(port_of(core))
-    return create_workspace(client)
+    return create_workspace(Stellary.embedded(port_of(core)))
 
 
 def build_interrupted(core: Core, failing: set[int]) -> tuple[InterruptedPort, Any]:

@@ -86,8 +86,7 @@ def test_notebook_sets_up_a_project(run):
     assert spec.texts(cls="chip") == ["customer waits"]
     assert spec.texts(cls="bad") == ["▲ high", spec.all(cls="bad")[-1].text]
     assert "1 comment" in spec.text
-    done = after.all(cls="lane")[-1]
-    assert done.texts(cls="name") == ["Write the spec"]
+    assert after.all(cls="lane")[-1].texts(cls="name") == ["Write the spec"]
 
     (handle,) = outputs.after("board")
     assert "show()" in handle.text

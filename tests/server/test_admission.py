@@ -212,8 +212,7 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_serv
 
 @pytest.mark.slow("sends large bodies at once")
 def test_hostile_bodies_use_little_memory_beside_writes(tmp_path, database_url: str):
-    settings = quiet_settings(database_url, tmp_path)
-    server = Forked(serve, settings)
+    server = Forked(serve, quiet_settings(database_url, tmp_path))
     try:
         token = server.register()
         path = make_project(server, token)

@@ -134,8 +134,7 @@ def test_planning_ends_with_its_draft_and_is_bounded(server, board, planner):
     assert ask(server, board, "DELETE", f"/{drafts[1].json['id']}").status == 200
     wait_until(lambda: planner.ended == ["1"])
     server.core.env.answer_seconds = 0
-    statuses = [ask(server, board, "POST", body={"name": "More"}).status for _ in range(19)]
-    assert statuses == [202] * 18 + [409]
+    assert [ask(server, board, "POST", body={"name": "More"}).status for _ in range(19)] == [202] * 18 + [409]
 
 
 def test_planning_goes_on_after_a_restart(core, planner):

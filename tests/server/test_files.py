@@ -47,8 +47,7 @@ class AttachmentApi:
         return self.send(form(data, name), **headers)
 
     def send(self, body: bytes, **headers: str) -> Reply:
-        all_headers = {"content_type": FORM, **headers}
-        return self.server.ask("POST", self.path, body, self.token, **all_headers)
+        return self.server.ask("POST", self.path, body, self.token, **{"content_type": FORM, **headers})
 
     def ask_for(self, id: str, method: str = "GET", **headers: str) -> Reply:
         return self.server.ask(method, f"{self.path}/{id}", token=self.token, **headers)
@@ -124,8 +123,7 @@ def test_file_of_ten_megabytes_is_accepted_and_one_byte_more_is_not(attachments)
 
 
 def test_download_headers_prevent_display_and_execution(sqlite_attachments):
-    attachment = sqlite_attachments.upload(b"<script>", b"a.html").json
-    answer = sqlite_attachments.ask_for(attachment["id"])
+    answer = sqlite_attachments.ask_for(sqlite_attachments.upload(b"<script>", b"a.html").json["id"])
     assert {
         name: answer.headers[name]
         for name in (
@@ -160,8 +158,7 @@ def test_download_headers_prevent_display_and_execution(sqlite_attachments):
     ],
 )
 def test_only_images_that_run_nothing_are_displayed(sqlite_attachments, mime_type: bytes, kind: str):
-    attachment = sqlite_attachments.send(form(b"x", b"a.bin", mime_type)).json
-    answer = sqlite_attachments.ask_for(attachment["id"])
+    answer = sqlite_attachments.ask_for(sqlite_attachments.send(form(b"x", b"a.bin", mime_type)).json["id"])
     assert answer.headers["content-disposition"] == f'{kind}; filename="a.bin"'
     assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
 
@@ -378,8 +375,7 @@ async def test_temporary_file_of_a_response_is_closed_when_the_client_disconnect
 
 def test_file_name_in_rfc_5987_encoding_is_read(sqlite_attachments):
     form_body = part(b"x", b"form-data; name=\"file\"; filename*=utf-8''na%C3%AFve%20name.txt") + END
-    response = sqlite_attachments.send(form_body)
-    assert response.json["originalName"] == "naïve name.txt"
+    assert sqlite_attachments.send(form_body).json["originalName"] == "naïve name.txt"
 
 
 @pytest.mark.slow("transfers large files")

@@ -47,8 +47,7 @@ def test_client_of_an_agency_comments_and_finds_no_trace_of_anything_else(server
         ask("POST", f"/invitations/{invited['token']}/accept", None, client)["workspace"]["myRole"] == "guest"
     )
 
-    comments = f"{path}/cards/{card['id']}/comments"
-    ask("POST", comments, {"content": "Lovely, @boss and @colleague."}, client)
+    ask("POST", f"{path}/cards/{card['id']}/comments", {"content": "Lovely, @boss and @colleague."}, client)
     added = ask("GET", f"{path}/activity?type=comment_added&limit=1", None, client)[0]["meta"]
     assert (added["mentioned"], added.get("notReached")) == (["boss"], None)
     assert {item["activity"]["type"] for item in ask("GET", "/notifications")} >= {"comment_added"}

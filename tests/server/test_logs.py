@@ -143,8 +143,7 @@ def test_arguments_of_a_record_may_change_after_it_was_logged(restore_logging):
 
 
 def test_records_after_the_end_of_the_log_are_not_lost(restore_logging, capsys):
-    process_log = configure("json", io.BytesIO())
-    process_log.close()
+    configure("json", io.BytesIO()).close()
     logging.getLogger("stellary.core").warning("too late")
     assert capsys.readouterr().err == "too late\n"
 

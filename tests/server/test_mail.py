@@ -144,8 +144,7 @@ async def test_stopping_waits_for_the_email_of_a_job_and_lets_it_be_tried_again(
             await asyncio.sleep(0)
         await mailer.close(patience)
         assert len(box[0].emails) == 1
-        error = (await asyncio.gather(sending, return_exceptions=True))[0]
-        assert isinstance(error, outcome or type(None))
+        assert isinstance((await asyncio.gather(sending, return_exceptions=True))[0], outcome or type(None))
         with pytest.raises(ConnectionError):
             await asyncio.to_thread(mailer.send, EMAIL)
     silent.close()

@@ -185,8 +185,7 @@ def test_invalid_json_returns_a_parse_error(sqlite_site, body):
     ],
 )
 def test_valid_body_of_another_type_returns_415(sqlite_site, media, status):
-    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    answer = sqlite_site.post(message, content_type=media)
+    answer = sqlite_site.post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, content_type=media)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
 
 
@@ -450,8 +449,7 @@ def test_agent_lists_the_resources_that_its_tools_read(site):
     path, token = agent(site, "autonomous", "board.read")
     (board,) = send(site.server, "resources/list", {}, token)["result"]["resources"]
     assert board["name"] == "Launch"
-    audit = site.world.ask(site.token, "GET", f"{path}/audit")
-    assert {entry["outcome"] for entry in audit} == {"allowed"}
+    assert {entry["outcome"] for entry in site.world.ask(site.token, "GET", f"{path}/audit")} == {"allowed"}
     site.world.ask(site.token, "PATCH", path, {"status": "suspended"})
     assert send(site.server, "resources/list", {}, token)["error"]["message"].endswith("(agent_suspended)")
     assert send(site.server, "resources/list", {}, agent(site, "supervised", "missions")[1])["result"] == {

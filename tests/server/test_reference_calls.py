@@ -178,8 +178,7 @@ def create_samples(permission_world: PermissionWorld) -> None:
     in_progress = permission_world.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
     permission_world.ask("BOSS", "PATCH", card, {"columnId": in_progress})
     token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
-    secret = permission_world.ask(CALLER, "POST", "/api-tokens", token)["token"]
-    world.ask(secret, "GET", workspace)
+    world.ask(permission_world.ask(CALLER, "POST", "/api-tokens", token)["token"], "GET", workspace)
 
 
 def _workspace(permission_world: PermissionWorld) -> str:

@@ -125,8 +125,7 @@ def test_pending_sign_in_that_has_ended_starts_again(sqlite_server, end):
     else:
         body = {"currentPassword": PASSWORD, "newPassword": "a new password"}
         assert sqlite_server.ask("POST", "/auth/change-password", body, bearer).status == 200
-    code = show_code(secret, clock.now)
-    reply = send_form(sqlite_server, "/sign-in", pending=pending, code=code)
+    reply = send_form(sqlite_server, "/sign-in", pending=pending, code=show_code(secret, clock.now))
     assert (reply.status, "set-cookie" in reply.headers) == (401, False)
     assert "The sign-in has expired; start again." in text_of(reply)
     assert 'name="password"' in reply.body.decode()

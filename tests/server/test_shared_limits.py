@@ -54,8 +54,7 @@ def start(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Callabl
 @pytest.mark.slow("runs two servers")
 def test_requests_to_all_servers_count_against_one_limit(start):
     pair = start(REQUESTS)
-    asks = [partial(pair[number % 2].ask, "GET", "/auth/me", token="x") for number in range(30)]
-    answers = at_once(*asks)
+    answers = at_once(*[partial(pair[number % 2].ask, "GET", "/auth/me", token="x") for number in range(30)])
     assert sorted(answer.status for answer in answers) == [401] * 20 + [429] * 10
     # Each has a number of its own.
     remaining = [answer.headers["x-ratelimit-remaining"] for answer in answers if answer.status == 401]
@@ -123,8 +122,7 @@ def test_streams_are_reported_for_the_next_window_shortly_before_it(monkeypatch)
 def test_a_server_that_is_alone_counts_by_itself(postgres_url: str):
     with closing(Core(postgres_url)) as core, running(core, Settings(limits=REQUESTS, jobs=False)) as server:
         wait_until(lambda: not core.relay.has_peers)
-        statuses = [server.ask("GET", "/auth/me", token="x").status for _ in range(21)]
-        assert statuses == [401] * 20 + [429]
+        assert [server.ask("GET", "/auth/me", token="x").status for _ in range(21)] == [401] * 20 + [429]
         with core.database.reading() as connection:
             assert connection.execute(select(login_attempts)).all() == []
 

@@ -68,8 +68,7 @@ def holding_request(server: Running, pool: ThreadPoolExecutor) -> Iterator[Futur
     """Yield a request that waits for the database until the block ends."""
     token = server.register()
     with server.core.database.writing():
-        body = {"name": "Acme", "slug": "acme"}
-        pending = pool.submit(server.ask, "POST", "/organizations", body, token)
+        pending = pool.submit(server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token)
         wait_until(lambda: server.state.in_flight == 1)
         yield pending
 

@@ -212,8 +212,7 @@ def test_streams_at_one_position_deliver_what_each_caller_may_read(server: Runni
     ):
         for client in (admins, members):
             assert client.block() == {"retry": "1000"}
-        invitation = {"email": "eve@example.com"}
-        world.ask(board.owner, "POST", f"{board.flat}/members/invite", invitation)
+        world.ask(board.owner, "POST", f"{board.flat}/members/invite", {"email": "eve@example.com"})
         board.card("One")
         assert [admins.event()["type"] for _ in range(2)] == ["invitation_created", "card_created"]
         assert members.event()["type"] == "card_created"

@@ -64,11 +64,9 @@ def test_bytes_are_unknown_without_dbstat(sqlite_url, tmp_path, capsys, monkeypa
     core.migrate()
     core.close()
     place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
-    sizes = read_usage(place, capsys)
-    assert {table["bytes"] for table in sizes["tables"]} == {None}
+    assert {table["bytes"] for table in read_usage(place, capsys)["tables"]} == {None}
     assert main(["usage", *place]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["stellary_cards", "0", "-"] in rows
+    assert ["stellary_cards", "0", "-"] in [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
 def test_tables_are_readable(place, capsys):

@@ -55,8 +55,7 @@ def main(folder: str, database_url: str) -> str:
     from stellary.contrib.django.cores import reset_core
 
     call_command("migrate", verbosity=0)
-    core = get_core()
-    world = World(core)
+    world = World(get_core())
     check_api(partial(call_wsgi, get_wsgi_application(), PREFIX), Board(world, world.person("ann")), PREFIX)
     with calling_on_loop(get_asgi_application(), PREFIX, run_nothing()) as call_api:
         check_api(call_api, Board(world, world.person("eve")), PREFIX)

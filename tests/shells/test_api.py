@@ -256,8 +256,7 @@ def test_mcp_lists_tools(server, board):
     outcome = mcp.call(server, token, "create_card", projectId="Launch", column="To Do", title="From a tool")
     assert not outcome.failed, outcome
     params = {"name": "wait_for_mission", "arguments": {}, "_meta": {"progressToken": 1}}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    events = mcp.post(server, message, token)
+    events = mcp.post(server, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, token)
     assert (events.headers["content-type"], b"(agents_only)" in events.body) == ("text/event-stream", True)
 
 

@@ -58,8 +58,7 @@ def test_columns_are_areas_with_the_last_one_at_the_bottom():
     assert root.texts(cls="chip") == ["To <do>", "Done"]
     lines = render_lines(flow)
     start = lines.index("Cards by column") + 1
-    areas = [" ▓▓", " ▓▓", " ▓▓", " ▓▓", " ▓█", " ▓█", "▓██", "▓██"]
-    assert lines[start : start + 8] == areas
+    assert lines[start : start + 8] == [" ▓▓", " ▓▓", " ▓▓", " ▓▓", " ▓█", " ▓█", "▓██", "▓██"]
     assert lines[start + 8 : start + 11] == [
         "▓ To <do>",
         "█ Done",
@@ -74,8 +73,7 @@ def test_areas_of_one_day_and_of_more_days_than_fit():
         sums = dict.fromkeys(("total", "done", "remaining"), [1] * len(counts))
         return view(attrs.evolve(FLOW, days=days, columns=[column], **sums), now=NOW)
 
-    points = parse_view(draw(5).html()).one("polygon").attributes["points"]
-    assert points == "0,4.0 10,4.0 10,96.0 0,96.0"
+    assert parse_view(draw(5).html()).one("polygon").attributes["points"] == "0,4.0 10,4.0 10,96.0 0,96.0"
     assert f"\n{' ' * 39}█\n" in draw(*[0] * 99, 8).text(40)
 
 

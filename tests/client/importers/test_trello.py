@@ -183,8 +183,7 @@ def test_text_beyond_limits_continues_in_comments(board, ws):
     assert title in comments
     assert "".join(comment for comment in comments if set(comment) == {"d"}) == "d" * 4_500
     assert "".join(comment for comment in comments if set(comment) == {"c"}) == comment_text
-    kinds = set(report_of(reading))
-    assert {"card.title", "card.description", "list.name"} <= kinds
+    assert {"card.title", "card.description", "list.name"} <= set(report_of(reading))
 
 
 def test_invalid_values_are_reported_and_skipped(board, ws):

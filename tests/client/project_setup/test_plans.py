@@ -192,8 +192,7 @@ def test_all_pages_are_read(ws, monkeypatch):
 
 def test_people_with_the_same_name_need_addresses(ws):
     at = create_project(ws)
-    client = Stellary.embedded(ws._caller.carrier._port)
-    client.auth.update_me(name="joe")
+    Stellary.embedded(ws._caller.carrier._port).auth.update_me(name="joe")
     assert plan_problems(at, declare(cards=[ps.Card("Write", assignee="Joe")])) == [
         'cards[0].assignee: several people are called "Joe"; use an e-mail address'
     ]
@@ -334,8 +333,7 @@ def test_recurrences_are_declared_and_described(ws):
     assert described.cards[0].recurrence == series | {"rule": card.recurrence.rule}
     assert not ps.plan(at, ps.files.loads(ps.dumps(described).encode(), ".yaml"))
     # An earlier card of the series has the same title.
-    column = card.column_id
-    at.column(column).cards.create(title="Report", status="done")
+    at.column(card.column_id).cards.create(title="Report", status="done")
     at.cards.update(card, order=1)
     daily = declare(cards=[ps.Card("Report", recurrence={"rule": "FREQ=DAILY"})])
     ps.apply(ps.plan(at, daily))
