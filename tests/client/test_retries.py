@@ -36,17 +36,19 @@ OUTCOMES = st.lists(
 TIMEOUTS = st.none() | st.floats(0.1, 200)
 
 
-@given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_call_is_sent_once_plus_allowed_retries(operation, outcomes, retries):
-    seen = simulate(build_call(operation, retries=retries), outcomes)
+@given(OPERATIONS, OUTCOMES, st.integers(0, 5), st.floats(0, 1))
+def test_same_request_is_repeated_after_pauses_until_there_is_a_value_or_an_error(
+    operation, outcomes, retries, chance
+):
+    seen = simulate(build_call(operation, retries=retries), outcomes, chance=chance)
     assert 1 <= len(seen.sent) <= retries + 1
-    assert len(seen.pauses) == len(seen.sent) - 1
-
-
-@given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_all_attempts_send_the_same_request(operation, outcomes, retries):
-    seen = simulate(build_call(operation, retries=retries), outcomes)
     assert all(request == seen.sent[0] for request in seen.sent)
+    assert len(seen.pauses) == len(seen.sent) - 1
+    assert all(0 <= pause <= RETRY_AFTER_MAX for pause in seen.pauses)
+    assert (seen.error is None) == (seen.result is not None)
+    if seen.error is not None:
+        assert isinstance(seen.error, ApiError | Unanswered)
+        assert seen.error.retries == len(seen.pauses)
 
 
 @given(OPERATIONS, OUTCOMES, st.integers(0, 5), TIMEOUTS)
@@ -56,20 +58,6 @@ def test_the_deadline_is_kept(operation, outcomes, retries, timeout):
     seen = simulate(call, outcomes)
     assert seen.spent <= (timeout or whole) + 0.01
     assert all(seconds <= (timeout or longest) for seconds in seen.allowed)
-
-
-@given(OPERATIONS, OUTCOMES, st.integers(0, 5), st.floats(0, 1))
-def test_no_pause_exceeds_the_limit_of_retry_after(operation, outcomes, retries, chance):
-    seen = simulate(build_call(operation, retries=retries), outcomes, chance=chance)
-    assert all(0 <= pause <= RETRY_AFTER_MAX for pause in seen.pauses)
-
-
-@given(OPERATIONS, OUTCOMES, st.integers(0, 5))
-def test_call_returns_value_or_raises_stellary_error(operation, outcomes, retries):
-    seen = simulate(build_call(operation, retries=retries), outcomes)
-    assert (seen.error is None) == (seen.result is not None)
-    assert seen.error is None or isinstance(seen.error, ApiError | Unanswered)
-    assert seen.error is None or seen.error.retries == len(seen.sent) - 1
 
 
 @given(OUTCOMES)
@@ -265,13 +253,6 @@ def test_unreadable_response_with_a_secret_is_not_shown():
 
 def test_a_secret_in_the_path_is_not_shown():
     assert simulate(build_call("invitations.accept"), [Outcome(404)]).error.path == "/invitations/…/accept"
-
-
-def test_server_error_is_raised_and_captured():
-    watch = Watch()
-    watch.captures.append([])
-    assert type(simulate(build_call("cards.get"), [Outcome(500)], watch=watch).error) is ServerError
-    assert len(watch.captures[0]) == 1
 
 
 def test_exchange_is_captured_on_success_and_failure():

@@ -52,12 +52,6 @@ def test_answer_can_be_a_list_without_pages(port, cards):
     ] == ["One"]
 
 
-def test_an_answer_can_be_an_error(port, cards):
-    port.answer("cards.get", NotFound("Card not found"))
-    with pytest.raises(NotFound, match="404 Not Found: Card not found"):
-        cards.get("x")
-
-
 def test_an_answer_can_ask_to_wait(port, cards):
     port.answer("cards.get", RateLimited("slow down", retry_after=7))
     with pytest.raises(RateLimited) as caught:
@@ -87,11 +81,6 @@ def test_an_answer_of_plain_text_is_sent_as_it_is(port):
 def test_example_is_returned_without_an_answer(cards):
     assert isinstance(cards.get("x"), Card)
     assert cards.list() == []
-
-
-def test_answer_of_an_unknown_operation_raises(port):
-    with pytest.raises(ValueError, match=r"there is no operation 'cards\.fly'"):
-        port.answer("cards.fly", None)
 
 
 def test_the_ids_of_a_request_are_kept_as_they_were_given(port):
@@ -180,12 +169,6 @@ def test_pages_take_no_later_answers(port, cards):
     assert list(cards.iterate(limit=1)) == second
     with pytest.raises(Invalid, match="cursor must be one that was answered"):
         Stellary.embedded(RecordingPort()).organizations.list(cursor="made-up")
-
-
-def test_close_is_recorded(port):
-    with Stellary.embedded(port):
-        assert not port.closed
-    assert port.closed
 
 
 def test_made_value_has_the_given_fields():

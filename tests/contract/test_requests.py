@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from stellary.client.calling.encoding import encode_query
 from stellary.contract import jsonic
-from stellary.contract.api_tokens import CreateApiToken
 from stellary.contract.auth import Login
 from stellary.contract.cards import CreateCard, CreateCards, ListCards, UpdateCard
 from stellary.contract.errors import FieldProblem, Invalid
@@ -63,16 +62,7 @@ def wrong_fields(cls: type[Request], body: object) -> list[str]:
 @given(data=st.data())
 def test_request_round_trips(cls, data):
     instance = data.draw(requests(cls))
-    assert load(cls, jsonic.parse(dump(instance))) == instance
-
-
-@pytest.mark.slow("makes requests of each class")
-@each_request
-@few_each
-@given(data=st.data())
-def test_valid_instance_passes_check(cls, data):
-    instance = data.draw(requests(cls))
-    assert check(instance) == instance
+    assert load(cls, jsonic.parse(dump(instance))) == instance == check(instance)
 
 
 @pytest.mark.slow("makes requests of each class")
@@ -453,12 +443,6 @@ def test_a_text_that_may_be_empty_may_be_blank():
     assert load(UpdateCard, {"description": " "}).description == " "
 
 
-def test_scopes_are_named_one_by_one():
-    with pytest.raises(Invalid) as caught:
-        load(CreateApiToken, {"name": "CI", "scopes": ["projects:read", "everything"]})
-    assert [problem.field for problem in caught.value.details] == ["scopes[1]"]
-
-
 def test_bulk_accepts_500_items_and_names_the_invalid_one():
     cards = [{"title": "x", "columnId": "c"}] * 500
     assert len(load(CreateCards, {"cards": cards}).cards) == 500
@@ -469,16 +453,7 @@ def test_bulk_accepts_500_items_and_names_the_invalid_one():
     assert [problem.field for problem in caught.value.details] == ["cards[499].title", "cards[499].columnId"]
 
 
-NASTY = [
-    "a" * 100_000,
-    "-" * 100_000,
-    "a-" * 50_000,
-    "@" * 100_000,
-    "a@" * 50_000,
-    " " * 100_000,
-    "0" * 100_000,
-    "Aa" * 50_000,
-]
+NASTY = [part * 100_000 for part in ("a", "-", "a-", "@", "a@", " ", "0", "Aa")]
 
 
 TEXT_LIMITS = {
@@ -498,10 +473,8 @@ def test_checking_limits_takes_linear_time(kind):
 
 @pytest.mark.slow("tries each character of Unicode")
 def test_not_blank_pattern_equals_str_isspace():
-    assert all(
-        (re.match(NOT_BLANK, chr(code_point)) is None) == chr(code_point).isspace()
-        for code_point in range(sys.maxunicode + 1)
-    )
+    for letter in map(chr, range(sys.maxunicode + 1)):
+        assert (re.match(NOT_BLANK, letter) is None) == letter.isspace()
 
 
 def test_a_field_has_one_type_beside_none_and_unset():

@@ -22,7 +22,6 @@ from stellary.contract.checklists import ChecklistItem
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.naming import base, wire_fields
-from stellary.contract.notifications import Notification
 from stellary.contract.wire import Value, as_dict, dump, read, read_in_place
 from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
 from tests.support.each_case import for_each
@@ -145,38 +144,6 @@ def test_wire_names_can_be_irregular():
     item = ChecklistItem(id="a1", title="x", done=True, order=0)
     assert as_dict(item) == {"_id": "a1", "title": "x", "done": True, "order": 0}
     assert "access_token" in wire_fields(Session)
-
-
-def test_published_notification_is_read_without_added_fields():
-    notification = read(
-        Notification,
-        {
-            "id": "665f7c9d3c4d5e6f7a8b9c0d",
-            "userId": "665f1a2b3c4d5e6f7a8b9c0d",
-            "readAt": None,
-            "activity": {
-                "type": "card_moved",
-                "actorId": "665f1b3c3c4d5e6f7a8b9c0d",
-                "meta": {"fromColumn": "To Do", "toColumn": "In Progress"},
-                "createdAt": "2026-03-10T15:00:00Z",
-            },
-        },
-    )
-    assert (notification.activity.meta["toColumn"], notification.activity.card_id) == ("In Progress", None)
-
-
-def test_published_card_is_read_without_added_fields():
-    card = read(
-        Card,
-        {
-            "id": "665f4f6a3c4d5e6f7a8b9c0d",
-            "title": "Design API endpoints",
-            "dueDate": "2026-04-01T00:00:00Z",
-            "checklist": [{"_id": "a1b2c3", "title": "List endpoints", "done": True, "order": 0}],
-            "commentCount": 3,
-        },
-    )
-    assert (card.due_date, card.checklist[0].id, card.label_ids) == (NOW, "a1b2c3", [])
 
 
 def test_value_is_compared_by_fields_and_hashed_by_id():

@@ -58,16 +58,9 @@ def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running, gen
 @for_each(
     "header",
     [
-        {"alg": "none"},
-        {"alg": "None"},
+        *({"alg": name} for name in ("none", "None", "", "HS384", "HS512", "RS256", "ES256", "EdDSA")),
         {"alg": "nOnE", "typ": "JWT"},
-        {"alg": ""},
         {"typ": "JWT"},
-        {"alg": "HS384"},
-        {"alg": "HS512"},
-        {"alg": "RS256"},
-        {"alg": "ES256"},
-        {"alg": "EdDSA"},
         {"alg": ["HS256"]},
         {"alg": None},
         {"alg": "HS256", "crit": ["exp"]},
@@ -84,9 +77,7 @@ def test_another_algorithm_is_refused(server_with_secret: Running, genuine: Any,
 @pytest.mark.parametrize(
     "more",
     [
-        {"kid": "/dev/null"},
-        {"kid": "' UNION SELECT '"},
-        {"kid": "../../../../../dev/null"},
+        *({"kid": path} for path in ("/dev/null", "' UNION SELECT '", "../../../../../dev/null")),
         {"jku": "http://127.0.0.1:1/keys.json"},
         {"x5u": "http://127.0.0.1:1/key.pem"},
         {"jwk": {"kty": "oct", "k": ""}},
@@ -103,21 +94,9 @@ def test_header_of_a_token_does_not_choose_the_key(
 @for_each(
     "changed",
     [
-        {"exp": 0},
-        {"exp": int(time.time()) - 1},
-        {"exp": "never"},
-        {"exp": None},
-        {"exp": -1},
-        {"exp": 1e400},
-        {"sub": ""},
-        {"sub": "0" * 24},
-        {"sub": 5},
-        {"sub": None},
-        {"sub": ["a"]},
-        {"gen": 1},
-        {"gen": -1},
-        {"gen": "0x0"},
-        {"gen": None},
+        *({"exp": value} for value in (0, int(time.time()) - 1, "never", None, -1, 1e400)),
+        *({"sub": value} for value in ("", "0" * 24, 5, None, ["a"])),
+        *({"gen": value} for value in (1, -1, "0x0", None)),
         *({name: ...} for name in ("exp", "iat", "sub", "gen")),
     ],
 )
@@ -149,17 +128,8 @@ def test_token_with_a_changed_bit_is_rejected(server_with_secret: Running, part:
 @for_each(
     "token",
     [
-        "",
-        ".",
-        "..",
-        "...",
-        "a.b",
-        "a.b.c",
-        "a.b.c.d",
-        "e30.e30.e30",
-        "synth_",
-        "synth_" + "a" * 46,
-        "x" * 7000,
+        *("", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "e30.e30.e30"),
+        *("synth_", "synth_" + "a" * 46, "x" * 7000),
     ],
 )
 def test_malformed_token_is_rejected(server_with_secret: Running, token: str):

@@ -231,13 +231,8 @@ def test_scope_shows_the_requested_view():
 
 
 def mission(id: str, status: Any, **fields: Any) -> Mission:
-    return make(
-        Mission,
-        id=id,
-        objective=f"Reach {id}",
-        status=status,
-        **{"module": None, "blocked_reason": None, **fields},
-    )
+    fields = {"module": None, "blocked_reason": None, **fields}
+    return make(Mission, id=id, objective=f"Reach {id}", status=status, **fields)
 
 
 STATE = make(
@@ -433,34 +428,15 @@ def test_long_log_shows_latest_entries():
 
 
 def test_mission_shows_its_progress():
-    fields: dict[str, Any] = {
-        "started_at": NOW,
-        "finished_at": NOW + timedelta(seconds=65),
-        "result": "Moved.",
-        "error": None,
-    }
-    mission_value = make(
-        AgentMission,
-        prompt="move it",
-        status="completed",
-        pending_proposals=0,
-        autonomy_mode="autonomous",
-        **fields,
-    )
-    assert dict(zip(render(mission_value).texts("dt"), render(mission_value).texts("dd"), strict=True)) == {
-        "Asked": "move it",
-        "Mode": "autonomous",
-        "Took": "1 min 5 s",
-    }
-    assert render(mission_value).texts(cls="prose") == ["Moved."]
-    waiting = attrs.evolve(
-        mission_value,
-        status="awaiting_approval",
-        pending_proposals=2,
-        finished_at=None,
-        result=None,
-        error="Odd.",
-    )
+    asked: dict[str, Any] = {"prompt": "move it", "autonomy_mode": "autonomous", "started_at": NOW}
+    outcome = {"pending_proposals": 0, "result": "Moved.", "error": None}
+    took = timedelta(seconds=65)
+    root = render(make(AgentMission, status="completed", finished_at=NOW + took, **asked, **outcome))
+    facts = [("Asked", "move it"), ("Mode", "autonomous"), ("Took", "1 min 5 s")]
+    assert [*zip(root.texts("dt"), root.texts("dd"), strict=True)] == facts
+    assert root.texts(cls="prose") == ["Moved."]
+    outcome = {"pending_proposals": 2, "result": None, "error": "Odd."}
+    waiting = make(AgentMission, status="awaiting_approval", finished_at=None, **asked, **outcome)
     assert "To decide2 proposals" in render(waiting).text
     assert render(waiting).one(cls="prose").classes == {"sty-prose", "sty-bad"}
 
@@ -469,33 +445,20 @@ def test_mission_shows_its_progress():
 
 
 def deliverable(title: str, start: int, end: int, **fields: Any) -> Deliverable:
-    return make(
-        Deliverable,
-        title=title,
-        start_day=start,
-        end_day=end,
-        **{"priority": None, "checklist": [], **fields},
-    )
+    fields = {"priority": None, "checklist": [], **fields}
+    return make(Deliverable, title=title, start_day=start, end_day=end, **fields)
+
+
+def phase(name: str, start: int, end: int, *deliverables: Deliverable) -> Phase:
+    return Phase(name=name, description=None, start_day=start, end_day=end, deliverables=[*deliverables])
 
 
 PLAN = Roadmap(
     start_date=None,
     days=20,
     phases=[
-        Phase(
-            name="Build",
-            description=None,
-            start_day=0,
-            end_day=9,
-            deliverables=[deliverable("Page", 0, 4, priority="high", checklist=["a", "b"])],
-        ),
-        Phase(
-            name="Test",
-            description=None,
-            start_day=10,
-            end_day=19,
-            deliverables=[deliverable("Test", 19, 19)],
-        ),
+        phase("Build", 0, 9, deliverable("Page", 0, 4, priority="high", checklist=["a", "b"])),
+        phase("Test", 10, 19, deliverable("Test", 19, 19)),
     ],
     notes=["Nobody is named."],
     not_understood=[NotUnderstood(text="paint it", reason="no such change")],

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-import stellary.contract
 from stellary.client.calling.page import Page
 from stellary.client.display import view
 from stellary.client.display._rows import SHOWN, columns_of
@@ -187,8 +186,3 @@ def test_document_is_listed_like_its_summary():
 def test_other_objects_raise_type_error(value: object):
     with pytest.raises(TypeError, match="cannot be shown"):
         view(value)
-
-
-def test_all_contract_values_are_loaded():
-    assert len(values()) > 60
-    assert stellary.contract.ENDPOINTS

@@ -230,7 +230,7 @@ def test_undeclared_options_are_kept_without_prune(ws):
 @pytest.mark.slow("sets a project up several times")
 def test_relations_are_added_replaced_and_pruned(ws):
     cards = [ps.Card("A", blocks=["B"], related_to=["C"]), ps.Card("B", parent="A"), ps.Card("C")]
-    at = create_project(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))
+    at = create_project(ws, declare(columns=[ps.Column("To do")], cards=cards))
     target = declare(
         cards=[
             ps.Card("A", blocks=["C"]),
@@ -267,7 +267,7 @@ def _cards(**related):
 
 
 def _in_one_column(cards):
-    return ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards)
+    return declare(columns=[ps.Column("To do")], cards=cards)
 
 
 @pytest.mark.parametrize(
@@ -354,12 +354,9 @@ def test_items_with_the_same_name_are_distinguished_by_id(ws):
 
 
 def test_card_moves_to_the_declared_one_of_two_columns_with_the_same_name(ws):
-    at = create_project(
-        ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("Review"), ps.Column("To do")])
-    )
+    at = create_project(ws, declare(columns=[ps.Column("Review"), ps.Column("To do")]))
     card = at.cards.create(at.columns.create(name="To do"), title="Ask")
-    target = ps.Declaration(
-        ps.Project("Launch"),
+    target = declare(
         columns=[ps.Column("Review"), ps.Column("To do")],
         cards=[ps.Card("Ask", column="To do")],
     )

@@ -171,7 +171,7 @@ def test_names_of_several_items_are_problems(ws):
 
 def test_dates_that_contradict_existing_dates_are_problems(ws):
     cards = [ps.Card("A", start_date=date(2026, 3, 1), due_date=date(2026, 4, 1))]
-    at = create_project(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))
+    at = create_project(ws, declare(columns=[ps.Column("To do")], cards=cards))
     early, late = (
         declare(cards=[ps.Card("A", due_date=date(2026, 1, 1))]),
         declare(cards=[ps.Card("A", start_date=date(2026, 5, 1))]),
@@ -287,19 +287,6 @@ def test_cards_of_a_deleted_scope_move_to_an_undeclared_column(ws):
     at.columns.create(name="Idle", scope_id=at.scopes.create(name="Side").id)
     none = declare(scopes=[ps.Scope("Main", columns=[]), ps.Scope("Side")])
     assert '- column "Main / To do" (its card goes to "Side / To do")' in str(ps.plan(at, none, prune=True))
-
-
-def test_plan_is_displayed_in_a_notebook(ws):
-    bundle = ps.plan(ws, LAUNCH)._repr_mimebundle_()
-    assert "Plan for Launch" in bundle["text/plain"]
-    assert "Plan for Launch" in bundle["text/html"]
-
-
-def test_the_columns_of_the_default_scope_are_declared_in_one_place(ws):
-    scopes = [ps.Scope("Main", columns=[ps.Column("To do")])]
-    assert plan_problems(create_project(ws), declare(scopes=scopes, columns=[ps.Column("Done")])) == [
-        "columns: are those of scopes[0], which declares its own"
-    ]
 
 
 def test_a_required_value_is_not_cleared(ws):
