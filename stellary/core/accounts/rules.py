@@ -118,6 +118,7 @@ class CallerRoles:
     Attributes:
         user_id: The caller.
         org_role: The role in the organization; None without membership.
+        workspace_id: The workspace; empty if none is concerned.
         ws_role: The role in the workspace; None without membership, or if no workspace is concerned.
         pilotage_role: The pilotage role as a member of the workspace.
         in_project: True for a member of the project, if one is concerned.
@@ -128,7 +129,7 @@ class CallerRoles:
     user_id: str
     organization_id: str
     org_role: OrganizationRole | None
-    workspace_id: str | None = None
+    workspace_id: str = ""
     workspace_owner_id: str | None = None
     is_personal: bool = False
     ws_role: WorkspaceRole | None = None
@@ -148,13 +149,11 @@ class CallerRoles:
     @property
     def is_guest(self) -> bool:
         """Return whether the user is a guest of the workspace; or, if none is concerned, of the organization."""
-        return (self.org_role if self.workspace_id is None else self.workspace_role) == "guest"
+        return (self.workspace_role if self.workspace_id else self.org_role) == "guest"
 
     @property
     def sees_workspace(self) -> bool:
-        return self.workspace_id is not None and reaches(
-            self.org_role, self.ws_role, is_personal=self.is_personal
-        )
+        return bool(self.workspace_id) and reaches(self.org_role, self.ws_role, is_personal=self.is_personal)
 
     @property
     def workspace_role(self) -> WorkspaceRole | None:

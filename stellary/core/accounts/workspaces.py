@@ -230,7 +230,6 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     member = WORKSPACE_MEMBER.to_value(loaded.row)
     _check(loaded, member, None)
     workspace_id = loaded.roles.workspace_id
-    assert workspace_id is not None
     delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
     people.emit_rights_lost(uow, WorkspaceLeft, workspace_id, loaded.row.user_id, _owner_id(loaded))
@@ -244,7 +243,6 @@ def _emit_rights_lost(
 ) -> None:
     """Emit that the member is no longer an admin, or a guest now, unless a role in the organization makes them an admin."""
     workspace_id = loaded.roles.workspace_id
-    assert workspace_id is not None
     is_guest = after == "guest" and after != before
     if is_guest:
         mark_guests(uow, workspace_id)

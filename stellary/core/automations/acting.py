@@ -422,7 +422,7 @@ class _Discarded(Exception):
 def try_automation(uow: UnitOfWork, ref: AutomationRef, request: TryAutomation) -> AutomationTrial:
     """Run a rule for a card with the rights of its owner, and undo all changes."""
     loaded = access.automation(uow, ref)
-    rule, workspace_id = loaded.row, loaded.roles.workspace_id or ""
+    rule, workspace_id = loaded.row, loaded.roles.workspace_id
     card = None
     has_card = rule.schedule is None or rule.schedule["cards"] is not None
     if has_card != (request.card_id is not UNSET):

@@ -147,7 +147,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
     loaded = access.automation(uow, ref)
     before = rows.automation(uow, loaded.row, loaded.roles.sight)
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     trigger = triggers.find_trigger(uow, before.trigger) or Trigger(before.trigger, "")
     if request.trigger:
         trigger = triggers.check_trigger(uow, request.trigger)

@@ -184,7 +184,7 @@ def fire(uow: UnitOfWork, name: str, card: CardRef | CardEvent, data: Mapping[st
         with uow.checking(service_of(get_card).endpoint.policy):
             loaded = access.card(uow, card)
         workspace_id, project_id, current = (
-            loaded.roles.workspace_id or "",
+            loaded.roles.workspace_id,
             loaded.card.project_id,
             loaded.card,
         )

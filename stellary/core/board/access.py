@@ -214,7 +214,7 @@ class LoadedCard(Loaded[CardRow]):
     @property
     def place(self) -> dict[str, str]:
         """The workspace and the project of the card, as events name them."""
-        return {"workspace_id": self.roles.workspace_id or "", "project_id": self.card.project_id}
+        return {"workspace_id": self.roles.workspace_id, "project_id": self.card.project_id}
 
 
 class _CardCheck(AccessCheck[R, CardRow]):
@@ -321,7 +321,7 @@ def card_with_members(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
         ref: The card.
     """
     loaded = _card_with_members(uow, ref)
-    row, workspace_id = loaded.row, loaded.roles.workspace_id or ""
+    row, workspace_id = loaded.row, loaded.roles.workspace_id
     for user_id, name in ((row.assignee_id, row.assignee_name), (row.created_by_id, row.creator_name)):
         if name is not None:
             uow.members[workspace_id, user_id or ""] = name

@@ -123,7 +123,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     row = loaded.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     change_count(uow, cards.c.attachment_count, row.card_id, row.of_project, -1)
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     card = load_current_cards(uow.connection, workspace_id, [row.card_id])[row.card_id]
     item = trash.Item(row.id, row.original_name, row.of_project)
     trash.put_item(

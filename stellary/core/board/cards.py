@@ -79,7 +79,7 @@ def add_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard, **taken_over:
         **taken_over: The further fields.
     """
     loaded = access.column(uow, ref)
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     # One round trip, in which the project and then the column are locked.
     check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     read_numbers = queue_numbers(uow, ref.project_id, 1)
@@ -154,7 +154,7 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
     loaded = access.card_with_members(uow, ref)
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     # The first result that is read executes everything before it, in one round trip.
     check_references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     columns: Mapping[str, rules.LockedColumn] = {}

@@ -174,9 +174,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
         if request.move_cards_to not in locked_columns:
             raise unknown("moveCardsTo")
         source, target = locked_columns[before.id], locked_columns[request.move_cards_to]
-        moves = card_moves.empty_columns(
-            uow, loaded.roles.workspace_id or "", [source], target, before.project_id
-        )
+        moves = card_moves.empty_columns(uow, loaded.roles.workspace_id, [source], target, before.project_id)
     elif ordering.has_cards(uow, before.id):
         raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
     item = trash.Item(before.id, before.name, before.project_id)

@@ -36,7 +36,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Card:
     """Copy a card to the end of a column; in its own column, the copy has its status."""
     loaded = access.card(uow, ref)
-    source, workspace_id = loaded.card, loaded.roles.workspace_id or ""
+    source, workspace_id = loaded.card, loaded.roles.workspace_id
     column_id = value_or(request.column_id, source.column_id)
     if request.column_id is not UNSET:
         check_in_project(uow, workspace_id, source.project_id, "columnId", column_id)
@@ -77,7 +77,7 @@ def duplicate_column(uow: UnitOfWork, ref: ColumnRef, request: DuplicateColumn) 
     column = create_column(uow, project, body)
     cards = list(find_matching(uow, project, ListCards(column_id=source.id, archived=False)).items)
     bodies = drop_missing(
-        uow, loaded.roles.workspace_id or "", source.project_id, [_copy_card(card) for card in cards]
+        uow, loaded.roles.workspace_id, source.project_id, [_copy_card(card) for card in cards]
     )
     copies = [
         convert(CardInColumn, body, status=card.status, column_id=column.id)

@@ -134,7 +134,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     loaded = access.card_with_sight(uow, ref)
     if request.target_card_id == loaded.card.id:
         raise invalid(("targetCardId", "must be another card"))
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     ends = lock_ends(uow, workspace_id, loaded.card.id, request.target_card_id)
     if loaded.card.id not in ends:
         raise NotFound("Card not found")
@@ -192,7 +192,7 @@ def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
         raise NotFound("Relation not found")
     delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Relation")
     edge = rules.Edge(loaded.row.source_id, loaded.row.target_id, loaded.row.type)
-    _emit_events(uow, RelationRemoved, loaded.roles.workspace_id or "", loaded.row.id, edge)
+    _emit_events(uow, RelationRemoved, loaded.roles.workspace_id, loaded.row.id, edge)
     return Ok()
 
 

@@ -343,7 +343,7 @@ def resolve_card(
         Invalid: No card matches, or several do.
     """
     roles = accounts_access.workspace(uow, ref).roles
-    workspace_id = roles.workspace_id or ""
+    workspace_id = roles.workspace_id
     parameters = {"_workspace_id": workspace_id}
     project_id = None
     if project_text is not UNSET:

@@ -148,7 +148,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Deleted:
     """Move a scope to the trash with its columns; its cards move to the column of ``moveCardsTo``, or go with it."""
     loaded = access.load_locked_scope(uow, ref)
-    row, workspace_id = loaded.row, loaded.roles.workspace_id or ""
+    row, workspace_id = loaded.row, loaded.roles.workspace_id
     columns = lock_columns(uow, row.project_id)
     target = _target(columns, row.id, request)
     rules.check_deletable(row.is_default)

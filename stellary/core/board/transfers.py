@@ -164,7 +164,7 @@ def move_cards(
         raise unknown("columnId") from None
     # A host that does not allow new cards in a project does not allow these either.
     check_restrictions(uow, contract.CREATE_CARD, column)
-    transfer = _Transfer(uow, ref, roles.workspace_id or "", project, workspace_id, loaded)
+    transfer = _Transfer(uow, ref, roles.workspace_id, project, workspace_id, loaded)
     transfer.check_relations([card.id for card in cards])
     return transfer.apply(cards, request.missing, restored)
 

@@ -91,7 +91,7 @@ _SEARCHED_FIELDS = frozenset({"title", "content", "tags", "context_type", "conte
 def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument) -> Document:
     """Create a document as a draft."""
     loaded = access.workspace(uow, ref)
-    workspace_id = loaded.roles.workspace_id or ""
+    workspace_id = loaded.roles.workspace_id
     tags = request.tags or []
     rules.check_tags(tags)
     content = _parse_content(request.content, request.content_format)

@@ -115,7 +115,7 @@ def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> N
     Raises:
         Invalid: An id does not exist.
     """
-    workspace_id, parameters = roles.workspace_id or "", get_seen_parameters(roles)
+    workspace_id, parameters = roles.workspace_id, get_seen_parameters(roles)
     if request.project_id is not UNSET:
         check_in_workspace(uow, roles, "projectId", request.project_id)
     if (id := request.context_id) is not UNSET and not (

@@ -155,7 +155,7 @@ def find_place(
         entered = access.workspace(uow, workspace)
     except NotFound:
         raise unknown("contextId") from None
-    roles, workspace_id = entered.roles, entered.roles.workspace_id or ""
+    roles, workspace_id = entered.roles, entered.roles.workspace_id
     if roles.organization_id != loaded.roles.organization_id:
         raise unknown("contextId")
     if (workspace_id, project_id) == (loaded.row.workspace_id, loaded.row.project_id):
@@ -204,7 +204,7 @@ def context(
             return DocumentContext(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):
-        own_id = loaded.roles.organization_id if kind == "organization" else loaded.roles.workspace_id or ""
+        own_id = loaded.roles.organization_id if kind == "organization" else loaded.roles.workspace_id
         if context_id not in (UNSET, own_id):
             raise unknown("contextId")
         return DocumentContext(kind, own_id)

@@ -125,7 +125,7 @@ def get_project_watch(uow: UnitOfWork, ref: ProjectRef) -> WatchState:
 def watch_card(uow: UnitOfWork, ref: CardRef, request: SetWatch) -> WatchState:
     """Watch or mute a card for the caller."""
     loaded = access.card(uow, ref)
-    return _set(uow, loaded.roles.workspace_id or "", loaded.card.project_id, loaded.card.id, request)
+    return _set(uow, loaded.roles.workspace_id, loaded.card.project_id, loaded.card.id, request)
 
 
 @serves(UNWATCH_CARD)
@@ -139,7 +139,7 @@ def unwatch_card(uow: UnitOfWork, ref: CardRef) -> Ok:
 def watch_project(uow: UnitOfWork, ref: ProjectRef, request: SetWatch) -> WatchState:
     """Watch or mute all cards of a project for the caller."""
     loaded = access.project(uow, ref)
-    return _set(uow, loaded.roles.workspace_id or "", loaded.row.id, WHOLE_PROJECT, request)
+    return _set(uow, loaded.roles.workspace_id, loaded.row.id, WHOLE_PROJECT, request)
 
 
 @serves(UNWATCH_PROJECT)

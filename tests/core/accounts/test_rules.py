@@ -96,7 +96,7 @@ def test_effective_roles_exist_if_the_workspace_is_visible(org_role, ws_role):
 
 
 def test_no_workspace_is_visible_without_one():
-    assert not caller_roles("owner", workspace_id=None).sees_workspace
+    assert not caller_roles("owner", workspace_id="").sees_workspace
 
 
 # ---------------------------------------------------------------------------------------------- ranks

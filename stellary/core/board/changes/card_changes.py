@@ -35,7 +35,7 @@ def change_card(uow: UnitOfWork, loaded: LoadedCard, **changes: object) -> Card:
     if after is before:
         return before
     uow.connection.execute(card_rows.UPDATE, {"_id": before.id, **card_rows.build_changes(before, after)})
-    for event in build_events(before, after, loaded.roles.workspace_id or ""):
+    for event in build_events(before, after, loaded.roles.workspace_id):
         uow.emit(event)
     return after
 
