@@ -77,6 +77,16 @@ def test_only_the_changed_card_is_read_again(board, statements):
     assert [" IN (" in sql for sql in read_complete(sent)] == [True] * board.world.core.database.is_sqlite
 
 
+@pytest.mark.parametrize("long", [0, 1, 2])
+def test_changed_card_is_found_among_longer_and_shorter_ones(board, long):
+    listed = ask(board, "GET", f"{board.path}/cards")
+    ask(board, "PATCH", board.of(listed[long]), {"description": "x" * 5_000})
+    for card in listed:
+        assert read(board) == read_rows(board)
+        ask(board, "PATCH", board.of(card), {"title": "Changed"})
+    assert read(board) == read_rows(board)
+
+
 def test_all_cards_are_read_again_if_many_have_changed(board, statements, monkeypatch):
     monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
     monkeypatch.setattr(remembered_lists, "_CHANGES_MAX", 1)
