@@ -240,6 +240,22 @@ def test_signal_during_a_job_makes_its_next_run_due(core, clock, notes):
     assert notes() == ["0", "1"]
 
 
+def test_signals_are_followed_after_a_failure_of_the_database(core, clock, notes, monkeypatch):
+    def lose_connection(*_, **__):
+        raise ConnectionError
+
+    work = work_of(core, note=refuse)
+    ask(core)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "put_off", lose_connection)
+        with pytest.raises(ConnectionError):
+            work.run_due()
+    work.handlers["note"] = JobHandler(note)
+    ask(core, "b", key="note", due_at=clock() + timedelta(hours=1))
+    core.env.signals.send("note")
+    assert (work.run_due(), notes()) == (1, ["b"])
+
+
 # ------------------------------------------------------------------------------------------------- in a thread
 
 

@@ -223,9 +223,11 @@ class JobRunner:
         count = 0
         while not self._stopping and (job := self._claim_next()) is not None:
             self._running.add(job.kind)
-            with trace(f"job {job.kind}", "CONSUMER"):
-                self._do(job)
-            self._running.discard(job.kind)
+            try:
+                with trace(f"job {job.kind}", "CONSUMER"):
+                    self._do(job)
+            finally:
+                self._running.discard(job.kind)
             count += 1
         return count
 
