@@ -413,7 +413,8 @@ def find_problems() -> dict[str, list[str]]:
         return sorted(id for id in ids if id.startswith("stellary"))
 
     problems = {"in order": run(databases=[DEFAULT_DB_ALIAS])}
-    with override_settings(MIDDLEWARE=[], STELLARY={}):
+    # The apps are set up a second time.
+    with override_settings(MIDDLEWARE=[], STELLARY={}, INSTALLED_APPS=[*settings.INSTALLED_APPS]):
         problems["to deploy"] = run(include_deployment_checks=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT version_num FROM stellary_alembic_version")

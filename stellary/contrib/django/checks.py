@@ -22,12 +22,12 @@ _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 def register_checks() -> None:
     """Register the checks with Django."""
-    register(lambda **_: list(_check_settings()), _LABEL)
+    register(_check_settings, _LABEL)
     register(check_schema, Tags.database)
-    register(lambda **_: list(_check_deployment()), _LABEL, deploy=True)
+    register(_check_deployment, _LABEL, deploy=True)
 
 
-def _check_settings() -> Iterator[CheckMessage]:
+def _check_settings(**_: object) -> Iterator[CheckMessage]:
     """Check the kind of the database, its driver, and the middleware that finds users."""
     connection = connections[load_configuration().database]
     if connection.vendor not in ("sqlite", "postgresql"):
@@ -76,7 +76,7 @@ def check_schema(databases: Sequence[str] | None = None, **_: object) -> list[Ch
     return [] if problem is None else [Error(f"{problem}.", hint=hint, id="stellary.E003")]
 
 
-def _check_deployment() -> Iterator[CheckMessage]:
+def _check_deployment(**_: object) -> Iterator[CheckMessage]:
     """Check what a public site needs."""
     configuration = load_configuration()
     if configuration.blobs == "memory:":
