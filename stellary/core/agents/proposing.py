@@ -23,6 +23,7 @@ from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
+from stellary.core.board.changes.settled_answers import as_json
 from stellary.core.db.base import is_among, is_given
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
@@ -115,7 +116,8 @@ def propose_call(
     body = {"file": file.name, "size": file.size} if file else orjson.loads(dump(request))
     call = {"ref": attrs.asdict(ref), "body": None if file else body, "file": file and attrs.asdict(file)}
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
-    names, project_ids = load_named(uow, limits, [attrs.asdict(ref), body, changes, result, seen], changes)
+    values = [attrs.asdict(ref), body, changes, as_json(result), seen]
+    names, project_ids = load_named(uow, limits, values, changes)
     path_params = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
     return _propose(
         uow,
@@ -158,7 +160,7 @@ def propose_action(
     with rehearse(uow) as seen:
         result, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
     params = rules.put_ids(params, seen)
-    names, project_ids = load_named(uow, limits, [params, changes, result, seen], changes)
+    names, project_ids = load_named(uow, limits, [params, changes, as_json(result), seen], changes)
     proposal = _propose(
         uow,
         limits,
@@ -188,7 +190,9 @@ def run_action(
         ApiError: The action is not possible.
     """
     result, changes = _list_changes(uow, lambda: actions.run(uow, ref, action.name, params))
-    names, project_ids = load_named(uow, limits, [params, changes, result, uow.dependencies], changes)
+    # As JSON, since lists of cards have no other text; the agent gets no more of it either.
+    values = [params, changes, as_json(result), uow.dependencies]
+    names, project_ids = load_named(uow, limits, values, changes)
     summary = "" if action.kind == "read" else _summarize(changes, action.summary, params, names)
     return result, summary, project_ids
 

@@ -7,13 +7,14 @@ import pytest
 
 from stellary import Stellary
 from stellary.contract.agent_missions import MissionEntry
+from stellary.contract.cards import LIST_WORKSPACE_CARDS, FindCards
 from stellary.contract.port import RawRequest
-from stellary.core import Turn
+from stellary.core import Action, Turn
 from stellary.core.agents.tables import missions, proposals
 from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_brains import Scripted, call
 from tests.support.boards import Board, Json, ask
-from tests.support.core_parts import action_calls
+from tests.support.core_parts import action_calls, board_finding
 from tests.support.world import Person
 
 MARKER = "zanzibar"
@@ -126,6 +127,22 @@ def test_what_is_left_of_a_mission_says_that_texts_are_hidden(board: AgentApi):
     assert {"tool": "list_cards", "params": {}, "outcome": "refused", "error": HIDDEN} in data
     assert {"text": HIDDEN} in data
     assert data[-1] == {"status": "completed", "result": HIDDEN, "error": None}
+
+
+def test_cards_that_an_action_of_the_host_has_listed_count_as_read(board: AgentApi):
+    scene = Scene(board)
+    find = Action(
+        "find_cards",
+        "Find.",
+        FindCards,
+        LIST_WORKSPACE_CARDS,
+        "board.read",
+        board_finding.list_workspace_cards,
+    )
+    board.world.core.env.actions = {**board.world.core.env.actions, find.name: find}
+    mission = scene.start("autonomous", Turn(calls=[call("find_cards")]), TELLING)
+    assert {"mission", "stream"} <= scene.find_leaks(scene.bob, mission)
+    assert scene.find_leaks(scene.cid, mission) == set()
 
 
 @pytest.mark.parametrize("mode", ["supervised", "approval"])
