@@ -270,9 +270,10 @@ class ModelPlanner:
         brief: Brief,
         find_problems: Callable[[T, Brief], Iterator[str]],
     ) -> T:
-        from pydantic_ai import Agent, ModelRetry
-
         async def ask(model: Model) -> T:
+            # Within the call, which is refused without the library.
+            from pydantic_ai import Agent, ModelRetry
+
             agent: Any = Agent(
                 model, output_type=output_type, instructions=f"{_RULES} {task}", retries=RETRIES
             )

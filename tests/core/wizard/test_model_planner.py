@@ -1,6 +1,7 @@
 """A planner that asks a model: what it says is taken if it makes sense, and asked for anew if not; without it there is another."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -278,6 +279,20 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(api: DraftApi):
     assert any("“Who tests it?” (Paint a sign for the entrance)" in note for note in roadmap["notes"])
     assert "Migrate the existing appointments" in titles
     assert len(ready.requests) == 2
+
+
+def test_missing_model_library_leads_to_a_plan_without_a_model(
+    api: DraftApi, monkeypatch: pytest.MonkeyPatch
+):
+    model = Scripted(api, PLAN)
+    for module in ("pydantic_ai", "pydantic_ai.exceptions"):
+        monkeypatch.setitem(sys.modules, module, None)
+    roadmap = api.plan(api.draft(description=BRIEF))["roadmap"]
+    assert roadmap["notes"][0] == (
+        "This result was created without a model: the model openai:some cannot be asked: "
+        "stellary[agents] is not installed on the server."
+    )
+    assert model.requests == []
 
 
 # ---------------------------------------------------------------------------------------------- an endpoint
