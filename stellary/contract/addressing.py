@@ -30,9 +30,10 @@ class Ref:
     def __init_subclass__(
         cls, tail: str = "", *, template: str | None = None, alias: str | None = None
     ) -> None:
-        # The path goes on where that of the base class ends.
-        cls.template = (cls.template if template is None else template) + tail
-        cls.alias = alias or (cls.alias and cls.alias + tail)
+        # Without a template, the paths go on where those of the base class end.
+        if template is None:
+            template, alias = cls.template + tail, alias or (cls.alias and cls.alias + tail)
+        cls.template, cls.alias = template, alias
         attrs.frozen(cls, eq=False, repr=False, slots=False)
 
     def __eq__(self, other: object) -> bool:

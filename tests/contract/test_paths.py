@@ -201,5 +201,19 @@ def test_only_the_alias_has_the_project_id():
     assert long == LabelRef("acme", "eng", A, project_id=B)
 
 
+def test_template_of_its_own_leads_to_no_path_of_the_base_class():
+    class LabelNoteRef(LabelRef, template="/label-notes/:labelId"):
+        pass
+
+    class LabelIconRef(LabelRef, tail="/icon"):
+        pass
+
+    assert (LabelNoteRef.template, LabelNoteRef.alias) == ("/label-notes/:labelId", None)
+    assert (LabelIconRef.template, LabelIconRef.alias) == (
+        f"{LabelRef.template}/icon",
+        f"{LabelRef.alias}/icon",
+    )
+
+
 def test_the_secret_of_an_invitation_is_not_shown():
     assert "s3cret" not in repr(InvitationTokenRef("s3cret"))
