@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,7 @@ from stellary.contract.errors import BY_STATUS
 Json = dict[str, Any]
 
 # The schemas, headers, parameters and security schemes. ``errorHeaders`` and ``fileHeaders`` have the keys of ``headers``.
-PARTS: Json = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+PARTS: Json = json.loads(files(__package__).joinpath("components.json").read_text("utf-8"))
 
 
 def error_response(status: int) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
@@ -19,7 +19,7 @@ _FIELDS_INCLUDED = 4
 
 # The examples of the API reference by operation, without abbreviations; ``texts`` by wire name, because the type does not show
 # what a string is about; and ``names`` from the reference, by the last word of the request class.
-_DATA: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+_DATA: dict[str, dict[str, Any]] = json.loads(files(__package__).joinpath("examples.json").read_text("utf-8"))
 _NUMBERS = {"percent": 100, "windowSeconds": 60, "httpStatus": 200}
 _ANY = {"content": {"type": "doc", "content": []}}
 _BY_TYPE: dict[Any, Any] = {str: "Q1 Launch", int: 2, float: 1.5, bool: True, Any: "a value"}

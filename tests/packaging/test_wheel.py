@@ -170,6 +170,20 @@ def test_no_file_of_the_wheel_is_large(wheel: Path):
         assert [file.filename for file in packed.infolist() if file.file_size > 500_000] == []
 
 
+def test_values_are_shown_and_described_from_within_the_wheel(wheel: Path, tmp_path: Path):
+    code = f"""
+import sys
+sys.path.insert(0, {str(wheel)!r})
+from stellary.client import display
+from stellary.client.testing import example
+from stellary.contract.labels import LIST_LABELS
+from stellary.contract.openapi import document
+assert "<" in example(LIST_LABELS)[0]._repr_mimebundle_()["text/html"]
+assert document()["components"]["schemas"]["Error"]
+"""
+    run(sys.executable, "-c", code, cwd=tmp_path)
+
+
 def test_the_sdk_alone_talks_to_a_server_from_the_wheel(sdk: Path, server: str, tmp_path: Path):
     code = f"""
 from stellary import Stellary

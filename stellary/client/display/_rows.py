@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import attrs
@@ -32,7 +32,7 @@ from stellary.contract.activities import FieldChange
 TEXT_MAX = 140
 COLUMNS = 7
 
-_COLUMNS = tomllib.loads(Path(__file__).with_name("columns.toml").read_text("utf-8"))
+_COLUMNS = tomllib.loads(files(__package__).joinpath("columns.toml").read_text("utf-8"))
 SHOWN: dict[str, str] = _COLUMNS["lists"]
 _CODE = {"id", "key", "slug", "card_key", "trigger", "number", "mission_id", "priority_id", "action", "tool"}
 # Flags that are rarely set, and shown only if they are.
