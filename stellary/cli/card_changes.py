@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import click
 
 from stellary.cli.finding import (
+    find_card,
     find_column,
     find_label,
     find_person,
@@ -207,10 +208,10 @@ def transfer(
     Example:
       stellary card transfer LAUNCH-12 --to OPS/Backlog --missing drop
     """
-    _, board, name = _find_target(session, **place)
+    project, board, name = _find_target(session, **place)
     if not name:
         fail_usage("name the project and the column, such as --to OPS/Backlog")
-    column, (project, _, card) = find_column(board, name), session.load_card(query)
+    column, card = find_column(board, name), find_card(project, query, project.board())
     moved = project.cards.transfer(card, column_id=column.id, missing=missing)
     _print_moved(moved, f'Moved {card.key} to "{column.name}": {moved.key} "{moved.title}".', as_json)
 
