@@ -597,7 +597,7 @@ def services(arguments: list[str]) -> None:
 
 
 def versions(arguments: list[str]) -> None:
-    """Run a share of the tests on Python 3.12, with the oldest libraries that are allowed, and on Python 3.13 with the newest.
+    """Run a share of the tests on Python 3.12; with the oldest libraries that are allowed; and with the newest, on Python 3.13.
 
     A Python that is not installed is named and left out. What is installed goes into `.venvs/`.
     """
