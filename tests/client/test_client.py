@@ -85,12 +85,8 @@ def test_token_option_applies_to_its_handle_only(port, client):
     board.cards.list()
     board.with_options(token=None).cards.list()
     board.with_options(token="").with_options(timeout=5).cards.list()
-    assert [request.headers.get("authorization") for request in port.requests] == [
-        "Bearer synth_other",
-        "Bearer synth_x",
-        None,
-        None,
-    ]
+    sent = [request.headers.get("authorization") for request in port.requests]
+    assert sent == ["Bearer synth_other", "Bearer synth_x", None, None]
 
 
 def test_a_client_of_another_account_keeps_its_own_token_when_passwords_change(port, client):

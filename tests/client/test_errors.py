@@ -35,12 +35,8 @@ MADE = [
 )
 def test_error_can_be_copied_and_pickled(error, copy_error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
-    copied_error = copy_error(error)
-    assert (type(copied_error), str(copied_error), vars(copied_error)) == (
-        type(error),
-        str(error),
-        vars(error),
-    )
+    copied = copy_error(error)
+    assert (type(copied), str(copied), vars(copied)) == (type(error), str(error), vars(error))
 
 
 @for_each("error", MADE)

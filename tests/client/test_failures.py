@@ -109,6 +109,12 @@ def test_an_unknown_status_is_an_error_of_its_class(server, ask):
         ask(server.url, me)
 
 
+def test_redirect_raises(server, ask):
+    server.then(answer("301 Moved Permanently", b"", "Location: https://pm.example.com/"))
+    with pytest.raises(StellaryError, match=r"redirects to https://pm.example.com/; check the URL"):
+        ask(server.url, me)
+
+
 def test_an_answer_may_be_compressed(server, ask):
     import gzip
 

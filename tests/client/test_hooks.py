@@ -114,13 +114,6 @@ async def test_wire_log_shortens_long_bodies_and_leaves_out_files(port, client, 
     assert "content of a file" not in output
 
 
-async def test_debug_shows_one_line_per_call(port, client, loggers, capsys):
-    stellary.client.log("debug")
-    await resolve(client.auth.me())
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "GET /auth/me 200" in line
-
-
 async def test_debug_of_all_loggers_shows_no_bodies(port, client, loggers, caplog):
     caplog.set_level(logging.DEBUG)
     await resolve(client.auth.update_me(name="Jane"))

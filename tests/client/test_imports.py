@@ -13,14 +13,7 @@ import stellary.client
 from tests.support.each_case import for_each
 
 HEAVY = {
-    "httpx",
-    "sqlalchemy",
-    "aiohttp",
-    "attrs",
-    "cattrs",
-    "orjson",
-    "typing",
-    "asyncio",
+    *("httpx", "sqlalchemy", "aiohttp", "attrs", "cattrs", "orjson", "typing", "asyncio"),
     "importlib.metadata",
 }
 
@@ -55,7 +48,7 @@ def test_a_client_loads_only_the_resources_that_are_used():
         f"stellary.client.{folder}.{resource}" for folder in folders for resource in resources
     } & loaded == set()
     assert "stellary.client.methods.workspaces" in loaded
-    assert loaded & {"sqlalchemy", "aiohttp"} == set()
+    assert loaded & {"sqlalchemy", "aiohttp", "stellary.client.display"} == set()
 
 
 def test_blocking_client_loads_no_event_loop():

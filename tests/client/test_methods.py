@@ -248,13 +248,7 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
     assert "name: 1-100 characters." in create.__doc__
     assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
     assert list(inspect.signature(create).parameters) == [
-        "name",
-        "description",
-        "key",
-        "template_id",
-        "member_role",
-        "visibility",
-        "estimate_unit",
+        *("name", "description", "key", "template_id", "member_role", "visibility", "estimate_unit"),
         "start_date",
     ]
     update = client.workspace("acme", "eng").project("p").cards.update

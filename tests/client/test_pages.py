@@ -84,11 +84,6 @@ async def test_iterating_goes_through_all_pages(port, colour):
     assert len(port.requests) == 3
 
 
-def test_iterating_requests_two_hundred_rows_per_page(port):
-    assert list(cards(Stellary.embedded(port)).iterate()) == CARDS
-    assert port.requests[0].query == {"limit": "200"}
-
-
 def test_iterating_requests_pages_lazily(port):
     rows = cards(Stellary.embedded(port)).iterate(limit=2)
     assert port.requests == []

@@ -190,21 +190,8 @@ async def test_invalid_json_raises(colour):
 @pytest.mark.parametrize(
     "path",
     [
-        "",
-        "new",
-        "http://other.test/",
-        "//other.test/x",
-        "/a/../b",
-        "/a/%2e%2E/b",
-        "/.",
-        "/a//b",
-        "/a?b=c",
-        "/a#b",
-        "/a b",
-        "/é",
-        "/a\nb",
-        "/a\\b",
-        "/a/",
+        *("", "new", "http://other.test/", "//other.test/x", "/a/../b", "/a/%2e%2E/b", "/.", "/a//b"),
+        *("/a?b=c", "/a#b", "/a b", "/é", "/a\nb", "/a\\b", "/a/"),
     ],
 )
 def test_invalid_path_raises(path):
@@ -224,7 +211,3 @@ def test_invalid_request_raises():
         client.request("GET", "/auth/me", headers={"a": "b\n"})
     with pytest.raises(Invalid, match="a must be a finite number"):
         client.request("POST", "/auth/me", json={"a": float("nan")})
-
-
-def test_any_request_works_in_process():
-    assert Stellary.embedded(RecordingPort()).request("GET", "/auth/me").value.keys() == {"user"}

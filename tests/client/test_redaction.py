@@ -13,6 +13,7 @@ from stellary.client.testing import Recorded, RecordingPort
 from stellary.client.webhooks import verify
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal_headers
+from tests.support.each_case import for_each
 
 # Module globals are not shown by tracebacks; local variables are.
 SECRET = "synth_" + "s3cr3t" * 20
@@ -49,68 +50,9 @@ def client_of(http: httpx.Client) -> Stellary:
     return Stellary(URL, SECRET, http_client=http, max_retries=0)
 
 
-def give_token_as_url():
-    Stellary(SECRET)
-
-
-def give_password_in_url():
-    Stellary(f"http://me:{SECRET}@pm.test")
-
-
-def give_broken_url():
-    Stellary(f"http://[{SECRET}")
-
-
-def give_token_with_a_space():
-    Stellary(URL, SECRET + " x")
-
-
-def give_bad_timeout_beside_the_environment():
-    Stellary(URL, timeout=-1)
-
-
-def give_header_with_a_newline():
-    Stellary(URL, headers={"Authorization": f"Bearer {SECRET}\n"})
-
-
-def give_bad_timeout_beside_headers():
-    Stellary(URL, timeout=-1, headers={"Cookie": f"session={SECRET}"})
-
-
-def set_bad_options_beside_headers():
-    client_of(respond(200, b"")).with_options(headers={"authorization": SECRET}, timeout=-1)
-
-
-def set_header_with_a_newline():
-    client_of(respond(200, b"")).with_options(headers={"authorization": SECRET + "\n"})
-
-
-def lose_connection():
-    client_of(raise_error(httpx.ConnectError("refused", request=httpx.Request("GET", URL)))).auth.me()
-
-
-def interrupt_request():
-    client_of(raise_error(KeyboardInterrupt())).auth.me()
-
-
-def meet_defect_in_transport():
-    client_of(raise_error(ZeroDivisionError())).auth.me()
-
-
-def meet_defect_in_port():
-    Stellary.embedded(BrokenPort(), token=SECRET).auth.me()
-
-
-def meet_defect_of_port_in_stream():
-    next(Stellary.embedded(BrokenPort(), token=SECRET).workspace("a", "b").events())
-
-
-def be_refused():
-    client_of(respond(401, b"{}")).auth.me()
-
-
-def read_unreadable_session():
-    client_of(respond(201, SESSION)).auth.login(email="a@b.c", password=SECRET)
+def register_taken_address():
+    headers = {"cookie": SecretStr(SECRET)}
+    Stellary.register(URL, "a@b.c", SECRET, http_client=respond(409, b"{}"), headers=headers)
 
 
 def read_session_too_slowly():
@@ -133,35 +75,6 @@ def lose_connection_while_reading_session():
     client_of(http_client(lambda _: httpx.Response(201, content=break_off()))).auth.login(
         email="a@b.c", password=SECRET
     )
-
-
-def log_in_with_wrong_password():
-    Stellary.login(URL, "a@b.c", SECRET, http_client=respond(401, b"{}"))
-
-
-def register_taken_address():
-    headers = {"cookie": SecretStr(SECRET)}
-    Stellary.register(URL, "a@b.c", SECRET, http_client=respond(409, b"{}"), headers=headers)
-
-
-def send_what_is_no_json():
-    client_of(respond(200, b"")).auth.change_password(current_password=SECRET, new_password=object())
-
-
-def misspell_keyword_beside_password():
-    client_of(respond(200, b"")).auth.login(email="a@b.c", password=SECRET, nonsense=1)
-
-
-def accept_unknown_invitation():
-    client_of(respond(404, b"{}")).invitations.accept(SECRET)
-
-
-def lose_connection_while_accepting():
-    client_of(raise_error(httpx.ReadError("broken"))).invitations.accept(SECRET)
-
-
-def receive_forged_webhook():
-    verify({}, b"", "whsec_" + SECRET)
 
 
 def cancel_request_of_async_client():
@@ -195,15 +108,41 @@ def log_in_to_async_client_with_wrong_password():
     asyncio.run(ask())
 
 
-SCENARIOS = [value for value in list(globals().values()) if getattr(value, "__module__", "") == __name__]
-SCENARIOS = [
-    scenario
-    for scenario in SCENARIOS
-    if callable(scenario) and scenario not in (http_client, respond, raise_error, client_of, BrokenPort)
-]
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@for_each(
+    "scenario",
+    [
+        lambda: Stellary(SECRET),
+        lambda: Stellary(f"http://me:{SECRET}@pm.test"),
+        lambda: Stellary(f"http://[{SECRET}"),
+        lambda: Stellary(URL, SECRET + " x"),
+        lambda: Stellary(URL, timeout=-1),
+        lambda: Stellary(URL, headers={"Authorization": f"Bearer {SECRET}\n"}),
+        lambda: Stellary(URL, timeout=-1, headers={"Cookie": f"session={SECRET}"}),
+        lambda: client_of(respond(200, b"")).with_options(headers={"authorization": SECRET}, timeout=-1),
+        lambda: client_of(respond(200, b"")).with_options(headers={"authorization": SECRET + "\n"}),
+        lambda: client_of(raise_error(httpx.ConnectError("refused"))).organizations.get("a"),
+        lambda: client_of(raise_error(KeyboardInterrupt())).organizations.get("a"),
+        lambda: client_of(raise_error(ZeroDivisionError())).organizations.get("a"),
+        lambda: Stellary.embedded(BrokenPort(), token=SECRET).organizations.get("a"),
+        lambda: next(Stellary.embedded(BrokenPort(), token=SECRET).workspace("a", "b").events()),
+        lambda: client_of(respond(401, b"{}")).organizations.get("a"),
+        lambda: client_of(respond(201, SESSION)).auth.login(email="a@b.c", password=SECRET),
+        lambda: Stellary.login(URL, "a@b.c", SECRET, http_client=respond(401, b"{}")),
+        register_taken_address,
+        lambda: client_of(respond(200, b"")).auth.change_password(
+            current_password=SECRET, new_password=object()
+        ),
+        lambda: client_of(respond(200, b"")).auth.login(email="a@b.c", password=SECRET, nonsense=1),
+        lambda: client_of(respond(404, b"{}")).invitations.accept(SECRET),
+        lambda: client_of(raise_error(httpx.ReadError("broken"))).invitations.accept(SECRET),
+        lambda: verify({}, b"", "whsec_" + SECRET),
+        read_session_too_slowly,
+        lose_connection_while_reading_session,
+        cancel_request_of_async_client,
+        lose_connection_while_async_client_reads_session,
+        log_in_to_async_client_with_wrong_password,
+    ],
+)
 def test_traceback_with_locals_shows_no_secret(scenario, monkeypatch):
     monkeypatch.setenv("STELLARY_TOKEN", SECRET)
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - the scenarios raise different ones

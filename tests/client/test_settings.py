@@ -1,6 +1,7 @@
 """Settings of a client, from its arguments and the environment."""
 
 import logging
+from operator import attrgetter
 
 import pytest
 
@@ -18,25 +19,23 @@ FULL = {
 }
 
 
-def test_environment_applies_without_arguments():
-    resolved = settings(environment=FULL)
-    assert (resolved.url, resolved.token) == ("https://pm.example.com", "synth_environment")
-    assert (resolved.timeout, resolved.retries, resolved.org, resolved.workspace) == (12.5, 5, "acme", "eng")
+GIVEN = {"url": "http://a", "token": "t", "timeout": 1, "max_retries": 0, "org": "b", "workspace": "c"}
 
 
-def test_arguments_take_precedence_over_environment():
-    resolved = settings(
-        url="http://a", token="t", timeout=1, max_retries=0, org="b", workspace="c", environment=FULL
-    )
-    assert (resolved.url, resolved.token, resolved.timeout, resolved.retries) == ("http://a", "t", 1, 0)
-    assert (resolved.org, resolved.workspace) == ("b", "c")
-
-
-@pytest.mark.parametrize("environment", [{}, dict.fromkeys(FULL, "")])
-def test_defaults_apply_without_arguments_and_environment(environment):
-    resolved = settings(environment=environment)
-    assert (resolved.url, resolved.token, resolved.timeout) == ("http://localhost:3001", None, None)
-    assert (resolved.retries, resolved.org, resolved.workspace) == (2, None, None)
+@for_each(
+    "arguments, environment, expected",
+    [
+        ({}, FULL, ("https://pm.example.com", "synth_environment", 12.5, 5, "acme", "eng")),
+        (GIVEN, FULL, ("http://a", "t", 1, 0, "b", "c")),
+        ({}, {}, ("http://localhost:3001", None, None, 2, None, None)),
+        ({}, dict.fromkeys(FULL, ""), ("http://localhost:3001", None, None, 2, None, None)),
+    ],
+)
+def test_arguments_take_precedence_over_the_environment_and_that_over_defaults(
+    arguments, environment, expected
+):
+    names = ("url", "token", "timeout", "retries", "org", "workspace")
+    assert attrgetter(*names)(settings(**arguments, environment=environment)) == expected
 
 
 @for_each("url", ["localhost:3001", "ftp://host", "http://", "http://h?a=b", "http://h#f", "http://u:p@h"])

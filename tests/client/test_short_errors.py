@@ -107,7 +107,10 @@ def test_frames_of_other_code_stay():
 @for_each(
     "method, suggestion",
     [
-        (lambda board: board.cards.create("k1", titel="A"), "keyword argument 'titel'.*mean 'title'"),
+        (
+            lambda board: board.cards.create("k1", titel="A"),
+            r"Cards\.create\(\) got .* keyword argument 'titel'.*mean 'title'",
+        ),
         (lambda board: board.show(veiw="list"), "keyword argument 'veiw'.*mean 'view'"),
         (lambda board: project_setup.describe(projct=1), "keyword argument 'projct'.*mean 'project'"),
         (lambda board: board.crads, "'ProjectHandle' object has no attribute 'crads'; did you mean 'cards'"),

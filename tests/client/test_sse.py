@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client.calling import stream
 from stellary.client.calling.stream import Decoder, ServerSentEvent
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
@@ -74,9 +73,3 @@ def test_a_server_may_ask_for_a_pause():
     assert decoder.retry == 1.5
     decoder.feed(b"retry: 99999999\n")
     assert decoder.retry == 60
-
-
-def test_size_of_an_event_is_limited(monkeypatch):
-    monkeypatch.setattr(stream, "EVENT_MAX", 100)
-    with pytest.raises(ValueError, match="exceeds the size limit"):
-        Decoder().feed(b"data: " + b"a" * 100)

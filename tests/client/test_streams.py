@@ -106,23 +106,21 @@ def test_stream_ends_after_too_many_failures(follow, monkeypatch):
         follow(server.url)
 
 
-def test_response_of_another_type_raises(follow):
-    page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi"
-    with serve_script(say(page)) as server, pytest.raises(UnreadableAnswer, match="not an event stream"):
-        follow(server.url)
+PAGE = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi"
 
 
-def test_invalid_activity_raises(follow):
-    with serve_script(say(HEAD + b"id: 8\ndata: [1]\n\n")) as server, pytest.raises(UnreadableAnswer):
-        follow(server.url)
-
-
-def test_too_long_event_raises(follow, monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PAGE, "not an event stream"),
+        (HEAD + b"id: 8\ndata: [1]\n\n", "cannot be read"),
+        (HEAD + b"id: 8\ndata: " + b"x" * 2000, "an event exceeds the size limit"),
+    ],
+    ids=["page", "list", "too long"],
+)
+def test_unreadable_stream_raises(follow, monkeypatch, text, message):
     monkeypatch.setattr(stream, "EVENT_MAX", 1000)
-    with (
-        serve_script(say(HEAD + b"id: 8\ndata: " + b"x" * 2000)) as server,
-        pytest.raises(UnreadableAnswer, match="an event exceeds the size limit"),
-    ):
+    with serve_script(say(text)) as server, pytest.raises(UnreadableAnswer, match=message):
         follow(server.url)
 
 

@@ -83,14 +83,9 @@ def test_too_old_or_future_message_is_rejected(seconds):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"Webhook-Id": "msg_2"},
-        {"Webhook-Timestamp": str(STAMP + 1)},
-        {"Webhook-Signature": ""},
-        {"Webhook-Signature": "v1,"},
-        {"Webhook-Timestamp": "soon"},
-        {"Webhook-Timestamp": "9" * 30},
-        {"Webhook-Timestamp": "-1"},
-        {"Webhook-Id": ""},
+        *({"Webhook-Id": "msg_2"}, {"Webhook-Timestamp": str(STAMP + 1)}, {"Webhook-Signature": ""}),
+        *({"Webhook-Signature": "v1,"}, {"Webhook-Timestamp": "soon"}, {"Webhook-Timestamp": "9" * 30}),
+        *({"Webhook-Timestamp": "-1"}, {"Webhook-Id": ""}),
     ],
 )
 def test_wrong_headers_are_rejected(wrong):

@@ -172,17 +172,8 @@ def test_value_is_a_mapping_of_its_fields():
 
 
 def test_repr_shows_fields_but_no_secret():
-    token_value = CreatedApiToken(
-        id="1",
-        name="CI",
-        prefix="synth_a1b2",
-        scopes=[],
-        expires_at=None,
-        last_used_at=None,
-        created_at=NOW,
-        token="synth_secret",
-    )
-    assert repr(token_value) == (
+    fields = {"id": "1", "name": "CI", "prefix": "synth_a1b2", "scopes": [], "token": "synth_secret"}
+    assert repr(read(CreatedApiToken, {**fields, "createdAt": LABEL["createdAt"]})) == (
         f"CreatedApiToken(id='1', name='CI', prefix='synth_a1b2', scopes=[], created_at={NOW!r}, token=…)"
     )
 

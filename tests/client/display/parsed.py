@@ -12,39 +12,15 @@ from tests.client.display.boards import NOW
 VOID = {"br", "meta"}
 ALLOWED = {
     *(
-        "div",
-        "section",
-        "span",
-        "style",
-        "h3",
-        "h4",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "b",
-        "i",
-        "bdi",
-        "small",
+        *("div", "section", "span", "style", "h3", "h4", "p", "ul", "ol", "li", "dl", "dt", "dd", "b", "i"),
+        *("bdi", "small"),
     ),
     *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "polygon", "title"),
 }
 ATTRIBUTES = {
     *(
-        "class",
-        "style",
-        "title",
-        "role",
-        "dir",
-        "scope",
-        "aria-label",
-        "aria-hidden",
-        "aria-live",
-        "data-initials",
-        "tabindex",
+        *("class", "style", "title", "role", "dir", "scope", "aria-label", "aria-hidden", "aria-live"),
+        *("data-initials", "tabindex"),
     ),
     *("viewbox", "preserveaspectratio", "x", "y", "width", "height", "rx", "points"),
 }

@@ -65,12 +65,8 @@ def test_due_date_is_relative_when_close(days: int, status: str, expected: str):
 
 
 def test_reached_limit_is_marked():
-    root = render(
-        board(
-            card(1),
-            columns=[column("todo", "To Do", wip_limit=1), column("done", "Done", wip_limit=2)],
-        )
-    )
+    columns = [column("todo", "To Do", wip_limit=1), column("done", "Done", wip_limit=2)]
+    root = render(board(card(1), columns=columns))
     assert root.texts(cls="full") == ["1 / 1"]
     assert root.texts(cls="n") == ["1 / 1", "0 / 2"]
 

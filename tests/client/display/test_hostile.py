@@ -22,16 +22,8 @@ from tests.support.each_case import for_each
 
 # Fields with a fixed format, and ids by which values refer to each other.
 UNCHANGED = {
-    "day",
-    "id",
-    "scope_id",
-    "column_id",
-    "mission_id",
-    "priority_id",
-    "assignee_id",
-    "user_id",
-    "label_id",
-    "kind",
+    *("day", "id", "scope_id", "column_id", "mission_id", "priority_id", "assignee_id", "user_id"),
+    *("label_id", "kind"),
 }
 VALUES: dict[str, Any] = {
     "board": board(figures.FULL),

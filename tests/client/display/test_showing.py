@@ -100,11 +100,6 @@ def test_value_without_renderer_has_its_repr(monkeypatch: pytest.MonkeyPatch):
     assert f"color='{BUG.color}'" in in_terminal(BUG, width=500)
 
 
-def test_client_does_not_load_display():
-    code = "import sys, stellary; stellary.Stellary; sys.exit('stellary.client.display' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
 def test_html_and_text_do_not_load_rich_or_ipython():
     code = (
         "import sys; from stellary.client.testing import make; from stellary.contract.labels import Label; "

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stellary import UnsuitableFile
 from stellary.client.importers import read_github_issues, read_trello
+from tests.client.importers.test_value_types import with_value
 
 FOLDER = Path(__file__).parent
 FILES = {"trello_board.json": read_trello, "github_issues.json": read_github_issues}
@@ -39,16 +40,6 @@ def paths_of(value, path=()):
         yield from paths_of(child, (*path, key))
 
 
-def replace_at(content, path, value):
-    """Return a copy of a file with the value at a path replaced."""
-    if not path:
-        return value
-    key, *remaining_path = path
-    changed = content.copy()
-    changed[key] = replace_at(content[key], remaining_path, value)
-    return changed
-
-
 CASES = [(name, path) for name in FILES for path in paths_of(json.loads((FOLDER / name).read_text()))]
 
 
@@ -61,7 +52,7 @@ def test_any_file_is_imported_or_rejected(ws, changes):
     for (file_name, path), value in changes:
         if file_name == name:
             try:
-                file = replace_at(file, path, value)
+                file = with_value(file, path, value)
             except (KeyError, IndexError, TypeError, AttributeError):
                 continue  # an earlier change has removed this path
     if not isinstance(file, dict | list):
@@ -81,9 +72,3 @@ def test_report_names_ten_occurrences_and_the_count():
     assert (entry.count, len(entry.where)) == (20, 10)
     assert str(entry).startswith("20 pull request: it is not an issue (issue 1, issue 2, ")
     assert str(entry).endswith(", …)")
-
-
-@pytest.mark.parametrize("read", [read_trello, read_github_issues])
-def test_missing_file_raises_file_not_found(read, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read(tmp_path / "none.json")

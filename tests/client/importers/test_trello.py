@@ -201,12 +201,7 @@ def test_invalid_values_are_reported_and_skipped(board, ws):
     assert created.name == "Untitled"
     assert {card.title for card in ws.project(created).cards.list()} >= {"\ufffd\ufffd", "Draw a logo"}
     assert {
-        "card",
-        "card.due",
-        "card.idShort",
-        "card.label",
-        "card.customField",
-        "label",
+        *("card", "card.due", "card.idShort", "card.label", "card.customField", "label"),
         "customField.name",
     } <= set(report_of(reading))
 

@@ -58,6 +58,8 @@ def declared_fields(value_type, value, path=()):
 
 def with_value(content, path, value):
     """Return a copy of a file with another value at a path."""
+    if not path:
+        return value
     key, *remaining_path = path
     changed = content.copy()
     changed[key] = with_value(content[key], remaining_path, value) if remaining_path else value

@@ -289,6 +289,13 @@ def test_cards_of_a_deleted_scope_move_to_an_undeclared_column(ws):
     assert '- column "Main / To do" (its card goes to "Side / To do")' in str(ps.plan(at, none, prune=True))
 
 
+def test_the_columns_of_the_default_scope_are_declared_in_one_place(ws):
+    scopes = [ps.Scope("Main", columns=[ps.Column("To do")])]
+    assert plan_problems(create_project(ws), declare(scopes=scopes, columns=[ps.Column("Done")])) == [
+        "columns: are those of scopes[0], which declares its own"
+    ]
+
+
 def test_a_required_value_is_not_cleared(ws):
     at = create_project(ws)
     fields = [ps.Field("Level", "select", options=["low", "high"], required=True)]
