@@ -183,14 +183,6 @@ def test_body_with_too_many_values_is_too_large(server: Running):
         assert answer.json["message"] == f"the body must not hold more than {values_max} JSON values"
 
 
-def test_body_that_inflates_beyond_the_limit_is_too_large(server: Running):
-    token = server.register()
-    for size in (50_000_000, 1_100_000):
-        bomb = gzip.compress(b'{"name":"' + b"a" * size + b'"}')
-        answer = server.ask("POST", "/organizations", bomb, token, content_encoding="gzip")
-        assert (answer.status, answer.json["code"]) == (413, "too_large")
-
-
 @pytest.mark.parametrize("size", [0, 200_000])
 def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_server: Running, size: int):
     token = sqlite_server.register()
@@ -199,7 +191,7 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_serv
     damaged = {"gzip": [packed[:-1], packed[:-8], packed + b"x", packed[:-8] + b"\0" * 8, packed + packed]}
     damaged |= {"deflate": [deflated[:-1], deflated[:-4], deflated + b"x"]}
     for encoding, bodies in damaged.items():
-        for damaged_body in bodies:
+        for damaged_body in (*bodies, b"not packed at all", b"\x1f\x8b"):
             answer = sqlite_server.ask(
                 "POST", "/organizations", damaged_body, token, content_encoding=encoding
             )

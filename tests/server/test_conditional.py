@@ -36,15 +36,6 @@ def serve_board(sqlite_core: Core):
         yield Served(server, board, board.bearer)
 
 
-def test_change_ends_the_validity_of_a_tag(served: Served):
-    path = f"{served.board.path}/cards"
-    tag = served.tag(path)
-    served.board.card("second")
-    changed = served.get(path, tag)
-    assert (changed.status, len(changed.json)) == (200, 2)
-    assert changed.headers["etag"] != tag
-
-
 def test_tag_depends_on_the_query_and_on_the_caller(served: Served):
     path = f"{served.board.flat}/projects"
     tag = served.tag(path)

@@ -4,22 +4,15 @@ import pytest
 
 from stellary.contract.endpoints import ENDPOINTS
 from tests.server.running import Running
-from tests.support.world import PASSWORD
 
 WORKSPACE = "/orgs/agency/workspaces/studio"
 SECRETS = ("Rebrand", "Payroll", "colleague@example.com", "Hire a designer", "Freelancers")
 PARAMETERS = {":orgSlug": "agency", ":wsSlug": "studio"}
 
 
-def register(server: Running, name: str) -> str:
-    body = {"email": f"{name}@example.com", "password": PASSWORD, "name": name}
-    token: str = server.ask("POST", "/auth/register", body).json["access_token"]
-    return token
-
-
 @pytest.mark.slow("registers three people and reads everything")
 def test_client_of_an_agency_comments_and_finds_no_trace_of_anything_else(server: Running):
-    boss, colleague, client = (register(server, name) for name in ("boss", "colleague", "client"))
+    boss, colleague, client = (server.register(name) for name in ("boss", "colleague", "client"))
 
     def ask(method, path, body=None, token=boss):
         reply = server.ask(method, path, body, token)

@@ -19,22 +19,13 @@ def test_all_endpoints_of_the_contract_are_served(sqlite_server: Running):
     assert {endpoint.operation for endpoint in ENDPOINTS} == {*SERVICES, *system_operations, "mcp.endpoint"}
     for endpoint in ENDPOINTS:
         answer = sqlite_server.ask(endpoint.method, endpoint.path.replace(":", ""))
-        assert answer.status == (
-            200
-            if endpoint.operation in system_operations
-            else 400
-            if endpoint.policy.role == "public"
-            else 401
-        ), endpoint
+        expected = 400 if endpoint.policy.role == "public" else 401
+        assert answer.status == (200 if endpoint.operation in system_operations else expected), endpoint
 
 
 def test_endpoint_without_a_handler_prevents_the_start():
     served = [
-        "system.root",
-        "system.health",
-        "system.openapi",
-        "system.docs",
-        "system.metrics",
+        *("system.root", "system.health", "system.openapi", "system.docs", "system.metrics"),
         "mcp.endpoint",
     ]
     handlers = dict.fromkeys(served)

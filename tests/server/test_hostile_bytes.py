@@ -48,13 +48,8 @@ def assert_error(answer: Reply, status: int, code: str | None = None) -> None:
 @for_each(
     "value",
     [
-        b"Bearer \xff\xfe",
-        b"Bearer",
-        b"Bearer ",
-        b"\xff",
-        b"Bearer a.\xff.c",
-        b"Basic YTpi",
-        b"Bearer synth_\xff",
+        *(b"Bearer \xff\xfe", b"Bearer", b"Bearer ", b"\xff", b"Bearer a.\xff.c"),
+        *(b"Basic YTpi", b"Bearer synth_\xff"),
     ],
 )
 def test_malformed_authorization_returns_401(sqlite_server: Running, value: bytes):
@@ -112,15 +107,8 @@ def test_oversized_headers_return_400(sqlite_server: Running, data: bytes):
 @for_each(
     "target",
     [
-        b"/%00",
-        b"/%ff%fe",
-        b"/auth/me/",
-        b"//auth/me",
-        b"/auth/./me",
-        b"/auth/../auth/me",
-        b"/auth%2fme",
-        b"/orgs/%00/workspaces/%f0%9f/nowhere",
-        b"/%c3%a4/%c3%b6",
+        *(b"/%00", b"/%ff%fe", b"/auth/me/", b"//auth/me", b"/auth/./me", b"/auth/../auth/me"),
+        *(b"/auth%2fme", b"/orgs/%00/workspaces/%f0%9f/nowhere", b"/%c3%a4/%c3%b6"),
     ],
 )
 def test_unknown_path_returns_404(sqlite_server: Running, target: bytes):
@@ -170,31 +158,10 @@ def test_compressed_body_is_decompressed(sqlite_server: Running):
         assert answer.status == 201
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"not packed at all",
-        gzip.compress(b'{"email": "a@example.com"}', mtime=0)[:-12],
-        b"\x1f\x8b",
-        b"\x78\x9c\xff\xff",
-    ],
-)
-def test_body_that_cannot_be_decompressed_is_rejected(sqlite_server: Running, encoding: str, body: bytes):
-    answer = sqlite_server.ask("POST", "/auth/login", body, content_encoding=encoding)
-    assert_error(answer, answer.status)
-    assert answer.status in (400, 415)
-
-
 @for_each("encoding", ["br", "zstd", "compress", "gzip, gzip", "rot13", "x-gzip"])
 def test_unknown_content_encoding_returns_415(sqlite_server: Running, encoding: str):
     answer = sqlite_server.ask("POST", "/auth/login", b"{}", content_encoding=encoding)
     assert_error(answer, 415, "unsupported_media_type")
-
-
-def test_declared_length_beyond_the_limit_returns_413(sqlite_server: Running):
-    data = request(b"POST /auth/login", headers=JSON, length=10_000_000)
-    assert_error(sqlite_server.send(data), 413, "too_large")
 
 
 def test_chunked_body_beyond_the_limit_returns_413(sqlite_server: Running):
@@ -232,17 +199,6 @@ def test_data_after_connection_close_is_ignored(sqlite_server: Running):
         with suppress(ConnectionError):
             connection.sendall(b"GARBAGE\r\n\r\n")
     assert sqlite_server.ask("GET", "/health/live").status == 200
-
-
-def test_client_that_expects_100_gets_it_only_if_its_body_is_accepted(sqlite_server: Running):
-    head = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=2)
-    with sqlite_server.connect() as connection:
-        connection.sendall(head)
-        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(b"{}")
-        assert_error(reply(connection, "POST"), 400, "invalid")
-    too_large = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=10_000_000)
-    assert_error(sqlite_server.send(too_large), 413)
 
 
 def test_unknown_expectation_returns_417(sqlite_server: Running):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,19 @@ from reference_server.app import STATE, make_app
 from stellary.core import Core
 from tests.support.core_parts import NO_LIMITS, transfers
 from tests.support.server_parts import Settings
+from tests.support.world import World
+
+
+@asynccontextmanager
+async def serving(app: web.Application, **options: bool) -> AsyncIterator[ClientSession]:
+    """Serve an application, and yield a client of it. Stopping waits for the requests."""
+    runner = web.AppRunner(app, **options)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
+        yield client
+    await runner.cleanup()
 
 
 @pytest.fixture
@@ -26,13 +40,8 @@ async def host(sqlite_core: Core) -> AsyncIterator[ClientSession]:
     app = web.Application()
     app.router.add_get("/", greet)
     app.add_subapp("/pm/", make_app(sqlite_core, Settings(limits=NO_LIMITS)))
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
+    async with serving(app) as client:
         yield client
-    await runner.cleanup()
 
 
 async def register(host: ClientSession, name: str = "ann") -> dict[str, str]:
@@ -103,11 +112,7 @@ async def test_client_that_expects_100_gets_it(host: ClientSession):
 
 async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
     app = make_app(sqlite_core, Settings(limits=NO_LIMITS))
-    runner = web.AppRunner(app, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
+    async with serving(app, handler_cancellation=True) as client:
         account = {"email": "ann@example.com", "password": "correct horse"}
         with sqlite_core.database.writing():
             pending = asyncio.create_task(client.post("/auth/register", json=account))
@@ -115,18 +120,7 @@ async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
                 await asyncio.sleep(0.005)
             pending.cancel()
             await asyncio.sleep(0.1)
-    # Stopping waits for the request.
-    await runner.cleanup()
-    port = sqlite_core.port()
-    from stellary.contract.port import RawRequest
-
-    login = RawRequest(
-        "POST",
-        "/auth/login",
-        headers={"content-type": "application/json"},
-        body=b'{"email": "ann@example.com", "password": "correct horse"}',
-    )
-    assert port.send(login).status == 201
+    assert World(sqlite_core).status(None, "POST", "/auth/login", account) == 201
 
 
 def test_example_of_the_guide_runs():

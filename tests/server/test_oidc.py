@@ -108,12 +108,8 @@ def test_signing_in_leads_to_no_other_site(sqlite_oidc_server, provider, target)
 
 def test_request_to_the_provider_is_bound_to_the_browser(sqlite_oidc_server, provider):
     started = sqlite_oidc_server.ask("GET", START)
-    assert started.headers["set-cookie"].split("; ")[1:] == [
-        "Path=/",
-        "HttpOnly",
-        "SameSite=Lax",
-        "Max-Age=600",
-    ]
+    _, *attributes = started.headers["set-cookie"].split("; ")
+    assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=600"]
     query = parse_qs(urlsplit(started.headers["location"]).query)
     assert query["scope"] == ["openid email profile"]
     assert query["redirect_uri"] == ["http://localhost:3001/sign-in/oidc/callback"]
@@ -147,27 +143,12 @@ def test_user_who_cancels_is_told_so(sqlite_oidc_server):
 @pytest.mark.parametrize(
     "claims",
     [
-        {"iss": "https://other.example.com"},
-        {"iss": None},
-        {"aud": "other"},
-        {"aud": ["stellary", "other"]},
-        {"aud": ["stellary", "other"], "azp": "other"},
-        {"aud": None},
-        {"exp": 1_700_000_000},
-        {"exp": None},
-        {"nonce": "other"},
-        {"nonce": None},
-        {"sub": None},
-        {"sub": ""},
-        {"sub": 7},
-        {"sub": "x" * 256},
-        {"email": None},
-        {"email": "no address"},
-        {"email_verified": None},
-        {"email_verified": False},
-        {"email_verified": "true"},
-        {"email_verified": 1},
-        {"azp": "other"},
+        *({"iss": "https://other.example.com"}, {"iss": None}, {"aud": "other"}),
+        *({"aud": ["stellary", "other"]}, {"aud": ["stellary", "other"], "azp": "other"}, {"aud": None}),
+        *({"exp": 1_700_000_000}, {"exp": None}, {"nonce": "other"}, {"nonce": None}, {"sub": None}),
+        *({"sub": ""}, {"sub": 7}, {"sub": "x" * 256}, {"email": None}, {"email": "no address"}),
+        *({"email_verified": None}, {"email_verified": False}, {"email_verified": "true"}),
+        *({"email_verified": 1}, {"azp": "other"}),
     ],
     ids=str,
 )

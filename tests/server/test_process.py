@@ -27,18 +27,8 @@ from tests.support.waiting import wait_until
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 RARELY_USED_MODULES = {
-    *(
-        "aiosmtplib",
-        "alembic",
-        "email_validator",
-        "greenlet",
-        "httpx",
-        "jinja2",
-        "mcp",
-        "obstore",
-        "pydantic",
-        "statistics",
-    ),
+    *("aiosmtplib", "alembic", "email_validator", "greenlet", "httpx", "jinja2", "mcp", "obstore"),
+    *("pydantic", "statistics"),
     *("stellary.contract.openapi", "stellary.core.http.mcp.calling", "stellary.core.wizard.models"),
 }
 CORE_THREADS = {"stellary-jobs", "stellary-webhooks"}

@@ -111,14 +111,9 @@ def test_user_without_an_address_is_not_signed_in(proxied_server):
 def test_header_needs_trusted_proxies():
     with pytest.raises(SettingsError, match="STELLARY_USER_HEADER needs STELLARY_TRUSTED_PROXIES"):
         from_environment({"STELLARY_USER_HEADER": "X-Forwarded-Email"})
-    settings = from_environment(
-        {"STELLARY_USER_HEADER": "X-Forwarded-Email", "STELLARY_TRUSTED_PROXIES": "127.0.0.1"}
-    )
-    assert settings.user_header == "x-forwarded-email"
-    for name in ("Authorization", "X Forwarded", ""):
-        environment = {"STELLARY_USER_HEADER": name, "STELLARY_TRUSTED_PROXIES": "127.0.0.1"}
-        if name:
-            with pytest.raises(SettingsError, match="must be the name of a header"):
-                from_environment(environment)
-        else:
-            assert from_environment(environment).user_header is None
+    proxies = {"STELLARY_TRUSTED_PROXIES": "127.0.0.1"}
+    for name, header in (("X-Forwarded-Email", "x-forwarded-email"), ("", None)):
+        assert from_environment({**proxies, "STELLARY_USER_HEADER": name}).user_header == header
+    for name in ("Authorization", "X Forwarded"):
+        with pytest.raises(SettingsError, match="must be the name of a header"):
+            from_environment({**proxies, "STELLARY_USER_HEADER": name})

@@ -97,15 +97,6 @@ def test_server_without_connections_stops_immediately(sqlite_server: Running, mo
     sqlite_server.on_loop(stop(sqlite_server))
 
 
-def test_request_in_progress_is_answered_during_a_stop(sqlite_server: Running):
-    with ThreadPoolExecutor(1) as pool:
-        with holding_request(sqlite_server, pool) as pending:
-            sqlite_server.stop()
-            # New connections are refused.
-            wait_until(lambda: not listens(sqlite_server.port))
-        assert pending.result().status == 201
-
-
 @pytest.mark.slow("waits for a second of the clock")
 def test_stop_closes_idle_connections(sqlite_server: Running):
     with sqlite_server.connect() as connection:

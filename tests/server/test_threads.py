@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -347,11 +348,11 @@ class Groups:
 
 
 class Grouping:
-    """A pool of two threads that runs the jobs of an owner in groups."""
+    """A pool of two threads that runs the jobs of an owner in groups, unless the options say otherwise."""
 
-    def __init__(self, waiting: int = 100) -> None:
+    def __init__(self, threads: int = 2, waiting: int = 100, **options: Any) -> None:
         self.groups = Groups()
-        self.pool = Pool("test", 2, waiting, self.groups, Shares(2))
+        self.pool = Pool("test", threads, waiting, self.groups, **{"shares": Shares(threads), **options})
         self.gate, self.started = threading.Event(), threading.Event()
 
     def block(self, owner: Owner = ACME) -> asyncio.Future[bool]:
@@ -416,7 +417,7 @@ async def test_jobs_of_a_lost_group_run_alone(caplog):
     running = [grouping.block(), grouping.add("X"), grouping.add("Y"), grouping.add("Z")]
     assert await grouping.end(*running) == "(XYZ)XYZ"
     assert await asyncio.gather(*running) == [True, "X", "Y", "Z"]
-    assert "one by one" in caplog.text
+    assert "one by one: OSError" in caplog.text
 
 
 async def test_waiter_that_has_left_does_not_affect_its_group():
@@ -435,6 +436,35 @@ async def test_groups_of_an_owner_are_bounded_and_leave_room_in_the_queue():
     running += [grouping.add("o", OTHER)]
     await running[-1]
     assert await grouping.end(*running) == f"o({'a' * 32})({'a' * 28})"
+
+
+async def run_together(names: str, fails: str = "") -> tuple[str, list[object]]:
+    """Queue jobs for a thread that runs all of them in a group; return what was done, and the outcomes."""
+    grouping = Grouping(1, shares=None, ahead=100)
+    blocked = grouping.block()
+    await asyncio.to_thread(grouping.started.wait, 20)
+    running = [grouping.add(name, fails=name in fails) for name in names]
+    done = await grouping.end(blocked, *running)
+    return done, [future.exception() or future.result() for future in running]
+
+
+@for_each(
+    "names, done", [("ab", "(ab)"), ("a", "a"), ("aX", "(aX)aX"), ("a" * 40, f"({'a' * 32})({'a' * 8})")]
+)
+async def test_jobs_without_shares_run_in_bounded_groups_or_alone(names: str, done: str):
+    assert await run_together(names) == (done, [*names])
+
+
+async def test_failed_job_without_shares_does_not_affect_its_group():
+    done, (failed, succeeded) = await run_together("ab", fails="a")
+    assert (done, type(failed), succeeded) == ("(ab)", ZeroDivisionError, "b")
+
+
+async def test_lost_groups_are_logged_once_a_minute_without_a_traceback(caplog, monkeypatch):
+    monkeypatch.setattr(threads, "GROUP_MAX", 2)
+    assert (await run_together("aXbXcX"))[0] == "(aX)aX(bX)bX(cX)cX"
+    (record,) = caplog.records
+    assert record.exc_info is None
 
 
 async def test_stopping_pool_runs_the_jobs_that_wait_for_a_group():

@@ -36,21 +36,6 @@ def test_invalid_limit_is_an_error(text):
         parse_limit(text)
 
 
-async def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(clock):
-    throttle = Throttle(Limits(bad_tokens=parse_limit("3/minute")))
-    good = Caller("1.1.1.1", "Bearer good")
-    await throttle.note_token(good, 404)
-    for number in range(3):
-        bad = Caller("1.1.1.1", f"Bearer {number}")
-        throttle.admit_token(bad)
-        await throttle.note_token(bad, 401)
-    with pytest.raises(RateLimited):
-        throttle.admit_token(Caller("1.1.1.1", "Bearer 3"))
-    throttle.admit_token(good)
-    throttle.admit_token(HERE)
-    throttle.admit_token(Caller("2.2.2.2", "Bearer 3"))
-
-
 async def test_token_that_became_invalid_is_forgotten(clock):
     throttle = Throttle(Limits(bad_tokens=parse_limit("1/minute")))
     revoked = Caller("1.1.1.1", "Bearer revoked")
@@ -81,14 +66,6 @@ async def test_requests_are_limited_per_token_or_address(clock):
     await throttle.admit(THERE)
     clock.shift(timedelta(minutes=1))
     await throttle.admit(HERE)
-
-
-async def test_without_limits_nothing_is_counted():
-    throttle = Throttle(NO_LIMITS)
-    for _ in range(1000):
-        assert await throttle.admit(HERE) == {}
-        throttle.admit_token(Caller("1.1.1.1", "Bearer x"))
-        await throttle.note_token(Caller("1.1.1.1", "Bearer x"), 401)
 
 
 def test_windows_are_bounded(monkeypatch, clock):
@@ -129,12 +106,9 @@ def test_valid_token_works_from_an_address_with_many_bad_ones(core: Core):
     limits = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("2/hour"))
     with running(core, Settings(limits=limits, jobs=False)) as server:
         tokens = [server.register(name) for name in ("ann", "bob")]
-        assert [server.ask("GET", "/auth/me", token=f"bad{n}").status for n in range(4)] == [
-            401,
-            401,
-            429,
-            429,
-        ]
+        statuses = [server.ask("GET", "/auth/me", token=f"bad{n}").status for n in range(4)]
+        assert statuses == [401, 401, 429, 429]
+        assert server.ask("GET", "/auth/me").status == 401
         # Neither has been used before.
         assert [server.ask("GET", "/auth/me", token=token).status for token in tokens] == [200, 200]
         body = {"name": "Acme", "slug": "acme"}

@@ -180,11 +180,8 @@ def test_approval_and_cancellation_on_two_servers_are_consistent(pair: Pair):
             lambda: pair.there.ask("POST", f"{mission}/cancel", None, pair.ann).status,  # noqa: B023
         )
         first, second = pair.ask("GET", f"{mission}/proposals")
-        assert (cancelled, second["status"], pair.ask("GET", mission)["status"]) == (
-            200,
-            "rejected",
-            "cancelled",
-        )
+        assert (cancelled, second["status"]) == (200, "rejected")
+        assert pair.ask("GET", mission)["status"] == "cancelled"
         card = pair.ask("GET", f"{pair.project}/cards/{pair.ask('GET', mission)['cardId']}")
         assert (first["status"] == "approved") == (approved == 200) == (card["commentCount"] == 1)
         assert approved in (200, 409)

@@ -18,14 +18,8 @@ IS_INSTALLED = PROGRAM is not None and AXE.exists()
 NOT_INSTALLED = "Chromium or axe-core is not installed: python3 dev.py services installs them"
 SECONDS_MAX = 60.0
 _FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-extensions",
-    "--disable-background-networking",
-    "--remote-debugging-port=0",
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-extensions", "--disable-background-networking", "--remote-debugging-port=0"),
 )
 
 
