@@ -22,33 +22,15 @@ def test_edit_changes_only_the_fields_that_are_named(shell):
     card = shell.json("card", "show", key)
     assert (card["title"], card["priority"], card["dueDate"][:10]) == ("Print posters", "high", "2026-04-01")
     people = (
-        "--assignee",
-        "me",
-        "--start",
-        "2026-03-01",
-        "--status",
-        "in_progress",
-        "--description",
-        "Big ones.",
-        "--estimate",
-        "2.5",
+        *("--assignee", "me", "--start", "2026-03-01", "--status", "in_progress", "--estimate", "2.5"),
+        *("--description", "Big ones."),
     )
     card = shell.json("card", "edit", key, *people)
     assert (card["assigneeId"], card["startDate"][:10]) == (shell.json("whoami")["id"], "2026-03-01")
     assert (card["status"], card["description"], card["estimate"]) == ("in_progress", "Big ones.", 2.5)
     cleared = (
-        "--priority",
-        "none",
-        "--due",
-        "none",
-        "--start",
-        "none",
-        "--assignee",
-        "none",
-        "--description",
-        "",
-        "--estimate",
-        "none",
+        *("--priority", "none", "--due", "none", "--start", "none", "--assignee", "none"),
+        *("--description", "", "--estimate", "none"),
     )
     card = shell.json("card", "edit", key, *cleared)
     fields = ("priority", "dueDate", "startDate", "assigneeId", "description", "estimate")

@@ -49,14 +49,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         if primary is not None:
             source = [
-                "-h",
-                primary.data,
-                "-U",
-                postgres.SUPERUSER,
-                "-D",
-                data,
-                "--checkpoint=fast",
-                "-R",
+                *("-h", primary.data, "-U", postgres.SUPERUSER, "-D", data, "--checkpoint=fast", "-R"),
                 "-N",
             ]
             options = postgres.process_options(self._account, data.parent)

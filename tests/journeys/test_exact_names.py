@@ -46,12 +46,8 @@ def misspell(name: str) -> list[str]:
     """Return texts that differ from a name by one or two letters."""
     middle, last = len(name) // 2, chr(ord(name[-1]) + 1)
     once = [
-        name[:-1] + last,
-        name[:-1],
-        name + "s",
-        name[:middle] + "x" + name[middle:],
-        name[:middle] + name[middle + 1 :],
-        name[1] + name[0] + name[2:],
+        *(name[:-1] + last, name[:-1], name + "s", name[:middle] + "x" + name[middle:]),
+        *(name[:middle] + name[middle + 1 :], name[1] + name[0] + name[2:]),
     ]
     return [*once, "Un" + name.lower(), "x" + once[4], once[3][:-1] + last]
 

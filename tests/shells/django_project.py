@@ -354,25 +354,12 @@ def find_setting_errors() -> list[str]:
 
     messages = []
     for setting in (
-        [],
-        {"BLOB": "files"},
-        {"DATABASE": "other"},
-        {"SECRET": "short"},
-        {"PUBLIC_URL": "shop.example.com"},
-        {"HIDE": ["auth.fly"]},
-        {"HIDE": "auth.login"},
-        {"LIMITS": {"request": "1/hour"}},
-        {"LIMITS": {"requests": "often"}},
-        {"JOBS": "no"},
-        {"CORS_ORIGINS": "https://app.example.com"},
-        {"CORS_ORIGINS": ["https://app.example.com/"]},
-        {"MEMBERSHIP": "nowhere.find"},
-        {"CONFIGURE": 3},
-        {"FOLLOW_USERS": "yes"},
-        {"BLOBS": 3},
-        {"CORE": {"jwt_secret": "x"}},
-        {"CORE": {"trash_day": 3}},
-        {"CORE": []},
+        *([], {"BLOB": "files"}, {"DATABASE": "other"}, {"SECRET": "short"}),
+        *({"PUBLIC_URL": "shop.example.com"}, {"HIDE": ["auth.fly"]}, {"HIDE": "auth.login"}),
+        *({"LIMITS": {"request": "1/hour"}}, {"LIMITS": {"requests": "often"}}, {"JOBS": "no"}),
+        *({"CORS_ORIGINS": "https://app.example.com"}, {"CORS_ORIGINS": ["https://app.example.com/"]}),
+        *({"MEMBERSHIP": "nowhere.find"}, {"CONFIGURE": 3}, {"FOLLOW_USERS": "yes"}, {"BLOBS": 3}),
+        *({"CORE": {"jwt_secret": "x"}}, {"CORE": {"trash_day": 3}}, {"CORE": []}),
     ):
         with override_settings(STELLARY=setting):
             try:

@@ -202,22 +202,6 @@ def test_mounted_application_keeps_its_prefix(sqlite_core, framework):
         assert server.ask("GET", f"{board.path}/cards", token=token).status == 404
 
 
-async def test_stream_of_a_disconnected_client_ends(sqlite_core):
-    board = create_board(sqlite_core)
-    entries: list[AccessEntry] = []
-    app = make_app(sqlite_core, access_log=entries.append)
-    async with app.running():
-        client = Client(app, messages=[{"type": "http.request"}])
-        following = asyncio.create_task(client.request("GET", f"{board.flat}/events", board.bearer))
-        await wait_for(lambda: b"retry" in client.body)
-        await asyncio.to_thread(board.card, "Seen")
-        await wait_for(lambda: b"Seen" in client.body)
-        client.leave.set()
-        async with asyncio.timeout(SOON):
-            await following
-        assert [entry.status for entry in entries] == [200]
-
-
 class Stalled(Client):
     """A client that receives nothing after the beginning of a stream."""
 

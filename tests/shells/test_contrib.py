@@ -14,7 +14,6 @@ from stellary.contrib import fastapi as fastapi_helper
 from stellary.contrib import flask as flask_helper
 from stellary.core import Actor, Core
 from tests.server.running import Reachable
-from tests.support.forms import FORM, form
 from tests.support.shells import serving_asgi, serving_wsgi
 
 LIFE: list[str] = []
@@ -115,21 +114,6 @@ def test_paths_and_documentation_have_the_prefix(host):
     assert "/auth/login" not in document["paths"]
     assert host.ask("POST", "/pm/auth/login", {}).json["code"] == "unknown_path"
     assert host.ask("GET", "/pm/").json["docs"] == "/pm/docs"
-
-
-def test_files_pass_through_the_host(host):
-    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
-        return host.ask(method, f"/pm{path}", body, x_user="ann", **headers)
-
-    ask("POST", "/organizations", {"name": "Toys", "slug": "toys"})
-    ask("POST", "/orgs/toys/workspaces", {"name": "Eng", "slug": "eng"})
-    project = f"/orgs/toys/workspaces/eng/projects/{ask('POST', '/orgs/toys/workspaces/eng/projects', {'name': 'A'}).json['id']}"
-    column = ask("GET", f"{project}/columns").json[0]["id"]
-    card = ask("POST", f"{project}/columns/{column}/cards", {"title": "B"}).json["id"]
-    data = bytes(range(256)) * 2000
-    path = f"{project}/cards/{card}/attachments"
-    attachment = ask("POST", path, form(data), content_type=FORM).json["id"]
-    assert ask("GET", f"{path}/{attachment}").body == data
 
 
 @pytest.mark.parametrize("serve", [serving_fastapi, serving_flask])

@@ -34,10 +34,11 @@ PROJECTS = "/board/orgs/workshop/workspaces/repairs/projects"
 WORKERS = 2
 ROUNDS_MAX = 200
 REPAIRS_MAX = 50
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="module", params=BOTH)
 def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
     with KINDS[request.param](request.config.stash[RUN]).empty_database() as url:
         yield url
@@ -97,6 +98,13 @@ def boss(app: Flask) -> Browser:
     return browser
 
 
+@pytest.fixture
+def project(boss: Browser) -> str:
+    """Return the path of the only project."""
+    (project,) = boss.client.get(PROJECTS).json
+    return f"{PROJECTS}/{project['id']}"
+
+
 def test_session_of_the_host_logs_in_and_out(app: Flask):
     browser = Browser(app)
     assert browser.client.get("/repairs").status_code == 401
@@ -150,39 +158,35 @@ def test_api_refuses_changes_from_other_sites(boss: Browser):
     assert boss.client.patch("/board/auth/me", json={"name": "Good"}).status_code == 200
 
 
-def test_repair_and_card_are_created_together(boss: Browser, customer: Browser):
+def test_repair_and_card_are_created_together(boss: Browser, customer: Browser, project: str):
     created = customer.post("/repairs", bicycle="racer")
     assert created.status_code == 201, created.text
-    (project,) = boss.client.get(PROJECTS).json
-    card = boss.client.get(f"{PROJECTS}/{project['id']}/cards/{created.json['card']}").json
+    card = boss.client.get(f"{project}/cards/{created.json['card']}").json
     assert card["title"] == "Repair racer"
     assert customer.client.get("/repairs").json == [
         {"id": created.json["id"], "bicycle": "racer", "status": card["status"]}
     ]
 
 
-def test_repair_that_fails_leaves_no_card(boss: Browser, customer: Browser):
+def test_repair_that_fails_leaves_no_card(boss: Browser, customer: Browser, project: str):
     assert customer.post("/repairs", bicycle="cargo").status_code == 201
-    (project,) = boss.client.get(PROJECTS).json
-    count = len(boss.client.get(f"{PROJECTS}/{project['id']}/cards").json)
+    count = len(boss.client.get(f"{project}/cards").json)
     again = customer.post("/repairs", bicycle="cargo")
     assert (again.status_code, again.json["message"]) == (409, "cargo is being repaired already")
     assert customer.post("/repairs", bicycle="x" * 101).status_code == 400
-    assert len(boss.client.get(f"{PROJECTS}/{project['id']}/cards").json) == count
+    assert len(boss.client.get(f"{project}/cards").json) == count
 
 
-def test_card_of_a_repair_is_in_use(boss: Browser, customer: Browser):
+def test_card_of_a_repair_is_in_use(boss: Browser, customer: Browser, project: str):
     card = customer.post("/repairs", bicycle="unicycle").json["card"]
-    (project,) = boss.client.get(PROJECTS).json
-    deleted = boss.client.delete(f"{PROJECTS}/{project['id']}/cards/{card}")
+    deleted = boss.client.delete(f"{project}/cards/{card}")
     assert (deleted.status_code, deleted.json["code"]) == (409, "in_use")
 
 
-def test_handler_of_the_host_vetoes_a_move(boss: Browser):
+def test_handler_of_the_host_vetoes_a_move(boss: Browser, project: str):
     card = boss.post("/repairs", bicycle="trike").json["card"]
-    (project,) = boss.client.get(PROJECTS).json
-    columns = boss.client.get(f"{PROJECTS}/{project['id']}/columns").json
-    path = f"{PROJECTS}/{project['id']}/cards/{card}"
+    columns = boss.client.get(f"{project}/columns").json
+    path = f"{project}/cards/{card}"
     refused = boss.client.patch(path, json={"columnId": columns[1]["id"]})
     assert (refused.status_code, refused.json["code"]) == (409, "unassigned")
     assert boss.client.get(path).json["columnId"] == columns[0]["id"]
@@ -263,9 +267,9 @@ class Gunicorn(Reachable):
         return self.process.wait(60)
 
 
-@pytest.fixture
-def gunicorn(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[Gunicorn]:
-    with KINDS[database_kind](request.config.stash[RUN]).empty_database() as url:
+@pytest.fixture(params=BOTH)
+def gunicorn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gunicorn]:
+    with KINDS[request.param](request.config.stash[RUN]).empty_database() as url:
         gunicorn = Gunicorn(tmp_path, url)
         try:
             yield gunicorn
@@ -273,12 +277,6 @@ def gunicorn(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path)
             if gunicorn.process.poll() is None:
                 gunicorn.process.kill()
                 gunicorn.process.wait()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return kind
 
 
 class Session:

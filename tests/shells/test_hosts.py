@@ -49,16 +49,11 @@ def test_user_of_the_host_is_the_caller(host):
     assert host.ask("GET", "/organizations/toys", x_user="bob").status == 404
 
 
-def test_request_without_a_user_needs_a_token(host, core):
+def test_request_needs_a_user_of_the_host_who_takes_precedence_or_a_token(host, core):
     assert host.ask("GET", "/auth/me").status == 401
     world = World(core)
     token = world.api_token(world.person("eve"))
     assert host.ask("GET", "/auth/me", token=token).json["user"]["email"].startswith("eve")
-
-
-def test_user_of_the_host_takes_precedence_over_a_token(host, core):
-    world = World(core)
-    token = world.api_token(world.person("eve"))
     assert host.ask("GET", "/auth/me", token=token, x_user="ann").json["user"]["email"] == "ann@example.com"
 
 

@@ -57,6 +57,13 @@ class Client:
         assert created.status_code == 201, created.text
         return Client(self.app, self.tenant, created.json["id"], created.json["key"])
 
+    @property
+    def project(self) -> str:
+        """The path of the only project of the workspace in the API."""
+        projects = PATH_OF_WORKSPACE.format(self.tenant) + "/projects"
+        (project,) = self.ask("GET", projects).json
+        return f"{projects}/{project['id']}"
+
     def open_ticket(self, title: str = "It burns") -> str:
         created = self.ask("POST", "/tickets", title=title)
         assert created.status_code == 201, created.text
@@ -128,9 +135,7 @@ def test_removed_member_is_erased(lead: Client):
     assert "amy" not in read_members(lead)
     assert agent.ask("GET", "/tickets").status_code == 401
     assert lead.ask("GET", f"/tickets/{card}").status_code == 200
-    workspace = PATH_OF_WORKSPACE.format("acme")
-    (project,) = lead.ask("GET", f"{workspace}/projects").json
-    activities = lead.ask("GET", f"{workspace}/projects/{project['id']}/activity").json
+    activities = lead.ask("GET", f"{lead.project}/activity").json
     (creator,) = {entry["actorName"] for entry in activities if entry["type"] == "card_created"}
     assert creator == "former member"
 
@@ -149,11 +154,8 @@ def test_trainee_may_not_close_tickets(lead: Client):
 def test_trainee_may_not_close_tickets_over_the_api(lead: Client):
     trainee = lead.add("tim", "trainee")
     card = trainee.open_ticket()
-    workspace = PATH_OF_WORKSPACE.format("acme")
-    (project,) = trainee.ask("GET", f"{workspace}/projects").json
-    path = f"{workspace}/projects/{project['id']}"
-    done = trainee.ask("GET", f"{path}/columns").json[-1]
-    refused = trainee.ask("PATCH", f"{path}/cards/{card}", {"columnId": done["id"]})
+    done = trainee.ask("GET", f"{trainee.project}/columns").json[-1]
+    refused = trainee.ask("PATCH", f"{trainee.project}/cards/{card}", {"columnId": done["id"]})
     assert (done["name"], refused.status_code, refused.json["code"]) == ("Done", 409, "trainee")
 
 
@@ -177,9 +179,7 @@ def test_reply_fires_the_trigger_whose_rule_runs_the_action(lead: Client):
     assert lead.ask("GET", f"/tickets/{card}").json["priority"] is None
     assert lead.ask("POST", f"/tickets/{card}/replies", text="Now!", angry="yes").status_code == 204
     assert lead.ask("GET", f"/tickets/{card}").json["priority"] == "high"
-    workspace = PATH_OF_WORKSPACE.format("acme")
-    (project,) = lead.ask("GET", f"{workspace}/projects").json
-    comments = lead.ask("GET", f"{workspace}/projects/{project['id']}/cards/{card}/comments").json
+    comments = lead.ask("GET", f"{lead.project}/cards/{card}/comments").json
     assert {comment["content"] for comment in comments} == {
         "Thanks",
         "Now!",
