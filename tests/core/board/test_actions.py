@@ -254,10 +254,9 @@ def test_a_card_is_commented(board, card):
 
 
 def read_notices(board, person):
-    notifications = board.world.ask(person, "GET", "/notifications")
     return [
         notification["activity"]["meta"]["message"]
-        for notification in notifications
+        for notification in board.world.ask(person, "GET", "/notifications")
         if notification["activity"]["type"] == "notice_given"
     ]
 
@@ -330,8 +329,7 @@ def test_card_is_related_by_key_or_title_and_unrelated(board, card):
 
 
 def test_removing_one_of_several_relations_requires_its_type(board, card):
-    other = board.card("Print the invoices")
-    ids = {"cardId": card["id"], "targetCardId": other["id"]}
+    ids = {"cardId": card["id"], "targetCardId": board.card("Print the invoices")["id"]}
     for type in ("blocks", "related_to"):
         run(board, "add_relation", **ids, type=type)
     message = "type is required: the cards are related by blocks, related_to"

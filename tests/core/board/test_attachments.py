@@ -213,12 +213,6 @@ def test_deletion_removes_the_files_of_attachments(files, what):
     assert files.blobs() == []
 
 
-def test_a_file_on_another_card_is_not_found(files):
-    path = files.create()
-    other = files.world.card(files.ann, files.project)["id"]
-    assert files.world.status(files.ann, "GET", path.replace(files.card.rpartition("/")[2], other)) == 404
-
-
 def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
     from stellary.contract.refs import CardRef
     from stellary.core import StoredFile

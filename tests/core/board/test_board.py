@@ -19,28 +19,6 @@ def test_board_shows_no_archived_cards(api):
     assert [(card["title"], card["order"]) for card in api.ask("GET", "/board")["cards"]] == [("b", 0)]
 
 
-def test_board_shows_scopes_with_their_columns(api):
-    board = api.ask("GET", "/board")
-    (scope,) = board["scopes"]
-    assert scope == {
-        "id": board["columns"][0]["scopeId"],
-        "projectId": api.project["id"],
-        "name": "Main",
-        "description": None,
-        "order": 0,
-        "isDefault": True,
-        "startDate": None,
-        "dueDate": None,
-        "activeView": "kanban",
-        "views": [
-            {"type": kind, "settings": {}} for kind in ("kanban", "list", "calendar", "roadmap", "stats")
-        ],
-        "columns": board["columns"],
-        "createdAt": scope["createdAt"],
-        "updatedAt": scope["updatedAt"],
-    }
-
-
 def test_board_lists_members_and_assignees(api):
     bob, eve = api.world.people("bob eve")
     for person in (bob, eve):

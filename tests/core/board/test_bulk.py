@@ -87,8 +87,7 @@ def test_invalid_card_is_named_and_none_is_created(api, todo_column, fields, mes
 
 
 def test_cards_over_the_limit_of_a_column_are_not_made(api, todo_column):
-    full = api.column("Full", wipLimit=1)
-    status, message = error(api, "POST", *[{"columnId": full, "title": "t"}] * 2)
+    status, message = error(api, "POST", *[{"columnId": api.column("Full", wipLimit=1), "title": "t"}] * 2)
     assert (status, message) == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
 
 
@@ -185,5 +184,4 @@ def test_room_made_by_one_change_is_available_to_the_next(api, todo_column):
 
 def test_card_does_not_stand_beside_one_of_another_column(api, todo_column, done_column):
     a, b = api.card(todo_column)["id"], api.card(done_column)["id"]
-    expected = (409, "cards[0].after is not in that column")
-    assert error(api, "PATCH", {"id": a, "after": b}) == expected
+    assert error(api, "PATCH", {"id": a, "after": b}) == (409, "cards[0].after is not in that column")

@@ -2,20 +2,11 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from stellary.contract.cards import UpdateCard
 from stellary.contract.checklists import ChecklistItem
-from stellary.contract.errors import Conflict, Invalid
 from stellary.core.board.rules.cards import (
-    AdjacentPosition,
-    EndPosition,
-    IndexPosition,
-    LockedColumn,
     build_events,
     changes_position,
-    check_room,
-    find_target_position,
     increment_version,
     replace_fields,
 )
@@ -100,39 +91,6 @@ def test_card_that_changes_is_a_version_later():
     assert after == replace_fields(CARD, title="x", order=4, version=2, updated_at=later)
 
 
-ARCHIVED = replace_fields(CARD, archived=True, order=None)
-
-
-@for_each(
-    "card, request_, expected",
-    [
-        (CARD, UpdateCard(), None),
-        (CARD, UpdateCard(title="x"), None),
-        (CARD, UpdateCard(archived=False), None),
-        (CARD, UpdateCard(column_id="c"), EndPosition()),
-        (CARD, UpdateCard(column_id="d", order=0), IndexPosition(0)),
-        (CARD, UpdateCard(order=2), IndexPosition(2)),
-        (CARD, UpdateCard(before="x", order=2), AdjacentPosition("x", False, "before")),
-        (CARD, UpdateCard(after="x"), AdjacentPosition("x", True, "after")),
-        (CARD, UpdateCard(archived=True, order=2), None),
-        (ARCHIVED, UpdateCard(order=2), None),
-        (ARCHIVED, UpdateCard(column_id="d"), None),
-        (ARCHIVED, UpdateCard(archived=False), EndPosition()),
-        (ARCHIVED, UpdateCard(archived=False, order=2), IndexPosition(2)),
-    ],
-)
-def test_target_position(card, request_, expected):
-    assert find_target_position(card, request_) == expected
-
-
-@pytest.mark.parametrize(
-    "request_", [UpdateCard(before="x", after="y"), UpdateCard(before="a"), UpdateCard(after="a")]
-)
-def test_invalid_target_position(request_):
-    with pytest.raises(Invalid):
-        find_target_position(CARD, request_)
-
-
 @for_each(
     "request_, expected",
     [
@@ -146,13 +104,3 @@ def test_invalid_target_position(request_):
 )
 def test_requests_about_a_place(request_, expected):
     assert changes_position(request_) == expected
-
-
-@pytest.mark.parametrize(("limit", "count"), [(None, 10**6), (3, 3), (3, 1)])
-def test_column_takes_as_many_as_its_limit_says(limit, count):
-    check_room(LockedColumn("c", "To Do", "s", None, limit), count)
-
-
-def test_column_takes_no_more():
-    with pytest.raises(Conflict):
-        check_room(LockedColumn("c", "To Do", "s", None, 3), 4)

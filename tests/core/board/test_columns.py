@@ -24,20 +24,10 @@ def lane(api):
 
 
 def test_created_column_has_all_given_fields(api):
-    column = api.ask("POST", "/columns", {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3})
-    assert column == {
-        "id": column["id"],
-        "name": "Review",
-        "projectId": api.project["id"],
-        "scopeId": api.columns()[0]["scopeId"],
-        "order": 3,
-        "cardStatus": "in_progress",
-        "wipLimit": 3,
-        "cardCount": 0,
-        "createdAt": column["createdAt"],
-        "updatedAt": column["createdAt"],
-        "cardEstimate": None,
-    }
+    sent = {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3}
+    column = api.ask("POST", "/columns", sent)
+    made = {"projectId": api.project["id"], "scopeId": api.columns()[0]["scopeId"], "order": 3}
+    assert column == column | sent | made | {"cardCount": 0, "cardEstimate": None}
     assert api.columns()[3] == column
 
 
@@ -60,23 +50,6 @@ def test_column_is_created_at_the_requested_position(api, lane):
 def test_position_beyond_the_end_is_the_end(api, lane):
     api.column("x", order=99)
     assert names(api) == "a b c d x"
-
-
-@pytest.mark.parametrize(
-    ("column", "order", "expected"),
-    [
-        ("a", 2, "b c a d"),
-        ("a", 3, "b c d a"),
-        ("a", 99, "b c d a"),
-        ("d", 0, "d a b c"),
-        ("c", 1, "a c b d"),
-        ("b", 1, "a b c d"),
-    ],
-)
-def test_column_moves(api, lane, column, order, expected):
-    moved = api.ask("PATCH", f"/columns/{lane[column]}", {"order": order})
-    assert names(api) == expected
-    assert moved["order"] == expected.split().index(column)
 
 
 def test_update_changes_only_given_fields(api, lane):
@@ -111,8 +84,6 @@ def test_columns_of_one_scope(api, lane):
 
 def test_columns_by_the_page(api, lane):
     api.ask("PATCH", f"/columns/{lane['d']}", {"order": 0})
-    answer = api.world.call(api.person, "GET", f"{api.path}/columns?limit=3")
-    assert 'rel="next"' in answer.headers["link"]
     assert [column["name"] for column in api.ask("GET", "/columns?limit=3")] == ["a", "b", "c"]
 
 
@@ -172,9 +143,9 @@ def test_any_moves_leave_a_list(api, lane):
 
     @given(st.sampled_from("abcd"), st.integers(0, 5))
     def moves(column, order):
-        api.ask("PATCH", f"/columns/{lane[column]}", {"order": order})
+        moved = api.ask("PATCH", f"/columns/{lane[column]}", {"order": order})
         model.remove(column)
         model.insert(order, column)
-        assert names(api) == " ".join(model)
+        assert (names(api), moved["order"]) == (" ".join(model), model.index(column))
 
     moves()

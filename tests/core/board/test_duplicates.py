@@ -44,8 +44,7 @@ def test_copy_of_a_card_differs_in_its_numbers_and_times(api, card, todo_column)
 
 
 def test_copy_goes_to_another_column(api, card, done_column):
-    body = {"title": "Another", "columnId": done_column}
-    copy = api.ask("POST", f"/cards/{card['id']}/duplicate", body)
+    copy = api.ask("POST", f"/cards/{card['id']}/duplicate", {"title": "Another", "columnId": done_column})
     assert (copy["title"], copy["columnId"], copy["status"]) == ("Another", done_column, "done")
     assert without_ids(copy, "title", "status") == without_ids(card, "title", "status")
 
@@ -87,8 +86,7 @@ def test_copy_of_a_column_is_beside_it_with_its_cards(api, card, todo_column, do
     last = api.card(todo_column, "last", customFields=card["customFields"])
     api.change(last["id"], order=0)
     copy = api.ask("POST", f"/columns/{todo_column}/duplicate", {"name": "Next"})
-    names = [column["name"] for column in api.columns()]
-    assert names == ["To Do", "Next", "In Progress", "Done"]
+    assert [column["name"] for column in api.columns()] == ["To Do", "Next", "In Progress", "Done"]
     assert copy == next(column for column in api.columns() if column["id"] == copy["id"])
     cards = [
         [one for one in api.ask("GET", "/cards") if one["columnId"] == id and not one["archived"]]
@@ -126,8 +124,7 @@ def test_copy_of_a_project_is_exported_alike(api, data):
 def test_copy_of_a_large_project_and_of_its_skeleton(api, todo_column):
     api.fill(todo_column, 1100)
     label = api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})
-    copy = api.ask("POST", "/duplicate", {"name": "All"})
-    assert len(copy["cardIds"]) == 1100
+    assert len(api.ask("POST", "/duplicate", {"name": "All"})["cardIds"]) == 1100
     skeleton = api.ask("POST", "/duplicate", {"name": "Skeleton", "content": "skeleton"})
     world, path = api.world, f"{api.workspace.path}/projects/{skeleton['id']}"
     assert world.ask(api.person, "GET", f"{path}/cards") == []

@@ -106,7 +106,6 @@ def test_failure_half_way_is_an_error_response(board: Board, monkeypatch):
 @pytest.mark.parametrize("sizes", [(), (0,), (1,), (2, 0, 3)])
 def test_json_in_parts_equals_the_json_of_the_whole(board: Board, sizes: tuple[int, ...]):
     file = read(ProjectFile, orjson.loads(export(board)))
-    batches = Batches(lambda: iter([file.cards[:size] for size in sizes]))
-    in_batches = replace_fields(file, cards=batches)
+    in_batches = replace_fields(file, cards=Batches(lambda: iter([file.cards[:size] for size in sizes])))
     cards = [card for size in sizes for card in file.cards[:size]]
     assert b"".join(dump_in_parts(in_batches)) == dump(in_batches) == dump(replace_fields(file, cards=cards))

@@ -6,8 +6,7 @@ from tests.support.statements import count_statements
 
 
 def titles(board: Board, query: str) -> list[str]:
-    cards = ask(board, "GET", f"{board.path}/cards?{query}")
-    return [card["title"] for card in cards]
+    return [card["title"] for card in ask(board, "GET", f"{board.path}/cards?{query}")]
 
 
 def test_none_filters_cards_that_have_none(board: Board):

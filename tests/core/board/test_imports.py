@@ -78,8 +78,7 @@ def test_the_published_form_makes_a_project(importing):
         [],
     )
     (card,) = importing.below(new_project, "cards")
-    columns = importing.below(new_project, "columns")
-    assert [column["id"] for column in columns] == new_project["columnIds"]
+    assert [column["id"] for column in importing.below(new_project, "columns")] == new_project["columnIds"]
     assert [card["id"]] == new_project["cardIds"]
     assert (card["title"], card["columnId"], card["priority"], card["key"], card["status"]) == (
         "First task",
@@ -182,8 +181,7 @@ def test_at_most_100_unknown_names_are_listed(importing):
 
 
 def test_concurrent_imports_get_different_keys(importing):
-    projects = at_once(*[lambda: importing.import_file(PUBLISHED)] * 4)
-    assert len({project["key"] for project in projects}) == 4
+    assert len({project["key"] for project in at_once(*[lambda: importing.import_file(PUBLISHED)] * 4)}) == 4
 
 
 # ---------------------------------------------------------------------------------------------- people
@@ -483,9 +481,8 @@ def test_largest_project_survives_a_round_trip(importing, statements):
         with statements() as statements_sent:
             again = importing.import_file(file)
         counted.append((len(exporting), len(statements_sent)))
-        attached = [card["attachments"] for card in file["cards"]]
         assert [loss["kind"] for loss in again["notCarried"]] == ["key"] + ["attachment"] * sum(
-            map(len, attached)
+            map(len, [card["attachments"] for card in file["cards"]])
         )
         for card in file["cards"]:
             card["attachments"] = []

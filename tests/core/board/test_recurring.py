@@ -154,8 +154,7 @@ def test_update_of_this_card_leaves_later_ones(api, clock, work, todo_column):
     steps = [{"title": "Count"}]
     api.change(card["id"], checklist=steps, applyTo="this")
     body = {"description": "longer", "priority": "high", "checklist": [{**steps[0], "done": True}]}
-    changed = api.change(card["id"], **body)
-    assert changed["recurrence"]["later"] == {"title": "Report", "checklist": []}
+    assert api.change(card["id"], **body)["recurrence"]["later"] == {"title": "Report", "checklist": []}
     pass_time(clock, work, days=7)
     _, next_card = read_series(api)
     values = (next_card["title"], next_card["description"], next_card["priority"], next_card["checklist"])
@@ -249,8 +248,7 @@ def test_series_needs_the_rights_of_its_owner(api, clock, work, todo_column, met
     world, bea = api.world, api.world.person("bea")
     world.join(bea, api.workspace)
     card = api.card(todo_column)
-    path = f"{api.path}/cards/{card['id']}"
-    world.ask(bea, "PATCH", path, {"recurrence": WEEKLY})
+    world.ask(bea, "PATCH", f"{api.path}/cards/{card['id']}", {"recurrence": WEEKLY})
     world.ask(api.person, method, f"{api.workspace.path}/members/{bea.id}", body)
     pass_time(clock, work, days=7)
     (card,) = read_series(api)
@@ -276,8 +274,7 @@ def test_series_of_an_agent_has_the_rights_of_its_principal(api, clock, work, to
 
 def test_items_that_are_gone_are_left_out(api, clock, work, todo_column):
     label = api.ask("POST", "/labels", {"name": "ops", "color": "#ff0000"})["id"]
-    card = api.card(todo_column, labelIds=[label], recurrence=WEEKLY)
-    api.change(card["id"], labelIds=[], applyTo="this")
+    api.change(api.card(todo_column, labelIds=[label], recurrence=WEEKLY)["id"], labelIds=[], applyTo="this")
     api.ask("DELETE", f"/labels/{label}")
     pass_time(clock, work, days=7)
     _, next_card = read_series(api)

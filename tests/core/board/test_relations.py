@@ -299,18 +299,6 @@ def test_concurrent_relations_never_make_a_circle(board):
                 board.world.status(board.owner, "DELETE", f"{board.flat}/relations/{relation['id']}")
 
 
-def test_a_card_that_is_deleted_while_it_is_related_is_in_no_relation(board):
-    for _ in range(8):
-        one, other = cards(board, 2)
-        answers = at_once(
-            lambda: status(board, one, "blocks", other),  # noqa: B023
-            lambda: board.world.status(board.owner, "DELETE", board.of(other)),  # noqa: B023
-        )
-        assert answers[1] == 200
-        assert answers[0] in (201, 400)
-        assert list_relations(board, one) == []
-
-
 def test_concurrently_deleted_card_is_not_found(board):
     one, other = cards(board, 2)
     ref = board.workspace.ref.child(ProjectRef, board.project["id"]).child(CardRef, one["id"])

@@ -110,8 +110,7 @@ def test_shared_filter_of_a_private_project_is_hidden_with_it(board: Board, bob:
     assert (names(board), names(board, bob)) == (["Secret"], [])
     for query in ("Secret", saved["id"]):
         assert refuse(board, "GET", f"{board.flat}/cards?saved={query}", by=bob)[0] == 400
-    path = f"{board.flat}/saved-filters/{saved['id']}"
-    assert refuse(board, "DELETE", path, by=bob)[0] == 404
+    assert refuse(board, "DELETE", f"{board.flat}/saved-filters/{saved['id']}", by=bob)[0] == 404
     assert save(board, "Secret", shared=True, by=bob)["name"] == "Secret"
     ask(board, "PATCH", board.path, {"visibility": "workspace"})
     assert len(names(board, bob)) == 3
@@ -217,8 +216,7 @@ def test_number_of_filters_is_limited(board: Board, bob: Person, monkeypatch):
         409,
         "a person has at most 2 own saved filters",
     )
-    sharing = {"shared": True}
-    assert refuse(board, "PATCH", f"{path}/{saved[0]['id']}", sharing) == (
+    assert refuse(board, "PATCH", f"{path}/{saved[0]['id']}", {"shared": True}) == (
         409,
         "a workspace has at most 1 shared saved filters",
     )

@@ -86,8 +86,7 @@ def test_project_from_a_template_has_what_every_client_needs(api, todo_column, d
     )
     party, picnic = (api.card(done_column, title)["id"] for title in ("Party", "Picnic"))
     for target in (party, picnic):
-        body = {"type": "blocks", "targetCardId": target}
-        api.ask("POST", f"/cards/{report['id']}/relations", body)
+        api.ask("POST", f"/cards/{report['id']}/relations", {"type": "blocks", "targetCardId": target})
     api.change(picnic, archived=True)
     api.ask("POST", f"/cards/{party}/comments", {"content": "Zebras"})
     write_document(api)
@@ -164,8 +163,7 @@ def test_project_from_a_template_is_exported_as_an_import_of_the_rest(api, data)
 
 
 def test_end_of_a_series_is_not_the_earliest_date(api, todo_column):
-    series = {"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2036-12-24"}
-    api.card(todo_column, recurrence=series)
+    api.card(todo_column, recurrence={"rule": "FREQ=WEEKLY;BYDAY=MO", "until": "2036-12-24"})
     saved = api.ask("POST", "/template", {"name": "Series"})["id"]
     (card,) = create(api, saved).ask("GET", "/export")["cards"]
     assert card["recurrence"]["until"] == "2036-12-24T00:00:00Z"
@@ -280,8 +278,7 @@ def test_token_that_may_not_create_rules_cannot_use_a_template_with_rules(api, d
     without = api.ask("POST", "/template", {"name": "Plain"})["id"]
     action = {"type": "move_card", "params": {"targetColumn": done_column}}
     api.ask("POST", "/automations", {"trigger": "checklist_complete", "action": action})
-    with_rules = api.ask("POST", "/template", {"name": "Rules"})["id"]
-    body = {"name": "New", "templateId": with_rules}
+    body = {"name": "New", "templateId": api.ask("POST", "/template", {"name": "Rules"})["id"]}
     assert api.world.status(token, "POST", path, body) == 403
     api.world.ask(token, "POST", path, {"name": "New", "templateId": without})
 
@@ -291,8 +288,7 @@ def test_number_and_size_of_templates_are_limited(api, todo_column):
     api.ask("POST", "/template", {"name": "Client"})
     with api.world.core.begin(NOBODY) as uow:
         (row,) = uow.connection.execute(project_templates.select()).mappings().all()
-        names = map(str, range(99))
-        rows = [{**row, "id": uow.new_id(), "name": name, "name_key": name} for name in names]
+        rows = [{**row, "id": uow.new_id(), "name": name, "name_key": name} for name in map(str, range(99))]
         uow.connection.execute(insert(project_templates), rows)
     assert api.error("POST", "/template", {"name": "More"}) == (409, "a workspace has at most 100 templates")
     api.fill(todo_column, 501)

@@ -9,10 +9,6 @@ from typing import Any
 import pytest
 
 from stellary import Conflict, Forbidden, Invalid, Stellary
-from stellary.contract.cards import TransferCard
-from stellary.contract.refs import CardRef, ProjectRef
-from stellary.core.board.transfers import transfer_card
-from tests.support.concurrency import answered_meanwhile
 from tests.support.each_case import for_each
 from tests.support.tables import count_rows, time_entries
 from tests.support.world import Person, World, at_once
@@ -45,8 +41,7 @@ class Team:
 
     def time(self, person: Person, card: Any = None) -> Any:
         """Return the handle of the time entries of a card."""
-        project = self.client(person).project(self.board.get().id)
-        return project.card(card or self.card).time_entries
+        return self.client(person).project(self.board.get().id).card(card or self.card).time_entries
 
 
 @pytest.fixture
@@ -240,18 +235,3 @@ def test_time_follows_a_card_to_another_project(team: Team):
     team.board.cards.transfer(team.card, column_id=other.columns.list()[0].id)
     assert list(team.board.time_entries.list()) == []
     assert [entry.minutes for entry in other.time_entries.list()] == [30]
-
-
-def test_timer_that_is_stopped_during_a_transfer_is_recorded_in_the_other_project(team: Team):
-    next_card, workspace = team.create_card("Next"), team.client(team.ann)
-    other = workspace.project(workspace.projects.create(name="Other"))
-    team.time(team.ann).start()
-    project = team.workspace.ref.child(ProjectRef, team.board.get().id)
-    request = TransferCard(column_id=other.columns.list()[0].id)
-    answered_meanwhile(
-        team.world,
-        team.ann,
-        lambda uow: transfer_card(uow, project.child(CardRef, team.card.id), request),
-        team.time(team.ann, next_card).start,
-    )
-    assert [len(board.time_entries.list()) for board in (team.board, other)] == [0, 1]

@@ -94,8 +94,7 @@ def test_card_keeps_what_it_has_and_matches_labels_and_fields_by_name(desk: Desk
     card = desk.full_card()
     desk.add_structure(desk.ops, ("urgent", "bug"))
     moved = desk.transfer(card)
-    mapped = {"labelIds", "customFields"}
-    same_fields = card.keys() - CHANGED - mapped
+    same_fields = card.keys() - CHANGED - {"labelIds", "customFields"}
     assert {name: moved[name] for name in same_fields} == {name: card[name] for name in same_fields}
     assert (moved["key"], moved["dropped"], moved["columnId"]) == ("OPS-1", [], desk.ops.column_ids[0])
     labels, fields = desk.ids(desk.ops, "labels"), desk.ids(desk.ops, "custom-fields")
@@ -142,8 +141,7 @@ def test_there_and_back_leaves_the_card_equal(desk: Desk, missing: str):
     back = desk.transfer(desk.transfer(card, missing=missing), column=0, missing=missing)
     back.pop("dropped")
     # The other card is before it now.
-    differing = {name for name in card if card[name] != back[name]}
-    assert differing == {"order", "version", "updatedAt"}
+    assert {name for name in card if card[name] != back[name]} == {"order", "version", "updatedAt"}
     assert back["key"] == "APP-1"
 
 
@@ -181,8 +179,7 @@ def test_estimate_in_another_unit_is_refused_or_dropped(desk: Desk):
 
 def test_required_field_of_the_other_project_may_stay_empty(desk: Desk):
     card = desk.world.card(desk.ann, desk.app)
-    field = {"name": "Size", "type": "number", "required": True}
-    desk.ask("POST", f"{desk.ops.path}/custom-fields", field)
+    desk.ask("POST", f"{desk.ops.path}/custom-fields", {"name": "Size", "type": "number", "required": True})
     assert desk.transfer(card)["customFields"] == {}
 
 
@@ -402,8 +399,7 @@ def test_change_at_once_happens_before_the_transfer_or_is_a_404(desk: Desk, roun
         assert sorted(statuses[:2]) == [200, 404]
         assert {*statuses[2:]} <= {200, 201, 404}
         card_id = path.rpartition("/")[2]
-        comments = desk.ask("GET", f"{desk.ops.path}/cards/{card_id}/comments")
-        assert len(comments) == (statuses[2] == 201)
+        assert len(desk.ask("GET", f"{desk.ops.path}/cards/{card_id}/comments")) == (statuses[2] == 201)
 
 
 def test_deleted_items_of_a_card_follow_it(desk: Desk):
@@ -419,8 +415,7 @@ def test_deleted_items_of_a_card_follow_it(desk: Desk):
 
 
 def test_former_keys_survive_the_trash(desk: Desk):
-    card = desk.world.card(desk.ann, desk.app)
-    desk.transfer(card)
+    desk.transfer(desk.world.card(desk.ann, desk.app))
     trash = f"{desk.app.workspace.path}/trash"
     for path in (f"{desk.ops.path}/cards/OPS-1", desk.app.path):
         desk.ask("DELETE", path)
