@@ -532,8 +532,7 @@ def copy_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[W
 
     def build(url: str) -> None:
         with open_sandboxed_core(url, state / "files") as core:
-            world = PermissionWorld(core, core.units.database)
-            (state / "world").write_bytes(pickle.dumps(world.to_state()))
+            (state / "world").write_bytes(pickle.dumps(PermissionWorld(core, core.units.database).to_state()))
 
     template = databases.fill("permission-world", build)
     with databases.copy_of(template) as url, tempfile.TemporaryDirectory(dir=run.directory) as directory:

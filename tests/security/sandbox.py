@@ -157,8 +157,7 @@ class Sandbox(Database):
     def find_changes(self) -> list[str]:
         """Return the tables whose rows differ from those at the beginning of the transaction."""
         assert self._initial is not None
-        dump = self._dump(self._written)
-        changes = [name for name, rows in dump.items() if rows != self._initial[name]]
+        changes = [name for name, rows in self._dump(self._written).items() if rows != self._initial[name]]
         if not changes:
             self._written.clear()
         return changes

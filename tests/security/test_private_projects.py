@@ -42,7 +42,6 @@ WORKSPACE_ITEMS = {
 }
 """What ``_create_items`` creates in the workspace, and not in the project."""
 UNKNOWN = "f" * 24
-SEERS = ("VICTIM", "WA", "OA", "OO")
 BOUND = "BOUND"
 """A token of an admin that is bound to another project."""
 STRANGERS = {
@@ -68,8 +67,7 @@ each_visibility = pytest.mark.parametrize("visibility", STRANGERS)
 
 def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams, set[str]]:
     """Create a project with one item of each kind, and return their path parameters and all that must not be seen."""
-    eng = Workspace("", "eng", Organization("", "acme"))
-    params = world._create_items("BOSS", eng)
+    params = world._create_items("BOSS", Workspace("", "eng", Organization("", "acme")))
     base = f"/orgs/acme/workspaces/eng/projects/{params['projectId']}"
 
     def ask(method, path, body=None, name="BOSS"):

@@ -137,8 +137,7 @@ def test_new_password_ends_links_to_other_addresses(world, ann, set_password):
 
 
 def test_new_password_ends_a_request_whose_link_is_not_sent_yet(world, ann):
-    body = {"email": NEW, "currentPassword": PASSWORD}
-    world.ask(world.bearer(ann), "POST", "/auth/change-email", body)
+    world.ask(world.bearer(ann), "POST", "/auth/change-email", {"email": NEW, "currentPassword": PASSWORD})
     change_password(world, ann)
     world.core.work.run_due()
     assert NEW not in {email.to for email in world.emails}

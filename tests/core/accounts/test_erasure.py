@@ -167,7 +167,6 @@ def write_records(world, board, person, count):
             "actor_id": person.id,
             "created_at": uow.now,
         }
-        names = {person.id: NAME}
         kinds = [
             ("invitation_created", "invitation", uow.new_id(), {"name": person.email}, None),
             ("workspace_member_updated", "workspace_member", person.id, {"name": NAME}, None),
@@ -176,7 +175,7 @@ def write_records(world, board, person, count):
                 "card",
                 uow.new_id(),
                 {"assignee": NAME},
-                [{"field": "assigneeId", "names": names}],
+                [{"field": "assigneeId", "names": {person.id: NAME}}],
             ),
         ]
         for type, entity, entity_id, meta, changes in kinds:

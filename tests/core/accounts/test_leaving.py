@@ -81,7 +81,6 @@ def two_workspaces(world):
             column = make_row(uow.connection, tables.columns, scope_id=scope["id"], **in_project)
             for who in (ann, bob):
                 make_row(uow.connection, tables.project_members, user_id=who.id, **in_project)
-                number = len(cards)
                 card = make_row(
                     uow.connection,
                     tables.cards,
@@ -89,7 +88,7 @@ def two_workspaces(world):
                     column_id=column["id"],
                     assignee_id=who.id,
                     created_by_id=bob.id,
-                    number=number,
+                    number=len(cards),
                     **in_project,
                 )
                 cards[who.user.name, name] = card["id"]

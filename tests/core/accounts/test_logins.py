@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 from stellary.core import NOBODY
 from tests.support.boards import Board
 from tests.support.tables import cards, users
+from tests.support.world import PASSWORD
 
 READ_CARD = ("GET", "{card}", None)
 REQUESTS = [
@@ -23,6 +24,10 @@ REQUESTS = [
     ("POST", "{project}/columns/{column}/cards", {"title": 1}),
     ("DELETE", "{workspace}", None),
     ("GET", "{workspace}/events", None),
+    ("POST", "/api-tokens", {"name": "ci"}),
+    ("POST", "/auth/change-password", {"currentPassword": PASSWORD, "newPassword": "a new password"}),
+    ("POST", "/auth/logout", None),
+    ("DELETE", "/auth/sessions/{session}", None),
 ]
 
 
@@ -33,12 +38,12 @@ def board(world):
 
 @pytest.fixture
 def token(world, board):
-    ann = board.member("ann")
-    return world.bearer(ann)
+    return world.bearer(board.member("ann"))
 
 
-def fill_in(path, board):
+def fill_in(path, board, session="0" * 24):
     return path.format(
+        session=session,
         card=board.of(board.card()),
         project=board.path,
         column=board.columns[0]["id"],

@@ -9,25 +9,6 @@ from tests.support.concurrency import start_blocked
 from tests.support.world import PASSWORD, at_once
 
 
-def test_concurrent_creations_with_one_slug_succeed_once(world):
-    people = world.people("ann bob cid dot")
-    for number in range(5):
-        body = {"name": "Acme", "slug": f"acme-{number}"}
-        answers = at_once(
-            *[lambda who=who: world.status(who, "POST", "/organizations", body) for who in people]  # noqa: B023
-        )
-        assert sorted(answers) == [201, 409, 409, 409]
-
-
-def test_concurrent_creations_with_one_workspace_slug_succeed_once(world, ann):
-    acme = world.organization(ann, "acme")
-    for number in range(5):
-        body = {"name": "Eng", "slug": f"eng-{number}"}
-        answers = at_once(*[lambda: world.status(ann, "POST", "/orgs/acme/workspaces", body)] * 4)  # noqa: B023
-        assert sorted(answers) == [201, 409, 409, 409]
-    assert len(world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")) == 5
-
-
 def test_concurrent_registrations_of_one_address_succeed_once(world):
     for number in range(5):
         body = {"email": f"ann{number}@example.com", "password": "long enough"}

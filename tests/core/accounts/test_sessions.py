@@ -6,6 +6,7 @@ from functools import partial
 import jwt
 import pytest
 
+from tests.core.accounts.test_logins import REQUESTS, fill_in
 from tests.support import tables
 from tests.support.world import PASSWORD, at_once, outcome
 
@@ -36,8 +37,7 @@ def test_login_is_listed_with_its_device(world, ann, clock):
         (id_of(phone), "Phone", False),
         (id_of(laptop), None, True),
     ]
-    expiry = clock.now + timedelta(days=7)
-    assert sessions[0]["expiresAt"] == expiry.isoformat().replace("+00:00", "Z")
+    assert sessions[0]["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
 
 
 def test_registration_is_listed(world):
@@ -99,34 +99,10 @@ def test_expired_session_is_not_listed_and_is_swept(world, ann, clock):
     assert tables.count_rows(world.core, tables.sessions) == 1
 
 
-# The account is read by the access check, by a service, by a check of its own, and before the services that open units.
-REQUESTS = [
-    ("GET", "{card}", None),
-    ("GET", "{project}/cards/LAU-1", None),
-    ("GET", "/auth/me", None),
-    ("GET", "/organizations", None),
-    ("GET", "{org}", None),
-    ("GET", "{workspace}/events", None),
-    ("POST", "{project}/columns/{column}/cards", {"title": "new"}),
-    ("POST", "{project}/columns/{column}/cards", {"title": ""}),
-    ("POST", "/api-tokens", {"name": "ci"}),
-    ("POST", "/auth/change-password", {"currentPassword": PASSWORD, "newPassword": "a new password"}),
-    ("POST", "/auth/logout", None),
-    ("DELETE", "/auth/sessions/{session}", None),
-]
-
-
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
 def test_ended_session_gets_401(world, ann, method, path, body, board):
     token, other = log_in(world), log_in(world)
-    path = path.format(
-        card=board.of(board.card()),
-        project=board.path,
-        column=board.columns[0]["id"],
-        org=board.workspace.organization.path,
-        workspace=board.flat,
-        session=id_of(other),
-    )
+    path = fill_in(path, board, id_of(other))
     assert world.status(token, "POST", "/auth/logout") == 200
     assert outcome(world.call(token, method, path, body)) == (401, "invalid_token")
     assert world.status(other, "GET", "/auth/me") == 200
