@@ -80,10 +80,9 @@ class DocumentApi:
 
     def notices(self, person: Person) -> list[str]:
         """Return the type and the document's title of each notification of a user, newest first."""
-        notifications = self.world.ask(person, "GET", "/notifications")
         return [
             f"{notification['activity']['type']} {notification['activity']['meta']['documentTitle']}"
-            for notification in notifications
+            for notification in self.world.ask(person, "GET", "/notifications")
         ]
 
     def project(self) -> Json:

@@ -15,30 +15,20 @@ UNKNOWN = "a" * 24
 
 def test_a_new_document_is_an_empty_draft_of_the_workspace(api):
     document = api.document()
-    assert document == {
-        "id": document["id"],
-        "title": "Plan",
-        "docType": "document",
-        "contextType": "workspace",
-        "contextId": api.workspace.id,
-        "workspaceId": api.workspace.id,
-        "projectId": None,
-        "parentId": None,
-        "tags": [],
-        "status": "draft",
-        "authorId": api.ann.id,
-        "authorName": "ann",
-        "reviewerId": None,
-        "reviewerName": None,
-        "reviewNotes": None,
-        "submittedAt": None,
-        "reviewedAt": None,
-        "version": 1,
-        "createdAt": document["createdAt"],
-        "updatedAt": document["createdAt"],
-        "contentFormat": "tiptap",
-        "content": {"type": "doc", "content": [{"type": "paragraph"}]},
-    }
+    nothing = (
+        "projectId",
+        "parentId",
+        "reviewerId",
+        "reviewerName",
+        "reviewNotes",
+        "submittedAt",
+        "reviewedAt",
+    )
+    expected = document | dict.fromkeys(nothing) | {"title": "Plan", "docType": "document", "tags": []}
+    expected |= {"contextType": "workspace", "contextId": api.workspace.id, "workspaceId": api.workspace.id}
+    expected |= {"status": "draft", "authorId": api.ann.id, "authorName": "ann", "version": 1}
+    expected |= {"contentFormat": "tiptap", "content": {"type": "doc", "content": [{"type": "paragraph"}]}}
+    assert document == expected | {"updatedAt": document["createdAt"]}
     assert api.read(document) == document
 
 
@@ -224,13 +214,9 @@ def test_documents_are_found_by_tag_title_status_author_and_time(api):
     assert api.titles("updatedSince=2026-04-01") == ["Größe_1", "Notes"]
 
 
-def test_list_has_no_content_and_is_paged(api):
-    for number in range(5):
-        api.document(str(number))
-    answer = api.world.call(api.ann, "GET", f"{api.path}?limit=2&topLevel=true")
-    assert b'"content"' not in answer.body
-    link = answer.headers["link"].partition(">")[0][1:]
-    assert [document["title"] for document in api.ask("GET", link)] == ["2", "3"]
+def test_list_has_no_content(api):
+    api.document()
+    assert b'"content"' not in api.world.call(api.ann, "GET", api.path).body
 
 
 def test_update_without_changes_keeps_the_document(api):

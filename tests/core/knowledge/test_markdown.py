@@ -64,12 +64,11 @@ def centered_paragraph(value):
 
 def table(head, *rows):
     """Return a table of rows, each a list of paragraphs that are cells."""
-    kinds = ["tableHeader", *["tableCell"] * len(rows)]
     return {
         "type": "table",
         "content": [
             {"type": "tableRow", "content": [{"type": kind, "content": [cell]} for cell in row]}
-            for kind, [row] in zip(kinds, [head, *rows], strict=True)
+            for kind, [row] in zip(["tableHeader", *["tableCell"] * len(rows)], [head, *rows], strict=True)
         ],
     }
 

@@ -8,9 +8,9 @@ from collections import Counter
 import orjson
 import pytest
 
-from stellary.contract.documents import CreateDocument, UpdateDocument
+from stellary.contract.documents import UpdateDocument
 from stellary.contract.refs import DocumentRef
-from stellary.core.knowledge.documents import create_document, delete_document, update_document
+from stellary.core.knowledge.documents import delete_document, update_document
 from stellary.core.knowledge.reviews import submit_review
 from tests.core.knowledge.document_api import content
 from tests.support.concurrency import answered_meanwhile
@@ -92,26 +92,6 @@ def test_concurrently_deleted_document_is_not_found(api):
         delete_document(uow, ref(api, document))
 
     assert send_while_locked(api, remove, "PATCH", api.of(document), {"title": "x"})[0] == 404
-
-
-def test_concurrently_deleted_document_gets_no_children(api):
-    document = api.document()
-    body = {"title": "below", "parentId": document["id"]}
-    status, body_ = send_while_locked(
-        api, lambda uow: delete_document(uow, ref(api, document)), "POST", api.path, body
-    )
-    assert (status, body_["message"]) == (400, "parentId must be the id of an existing item")
-
-
-def test_concurrently_added_child_moves_up_when_its_parent_is_deleted(api):
-    top = api.document("top")
-    middle = api.document("middle", parentId=top["id"])
-    below = CreateDocument(title="below", parent_id=middle["id"])
-    status, _ = send_while_locked(
-        api, lambda uow: create_document(uow, api.workspace.ref, below), "DELETE", api.of(middle)
-    )
-    assert status == 200
-    assert api.titles(f"parentId={top['id']}") == ["below"]
 
 
 def test_document_of_a_concurrently_deleted_workspace_is_refused_or_restored_with_it(api):

@@ -152,8 +152,7 @@ def test_change_of_the_context_takes_the_history_along(desk: Desk):
     assert desk.feed(desk.ops)[0]["type"] == "document_updated"
     assert desk.ask("GET", "/notifications/count", by=desk.bob)["count"] == 0
     assert desk.ask("GET", f"{desk.app.workspace.path}/trash", by=desk.bob) == []
-    everywhere = {"contextType": "organization"}
-    desk.ask("PATCH", desk.path(document), everywhere)
+    desk.ask("PATCH", desk.path(document), {"contextType": "organization"})
     assert len(desk.ask("GET", f"{desk.far.workspace.path}/search?q=well")) == 1
 
 
@@ -190,8 +189,7 @@ def test_there_and_back_leaves_the_documents_equal(desk: Desk, parents: list[int
         documents.append(
             desk.document(f"{index}", parentId=documents[parent % len(documents)]["id"], tags=["t"])
         )
-    root = documents[1]
-    moved = desk.transfer(root, desk.far if is_far else desk.ops)
+    moved = desk.transfer(documents[1], desk.far if is_far else desk.ops)
     desk.transfer(moved, desk.app, parentId=top["id"])
     for document in documents:
         same = document.keys() - {"version", "updatedAt"}
@@ -233,10 +231,8 @@ def test_roles_of_both_projects_decide(desk: Desk):
         assert desk.refusal(document, place, desk.bob) == UNKNOWN
     assert desk.refusal(document, abroad) == UNKNOWN
     assert desk.refusal(document, desk.world.project(desk.ann, abroad)) == UNKNOWN
-    same = desk.refusal(document, desk.ops)
-    assert same == (400, "contextId must be in another project or workspace")
-    private = desk.document("secret")
-    for parent in (private["id"], desk.document("far", desk.far)["id"]):
+    assert desk.refusal(document, desk.ops) == (400, "contextId must be in another project or workspace")
+    for parent in (desk.document("secret")["id"], desk.document("far", desk.far)["id"]):
         assert desk.refusal(document, desk.app.workspace, desk.bob, parentId=parent)[0] == 400
 
 

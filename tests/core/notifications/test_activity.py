@@ -64,13 +64,13 @@ def test_changes_of_a_card_notify_its_creator_and_assignee(board, ann, bob, cid)
     to_do, in_progress, _ = board.columns
     assert pop_notifications(board, bob) == [("card_created", about | entering(to_do))]
     change(board, bob, card, columnId=in_progress["id"])
-    statuses = {"fromStatus": "open", "toStatus": "in_progress"}
     moved = about | {
         "fromColumn": to_do["name"],
         "fromColumnId": to_do["id"],
         **entering(in_progress),
         "toOrder": 0,
-        **statuses,
+        "fromStatus": "open",
+        "toStatus": "in_progress",
     }
     assert pop_notifications(board, ann) == [("card_moved", moved)]
     change(board, cid, card, priority="high", dueDate="2026-05-01")
@@ -121,8 +121,7 @@ def test_mention_notifies_the_mentioned_person_once(board, ann, bob, cid):
 def test_new_member_of_an_organization_or_a_workspace_is_notified(board, ann, bob):
     dan = board.world.person("dan")
     organization = board.workspace.organization
-    member = {"email": dan.email, "role": "member"}
-    ask(board, "POST", f"{organization.path}/members", member)
+    ask(board, "POST", f"{organization.path}/members", {"email": dan.email, "role": "member"})
     added = {"id": organization.id, "name": organization.slug, "userId": dan.id, "role": "member"}
     assert pop_notifications(board, dan) == [("organization_member_added", added)]
     # Whoever accepts an invitation knows about it.
@@ -175,8 +174,7 @@ def test_mention_in_a_description_notifies_once_and_then_of_changes(board, ann, 
         ("card_created", about | entering(board.columns[0]) | {"mentioned": ["bob"]})
     ]
     change(board, ann, card, description="@bob knows, @cid too")
-    updated = about | {"changed": ["description"], "mentioned": ["cid"]}
-    expected = [("card_updated", updated)]
+    expected = [("card_updated", about | {"changed": ["description"], "mentioned": ["cid"]})]
     assert (pop_notifications(board, bob), pop_notifications(board, cid)) == (expected, expected)
     change(board, ann, card, title="Read", description="@bob knows, @cid too")
     renamed = [("card_updated", about | {"cardTitle": "Read", "changed": ["title"]})]

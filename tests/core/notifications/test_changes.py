@@ -283,11 +283,9 @@ def test_change_by_a_rule_names_the_rule(world, ann):
 def test_change_by_a_rule_of_another_project_does_not_name_the_rule(world, ann):
     automation_api = AutomationApi(world, ann)
     other = AutomationApi(world, ann, automation_api.workspace)
-    card = other.card()["id"]
-    rule = automation_api.rule("task_moved", "set_priority", cardId=card, priority="high")
+    rule = automation_api.rule("task_moved", "set_priority", cardId=other.card()["id"], priority="high")
     automation_api.move(automation_api.card(), 1)
-    updated = feed(other, "type=card_updated")[0]
-    assert updated["via"]["rule"] == {"id": rule["id"], "name": None}
+    assert feed(other, "type=card_updated")[0]["via"]["rule"] == {"id": rule["id"], "name": None}
 
 
 def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, ann):
@@ -335,8 +333,7 @@ def test_applied_action_names_the_action(world, ann):
 def test_import_names_the_project_and_counts_its_cards(board):
     board.card()
     update(board, board.card(), archived=True)
-    file = ask(board, "GET", f"{board.path}/export")
-    imported = ask(board, "POST", f"{board.flat}/projects/import", file)
+    imported = ask(board, "POST", f"{board.flat}/projects/import", ask(board, "GET", f"{board.path}/export"))
     (activity,) = ask(board, "GET", f"{board.flat}/projects/{imported['id']}/activity")
     assert activity["via"]["import"] == {"id": imported["id"], "name": board.project["name"]}
     counts = [(column["name"], column["cards"]) for column in activity["meta"]["columnCards"]]
@@ -426,8 +423,7 @@ def test_values_that_change_with_their_field_are_recorded(board):
 def test_project_records_its_values_and_its_deletion(board):
     ask(board, "PATCH", board.path, {"name": "Lift-off"})
     assert changes_of(feed(board, "type=project_updated")[0]) == [("name", "Launch", "Lift-off", {})]
-    hook = {"url": "https://example.com/hook"}
-    hook_id = ask(board, "POST", f"{board.flat}/webhooks", hook)["id"]
+    hook_id = ask(board, "POST", f"{board.flat}/webhooks", {"url": "https://example.com/hook"})["id"]
     ask(board, "DELETE", board.path)
     (delivery,) = ask(board, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
     message = orjson.loads(delivery["payload"])["data"]

@@ -166,8 +166,7 @@ def test_watched_cards_wait_for_the_digest(board, mailbox):
 
 def test_digest_and_choices_are_those_of_each_person(board, mailbox):
     prefer(board, board.bob, digest="hour", channels={"mail": {"assignment": "digest", "mention": "never"}})
-    card = board.card(assigneeId=board.bob.id)
-    board.comment(card, "@bob and @cid, look")
+    board.comment(board.card(assigneeId=board.bob.id), "@bob and @cid, look")
     wait(board, minutes=6)
     assert mailbox.take() == [(board.cid.id, ["comment_added"])]
     wait(board, minutes=55)
@@ -294,8 +293,7 @@ def test_busy_project_sends_one_message_per_person_in_five_minutes(board, mailbo
         gaps = [later - earlier for earlier, later in itertools.pairwise(mailbox.times[person.id])]
         assert len(gaps) > 5
         assert min(gaps) >= timedelta(minutes=5)
-    listed = [len(message.notifications) for message in mailbox.messages]
-    assert sum(listed) == 30 * len(people)
+    assert sum(len(message.notifications) for message in mailbox.messages) == 30 * len(people)
 
 
 @pytest.mark.slow("makes many changes")
@@ -420,8 +418,7 @@ def test_muted_card_notifies_of_mentions_and_assignments_only(board, mailbox):
     ask(board, "PATCH", board.of(card), {"assigneeId": None})
     assert list_new(board, board.bob) == ["comment_added", "card_assigned"]
     follow(board, board.bob, board.path, "mute")
-    other = board.card(by=board.bob)
-    board.comment(other)
+    board.comment(board.card(by=board.bob))
     wait(board, hours=30)
     assert mailbox.take() == []
 
@@ -685,8 +682,7 @@ class Play:
         other = self.random.choice(self.present)
         former = next(iter(self.expected.find("assign", card["id"])[-1:]), (None,))[0]
         if former != other:
-            body = {"assigneeId": self.people[other].id}
-            self.board.world.ask(person, "PATCH", self.board.of(card), body)
+            self.board.world.ask(person, "PATCH", self.board.of(card), {"assigneeId": self.people[other].id})
             self.expected.history.append(("assign", card["id"], other))
             self.expect(actor, card, (), other, former)
 

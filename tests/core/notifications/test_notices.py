@@ -107,10 +107,8 @@ def test_rule_that_is_switched_off_is_told(board):
 
 def test_mission_that_cannot_begin_is_told_to_the_author(board):
     other = ask(board, "POST", f"{board.flat}/projects", {"name": "Other"})
-    body = {"name": "Scribe", "projectIds": [other["id"]]}
-    agent = ask(board, "POST", f"{board.flat}/agents", body)
-    card = board.card()
-    board.comment(card, "@scribe archive it", by=board.bob)
+    agent = ask(board, "POST", f"{board.flat}/agents", {"name": "Scribe", "projectIds": [other["id"]]})
+    board.comment(board.card(), "@scribe archive it", by=board.bob)
     (notice,) = board.world.ask(board.bob, "GET", "/notifications")
     assert notice["activity"]["actorId"] == agent["id"]
     assert take(board, board.bob) == [

@@ -33,41 +33,14 @@ def count(board, person):
     return board.world.ask(person, "GET", "/notifications/count")["count"]
 
 
-def test_notification_contains_its_activity(board, ann, bob):
-    card, column = board.card("Write", assigneeId=bob.id), board.columns[0]
+def test_notification_contains_its_activity(board, bob):
+    board.card("Write", assigneeId=bob.id)
     (notification,) = board.world.ask(bob, "GET", "/notifications")
-    assert notification == {
-        "id": notification["id"],
-        "userId": bob.id,
-        "readAt": None,
-        "activity": {
-            "id": notification["activity"]["id"],
-            "type": "card_created",
-            "actorId": ann.id,
-            "actorName": "ann",
-            "workspaceId": board.workspace.id,
-            "projectId": board.project["id"],
-            "cardId": card["id"],
-            "entity": "card",
-            "entityId": card["id"],
-            "changes": notification["activity"]["changes"],
-            "via": None,
-            "meta": {
-                "cardKey": card["key"],
-                "cardTitle": "Write",
-                "toColumn": column["name"],
-                "toColumnId": column["id"],
-            },
-            "createdAt": card["createdAt"],
-        },
-    }
-    assert {
-        "field": "assigneeId",
-        "from": None,
-        "to": bob.id,
-        "names": {bob.id: "bob"},
-        "diff": None,
-    } in notification["activity"]["changes"]
+    (activity,) = board.world.ask(bob, "GET", f"{board.path}/activity?limit=1")
+    expected = {"id": notification["id"], "userId": bob.id, "readAt": None, "activity": activity}
+    assert notification == expected
+    change = {"field": "assigneeId", "from": None, "to": bob.id, "names": {bob.id: "bob"}, "diff": None}
+    assert (activity["type"], change in activity["changes"]) == ("card_created", True)
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board, bob):

@@ -12,7 +12,6 @@ from stellary.client.testing import _make_value
 from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
 from stellary.contract.comments import Comment
-from stellary.contract.projects import Project
 from stellary.core import events
 from stellary.core.notifications import rules
 from tests.core.board.card_api import CARD as NEW_CARD
@@ -60,17 +59,6 @@ FILE = Attachment(
     mime_type="application/pdf",
     size=1,
     created_at=NOW,
-)
-PROJECT = Project(
-    id="project",
-    name="Launch",
-    description="secret",
-    key="LAUNCH",
-    workspace_id="workspace",
-    archived=False,
-    member_count=1,
-    created_at=NOW,
-    updated_at=NOW,
 )
 OTHER = card(id="other", key="LAUNCH-13", title="Read")
 CORRECTED = events.CommentUpdated(**PLACE, card=card(comment_count=2), comment=comment("@ann"), before="@bob")
@@ -185,29 +173,7 @@ def test_details_of_a_card_event_have_names(event, expected):
     assert rules.card_meta(event, NAMES) == {"cardKey": "LAUNCH-12", "cardTitle": "Write", **expected}
 
 
-def test_details_of_a_removed_member_have_a_name():
-    event = events.ProjectMemberRemoved(**PLACE, user_id="bob")
-    assert rules.member_meta(event, NAMES, "Launch") == {"member": "Bob", "project": "Launch"}
-
-
-def test_details_of_a_mention_have_names():
-    event = events.CommentCreated(**PLACE, card=CARD, comment=comment("@bob @ann"))
-    assert rules.card_meta(event, NAMES, {"bob", "ann"})["mentioned"] == ["Ann", "Bob"]
-
-
-def test_details_of_a_project_event_have_a_name():
-    assert rules.project_meta(events.ProjectCreated(**PLACE, project=PROJECT)) == {"project": "Launch"}
-    changed = events.ProjectUpdated(**PLACE, before=PROJECT, project=PROJECT, changed=("description",))
-    assert rules.project_meta(changed) == {"project": "Launch", "changed": ["description"]}
-
-
 # ------------------------------------------------------------------------------------------------- whom it concerns
-
-
-def test_a_card_concerns_its_assignee_and_its_creator():
-    for assignee_id, expected in (("bob", {"ann", "bob"}), (None, {"ann"})):
-        event = events.CardArchived(**PLACE, card=card(assignee_id=assignee_id), before=CARD)
-        assert rules.find_card_recipients(event) == expected
 
 
 def test_being_no_longer_the_assignee_concerns_the_former_one():
@@ -237,10 +203,6 @@ def test_commenters_are_queried_only_if_there_are_comments(count, expected):
 def test_a_first_comment_has_no_commenters_before_it(count, expected):
     event = events.CommentCreated(**PLACE, card=card(comment_count=count), comment=comment("x"))
     assert rules.has_commenters(event) is expected
-
-
-def test_actor_is_not_notified():
-    assert rules.recipients({"cid", "ann", "bob"}, "ann") == ["bob", "cid"]
 
 
 # ------------------------------------------------------------------------------------------------- mentions

@@ -196,8 +196,7 @@ def test_comments_that_have_moved_out_of_sight_have_no_text(core, board, bob):
     assert read_comments(core, board, bob) == [(type, "Well.") for type in types]
     hidden = Board(board.world, board.owner, board.workspace)
     ask(board, "PATCH", hidden.path, {"visibility": "private"})
-    body = {"columnId": hidden.columns[0]["id"]}
-    ask(board, "POST", f"{board.of(card)}/transfer", body)
+    ask(board, "POST", f"{board.of(card)}/transfer", {"columnId": hidden.columns[0]["id"]})
     moved = {"contextType": "project", "contextId": hidden.project["id"]}
     ask(board, "PATCH", path, moved)
     ask(board, "PATCH", f"{path}/comments/{comment['id']}", {"content": "Secret."})

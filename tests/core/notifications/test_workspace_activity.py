@@ -174,7 +174,7 @@ def test_members_do_not_read_records_about_what_only_admins_see(world, workspace
 
 
 def test_token_reads_only_records_of_its_scopes(world, workspace, ann):
-    board = Board(world, ann, workspace)
+    Board(world, ann, workspace)
     world.ask(ann, "POST", f"{workspace.path}/pilotage/missions", {"objective": "Ship"})
     world.ask(ann, "PATCH", workspace.path, {"name": "Engineering"})
     entities = {}
@@ -186,7 +186,6 @@ def test_token_reads_only_records_of_its_scopes(world, workspace, ann):
         "projects:read": {"workspace", "project"},
         "pilotage:read": {"workspace", "mission"},
     }
-    assert board.project["id"]
 
 
 @for_each(

@@ -158,10 +158,9 @@ def test_pages_find_each_hit_once(workspaces, filters, monkeypatch):
     expected = {name: workspaces.walk(board, query, **filters) for name, query in QUERIES.items()}
     monkeypatch.setattr(windows, "SCAN_MAX", SCAN_MAX)
     for name, query in QUERIES.items():
-        hits = workspaces.walk(board, query, **filters)
-        assert sorted(hits, key=lambda hit: hit["id"]) == sorted(expected[name], key=lambda hit: hit["id"]), (
-            name
-        )
+        assert sorted(workspaces.walk(board, query, **filters), key=lambda hit: hit["id"]) == sorted(
+            expected[name], key=lambda hit: hit["id"]
+        ), name
 
 
 @pytest.mark.usefixtures("few_items")
@@ -212,8 +211,7 @@ def test_new_and_changed_items_are_found_before_the_job_has_indexed_them(core, w
     other = board.card("Another giraffe")
     workspaces = Workspaces(core, board, board)
     for query in ("giraffe", "customer giraffe", "zebra"):
-        before = workspaces.walk(board, query)
-        ids = [hit["id"] for hit in before]
+        ids = [hit["id"] for hit in workspaces.walk(board, query)]
         assert len(ids) == len(set(ids)), query
         assert (first["id"] in ids, other["id"] in ids) == ("giraffe" in query, query == "giraffe")
         # A walk whose pages the job runs in between.
