@@ -30,8 +30,7 @@ def test_unfinished_batch_is_not_approved(board: AgentApi):
 
 def test_program_cannot_end_a_mission_of_the_server(board: AgentApi):
     agent = board.agent("supervised", tools=["missions", "board.write"])
-    mission = board.start(agent, "comment: On it.")
-    ended = {"missionId": mission["id"], "summary": "x"}
+    ended = {"missionId": board.start(agent, "comment: On it.")["id"], "summary": "x"}
     assert code(board, board.token(agent), "complete_mission", **ended) == "not_external"
 
 
@@ -101,8 +100,7 @@ def test_worker_that_outlives_its_claim_discards_its_result(board: AgentApi):
 
     core.env.brains = {"built_in": Slow()}
     card = board.card()
-    mission = board.mission(board.agent(), "comment: Hi", card)
-    assert board.run_mission(mission)["status"] == "completed"
+    assert board.run_mission(board.mission(board.agent(), "comment: Hi", card))["status"] == "completed"
     assert (len(tasks), board.read(card)["commentCount"], core.work.jobs()) == (3, 1, [])
 
 
@@ -150,8 +148,7 @@ def test_uploaded_file_waits_with_its_proposal(board: AgentApi, how: str):
     assert (proposed.status, ask(board, "GET", path)) == (202, [])
     assert board.world.core.sweep() == 0
     assert board.decide(orjson.loads(proposed.body), how).status == 200
-    there = ask(board, "GET", path)
-    assert [attachment["size"] for attachment in there] == ([6] if how == "approve" else [])
+    assert [attachment["size"] for attachment in ask(board, "GET", path)] == ([6] if how == "approve" else [])
 
 
 def test_summary_of_a_long_change_is_truncated(board: AgentApi):

@@ -19,8 +19,7 @@ def missions_of(board: AgentApi, agent: Json) -> list[Json]:
 
 
 def assign(board: AgentApi, card: Json, agent: Json | None, by: Any = None) -> None:
-    body = {"assigneeId": agent and agent["id"]}
-    board.world.ask(by or board.owner, "PATCH", board.of(card), body)
+    board.world.ask(by or board.owner, "PATCH", board.of(card), {"assigneeId": agent and agent["id"]})
 
 
 def test_assigning_a_card_to_an_agent_starts_a_mission_with_its_text(board: AgentApi):
@@ -133,8 +132,7 @@ def test_assignment_stays_if_the_mission_is_not_possible(board: AgentApi, limit:
     if limit == "suspended":
         board.change(agent, status="suspended")
     elif limit == "elsewhere":
-        other = AgentApi(board.world, board.owner, board.workspace)
-        board.change(agent, projectIds=[other.project["id"]])
+        board.change(agent, projectIds=[AgentApi(board.world, board.owner, board.workspace).project["id"]])
     else:
         busy = board.agent(runtime="external", tools=["missions"])
         for _ in range(20):
@@ -148,8 +146,7 @@ def test_assignment_stays_if_the_mission_is_not_possible(board: AgentApi, limit:
 def test_agents_and_rules_delegate_nothing(board: AgentApi):
     worker, agent = board.agent(name="Worker"), board.agent()
     card, other = board.card("set priority high"), board.card("set priority low")
-    prompt = "assign to Scribe\ncomment: @scribe archive"
-    assert board.start(worker, prompt, card)["status"] == "completed"
+    assert board.start(worker, "assign to Scribe\ncomment: @scribe archive", card)["status"] == "completed"
     mission = board.start(board.agent("supervised", name="Supervised"), "assign to Scribe", other)
     assert board.decide(board.proposals(mission)[0]).status == 200
     board.world.ask(board.token(worker), "PATCH", board.of(board.card()), {"assigneeId": agent["id"]})
@@ -170,18 +167,16 @@ def test_viewer_of_another_workspace_cannot_delegate(board: AgentApi):
     stranger = AgentApi(board.world, board.world.person("eve"))
     agent = board.agent()
     card = stranger.card()
-    body = {"assigneeId": agent["id"]}
-    assert board.world.status(stranger.owner, "PATCH", stranger.of(card), body) == 400
+    assert board.world.status(stranger.owner, "PATCH", stranger.of(card), {"assigneeId": agent["id"]}) == 400
     stranger.comment(card, "@scribe archive")
     assert missions_of(board, agent) == []
 
 
 def answers(board: AgentApi, card: Json) -> list[tuple[str, str]]:
     """Return author and content of the comments on a card that the owner did not write, oldest first."""
-    comments = ask(board, "GET", f"{board.of(card)}/comments")
     return [
         (comment["authorName"], comment["content"])
-        for comment in comments
+        for comment in ask(board, "GET", f"{board.of(card)}/comments")
         if comment["authorId"] != board.owner.id
     ]
 
@@ -221,8 +216,7 @@ def test_assignment_is_answered_and_other_missions_are_not(board: AgentApi):
 def test_answer_that_may_not_be_posted_is_a_notice(board: AgentApi):
     member = board.member("bob")
     board.agent()
-    card = board.card()
-    board.comment(card, "@scribe archive", by=member)
+    board.comment(board.card(), "@scribe archive", by=member)
     ask(board, "PATCH", board.path, {"memberRole": "viewer"})
     board.world.core.work.run_due()
     (notification,) = board.world.ask(member, "GET", "/notifications")

@@ -33,8 +33,7 @@ def client(board: AgentApi):
 
 
 def test_stream_contains_a_mission_from_start_to_end(board: AgentApi, client):
-    mission = board.start("autonomous", "set priority high")
-    with handle(board, client, mission).stream() as entries:
+    with handle(board, client, board.start("autonomous", "set priority high")).stream() as entries:
         received = list(entries)
     assert [entry.kind for entry in received] == KINDS
     assert [entry.id for entry in received] == list(range(1, 9))

@@ -199,8 +199,7 @@ def test_rows_of_earlier_versions_are_shown_to_those_who_see_all_projects(board:
     with board.world.core.database.writing() as connection:
         for table in (missions, proposals):
             connection.execute(table.update().values(named_projects=None))
-    places = {"proposals", "of mission", "mission", "stream"}
-    assert places <= scene.find_leaks(board.owner, mission)
+    assert {"proposals", "of mission", "mission", "stream"} <= scene.find_leaks(board.owner, mission)
     assert scene.find_leaks(scene.cid, mission) == set()
 
 

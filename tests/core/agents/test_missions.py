@@ -216,11 +216,9 @@ def test_rule_effects_make_no_other_proposal_stale(board: AgentApi):
 
 def test_approved_change_has_the_agents_name_and_the_approvers_rights(board: AgentApi):
     agent, card = board.agent("supervised"), board.card()
-    mission = board.start(agent, COMMENTS, card)
-    (proposal,) = board.proposals(mission)
+    (proposal,) = board.proposals(board.start(agent, COMMENTS, card))
     assert board.decide(proposal, by=board.world.person("eve")).status == 404
-    token = board.world.api_token(board.owner)
-    assert error(board.decide(proposal, by=token)) == (403, "login_required")
+    assert error(board.decide(proposal, by=board.world.api_token(board.owner))) == (403, "login_required")
     assert error(board.decide(proposal, by=board.token(agent))) == (403, "not_for_agents")
     bob = board.member("bob")
     assert board.decide(proposal, by=bob).status == 200
@@ -236,8 +234,7 @@ def test_approved_change_has_the_agents_name_and_the_approvers_rights(board: Age
 
 
 def test_a_proposal_is_decided_once(board: AgentApi):
-    mission = board.start("supervised", "comment: a\nset priority low")
-    first, _ = board.proposals(mission)
+    first, _ = board.proposals(board.start("supervised", "comment: a\nset priority low"))
     assert board.decide(first).status == 200
     for how in ("approve", "reject"):
         assert error(board.decide(first, how)) == (409, "already_decided")
@@ -296,8 +293,7 @@ def test_proposals_hold_ids_and_show_names(board: AgentApi):
     archive = board.world.ask(board.owner, "POST", f"{board.flat}/projects", {"name": "Archive"})
     path = f"{board.flat}/projects/{archive['id']}/columns"
     archive_column = board.world.ask(board.owner, "GET", path)[0]["id"]
-    tools = ["board.read", "board.write", "documents.write"]
-    token = board.token(board.agent("supervised", tools=tools))
+    token = board.token(board.agent("supervised", tools=["board.read", "board.write", "documents.write"]))
     ids = {"cardId": card["id"]}
     for action, params, expected, description in (
         (
@@ -381,8 +377,7 @@ def test_proposal_made_with_a_token_is_listed_and_approved(board: AgentApi):
     proposal = orjson.loads(
         board.world.call(board.token(agent), "PATCH", board.of(card), {"title": "Renamed"}).body
     )
-    listed = ask(board, "GET", f"{board.flat}/proposals?status=pending")
-    assert listed == [proposal]
+    assert ask(board, "GET", f"{board.flat}/proposals?status=pending") == [proposal]
     assert board.decide(proposal).status == 200
     assert board.read(card)["title"] == "Renamed"
     assert ask(board, "GET", f"{board.flat}/proposals?status=pending") == []
@@ -423,14 +418,20 @@ def test_proposals_of_a_suspended_agent_are_not_approved(board: AgentApi):
 # ---------------------------------------------------------------------------------------------- approval
 
 
+def start_batch(board: AgentApi, first: str = "") -> tuple:
+    """Start a mission whose agent asks for approval; return its card, the mission, and its proposals."""
+    card = board.card()
+    mission = board.start("approval", f"{first}set priority high, comment: On it.", card)
+    return card, mission, *board.proposals(mission)
+
+
 def test_batch_is_approved_as_a_whole(board: AgentApi):
     card = board.card()
     mission = board.mission(board.agent("approval"), "move to Done, set priority high, comment: On it.", card)
     assert (board.run_mission(mission)["status"], board.read(card)) == ("awaiting_approval", card)
     assert board.mission_now(mission)["result"] is None
     path = f"{board.of_mission(mission)}/proposals/approve"
-    decided = ask(board, "POST", path)
-    assert [proposal["status"] for proposal in decided] == ["approved"] * 3
+    assert [proposal["status"] for proposal in ask(board, "POST", path)] == ["approved"] * 3
     after = board.mission_now(mission)
     assert (after["status"], after["result"]) == ("completed", f"Done: {MOVED}; {SET_HIGH}; {COMMENTED}.")
     now = board.read(card)
@@ -441,8 +442,7 @@ def test_batch_is_approved_as_a_whole(board: AgentApi):
 def test_batch_is_carried_out_completely_or_not_at_all(board: AgentApi):
     card = board.card()
     mission = board.start("approval", "comment: first\nmove to Done", card)
-    done = f"{board.path}/columns/{board.columns[2]['id']}"
-    ask(board, "PATCH", done, {"wipLimit": 1})
+    ask(board, "PATCH", f"{board.path}/columns/{board.columns[2]['id']}", {"wipLimit": 1})
     board.card(column=2)
     path = f"{board.of_mission(mission)}/proposals/approve"
     assert board.world.call(board.owner, "POST", path).status == 409
@@ -454,8 +454,7 @@ def test_batch_is_carried_out_completely_or_not_at_all(board: AgentApi):
 def test_batch_is_rejected_as_a_whole(board: AgentApi):
     card = board.card()
     mission = board.start("approval", "comment: first\nmove to Done", card)
-    path = f"{board.of_mission(mission)}/proposals/reject"
-    decided = ask(board, "POST", path, {"reason": "Not now"})
+    decided = ask(board, "POST", f"{board.of_mission(mission)}/proposals/reject", {"reason": "Not now"})
     assert [(proposal["status"], proposal["reason"]) for proposal in decided] == [("rejected", "Not now")] * 2
     after = board.mission_now(mission)
     summary = (
@@ -469,9 +468,7 @@ def test_batch_is_rejected_as_a_whole(board: AgentApi):
 
 
 def test_last_decision_on_a_proposal_decides_its_batch(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "move to Done, set priority high, comment: On it.", card)
-    move, priority, comment = board.proposals(mission)
+    card, mission, move, priority, comment = start_batch(board, "move to Done, ")
     first = orjson.loads(board.decide(move).body)
     assert (first["status"], first["decidedById"], first["result"]) == ("approved", board.owner.id, None)
     assert board.decide(comment, "reject", reason="Too chatty").status == 200
@@ -509,9 +506,7 @@ def test_batch_of_one_is_decided_by_its_proposal(board: AgentApi, how, result):
 
 
 def test_last_rejection_carries_out_what_was_approved(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "set priority high, comment: On it.", card)
-    priority, comment = board.proposals(mission)
+    card, mission, priority, comment = start_batch(board)
     assert board.decide(priority).status == 200
     assert error(board.decide(priority)) == (409, "already_decided")
     assert board.decide(comment, "reject").status == 200
@@ -520,9 +515,7 @@ def test_last_rejection_carries_out_what_was_approved(board: AgentApi):
 
 
 def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_rejected(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "set priority high, comment: On it.", card)
-    priority, comment = board.proposals(mission)
+    card, mission, priority, comment = start_batch(board)
     assert board.decide(priority).status == 200
     changed = ask(board, "PATCH", board.of(card), {"title": "Renamed"})
     answer = board.decide(comment, "reject")
@@ -539,10 +532,8 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
 
 
 def test_impossible_approval_in_a_batch_is_refused_immediately(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "set priority high, comment: On it.", card)
+    card, mission, priority, _ = start_batch(board)
     ask(board, "PATCH", board.of(card), {"title": "Renamed"})
-    priority, _ = board.proposals(mission)
     assert error(board.decide(priority)) == (409, "stale")
     assert board.proposals(mission)[0]["status"] == "pending"
 
@@ -558,9 +549,7 @@ def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approv
 
 
 def test_approving_all_takes_over_what_was_approved_before(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "move to Done, set priority high, comment: On it.", card)
-    move, priority, _ = board.proposals(mission)
+    card, mission, move, priority, _ = start_batch(board, "move to Done, ")
     assert board.decide(move, "reject").status == board.decide(priority).status == 200
     decided = ask(board, "POST", f"{board.of_mission(mission)}/proposals/approve")
     assert [proposal["action"] for proposal in decided] == ["set_priority", "add_comment"]
@@ -570,9 +559,8 @@ def test_approving_all_takes_over_what_was_approved_before(board: AgentApi):
 
 
 def test_cancelled_batch_carries_out_nothing_that_was_approved(board: AgentApi):
-    card = board.card()
-    mission = board.start("approval", "set priority high, comment: On it.", card)
-    assert board.decide(board.proposals(mission)[0]).status == 200
+    card, mission, priority, _ = start_batch(board)
+    assert board.decide(priority).status == 200
     ask(board, "POST", f"{board.of_mission(mission)}/cancel")
     assert {proposal["status"] for proposal in board.proposals(mission)} == {"rejected"}
     assert board.read(card) == card
@@ -616,8 +604,7 @@ def test_next_mission_that_begins_is_one_of_the_same_card(board: AgentApi):
 def test_a_mission_can_be_cancelled_at_any_moment(board: AgentApi, mode):
     agent, card = board.agent(mode), board.card()
     queued = board.mission(agent, COMMENTS, card)
-    cancelled = ask(board, "POST", f"{board.of_mission(queued)}/cancel")
-    assert cancelled["status"] == "cancelled"
+    assert ask(board, "POST", f"{board.of_mission(queued)}/cancel")["status"] == "cancelled"
     assert board.run_mission(queued)["status"] == "cancelled"
     mission = board.start(agent, COMMENTS, card)
     answer = board.world.call(board.owner, "POST", f"{board.of_mission(mission)}/cancel")
@@ -640,8 +627,7 @@ def test_a_mission_on_no_card_is_refused(board: AgentApi):
     agent = board.agent(projectIds=[board.project["id"]])
     path = f"{board.agents}/{agent['id']}/missions"
     call = board.world.call
-    elsewhere = AgentApi(board.world, board.owner)
-    for card_id in ("0" * 24, board.project["id"], "", elsewhere.card()["id"]):
+    for card_id in ("0" * 24, board.project["id"], "", AgentApi(board.world, board.owner).card()["id"]):
         assert call(board.owner, "POST", path, {"cardId": card_id, "prompt": "x"}).status == 400
     body = {"cardId": other.card()["id"], "prompt": "x"}
     assert error(call(board.owner, "POST", path, body)) == (409, "outside_projects")

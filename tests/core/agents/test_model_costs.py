@@ -151,8 +151,7 @@ def test_budget_ends_a_mission_and_notifies_its_creator(
     assert (mission["status"], mission["error"], len(provider.requests)) == ("failed", sentence, 1)
     (notice,) = ask(board, "GET", f"{board.path}/activity?type=notice_given")
     assert sentence in str(notice)
-    notifications = ask(board, "GET", "/notifications")
-    assert [sentence in str(notification) for notification in notifications] == [True]
+    assert [sentence in str(notification) for notification in ask(board, "GET", "/notifications")] == [True]
 
 
 def test_person_who_delegated_a_mission_gets_one_answer_when_its_budget_ends(
@@ -377,8 +376,7 @@ def test_provider_that_takes_no_key_ends_the_mission(board: AgentApi):
     env.signer = Signer("a" * 32, timedelta(days=7))
     env.brains = {"model": ModelBrain(["nobody:some"])}
     assert set_key(board, "sk-1", "nobody").status == 200
-    saved = board.agent(runtime="model", model="nobody:some")
-    failed = board.start(saved, "Say hi")
+    failed = board.start(board.agent(runtime="model", model="nobody:some"), "Say hi")
     assert failed["error"] == "the model nobody:some cannot be asked: its provider takes no key"
 
 

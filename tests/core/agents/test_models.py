@@ -170,8 +170,7 @@ def test_invalid_arguments_are_reported_to_the_model(board: AgentApi, args: str)
     requests = use(
         board, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
     )
-    mission = board.mission(agent(board, "autonomous"), "Say hi")
-    assert board.run_mission(mission)["status"] == "completed"
+    assert board.run_mission(board.mission(agent(board, "autonomous"), "Say hi"))["status"] == "completed"
     (result,) = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -212,8 +211,7 @@ def use_provider(board: AgentApi, provider: Provider, **more: Any) -> None:
 def test_request_to_an_endpoint_contains_tools_and_schemas(board: AgentApi, provider: Provider):
     card = board.card()
     provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
-    mission = board.mission(agent(board, "autonomous"), "Say hi", card)
-    assert board.run_mission(mission)["result"] == "Said."
+    assert board.run_mission(board.mission(agent(board, "autonomous"), "Say hi", card))["result"] == "Said."
     tools = {tool["function"]["name"]: tool["function"] for tool in provider.requests[0]["tools"]}
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
@@ -325,8 +323,7 @@ def test_malformed_json_arguments_are_requested_again(board: AgentApi, provider:
 
 def test_unknown_tool_is_reported_to_the_endpoint(board: AgentApi, provider: Provider):
     provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
-    mission = board.mission(agent(board, "autonomous"), "Delete it")
-    assert board.run_mission(mission)["result"] == "I cannot."
+    assert board.run_mission(board.mission(agent(board, "autonomous"), "Delete it"))["result"] == "I cannot."
     assert board.list_attempts(ask(board, "GET", board.agents)[0]) == []
 
 
@@ -447,8 +444,7 @@ def test_model_gets_only_the_tasks_that_are_not_understood(board: AgentApi):
     assert (
         board.run_mission(plain)["result"] == 'Done: Change LAU-1 *Write*: priority from empty to **"low"**.'
     )
-    impossible = board.start(agent, "move to Nowhere", card)
-    assert (impossible["status"], requests) == ("failed", [])
+    assert (board.start(agent, "move to Nowhere", card)["status"], requests) == ("failed", [])
     free = board.start(agent, "this one hurts our customers", card)
     assert board.decide(board.proposals(free)[0]).status == 200
     after = board.run_mission(free)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,12 @@ from tests.core.wizard.draft_api import BRIEF
 from tests.support.concurrency import answered_meanwhile
 from tests.support.tables import project_drafts as drafts_table
 from tests.support.world import at_once
+
+
+def plan_titles(api, draft):
+    """Plan a draft, and return the titles of its deliverables."""
+    phases = api.plan(draft)["roadmap"]["phases"]
+    return [deliverable["title"] for phase in phases for deliverable in phase["deliverables"]]
 
 
 def test_a_draft_is_made_of_a_brief_and_asks_at_once(api):
@@ -50,32 +57,16 @@ def test_what_the_brief_says_is_not_asked(api):
 def test_questions_come_in_five_formats_over_at_most_four_rounds(api):
     draft = api.draft(name="Shop")
     seen = []
-    good = {
-        "text": "build a page; paint a sign; rent a room",
-        "number": 3,
-        "date": "2027-01-31",
-    }
+    good = {"text": "build a page; paint a sign; rent a room", "number": 3, "date": "2027-01-31"}
     while draft["questions"]:
         seen += draft["questions"]
-        answers = {
-            question["id"]: good.get(
-                question["format"],
-                question["options"][:1]
-                if question["format"] == "multi_choice"
-                else question["options"][:1][0]
-                if question["options"]
-                else None,
-            )
-            for question in draft["questions"]
-        }
+        answers = {}
+        for question in draft["questions"]:
+            first = question["options"][:1]
+            usual = first if question["format"] == "multi_choice" else "".join(first)
+            answers[question["id"]] = good.get(question["format"], usual)
         draft = api.refine(draft, **answers)
-    assert {question["format"] for question in seen} == {
-        "text",
-        "number",
-        "date",
-        "single_choice",
-        "multi_choice",
-    }
+    assert {question["format"] for question in seen} == {*good, "single_choice", "multi_choice"}
     assert {question["round"] for question in seen} == {1, 2, 3, 4}
     assert len({question["id"] for question in seen}) == len(seen) == len(draft["answers"])
     assert draft["readinessScore"] > 90
@@ -161,12 +152,7 @@ def test_an_answer_after_the_roadmap_asks_for_a_new_one(api):
     after = api.refine(draft, work="Build a page")
     assert (after["stage"], after["roadmap"]) == ("refinement", None)
     assert api.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
-    titles = [
-        deliverable["title"]
-        for phase in api.plan(after)["roadmap"]["phases"]
-        for deliverable in phase["deliverables"]
-    ]
-    assert "Build a page" in titles
+    assert "Build a page" in plan_titles(api, after)
 
 
 def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(api):
@@ -184,8 +170,7 @@ def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(api):
 def test_the_same_brief_makes_the_same_roadmap(api):
     one, two = (api.plan(api.draft(description=BRIEF)) for _ in range(2))
     assert one["roadmap"] == two["roadmap"]
-    again = api.plan(one)["roadmap"]
-    assert [phase["name"] for phase in again["phases"]] == [
+    assert [phase["name"] for phase in api.plan(one)["roadmap"]["phases"]] == [
         phase["name"] for phase in one["roadmap"]["phases"]
     ]
 
@@ -227,11 +212,6 @@ def test_texts_are_limited_one_by_one_and_together(api):
         400,
         "contextDocuments must not have more than 200000 characters together with the description",
     )
-    assert api.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
-    assert api.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
-        400,
-        "contextDocuments[0].content must not be blank",
-    )
 
 
 def document(api, **body):
@@ -247,12 +227,7 @@ def test_documents_of_the_workspace_are_read_as_they_are_now(api):
     draft = api.draft(contextDocuments=[{"content": "- Film a clip"}], documentIds=[specification["id"]])
     assert [document["title"] for document in draft["contextDocuments"]] == ["", "Specification"]
     api.ask("DELETE", f"{api.workspace.path}/documents/{specification['id']}")
-    titles = [
-        deliverable["title"]
-        for phase in api.plan(draft)["roadmap"]["phases"]
-        for deliverable in phase["deliverables"]
-    ]
-    assert sorted(titles) == ["Build the shop", "Film a clip", "Print a sign"]
+    assert sorted(plan_titles(api, draft)) == ["Build the shop", "Film a clip", "Print a sign"]
 
 
 def test_documents_are_counted_together_and_have_to_be_there(api):
@@ -307,26 +282,13 @@ def test_draft_of_an_earlier_version_still_opens_and_goes_on(api):
     roadmap = {
         "startDate": "2026-05-04T00:00:00Z",
         "days": 7,
-        "notes": ["Not known yet: x."],
+        "notes": ["Not known: x."],
         "notUnderstood": [],
     }
     questions = [
-        {
-            **question,
-            "id": "people",
-            "text": "How many people work on it?",
-            "format": "number",
-            "min": 1,
-            "max": 1000,
-        },
+        {**question, "id": "people", "text": "How many people?", "format": "number", "min": 1, "max": 1000},
         {**question, "id": "risk_0", "text": "What is done about this: “Old”?", "format": "text"},
-        {
-            **question,
-            "id": "first",
-            "text": "What matters most?",
-            "format": "single_choice",
-            "options": ["A", "B"],
-        },
+        {**question, "id": "first", "text": "What first?", "format": "single_choice", "options": ["A", "B"]},
     ]
     columns = {
         "stage": "roadmap",
@@ -362,50 +324,13 @@ class Model:
 
     def refine(self, brief, round):
         self.seen.append(brief)
+        question = partial(Question, format="text", options=[], required=False, min=None, max=None, round=9)
         questions = [
-            Question(
-                id="same",
-                text="What?",
-                format="text",
-                options=[],
-                required=False,
-                min=None,
-                max=None,
-                round=9,
-            ),
-            Question(
-                id="same",
-                text="Twice?",
-                format="text",
-                options=[],
-                required=False,
-                min=None,
-                max=None,
-                round=9,
-            ),
-            Question(
-                id="bad",
-                text="Which?",
-                format="single_choice",
-                options=["a"],
-                required=False,
-                min=None,
-                max=None,
-                round=9,
-            ),
-            Question(
-                id="odd", text="How?", format="dance", options=[], required=False, min=None, max=None, round=9
-            ),
-            Question(
-                id=f"round{round}",
-                text="And?\0" * 300,
-                format="text",
-                options=["x"],
-                required=False,
-                min=None,
-                max=None,
-                round=9,
-            ),
+            question(id="same", text="What?"),
+            question(id="same", text="Twice?"),
+            question(id="bad", text="Which?", format="single_choice", options=["a"]),
+            question(id="odd", text="How?", format="dance"),
+            question(id=f"round{round}", text="And?\0" * 300, options=["x"]),
         ]
         return Refinement(questions, self.score, ["much"])
 

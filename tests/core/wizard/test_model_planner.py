@@ -130,8 +130,7 @@ def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(api: DraftApi):
     (text,) = model.brief()["texts"]
     lines = [line.strip() for line in BRIEF.splitlines() if line.strip()]
     assert text["lines"] == [f"{number}: {line}" for number, line in enumerate(lines, 1)]
-    project = api.execute(api.read(draft))
-    assert [card["title"] for card in api.board(project)["cards"]] == [
+    assert [card["title"] for card in api.board(api.execute(api.read(draft)))["cards"]] == [
         "Map the calls",
         "Booking page",
         "First version",

@@ -35,8 +35,7 @@ def plan(text, *feedback, **more):
 
 def ask(text, number=1, **more):
     """Return the questions of a round by their ids."""
-    refinement = BriefReader().refine(brief(text, **more), number)
-    return {question.id: question for question in refinement.questions}
+    return {question.id: question for question in BriefReader().refine(brief(text, **more), number).questions}
 
 
 def phases(roadmap):
@@ -186,9 +185,8 @@ def test_phases_can_be_named_if_none_of_the_offered_ones_is_right():
 def test_readiness_counts_phases_with_work_and_not_the_amount_of_text_or_confirmations():
     reader = BriefReader()
     long = BRIEF + "\n\n".join(f"## Topic {number}\n- Thing {number}\n" for number in range(50))
-    score = reader.refine(brief(BRIEF), 1).score
     assert (
-        score
+        reader.refine(brief(BRIEF), 1).score
         == reader.refine(brief(long), 1).score
         == reader.refine(brief(BRIEF, answers={"phases": ["Study"]}), 2).score
     )
@@ -214,8 +212,7 @@ def test_past_date_is_not_used_and_asked_about():
 
 def test_unclear_date_is_asked_about():
     text = "## Plan\n1. Design\n2. Build\n\nDeadline: 05/06/2026"
-    question = ask(text)["deadline"]
-    assert question.text == (
+    assert ask(text)["deadline"].text == (
         "The brief names 05/06/2026, in which day and month are unclear. When must it be finished?"
     )
     assert "Dates whose day and month are unclear are not used: 05/06/2026." in plan(text).notes
@@ -528,10 +525,9 @@ def test_a_brief_has_more_topics_than_a_project_has_columns():
 
 
 def test_brief_of_prose_says_so_and_asks_for_the_work():
-    roadmap = plan(PROSE)
     assert (
         "No list in the brief is evidently work. Sentences of running text do not become cards."
-        in roadmap.notes
+        in plan(PROSE).notes
     )
     assert ask(PROSE)["work"].required
 
@@ -567,8 +563,7 @@ def test_answers_stand_over_what_was_read():
 
 def test_questions_are_in_the_language_of_the_brief():
     text = "# Jardin\n\nNous voulons créer un jardin pour les habitants.\n\n## Étape 1 : Terrain (2 semaines)\n- Trouver un terrain\n## Étape 2 : Sol\n- Préparer le sol"
-    question = next(iter(ask(text).values()))
-    assert question.text == "Ces éléments ressemblent aux phases. Lesquels en sont ?"
+    assert next(iter(ask(text).values())).text == "Ces éléments ressemblent aux phases. Lesquels en sont ?"
     assert phases(plan(text)) == {"Terrain": ["Trouver un terrain"], "Sol": ["Préparer le sol"]}
     english = "# Shop\n\nThis is the plan of the shop.\n\nEst. duration: 3 weeks\n\n- Build it"
     assert next(iter(ask(english).values())).text.startswith("The brief names no phases")
