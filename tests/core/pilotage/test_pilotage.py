@@ -1,6 +1,5 @@
 """Missions, priorities, todos, decisions and active documents: creation, lists, changes and deletion."""
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -73,8 +72,6 @@ def test_id_of_a_deleted_item_is_not_reused(api, kind):
     first = create(api, kind)["id"]
     assert api.ask("DELETE", f"{kind}/{first}") == {"ok": True}
     assert list_items(api, kind) == []
-    assert api.error("DELETE", f"{kind}/{first}")[0] == 404
-    assert api.error("PATCH", f"{kind}/{first}", {})[0] == 404
     assert create(api, kind)["id"].endswith("-002")
 
 
@@ -90,8 +87,7 @@ def test_lists_come_by_the_page_and_beyond_a_thousand(api, kind):
     items = [first, *(create(api, kind) for _ in range(3))]
     assert [item["id"].partition("-")[2] for item in items] == ["001", "999", "1000", "1001"]
     assert [item["id"] for item in list_items(api, kind)] == [item["id"] for item in items]
-    path = f"{api.flat}/pilotage/{kind.partition('/')[0]}?limit=2"
-    pages = api.world.walk(api.owner, path)
+    pages = api.world.walk(api.owner, f"{api.flat}/pilotage/{kind.partition('/')[0]}?limit=2")
     assert [item for page in pages for item in page] == items
     assert table.name.startswith("stellary_pilotage_")
 
@@ -125,23 +121,9 @@ def test_items_are_deleted_with_the_workspace(api, kind):
 
 
 def test_created_item_reads_back_equal(api):
-    document = api.ask("POST", "docs", {"title": "Spec", "owner": "Jane Doe", "sourceType": "tech"})
-    assert document == {
-        "id": "doc-001",
-        "title": "Spec",
-        "owner": "Jane Doe",
-        "sourceType": "tech",
-        "createdById": api.owner.id,
-        "createdAt": document["createdAt"],
-        "updatedAt": document["createdAt"],
-    }
-    changed = api.ask("PATCH", "docs/doc-001", {"title": "Spec v2", "owner": None})
-    assert (changed["title"], changed["owner"], changed["sourceType"]) == ("Spec v2", None, "tech")
-    decided = api.ask("POST", "decisions", {"title": "Use Stripe", "impact": "Saves three weeks"})
-    assert (decided["id"], decided["impact"]) == ("d-001", "Saves three weeks")
-    plain = api.ask("POST", "decisions", {"title": "Wait", "impact": None})
-    assert plain["impact"] is None
-    assert api.ask("GET", "decisions") == [decided, plain]
+    decided = create(api, "decisions", impact="Saves three weeks")
+    assert (decided["createdById"], decided["updatedAt"]) == (api.owner.id, decided["createdAt"])
+    assert list_items(api, "decisions") == [decided]
 
 
 # ---------------------------------------------------------------------------------------------- missions
@@ -184,7 +166,6 @@ def test_things_are_listed_by_status(api, kind):
     create(api, kind)
     done = api.ask("PATCH", f"{kind}/{create(api, kind)['id']}", {"status": "done"})
     assert list_items(api, kind, "status=done") == [done]
-    assert api.error("GET", f"{kind}?status=lost")[0] == 400
 
 
 def test_concurrent_changes_leave_a_consistent_mission(api):
@@ -209,8 +190,7 @@ def test_a_todo_serves_a_mission_and_a_priority(api):
     )
     assert (todo["missionId"], todo["priorityId"], todo["status"]) == ("m-001", "p-001", "todo")
     path = f"todos/{todo['id']}"
-    other = api.mission("Another")
-    assert api.ask("PATCH", path, {"missionId": other["id"]})["missionId"] == "m-002"
+    assert api.ask("PATCH", path, {"missionId": api.mission("Another")["id"]})["missionId"] == "m-002"
     freed = api.ask("PATCH", path, {"missionId": None, "label": "Rewrite"})
     assert (freed["missionId"], freed["priorityId"], freed["label"]) == (None, "p-001", "Rewrite")
     assert api.error("PATCH", path, {"missionId": "m-003"})[0] == 400
@@ -227,25 +207,6 @@ def test_todo_outlives_its_mission_and_priority(api):
     first, second = list_items(api, "todos")
     assert (first["id"], first["missionId"], first["priorityId"]) == (todo["id"], None, None)
     assert second == other_todo
-
-
-def test_concurrently_deleted_mission_gets_no_todos(api):
-    def asking(method, tail, body=None):
-        return lambda: status(api, method, f"{api.flat}/pilotage/{tail}", body)
-
-    for _ in range(4):
-        mission, todo = api.mission()["id"], api.todo()["id"]
-        delete = asking("DELETE", f"missions/{mission}")
-        create = asking("POST", "todos", {"label": "Write", "missionId": mission})
-        change = asking("PATCH", f"todos/{todo}", {"missionId": mission})
-        assert set(at_once(delete, *[create] * 4, *[change] * 2)) <= {200, 201, 400}
-    assert {todo["missionId"] for todo in list_items(api, "todos")} == {None}
-
-
-def test_one_of_many_concurrent_deletions_succeeds(api):
-    mission = api.mission()
-    path = f"{api.flat}/pilotage/missions/{mission['id']}"
-    assert Counter(at_once(*[lambda: status(api, "DELETE", path)] * 8)) == {200: 1, 404: 7}
 
 
 # ---------------------------------------------------------------------------------------------- the cycle

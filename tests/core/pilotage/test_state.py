@@ -43,33 +43,14 @@ def names(state):
 
 
 def test_the_state_of_a_new_workspace_is_empty(api):
-    assert api.state() == {
-        "cycle": "v1",
-        "contractVersion": 7,
-        "missions": [],
-        "activePriorities": [],
-        "todos": [],
-        "decisions": [],
-        "activeDocs": [],
-        "counts": {
-            "missions": 0,
-            "activePriorities": 0,
-            "todos": 0,
-            "decisions": 0,
-            "activeDocs": 0,
-            "suggestedActions": 0,
-            "approvedActions": 0,
-        },
-        "ids": None,
-        "traces": [],
-        "history": [],
-        "usageContext": {
-            "profile": "pilotage",
-            "role": "owner",
-            "intent": "weekly_review",
-            "detailLevel": "standard",
-        },
+    state = api.state()
+    assert {name: state[name] for name in (*LISTS, "traces", "history")} == {
+        name: [] for name in (*LISTS, "traces", "history")
     }
+    assert state["counts"] == dict.fromkeys([*LISTS, "suggestedActions", "approvedActions"], 0)
+    assert (state["cycle"], state["contractVersion"], state["ids"]) == ("v1", 7, None)
+    context = {"profile": "pilotage", "role": "owner", "intent": "weekly_review", "detailLevel": "standard"}
+    assert state["usageContext"] == context
 
 
 def test_review_starts_with_done_and_blocked_items(api_with_items):

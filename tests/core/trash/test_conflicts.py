@@ -172,16 +172,6 @@ def test_comment_can_be_restored_only_by_its_author_the_one_who_deleted_it_and_a
         assert world.status(restorer, "POST", f"{path}/restore") == 200
 
 
-def test_restored_comment_is_found_by_search(trash_api):
-    card = trash_api.card()
-    comment = trash_api.ask("POST", f"/cards/{card['id']}/comments", {"content": "zanzibar"})
-    search = f"{trash_api.project.workspace.path}/search?q=zanzibar"
-    trash_api.ask("DELETE", f"/cards/{card['id']}/comments/{comment['id']}")
-    assert trash_api.ask("GET", search) == []
-    trash_api.restore(comment["id"])
-    assert [hit["kind"] for hit in trash_api.ask("GET", search)] == ["comment"]
-
-
 def test_restoring_is_recorded_as_an_activity(trash_api):
     card = trash_api.card("findable")
     trash_api.ask("DELETE", f"/cards/{card['id']}")

@@ -200,8 +200,7 @@ def test_purge_deletes_all_rows_in_batches(world, core, kind):
     person = world.person()
     organization = world.organization(person)
     before = count_rows(core)
-    workspace = world.workspace(person, organization)
-    api = TrashApi(world, person, world.project(person, workspace))
+    api = TrashApi(world, person, world.project(person, world.workspace(person, organization)))
     fill(api)
     cards = [{"title": "a card", "columnId": api.project.column_ids[0]}] * 300
     api.ask("POST", "/cards/bulk", {"cards": cards})

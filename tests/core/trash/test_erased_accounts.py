@@ -27,8 +27,7 @@ def bart(world, trash_api):
 
 
 def erase(world, person):
-    body = {"currentPassword": PASSWORD}
-    world.ask(world.bearer(person), "POST", "/auth/delete-account", body)
+    world.ask(world.bearer(person), "POST", "/auth/delete-account", {"currentPassword": PASSWORD})
 
 
 def read_trash(world):

@@ -163,8 +163,7 @@ def create_secret_items(api: TrashApi) -> dict[str, tuple[str, str]]:
     api.ask("POST", f"{workspace}/cards/{other['id']}/relations", relation)
     file = form(b"Hello.", f"{SECRET}.txt".encode())
     attachment = api.ask("POST", f"/cards/{other['id']}/attachments", file, content_type=FORM)
-    project_of_its_own = {"name": f"{SECRET} project"}
-    project = api.ask("POST", f"{workspace}/projects", project_of_its_own)
+    project = api.ask("POST", f"{workspace}/projects", {"name": f"{SECRET} project"})
     api.ask("POST", f"{workspace}/projects/{project['id']}/labels", {"name": f"{SECRET} label"})
     created = {
         "column": (api.project.path, "columns", {"name": f"{SECRET} column"}),
@@ -213,5 +212,4 @@ def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):
 
 def test_each_kind_of_item_has_its_texts_erased():
     # Cards and projects are found by their own columns; the records of a comment contain none of its text.
-    apart = {"card", "project", "comment"}
-    assert {*get_args(TrashKind)} - apart <= {*purged_texts._KINDS.values()}
+    assert {*get_args(TrashKind)} - {"card", "project", "comment"} <= {*purged_texts._KINDS.values()}

@@ -183,8 +183,7 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(board, receivers, how):
     receivers.down.clear()
     if how == "redeliver":
         (failed,) = board.deliveries(hook, "status=failed")
-        path = f"{board.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
-        assert status(board, "POST", path) == 200
+        assert status(board, "POST", f"{board.of_hook(hook)}/deliveries/{failed['id']}/redeliver") == 200
     else:
         ask(board, "PATCH", board.of_hook(hook), {"url": DEAD + "new"})
     # What was tried keeps its own pauses.
