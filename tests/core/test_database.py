@@ -206,8 +206,7 @@ def test_what_a_reader_of_an_in_memory_database_writes_is_thrown_away():
 
 def test_writers_wait_for_each_other_and_all_get_their_turn(core):
     ann = World(core).person("ann")
-    count = tables.users.c.token_generation
-    read = select(count).where(tables.users.c.id == ann.id)
+    read = select(tables.users.c.token_generation).where(tables.users.c.id == ann.id)
 
     def add():
         for _ in range(10):
@@ -323,8 +322,7 @@ def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres
             return {stack.enter_context(unit()).execute(pid).scalar() for unit in units}
 
     ended = pids()
-    engine = make_engine(postgres_url)
-    with engine.connect() as administrator:
+    with make_engine(postgres_url).connect() as administrator:
         for connection in ended:
             administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": connection})
     with pytest.raises(OperationalError):
@@ -362,8 +360,7 @@ def make_organization(core, ann, connection, slug="acme"):
 
 def slugs(core, ann):
     with core.view(ann.actor) as uow:
-        rows = uow.connection.execute(select(tables.organizations.c.slug))
-        return sorted(row.slug for row in rows)
+        return sorted(row.slug for row in uow.connection.execute(select(tables.organizations.c.slug)))
 
 
 def test_a_unit_that_joins_is_committed_by_the_host(host, embedded_core, ann):
@@ -460,8 +457,7 @@ def test_foreign_keys_are_kept_on_connections_that_were_there_before_the_core(sq
     engine = make_engine(sqlite_url, poolclass=QueuePool)
     with engine.connect() as connection:
         assert pragma(connection, "foreign_keys") == 0
-    core = Core(engine, bcrypt_rounds=4)
-    with core.begin(NOBODY) as uow:
+    with Core(engine, bcrypt_rounds=4).begin(NOBODY) as uow:
         assert pragma(uow.connection, "foreign_keys") == 1
 
 

@@ -51,8 +51,7 @@ def request(board: AgentApi, method: str, path: str, body: Any, *, public: bool 
 
 def create_twice(tail: str, **body: object) -> Callable[[AgentApi], Write]:
     def prepare(board: AgentApi) -> Write:
-        organization = board.workspace.organization.slug
-        path = tail.format(path=board.path, flat=board.flat, organization=organization)
+        path = tail.format(path=board.path, flat=board.flat, organization=board.workspace.organization.slug)
         ask(board, "POST", path, body)
         return request(board, "POST", path, body)
 
@@ -142,8 +141,7 @@ def test_host_can_continue_a_unit_after_a_refused_duplicate(
         uow.actor = board.owner.actor
         assert (count_rows(uow), uow.events) == (before, [])
         request(board, "POST", f"{board.path}/labels", {"name": "after"})(uow)
-    labels = ask(board, "GET", f"{board.path}/labels")
-    assert "after" in [label["name"] for label in labels]
+    assert "after" in [label["name"] for label in ask(board, "GET", f"{board.path}/labels")]
 
 
 @pytest.mark.parametrize(

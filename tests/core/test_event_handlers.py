@@ -36,8 +36,7 @@ from tests.support.core_parts import cards
 
 
 def move(board, card, column=1):
-    body = {"columnId": board.columns[column]["id"]}
-    return board.world.call(board.owner, "PATCH", board.of(card), body)
+    return board.world.call(board.owner, "PATCH", board.of(card), {"columnId": board.columns[column]["id"]})
 
 
 def ref_of(board, card_id):

@@ -86,8 +86,7 @@ def test_a_unit_that_is_undone_each_time_is_given_up(world, ann):
 
 def test_access_to_a_stream_is_not_lost_while_the_database_is_away(core, world):
     board = Board(world, world.person("ann"))
-    headers = {"authorization": f"Bearer {board.bearer}"}
-    request = RawRequest("GET", f"{board.flat}/events", "", headers, b"")
+    request = RawRequest("GET", f"{board.flat}/events", "", {"authorization": f"Bearer {board.bearer}"}, b"")
     with failing(of(OperationalError, Exception("server closed the connection"))), pytest.raises(Unavailable):
         may_read_on(core.units, request, None, policies=())
     assert may_read_on(core.units, request, None, policies=())

@@ -85,8 +85,7 @@ def test_tool_of_the_host_does_not_open_the_endpoint_whose_policy_it_takes(world
 def test_action_needs_the_rights_of_its_endpoint(world):
     owner, outsider = world.people("ann bob")
     board = AutomationApi(world, owner)
-    card = board.card()
-    params = {"projectId": board.project["id"], "cardId": card["id"], "amount": 7}
+    params = {"projectId": board.project["id"], "cardId": board.card()["id"], "amount": 7}
     with world.core.begin(outsider.actor) as uow, pytest.raises(NotFound):
         actions.run(uow, board.workspace.ref, "create_invoice", params)
 

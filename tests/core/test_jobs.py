@@ -286,8 +286,7 @@ def test_new_job_runs_immediately(core, running):
 def test_job_of_another_process_is_found(core, running, monkeypatch):
     monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0.1)
     done = threading.Event()
-    work = running(note=lambda uow, payload: done.set())
-    monkeypatch.setattr(work, "wake", lambda: None)
+    monkeypatch.setattr(running(note=lambda uow, payload: done.set()), "wake", lambda: None)
     ask(core)
     assert done.wait(10)
 
@@ -399,8 +398,7 @@ def test_workspaces_take_turns(core, clock, slots):
     assert [*turns.claim(slots)] == [f"a{number}" for number in range(slots)]
     turns.enqueue("b", "b0", "b1", "b2")
     turns.enqueue("c", "c0")
-    first = [*turns.claim(6)]
-    assert first == ["b0", "c0", f"a{slots}", "b1", f"a{slots + 1}", "b2"]
+    assert [*turns.claim(6)] == ["b0", "c0", f"a{slots}", "b1", f"a{slots + 1}", "b2"]
     # A workspace that comes back has no claim to the turns that it did not need, and one that sends its jobs one by one none to all.
     turns.enqueue("c", *(f"c{number}" for number in range(1, 50)))
     following = [payload[0] for payload in turns.claim(10)]
@@ -420,8 +418,7 @@ def test_backlog_has_turns_beside_workspaces_that_send_jobs_one_by_one(core, clo
         turns.enqueue(letter, letter)
     claimed = [*turns.claim(slots)]
     for _ in range(60):
-        idle = set(letters) - {job.payload for job in core.work.jobs()}
-        for letter in sorted(idle):
+        for letter in sorted(set(letters) - {job.payload for job in core.work.jobs()}):
             turns.enqueue(letter, letter)
         claimed += turns.claim(1)
     rounds = len(claimed) // (len(letters) + 1)

@@ -183,22 +183,15 @@ def test_no_list_scans_a_table(core, select_statements):
 
 @pytest.mark.slow("plans the query of each list")
 def test_no_page_is_sorted(core):
-    plans = list(explain(core, page_statements()))
     assert [
         f"{sql}\n{plan}"
-        for sql, plan in plans
+        for sql, plan in explain(core, page_statements())
         if sorts(plan) and find_order_table(sql) not in SORTED and not is_of_few_cards(sql)
     ] == []
 
 
-_ALL_VISIBLE = (
-    "SELECT relpages > 0 AND relallvisible >= relpages FROM pg_class WHERE relname = 'stellary_cards'"
-)
-
-
 def test_portfolio_reads_only_indexes(core, world):
-    board = Board(world, world.person("ann"))
-    board.cards(300, title="Write", dueDate="2030-01-01")
+    Board(world, world.person("ann")).cards(300, title="Write", dueDate="2030-01-01")
     if not core.database.is_sqlite:
         # PostgreSQL compares costs, which are the same for a few rows, and must know which pages are visible to all.
         with core.database.open_raw() as connection:

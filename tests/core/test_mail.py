@@ -18,8 +18,7 @@ def test_the_text_of_an_email_is_not_told_by_its_name():
 
 def test_emails_have_their_kind_and_their_values_for_templates_of_the_host(world, ann):
     eng = world.workspace(ann)
-    body = {"email": "eve@example.com", "role": "admin"}
-    world.ask(ann, "POST", f"{eng.path}/members/invite", body)
+    world.ask(ann, "POST", f"{eng.path}/members/invite", {"email": "eve@example.com", "role": "admin"})
     world.ask(ann, "POST", "/auth/change-email", {"email": "new@example.com", "currentPassword": PASSWORD})
     world.ask(None, "POST", "/auth/forgot-password", {"email": ann.email})
     world.core.work.run_due()

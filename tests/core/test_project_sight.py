@@ -128,8 +128,7 @@ def test_everybody_sees_what_the_rule_says(office, seed):
     for number in range(5):
         office.add(number, is_private=draw.random() < 0.6, members=draw.sample(names, draw.randint(0, 3)))
     office.ask(office.boss, "POST", "documents", {"title": "mark9x", "tags": []})
-    cards = [card["id"] for _, card in office.projects.values()]
-    for source, target in itertools.pairwise(cards):
+    for source, target in itertools.pairwise([card["id"] for _, card in office.projects.values()]):
         body = {"targetCardId": target, "type": "related_to"}
         office.ask(office.boss, "POST", f"cards/{source}/relations", body)
     workspace = office.workspace.path
@@ -337,8 +336,7 @@ def test_deleted_private_project_stays_private(office):
 
 
 def test_author_is_told_whom_a_mention_does_not_reach(office):
-    mark = office.add(0, is_private=True, members=["ann"])
-    project, _ = office.projects[mark]
+    project, _ = office.projects[office.add(0, is_private=True, members=["ann"])]
     activity = office.ask(office.boss, "GET", f"projects/{project.id}/activity?type=comment_added&limit=1")[0]
     assert activity["meta"]["mentioned"] == ["ann"]
     assert activity["meta"]["notReached"] == ["ben", "cat", "dan"]
@@ -400,8 +398,7 @@ def test_imported_project_stays_private(office):
 
 
 def test_rule_acts_with_the_role_that_its_owner_has_now(office):
-    mark = office.add(0, is_private=False, members=["ann"])
-    project, card = office.projects[mark]
+    project, card = office.projects[office.add(0, is_private=False, members=["ann"])]
     ann, path = office.people["ann"], f"projects/{project.id}"
     rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
     office.ask(ann, "POST", f"{path}/automations", {"name": "finish", **rule})
@@ -441,8 +438,7 @@ def test_member_who_becomes_a_guest_loses_everything_else(office):
     office.ask(office.boss, "PATCH", f"members/{ann.id}", {"role": "member"})
     assert streams.HEARTBEAT not in itertools.islice(blocks, 2)
     assert office.get("ann", f"{office.workspace.path}/projects") == {seen, lost}
-    organization = office.workspace.organization.path
-    assert office.world.ask(ann, "GET", organization)["myRole"] == "member"
+    assert office.world.ask(ann, "GET", office.workspace.organization.path)["myRole"] == "member"
 
 
 def test_agent_shows_only_projects_that_the_caller_sees(office):

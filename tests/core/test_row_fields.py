@@ -33,8 +33,7 @@ TASK = Task(id="1", title="Write", order=2, open_count=5)
 
 
 def test_value_survives_its_row():
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
+    with create_engine("sqlite://").begin() as connection:
         TASKS.metadata.create_all(connection)
         connection.execute(insert(TASKS), FIELDS.to_row(TASK, title_key="write"))
         row = connection.execute(select(*FIELDS.columns)).one()

@@ -159,8 +159,7 @@ def add_columns(board: AgentApi) -> None:
 
 
 def fill_column(board: AgentApi) -> None:
-    column = f"{board.path}/columns/{board.columns[0]['id']}"
-    ask(board, "PATCH", column, {"wipLimit": 1})
+    ask(board, "PATCH", f"{board.path}/columns/{board.columns[0]['id']}", {"wipLimit": 1})
     move = {"columnId": board.columns[0]["id"]}
     first, second = (board.of(board.card(column=1)) for _ in range(2))
     race(board, ("PATCH", first, move), ("PATCH", second, move), 409)
@@ -221,8 +220,7 @@ def change_cards_in_bulk(board: AgentApi) -> None:
 
 
 def make_field(board: AgentApi, name: str, kind: str = "text", **more: Any) -> Any:
-    body = {"name": name, "type": kind, **more}
-    return ask(board, "POST", f"{board.path}/custom-fields", body)
+    return ask(board, "POST", f"{board.path}/custom-fields", {"name": name, "type": kind, **more})
 
 
 def delete_field(board: AgentApi) -> None:
@@ -280,8 +278,7 @@ def restore_card_with_deleted_label(board: AgentApi) -> None:
 
 
 def restore_card_with_deleted_field(board: AgentApi) -> None:
-    body = {"name": "Points", "type": "number"}
-    field = ask(board, "POST", f"{board.path}/custom-fields", body)
+    field = ask(board, "POST", f"{board.path}/custom-fields", {"name": "Points", "type": "number"})
     card = board.card(customFields={field["id"]: 3})
     race(
         board, ("POST", delete_and_find(board, card)), ("DELETE", f"{board.flat}/custom-fields/{field['id']}")
@@ -293,11 +290,9 @@ def restore_card_related_to_deleted_one(board: AgentApi) -> None:
     world, owner = board.world, board.owner
     project, card = world.project(owner, board.workspace), board.card()
     other = world.card(owner, project)
-    relation = {"targetCardId": other["id"], "type": "blocks"}
-    ask(board, "POST", f"{board.flat_of(card)}/relations", relation)
+    ask(board, "POST", f"{board.flat_of(card)}/relations", {"targetCardId": other["id"], "type": "blocks"})
     path = delete_and_find(board, card)
-    delete = ("DELETE", f"{project.path}/cards/{other['id']}")
-    race(board, delete, ("POST", path), 200)
+    race(board, ("DELETE", f"{project.path}/cards/{other['id']}"), ("POST", path), 200)
     # The relation comes back with the other card.
     (entry,) = ask(board, "GET", f"{board.flat}/trash?kind=card")
     ask(board, "POST", f"{board.flat}/trash/{entry['id']}/restore")
@@ -461,15 +456,13 @@ def transfer_document_with_new_child(board: AgentApi) -> None:
     place = {"contextType": "project", "contextId": board.project["id"]}
     path = f"{board.flat}/documents"
     race(board, ("POST", path, body), ("POST", f"{path}/{parent['id']}/transfer", place))
-    documents = ask(board, "GET", path)
-    assert {item["projectId"] for item in documents} == {board.project["id"]}
+    assert {item["projectId"] for item in ask(board, "GET", path)} == {board.project["id"]}
 
 
 def change_comment_on_transferred_document(board: AgentApi) -> None:
     path = f"{board.flat}/documents/{make_document(board, 'Spec')['id']}"
     comment = f"{path}/comments/{ask(board, 'POST', f'{path}/comments', {'content': 'Hi'})['id']}"
-    place = {"contextType": "project", "contextId": board.project["id"]}
-    transfer = ("POST", f"{path}/transfer", place)
+    transfer = ("POST", f"{path}/transfer", {"contextType": "project", "contextId": board.project["id"]})
     race(board, ("PATCH", comment, {"content": "Early"}), transfer)
     types = [item["type"] for item in ask(board, "GET", f"{board.path}/activity?entity=document_comment")]
     assert types == ["document_comment_updated", "document_comment_added"]
@@ -627,8 +620,7 @@ def add_same_part_of_import(board: AgentApi) -> None:
     imports = f"{board.flat}/imports"
     header = {"project": {"name": "Copy"}, "columns": [{"name": "To Do"}]}
     path = f"{imports}/{ask(board, 'POST', imports, header)['id']}"
-    part = {"part": 0, "cards": [{"title": "First", "columnIndex": 0}]}
-    request = ("POST", f"{path}/parts", part)
+    request = ("POST", f"{path}/parts", {"part": 0, "cards": [{"title": "First", "columnIndex": 0}]})
     race(board, request, request, 201)
     assert len(ask(board, "POST", f"{path}/complete")["cardIds"]) == 1
 
@@ -648,8 +640,7 @@ def join_deleted_project(board: AgentApi) -> None:
     client = board.world.person("client")
     body = {"email": client.email, "role": "member", "projectId": board.project["id"]}
     token = ask(board, "POST", f"{board.flat}/members/invite", body)["token"]
-    accept = (client, "POST", f"/invitations/{token}/accept")
-    race(board, ("DELETE", board.path), accept, 200)
+    race(board, ("DELETE", board.path), (client, "POST", f"/invitations/{token}/accept"), 200)
 
 
 def copy_purged_file(board: AgentApi) -> None:
@@ -681,8 +672,7 @@ def leave_two_workspaces(board: AgentApi) -> None:
         world.join(bob, workspace, role="guest")
     first, second = (("DELETE", f"{workspace.path}/members/{bob.id}") for workspace in workspaces)
     race(board, first, second, 200)
-    members = ask(board, "GET", f"{organization.path}/members")
-    assert bob.id not in [member["userId"] for member in members]
+    assert bob.id not in [member["userId"] for member in ask(board, "GET", f"{organization.path}/members")]
 
 
 def stop_timer_on_transferred_card(board: AgentApi) -> None:
@@ -690,8 +680,7 @@ def stop_timer_on_transferred_card(board: AgentApi) -> None:
     project, start = world.project(owner, board.workspace, "Other"), "time-entries/start"
     ask(board, "POST", f"{board.of(card)}/{start}")
     next_timer = ("POST", f"{board.of(board.card())}/{start}")
-    transfer = {"columnId": project.column_ids[0]}
-    race(board, ("POST", f"{board.of(card)}/transfer", transfer), next_timer)
+    race(board, ("POST", f"{board.of(card)}/transfer", {"columnId": project.column_ids[0]}), next_timer)
     assert len(ask(board, "GET", f"{project.path}/time-entries")) == 1
 
 
@@ -829,8 +818,7 @@ def test_restoration_of_a_comment_is_recorded_where_its_document_is(board: Agent
     ask(board, "DELETE", f"{path}/comments/{comment['id']}")
     (item,) = ask(board, "GET", trash_path)
     place = {"contextType": "project", "contextId": board.project["id"]}
-    restore = ("POST", f"{trash_path}/{item['id']}/restore")
-    race(board, ("POST", f"{path}/transfer", place), restore, 200)
+    race(board, ("POST", f"{path}/transfer", place), ("POST", f"{trash_path}/{item['id']}/restore"), 200)
     types = [entry["type"] for entry in ask(board, "GET", f"{board.path}/activity")]
     assert types[:2] == ["item_restored", "document_transferred"]
 

@@ -29,8 +29,7 @@ def post_twice(board: AgentApi, path: str, body: Any, other: Any = None) -> int:
 
 
 def number_cards(board: AgentApi) -> None:
-    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
-    assert post_twice(board, path, {"title": "A"}) == 201
+    assert post_twice(board, f"{board.path}/columns/{board.columns[0]['id']}/cards", {"title": "A"}) == 201
     keys = [card["key"] for card in ask(board, "GET", f"{board.path}/cards")]
     assert len(set(keys)) == len(keys) == 2
 
@@ -64,8 +63,7 @@ def name_filter(board: AgentApi) -> None:
 
 
 def name_template(board: AgentApi) -> None:
-    path = f"{board.path}/template"
-    assert post_twice(board, path, {"name": "Client"}, {"name": "CLIENT"}) == 409
+    assert post_twice(board, f"{board.path}/template", {"name": "Client"}, {"name": "CLIENT"}) == 409
 
 
 def name_field(board: AgentApi) -> None:

@@ -69,8 +69,7 @@ def create_assigned_card(board):
 
 
 def move_to_another_scope(board):
-    scope = ask(board, "POST", f"{board.path}/scopes", {"name": "Next"})
-    body = {"name": "Later", "scopeId": scope["id"]}
+    body = {"name": "Later", "scopeId": ask(board, "POST", f"{board.path}/scopes", {"name": "Next"})["id"]}
     column = ask(board, "POST", f"{board.path}/columns", body)
     return board.change(board.card(), columnId=column["id"])
 
@@ -164,8 +163,7 @@ def test_trace_has_event_card_and_owner(board, clock):
     rule = board.rule("task_moved", "set_priority", priority="high")
     bob = board.member("bob")
     card = board.card("Ship it")
-    body = {"columnId": board.columns[DOING]["id"]}
-    board.world.ask(bob, "PATCH", board.of(card), body)
+    board.world.ask(bob, "PATCH", board.of(card), {"columnId": board.columns[DOING]["id"]})
     (trace,) = board.traces(rule)
     assert trace.pop("durationMs") >= 0
     assert trace == {
@@ -358,8 +356,7 @@ def test_excess_actions_run_after_the_transaction(board):
     assert (len(board.traces(rule)), len(work.jobs())) == (100, 3)
     work.run_due()
     assert board.results(rule) == ["success"] * 103
-    cards = ask(board, "GET", f"{board.path}/cards")
-    assert {card["priority"] for card in cards} == {"low"}
+    assert {card["priority"] for card in ask(board, "GET", f"{board.path}/cards")} == {"low"}
 
 
 @pytest.fixture
@@ -496,8 +493,7 @@ def test_the_oldest_traces_are_forgotten(board, monkeypatch):
 
 def test_board_without_rules_pays_one_statement_per_trigger(board, statements):
     """Check also that a workspace without any rule pays no statement."""
-    doing = {"columnId": board.columns[DOING]["id"]}
-    changes = [{"title": "new"}, {"order": 1}, doing, {"status": "done"}]
+    changes = [{"title": "new"}, {"order": 1}, {"columnId": board.columns[DOING]["id"]}, {"status": "done"}]
 
     def count_statements():
         card = board.card()

@@ -65,8 +65,7 @@ def test_checklist_item_is_answered_as_rules_leave_it(board: AutomationApi):
     board.rule("checklist_complete", "toggle_checklist_item", itemId="Ask", done=False)
     card = board.card(checklist=[{"title": "Ask"}])
     item = card["checklist"][0]
-    path = f"{board.flat_of(card)}/checklist/{item['_id']}"
-    answer, _ = send(board, "PATCH", path, {"done": True})
+    answer, _ = send(board, "PATCH", f"{board.flat_of(card)}/checklist/{item['_id']}", {"done": True})
     assert answer == board.read(card)["checklist"][0]
     assert answer["done"] is False
 

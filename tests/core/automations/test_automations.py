@@ -109,8 +109,7 @@ def bob(board):
     ],
 )
 def test_editor_of_a_rule_becomes_its_owner(board, bob, body, becomes_owner):
-    rule = board.rule("task_moved", "archive_card")
-    changed = board.world.ask(bob, "PATCH", board.of_rule(rule), body)
+    changed = board.world.ask(bob, "PATCH", board.of_rule(board.rule("task_moved", "archive_card")), body)
     assert changed["ownerId"] == (bob.id if becomes_owner else board.owner.id)
 
 

@@ -36,8 +36,7 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(board: AutomationApi
     field = {"name": "Size", "type": "select", "options": ["S", "L"]}
     size = ask(board, "POST", f"{board.path}/custom-fields", field)
     card = board.card("Rollout")
-    done = board.columns[2]["id"]
-    board.rule("task_moved", "add_label", when("toColumnId", "eq", done), label=label["id"])
+    board.rule("task_moved", "add_label", when("toColumnId", "eq", board.columns[2]["id"]), label=label["id"])
     board.rule("task_moved", "add_comment", cardId=card["key"], content="Moved.")
     board.rule("task_created", "update_card", when("assigneeId", "eq", "ann"), customFields={size["id"]: "L"})
     off = board.rule("task_created", "create_card", title="x", projectId=board.project["id"])
@@ -46,8 +45,7 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(board: AutomationApi
     new = f"{board.flat}/projects/{answer['id']}"
 
     def id_of(kind: str, name: str, key: str = "name") -> str:
-        items = ask(board, "GET", f"{new}/{kind}")
-        return next(thing["id"] for thing in items if thing[key] == name)
+        return next(thing["id"] for thing in ask(board, "GET", f"{new}/{kind}") if thing[key] == name)
 
     assert [(rule["action"]["type"], rule["enabled"], rule["ownerId"]) for rule in rules] == [
         ("add_label", True, board.owner.id),

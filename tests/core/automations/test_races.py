@@ -49,8 +49,7 @@ def test_one_of_many_concurrent_activations_owns_the_rule(board, crowd, rounds):
 def test_concurrent_toggles_of_a_rule_are_serialized(board, crowd, rounds):
     rule = board.rule("task_moved", "archive_card")
     for _ in range(rounds):
-        responses = toggle_from_all(board, crowd, rule, {})
-        assert Counter(response["enabled"] for response in responses) == {
+        assert Counter(response["enabled"] for response in toggle_from_all(board, crowd, rule, {})) == {
             True: CLIENTS / 2,
             False: CLIENTS / 2,
         }

@@ -111,8 +111,7 @@ def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(board):
 
 
 def test_rule_follows_a_renamed_option_and_is_broken_without_it(board):
-    body = {"name": "Size", "type": "select", "options": ["S", "L"]}
-    size = board.ask("POST", "custom-fields", body)["id"]
+    size = board.ask("POST", "custom-fields", {"name": "Size", "type": "select", "options": ["S", "L"]})["id"]
     condition = when(f"customFields.{size}", "in", ["S", "L"])
     rule = board.rule("task_created", "update_card", condition, customFields={size: "L"})
     path = f"custom-fields/{size}"

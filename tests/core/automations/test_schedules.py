@@ -237,16 +237,14 @@ def test_filters_follow_a_renamed_option_and_break_without_it(board, clock, work
     body = {"name": "Size", "type": "multi-select", "options": ["S", "L"]}
     field = ask(board, "POST", f"{board.path}/custom-fields", body)["id"]
     card = board.card("Big", customFields={field: ["L"]})
-    cards = {"customField": [f"{field}:L"]}
-    rule = create_rule(board, ("set_priority", {"priority": "high"}), cards=cards)
+    rule = create_rule(board, ("set_priority", {"priority": "high"}), cards={"customField": [f"{field}:L"]})
     path = f"{board.path}/custom-fields/{field}"
     ask(board, "PATCH", path, {"options": ["S", "Large"]})
     assert board.rule_now(rule)["schedule"]["cards"] == {"customField": [f"{field}:Large"]}
     pass_time(clock, work, hours=1)
     assert board.read(card)["priority"] == "high"
     ask(board, "PATCH", path, {"options": ["S"]})
-    problem = "the option 'Large' of 'Size' was removed"
-    assert board.rule_now(rule)["problem"] == problem
+    assert board.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
     ask(board, "PATCH", path, {"options": ["S", "Large"]})
     body = {"schedule": board.rule_now(rule)["schedule"]}
     assert ask(board, "PATCH", board.of_rule(rule), body)["broken"] is False

@@ -83,8 +83,7 @@ def test_update_replaces_all_actions_with_their_references(board):
     rule = board.rule_of("task_created", HIGH, ("add_label", {"label": "bug"}))
     path = board.of_rule(rule)
     assert [reference["name"] for reference in rule["references"]] == ["bug"]
-    renamed = ask(board, "PATCH", path, {"name": "Other"})
-    assert renamed["actions"] == rule["actions"]
+    assert ask(board, "PATCH", path, {"name": "Other"})["actions"] == rule["actions"]
     moves = to_body(DONE, ("move_card", {"targetColumn": "Done"}))
     changed = ask(board, "PATCH", path, {"actions": moves})
     assert [reference["name"] for reference in changed["references"]] == ["Done"]
@@ -99,8 +98,7 @@ def test_each_action_needs_a_column_of_its_own_name(board):
     """The first action loses all columns of its name with their scopes, the second one keeps one."""
     scopes = [ask(board, "POST", f"{board.path}/scopes", {"name": name}) for name in ("Next", "Later")]
     for scope in scopes:
-        body = {"name": "Parked", "scopeId": scope["id"]}
-        ask(board, "POST", f"{board.path}/columns", body)
+        ask(board, "POST", f"{board.path}/columns", {"name": "Parked", "scopeId": scope["id"]})
     rule = board.rule_of(
         "task_created", ("move_card", {"targetColumn": "Parked"}), ("move_card", {"targetColumn": "Done"})
     )

@@ -118,8 +118,7 @@ NO_ID, NO_NAME = " must be the id of an existing item", " must be the id or the 
 def test_condition_on_an_unknown_item_is_refused(
     board: AutomationApi, ids_by_name, field, op, value, message
 ):
-    reason = refusal(board, when(field, op, value))
-    assert reason.startswith(f"conditions.all[1].any[0].{message}")
+    assert refusal(board, when(field, op, value)).startswith(f"conditions.all[1].any[0].{message}")
 
 
 @for_each(
@@ -141,8 +140,7 @@ def test_condition_on_an_unknown_item_is_refused(
     ],
 )
 def test_action_on_an_unknown_item_is_refused(board: AutomationApi, type, params, message):
-    reason = refusal(board, action={"type": type, "params": params})
-    assert reason.startswith(f"action.params.{message}")
+    assert refusal(board, action={"type": type, "params": params}).startswith(f"action.params.{message}")
 
 
 def test_card_of_the_event_is_in_the_project_of_the_rule(board: AutomationApi):
@@ -153,8 +151,7 @@ def test_card_of_the_event_is_in_the_project_of_the_rule(board: AutomationApi):
     rule = board.rule("task_moved", "archive_card", projectId="Launch")
     changed = {"action": {"type": "archive_card", "params": {"projectId": "Other"}}}
     assert status(board, "PATCH", board.of_rule(rule), changed) == 400
-    card = board.card()
-    board.move(card, DONE)
+    board.move(board.card(), DONE)
     assert board.results(rule) == ["success"]
 
 

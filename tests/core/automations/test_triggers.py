@@ -220,8 +220,7 @@ def test_rule_of_a_removed_trigger_stays_and_stops_no_other_rule(board, database
 
 def test_rule_of_the_host_survives_export_and_import(board):
     board.rule("invoice_paid", "set_priority", compare("data.amount", 1), **HIGH)
-    file = ask(board, "GET", f"{board.path}/export")
-    copy = ask(board, "POST", f"{board.flat}/projects/import", file)
+    copy = ask(board, "POST", f"{board.flat}/projects/import", ask(board, "GET", f"{board.path}/export"))
     (rule,) = ask(board, "GET", f"{board.flat}/projects/{copy['id']}/automations")
     assert (rule["trigger"], rule["enabled"]) == ("invoice_paid", True)
     assert rule["conditions"] == compare("data.amount", 1)

@@ -30,8 +30,7 @@ def test_texts_contain_values_of_the_event(board, bob):
         "{{ actor.name }} until {{card.duedate}}{{card.startDate}}, {{card.status}} and {{card.priority}} {{",
     )
     card = board.card("Ship *it*", dueDate="2026-12-24", priority="high", assigneeId=board.owner.id)
-    body = {"columnId": board.columns[1]["id"]}
-    board.world.ask(bob, "PATCH", board.of(card), body)
+    board.world.ask(bob, "PATCH", board.of(card), {"columnId": board.columns[1]["id"]})
     (comment,) = ask(board, "GET", f"{board.of(card)}/comments")
     assert comment["content"] == (
         "Ship *it* of Launch, In Progress (To Do), for ann by bob until 2026-12-24, in_progress and high {{"
@@ -53,8 +52,7 @@ def test_values_are_escaped_in_the_markdown_of_documents(board):
     board.rule("task_created", "create_document", title="On {{card.title}}", content="# {{card.title}}")
     board.card("*a* [b](c)")
     (document,) = ask(board, "GET", f"{board.flat}/documents")
-    path = f"{board.flat}/documents/{document['id']}"
-    (heading,) = ask(board, "GET", path)["content"]["content"]
+    (heading,) = ask(board, "GET", f"{board.flat}/documents/{document['id']}")["content"]["content"]
     assert document["title"] == "On *a* [b](c)"
     assert heading["content"] == [{"type": "text", "text": "*a* [b](c)"}]
 
@@ -103,8 +101,7 @@ def test_unknown_value_or_date_is_refused_when_the_rule_is_saved(board, type, pa
     ],
 )
 def test_relative_dates_count_from_the_day_in_utc(text, expected):
-    params = {"dueDate": text, "title": "+3d"}
-    filled = values.fill_params(UpdateCardParams, params, VALUES, NOW, ())
+    filled = values.fill_params(UpdateCardParams, {"dueDate": text, "title": "+3d"}, VALUES, NOW, ())
     assert filled == {"dueDate": expected, "title": "+3d"}
     cards = {"cards": [{"title": "today", "startDate": text}]}
     assert values.fill_params(CreateCardsParams, cards, VALUES, NOW, ())["cards"][0]["startDate"] == expected

@@ -122,8 +122,7 @@ class Player:
 
     def _set_status(self, number: int) -> None:
         statuses: list[CardStatus] = ["open", "in_progress", "done"]
-        card = self._card(number, archived=number % 2 == 0)
-        self.board.cards.update(card, status=statuses[number % 3])
+        self.board.cards.update(self._card(number, archived=number % 2 == 0), status=statuses[number % 3])
 
     def _set_status_and_archive(self, number: int) -> None:
         card = self._card(number, archived=number % 2 == 0)
@@ -218,14 +217,12 @@ def test_flow_is_the_board_at_the_end_of_each_day(
 def test_flow_names_a_renamed_and_a_deleted_column(start: Callable[[], Player]):
     player = start()
     to_do, doing, done = player.board.columns.list()
-    card = player.board.column(to_do).cards.create(title="Write")
-    player.board.cards.update(card, column_id=doing.id)
+    player.board.cards.update(player.board.column(to_do).cards.create(title="Write"), column_id=doing.id)
     player.board.columns.update(to_do, name="Backlog")
     player.board.columns.update(doing, name="In work")
     player.clock.advance(timedelta(days=1))
     player.board.columns.delete(doing, move_cards_to=done.id)
-    flow = player.board.flow(since=date(2026, 4, 1))
-    assert [(column.name, column.counts) for column in flow.columns] == [
+    assert [(column.name, column.counts) for column in player.board.flow(since=date(2026, 4, 1)).columns] == [
         ("Done", [0, 1]),
         ("In work", [1, 0]),
     ]

@@ -244,8 +244,7 @@ def test_processes_and_their_ends_remind_once(board, clock, core):
     """The process ends before each statement of the job in turn; others run the job at the same time."""
     runners = [JobRunner(core.units, core.claims, HANDLERS) for _ in range(3)]
     for step in itertools.count(1):
-        day = (clock.now + timedelta(days=1)).date()
-        board.card(assigneeId=board.bob.id, dueDate=day.isoformat())
+        board.card(assigneeId=board.bob.id, dueDate=(clock.now + timedelta(days=1)).date().isoformat())
         take(board)
         clock.advance(timedelta(days=1))
         with killing(step) as killed:
@@ -283,6 +282,5 @@ def test_no_statement_reads_the_cards_of_others(board, clock):
     (dated,) = [
         statement for statement in statements if "UNION" in statement[0] and "due_date" in statement[0]
     ]
-    plan = explain(board.world.core, dated)
-    much = steps_that_read_much(plan)
+    much = steps_that_read_much(explain(board.world.core, dated))
     assert [step for step in much if "stellary_cards" in step and "Sort Key" not in step] == []

@@ -41,8 +41,7 @@ def test_open_cards_are_listed_by_due_date_over_all_projects(board: Board):
         "some day": mine,
     }.items():
         board.card(title, **fields)
-    archived = board.card("archived", dueDate=day(0), **mine)
-    ask(board, "PATCH", board.of(archived), {"archived": True})
+    ask(board, "PATCH", board.of(board.card("archived", dueDate=day(0), **mine)), {"archived": True})
     work = read_work(board)
     assert titles(work) == {
         "overdue": ["last year", "yesterday"],
