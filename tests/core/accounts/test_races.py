@@ -9,13 +9,6 @@ from tests.support.concurrency import start_blocked
 from tests.support.world import PASSWORD, at_once
 
 
-def test_concurrent_registrations_of_one_address_succeed_once(world):
-    for number in range(5):
-        body = {"email": f"ann{number}@example.com", "password": "long enough"}
-        answers = at_once(*[lambda: world.status(None, "POST", "/auth/register", body)] * 4)  # noqa: B023
-        assert sorted(answers) == [201, 409, 409, 409]
-
-
 def test_users_with_the_same_name_register_concurrently(world):
     bodies = [
         {"email": f"ann{number}@example.com", "password": "long enough", "name": "Ann"} for number in range(8)

@@ -101,15 +101,6 @@ def test_assigning_again_starts_no_second_mission_while_one_is_active(board: Age
     assert len(missions_of(board, agent)) == 2
 
 
-def test_repeated_requests_start_one_mission(board: AgentApi):
-    agent, card = board.agent(), board.card()
-    path, body = f"{board.of(card)}/comments", {"content": "@scribe set priority high"}
-    headers = {"idempotency_key": "a-key-of-the-caller"}
-    first, second = (ask(board, "POST", path, body, **headers) for _ in range(2))
-    assert first == second
-    assert len(missions_of(board, agent)) == 1
-
-
 def test_concurrent_assignments_start_one_mission(board: AgentApi):
     agent, card = board.agent(), board.card()
     at_once(*[lambda: assign(board, card, agent)] * 4)

@@ -131,18 +131,6 @@ def test_a_mission_has_the_tools_of_its_agent_and_no_others(board: AgentApi):
     assert board.list_attempts(agent)[2:] == [("add_comment", "allowed")]
 
 
-def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(board: AgentApi):
-    jane, rob, roy = people = board.world.people("jane rob roy")
-    board.join(*people)
-    for person, name in ((jane, "Jane Doe"), (rob, "Rob Ray"), (roy, "Rob Roy")):
-        board.world.ask(person, "PATCH", "/auth/me", {"name": name})
-    card = board.card()
-    after = board.start("autonomous", "assign to Jane", card)
-    assert (after["status"], board.read(card)["assigneeId"]) == ("completed", jane.id)
-    after = board.start("autonomous", "assign to Rob", card)
-    assert f"'Rob' could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in after["error"]
-
-
 # ---------------------------------------------------------------------------------------------- supervised
 
 

@@ -185,13 +185,6 @@ def test_accents_of_titles_may_differ_and_letters_may_not(board):
     assert "could be 'Caf" in problem(board, "get_card_details", cardId="cafe")
 
 
-def test_the_exact_one_of_two_titles_wins(board):
-    lower, upper = board.card("ship it"), board.card("SHIP IT")
-    assert run(board, "get_card_details", cardId="ship it").id == lower["id"]
-    assert run(board, "get_card_details", cardId="SHIP IT").id == upper["id"]
-    assert "'ship it' (" in problem(board, "get_card_details", cardId="Ship it")
-
-
 @pytest.mark.parametrize(
     ("name", "params", "changed"),
     [

@@ -64,29 +64,13 @@ def importing(world):
 
 def test_the_published_form_makes_a_project(importing):
     new_project = importing.import_file(PUBLISHED)
-    assert (
-        new_project["name"],
-        new_project["key"],
-        new_project["memberCount"],
-        new_project["ignored"],
-        new_project["notCarried"],
-    ) == (
-        "Imported",
-        "IMP",
-        1,
-        [],
-        [],
-    )
+    expected = {"name": "Imported", "key": "IMP", "memberCount": 1, "ignored": [], "notCarried": []}
+    assert new_project == new_project | expected
     (card,) = importing.below(new_project, "cards")
     assert [column["id"] for column in importing.below(new_project, "columns")] == new_project["columnIds"]
     assert [card["id"]] == new_project["cardIds"]
-    assert (card["title"], card["columnId"], card["priority"], card["key"], card["status"]) == (
-        "First task",
-        new_project["columnIds"][0],
-        "medium",
-        "IMP-1",
-        "open",
-    )
+    expected = {"title": "First task", "columnId": new_project["columnIds"][0], "priority": "medium"}
+    assert card == card | expected | {"key": "IMP-1", "status": "open"}
 
 
 def test_a_project_alone_has_its_scope_and_nothing_else(importing):

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stellary.contract.errors import Conflict
-from stellary.contract.labels import CreateLabel
-from stellary.contract.refs import CardLabelRef, ProjectRef
+from stellary.contract.refs import CardLabelRef
 from stellary.core import events
 from stellary.core.board import labels
 from tests.support.boards import Board, ask, status
@@ -49,16 +47,6 @@ def test_name_is_unique_in_its_project_without_regard_to_case(board):
     assert status(board, "POST", f"{board.path}/labels", {"name": "STRASSE"}) == 409
     other = Board(board.world, board.owner, board.workspace)
     assert status(board, "POST", f"{other.path}/labels", {"name": "STRASSE"}) == 201
-
-
-def test_a_refused_name_leaves_the_unit_as_it_was(board):
-    ref = board.workspace.ref.child(ProjectRef, board.project["id"])
-    with board.world.core.begin(board.owner.actor) as uow:
-        labels.create_label(uow, ref, CreateLabel(name="bug"))
-        with pytest.raises(Conflict):
-            labels.create_label(uow, ref, CreateLabel(name="Bug"))
-        labels.create_label(uow, ref, CreateLabel(name="ux"))
-    assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels")] == ["bug", "ux"]
 
 
 def test_a_label_is_renamed_and_recoloured(board, clock):

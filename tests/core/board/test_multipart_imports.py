@@ -391,16 +391,3 @@ def test_completion_and_deletion_leave_a_whole_project_or_none(importing, rounds
         else:
             assert (completed, listed) == (404, [])
             assert count_rows(importing.world.core, cards) == 0
-
-
-@pytest.mark.race
-def test_same_part_at_once_is_added_once(importing, rounds):
-    for _ in range(rounds):
-        file = file_of(4)
-        tail = importing.start({**file, "cards": file["cards"][:2]})
-        part = {"part": 1, "cards": file["cards"][2:]}
-        answers = at_once(*[lambda tail=tail, part=part: importing.call("POST", f"{tail}/parts", part)] * 3)
-        assert [(status, answer["parts"], answer["cards"]) for status, answer in answers] == [(201, 2, 4)] * 3
-        project = importing.ask("POST", f"{tail}/complete")
-        assert len(importing.below(project, "cards")) == 4
-        importing.world.ask(importing.ann, "DELETE", f"{importing.path}/{project['id']}")

@@ -183,22 +183,19 @@ def test_skeleton_has_no_cards_and_documents(api, todo_column):
 
 def test_creator_and_admins_change_a_template(api, bea):
     world, path = api.world, f"{api.workspace.path}/projects"
-    first = api.ask("POST", "/template", {"name": "Client"})
+    api.ask("POST", "/template", {"name": "Client"})
     second = world.ask(bea, "POST", f"{api.path}/template", {"name": "Own"})
     for name in ("CLIENT", "simple"):
         assert api.error("POST", "/template", {"name": name}) == (
             409,
             f"there is a template {name!r} already",
         )
-    assert world.status(bea, "PATCH", f"{path}/templates/{first['id']}", {"name": "Mine"}) == 403
-    assert world.status(bea, "DELETE", f"{path}/templates/{first['id']}") == 403
     for name in ("client", "Agency"):
         assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": name}) == 409
     renamed = world.ask(api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
     assert renamed == second | {"name": "Other"}
     world.ask(bea, "DELETE", f"{path}/templates/{second['id']}")
     assert list_names(api) == ["Simple", "Development", "Agency", "Client"]
-    assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"}) == 404
 
 
 def test_private_project_becomes_a_template_only_by_those_who_could_show_it(api, bea):
