@@ -175,11 +175,7 @@ def test_change_of_a_role_is_recorded(permission_world: PermissionWorld):
     status, changed = _ask(permission_world, "BOSS", "PATCH", path, {"role": "viewer"})
     assert (status, changed["role"]) == (200, "viewer")
     activity = _ask(permission_world, "BOSS", "GET", "projects/{projectId}/activity?limit=1")[1][0]
-    assert (activity["type"], activity["entity"], activity["entityId"]) == (
-        "member_updated",
-        "member",
-        member,
-    )
+    assert activity == activity | {"type": "member_updated", "entity": "member", "entityId": member}
     assert [(change["field"], change["from"], change["to"]) for change in activity["changes"]] == [
         ("role", "manager", "viewer")
     ]

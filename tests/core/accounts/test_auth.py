@@ -36,11 +36,7 @@ def test_registering_makes_a_home(world):
     assert (organization["slug"], organization["myRole"]) == ("ann-lee", "owner")
     (workspace,) = world.ask(account["access_token"], "GET", "/orgs/ann-lee/workspaces")
     assert workspace["isPersonal"]
-    assert (workspace["slug"], workspace["myRole"], workspace["myPilotageRole"]) == (
-        "ann-lee",
-        "admin",
-        "owner",
-    )
+    assert workspace == workspace | {"slug": "ann-lee", "myRole": "admin", "myPilotageRole": "owner"}
 
 
 def test_name_defaults_to_the_local_part_of_the_address(world):

@@ -35,11 +35,8 @@ def pending_invitations(world, eng):
 
 def test_invitation_returns_its_fields(world, eng, clock):
     invitation = invite(world, eng, "Eve@Example.com", role="admin")
-    assert (invitation["email"], invitation["role"], invitation["invitedById"]) == (
-        "Eve@example.com",
-        "admin",
-        eng["ann"].id,
-    )
+    expected = {"email": "Eve@example.com", "role": "admin", "invitedById": eng["ann"].id}
+    assert invitation == invitation | expected
     assert invitation["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
 
 

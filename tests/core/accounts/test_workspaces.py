@@ -22,11 +22,7 @@ def acme(world):
 def test_member_creates_and_owns_a_workspace(world, acme):
     workspace = world.ask(acme["dot"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
     assert workspace["ownerId"] == acme["dot"].id
-    assert (workspace["myRole"], workspace["myPilotageRole"], workspace["isPersonal"]) == (
-        "admin",
-        "owner",
-        False,
-    )
+    assert workspace == workspace | {"myRole": "admin", "myPilotageRole": "owner", "isPersonal": False}
     assert world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops") == workspace
     (member,) = world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops/members")
     assert (member["role"], member["pilotageRole"]) == ("admin", "owner")

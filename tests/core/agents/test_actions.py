@@ -35,10 +35,8 @@ def test_person_asks_for_a_mission_and_reads_its_status(board: AgentApi):
     board.world.core.work.run_due()
     assert run(board, board.owner, "get_mission", missionId=mission.id).status == "awaiting_approval"
     status = run(board, board.owner, "get_agent_status", agent="Scribe")
-    assert (status.agent.id, [listed_mission.id for listed_mission in status.missions]) == (
-        agent["id"],
-        [mission.id],
-    )
+    assert status.agent.id == agent["id"]
+    assert [listed_mission.id for listed_mission in status.missions] == [mission.id]
     (proposal,) = run(board, board.owner, "list_pending_proposals").items
     board.decide({"id": proposal.id})
     board.world.core.work.run_due()

@@ -279,11 +279,7 @@ def test_writes_of_a_supervised_agent_become_proposals(board: AgentApi):
     proposal = orjson.loads(answer.body)
     assert answer.status == 202
     assert board.read(card) == card
-    assert (proposal["status"], proposal["action"], proposal["agentId"]) == (
-        "pending",
-        "cards.update",
-        agent["id"],
-    )
+    assert proposal == proposal | {"status": "pending", "action": "cards.update", "agentId": agent["id"]}
     assert proposal["params"] == {"path": board.of(card), "body": {"title": "Renamed", "priority": "high"}}
     assert proposal["summary"] == (
         f'Change {card["key"]} *Write* ({card["id"]}): title from "Write" to **"Renamed"**, priority from empty to **"high"**'

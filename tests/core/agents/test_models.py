@@ -184,10 +184,8 @@ def test_excess_tool_calls_are_reported_to_the_model(board: AgentApi):
     results = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
-    assert (len(results), results[-1]) == (
-        101,
-        {"error": "too many calls in one turn: this one was not executed"},
-    )
+    assert len(results) == 101
+    assert results[-1] == {"error": "too many calls in one turn: this one was not executed"}
 
 
 # ---------------------------------------------------------------------------------------------- an endpoint

@@ -26,11 +26,7 @@ def test_a_rule_is_made_and_read(board):
         "task_moved", "set_status", {"all": [{"field": "title", "op": "is_set"}]}, status="done"
     )
     assert board.rule_now(rule) == rule
-    assert (rule["name"], rule["enabled"], rule["ownerId"]) == (
-        "set_status on task_moved",
-        True,
-        board.owner.id,
-    )
+    assert rule == rule | {"name": "set_status on task_moved", "enabled": True, "ownerId": board.owner.id}
     assert rule["action"] == {"type": "set_status", "params": {"status": "done"}}
     assert rule["conditions"] == {"all": [{"field": "title", "op": "is_set"}]}
 

@@ -57,12 +57,7 @@ def test_rule_runs_at_its_times_in_its_time_zone(board, clock, work):
     pass_time(clock, work, minutes=1)
     pass_time(clock, work, hours=1)
     (trace,) = board.traces(rule)
-    assert (trace["event"], trace["target"], trace["triggeredById"], trace["result"]) == (
-        "schedule",
-        None,
-        None,
-        "success",
-    )
+    assert trace == trace | {"event": "schedule", "target": None, "triggeredById": None, "result": "success"}
     assert list_titles(board) == ["Plan the week"]
     # Daylight saving time begins on 29 March.
     pass_time(clock, work, days=21)

@@ -304,11 +304,9 @@ def test_card_is_related_by_key_or_title_and_unrelated(board, card):
     relation = run(
         board, "add_relation", cardId=card["key"], targetCardId="print the invoices", type="blocked_by"
     )
-    assert (relation.card_id, relation.target_card_id, relation.type) == (
-        card["id"],
-        other["id"],
-        "blocked_by",
-    )
+    assert relation.card_id == card["id"]
+    assert relation.target_card_id == other["id"]
+    assert relation.type == "blocked_by"
     assert relations_of(board, other) == [("blocks", card["title"])]
     again = {"cardId": card["id"], "targetCardId": other["id"], "type": "blocked_by"}
     assert problem(board, "add_relation", **again) == "the cards already have this relation"

@@ -122,12 +122,7 @@ def test_project_appears_with_all_its_cards_when_the_import_is_completed(importi
     tail = importing.start(file_of(5))
     assert importing.read_everything() == before
     progress = importing.ask("GET", tail)
-    assert (progress["status"], progress["parts"], progress["cards"], progress["projectId"]) == (
-        "open",
-        3,
-        5,
-        None,
-    )
+    assert progress == progress | {"status": "open", "parts": 3, "cards": 5, "projectId": None}
     project = importing.ask("POST", f"{tail}/complete")
     assert (project["key"], project["memberCount"], len(project["cardIds"])) == ("QX", 2, 5)
     assert importing.below(project, "cards")[4]["key"] == "QX-5"
@@ -140,10 +135,8 @@ def test_project_appears_with_all_its_cards_when_the_import_is_completed(importi
     meta = notification["activity"]["meta"]
     assert (meta["project"], meta["columns"], meta["cards"]) == ("Launch", 1, 5)
     assert meta["columnCards"] == [{"id": project["columnIds"][0], "name": "To Do", "cards": 5}]
-    assert (importing.ask("GET", tail)["status"], importing.ask("GET", tail)["projectId"]) == (
-        "completed",
-        project["id"],
-    )
+    assert importing.ask("GET", tail)["status"] == "completed"
+    assert importing.ask("GET", tail)["projectId"] == project["id"]
 
 
 def test_hidden_project_cannot_be_reached_by_its_ids(importing):

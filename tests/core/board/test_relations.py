@@ -73,11 +73,7 @@ def test_a_relation_is_seen_from_both_ends(board, type, turned):
     new_relation = relate(board, one, type, other)
     here, there = SEEN[type]
     assert list_relations(board, one) == [new_relation]
-    assert (new_relation["cardId"], new_relation["type"], new_relation["targetCardId"]) == (
-        one["id"],
-        here,
-        other["id"],
-    )
+    assert new_relation == new_relation | {"cardId": one["id"], "type": here, "targetCardId": other["id"]}
     assert new_relation["card"] == {
         name: other[name] for name in ("id", "key", "title", "projectId", "columnId", "status", "archived")
     }

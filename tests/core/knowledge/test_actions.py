@@ -26,11 +26,9 @@ def test_document_is_created_from_a_text_for_a_project_by_name(api):
     document = run(
         api, "create_document", title="Plan", content="**Go.**", projectId="launch", parentId="handbook"
     )
-    assert (document.context_type, document.context_id, document.parent_id) == (
-        "project",
-        project["id"],
-        top["id"],
-    )
+    assert document.context_type == "project"
+    assert document.context_id == project["id"]
+    assert document.parent_id == top["id"]
     assert (document.content_format, document.content) == ("markdown", "**Go.**")
     assert [document_.title for document_ in run(api, "list_documents", projectId="Launch").items] == ["Plan"]
     assert [document_.title for document_ in run(api, "list_documents", parentId="Handbook").items] == [
@@ -78,11 +76,7 @@ def test_a_rule_writes_a_document_for_its_project(api):
     api.ask("POST", f"{board.path}/automations", {"trigger": "task_created", "action": action})
     board.card()
     (document,) = api.ask("GET", api.path)
-    assert (document["title"], document["docType"], document["projectId"]) == (
-        "Minutes",
-        "note",
-        board.project["id"],
-    )
+    assert document == document | {"title": "Minutes", "docType": "note", "projectId": board.project["id"]}
 
 
 def test_editing_a_word_as_markdown_keeps_everything_else(api):

@@ -114,8 +114,5 @@ def test_documents_of_a_file_need_only_a_title(api):
     project_ = import_file(api, {"project": {"name": "x"}, "documents": [{"title": "a", "mood": "good"}]})
     assert project_["ignored"] == ["documents[].mood"]
     (document,) = api.ask("GET", f"{api.path}?projectId={project_['id']}")
-    assert (document["contextType"], document["docType"], document["createdAt"]) == (
-        "project",
-        "document",
-        document["updatedAt"],
-    )
+    expected = {"contextType": "project", "docType": "document", "createdAt": document["updatedAt"]}
+    assert document == document | expected

@@ -121,11 +121,7 @@ def test_readers_of_the_former_project_learn_that_it_has_left_and_nothing_else(d
     desk.transfer(document, desk.ops)
     (left,) = desk.feed(desk.app, desk.bob)
     assert (left["type"], left["entityId"]) == ("document_transferred_out", document["id"])
-    assert (left["meta"], left["changes"], left["projectId"]) == (
-        {"documentId": document["id"]},
-        [],
-        desk.app.id,
-    )
+    assert left == left | {"meta": {"documentId": document["id"]}, "changes": [], "projectId": desk.app.id}
     assert desk.ask("GET", "/notifications/count", by=desk.bob)["count"] == 0
     for path in ("/search?q=well", "/trash", "/search?q=kept"):
         assert [item["kind"] for item in desk.ask("GET", desk.app.workspace.path + path, by=desk.bob)] == []

@@ -75,18 +75,14 @@ def test_changes_of_a_card_notify_its_creator_and_assignee(board, ann, bob, cid)
     assert pop_notifications(board, ann) == [("card_moved", moved)]
     change(board, cid, card, priority="high", dueDate="2026-05-01")
     updated = ("card_updated", about | {"changed": ["priority", "dueDate"]})
-    assert (pop_notifications(board, ann), pop_notifications(board, bob), pop_notifications(board, cid)) == (
-        [updated],
-        [updated],
-        [],
-    )
+    assert pop_notifications(board, ann) == [updated]
+    assert pop_notifications(board, bob) == [updated]
+    assert pop_notifications(board, cid) == []
     change(board, bob, card, assigneeId=cid.id)
     assigned = ("card_assigned", about | {"assignee": "cid", "formerAssignee": "bob"})
-    assert (pop_notifications(board, ann), pop_notifications(board, bob), pop_notifications(board, cid)) == (
-        [assigned],
-        [],
-        [assigned],
-    )
+    assert pop_notifications(board, ann) == [assigned]
+    assert pop_notifications(board, bob) == []
+    assert pop_notifications(board, cid) == [assigned]
     change(board, ann, card, archived=True)
     assert (pop_types(board, cid), pop_types(board, bob)) == (["card_archived"], [])
     board.world.ask(cid, "DELETE", board.of(card))
@@ -238,11 +234,9 @@ def test_own_assignment_notifies_no_one(board, ann):
 def test_activity_without_recipients_is_recorded(board, ann):
     card = board.card()
     (activity,) = [activity for activity in load_activities(board) if activity.card_id]
-    assert (activity.type, activity.actor_id, activity.workspace_id) == (
-        "card_created",
-        ann.id,
-        board.workspace.id,
-    )
+    assert activity.type == "card_created"
+    assert activity.actor_id == ann.id
+    assert activity.workspace_id == board.workspace.id
     assert (activity.project_id, activity.card_id) == (board.project["id"], card["id"])
 
 

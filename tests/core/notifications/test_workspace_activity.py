@@ -67,11 +67,7 @@ def test_role_changes_and_removals_name_who_did_what(world, workspace, ann, boss
         "bob",
         {"role": ("admin", None), "pilotageRole": ("viewer", None), "name": ("bob", None)},
     )
-    assert (removed["entity"], removed["entityId"], removed["projectId"]) == (
-        "workspace_member",
-        bob.id,
-        None,
-    )
+    assert removed == removed | {"entity": "workspace_member", "entityId": bob.id, "projectId": None}
 
 
 def test_accepted_invitation_records_the_member_and_the_sender(world, workspace, ann, bob):

@@ -123,19 +123,13 @@ def test_activity_is_sent_once_and_signed(board):
     (message,) = board.send()
     (request,) = board.requests
     id, read = verify(request.headers, request.body, hook["secret"], now=board.clock.now)
-    assert (message["type"], message["data"]["cardId"], message["data"]["actorName"]) == (
-        "card_created",
-        card["id"],
-        "ann",
-    )
+    assert message["type"] == "card_created"
+    assert message["data"]["cardId"] == card["id"]
+    assert message["data"]["actorName"] == "ann"
     assert read.type == "card_created"
     assert "Write" in read.data.meta.values()
     (delivery,) = board.deliveries(hook)
-    assert (delivery["id"], delivery["status"], delivery["payload"]) == (
-        id,
-        "succeeded",
-        request.body.decode(),
-    )
+    assert delivery == delivery | {"id": id, "status": "succeeded", "payload": request.body.decode()}
     assert delivery["attempts"] == [
         {"at": delivery["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}
     ]
@@ -204,10 +198,8 @@ def test_temporary_failure_is_retried_with_the_same_message(board, result):
     stamps = [int(request.headers["webhook-timestamp"]) for request in board.requests]
     assert [stamp - stamps[0] for stamp in stamps] == [0, 5, 35]
     (delivery,) = board.deliveries(hook)
-    assert (delivery["status"], [attempt["statusCode"] for attempt in delivery["attempts"]]) == (
-        "succeeded",
-        [result.status, result.status, 200],
-    )
+    assert delivery["status"] == "succeeded"
+    assert [attempt["statusCode"] for attempt in delivery["attempts"]] == [result.status, result.status, 200]
     verify(board.requests[-1].headers, board.requests[-1].body, hook["secret"], now=board.clock.now)
 
 
@@ -264,10 +256,8 @@ def test_a_message_is_sent_again_with_the_same_id(board):
     board.send()
     assert len({request.headers["webhook-id"] for request in board.requests}) == 1
     (delivery,) = board.deliveries(hook)
-    assert (delivery["status"], [attempt["statusCode"] for attempt in delivery["attempts"]]) == (
-        "succeeded",
-        [410, 200],
-    )
+    assert delivery["status"] == "succeeded"
+    assert [attempt["statusCode"] for attempt in delivery["attempts"]] == [410, 200]
 
 
 def test_body_of_a_delivered_message_is_deleted_after_a_day(board):
