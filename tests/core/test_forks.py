@@ -56,11 +56,8 @@ def test_a_fork_within_a_unit_leaves_the_unit_to_the_parent(database_url):
 
 
 def test_signals_go_on_between_parent_and_children(postgres_url):
-    assert fork("relay", postgres_url) == [
-        "child-0: heard the parent",
-        "child-1: heard the parent",
-        "parent: heard both",
-    ]
+    expected = ["child-0: heard the parent", "child-1: heard the parent", "parent: heard both"]
+    assert fork("relay", postgres_url) == expected
 
 
 def test_children_make_ids_of_their_own(sqlite_url):

@@ -41,12 +41,8 @@ def test_value_survives_its_row():
 
 
 def test_row_has_the_names_of_the_columns():
-    assert FIELDS.to_row(TASK, title_key="write") == {
-        "id": "1",
-        "title": "Write",
-        "position": 2,
-        "title_key": "write",
-    }
+    expected = {"id": "1", "title": "Write", "position": 2, "title_key": "write"}
+    assert FIELDS.to_row(TASK, title_key="write") == expected
 
 
 def test_changes_are_the_columns_that_differ():

@@ -51,10 +51,8 @@ def test_check_reports_what_was_changed_by_hand(host_url, capsys):
     )
     capsys.readouterr()
     assert main(["check", "--database", host_url]) == 1
-    assert sorted(capsys.readouterr().out.splitlines()) == [
-        "add index ix_stellary_jobs_kind_due_at_id",
-        "remove column stellary_cards.shoe_size",
-    ]
+    expected = ["add index ix_stellary_jobs_kind_due_at_id", "remove column stellary_cards.shoe_size"]
+    assert sorted(capsys.readouterr().out.splitlines()) == expected
 
 
 def test_printed_sql_creates_the_schema(empty_url, capsys):

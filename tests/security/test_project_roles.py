@@ -176,9 +176,8 @@ def test_change_of_a_role_is_recorded(permission_world: PermissionWorld):
     assert (status, changed["role"]) == (200, "viewer")
     activity = _ask(permission_world, "BOSS", "GET", "projects/{projectId}/activity?limit=1")[1][0]
     assert activity == activity | {"type": "member_updated", "entity": "member", "entityId": member}
-    assert [(change["field"], change["from"], change["to"]) for change in activity["changes"]] == [
-        ("role", "manager", "viewer")
-    ]
+    expected = [("role", "manager", "viewer")]
+    assert [(change["field"], change["from"], change["to"]) for change in activity["changes"]] == expected
 
 
 def test_export_and_import_keep_roles(permission_world: PermissionWorld):

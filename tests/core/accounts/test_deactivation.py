@@ -143,11 +143,8 @@ def test_owner_can_be_deactivated_and_the_host_still_manages_members(board):
     assert core.deactivate("ann")
     cid = core.provision("cid", Membership(here.organization.slug, here.slug, role="admin"))
     members = Stellary.embedded(core.port(cid)).workspace(here.organization.slug, here.slug).members.list()
-    assert {member.user_id: member.deactivated_at is None for member in members} == {
-        board.owner.id: False,
-        board.bob.id: True,
-        cid.user_id: True,
-    }
+    expected = {board.owner.id: False, board.bob.id: True, cid.user_id: True}
+    assert {member.user_id: member.deactivated_at is None for member in members} == expected
     assert core.deprovision("cid", organization=here.organization.slug)
     assert core.reactivate("ann")
     assert world.status(board.owner, "GET", f"{board.path}/cards") == 200

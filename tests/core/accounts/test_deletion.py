@@ -117,10 +117,8 @@ def test_former_member_is_not_found_by_address(world, people, board):
     ann, bob = people
     delete_account(world, world.bearer(ann))
     path = f"{board.workspace.organization.path}/members"
-    assert outcome(world.call(bob, "POST", path, {"email": ann.email, "role": "member"})) == (
-        404,
-        "unknown_user",
-    )
+    expected = (404, "unknown_user")
+    assert outcome(world.call(bob, "POST", path, {"email": ann.email, "role": "member"})) == expected
 
 
 def test_wrong_password_deletes_nothing(world, people):

@@ -37,10 +37,8 @@ def test_everybody_lists_the_own_organizations_with_the_own_role(world, ann, bob
         }
         for who in (ann, bob)
     }
-    assert listed == {
-        "ann": {"ann": "owner", "acme": "owner"},
-        "bob": {"bob": "owner", "acme": "admin"},
-    }
+    expected = {"ann": {"ann": "owner", "acme": "owner"}, "bob": {"bob": "owner", "acme": "admin"}}
+    assert listed == expected
 
 
 def test_a_new_slug_is_a_new_address(world, ann):

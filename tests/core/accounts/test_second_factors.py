@@ -79,9 +79,8 @@ def test_wrong_code_confirms_nothing(world, ann):
     world.ask(ann, "POST", PATH, {"currentPassword": PASSWORD})
     response = world.call(ann, "POST", f"{PATH}/confirm", {"code": "000000"})
     assert response.status == 400
-    assert orjson.loads(response.body)["details"] == [
-        {"field": "code", "message": "is not the code that the app shows"}
-    ]
+    expected = [{"field": "code", "message": "is not the code that the app shows"}]
+    assert orjson.loads(response.body)["details"] == expected
     assert world.ask(ann, "GET", PATH) == NONE
 
 
@@ -110,10 +109,8 @@ def test_secret_needs_the_password(world, ann):
 
 
 def test_nothing_is_confirmed_or_disabled_without_a_secret(world, ann):
-    assert outcome(world.call(ann, "POST", f"{PATH}/confirm", {"code": "123456"})) == (
-        409,
-        "no_second_factor",
-    )
+    expected = (409, "no_second_factor")
+    assert outcome(world.call(ann, "POST", f"{PATH}/confirm", {"code": "123456"})) == expected
     assert outcome(disable(world, ann, "123456")) == (409, "no_second_factor")
 
 

@@ -71,10 +71,8 @@ def test_a_personal_workspace_can_be_renamed_but_stays(world, acme):
     assert world.ask(acme["ann"], "PATCH", home, {"name": "Mine"})["name"] == "Mine"
     assert outcome(world.call(acme["ann"], "DELETE", home)) == (409, "personal_workspace")
     body = {"email": "bob@example.com"}
-    assert outcome(world.call(acme["ann"], "POST", f"{home}/members/invite", body)) == (
-        409,
-        "personal_workspace",
-    )
+    expected = (409, "personal_workspace")
+    assert outcome(world.call(acme["ann"], "POST", f"{home}/members/invite", body)) == expected
 
 
 def test_a_new_slug_is_a_new_address(world, acme):

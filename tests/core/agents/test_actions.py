@@ -61,11 +61,8 @@ def test_program_takes_missions_in_order_and_reports_results(board: AgentApi):
     failed = run(board, token, "fail_mission", missionId=second["id"], reason="No paper")
     assert (failed.status, failed.error) == ("failed", "No paper")
     comments = ask(board, "GET", f"{board.of(card)}/comments")
-    assert [(comment["authorId"], comment["content"]) for comment in comments] == [
-        (agent["id"], "Half of it"),
-        (agent["id"], "All of it"),
-        (agent["id"], "No paper"),
-    ]
+    expected = [(agent["id"], "Half of it"), (agent["id"], "All of it"), (agent["id"], "No paper")]
+    assert [(comment["authorId"], comment["content"]) for comment in comments] == expected
     assert code(board, token, "complete_mission", missionId=first["id"], summary="Again") == "mission_over"
 
 
@@ -74,10 +71,8 @@ def test_only_one_of_two_concurrent_takers_gets_a_mission(board: AgentApi):
     token = board.token(agent)
     mission = board.mission(agent, "Do it")
     missions = at_once(*[lambda: run(board, token, "get_next_mission")] * 2)
-    assert sorted(taken_mission.id if taken_mission else "" for taken_mission in missions) == [
-        "",
-        mission["id"],
-    ]
+    expected = ["", mission["id"]]
+    assert sorted(taken_mission.id if taken_mission else "" for taken_mission in missions) == expected
 
 
 def test_only_the_agent_itself_takes_and_ends_its_missions(board: AgentApi):

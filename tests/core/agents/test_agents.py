@@ -207,9 +207,8 @@ def test_agent_sees_only_its_projects(board: AgentApi):
     agent = board.agent(projectIds=[board.project["id"]])
     token, mine, theirs = board.token(agent), board.card("Mine"), other.card("Theirs")
     call = board.world.call
-    assert [project["id"] for project in board.world.ask(token, "GET", f"{board.flat}/projects")] == [
-        board.project["id"]
-    ]
+    expected = [board.project["id"]]
+    assert [project["id"] for project in board.world.ask(token, "GET", f"{board.flat}/projects")] == expected
     assert (
         call(token, "GET", board.path).status
         == call(token, "GET", board.flat_of(mine) + "/checklist").status

@@ -125,11 +125,8 @@ def test_number_of_pending_proposals_is_limited(board: AgentApi, monkeypatch: py
     monkeypatch.setattr(proposing, "PENDING_MAX", 2)
     mission = board.start("supervised", "comment: a\ncomment: b\ncomment: c")
     assert len(board.proposals(mission)) == 2
-    assert [what for kind, what in board.log(mission) if kind == "tool_call"] == [
-        "add_comment proposed",
-        "add_comment proposed",
-        "add_comment refused",
-    ]
+    expected = ["add_comment proposed", "add_comment proposed", "add_comment refused"]
+    assert [what for kind, what in board.log(mission) if kind == "tool_call"] == expected
 
 
 def test_proposal_made_with_a_token_is_rejected_alone(board: AgentApi):

@@ -171,10 +171,8 @@ def test_the_last_decision_of_a_batch_names_no_hidden_proposal(board: AgentApi):
     assert board.decide(hidden, by=scene.bob).status == 200
     board.world.ask(scene.bob, "PATCH", scene.secret.of(scene.secret_card), {"title": "Changed"})
     answer = board.decide(visible, by=scene.cid)
-    assert (answer.status, orjson.loads(answer.body)["message"]) == (
-        409,
-        "another approved proposal, about projects that you do not see, cannot be carried out",
-    )
+    expected = (409, "another approved proposal, about projects that you do not see, cannot be carried out")
+    assert (answer.status, orjson.loads(answer.body)["message"]) == expected
 
 
 def test_proposals_with_tokens_are_listed_unless_they_name_hidden_items(board: AgentApi):

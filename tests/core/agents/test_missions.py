@@ -553,10 +553,8 @@ def test_cancelled_batch_carries_out_nothing_that_was_approved(board: AgentApi):
 def test_one_mission_at_a_time_works_on_a_card(board: AgentApi):
     agent, card = board.agent("supervised"), board.card()
     first, second = (board.mission(agent, COMMENTS, card) for _ in range(2))
-    assert [board.run_mission(mission)["status"] for mission in (first, second)] == [
-        "awaiting_approval",
-        "queued",
-    ]
+    expected = ["awaiting_approval", "queued"]
+    assert [board.run_mission(mission)["status"] for mission in (first, second)] == expected
     assert board.decide(board.proposals(first)[0]).status == 200
     assert [board.run_mission(mission)["status"] for mission in (first, second)] == [
         "completed",
@@ -596,11 +594,8 @@ def test_a_mission_can_be_cancelled_at_any_moment(board: AgentApi, mode):
     (proposal,) = board.proposals(mission)
     assert (proposal["status"], proposal["reason"]) == ("rejected", "the mission was cancelled")
     assert error(board.decide(proposal)) == (409, "mission_over")
-    assert board.log(mission)[-3:] == [
-        ("proposal", "add_comment rejected"),
-        ("status", "cancelled"),
-        ("done", "cancelled"),
-    ]
+    expected = [("proposal", "add_comment rejected"), ("status", "cancelled"), ("done", "cancelled")]
+    assert board.log(mission)[-3:] == expected
 
 
 def test_a_mission_on_no_card_is_refused(board: AgentApi):
@@ -651,13 +646,8 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(board: AgentApi
             f"status=failed&cardId={card['id']}",
         )
     }
-    assert list(ids.values()) == [
-        [second["id"], first["id"]],
-        [second["id"]],
-        [second["id"]],
-        [first["id"]],
-        [],
-    ]
+    expected = [[second["id"], first["id"]], [second["id"]], [second["id"]], [first["id"]], []]
+    assert list(ids.values()) == expected
 
 
 # ---------------------------------------------------------------------------------------------- what ends with something else

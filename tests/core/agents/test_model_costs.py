@@ -93,13 +93,8 @@ def test_mission_records_its_calls_tokens_and_tools(board: AgentApi, provider: P
 
 def test_failed_calls_are_recorded_and_rejected_ones_cost_nothing(board: AgentApi, provider: Provider):
     provider.answers = [400]
-    assert board.run_mission(start(board))["usage"] | {"seconds": 0} == {
-        "model": MODEL,
-        "calls": 1,
-        "inputTokens": 0,
-        "outputTokens": 0,
-        "seconds": 0,
-    }
+    expected = {"model": MODEL, "calls": 1, "inputTokens": 0, "outputTokens": 0, "seconds": 0}
+    assert board.run_mission(start(board))["usage"] | {"seconds": 0} == expected
     provider.answers = [calls(no_such_tool={})]
     mission = board.run_mission(start(board))
     assert (mission["status"], mission["usage"]["calls"]) == ("running", len(provider.requests) - 1)
@@ -250,9 +245,8 @@ def test_results_and_history_are_short():
     lean = {"key": "A-1", "title": "Fix", "columnId": "c"}
     assert shorten_result([card] * 60) == [*[lean] * 50, "and 10 more"]
     assert shorten_result({"items": [card], "left": 80}) == [lean, "and 80 more"]
-    assert shorten_result([{"name": "To Do", "wipLimit": None, "text": "y" * 301}]) == [
-        {"name": "To Do", "text": f"{'y' * 300}… and 1 more letters"}
-    ]
+    expected = [{"name": "To Do", "text": f"{'y' * 300}… and 1 more letters"}]
+    assert shorten_result([{"name": "To Do", "wipLimit": None, "text": "y" * 301}]) == expected
     assert shorten_result({"content": "z" * 10_001, "labels": []}) == {
         "content": f"{'z' * 10_000}… and 1 more letters"
     }

@@ -307,9 +307,8 @@ def test_rules_of_a_vanished_owner_are_turned_off_at_the_first_attempt(board):
 
     for stopped_rule in (rule, second):
         assert not read(board.of_rule(stopped_rule))["enabled"]
-        assert [trace["error"] for trace in read(f"{board.of_rule(stopped_rule)}/traces")] == [
-            traces.OWNER_LEFT
-        ]
+        expected = [traces.OWNER_LEFT]
+        assert [trace["error"] for trace in read(f"{board.of_rule(stopped_rule)}/traces")] == expected
 
 
 # ------------------------------------------------------------------------------------------------- chains

@@ -168,6 +168,5 @@ def test_token_without_the_right_to_create_rules_imports_none(board: AutomationA
     token = board.world.api_token(board.owner, ["projects:read", "projects:write"])
     answer = board.world.ask(token, "POST", f"{board.flat}/projects/import", export(board))
     assert ask(board, "GET", f"{board.flat}/projects/{answer['id']}/automations") == []
-    assert loss_reasons(answer, "automation") == [
-        ("automations[0]", "this requires an API token with all scopes")
-    ]
+    expected = [("automations[0]", "this requires an API token with all scopes")]
+    assert loss_reasons(answer, "automation") == expected

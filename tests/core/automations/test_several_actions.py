@@ -246,10 +246,8 @@ def test_rule_copies_a_card_and_transfers_the_original(board):
         ("transfer_card", {"targetProjectId": "archive", "targetColumn": "done"}),
     )
     assert {item["name"] for item in rule["references"]} == {"Archive", "Done", "To Do"}
-    assert rule["actions"][1]["params"] == {
-        "targetProjectId": archive["id"],
-        "targetColumn": columns[2]["id"],
-    }
+    expected = {"targetProjectId": archive["id"], "targetColumn": columns[2]["id"]}
+    assert rule["actions"][1]["params"] == expected
     later = board.rule("task_status_changed", "set_priority", priority="high")
     card = board.card()
     moved = ask(board, "PATCH", board.of(card), {"status": "done"})

@@ -188,10 +188,8 @@ def test_triggers_are_listed_with_their_fields(board):
     assert by_name["task_moved"] == moved
     paid = by_name["invoice_paid"]
     assert paid["summary"] == "A customer has paid."
-    assert [(field["name"], field["type"]) for field in paid["fields"]][:2] == [
-        ("data.amount", "number"),
-        ("data.customer", "text"),
-    ]
+    expected = [("data.amount", "number"), ("data.customer", "text")]
+    assert [(field["name"], field["type"]) for field in paid["fields"]][:2] == expected
     assert "gte" in paid["fields"][0]["ops"]
 
 

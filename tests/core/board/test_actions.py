@@ -332,10 +332,8 @@ def test_removing_one_of_several_relations_requires_its_type(board, card):
 def test_card_is_split_into_children_in_its_column(board):
     card = board.card("Write the spec", column=1)
     children = run(board, "split_card", cardId=card["id"], titles=["Outline", "Draft"])
-    assert [(child.title, child.column_id) for child in children] == [
-        ("Outline", card["columnId"]),
-        ("Draft", card["columnId"]),
-    ]
+    expected = [("Outline", card["columnId"]), ("Draft", card["columnId"])]
+    assert [(child.title, child.column_id) for child in children] == expected
     assert relations_of(board, card) == [("parent_of", "Outline"), ("parent_of", "Draft")]
     (elsewhere,) = run(board, "split_card", cardId=card["id"], titles=["Review"], column="done")
     assert elsewhere.column_id == board.columns[2]["id"]

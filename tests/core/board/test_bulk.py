@@ -31,11 +31,8 @@ def test_cards_are_made_in_the_order_given(api, todo_column, done_column):
         {"columnId": done_column, "title": "b"},
         {"columnId": todo_column, "title": "c", "checklist": [{"title": "x"}]},
     )
-    assert [(card["key"], card["order"], card["status"]) for card in created] == [
-        ("QL-2", 1, "open"),
-        ("QL-3", 0, "done"),
-        ("QL-4", 2, "open"),
-    ]
+    expected = [("QL-2", 1, "open"), ("QL-3", 0, "done"), ("QL-4", 2, "open")]
+    assert [(card["key"], card["order"], card["status"]) for card in created] == expected
     assert [api.read(card["id"]) for card in created] == created
 
 
@@ -97,11 +94,8 @@ def test_cards_over_the_limit_of_a_column_are_not_made(api, todo_column):
 def test_cards_are_changed_in_the_order_given(api, todo_column, done_column):
     a, b, c = api.cards(todo_column, "a b c")
     answers = change(api, {"id": a, "title": "A"}, {"id": b, "columnId": done_column}, {"id": c, "order": 0})
-    assert [(card["title"], card["order"], card["version"]) for card in answers] == [
-        ("A", 1, 2),
-        ("b", 0, 2),
-        ("c", 0, 2),
-    ]
+    expected = [("A", 1, 2), ("b", 0, 2), ("c", 0, 2)]
+    assert [(card["title"], card["order"], card["version"]) for card in answers] == expected
     assert [api.read(card["id"]) for card in answers] == answers
     assert (api.titles(todo_column), api.titles(done_column)) == ("c A", "b")
 

@@ -319,10 +319,8 @@ def test_list_of_many_cards_is_sorted_only_with_filters(full_board: Board, monke
     answer = full_board.world.call(full_board.owner, "GET", "/cards?sort=dueDate")
     assert (answer.status, b"sort needs filters that select at most 3 cards" in answer.body) == (400, True)
     assert titles(full_board, "/cards", f"sort=dueDate&{ME}") == ["late", "far"]
-    assert titles(full_board, "/cards", "sort=dueDate&dueBefore=+3d&status=open&archived=false") == [
-        "late",
-        "soon",
-    ]
+    expected = ["late", "soon"]
+    assert titles(full_board, "/cards", "sort=dueDate&dueBefore=+3d&status=open&archived=false") == expected
     pages = full_board.walk("/cards?limit=2&checklist=complete")
     assert [[card["title"] for card in page] for page in pages] == [[], ["done"]]
 

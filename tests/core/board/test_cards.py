@@ -30,10 +30,8 @@ def test_created_card_has_all_given_fields(api, todo_column):
     created |= {"customFields": {}, "recurrence": None, "commentCount": 0, "attachmentCount": 0}
     created |= {"scopeId": api.columns()[0]["scopeId"]}
     assert card == created | {"checklistProgress": {"done": 1, "total": 2, "percent": 50}}
-    assert [(item["title"], item["done"], item["order"]) for item in card["checklist"]] == [
-        ("first", False, 0),
-        ("second", True, 1),
-    ]
+    expected = [("first", False, 0), ("second", True, 1)]
+    assert [(item["title"], item["done"], item["order"]) for item in card["checklist"]] == expected
 
 
 def test_numbers_are_never_given_twice(api, todo_column):

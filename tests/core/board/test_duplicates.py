@@ -98,10 +98,8 @@ def test_copy_of_a_column_is_beside_it_with_its_cards(api, card, todo_column, do
 
 def test_large_column_is_not_copied(api, todo_column):
     api.fill(todo_column, 501)
-    assert api.error("POST", f"/columns/{todo_column}/duplicate", {}) == (
-        409,
-        "the column has more than 500 cards",
-    )
+    expected = (409, "the column has more than 500 cards")
+    assert api.error("POST", f"/columns/{todo_column}/duplicate", {}) == expected
 
 
 @pytest.mark.slow("imports whole projects many times")

@@ -97,9 +97,8 @@ def test_a_key_is_kept_unless_another_project_has_it(importing):
     assert importing.import_file(file)["key"] == "QX"
     again = importing.import_file(file)
     assert again["key"] == "LAU"
-    assert [(loss["kind"], loss["path"], loss["name"]) for loss in again["notCarried"]] == [
-        ("key", "project.key", "QX")
-    ]
+    expected = [("key", "project.key", "QX")]
+    assert [(loss["kind"], loss["path"], loss["name"]) for loss in again["notCarried"]] == expected
 
 
 def test_cards_without_a_number_get_an_unused_one(importing):
@@ -195,10 +194,8 @@ def test_import_adds_only_members_of_the_workspace(importing):
         "ann@example.com",
         KNOWN,
     }
-    assert [(loss["path"], loss["name"]) for loss in new_project["notCarried"]] == [
-        ("members[1]", "eve@example.com"),
-        ("members[2]", "Nobody"),
-    ]
+    expected = [("members[1]", "eve@example.com"), ("members[2]", "Nobody")]
+    assert [(loss["path"], loss["name"]) for loss in new_project["notCarried"]] == expected
     assert importing.world.status(eve, "GET", f"{importing.path}/{new_project['id']}") == 404
 
 
@@ -247,9 +244,8 @@ def test_imported_comments_belong_to_the_importer(importing):
 def test_foreign_creators_are_reported_as_not_carried(importing):
     new_project = importing.import_file(one_card(createdBy={"name": "bob", "email": KNOWN}))
     assert importing.below(new_project, "cards")[0]["createdById"] == importing.ann.id
-    assert [(loss["kind"], loss["name"], loss["count"]) for loss in new_project["notCarried"]] == [
-        ("creator", "bob", 1)
-    ]
+    expected = [("creator", "bob", 1)]
+    assert [(loss["kind"], loss["name"], loss["count"]) for loss in new_project["notCarried"]] == expected
     assert (
         importing.import_file(one_card(createdBy={"name": "Ann", "email": "ANN@example.com"}))["notCarried"]
         == []
@@ -367,9 +363,8 @@ def test_export_lists_attachments_and_relations_it_cannot_carry(importing):
     file = form(b"Hello.", b"spec.pdf", b"application/pdf")
     importing.world.ask(importing.bob, "POST", f"{board.of(card)}/attachments", file, content_type=FORM)
     (exported_card,) = importing.export(board.project)["cards"]
-    assert exported_card["relations"] == [
-        {"type": "blocked_by", "targetCardId": None, "targetKey": f"{elsewhere.project['key']}-1"}
-    ]
+    expected = [{"type": "blocked_by", "targetCardId": None, "targetKey": f"{elsewhere.project['key']}-1"}]
+    assert exported_card["relations"] == expected
     (attachment,) = exported_card["attachments"]
     assert attachment["originalName"] == "spec.pdf"
     assert attachment["size"] == 6

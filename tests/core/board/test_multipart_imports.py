@@ -202,9 +202,8 @@ def test_key_that_is_taken_in_the_meantime_is_replaced_also_in_search(importing)
     project = importing.ask("POST", f"{tail}/complete")
     assert (project["key"], project["notCarried"][0]["kind"]) == ("LAU", "key")
     search = f"{importing.workspace.path}/search?kind=card&q="
-    assert [hit["cardKey"] for hit in importing.world.ask(importing.ann, "GET", f"{search}LAU-2")] == [
-        "LAU-2"
-    ]
+    expected = ["LAU-2"]
+    assert [hit["cardKey"] for hit in importing.world.ask(importing.ann, "GET", f"{search}LAU-2")] == expected
     assert importing.world.ask(importing.ann, "GET", f"{search}QX-2") == []
     assert [hit["title"] for hit in importing.world.ask(importing.ann, "GET", search + '"LAU 2 Card"')] == [
         "Card 1"
@@ -293,10 +292,8 @@ def test_person_who_leaves_during_the_import_is_unassigned(importing):
     importing.world.ask(importing.ann, "DELETE", f"{importing.workspace.path}/members/{importing.bob.id}")
     project = importing.ask("POST", f"{tail}/complete")
     assert {card["assigneeId"] for card in importing.below(project, "cards")} == {None}
-    assert [(loss["kind"], loss["name"], loss["count"]) for loss in project["notCarried"]] == [
-        ("member", KNOWN, 1),
-        ("assignee", KNOWN, 2),
-    ]
+    expected = [("member", KNOWN, 1), ("assignee", KNOWN, 2)]
+    assert [(loss["kind"], loss["name"], loss["count"]) for loss in project["notCarried"]] == expected
     assert project["memberCount"] == 1
 
 

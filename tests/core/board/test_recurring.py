@@ -319,9 +319,8 @@ def test_import_starts_the_series_again(api, clock, todo_column, done_column):
     api.change(card["id"], title="another", applyTo="this")
     file = api.ask("GET", "/export")
     answer = api.world.ask(api.person, "POST", f"{api.workspace.path}/projects/import", file)
-    assert [loss["path"] for loss in answer["notCarried"] if loss["kind"] == "recurrence"] == [
-        "cards[0].recurrence.later"
-    ]
+    expected = ["cards[0].recurrence.later"]
+    assert [loss["path"] for loss in answer["notCarried"] if loss["kind"] == "recurrence"] == expected
     imported = api.world.ask(api.person, "GET", f"{api.workspace.path}/projects/{answer['id']}/cards")
     assert imported[0]["recurrence"] == card["recurrence"] | {"columnId": answer["columnIds"][0]}
     clock.advance(timedelta(days=100))

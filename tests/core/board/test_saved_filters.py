@@ -212,10 +212,8 @@ def test_number_of_filters_is_limited(board: Board, bob: Person, monkeypatch):
     saved = [save(board, name) for name in "ab"]
     save(board, "c", by=bob, shared=True)
     path = f"{board.flat}/saved-filters"
-    assert refuse(board, "POST", path, {"name": "c", "filter": MINE}) == (
-        409,
-        "a person has at most 2 own saved filters",
-    )
+    expected = (409, "a person has at most 2 own saved filters")
+    assert refuse(board, "POST", path, {"name": "c", "filter": MINE}) == expected
     assert refuse(board, "PATCH", f"{path}/{saved[0]['id']}", {"shared": True}) == (
         409,
         "a workspace has at most 1 shared saved filters",

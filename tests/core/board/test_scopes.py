@@ -115,11 +115,8 @@ def test_scope_is_moved_to_the_requested_position(api, phases, order, expected):
 def test_scopes_by_the_page(api, phases):
     api.ask("PATCH", f"/scopes/{phases['c']}", {"order": 0})
     page = api.ask("GET", "/scopes?limit=3")
-    assert [(row["name"], row["order"], len(row["columns"])) for row in page] == [
-        ("Main", 1, 3),
-        ("a", 2, 3),
-        ("b", 3, 3),
-    ]
+    expected = [("Main", 1, 3), ("a", 2, 3), ("b", 3, 3)]
+    assert [(row["name"], row["order"], len(row["columns"])) for row in page] == expected
 
 
 # ------------------------------------------------------------------------------------------------- changed

@@ -186,10 +186,8 @@ def test_creator_and_admins_change_a_template(api, bea):
     api.ask("POST", "/template", {"name": "Client"})
     second = world.ask(bea, "POST", f"{api.path}/template", {"name": "Own"})
     for name in ("CLIENT", "simple"):
-        assert api.error("POST", "/template", {"name": name}) == (
-            409,
-            f"there is a template {name!r} already",
-        )
+        expected = (409, f"there is a template {name!r} already")
+        assert api.error("POST", "/template", {"name": name}) == expected
     for name in ("client", "Agency"):
         assert world.status(bea, "PATCH", f"{path}/templates/{second['id']}", {"name": name}) == 409
     renamed = world.ask(api.person, "PATCH", f"{path}/templates/{second['id']}", {"name": "Other"})
@@ -289,10 +287,8 @@ def test_number_and_size_of_templates_are_limited(api, todo_column):
         uow.connection.execute(insert(project_templates), rows)
     assert api.error("POST", "/template", {"name": "More"}) == (409, "a workspace has at most 100 templates")
     api.fill(todo_column, 501)
-    assert api.error("POST", "/template", {"name": "More"}) == (
-        409,
-        "the project has more than 500 cards; export it, and import the file in parts",
-    )
+    expected = (409, "the project has more than 500 cards; export it, and import the file in parts")
+    assert api.error("POST", "/template", {"name": "More"}) == expected
 
 
 @pytest.mark.slow("inserts many rows")

@@ -99,11 +99,8 @@ def test_card_keeps_what_it_has_and_matches_labels_and_fields_by_name(desk: Desk
     assert (moved["key"], moved["dropped"], moved["columnId"]) == ("OPS-1", [], desk.ops.column_ids[0])
     labels, fields = desk.ids(desk.ops, "labels"), desk.ids(desk.ops, "custom-fields")
     assert moved["labelIds"] == [labels["bug"], labels["urgent"]]
-    assert moved["customFields"] == {
-        fields["Effort"]: 3,
-        fields["Stage"]: "new",
-        fields["Areas"]: ["web", "app"],
-    }
+    expected = {fields["Effort"]: 3, fields["Stage"]: "new", fields["Areas"]: ["web", "app"]}
+    assert moved["customFields"] == expected
     path = f"{desk.ops.path}/cards/{card['id']}"
     del moved["dropped"]
     (hit,) = desk.ask("GET", f"{desk.ops.workspace.path}/search?q=OPS-1")
@@ -156,12 +153,8 @@ def test_missing_items_are_refused_created_or_dropped(desk: Desk):
     assert all(name in message for name in ("label 'urgent'", "option 'new'", "custom field 'Effort'"))
     assert desk.ask("GET", f"{desk.app.path}/cards/{card['id']}") == card
     moved = desk.transfer(card, missing="drop")
-    assert [(item["kind"], item["name"]) for item in moved["dropped"]] == [
-        ("label", "urgent"),
-        ("custom_field", "Effort"),
-        ("option", "new"),
-        ("custom_field", "Areas"),
-    ]
+    expected = [("label", "urgent"), ("custom_field", "Effort"), ("option", "new"), ("custom_field", "Areas")]
+    assert [(item["kind"], item["name"]) for item in moved["dropped"]] == expected
     assert moved["labelIds"] == [desk.ids(desk.ops, "labels")["bug"]]
     assert moved["customFields"] == {}
 
@@ -455,11 +448,8 @@ def test_column_moves_with_its_cards(desk: Desk):
     assert {name: moved[name] for name in fields} == {name: former[name] for name in fields}
     assert (moved["order"], moved["dropped"], len(moved["brokenAutomations"])) == (3, [], 1)
     cards = desk.ask("GET", f"{desk.ops.path}/cards?columnId={moved['id']}")
-    assert [(item["title"], item["archived"]) for item in cards] == [
-        ("Fix it", False),
-        ("Other", False),
-        ("Old", True),
-    ]
+    expected = [("Fix it", False), ("Other", False), ("Old", True)]
+    assert [(item["title"], item["archived"]) for item in cards] == expected
     (trashed,) = desk.ask("GET", f"{desk.app.workspace.path}/trash")
     assert (trashed["kind"], trashed["itemId"]) == ("column", column)
     # Each card can return once its column is restored.

@@ -295,10 +295,8 @@ def test_figures_of_a_board(start: Callable[[], Player]):
     assert flow.done == [0, 1, 1, 2, 2, 2, 2, 2]
     assert flow.total == [4] * 8
     assert [day.cards for day in flow.completed_per_day] == [0, 1, 0, 1, 0, 0, 0, 0]
-    assert [(week.day, week.cards) for week in flow.completed_per_week] == [
-        ("2026-03-30", 2),
-        ("2026-04-06", 0),
-    ]
+    expected = [("2026-03-30", 2), ("2026-04-06", 0)]
+    assert [(week.day, week.cards) for week in flow.completed_per_week] == expected
     hour = 3600
     lead, cycle = flow.lead_time, flow.cycle_time
     assert (lead.cards, lead.median_seconds, lead.p85_seconds) == (2, 48 * hour, 72 * hour)

@@ -92,10 +92,8 @@ def test_calendar_shows_the_cards_by_the_day_in_utc(api, phase, columns):
     assert (day["day"], [card["id"] for card in day["cards"]]) == ("2026-04-05", [third, second])
     assert calendar["withoutDueDate"] == 2
     api.change(first, dueDate="2026-04-04")
-    assert [day_entry["day"] for day_entry in view(api, phase, "calendar")["days"]] == [
-        "2026-04-04",
-        "2026-04-05",
-    ]
+    expected = ["2026-04-04", "2026-04-05"]
+    assert [day_entry["day"] for day_entry in view(api, phase, "calendar")["days"]] == expected
 
 
 def test_roadmap_shows_all_scopes_and_the_cards_of_this_one(api, phase, columns):
@@ -162,12 +160,8 @@ def test_stats_count_the_cards_that_are_not_archived(api, phase, columns, bob):
         {"userId": api.person.id, "name": "ann", "cards": 1},
         {"userId": None, "name": None, "cards": 4},
     ]
-    assert [(count["labelId"], count["name"], count["cards"]) for count in stats["byLabel"]] == [
-        (important, "Important", 2),
-        (waiting, "Waiting", 1),
-        (idea, "Idea", 0),
-        (None, None, 5),
-    ]
+    expected = [(important, "Important", 2), (waiting, "Waiting", 1), (idea, "Idea", 0), (None, None, 5)]
+    assert [(count["labelId"], count["name"], count["cards"]) for count in stats["byLabel"]] == expected
     assert stats["byLabel"][0]["color"] == "#ef4444"
 
 

@@ -134,10 +134,8 @@ def test_comment_is_restored_after_its_document_by_those_who_may(api):
     entries = {entry["kind"]: entry["id"] for entry in api.ask("GET", trash)}
     of_comment = f"{trash}/{entries['document_comment']}/restore"
     assert api.error("POST", of_comment, {}, by=api.rob)[0] == 403
-    assert api.error("POST", of_comment, {}, by=api.wim) == (
-        409,
-        f"the document that it belongs to is in the trash: restore {entries['document']} first",
-    )
+    expected = (409, f"the document that it belongs to is in the trash: restore {entries['document']} first")
+    assert api.error("POST", of_comment, {}, by=api.wim) == expected
     api.ask("POST", f"{trash}/{entries['document']}/restore", {})
     api.world.ask(api.wim, "POST", of_comment, {})
     assert len(api.ask("GET", f"{api.of(document)}/comments")) == 1
@@ -174,10 +172,8 @@ def test_comments_of_documents_survive_a_round_trip(api):
     file = api.ask("GET", f"{base}/{project['id']}/export")
     file["documents"][0]["comments"][0]["author"]["name"] = "Wim Elsewhere"
     in_file = file["documents"][0]["comments"]
-    assert [(item["author"]["email"], item["content"]) for item in in_file] == [
-        ("wim@example.com", "One needle."),
-        ("ann@example.com", "Two."),
-    ]
+    expected = [("wim@example.com", "One needle."), ("ann@example.com", "Two.")]
+    assert [(item["author"]["email"], item["content"]) for item in in_file] == expected
     again = api.world.ask(api.rob, "POST", f"{base}/import", file)
     (copy,) = api.ask("GET", f"{api.path}?projectId={again['id']}")
     comments = api.ask("GET", f"{api.of(copy)}/comments")

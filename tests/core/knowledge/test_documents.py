@@ -116,12 +116,8 @@ def test_each_context_has_its_documents(api):
         api.document("p", contextType="project", contextId=project["id"]),
         api.document("s", contextType="scope", contextId=project["scopeId"]),
     ]
-    assert [document["contextId"] for document in documents] == [
-        organization,
-        api.workspace.id,
-        project["id"],
-        project["scopeId"],
-    ]
+    expected = [organization, api.workspace.id, project["id"], project["scopeId"]]
+    assert [document["contextId"] for document in documents] == expected
     assert api.titles() == ["o", "w", "p", "s"]
     assert api.titles("contextType=scope") == ["s"]
     assert api.titles(f"contextId={project['id']}") == ["p"]
@@ -156,12 +152,8 @@ def test_child_has_the_context_of_its_parent_by_default(api):
     project = api.project()
     parent = api.document(contextType="scope", contextId=project["scopeId"])
     child = api.document("child", parentId=parent["id"])
-    assert [child[name] for name in ("parentId", "contextType", "contextId", "projectId")] == [
-        parent["id"],
-        "scope",
-        project["scopeId"],
-        project["id"],
-    ]
+    expected = [parent["id"], "scope", project["scopeId"], project["id"]]
+    assert [child[name] for name in ("parentId", "contextType", "contextId", "projectId")] == expected
     assert api.document(parentId=parent["id"], contextType="workspace")["projectId"] is None
     assert api.titles(f"parentId={parent['id']}") == ["child", "Plan"]
 

@@ -131,9 +131,8 @@ def test_readers_of_the_former_project_learn_that_it_has_left_and_nothing_else(d
     (deleted,) = desk.ask("GET", f"{desk.app.workspace.path}/trash?projectId={desk.ops.id}")
     desk.ask("POST", f"{desk.app.workspace.path}/trash/{deleted['id']}/restore", {})
     assert len(desk.ask("GET", f"{desk.path(document)}/comments")) == 2
-    assert [hit["kind"] for hit in desk.ask("GET", f"{desk.app.workspace.path}/search?q=deleted")] == [
-        "document_comment"
-    ]
+    expected = ["document_comment"]
+    assert [hit["kind"] for hit in desk.ask("GET", f"{desk.app.workspace.path}/search?q=deleted")] == expected
     # Also what is about a restored comment follows; that it has left a project stays there.
     desk.transfer(document, desk.app)
     assert [item["type"] for item in desk.feed(desk.ops)] == ["document_transferred_out"]

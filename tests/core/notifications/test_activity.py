@@ -185,12 +185,8 @@ def test_files_and_relations_notify_recipients_of_the_card(board, bob, cid):
     related = {"targetCardId": other["id"], "type": "blocks"}
     relation = ask(board, "POST", f"{board.flat_of(card)}/relations", related)
     ask(board, "DELETE", f"{board.flat}/relations/{relation['id']}")
-    assert pop_types(board, bob) == [
-        "attachment_added",
-        "attachment_removed",
-        "relation_added",
-        "relation_removed",
-    ]
+    expected = ["attachment_added", "attachment_removed", "relation_added", "relation_removed"]
+    assert pop_types(board, bob) == expected
     assert [
         (type, meta["relation"], meta["otherCardKey"]) for type, meta in pop_notifications(board, cid)
     ] == [

@@ -126,10 +126,8 @@ def test_history_of_a_card_is_found_by_its_key_also_after_its_deletion(board):
     card = board.card()
     assert [activity["cardId"] for activity in feed(board, f"cardId={card['key'].lower()}")] == [card["id"]]
     ask(board, "DELETE", board.of(card))
-    assert [activity["type"] for activity in feed(board, f"cardId={card['key']}")] == [
-        "card_deleted",
-        "card_created",
-    ]
+    expected = ["card_deleted", "card_created"]
+    assert [activity["type"] for activity in feed(board, f"cardId={card['key']}")] == expected
     for unknown in ("LAU-99", "LAU-9999999999", "NONE-1", "a-b"):
         assert status(board, "GET", f"{board.path}/activity?cardId={unknown}") == 400
 
@@ -297,12 +295,8 @@ def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, a
     assert agent_api.decide(proposal, by=bob).status == 200
     activity = feed(agent_api, "type=card_updated")[0]
     assert (activity["actorId"], activity["actorName"]) == (agent["id"], "Scribe")
-    assert activity["via"]["agent"] == {
-        "id": agent["id"],
-        "name": "Scribe",
-        "mission": mission["id"],
-        "principalId": bob.id,
-    }
+    expected = {"id": agent["id"], "name": "Scribe", "mission": mission["id"], "principalId": bob.id}
+    assert activity["via"]["agent"] == expected
 
 
 def test_change_by_an_agent_token_names_agent_and_token(world, ann):
@@ -349,10 +343,8 @@ def test_feed_is_filtered_by_kind_and_time(world, board, clock):
     since = clock.now.isoformat().replace("+00:00", "Z")
     board.comment(card)
     ask(board, "PATCH", board.path, {"name": "Lift-off"})
-    assert [activity["type"] for activity in feed(board, f"since={since}")] == [
-        "project_updated",
-        "comment_added",
-    ]
+    expected = ["project_updated", "comment_added"]
+    assert [activity["type"] for activity in feed(board, f"since={since}")] == expected
     assert [activity["type"] for activity in feed(board, f"since={since}&entity=comment")] == [
         "comment_added"
     ]
@@ -371,11 +363,8 @@ def test_columns_record_their_values(board):
     ask(board, "DELETE", path)
     deleted, updated, created = feed(board, "entity=column")
     assert {activity["entityId"] for activity in (deleted, updated, created)} == {column["id"]}
-    assert [activity["type"] for activity in (created, updated, deleted)] == [
-        "column_created",
-        "column_updated",
-        "column_deleted",
-    ]
+    expected = ["column_created", "column_updated", "column_deleted"]
+    assert [activity["type"] for activity in (created, updated, deleted)] == expected
     assert ("wipLimit", None, 3, {}) in changes_of(created)
     assert changes_of(updated)[0] == ("name", "Review", "Check", {})
     assert ("name", "Check", None, {}) in changes_of(deleted)

@@ -41,11 +41,8 @@ def test_reviewers_hear_of_a_proposed_action_as_long_as_they_see_all_projects(bo
     ask(board, "PATCH", f"{board.flat}/members/{board.bob.id}", {"pilotageRole": "reviewer"})
     payload = {"title": "Write", "columnId": board.columns[0]["id"], "projectId": board.project["id"]}
     propose(board, **payload)
-    assert [take(board, person) for person in (board.owner, board.bob, board.cid)] == [
-        [],
-        ["action_proposed"],
-        [],
-    ]
+    expected = [[], ["action_proposed"], []]
+    assert [take(board, person) for person in (board.owner, board.bob, board.cid)] == expected
     hidden = ask(board, "POST", f"{board.flat}/projects", {"name": "Secret", "visibility": "private"})
     assert board.world.ask(board.bob, "GET", "/notifications") == []
     propose(board, **payload)
@@ -111,9 +108,8 @@ def test_mission_that_cannot_begin_is_told_to_the_author(board):
     board.comment(board.card(), "@scribe archive it", by=board.bob)
     (notice,) = board.world.ask(board.bob, "GET", "/notifications")
     assert notice["activity"]["actorId"] == agent["id"]
-    assert take(board, board.bob) == [
-        "The mission cannot begin: the agent does not work in the card's project."
-    ]
+    expected = ["The mission cannot begin: the agent does not work in the card's project."]
+    assert take(board, board.bob) == expected
 
 
 def test_abandoned_import_is_told_to_the_person_who_began_it(board, clock):

@@ -29,12 +29,8 @@ def test_new_organization_records_itself_its_members_and_workspaces(world, acme,
     world.ask(ann, "POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"})
     created, added, workspace = feed(world, acme, boss)
     assert describe(created)[:3] == ("organization_created", "boss", "Acme")
-    assert describe(added) == (
-        "organization_member_added",
-        "boss",
-        "ann",
-        {"role": (None, "admin"), "name": (None, "ann")},
-    )
+    expected = ("organization_member_added", "boss", "ann", {"role": (None, "admin"), "name": (None, "ann")})
+    assert describe(added) == expected
     assert describe(workspace)[:3] == ("workspace_created", "ann", "Engineering")
     assert (workspace["workspaceId"], workspace["projectId"], workspace["cardId"]) == (None, None, None)
 
@@ -44,12 +40,8 @@ def test_roles_and_removals_name_who_changed_them(world, acme, boss, ann):
     world.ask(boss, "PATCH", f"{acme}/members/{ann.id}", {"role": "member"})
     world.ask(boss, "DELETE", f"{acme}/members/{ann.id}")
     *_, updated, removed = feed(world, acme, boss, "entity=organization_member")
-    assert describe(updated) == (
-        "organization_member_updated",
-        "boss",
-        "ann",
-        {"role": ("admin", "member")},
-    )
+    expected = ("organization_member_updated", "boss", "ann", {"role": ("admin", "member")})
+    assert describe(updated) == expected
     assert describe(removed)[:3] == ("organization_member_removed", "boss", "ann")
     assert removed["entityId"] == ann.id
 

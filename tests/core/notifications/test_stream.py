@@ -151,10 +151,8 @@ def test_token_receives_only_permitted_events(core, board):
             for frame in batch.frames.decode().split("\n\n")[:-1]
         ]
         assert record.read(core, batch.position).frames == b""
-    assert list(types_by_scope.values()) == [
-        ["project_created", "card_created"],
-        ["project_created", "mission_created", "card_created"],
-    ]
+    expected = [["project_created", "card_created"], ["project_created", "mission_created", "card_created"]]
+    assert list(types_by_scope.values()) == expected
 
 
 def read_comments(core, board, person):

@@ -144,11 +144,8 @@ def test_old_value_that_is_no_longer_valid_is_a_conflict(board):
     change(board, card, labelIds=[])
     (activity,) = feed(board, "limit=1")
     ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
-    assert error(board, activity) == (
-        409,
-        "not_undoable",
-        'an old value is no longer valid: label "bug"',
-    )
+    expected = (409, "not_undoable", 'an old value is no longer valid: label "bug"')
+    assert error(board, activity) == expected
     assert board.read(card)["labelIds"] == []
 
 

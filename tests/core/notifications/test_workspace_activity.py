@@ -55,12 +55,8 @@ def test_role_changes_and_removals_name_who_did_what(world, workspace, ann, boss
     world.ask(ann, "PATCH", path, {"role": "admin"})
     world.ask(boss, "DELETE", path)
     removed, updated = feed(world, workspace, ann)
-    assert describe(updated) == (
-        "workspace_member_updated",
-        "ann",
-        "bob",
-        {"role": ("member", "admin")},
-    )
+    expected = ("workspace_member_updated", "ann", "bob", {"role": ("member", "admin")})
+    assert describe(updated) == expected
     assert describe(removed) == (
         "workspace_member_removed",
         "boss",

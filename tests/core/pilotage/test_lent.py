@@ -46,9 +46,8 @@ def test_cockpit_summarizes_projects_missions_and_actions(api):
     waiting = api.propose("archive_card", cardId="Write")
     ready = api.approve("archive_card", cardId="Write")
     dashboard = run(api, "get_cockpit_dashboard")
-    assert [(project.name, project.cards, project.overdue) for project in dashboard.projects] == [
-        ("Launch", 1, 1)
-    ]
+    expected = [("Launch", 1, 1)]
+    assert [(project.name, project.cards, project.overdue) for project in dashboard.projects] == expected
     assert [mission.objective for mission in dashboard.state.missions] == ["Sell"]
     assert [action.id for action in dashboard.actions_to_review] == [waiting["id"]]
     assert [action.id for action in dashboard.actions_to_apply] == [ready["id"]]

@@ -139,11 +139,8 @@ def test_action_on_an_unknown_item_cannot_be_approved(api, payload, reason):
     card = api.card()
     action = api.propose("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
     assert action["problem"] == f"payload.{reason}"
-    assert cannot(api, action, "approved") == (
-        409,
-        f"the action cannot be applied: payload.{reason}",
-        "action_failed",
-    )
+    expected = (409, f"the action cannot be applied: payload.{reason}", "action_failed")
+    assert cannot(api, action, "approved") == expected
     assert api.action(action) == action
     assert api.read(card) == card
 

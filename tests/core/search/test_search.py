@@ -117,12 +117,8 @@ def test_words_rank_before_prefixes_and_titles_before_texts(board):
 def test_words_in_their_order_come_first_and_the_newest_among_equals(board):
     for title in ("sky of blue", "blue sky", "sky and blue", "Blue: sky!"):
         board.card(title)
-    assert [title for _, title in find(board, "blue sky")] == [
-        "Blue: sky!",
-        "blue sky",
-        "sky and blue",
-        "sky of blue",
-    ]
+    expected = ["Blue: sky!", "blue sky", "sky and blue", "sky of blue"]
+    assert [title for _, title in find(board, "blue sky")] == expected
 
 
 def test_kinds_projects_and_archives_are_chosen(board, ann):

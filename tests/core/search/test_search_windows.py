@@ -272,10 +272,8 @@ def test_entry_has_the_prefixes_by_which_its_words_are_searched(title, body):
 
 
 def test_longest_prefixes_of_a_query_come_first():
-    assert [(prefix.text, prefix.is_complete) for prefix in find_prefixes(["forms"])] == [
-        ("forms", False),
-        ("form", True),
-    ]
+    expected = [("forms", False), ("form", True)]
+    assert [(prefix.text, prefix.is_complete) for prefix in find_prefixes(["forms"])] == expected
     prefixes = find_prefixes(parse_terms('"blue customers" ENG-12 form'))
     assert [(prefix.text, prefix.is_complete) for prefix in prefixes] == [
         ("customers"[:LONG], True),

@@ -24,11 +24,8 @@ def test_name_that_was_taken_returns_409_and_another_one_can_be_given(trash_api,
     item = trash_api.ask("POST", path, body)
     trash_api.ask("DELETE", f"{trash_api.project.workspace.path}{path}/{item['id']}")
     trash_api.ask("POST", path, {**body, "name": "URGENT"})
-    assert restore_problem(trash_api, item["id"]) == (
-        409,
-        "duplicate_name",
-        f"the project has a {kind} 'Urgent' already: pass another one as name",
-    )
+    expected = (409, "duplicate_name", f"the project has a {kind} 'Urgent' already: pass another one as name")
+    assert restore_problem(trash_api, item["id"]) == expected
     trash_api.restore(item["id"], {"name": "Urgent 2"})
     assert [other["name"] for other in trash_api.ask("GET", path)][-2:] == ["Urgent 2", "URGENT"]
 
@@ -195,12 +192,8 @@ def test_purging_is_recorded_as_an_activity(trash_api):
     trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(card['id'])}")
     activity, *_ = trash_api.ask("GET", "/activity?limit=1")
     assert (activity["type"], activity["entity"], activity["entityId"]) == ("item_purged", "card", card["id"])
-    assert activity["meta"] == {
-        "kind": "card",
-        "itemId": card["id"],
-        "name": "purged",
-        "key": card["key"],
-    }
+    expected = {"kind": "card", "itemId": card["id"], "name": "purged", "key": card["key"]}
+    assert activity["meta"] == expected
 
 
 def test_trash_is_listed_by_kind_project_and_page(trash_api):

@@ -92,11 +92,8 @@ def test_slug_that_was_taken_returns_409_and_another_one_can_be_given(trash_api,
     slug = workspace.slug if kind == "workspace" else workspace.organization.slug
     parent = f"/orgs/{workspace.organization.slug}/workspaces" if kind == "workspace" else "/organizations"
     world.ask(trash_api.person, "POST", parent, {"name": "Another", "slug": slug})
-    assert problem(trash_api, "POST", f"{path}/restore") == (
-        409,
-        "duplicate_slug",
-        f"another {kind} has the slug {slug!r}: pass another one as slug",
-    )
+    expected = (409, "duplicate_slug", f"another {kind} has the slug {slug!r}: pass another one as slug")
+    assert problem(trash_api, "POST", f"{path}/restore") == expected
     restore(trash_api, path, {"slug": "restored"})
     assert world.status(trash_api.person, "GET", f"{parent}/restored") == 200
 
@@ -132,11 +129,8 @@ def test_admins_restore_a_workspace_and_only_owners_purge_it(trash_api):
     for person in (admin, leader):
         path = drop(trash_api, "workspace")
         assert problem(trash_api, "DELETE", path, person=member)[0] == 404
-        assert problem(trash_api, "DELETE", path, person=person) == (
-            403,
-            "insufficient_role",
-            "only its owner can delete it for good",
-        )
+        expected = (403, "insufficient_role", "only its owner can delete it for good")
+        assert problem(trash_api, "DELETE", path, person=person) == expected
         restore(trash_api, path, person=person)
 
 

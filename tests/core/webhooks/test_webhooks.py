@@ -130,9 +130,8 @@ def test_activity_is_sent_once_and_signed(board):
     assert "Write" in read.data.meta.values()
     (delivery,) = board.deliveries(hook)
     assert delivery == delivery | {"id": id, "status": "succeeded", "payload": request.body.decode()}
-    assert delivery["attempts"] == [
-        {"at": delivery["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}
-    ]
+    expected = [{"at": delivery["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}]
+    assert delivery["attempts"] == expected
     assert board.send() == []
     assert board.world.core.work.jobs() == []
 
@@ -273,10 +272,8 @@ def test_body_of_a_delivered_message_is_deleted_after_a_day(board):
         assert core.delete_expired()["stellary_webhook_deliveries"] == 0
         assert [row["payload"] for row in board.deliveries(hook)] == [payload, failed["payload"]]
     path = f"{board.of_hook(hook)}/deliveries/"
-    assert problem(board, f"{path}{delivered['id']}/redeliver", None) == (
-        409,
-        "the message was delivered more than a day ago, and its body was deleted",
-    )
+    expected = (409, "the message was delivered more than a day ago, and its body was deleted")
+    assert problem(board, f"{path}{delivered['id']}/redeliver", None) == expected
     assert ask(board, "POST", f"{path}{failed['id']}/redeliver")["payload"]
 
 

@@ -46,12 +46,8 @@ def test_what_the_brief_says_is_not_asked(api):
     draft = api.draft(description=BRIEF)
     assert [question["id"] for question in draft["questions"]] == ["phases", "goal", "place_3", "decision_0"]
     draft = api.refine(draft, phases=["Study", "Design", "Build"])
-    assert [question["id"] for question in draft["questions"]] == [
-        "weeks_1",
-        "weeks_2",
-        "audience",
-        "success",
-    ]
+    expected = ["weeks_1", "weeks_2", "audience", "success"]
+    assert [question["id"] for question in draft["questions"]] == expected
 
 
 def test_questions_come_in_five_formats_over_at_most_four_rounds(api):
@@ -84,10 +80,8 @@ def test_later_questions_stand_on_earlier_answers(api):
     assert questions["limits_detail"]["text"] == "What are the details of: A budget? One item per line."
     assert questions["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
     roadmap = api.plan(draft)["roadmap"]
-    assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == [
-        ("Design", 20),
-        ("Launch", 34),
-    ]
+    expected = [("Design", 20), ("Launch", 34)]
+    assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == expected
     assert [item["title"] for item in roadmap["phases"][0]["deliverables"]] == [
         "Build a page",
         "Paint a sign",
@@ -199,10 +193,8 @@ def test_feedback_is_taken_so_many_times(api, reads_feedback):
     with api.world.core.begin(api.owner.actor) as uow:
         for _ in range(FEEDBACKS_MAX):
             drafts.generate_roadmap(uow, ref, GenerateRoadmap(feedback="shorter"))
-    assert api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
-        409,
-        f"a draft accepts feedback at most {FEEDBACKS_MAX} times",
-    )
+    expected = (409, f"a draft accepts feedback at most {FEEDBACKS_MAX} times")
+    assert api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == expected
     assert api.plan(draft)["stage"] == "roadmap"
 
 
@@ -233,10 +225,8 @@ def test_documents_of_the_workspace_are_read_as_they_are_now(api):
 def test_documents_are_counted_together_and_have_to_be_there(api):
     document_id = document(api, title="Specification", content="Well.")["id"]
     body = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
-    assert api.problem(None, "", {**body, "documentIds": [document_id]}) == (
-        400,
-        "documentIds must not be more than 20 together with contextDocuments",
-    )
+    expected = (400, "documentIds must not be more than 20 together with contextDocuments")
+    assert api.problem(None, "", {**body, "documentIds": [document_id]}) == expected
     assert api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
         400,
         "documentIds[1] must be the id of an existing item",
@@ -402,10 +392,8 @@ def test_what_was_thought_of_an_older_draft_is_not_written(api):
 
     model.plan = plan
     api.world.core.env.planner = model
-    assert api.problem(draft, "generate-roadmap") == (
-        409,
-        "the draft was changed in the meantime: read it again",
-    )
+    expected = (409, "the draft was changed in the meantime: read it again")
+    assert api.problem(draft, "generate-roadmap") == expected
 
 
 def test_services_do_it_all_within_a_unit_of_the_hosts(api):

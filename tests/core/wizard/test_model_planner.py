@@ -114,11 +114,8 @@ def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(api: DraftApi):
     assert (first["required"], second["options"], third["max"]) == (True, ["Firefox", "Chrome"], 500)
     draft = api.refine(draft, **{first["id"]: "Anna", third["id"]: 40})
     assert (draft["readinessScore"], draft["questions"]) == (90, [])
-    assert [(question["question"], question["answer"]) for question in model.brief()["asked"]] == [
-        ("Who tests it?", "Anna"),
-        ("Which browsers?", None),
-        ("How many patients a day?", 40),
-    ]
+    expected = [("Who tests it?", "Anna"), ("Which browsers?", None), ("How many patients a day?", 40)]
+    assert [(question["question"], question["answer"]) for question in model.brief()["asked"]] == expected
     roadmap = api.plan(draft)["roadmap"]
     assert [(phase["name"], phase["startDay"], phase["endDay"]) for phase in roadmap["phases"]] == [
         ("Design", 0, 20),

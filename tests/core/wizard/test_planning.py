@@ -69,12 +69,8 @@ def test_sections_beside_the_phases_are_asked_about():
         "Cancel or move an appointment",
         "Waiting list",
     ]
-    assert list(phases(plan(BRIEF, answers={"place_3": "A phase of its own"}))) == [
-        "Study",
-        "Design",
-        "Build",
-        "What we need",
-    ]
+    expected = ["Study", "Design", "Build", "What we need"]
+    assert list(phases(plan(BRIEF, answers={"place_3": "A phase of its own"}))) == expected
     left_out = plan(BRIEF, answers={"place_3": "Leave it out"})
     assert "Left out, as you answered: What we need." in left_out.notes
 
@@ -83,10 +79,8 @@ def test_days_checklists_and_priorities_are_those_of_the_brief():
     roadmap = plan(BRIEF, answers={"place_3": "Build"})
     assert (str(roadmap.start_date.date()), roadmap.days) == ("2031-05-05", 149)
     planned = deliverables(roadmap)
-    assert planned["Reminders by mail and text message, 24 hours before"].checklist == [
-        "template per language",
-        "opt-out",
-    ]
+    expected = ["template per language", "opt-out"]
+    assert planned["Reminders by mail and text message, 24 hours before"].checklist == expected
     assert planned["Waiting list"].priority == "low"
     assert (roadmap.phases[0].start_day, roadmap.phases[0].end_day) == (0, 20)
 
@@ -467,9 +461,8 @@ def test_labels_lead_ins_and_marks_are_read_as_headings():
         "What we do not need:\n- Chat\n\nWE WORK AS A TEAM OF THREE\n"
     )
     roadmap = plan(text)
-    assert {title: item.priority for title, item in deliverables(roadmap).items()} == {
-        "Login with two factors": "high"
-    }
+    expected = {"Login with two factors": "high"}
+    assert {title: item.priority for title, item in deliverables(roadmap).items()} == expected
     assert "Constraints: 3000 euros." in roadmap.notes
     assert "Not part of it: Chat." in roadmap.notes
 
@@ -494,11 +487,8 @@ def test_sections_about_the_project_are_no_phases(heading):
 
 def test_priority_and_duration_in_brackets_belong_to_the_deliverable():
     planned = deliverables(plan("## Work\n- Login (P1)\n- Dark mode (nice to have)\n- Export (2 weeks)"))
-    assert {title: item.priority for title, item in planned.items()} == {
-        "Login": "medium",
-        "Dark mode": "low",
-        "Export": "medium",
-    }
+    expected = {"Login": "medium", "Dark mode": "low", "Export": "medium"}
+    assert {title: item.priority for title, item in planned.items()} == expected
     assert planned["Export"].end_day == 13
 
 
@@ -506,10 +496,8 @@ def test_part_of_a_phase_with_only_text_is_a_deliverable_with_the_text():
     text = "## Phase 1: Move\nAll in May.\n### Pack\nIn boxes.\n### Drive\nWith two vans.\n## Phase 2: Rest\n- Sleep"
     first, _ = plan(text).phases
     assert first.description == "All in May."
-    assert [(item.title, item.description) for item in first.deliverables] == [
-        ("Pack", "In boxes."),
-        ("Drive", "With two vans."),
-    ]
+    expected = [("Pack", "In boxes."), ("Drive", "With two vans.")]
+    assert [(item.title, item.description) for item in first.deliverables] == expected
 
 
 def test_milestones_with_days_end_on_them():
