@@ -58,10 +58,8 @@ def _link_identities(conversation: Conversation) -> None:
 
 
 def _run_mission(conversation: Conversation) -> None:
-    mission = conversation.ask(
-        "agent_missions.create",
-        {"cardId": conversation.params["thirdCardId"], "prompt": "set priority high and move to Done"},
-    )
+    body = {"cardId": conversation.params["thirdCardId"], "prompt": "set priority high and move to Done"}
+    mission = conversation.ask("agent_missions.create", body)
     conversation.permission_world.core.work.run_due()
     if "missionId" in conversation.row.parameters:
         conversation.params["missionId"] = mission["id"]

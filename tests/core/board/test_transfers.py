@@ -307,11 +307,8 @@ def test_roles_of_both_projects_decide(desk: Desk, bob: Person):
 
 def test_token_of_one_project_transfers_no_card(desk: Desk):
     card = desk.world.card(desk.ann, desk.app)
-    token = desk.ask(
-        "POST",
-        "/api-tokens",
-        {"name": "x", "scopes": ["projects:write"], "projectIds": [desk.app.id]},
-    )["token"]
+    body = {"name": "x", "scopes": ["projects:write"], "projectIds": [desk.app.id]}
+    token = desk.ask("POST", "/api-tokens", body)["token"]
     assert desk.refusal(card, token)[0] == 400
 
 

@@ -72,12 +72,8 @@ def test_work_has_what_waits_for_a_reviewer_and_for_who_started_a_mission(board:
         "payload": {"cardId": card["id"], "targetColumn": "Done"},
     }
     suggested = ask(board, "POST", f"{board.flat}/pilotage/actions/propose", action)
-    agent = ask(
-        board,
-        "POST",
-        f"{board.flat}/agents",
-        {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read", "board.write"]},
-    )
+    body = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read", "board.write"]}
+    agent = ask(board, "POST", f"{board.flat}/agents", body)
     path = f"{board.flat}/agents/{agent['id']}/missions"
     ask(board, "POST", path, {"cardId": card["id"], "prompt": "Move this card to Done"})
     world.core.work.run_due()
