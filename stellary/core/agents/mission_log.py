@@ -11,7 +11,7 @@ from stellary.contract.agent_missions import FOLLOW_MISSION, EntryKind, FollowMi
 from stellary.contract.refs import AgentMissionRef
 from stellary.contract.wire import Stream, dump
 from stellary.core.accounts.project_sight import is_visible, names_hidden
-from stellary.core.accounts.rules import SEES_ALL, ProjectSight
+from stellary.core.accounts.rules import ProjectSight
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import MissionEntryRow
 from stellary.core.agents.tables import mission_log, missions
@@ -89,7 +89,7 @@ def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission
     )
 
 
-def _read(mission_id: str, units: Units, after: int | None, sight: ProjectSight = SEES_ALL) -> Batch:
+def _read(mission_id: str, units: Units, after: int | None, sight: ProjectSight) -> Batch:
     """Read the next batch of entries. Writers lock the mission, so no entry appears before one that was read."""
     last_number = after or 0
     parameters = {"_id": mission_id, "_after": last_number, "_limit": READ_MAX, **sight.parameters}
