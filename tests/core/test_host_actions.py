@@ -108,3 +108,18 @@ def test_policy_that_no_built_in_action_has_is_refused(database_url):
     action = Action("add_hook", "Add.", SetPriorityParams, CREATE_WEBHOOK, "board.write", create_invoice)
     with pytest.raises(ValueError, match=r"webhooks\.create"):
         Core(database_url, actions=[action])
+
+
+def test_names_of_a_project_are_listed_for_an_action(world):
+    board = AutomationApi(world, world.person())
+    label = world.ask(board.owner, "POST", f"{board.path}/labels", {"name": "urgent", "color": "#ff0000"})
+    with world.core.view(board.owner.actor) as uow:
+        place = board.workspace.id, board.project["id"]
+        columns = resolve_names.list_columns(uow, *place)
+        labels = resolve_names.list_labels(uow, *place)
+        (scope,) = resolve_names.list_scopes(uow, *place)
+        addresses = resolve_names.list_addresses(uow, board.workspace.id)
+    assert [column.id for column in columns] == [column["id"] for column in board.columns]
+    assert {column.place for column in columns} == {scope.names[0]}
+    assert ("urgent", label["id"]) in [(candidate.names[0], candidate.id) for candidate in labels]
+    assert addresses == [(board.owner.id, board.owner.email)]

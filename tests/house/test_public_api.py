@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 from stellary import core
+from stellary.core import resolve_names
 from stellary.core.api.dispatch import SERVICES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -73,3 +75,14 @@ def test_examples_use_only_public_names():
         if not is_public(module, name)
     ]
     assert private == []
+
+
+def test_functions_of_resolve_names_are_those_that_hosts_may_call():
+    functions = (item for item in vars(resolve_names).values() if isinstance(item, FunctionType))
+    names = {function.__name__ for function in functions if function.__module__ == resolve_names.__name__}
+    assert {name for name in names if not name.startswith("_")} == {
+        *("is_caller", "list_addresses", "list_assignees", "list_columns", "list_labels", "list_people"),
+        *("list_scopes", "resolve_assignee", "resolve_card", "resolve_column", "resolve_label"),
+        *("resolve_other_project", "resolve_people", "resolve_project", "resolve_title"),
+        "resolve_workspace",
+    }

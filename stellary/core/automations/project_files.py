@@ -241,7 +241,7 @@ def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: Pro
         project = ref.child(ProjectRef, imported.answer.id)
         candidates = Candidates(uow, project, imported.answer.workspace_id)
         addresses = resolve_names.list_addresses(uow, imported.answer.workspace_id)
-        new_ids = {**imported.new_ids, "people": addresses}
+        new_ids = {**imported.new_ids, "people": {email: id for id, email in addresses}}
         not_carried = list(_create_rules(candidates, entries, new_ids))
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "imported automations act on behalf of the person who imports them"

@@ -148,7 +148,7 @@ def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: st
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
         return resolve_names.resolve_assignee(uow, workspace_id, name_or_id, "assigneeId")
-    labels_of_project = resolve_names.list_names(uow, "label", workspace_id, project.project_id)
+    labels_of_project = resolve_names.list_labels(uow, workspace_id, project.project_id)
     return resolve_one(name_or_id, labels_of_project, "labelId")
 
 
@@ -212,9 +212,7 @@ class _FieldNames:
         self._uow = uow
         workspace_id = cache(lambda: resolve_names.resolve_workspace(uow, project))
         self._people = cache(lambda: resolve_names.list_assignees(uow, workspace_id()))
-        self._labels = cache(
-            lambda: resolve_names.list_names(uow, "label", workspace_id(), project.project_id)
-        )
+        self._labels = cache(lambda: resolve_names.list_labels(uow, workspace_id(), project.project_id))
 
     def resolve(self, fields: CreateCard | UpdateCard, path: str = "") -> dict[str, object]:
         """Return the fields with names, with ids in their place.

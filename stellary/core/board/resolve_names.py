@@ -49,15 +49,12 @@ _COLUMNS: Select[Any] = (
     .where(_IN_WORKSPACE, _IN_PROJECT)
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
-_NAMES: Mapping[str, Select[Any]] = {
-    "column": _COLUMNS,
-    **{
-        kind: select(table.c.id, table.c.name, literal("").label("place"))
-        .join_from(table, projects)
-        .where(_IN_WORKSPACE, _IN_PROJECT)
-        for kind, table in (("label", labels), ("scope", scopes))
-    },
-}
+_LABELS, _SCOPES = (
+    select(table.c.id, table.c.name, literal("").label("place"))
+    .join_from(table, projects)
+    .where(_IN_WORKSPACE, _IN_PROJECT)
+    for table in (labels, scopes)
+)
 _CARDS: Select[Any] = (
     select(cards.c.id, cards.c.title, cards.c.project_id, cards.c.scope_id)
     .join_from(cards, projects)
@@ -220,16 +217,40 @@ class ColumnNames:
         return resolve_one(text, matches or self._all, field)
 
 
-def list_names(uow: UnitOfWork, kind: str, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the items of a kind in a project, as candidates.
+def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
+    """Return the columns of a project in board order.
 
     Args:
-        kind: ``column``, ``label`` or ``scope``.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
-    parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
-    rows = uow.connection.execute(_NAMES[kind], parameters)
+    return _list_candidates(uow, _COLUMNS, workspace_id, project_id)
+
+
+def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
+    """Return the scopes of a project.
+
+    Args:
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
+    return _list_candidates(uow, _SCOPES, workspace_id, project_id)
+
+
+def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
+    """Return the labels of a project.
+
+    Args:
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
+    return _list_candidates(uow, _LABELS, workspace_id, project_id)
+
+
+def _list_candidates(
+    uow: UnitOfWork, names: Select[Any], workspace_id: str, project_id: str
+) -> list[Candidate]:
+    rows = uow.connection.execute(names, {"_workspace_id": workspace_id, "_project_id": project_id})
     return [Candidate(row.id, (row.name,), place=row.place) for row in rows]
 
 
@@ -249,13 +270,13 @@ def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     ]
 
 
-def list_addresses(uow: UnitOfWork, workspace_id: str) -> dict[str, str]:
-    """Return the ids of the people who have access to a workspace, by e-mail address.
+def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
+    """Return the id and the e-mail address of each person with access to a workspace.
 
     Args:
         workspace_id: The workspace.
     """
-    return {person.email: person.id for person in people.all_reaching(uow, workspace_id)}
+    return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
 
 
 def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "label") -> str:
@@ -269,7 +290,7 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
     Raises:
         Invalid: No label matches, or several do.
     """
-    id = resolve_one(text, list_names(uow, "label", card.workspace_id, card.ref.project_id), field)
+    id = resolve_one(text, list_labels(uow, card.workspace_id, card.ref.project_id), field)
     uow.record_dependency(f"label in {field}", id)
     return id
 

@@ -5,7 +5,7 @@ Names become ids, so that a renamed item stays the same one, and no other item e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -43,6 +43,11 @@ _LEDGERS: Final[Mapping[ReferenceKind, AnyLedger]] = {
     "mission": MISSIONS,
     "priority": PRIORITIES,
     "todo": TODOS,
+}
+_LISTS: Final[Mapping[ReferenceKind, Callable[[UnitOfWork, str, str], list[Candidate]]]] = {
+    "column": resolve_names.list_columns,
+    "label": resolve_names.list_labels,
+    "scope": resolve_names.list_scopes,
 }
 
 
@@ -149,7 +154,7 @@ class Candidates:
         if kind == "person":
             # Cards can be assigned to agents as well.
             return resolve_names.list_assignees(self.uow, self.workspace_id)
-        return resolve_names.list_names(self.uow, kind, self.workspace_id, self.ref.project_id)
+        return _LISTS[kind](self.uow, self.workspace_id, self.ref.project_id)
 
 
 def resolve_params(

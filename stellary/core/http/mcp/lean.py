@@ -106,6 +106,6 @@ def _load_names(uow: UnitOfWork, ref: WorkspaceRef, cards: Sequence[Card]) -> di
         resolve_names.list_assignees(uow, workspace_id) if any(card.assignee_id for card in cards) else []
     )
     for project_id in {card.project_id for card in cards}:
-        for kind in ("column", "label"):
-            candidates += resolve_names.list_names(uow, kind, workspace_id, project_id)
+        candidates += resolve_names.list_columns(uow, workspace_id, project_id)
+        candidates += resolve_names.list_labels(uow, workspace_id, project_id)
     return {candidate.id: candidate.names[0] for candidate in candidates}
