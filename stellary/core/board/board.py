@@ -13,7 +13,7 @@ from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import column_values
 from stellary.core.board.labels import load_labels
-from stellary.core.board.listing import load_columns
+from stellary.core.board.listing import load_column_cards
 from stellary.core.board.projects import project_value
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
@@ -33,7 +33,7 @@ def get_board(uow: UnitOfWork, ref: ProjectRef) -> Board:
     """Return the project with its scopes, columns, unarchived cards, labels, fields and people."""
     project = access.project(uow, ref).row
     parameters = {"_project_id": project.id}
-    cards = load_columns(uow, {"archived": False}, project.id, project.key)
+    cards = load_column_cards(uow, {"archived": False}, project.id, project.key)
     columns = column_values(uow, project.id)
     roles = {row.user_id: row.role for row in uow.connection.execute(MEMBERS, parameters)}
     other_ids = cards.assignee_ids() - roles.keys()

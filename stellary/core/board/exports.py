@@ -89,7 +89,7 @@ _ATTACHMENTS = Query(
 
 
 def _relations() -> Select[Any]:
-    """Build the statement of the relations of cards, each seen by every card of ``_ids`` that it belongs to."""
+    """Build the statement for the relations of the cards ``_ids``, as each of them sees it."""
 
     def select_end(
         card_id: ColumnElement[str], other_id: ColumnElement[str], from_source: int
@@ -251,7 +251,7 @@ class _CardReader:
     def _is_first(self, row: ExportedRelationRow, related_ids: set[str]) -> bool:
         """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file.
 
-        The relations of the latter type are in ``related_ids`` until their second card comes.
+        A relation of the latter type is in ``related_ids`` from its first card on, until its second one.
         """
         if row.other_project_id != self.project.id:
             return True

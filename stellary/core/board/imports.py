@@ -137,7 +137,7 @@ def count_column_cards(
 
 
 def load_importer(uow: UnitOfWork, project_id: str, assignees: Mapping[str, str] | None = None) -> Importer:
-    """Return the person who imports, and what each imported item is made with.
+    """Return the importing user and the project, as the rules need them.
 
     Args:
         project_id: The new project.

@@ -150,7 +150,7 @@ def find_matching(
     field_values = read_values(uow, project.id, request.custom_field or ())
     value_conditions = build_conditions(uow, field_values)
     if values is not None:
-        page = Listing(load_columns(uow, values, project.id, project.key, queued))
+        page = Listing(load_column_cards(uow, values, project.id, project.key, queued))
     elif is_plain:
         page = _list_by_filters(uow, project, request, field_values, value_conditions)
     else:
@@ -240,19 +240,19 @@ def _list_by_filters(
     return Listing(with_orders(uow, project.id, page), cursor)
 
 
-def load_columns(
+def load_column_cards(
     uow: UnitOfWork,
     values: Mapping[str, object],
     project_id: str,
     project_key: str,
     queued: QueuedList | None = None,
 ) -> CardList:
-    """Return all cards of columns of a project, in board order.
+    """Return all cards of some columns of a project, in board order.
 
     Args:
-        values: The conditions on columns, by name: ``column_id``, ``scope_id`` and ``archived``.
+        values: The filters by name: ``column_id``, ``scope_id`` and ``archived``.
         project_id: The project.
-        project_key: Its key.
+        project_key: Its key, with which the keys of cards begin.
         queued: The result of ``queue_list``. Default: none.
     """
     return load_whole_columns(uow, _select_whole(frozenset(values)), values, project_id, project_key, queued)

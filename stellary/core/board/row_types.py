@@ -31,7 +31,6 @@ class ListedProjectRow(ItemRow):
     workspace_id: str
     archived: bool
     member_count: int
-
     member_role: OthersRole
     visibility: Visibility
     estimate_unit: EstimateUnit

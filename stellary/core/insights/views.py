@@ -25,7 +25,7 @@ from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.columns import scope_columns
 from stellary.core.board.labels import load_labels
-from stellary.core.board.listing import load_columns
+from stellary.core.board.listing import load_column_cards
 from stellary.core.board.queries import card_counts
 from stellary.core.board.queries.card_lists import CardList
 from stellary.core.board.row_types import LoadedScopeRow
@@ -94,7 +94,7 @@ _BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, LoadedScopeRow], Any]] = {
 
 def _load_cards(uow: UnitOfWork, scope: LoadedScopeRow) -> CardList:
     values = {"scope_id": scope.id, "archived": False}
-    return load_columns(uow, values, scope.project_id, scope.project_key)
+    return load_column_cards(uow, values, scope.project_id, scope.project_key)
 
 
 def _day_or_none(moment: datetime | None) -> str | None:

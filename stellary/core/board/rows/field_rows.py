@@ -58,8 +58,8 @@ def queue_fields(
 
     Args:
         project_id: The project.
-        ids: The ids; any text.
-        is_locked: True if a lock shall keep the fields from being changed until the transaction ends.
+        ids: The ids of the fields; unknown ones are missing in the result.
+        is_locked: True to lock the fields against changes until the transaction ends. Default: False.
     """
     if not ids:
         return dict
