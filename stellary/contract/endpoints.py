@@ -1,57 +1,14 @@
-"""All endpoints of the API, in the order of the API reference."""
+"""All endpoints of the API, in the order of the API reference, which is that of the imports."""
+
+# ruff: noqa: F401, I001
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from stellary.contract import (
-    active_docs,
-    activities,
-    agent_missions,
-    agents,
-    api_tokens,
-    attachments,
-    auth,
-    automations,
-    cards,
-    checklists,
-    columns,
-    comments,
-    custom_fields,
-    documents,
-    flow,
-    labels,
-    mcp,
-    model_usage,
-    multipart_imports,
-    notifications,
-    organizations,
-    pilotage,
-    pilotage_state,
-    portfolio,
-    project_exports,
-    project_imports,
-    projects,
-    proposals,
-    proposed_actions,
-    relations,
-    saved_filters,
-    scope_views,
-    scopes,
-    search,
-    system,
-    time_entries,
-    trash,
-    webhooks,
-    wizard,
-    work,
-    workspace_events,
-    workspaces,
-)
 from stellary.contract.endpoint import Endpoint
 from stellary.contract.router import AnyEndpoint
-
-RESOURCES: tuple[ModuleType, ...] = (
+from stellary.contract import (
     auth,
     organizations,
     workspaces,
@@ -95,6 +52,8 @@ RESOURCES: tuple[ModuleType, ...] = (
     mcp,
     system,
 )
+
+RESOURCES = tuple(value for value in [*globals().values()] if isinstance(value, ModuleType))
 """The modules of the resources, each with its endpoints."""
 
 
