@@ -22,6 +22,7 @@ from stellary.core.accounts.email_links import create_reset_link
 from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.organizations import create_organization
+from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.users import create_user, id_by_address
 from stellary.core.accounts.workspaces import delete_workspace

@@ -15,7 +15,7 @@ from stellary.core.agents import mission_log
 from tests.core.agents.agent_api import AgentApi
 from tests.server.running import running
 from tests.support.boards import ask
-from tests.support.core_parts import streams
+from tests.support.core_parts import SEES_ALL, streams
 
 KINDS = ["status", "status", "step", "message", "tool_call", "step", "status", "done"]
 KINDS_SO_FAR = ["status", "status", "step", "message", "proposal", "tool_call", "status"]
@@ -108,7 +108,7 @@ def test_deleted_mission_ends_its_stream(board: AgentApi, client):
     mission = board.start("supervised", "set priority high", card)
     ask(board, "DELETE", board.of(card))
     ref = board.workspace.ref.child(AgentMissionRef, mission["id"])
-    assert mission_log._read(ref.mission_id, board.world.core, 3).over
+    assert mission_log._read(ref.mission_id, board.world.core, 3, SEES_ALL).over
     with pytest.raises(NotFound):
         list(handle(board, client, mission).stream())
 
@@ -163,8 +163,8 @@ def test_http_stream_ends_with_the_right_to_read(board: AgentApi, bob):
 
 def test_events_are_named_by_the_kinds_of_entries(board: AgentApi):
     mission = board.start("autonomous", "set priority high")
-    batch = mission_log._read(mission["id"], board.world.core, 7)
+    batch = mission_log._read(mission["id"], board.world.core, 7, SEES_ALL)
     id, kind, data = batch.frames.decode().strip().split("\n")
     assert (id, kind, batch.over) == ("id: 8", "event: done", True)
     assert orjson.loads(data.removeprefix("data: "))["data"]["status"] == "completed"
-    assert mission_log._read(mission["id"], board.world.core, 8).over
+    assert mission_log._read(mission["id"], board.world.core, 8, SEES_ALL).over
