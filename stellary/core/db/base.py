@@ -132,8 +132,8 @@ def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
     """
     columns = [part for part in parts if isinstance(part, Column)]
     times = (Column(name, UtcDateTime, nullable=False) for name in ("created_at", "updated_at"))
-    others = [part for part in parts if not isinstance(part, Column)]
-    return Table(name, metadata, Column("id", IdType, primary_key=True), *columns, *times, *others)
+    constraints = [part for part in parts if not isinstance(part, Column)]
+    return Table(name, metadata, Column("id", IdType, primary_key=True), *columns, *times, *constraints)
 
 
 @functools.lru_cache(maxsize=16_384)

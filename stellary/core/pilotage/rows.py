@@ -1,4 +1,4 @@
-"""What proposed actions refer to, and what keeps them from being applied."""
+"""References and problems of proposed actions, and the actions that a caller sees."""
 
 from __future__ import annotations
 
