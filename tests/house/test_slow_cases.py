@@ -13,7 +13,7 @@ import pytest
 
 import dev
 from tests.conftest import ALLOWED_SKIPS
-from tests.support.slow_cases import describe_left_out, find_reason
+from tests.support.slow_cases import describe_left_out, find_reason, order_slow_first
 
 ROOT = Path(dev.__file__).parent
 SAMPLE = """
@@ -81,6 +81,26 @@ def test_unmarked_case_that_is_not_quick_fails(tmp_path, processes):
         done.stdout + done.stderr
     )
     assert lines[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
+
+
+class Case:
+    """A case of a module, as far as its order depends on it."""
+
+    def __init__(self, path, is_slow):
+        self.path, self.is_slow = path, is_slow
+
+    def get_closest_marker(self, name):
+        return self.is_slow or None
+
+
+def test_slow_cases_are_first_in_each_process_and_modules_stay_together():
+    cases = [Case(path, is_slow) for path in "abacab" for is_slow in (False, True)]
+    ordered = [(case.path, case.is_slow) for case in order_slow_first(cases, processes=2)]
+    assert ordered == [
+        *[("a", True)] * 3,
+        *[("a", False)] * 3,
+        *[(path, is_slow) for is_slow in (True, False) for path in "bcb"],
+    ]
 
 
 def test_last_line_says_what_was_left_out():

@@ -128,12 +128,12 @@ def _refer_to_items(world: PermissionWorld, hidden: str, params: PathParams) -> 
         return world.ask(name, method, path, body)
 
     # Rules, missions and agents show the ids that they were given, but no names.
-    named = ask("POST", f"{eng}/projects", {"name": MARKER, "key": "ZZ"})["id"]
-    column = ask("POST", f"{eng}/projects/{named}/columns", {"name": MARKER})["id"]
-    card = ask("POST", f"{eng}/projects/{named}/columns/{column}/cards", {"title": MARKER})
+    project_id = ask("POST", f"{eng}/projects", {"name": MARKER, "key": "ZZ"})["id"]
+    column = ask("POST", f"{eng}/projects/{project_id}/columns", {"name": MARKER})["id"]
+    card = ask("POST", f"{eng}/projects/{project_id}/columns/{column}/cards", {"title": MARKER})
     agent = {
         "name": "Clerk",
-        "projectIds": [named, here["projectId"]],
+        "projectIds": [project_id, here["projectId"]],
         "tools": ["board.read", "board.write"],
     }
     agent_id = ask("POST", f"{eng}/agents", agent)["id"]
@@ -145,7 +145,7 @@ def _refer_to_items(world: PermissionWorld, hidden: str, params: PathParams) -> 
     params["seenMissionId"] = ask("POST", f"{eng}/agents/{agent_id}/missions", mission)["id"]
     actions = [
         {"type": "set_priority", "params": {"cardId": card["id"], "priority": "high"}},
-        {"type": "transfer_card", "params": {"targetProjectId": named, "targetColumn": MARKER}},
+        {"type": "transfer_card", "params": {"targetProjectId": project_id, "targetColumn": MARKER}},
     ]
     ask("POST", f"{seen}/automations", {"trigger": "task_assigned", "actions": actions})
     ask("PATCH", f"{seen}/cards/{triggering}", {"assigneeId": world.people["BOSS"].id})
@@ -165,7 +165,7 @@ def _refer_to_items(world: PermissionWorld, hidden: str, params: PathParams) -> 
     saved = {"name": MARKER, "filter": "assignee = me", "projectId": params["projectId"]}
     ask("POST", f"{eng}/saved-filters", saved, name="WM")
     ask("PATCH", third, {"assigneeId": world.people["WM"].id, "dueDate": "2026-01-01"})
-    ask("PATCH", f"{eng}/projects/{named}", {"visibility": "private"})
+    ask("PATCH", f"{eng}/projects/{project_id}", {"visibility": "private"})
     world.core.work.run_due()
 
 

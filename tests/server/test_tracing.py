@@ -87,12 +87,12 @@ def test_requests_without_a_parent_are_traced_at_a_rate(core: Core, spans: list[
 
 
 def test_rate_of_traces_allows_a_burst_and_then_a_steady_number(monkeypatch):
-    rate, begun = TraceRate(10), []
+    rate, begin_times = TraceRate(10), []
     for step in range(100):
         monkeypatch.setattr("time.monotonic", lambda step=step: 1000 + step / 100)
-        begun += [step / 100 for _ in range(20) if rate()]
-    assert begun[:10] == [0.0] * 10
-    assert begun[10:] == pytest.approx([number / 10 for number in range(1, 11)], abs=0.06)
+        begin_times += [step / 100 for _ in range(20) if rate()]
+    assert begin_times[:10] == [0.0] * 10
+    assert begin_times[10:] == pytest.approx([number / 10 for number in range(1, 11)], abs=0.06)
 
 
 def test_rate_does_not_concern_the_spans_within_another(spans: list[RecordedSpan]):

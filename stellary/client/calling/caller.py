@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -56,7 +57,7 @@ class Credentials:
 
 
 @attrs.frozen
-class _Caller:
+class _Caller(ABC):
     """The base class of both callers.
 
     Attributes:
@@ -72,9 +73,9 @@ class _Caller:
     _rows: ClassVar[type[Rows[Any] | AsyncRows[Any]]]
     _stream: ClassVar[type[EventStream[Any] | AsyncEventStream[Any]]]
 
+    @abstractmethod
     def _run(self, steps: Flow) -> CallResult:
         """Perform the steps, and return their result."""
-        raise NotImplementedError
 
     def _get_carrier(self) -> Any:
         source = self.credentials.source

@@ -244,8 +244,8 @@ class Matched:
         by_name = {column[1]: column for column in reversed(columns)}
         by_id = {column[0]: column for column in columns if column[0]}
         is_declared = any(column.name == name for column, _, _ in frame.columns.pairs)
-        others = [column.name for column in frame.columns.unmatched]
-        if name not in by_id and not is_declared and others.count(name) > 1:
+        unmatched_names = [column.name for column in frame.columns.unmatched]
+        if name not in by_id and not is_declared and unmatched_names.count(name) > 1:
             self.problems.note(path, f'there are several columns "{name}"; use its id')
             return None
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)

@@ -25,9 +25,9 @@ def references(data: Any, path: str) -> list[NamedReference]:
         data: The trigger, conditions and action of a rule.
         path: The place of the data in the declaration.
     """
-    found: list[NamedReference] = []
-    resolve(data, lambda *reference: found.append(reference), path)
-    return found
+    named_references: list[NamedReference] = []
+    resolve(data, lambda *reference: named_references.append(reference), path)
+    return named_references
 
 
 def resolve(data: Any, find: Find, path: str = "") -> Any:

@@ -38,8 +38,8 @@ def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> Pilotage
         DECISIONS.fetch(uow, workspace_id, _WHOLE).items,
         DOCS.fetch(uow, workspace_id, _WHOLE).items,
     )
-    shown = rules.apply_intent(rules.apply_profile(items, request.profile), request.intent)
-    lists = attrs.asdict(shown, recurse=False)
+    shown_items = rules.apply_intent(rules.apply_profile(items, request.profile), request.intent)
+    lists = attrs.asdict(shown_items, recurse=False)
     open_actions = proposed_actions.count_open(uow, workspace_id, loaded.roles.sight)
     minimal, detailed = request.detail_level == "minimal", request.detail_level == "detailed"
     return PilotageState(

@@ -428,15 +428,15 @@ def test_long_log_shows_latest_entries():
 
 
 def test_mission_shows_its_progress():
-    asked: dict[str, Any] = {"prompt": "move it", "autonomy_mode": "autonomous", "started_at": NOW}
+    mission: dict[str, Any] = {"prompt": "move it", "autonomy_mode": "autonomous", "started_at": NOW}
     outcome = {"pending_proposals": 0, "result": "Moved.", "error": None}
     took = timedelta(seconds=65)
-    root = render(make(AgentMission, status="completed", finished_at=NOW + took, **asked, **outcome))
+    root = render(make(AgentMission, status="completed", finished_at=NOW + took, **mission, **outcome))
     facts = [("Asked", "move it"), ("Mode", "autonomous"), ("Took", "1 min 5 s")]
     assert [*zip(root.texts("dt"), root.texts("dd"), strict=True)] == facts
     assert root.texts(cls="prose") == ["Moved."]
     outcome = {"pending_proposals": 2, "result": None, "error": "Odd."}
-    waiting = make(AgentMission, status="awaiting_approval", finished_at=None, **asked, **outcome)
+    waiting = make(AgentMission, status="awaiting_approval", finished_at=None, **mission, **outcome)
     assert "To decide2 proposals" in render(waiting).text
     assert render(waiting).one(cls="prose").classes == {"sty-prose", "sty-bad"}
 

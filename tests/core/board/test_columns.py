@@ -26,8 +26,8 @@ def lane(api):
 def test_created_column_has_all_given_fields(api):
     sent = {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3}
     column = api.ask("POST", "/columns", sent)
-    made = {"projectId": api.project["id"], "scopeId": api.columns()[0]["scopeId"], "order": 3}
-    assert column == column | sent | made | {"cardCount": 0, "cardEstimate": None}
+    derived = {"projectId": api.project["id"], "scopeId": api.columns()[0]["scopeId"], "order": 3}
+    assert column == column | sent | derived | {"cardCount": 0, "cardEstimate": None}
     assert api.columns()[3] == column
 
 

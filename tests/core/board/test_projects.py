@@ -23,8 +23,8 @@ def projects(api, query=""):
 def test_created_project_has_all_given_fields(api):
     sent = {"name": "Website", "description": "All of it", "key": "WWW"}
     project = make(api, **sent)
-    made = {"workspaceId": api.workspace.id, "archived": False, "memberCount": 1, "memberRole": "editor"}
-    assert project == project | sent | made | {"visibility": "workspace", "estimateUnit": "points"}
+    derived = {"workspaceId": api.workspace.id, "archived": False, "memberCount": 1, "memberRole": "editor"}
+    assert project == project | sent | derived | {"visibility": "workspace", "estimateUnit": "points"}
     assert api.world.ask(api.person, "GET", f"{api.workspace.path}/projects/{project['id']}") == project
 
 

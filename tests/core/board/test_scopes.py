@@ -48,10 +48,10 @@ def test_project_begins_with_one_scope_that_is_the_default(api):
 def test_created_scope_has_all_given_fields(api):
     sent = {"description": "All of it", "startDate": "2026-04-01", "dueDate": "2026-05-01T12:00:00+02:00"}
     new_scope = scope(api, **sent)
-    made = {"name": "Phase 2", "projectId": api.project["id"], "order": 1, "isDefault": False}
-    made |= {"description": "All of it", "activeView": "kanban"}
-    made |= {"startDate": "2026-04-01T00:00:00Z", "dueDate": "2026-05-01T10:00:00Z"}
-    assert new_scope == new_scope | made | {"views": [{"type": kind, "settings": {}} for kind in VIEWS]}
+    derived = {"name": "Phase 2", "projectId": api.project["id"], "order": 1, "isDefault": False}
+    derived |= {"description": "All of it", "activeView": "kanban"}
+    derived |= {"startDate": "2026-04-01T00:00:00Z", "dueDate": "2026-05-01T10:00:00Z"}
+    assert new_scope == new_scope | derived | {"views": [{"type": kind, "settings": {}} for kind in VIEWS]}
     assert scopes(api)[1] == new_scope
     assert api.world.ask(api.person, "GET", f"{api.workspace.path}/scopes/{new_scope['id']}") == new_scope
     assert api.ask("GET", f"/scopes/{new_scope['id']}") == new_scope

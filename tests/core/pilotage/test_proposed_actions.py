@@ -53,8 +53,8 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(api):
         )
     ]
     nothing = ("problem", "reviewedById", "reviewReason", "reviewedAt", "appliedById", "appliedAt", "result")
-    made = {"id": "act-001", "status": "suggested", "proposedById": api.owner.id, "references": references}
-    assert proposed == proposed | body | dict.fromkeys(nothing) | made
+    derived = {"id": "act-001", "status": "suggested", "proposedById": api.owner.id, "references": references}
+    assert proposed == proposed | body | dict.fromkeys(nothing) | derived
     reviewed = api.ask("POST", "actions/act-001/review", {"approved": True, "reason": "Looks correct"})
     assert (reviewed["status"], reviewed["reviewReason"]) == ("approved", "Looks correct")
     assert api.read(card)["columnId"] == card["columnId"]

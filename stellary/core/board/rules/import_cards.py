@@ -183,8 +183,8 @@ def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int
 
 def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
     """Return the number of each card: its own, or the next unused one."""
-    own = index_values((card.number for card in cards), "cards", "number")
-    free = iter(range(max([last, *own]) + 1, 2**31))
+    given_numbers = index_values((card.number for card in cards), "cards", "number")
+    free = iter(range(max([last, *given_numbers]) + 1, 2**31))
     return [card.number or next(free) for card in cards]
 
 
