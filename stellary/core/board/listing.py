@@ -144,7 +144,7 @@ def find_matching(
         require_snapshot(uow.connection)
     else:
         # Those who list the cards again wait for the database once, for their access and the list.
-        queued = queue_list(uow, _select_whole(frozenset(values)), values, ref.project_id)
+        queued = queue_list(uow, values, ref.project_id)
     project = access.project(uow, ref).row
     fields = read_fields(request.fields or "")
     field_values = read_values(uow, project.id, request.custom_field or ())

@@ -73,13 +73,11 @@ def ask(api, name, columns, cards):
 
 
 @pytest.mark.parametrize("count", [10, 300])
-def test_first_list_takes_one_more_statement(api, count):
+def test_first_list_takes_two_more_statements(api, count):
     fill(api, count)
     with record_statements() as first:
         api.ask("GET", "/cards")
-    assert (len(first), count_statements(api.ask, "GET", "/cards")) == (
-        (4, 2) if api.world.core.database.is_sqlite else (3, 3)
-    )
+    assert (len(first), count_statements(api.ask, "GET", "/cards")) == (4, 2)
 
 
 @pytest.mark.slow("creates hundreds of cards")

@@ -22,7 +22,6 @@ from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards, projects
 from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
-from stellary.core.db.statement_plans import SqlRow
 from stellary.core.kernel.batches import DumpedInParts
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.unit import UnitOfWork
@@ -184,13 +183,10 @@ class LoadedCards(NamedTuple):
     Attributes:
         positions: The position of each card in its column.
         listed: The cards.
-        state: What differs after each change: the last row of the log on SQLite, all fingerprints and positions on PostgreSQL.
-            None if it is not known.
     """
 
     positions: Sequence[int]
     listed: Sequence[ListedCard]
-    state: Sequence[object] | None = None
 
     def first(self, count: int) -> LoadedCards:
         """Return the first cards."""
@@ -202,8 +198,6 @@ def load_cards(
     statements: ListStatements,
     parameters: Mapping[str, object],
     project_key: str,
-    earlier: LoadedCards | None = None,
-    texts: SqlRow | None = None,
 ) -> LoadedCards:
     """Return the cards of a list, in order.
 
@@ -214,17 +208,13 @@ def load_cards(
         statements: The statements of the list.
         parameters: Their parameters; ``_project_id`` is the project.
         project_key: The prefix of the cards' keys.
-        earlier: The list as it was earlier; returned if nothing has changed. Default: not known.
-        texts: The fingerprints and positions, if they have been read. Default: they have not.
 
     Raises:
         SnapshotNeeded: A card has changed since its fingerprint was read. The unit runs again with a snapshot.
     """
     if not uow.sees_only_committed:
         return _read_complete(uow, statements, parameters, project_key)[1]
-    texts = texts or uow.connection.execute(statements.fingerprints, parameters).one()
-    if earlier is not None and earlier.state == texts:
-        return earlier
+    texts = uow.connection.execute(statements.fingerprints, parameters).one()
     if texts.fingerprint is None:
         return LoadedCards((), ())
     fingerprints = texts.fingerprint.split("\n")
@@ -240,8 +230,7 @@ def load_cards(
     if len(missing) > _MISSING_MAX:
         fingerprints, loaded = _read_complete(uow, statements, parameters, project_key)
         uow.env.listed_cards.add(fingerprints, loaded.listed)
-        # Not the texts, since a card may have come in between, and go again.
-        return loaded._replace(state=("\n".join(fingerprints), "\n".join(map(str, loaded.positions))))
+        return loaded
     if missing:
         ids = [fingerprints[index].partition(" ")[0] for index in missing]
         changed = _load_by_ids(uow, parameters["_project_id"], ids, project_key)
@@ -250,7 +239,7 @@ def load_cards(
                 raise SnapshotNeeded
             listed[index] = changed[fingerprints[index]]
     positions = [*map(int, texts.position.split("\n"))]
-    return LoadedCards(positions, cast("Sequence[ListedCard]", listed), texts)
+    return LoadedCards(positions, cast("Sequence[ListedCard]", listed))
 
 
 def _read_complete(

@@ -1,14 +1,17 @@
-"""Lists of whole columns, which a process remembers until a card of theirs changes."""
+"""Lists of whole columns, which a process remembers together with what has changed since."""
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Select, Text, and_, bindparam, func, literal, select, text
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.board.queries.card_lists import (
     COLUMNS,
     FINGERPRINT,
@@ -20,7 +23,7 @@ from stellary.core.board.queries.card_lists import (
     load_cards,
     put_in_order,
 )
-from stellary.core.board.tables import NO_CARD, card_log, cards
+from stellary.core.board.tables import NO_CARD, card_log, cards, columns, scopes
 from stellary.core.db.base import is_given
 from stellary.core.db.direct_connection import (
     ExecutedResult,
@@ -28,99 +31,180 @@ from stellary.core.db.direct_connection import (
     fetch_rows,
     queue_statement,
 )
-from stellary.core.db.statement_plans import PlannedResult, SqlRow
+from stellary.core.db.statement_plans import PlannedResult
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.unit import UnitOfWork
 
 _WHOLE_MAX = 4_000
 """The number of cards of a list that is remembered as a whole."""
 _CHANGES_MAX = 100
-"""The number of rows of the log that a list reads; after more changes, it reads its fingerprints."""
-_CHANGED_MAX = 8
-"""The number of changed cards that are read with their list, and replaced in its JSON."""
-_LISTED_SIZE = 200
+"""The number of changed cards that a list reads; after more changes, it reads its fingerprints."""
+_REPLACED_MAX = 8
+"""The number of changed cards that are replaced in the JSON of their list."""
+_LISTED_SIZE = 300
 """The approximate size of a card in a remembered list without its JSON, in bytes."""
 _ENTRY_SIZE = 500
 """The approximate size of a remembered caller, or of an empty list, in bytes."""
 _ID_END = len('{"id":"') + 24
 """The number of bytes with which the JSON of a card begins that no other has."""
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_XID_AGE_MAX = 1 << 30
+"""The number of transactions after which their ids, of 32 bits in a row, are not compared any more."""
 
-_CHANGED_SINCE: Select[Any] = (
-    select(FINGERPRINT, *COLUMNS)
-    .where(
-        is_given(cards.c.project_id), cards.c.updated_at > bindparam("_since", type_=cards.c.updated_at.type)
-    )
-    .limit(_CHANGED_MAX)
-)
 _LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc()).limit(1)
 _IS_NEW = and_(
     card_log.c.id > bindparam("_seen"), cards.c.id == card_log.c.card_id, is_given(cards.c.project_id)
 )
-_CHANGES: Select[Any] = (
+_LOGGED: Select[Any] = (
     select(card_log.c.id, card_log.c.card_id, cards.c.position, *COLUMNS)
     .select_from(card_log.outerjoin(cards, _IS_NEW))
     .where(card_log.c.id >= bindparam("_seen"))
     .order_by(card_log.c.id)
     .limit(_CHANGES_MAX + 1)
 )
-"""A row of the log and those after it, with the cards that are in the project now."""
+"""On SQLite, a row of the log and those after it, with the cards that are in the project now."""
+
+_SNAPSHOT: Select[Any] = select(
+    sql_cast(func.pg_postmaster_start_time(), Text).label("server"),
+    select(
+        func.string_agg(
+            columns.c.id,
+            aggregate_order_by(
+                literal(" "), scopes.c.position, scopes.c.id, columns.c.position, columns.c.id
+            ),
+        )
+    )
+    .select_from(columns.join(scopes))
+    .where(is_given(columns.c.project_id))
+    .scalar_subquery()
+    .label("column_ids"),
+    sql_cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text).label("horizon"),
+)
+"""On PostgreSQL, the server, the order of columns, and the first transaction whose changes may not be visible yet."""
+
+
+@functools.lru_cache(maxsize=8)
+def _select_recent(names: frozenset[str]) -> Select[Any]:
+    """Return the statement on PostgreSQL for the snapshot, the number of cards of a list, and those of them that were written lately.
+
+    Args:
+        names: The filters of the list.
+    """
+    conditions = is_given(cards.c.project_id), *(CONDITIONS[name] for name in sorted(names))
+    total = select(func.count()).where(*conditions).correlate(None).scalar_subquery()
+    snapshot = _SNAPSHOT.add_columns(total.label("total")).subquery("snapshot")
+    # A snapshot does not contain the ids of subtransactions, which are greater than those of their transactions.
+    is_recent = text(f"age({cards.name}.xmin) <= age(CAST(CAST(:_horizon AS xid8) AS xid))")
+    return (
+        select(*snapshot.c, FINGERPRINT, cards.c.position, *COLUMNS)
+        .select_from(snapshot.outerjoin(cards, and_(*conditions, is_recent)))
+        .limit(_CHANGES_MAX + 1)
+    )
+
+
+_State = tuple[Any, ...]
+"""On SQLite, the last row of the log; on PostgreSQL, the values of ``_SNAPSHOT``."""
+
+
+class _Changes(NamedTuple):
+    """The changes since a list was remembered.
+
+    Attributes:
+        state: The state that the next list begins with.
+        places: The position and the card by id, of those that may have changed; None if it is not in the list now.
+        total: The number of cards in the list now; None if the changes name those that are not in it any more.
+    """
+
+    state: _State
+    places: Mapping[str, tuple[int, ListedCard] | None]
+    total: int | None = None
 
 
 class _RememberedList(NamedTuple):
     """A list of whole columns that is remembered until it changes.
 
     Attributes:
-        loaded: The cards as they were read.
         cards: The list.
-        last_change: The time of the last change of a card that is known, also of a card of another list.
+        positions: The position of each card in its column.
+        indexes: The index of each card in the list by id.
+        state: The state in which it was read, or an earlier one.
         json_size: The number of bytes of the JSON that is kept. Default: none is.
     """
 
-    loaded: LoadedCards
     cards: CardList
-    last_change: datetime
+    positions: Sequence[int]
+    indexes: Mapping[str, int]
+    state: _State
     json_size: int = 0
+
+    @classmethod
+    def build(cls, loaded: LoadedCards, state: _State) -> _RememberedList:
+        """Return a list of loaded cards."""
+        indexes = {card.id: index for index, card in enumerate(loaded.listed)}
+        return cls(put_in_order(loaded), loaded.positions, indexes, state)
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes, without that of the cards, which other lists share."""
         return _ENTRY_SIZE + _LISTED_SIZE * len(self.cards) + self.json_size
 
-    def confirm(self, last_change: datetime) -> _RememberedList:
-        """Return the same list with its JSON, which is kept, and with the last change that is known now."""
-        json_size = len(self.cards.keep_json())
-        if last_change <= self.last_change and json_size == self.json_size:
-            return self
-        return self._replace(last_change=max(self.last_change, last_change), json_size=json_size)
+    def follow(self, changes: _Changes | None) -> _RememberedList | None:
+        """Return the list after changes, with its JSON if all cards have kept their places; None if it must be read again.
 
-    def replace(self, loaded: LoadedCards) -> _RememberedList | None:
-        """Return the list with a few cards that have changed, all in their places; None if it has changed more."""
-        cards = CardList(loaded.listed, self.cards.orders)
-        if len(self.cards) != len(cards):
+        Args:
+            changes: The changes; None if they are not known.
+        """
+        if changes is None:
             return None
-        pairs = zip(self.cards.listed, cards.listed, strict=True)
-        changed = [index for index, (before, after) in enumerate(pairs) if before is not after]
-        json, last_change = self.cards.keep_json(), self.last_change
+        listed, places = self.cards.listed, changes.places
+        replaced: dict[int, ListedCard] = {}
+        gone: list[int] = []
+        for index in [self.indexes[id] for id in places if id in self.indexes]:
+            known = listed[index]
+            position, card = places[known.id] or (None, None)
+            if card is not None and (position, card.place) == (self.positions[index], known.place):
+                replaced[index] = card
+            else:
+                gone.append(index)
+        kept_ids = {card.id for card in replaced.values()}
+        arrived = [place for id, place in places.items() if place is not None and id not in kept_ids]
+        if changes.total not in (None, len(listed) + len(arrived) - len(gone)):
+            return None
+        if not (gone or arrived):
+            if not places and self.json_size:
+                return self
+            followed = self._replace_cards(replaced)
+            return self._replace(cards=followed, state=changes.state, json_size=len(followed.keep_json()))
+        listed, positions = [*listed], [*self.positions]
+        for index, card in replaced.items():
+            listed[index] = card
+        for index in sorted(gone, reverse=True):
+            del listed[index], positions[index]
+        if arrived and not _insert(self.cards.listed, positions, listed, arrived):
+            return None
+        return _RememberedList.build(LoadedCards(positions, listed), changes.state)
+
+    def _replace_cards(self, replaced: Mapping[int, ListedCard]) -> CardList:
+        """Return the list with cards in the places of others, and with its JSON unless they are many."""
+        changed = [index for index, card in replaced.items() if card is not self.cards.listed[index]]
+        if not changed:
+            return self.cards
+        listed = [*self.cards.listed]
         for index in changed:
-            before, after = self.cards.listed[index], cards.listed[index]
-            if len(changed) > _CHANGED_MAX or (before.id, before.place) != (after.id, after.place):
-                return None
+            listed[index] = replaced[index]
+        followed = CardList(listed, self.cards.orders)
+        if len(changed) > _REPLACED_MAX:
+            return followed
+        json = self.cards.keep_json()
+        for index in changed:
             old = self.cards.dump_one(index)
             # Objects within a card have other ids. Most cards are about equally long, so it begins near its share of the text.
-            key, near = old[:_ID_END], len(json) * index // len(cards) - len(json) // 20
+            key, near = old[:_ID_END], len(json) * index // len(listed) - len(json) // 20
             start = json.find(key, max(0, near))
             if start < 0:
                 start = json.index(key)
             parts = memoryview(json)
-            json = b"".join((parts[:start], cards.dump_one(index), parts[start + len(old) :]))
-            last_change = max(last_change, _find_change(after))
-        cards.json = json
-        return _RememberedList(loaded, cards, last_change, len(json))
-
-
-def _find_change(card: ListedCard) -> datetime:
-    changed_at: datetime = card.row[INDEXES["updated_at"]]
-    return changed_at
+            json = b"".join((parts[:start], followed.dump_one(index), parts[start + len(old) :]))
+        followed.json = json
+        return followed
 
 
 class _KnownCaller(NamedTuple):
@@ -137,31 +221,30 @@ class QueuedList(NamedTuple):
     """A list that is read in the same round trip as the access to it.
 
     Attributes:
-        texts: The fingerprints and positions.
-        changed: Complete rows of the cards that have changed since the list was remembered.
+        key: Its key in the memory.
+        earlier: The list as it is remembered.
+        recent: The result of ``_select_recent``.
     """
 
-    texts: PlannedResult | ExecutedResult
-    changed: PlannedResult | ExecutedResult
-
-    def remember_changes(self, uow: UnitOfWork, project_key: str) -> tuple[SqlRow, datetime]:
-        """Remember the changed cards, and return the texts of the list, and the time of the last change."""
-        rows = self.changed.fetch_rows()
-        changed = [ListedCard(row[1:], project_key) for row in rows]
-        uow.env.listed_cards.add([row[0] for row in rows], changed)
-        return self.texts.fetch_rows()[0], max(map(_find_change, changed), default=_LONG_AGO)
+    key: tuple[object, ...]
+    earlier: _RememberedList
+    recent: PlannedResult | ExecutedResult
 
 
-def queue_list(
-    uow: UnitOfWork, statements: ListStatements, values: Mapping[str, object], project_id: str
-) -> QueuedList | None:
-    """Queue the statements of a list on PostgreSQL before the access to it is checked, for those who have read it before.
+def _make_key(
+    uow: UnitOfWork, project_id: str, project_key: str, values: Mapping[str, object]
+) -> tuple[object, ...]:
+    # Each replica has its own snapshots.
+    return (uow.connection.engine, project_id, project_key, *values.items())
+
+
+def queue_list(uow: UnitOfWork, values: Mapping[str, object], project_id: str) -> QueuedList | None:
+    """Queue the statement of a list on PostgreSQL before the access to it is checked, for those who have read it before.
 
     Others, such as another token of the same user, do not learn from the time of the answer whether a project exists.
 
     Args:
         uow: The unit of work.
-        statements: The statements of the list.
         values: The values of the filters: columns of the table of cards by name.
         project_id: The project, as the request names it.
 
@@ -171,15 +254,23 @@ def queue_list(
     if not uow.sees_only_committed or uow.connection.dialect.name == "sqlite":
         return None
     (caller,) = cast("ItemMemory[_KnownCaller]", uow.env.listed_cards).find(((uow.actor, project_id),))
-    key = (project_id, caller and caller.project_key, *values.items())
-    (earlier,) = cast("ItemMemory[_RememberedList]", uow.env.listed_cards).find((key,))
-    if earlier is None:
+    if caller is None:
         return None
-    allow_statement(uow.connection)
-    parameters = {"_project_id": project_id, **values}
-    texts = queue_statement(uow.connection, statements.fingerprints, parameters)
-    since = {"_project_id": project_id, "_since": earlier.last_change}
-    return QueuedList(texts, queue_statement(uow.connection, _CHANGED_SINCE, since))
+    key = _make_key(uow, project_id, caller.project_key, values)
+    (earlier,) = cast("ItemMemory[_RememberedList]", uow.env.listed_cards).find((key,))
+    return None if earlier is None else _queue_recent(uow, key, earlier, values, project_id)
+
+
+def _queue_recent(
+    uow: UnitOfWork,
+    key: tuple[object, ...],
+    earlier: _RememberedList,
+    values: Mapping[str, object],
+    project_id: str,
+) -> QueuedList:
+    parameters = {"_project_id": project_id, "_horizon": earlier.state[2], **values}
+    recent = queue_statement(uow.connection, _select_recent(frozenset(values)), parameters)
+    return QueuedList(key, earlier, recent)
 
 
 def load_whole_columns(
@@ -203,72 +294,76 @@ def load_whole_columns(
     parameters = {"_project_id": project_id, **values}
     if not uow.sees_only_committed:
         return put_in_order(load_cards(uow, statements, parameters, project_key))
+    is_sqlite = uow.connection.dialect.name == "sqlite"
     memory = cast("ItemMemory[_RememberedList]", uow.env.listed_cards)
-    key = (project_id, project_key, *values.items())
-    (earlier,) = memory.find((key,))
-    known_list = None if earlier is None else earlier.loaded
-    last_change = _LONG_AGO
-    if uow.connection.dialect.name == "sqlite":
-        loaded = None if known_list is None else _follow_log(uow, known_list, values, project_id, project_key)
-        if loaded is None:
-            allow_statement(uow.connection)
-            allow_statement(uow.connection)
-            # Before the cards, so that the next list reads all later changes again.
-            log_end = uow.connection.execute(_LOG_END, {}).first()
-            loaded = load_cards(uow, statements, parameters, project_key)
-            # All rows may have been deleted, which is how tests of hosts begin.
-            loaded = loaded._replace(state=None if log_end is None else (*log_end,))
-    else:
-        texts = None
-        if queued is not None:
-            texts, last_change = queued.remember_changes(uow, project_key)
-        loaded = load_cards(uow, statements, parameters, project_key, known_list, texts)
+    if queued is None and not is_sqlite:
         uow.env.listed_cards.add(((uow.actor, project_id),), (_KnownCaller(project_key),))
-    remembered = None
-    if earlier is not None:
-        remembered = earlier.confirm(last_change) if loaded is known_list else earlier.replace(loaded)
-    if remembered is None:
-        last_change = max(map(_find_change, loaded.listed), default=_LONG_AGO)
-        remembered = _RememberedList(loaded, put_in_order(loaded), last_change)
-    if remembered is not earlier and loaded.state is not None and len(loaded.listed) <= _WHOLE_MAX:
-        memory.add((key,), (remembered,))
-    return remembered.cards
+    key = _make_key(uow, project_id, project_key, values)
+    (earlier,) = memory.find((key,))
+    followed = None
+    if earlier is not None and is_sqlite:
+        followed = earlier.follow(_read_log(uow, earlier.state, values, project_id, project_key))
+    elif earlier is not None:
+        if queued is None or queued.key != key:
+            queued = _queue_recent(uow, key, earlier, values, project_id)
+        # Another thread may have followed later changes meanwhile.
+        earlier = queued.earlier
+        followed = earlier.follow(_read_recent(uow, queued, project_key))
+    if followed is None:
+        allow_statement(uow.connection)
+        allow_statement(uow.connection)
+        # Before the cards, so that the next list reads all later changes again.
+        if is_sqlite:
+            state = fetch_rows(uow.connection, _LOG_END, {})
+        else:
+            state = fetch_rows(uow.connection, _SNAPSHOT, {"_project_id": project_id})
+        loaded = load_cards(uow, statements, parameters, project_key)
+        # All rows of the log may have been deleted, which is how tests of hosts begin.
+        if not state or len(loaded.listed) > _WHOLE_MAX:
+            return put_in_order(loaded)
+        followed = _RememberedList.build(loaded, (*state[0],))
+    if followed is not earlier:
+        memory.add((key,), (followed,))
+    return followed.cards
 
 
-def _follow_log(
-    uow: UnitOfWork, known_list: LoadedCards, values: Mapping[str, object], project_id: str, project_key: str
-) -> LoadedCards | None:
-    """Return a known list with the changes since, as the log has them; None if it must be read again."""
-    assert known_list.state is not None
-    parameters = {"_seen": known_list.state[0], "_project_id": project_id}
-    rows = fetch_rows(uow.connection, _CHANGES, parameters)
-    # The log forgets old changes, and a database that was replaced has another one.
-    if not rows or (rows[0][0], rows[0][1]) != known_list.state or len(rows) > _CHANGES_MAX:
+def _read_recent(uow: UnitOfWork, queued: QueuedList, project_key: str) -> _Changes | None:
+    """Return the changes since a list was remembered; None if it must be read again."""
+    rows: Sequence[Any] = queued.recent.fetch_rows()
+    server, column_ids, horizon, total = rows[0][:4]
+    known_server, known_ids, known_horizon = queued.earlier.state
+    is_comparable = 0 <= int(horizon) - int(known_horizon) < _XID_AGE_MAX
+    if len(rows) > _CHANGES_MAX or (server, column_ids) != (known_server, known_ids) or not is_comparable:
         return None
-    if len(rows) == 1:
-        return known_list
-    state, changed = (*rows[-1][:2],), {row[1]: row for row in rows[1:]}
+    memory = cast("ItemMemory[ListedCard]", uow.env.listed_cards)
+    places: dict[str, tuple[int, ListedCard] | None] = {}
+    for _, _, _, _, fingerprint, position, *row in rows if rows[0][4] else ():
+        (card,) = memory.find((fingerprint,))
+        if card is None or card.project_key != project_key:
+            card = ListedCard(row, project_key)
+            memory.add((fingerprint,), (card,))
+        places[card.id] = (position, card)
+    return _Changes((server, column_ids, horizon), places, total)
+
+
+def _read_log(
+    uow: UnitOfWork, known: _State, values: Mapping[str, object], project_id: str, project_key: str
+) -> _Changes | None:
+    """Return the changes since a known state from the log; None if the list must be read again."""
+    rows: Sequence[Any] = fetch_rows(uow.connection, _LOGGED, {"_seen": known[0], "_project_id": project_id})
+    # The log forgets old changes, and a database that was replaced has another one.
+    if not rows or (rows[0][0], rows[0][1]) != known or len(rows) > _CHANGES_MAX:
+        return None
+    changed = {row[1]: row for row in rows[1:]}
     if NO_CARD in changed:
         return None
-    present = {
-        id: (cast("int", row[2]), ListedCard(row[3:], project_key))
-        for id, row in changed.items()
+    places = {
+        id: (row[2], ListedCard(row[3:], project_key))
         if row[2] is not None and all(row[3 + INDEXES[name]] == value for name, value in values.items())
+        else None
+        for id, row in changed.items()
     }
-    earlier = [index for index, card in enumerate(known_list.listed) if card.id in changed]
-    if not earlier and not present:
-        return known_list._replace(state=state)
-    positions, listed = [*known_list.positions], [*known_list.listed]
-    for index in reversed(earlier):
-        position, card = present.get(listed[index].id, (None, listed[index]))
-        if (position, card.place) == (positions[index], listed[index].place):
-            listed[index] = card
-            del present[card.id]
-        else:
-            del listed[index], positions[index]
-    if present and not _insert(known_list.listed, positions, listed, [*present.values()]):
-        return None
-    return LoadedCards(positions, listed, state)
+    return _Changes((*rows[-1][:2],), places)
 
 
 def _insert(
