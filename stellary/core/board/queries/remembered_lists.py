@@ -7,7 +7,7 @@ from bisect import bisect
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Text, and_, bindparam, func, literal, select, text
+from sqlalchemy import Executable, Select, Text, and_, bindparam, func, literal, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -54,7 +54,7 @@ _LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc
 _IS_NEW = and_(
     card_log.c.id > bindparam("_seen"), cards.c.id == card_log.c.card_id, is_given(cards.c.project_id)
 )
-_LOGGED: Select[Any] = (
+_LOGGED: Executable = (
     select(card_log.c.id, card_log.c.card_id, cards.c.position, *COLUMNS)
     .select_from(card_log.outerjoin(cards, _IS_NEW))
     .where(card_log.c.id >= bindparam("_seen"))
@@ -83,7 +83,7 @@ _SNAPSHOT: Select[Any] = select(
 
 
 @functools.lru_cache(maxsize=8)
-def _select_recent(names: frozenset[str]) -> Select[Any]:
+def _select_recent(names: frozenset[str]) -> Executable:
     """Return the statement on PostgreSQL for the snapshot, the number of cards of a list, and those of them that were written lately.
 
     Args:
@@ -101,7 +101,7 @@ def _select_recent(names: frozenset[str]) -> Select[Any]:
     )
 
 
-_State = tuple[Any, ...]
+_State = tuple[object, ...]
 """On SQLite, the last row of the log; on PostgreSQL, the values of ``_SNAPSHOT``."""
 
 
@@ -332,7 +332,7 @@ def _read_recent(uow: UnitOfWork, queued: QueuedList, project_key: str) -> _Chan
     rows: Sequence[Any] = queued.recent.fetch_rows()
     server, column_ids, horizon, total = rows[0][:4]
     known_server, known_ids, known_horizon = queued.earlier.state
-    is_comparable = 0 <= int(horizon) - int(known_horizon) < _XID_AGE_MAX
+    is_comparable = 0 <= int(horizon) - int(cast("str", known_horizon)) < _XID_AGE_MAX
     if len(rows) > _CHANGES_MAX or (server, column_ids) != (known_server, known_ids) or not is_comparable:
         return None
     memory = cast("ItemMemory[ListedCard]", uow.env.listed_cards)
