@@ -20,6 +20,7 @@ from stellary.core.board.queries.card_lists import (
     ListedCard,
     ListStatements,
     LoadedCards,
+    Row,
     load_cards,
     put_in_order,
 )
@@ -329,7 +330,7 @@ def load_whole_columns(
 
 def _read_recent(uow: UnitOfWork, queued: QueuedList, project_key: str) -> _Changes | None:
     """Return the changes since a list was remembered; None if it must be read again."""
-    rows: Sequence[Any] = queued.recent.fetch_rows()
+    rows: Sequence[Row] = queued.recent.fetch_rows()
     server, column_ids, horizon, total = rows[0][:4]
     known_server, known_ids, known_horizon = queued.earlier.state
     is_comparable = 0 <= int(horizon) - int(cast("str", known_horizon)) < _XID_AGE_MAX
@@ -350,7 +351,7 @@ def _read_log(
     uow: UnitOfWork, known: _State, values: Mapping[str, object], project_id: str, project_key: str
 ) -> _Changes | None:
     """Return the changes since a known state from the log; None if the list must be read again."""
-    rows: Sequence[Any] = fetch_rows(uow.connection, _LOGGED, {"_seen": known[0], "_project_id": project_id})
+    rows: Sequence[Row] = fetch_rows(uow.connection, _LOGGED, {"_seen": known[0], "_project_id": project_id})
     # The log forgets old changes, and a database that was replaced has another one.
     if not rows or (rows[0][0], rows[0][1]) != known or len(rows) > _CHANGES_MAX:
         return None
