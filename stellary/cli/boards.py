@@ -8,18 +8,17 @@ from typing import Any, get_args
 import click
 
 from stellary.cli.finding import find_project, find_scope, match_one
-from stellary.cli.options import YES, DayParam, Group, confirm, fail_usage
+from stellary.cli.options import PROJECT, YES, DayParam, Group, confirm, fail_usage, in_project, in_workspace
 from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
-    as_json,
     print_handle,
     print_json,
     print_line,
     print_result,
     show,
 )
-from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
+from stellary.cli.session import CommandContext
 from stellary.contract.flow import SEED_MAX, FlowUnit
 from stellary.contract.saved_filters import SavedFilter
 from stellary.contract.scopes import VIEW_TYPES, ViewType
@@ -32,8 +31,7 @@ _FILTER = click.argument("query", metavar="NAME")
 @click.command(cls=JsonCommand)
 @click.option("--view", type=click.Choice(VIEW_TYPES), help="The view to show. Default: kanban.")
 @click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
-@as_json
-@in_project
+@in_project(json=True)
 def board(session: CommandContext, view: ViewType | None, scope: str | None, as_json: JsonOptions) -> None:
     """Show the board of a project.
 
@@ -69,8 +67,7 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
 @click.option("--until", type=DayParam(UTC), help="The last day, in UTC. Default: today.")
 @click.option("--unit", type=click.Choice(get_args(FlowUnit)), default="count", help="Cards, or estimates.")
 @click.option("--seed", type=click.IntRange(0, SEED_MAX), default=0, help="The seed of the forecast.")
-@as_json
-@in_project
+@in_project(json=True)
 def flow(
     session: CommandContext,
     scope: str | None,
@@ -106,8 +103,7 @@ def flow(
     show_default=True,
     help="The number of results at most.",
 )
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def search(
     session: CommandContext,
     words: str,
@@ -143,8 +139,7 @@ def saved_filter() -> None:
 
 
 @saved_filter.command("list")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
     """List your saved filters, and the shared ones that you see.
 
@@ -160,8 +155,7 @@ def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
 @click.argument("filter")
 @PROJECT
 @click.option("--shared", is_flag=True, help="Let everyone use it who sees the project, or the workspace.")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def add_filter(session: CommandContext, project: str | None, as_json: JsonOptions, **fields: Any) -> None:
     """Save a filter for the cards of a workspace, or with --project of one project.
 
@@ -181,8 +175,7 @@ def add_filter(session: CommandContext, project: str | None, as_json: JsonOption
 @click.option("--filter", metavar="FILTER", help="The new filter.")
 @click.option("--shared/--own", default=None, help="Let others use it, or only you.")
 @click.option("--order", type=click.IntRange(0), help="The new position in its list, from 0.")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
     """Change a saved filter.
 
@@ -200,7 +193,7 @@ def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **opt
 @saved_filter.command("delete")
 @_FILTER
 @YES
-@in_workspace
+@in_workspace()
 def delete_filter(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a saved filter for good.
 

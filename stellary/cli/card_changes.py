@@ -20,6 +20,7 @@ from stellary.cli.options import (
     NONE,
     YES,
     DayParam,
+    F,
     Group,
     OrNone,
     complete_cards,
@@ -27,11 +28,12 @@ from stellary.cli.options import (
     complete_labels,
     complete_people,
     confirm,
-    dry_run,
     fail_usage,
+    in_project,
+    in_workspace,
 )
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result
-from stellary.cli.session import CommandContext, F, in_project, in_workspace
+from stellary.cli.output import JsonCommand, JsonOptions, print_line, print_result
+from stellary.cli.session import CommandContext
 from stellary.client.calling.method import Sync
 from stellary.client.methods.projects import ProjectHandle
 from stellary.contract.cards import Card, Missing, TransferredCard
@@ -108,9 +110,7 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
     shell_complete=complete_labels,
     help="Remove a label; repeatable.",
 )
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
     """Change the fields of a card. The word none clears a field.
 
@@ -178,7 +178,7 @@ def _to_project(metavar: str, place: str) -> Callable[[F], F]:
     """Return what adds the options of a command that moves cards to another project."""
     text = f"The key or name of a project, {place}."
     option = click.option("--to", "target", metavar=metavar, required=True, help=text)
-    return lambda command: option(_TO_WORKSPACE(_MISSING(as_json(in_project(dry_run(command))))))
+    return lambda command: option(_TO_WORKSPACE(_MISSING(in_project(json=True, dry_run=True)(command))))
 
 
 def _find_target(
@@ -260,9 +260,7 @@ def document() -> None:
 @click.argument("query", metavar="TITLE")
 @click.option("--to", "target", metavar="PROJECT", help="The key or name of a project. Default: none.")
 @_TO_WORKSPACE
-@as_json
-@in_workspace
-@dry_run
+@in_workspace(json=True, dry_run=True)
 def transfer_document(
     session: CommandContext, query: str, target: str | None, to_workspace: str | None, as_json: JsonOptions
 ) -> None:
@@ -286,9 +284,7 @@ def transfer_document(
 @click.option("-t", "--title", metavar="TEXT", help="The title of the copy. Default: that of the card.")
 @click.option("--comments", is_flag=True, help="Copy the comments too.")
 @click.option("--files", is_flag=True, help="Copy the files too.")
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def duplicate(
     session: CommandContext,
     query: str,
@@ -310,9 +306,7 @@ def duplicate(
 
 @click.command("archive", cls=JsonCommand)
 @CARD
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Archive a card: it leaves the board, and can be restored.
 
@@ -326,9 +320,7 @@ def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
 
 @click.command("restore", cls=JsonCommand)
 @CARD
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Return an archived card to the board.
 
@@ -343,8 +335,7 @@ def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
 @click.command("delete")
 @CARD
 @YES
-@in_project
-@dry_run
+@in_project(dry_run=True)
 def delete(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a card with its comments and files. To keep it, archive it instead.
 

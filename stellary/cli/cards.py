@@ -16,7 +16,7 @@ from stellary.cli.options import (
     complete_labels,
     complete_people,
     complete_scopes,
-    dry_run,
+    in_project,
 )
 from stellary.cli.output import (
     JsonCommand,
@@ -29,7 +29,7 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import CommandContext, in_project, pass_session
+from stellary.cli.session import CommandContext, pass_session
 from stellary.client.display._activity import summarize_activity
 from stellary.client.display._parts import collect_names
 from stellary.client.display._words import format_utc
@@ -95,9 +95,7 @@ def card() -> None:
 )
 @click.option("--estimate", type=click.FLOAT, help="The estimated points or hours.")
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def add(session: CommandContext, title: str, as_json: JsonOptions, **options: Any) -> None:
     """Add a card at the end of a column.
 
@@ -166,8 +164,7 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Colum
 @click.option(
     "--everywhere", is_flag=True, help="List the cards of all projects; takes only --filter and --saved."
 )
-@as_json
-@in_project
+@in_project(json=True)
 def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, **options: Any) -> None:
     """List cards.
 
@@ -211,8 +208,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
 
 @card.command("show")
 @CARD
-@as_json
-@in_project
+@in_project(json=True)
 def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Show a card with its comments.
 
@@ -232,8 +228,7 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
 @click.option(
     "--limit", type=click.IntRange(1, 500), default=50, help="The number of activities. Default: 50."
 )
-@as_json
-@in_project
+@in_project(json=True)
 def history(session: CommandContext, query: str, limit: int, as_json: JsonOptions) -> None:
     """Show what has changed on a card, newest first: who changed which fields, and by what means.
 
@@ -258,9 +253,7 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
 @click.argument("column", shell_complete=complete_columns)
 @_SCOPE
 @click.option("--top", is_flag=True, help="Move it to the top of the column. Default: the bottom.")
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def move(
     session: CommandContext, query: str, column: str, scope: str | None, top: bool, as_json: JsonOptions
 ) -> None:
@@ -278,9 +271,7 @@ def move(
 
 @card.command("done")
 @CARD
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Mark a card as done.
 
@@ -306,9 +297,7 @@ def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
 @card.command("comment")
 @CARD
 @click.argument("text")
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions) -> None:
     """Comment on a card. A dash as TEXT reads the comment from standard input.
 
@@ -327,8 +316,7 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
 @CARD
 @click.option("--mute", "level", flag_value="mute", help="Be notified of mentions and assignments only.")
 @click.option("--default", "level", flag_value="default", help="Follow the card as by default.")
-@in_project
-@dry_run
+@in_project(dry_run=True)
 def watch(session: CommandContext, query: str, level: str | None) -> None:
     """Be notified of each change of a card.
 

@@ -12,9 +12,9 @@ import click
 
 from stellary import UnsuitableFile
 from stellary.cli.finding import find_template
-from stellary.cli.options import YES, Group, confirm
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show, show_progress
-from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.cli.options import YES, Group, confirm, in_project, in_workspace
+from stellary.cli.output import JsonCommand, JsonOptions, print_json, print_line, show, show_progress
+from stellary.cli.session import CommandContext
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.projects import CopiedContent
 from stellary.contract.wire import dump
@@ -48,8 +48,7 @@ KINDS = ("stellary", "archive", "trello", "github")
     help="A name for this import. Repeating the command with the same key within a day continues an interrupted import,"
     " and never imports the file twice.",
 )
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def import_file(
     session: CommandContext,
     file: Path,
@@ -123,7 +122,7 @@ def _detect_kind(file: Path) -> str:
 @click.command(short_help="Write a project to a file.")
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@in_project
+@in_project()
 def export(session: CommandContext, file: str | None, force: bool) -> None:
     """Write a project to a file that import can read.
 
@@ -160,8 +159,7 @@ def template() -> None:
 
 
 @template.command("list")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def list_templates(session: CommandContext, as_json: JsonOptions) -> None:
     """List the templates of the workspace.
 
@@ -176,7 +174,7 @@ def list_templates(session: CommandContext, as_json: JsonOptions) -> None:
 @click.argument("name")
 @click.option("--description", default="", help="What the template is for.")
 @click.option("--skeleton", is_flag=True, help="Leave out the cards and documents.")
-@in_project
+@in_project()
 def save_template(session: CommandContext, name: str, description: str, skeleton: bool) -> None:
     """Save a project as a template: everything but archived cards, people, comments and files.
 
@@ -192,7 +190,7 @@ def save_template(session: CommandContext, name: str, description: str, skeleton
 @template.command("rename")
 @click.argument("query", metavar="TEMPLATE")
 @click.argument("name")
-@in_workspace
+@in_workspace()
 def rename_template(session: CommandContext, query: str, name: str) -> None:
     """Rename a template.
 
@@ -209,7 +207,7 @@ def rename_template(session: CommandContext, query: str, name: str) -> None:
 @template.command("delete")
 @click.argument("query", metavar="TEMPLATE")
 @YES
-@in_workspace
+@in_workspace()
 def delete_template(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a template. The projects that were created from it stay.
 

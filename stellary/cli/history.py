@@ -9,9 +9,9 @@ import click
 
 from stellary.cli.card_changes import report
 from stellary.cli.finding import match_one
-from stellary.cli.options import YES, Group, complete_cards, confirm, dry_run, fail_usage
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
-from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.cli.options import YES, Group, complete_cards, confirm, fail_usage, in_project, in_workspace
+from stellary.cli.output import JsonCommand, JsonOptions, print_line, print_result, show
+from stellary.cli.session import CommandContext
 from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.wire import UNSET
@@ -41,8 +41,7 @@ def trash() -> None:
 @trash.command("list")
 @click.option("--kind", type=click.Choice(get_args(TrashKind)), help="Only items of this kind.")
 @OF_WORKSPACES
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_json: JsonOptions) -> None:
     """List the deleted items of the workspace, or the deleted workspaces and organizations, the last one first.
 
@@ -72,9 +71,7 @@ def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_j
     "--slug", metavar="SLUG", help="Another slug for a workspace or an organization, if its own is taken."
 )
 @OF_WORKSPACES
-@as_json
-@in_workspace
-@dry_run
+@in_workspace(json=True, dry_run=True)
 def restore(
     session: CommandContext,
     query: str,
@@ -109,8 +106,7 @@ def restore(
 @ITEM
 @OF_WORKSPACES
 @YES
-@in_workspace
-@dry_run
+@in_workspace(dry_run=True)
 def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> None:
     """Delete an item in the trash for good, with its files.
 
@@ -129,9 +125,7 @@ def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> N
 
 @click.command("undo", cls=JsonCommand)
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Take back the last change of a card's fields, position, labels or checklist. A second undo repeats the change.
 

@@ -19,8 +19,8 @@ from click.shell_completion import CompletionItem
 
 from stellary import StellaryError
 from stellary.cli.config import COMPLETIONS, write_private
-from stellary.cli.output import JsonCommand
-from stellary.cli.session import CommandContext, select_workspace
+from stellary.cli.output import JsonCommand, as_json
+from stellary.cli.session import CommandContext, pass_session, select_workspace
 from stellary.client.calling.nearest import nearest
 from stellary.contract.port import RawRequest
 from stellary.contract.projects import Board
@@ -137,12 +137,44 @@ def _print_request(request: RawRequest) -> None:
     raise DryRun("")
 
 
-def dry_run(command: F) -> F:
-    """Add the option ``--dry-run``, with which a command prints the request of its first change instead of sending it.
+def in_workspace(*, json: bool = False, dry_run: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds the options that select a workspace to a command, and passes it the session.
 
-    It belongs below the decorator that passes the session.
+    Args:
+        json: Whether to add ``--json`` and ``--jq`` as well, and pass their values as ``as_json``.
+        dry_run: Whether to add ``--dry-run`` as well, with which the command prints the request of its first change
+            instead of sending it.
     """
+    return functools.partial(_add_selection, project=False, json=json, dry_run=dry_run)
 
+
+def in_project(*, json: bool = False, dry_run: bool = False) -> Callable[[F], F]:
+    """Return a decorator like ``in_workspace``, which also adds the option that selects a project.
+
+    Args:
+        json: As in ``in_workspace``.
+        dry_run: As in ``in_workspace``.
+    """
+    return functools.partial(_add_selection, project=True, json=json, dry_run=dry_run)
+
+
+def _add_selection(command: F, *, project: bool, json: bool, dry_run: bool) -> F:
+    inner = _add_dry_run(command) if dry_run else command
+
+    def run(session: CommandContext, *args: Any, **kwargs: Any) -> Any:
+        session.org = kwargs.pop("org") or session.org
+        if path := kwargs.pop("workspace"):
+            select_workspace(session, path)
+        if project:
+            session.project_name = kwargs.pop("project") or session.project_name
+        return inner(session, *args, **kwargs)
+
+    decorated: Any = WORKSPACE(ORGANIZATION(pass_session(functools.update_wrapper(run, inner))))
+    decorated = PROJECT(decorated) if project else decorated
+    return cast("F", as_json(decorated) if json else decorated)
+
+
+def _add_dry_run(command: F) -> F:
     @functools.wraps(command)
     def run(session: CommandContext, *args: object, dry_run: bool, **kwargs: object) -> object:
         if dry_run:
@@ -286,4 +318,22 @@ complete_scopes = _complete_from_board(lambda board: ((scope.name, "") for scope
 complete_labels = _complete_from_board(lambda board: ((label.name, "") for label in board.labels))
 complete_people = _complete_from_board(
     lambda board: [("me", ""), *((member.email, member.name) for member in board.members)]
+)
+
+ORGANIZATION = click.option(
+    "--org", metavar="SLUG", shell_complete=complete_organizations, help="The organization."
+)
+WORKSPACE = click.option(
+    "-w",
+    "--workspace",
+    metavar="[ORG/]SLUG",
+    shell_complete=complete_workspaces,
+    help="The workspace, by its slug, or the slug of its organization and its own.",
+)
+PROJECT = click.option(
+    "-p",
+    "--project",
+    metavar="KEY",
+    shell_complete=complete_projects,
+    help="The project, by its key or name.",
 )

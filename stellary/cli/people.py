@@ -7,9 +7,9 @@ from typing import get_args
 import click
 
 from stellary.cli.finding import find_person, find_project
-from stellary.cli.options import Group, fail_usage
-from stellary.cli.output import JsonOptions, as_json, print_line, show
-from stellary.cli.session import PROJECT, CommandContext, in_project, in_workspace
+from stellary.cli.options import PROJECT, Group, fail_usage, in_project, in_workspace
+from stellary.cli.output import JsonOptions, print_line, show
+from stellary.cli.session import CommandContext
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.wire import UNSET
 
@@ -29,8 +29,7 @@ def member() -> None:
 @member.command("list")
 @PROJECT
 @click.option("--admins", is_flag=True, help="List the admins who also see the project instead.")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def list_members(session: CommandContext, project: str | None, admins: bool, as_json: JsonOptions) -> None:
     """List the members of a workspace with their roles, or with --project those of a project.
 
@@ -56,7 +55,7 @@ def list_members(session: CommandContext, project: str | None, admins: bool, as_
 @click.option(
     "--as", "project_role", type=click.Choice(PROJECT_ROLES), help="The role there. Default: viewer."
 )
-@in_workspace
+@in_workspace()
 def invite(
     session: CommandContext,
     email: str,
@@ -83,7 +82,7 @@ def invite(
 @member.command("role")
 @click.argument("query", metavar="PERSON")
 @click.argument("role", type=ROLE)
-@in_workspace
+@in_workspace()
 def change_role(session: CommandContext, query: str, role: WorkspaceRole) -> None:
     """Change the role of a member: a guest sees only the projects that they are a member of.
 
@@ -101,7 +100,7 @@ def change_role(session: CommandContext, query: str, role: WorkspaceRole) -> Non
 @click.option(
     "--as", "role", type=click.Choice(PROJECT_ROLES), required=True, help="The role in the project."
 )
-@in_project
+@in_project()
 def add(session: CommandContext, query: str, role: ProjectRole) -> None:
     """Give a person of the workspace a role in a project, in place of the one that they have there.
 
@@ -118,7 +117,7 @@ def add(session: CommandContext, query: str, role: ProjectRole) -> None:
 
 @member.command("remove")
 @click.argument("query", metavar="PERSON")
-@in_project
+@in_project()
 def remove(session: CommandContext, query: str) -> None:
     """Remove a person from a project. They keep their role in the workspace.
 

@@ -7,16 +7,18 @@ from typing import Any, get_args
 import click
 
 from stellary.cli.finding import find_project, find_template
-from stellary.cli.options import DayParam, Group, dry_run, fail_usage
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
-from stellary.cli.session import (
+from stellary.cli.options import (
     PROJECT,
-    CommandContext,
-    complete_lazily,
+    DayParam,
+    Group,
+    complete_organizations,
+    complete_workspaces,
+    fail_usage,
     in_project,
     in_workspace,
-    pass_session,
 )
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
+from stellary.cli.session import CommandContext, pass_session
 from stellary.contract.model_usage import DAYS_MAX
 from stellary.contract.projects import Project
 from stellary.contract.roles import OthersRole, Visibility
@@ -48,7 +50,7 @@ def orgs(session: CommandContext, as_json: JsonOptions) -> None:
 
 
 @click.command(cls=JsonCommand)
-@click.argument("org", required=False, shell_complete=complete_lazily("complete_organizations"))
+@click.argument("org", required=False, shell_complete=complete_organizations)
 @as_json
 @pass_session
 def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -> None:
@@ -67,8 +69,7 @@ def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -
 
 @click.command(cls=JsonCommand)
 @click.option("--archived", is_flag=True, help="List archived projects instead.")
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> None:
     """List the projects of a workspace.
 
@@ -100,9 +101,7 @@ def project() -> None:
 @_DESCRIPTION
 @_VISIBILITY
 @_MEMBER_ROLE
-@as_json
-@in_workspace
-@dry_run
+@in_workspace(json=True, dry_run=True)
 def add(session: CommandContext, template: str | None, as_json: JsonOptions, **settings: Any) -> None:
     """Create a project.
 
@@ -123,9 +122,7 @@ def add(session: CommandContext, template: str | None, as_json: JsonOptions, **s
 @_VISIBILITY
 @_MEMBER_ROLE
 @click.option("--archived/--active", default=None, help="Archive the project, or restore it.")
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def edit(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
     """Change the settings of a project.
 
@@ -148,8 +145,7 @@ def _describe(project: Project) -> str:
 @click.option(
     "--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True, help="The number of days."
 )
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def usage(session: CommandContext, days: int, as_json: JsonOptions) -> None:
     """Show what language models have used in a workspace, by day.
 
@@ -164,7 +160,7 @@ def usage(session: CommandContext, days: int, as_json: JsonOptions) -> None:
 
 
 @click.command()
-@click.argument("path", required=False, shell_complete=complete_lazily("complete_workspaces"))
+@click.argument("path", required=False, shell_complete=complete_workspaces)
 @PROJECT
 @pass_session
 def use(session: CommandContext, path: str | None, project: str | None) -> None:

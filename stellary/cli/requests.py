@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from stellary.cli.options import dry_run, fail_usage
-from stellary.cli.output import JQ, JsonCommand, JsonOptions, as_json, print_json, print_line, run_jq
-from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.cli.options import fail_usage, in_project, in_workspace
+from stellary.cli.output import JQ, JsonCommand, JsonOptions, print_json, print_line, run_jq
+from stellary.cli.session import CommandContext
 from stellary.client.calling.call import Response, next_cursor
 from stellary.contract.activities import Activity
 from stellary.contract.wire import UNSET
@@ -38,8 +38,7 @@ METHODS = click.Choice(["GET", "POST", "PATCH", "DELETE", "PUT"], case_sensitive
 @click.option("--paginate", is_flag=True, help="Request all pages of a list, and print one list.")
 @click.option("-i", "--include", is_flag=True, help="Print the status and the headers of the response.")
 @JQ
-@in_project
-@dry_run
+@in_project(dry_run=True)
 def api(session: CommandContext, method: str, path: str, **options: Any) -> None:
     """Send any request, and print the response.
 
@@ -125,8 +124,7 @@ def _split(text: str, mark: str) -> tuple[str, str]:
 @click.option(
     "--from", "start", metavar="ID", help="Begin after the event with this eventId; 0 for all events."
 )
-@as_json
-@in_workspace
+@in_workspace(json=True)
 def watch(session: CommandContext, count: int | None, start: str | None, as_json: JsonOptions) -> None:
     """Print the events of a workspace as they happen, until you press Ctrl-C.
 

@@ -5,16 +5,11 @@ Options take precedence over environment variables, and these over the saved con
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import attrs
 import click
-from click.shell_completion import CompletionItem
 
 from stellary import Stellary
 from stellary.cli.config import Config, config_file, load_config, save_config
@@ -24,8 +19,6 @@ from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
 from stellary.contract.cards import Card
 from stellary.contract.projects import Board, Project
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @attrs.define
@@ -145,61 +138,6 @@ def _normalize(url: str | None) -> str:
 
 
 pass_session = click.make_pass_decorator(CommandContext)
-
-
-def complete_lazily(name: str) -> Callable[..., list[CompletionItem]]:
-    """Return a completion of ``stellary.cli.options``, which uses sessions, and only matters in a shell."""
-
-    def complete(ctx: click.Context, param: click.Parameter, prefix: str) -> list[CompletionItem]:
-        items: list[CompletionItem] = getattr(import_module("stellary.cli.options"), name)(ctx, param, prefix)
-        return items
-
-    return complete
-
-
-def in_workspace(command: F) -> F:
-    """Add the options that select a workspace to a command, and pass it the session."""
-    return _add_selection(command, project=False)
-
-
-def in_project(command: F) -> F:
-    """Add the options that select a workspace and a project to a command, and pass it the session."""
-    return _add_selection(command, project=True)
-
-
-def _add_selection(command: F, *, project: bool) -> F:
-    def run(session: CommandContext, *args: Any, **kwargs: Any) -> Any:
-        session.org = kwargs.pop("org") or session.org
-        if path := kwargs.pop("workspace"):
-            select_workspace(session, path)
-        if project:
-            session.project_name = kwargs.pop("project") or session.project_name
-        return command(session, *args, **kwargs)
-
-    decorated: Any = WORKSPACE(ORGANIZATION(pass_session(functools.update_wrapper(run, command))))
-    return cast("F", PROJECT(decorated) if project else decorated)
-
-
-ORGANIZATION = click.option(
-    "--org",
-    metavar="SLUG",
-    shell_complete=complete_lazily("complete_organizations"),
-    help="The organization.",
-)
-WORKSPACE = click.option(
-    "-w",
-    "--workspace",
-    metavar="[ORG/]SLUG",
-    shell_complete=complete_lazily("complete_workspaces"),
-    help="The workspace, by its slug, or the slug of its organization and its own.",
-)
-PROJECT = click.option(
-    "-p",
-    "--project",
-    metavar="KEY",
-    shell_complete=complete_lazily("complete_projects"),
-    help="The project, by its key or name.",
-)
 
 
 def select_workspace(session: CommandContext, path: str) -> None:

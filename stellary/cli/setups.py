@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from stellary.cli.options import YES, Group, confirm
-from stellary.cli.output import JsonOptions, as_json, print_json, print_line, show_progress
-from stellary.cli.session import CommandContext, in_project
+from stellary.cli.options import YES, Group, confirm, in_project
+from stellary.cli.output import JsonOptions, print_json, print_line, show_progress
+from stellary.cli.session import CommandContext
 from stellary.client import project_setup
 from stellary.client.calling.method import Sync
 from stellary.client.display._markup import readable
@@ -91,8 +91,7 @@ def _to_plain(value: Any) -> Any:
 @file
 @prune
 @click.option("--exit-code", is_flag=True, help=f"Exit with {EXIT_CODE_CHANGES} if there are changes.")
-@as_json
-@in_project
+@in_project(json=True)
 def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_json: JsonOptions) -> int:
     """Show the changes that make a project match a file. Nothing is changed.
 
@@ -112,7 +111,7 @@ def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_js
 @file
 @prune
 @YES
-@in_project
+@in_project()
 def apply(session: CommandContext, file: str, prune: bool, yes: bool) -> None:
     """Show the changes that make a project match a file, ask for confirmation, and apply them.
 
@@ -134,7 +133,7 @@ def apply(session: CommandContext, file: str, prune: bool, yes: bool) -> None:
 @click.option(
     "--format", default="yaml", type=click.Choice(["yaml", "json"]), help="The format. Default: yaml."
 )
-@in_project
+@in_project()
 def describe(session: CommandContext, format: str) -> None:
     """Print the declaration of an existing project, as a starting point for a file.
 

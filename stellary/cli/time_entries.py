@@ -6,9 +6,9 @@ from datetime import UTC, date
 
 import click
 
-from stellary.cli.options import DayParam, Group, complete_cards, dry_run
-from stellary.cli.output import JsonOptions, as_json, print_line, print_result, show
-from stellary.cli.session import CommandContext, in_project
+from stellary.cli.options import DayParam, Group, complete_cards, in_project
+from stellary.cli.output import JsonOptions, print_line, print_result, show
+from stellary.cli.session import CommandContext
 from stellary.contract.time_entries import MINUTES_MAX, TimeEntry
 from stellary.contract.wire import UNSET
 
@@ -32,9 +32,7 @@ def time() -> None:
 @click.argument("minutes", type=click.IntRange(1, MINUTES_MAX))
 @click.option("--day", type=DayParam(UTC), help="The day in UTC. Default: today.")
 @_NOTE
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def add(
     session: CommandContext,
     query: str,
@@ -57,8 +55,7 @@ def add(
 
 @time.command("start")
 @_CARD
-@in_project
-@dry_run
+@in_project(dry_run=True)
 def start(session: CommandContext, query: str) -> None:
     """Start your timer on a card. If it runs on another card, it is stopped there first.
 
@@ -74,9 +71,7 @@ def start(session: CommandContext, query: str) -> None:
 @time.command("stop")
 @_CARD
 @_NOTE
-@as_json
-@in_project
-@dry_run
+@in_project(json=True, dry_run=True)
 def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOptions) -> None:
     """Stop your timer on a card, and record its time.
 
@@ -91,8 +86,7 @@ def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOpt
 
 @time.command("list")
 @_CARD
-@as_json
-@in_project
+@in_project(json=True)
 def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """List the time entries of a card.
 
@@ -107,7 +101,7 @@ def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> N
 @time.command("export")
 @click.option("--from", "since", type=DayParam(UTC), help="The first day, in UTC.")
 @click.option("--to", "until", type=DayParam(UTC), help="The last day, in UTC.")
-@in_project
+@in_project()
 def export(session: CommandContext, since: date | None, until: date | None) -> None:
     """Print the time entries of the project as CSV.
 
