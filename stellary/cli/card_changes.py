@@ -23,14 +23,14 @@ from stellary.cli.options import (
     F,
     Group,
     OrNone,
+    assignee_option,
     complete_cards,
     complete_columns,
-    complete_labels,
-    complete_people,
     confirm,
     fail_usage,
     in_project,
     in_workspace,
+    label_option,
 )
 from stellary.cli.output import JsonCommand, JsonOptions, print_line, print_result
 from stellary.cli.session import CommandContext
@@ -78,13 +78,7 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
 @click.option("--description", metavar="TEXT", help="The new description; an empty text removes it.")
 @click.option("--priority", type=click.Choice([*PRIORITY.choices, NONE]))
 @click.option("--status", type=STATUS)
-@click.option(
-    "-a",
-    "--assignee",
-    metavar="WHO",
-    shell_complete=complete_people,
-    help="A person in the workspace, by e-mail address or name; me; or none.",
-)
+@assignee_option(help="A person in the workspace, by e-mail address or name; me; or none.")
 @click.option("--start", type=OrNone(DayParam()), help="The start date, or none.")
 @click.option(
     "--due", type=OrNone(DayParam()), help="The due date (2026-04-01, friday, in 2 weeks …), or none."
@@ -96,20 +90,8 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
 @click.option(
     "--only-this", is_flag=True, default=None, help="Leave the later cards of the series as they are."
 )
-@click.option(
-    "--add-label",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=complete_labels,
-    help="Add a label; repeatable.",
-)
-@click.option(
-    "--remove-label",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=complete_labels,
-    help="Remove a label; repeatable.",
-)
+@label_option("--add-label", multiple=True, help="Add a label; repeatable.")
+@label_option("--remove-label", multiple=True, help="Remove a label; repeatable.")
 @in_project(json=True, dry_run=True)
 def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
     """Change the fields of a card. The word none clears a field.

@@ -12,11 +12,12 @@ from stellary.cli.finding import find_column, find_label, find_scope
 from stellary.cli.options import (
     DayParam,
     Group,
+    assignee_option,
+    column_option,
     complete_columns,
-    complete_labels,
-    complete_people,
-    complete_scopes,
     in_project,
+    label_option,
+    scope_option,
 )
 from stellary.cli.output import (
     JsonCommand,
@@ -40,13 +41,7 @@ from stellary.contract.notifications import Notification
 from stellary.contract.projects import Board
 from stellary.contract.wire import UNSET
 
-_SCOPE = click.option(
-    "-s",
-    "--scope",
-    metavar="NAME",
-    shell_complete=complete_scopes,
-    help="The scope that the column belongs to.",
-)
+_SCOPE = scope_option(help="The scope that the column belongs to.")
 WORK_SECTIONS = ("overdue", "today", "this_week", "waiting", "mentioned")
 
 
@@ -63,32 +58,12 @@ def card() -> None:
 
 @card.command("add")
 @click.argument("title")
-@click.option(
-    "-c",
-    "--column",
-    metavar="NAME",
-    shell_complete=complete_columns,
-    help="The column. Default: the first one of the default scope.",
-)
+@column_option(help="The column. Default: the first one of the default scope.")
 @_SCOPE
 @click.option("--description", metavar="TEXT", help="The description.")
 @click.option("--priority", type=PRIORITY)
-@click.option(
-    "-l",
-    "--label",
-    "labels",
-    metavar="NAME",
-    shell_complete=complete_labels,
-    multiple=True,
-    help="A label; repeatable.",
-)
-@click.option(
-    "-a",
-    "--assignee",
-    metavar="WHO",
-    shell_complete=complete_people,
-    help="A person in the workspace, by e-mail address or name; or me.",
-)
+@label_option("-l", "--label", "labels", multiple=True, help="A label; repeatable.")
+@assignee_option(help="A person in the workspace, by e-mail address or name; or me.")
 @click.option("--start", type=DayParam(), help="The start date.")
 @click.option(
     "--due", type=DayParam(), help="The due date: 2026-04-01, today, tomorrow, friday, in 2 weeks, or a time."
@@ -136,22 +111,10 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Colum
 
 
 @card.command("list")
-@click.option(
-    "-c", "--column", metavar="NAME", shell_complete=complete_columns, help="Only cards in this column."
-)
-@click.option(
-    "-s", "--scope", metavar="NAME", shell_complete=complete_scopes, help="Only cards in this scope."
-)
-@click.option(
-    "-l", "--label", metavar="NAME", shell_complete=complete_labels, help="Only cards with this label."
-)
-@click.option(
-    "-a",
-    "--assignee",
-    metavar="WHO",
-    shell_complete=complete_people,
-    help="Only cards assigned to this person, or to me.",
-)
+@column_option(help="Only cards in this column.")
+@scope_option(help="Only cards in this scope.")
+@label_option("-l", "--label", help="Only cards with this label.")
+@assignee_option(help="Only cards assigned to this person, or to me.")
 @click.option("--status", type=STATUS)
 @click.option("--priority", type=PRIORITY)
 @click.option(

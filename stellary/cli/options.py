@@ -337,3 +337,13 @@ PROJECT = click.option(
     shell_complete=complete_projects,
     help="The project, by its key or name.",
 )
+column_option = functools.partial(
+    click.option, "-c", "--column", metavar="NAME", shell_complete=complete_columns
+)
+scope_option = functools.partial(
+    click.option, "-s", "--scope", metavar="NAME", shell_complete=complete_scopes
+)
+label_option = functools.partial(click.option, metavar="NAME", shell_complete=complete_labels)
+assignee_option = functools.partial(
+    click.option, "-a", "--assignee", metavar="WHO", shell_complete=complete_people
+)
