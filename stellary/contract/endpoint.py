@@ -241,8 +241,15 @@ class Endpoint(Generic[R, P, Q, T]):
         return self.takes
 
 
-class _More(TypedDict, total=False):
-    """The fields of ``Endpoint`` that few endpoints set."""
+class _Described(TypedDict):
+    """The fields of ``Endpoint`` that every endpoint sets."""
+
+    summary: str
+    policy: Policy
+
+
+class _Fields(_Described, total=False):
+    """These fields, and those that few endpoints set."""
 
     keeps_secret: bool
     also: tuple[int, ...]
@@ -260,26 +267,11 @@ class _EndpointFactory:
 
     @overload
     def __call__(
-        self,
-        operation: str,
-        ref: type[R],
-        tail: str = "",
-        *,
-        summary: str,
-        policy: Policy,
-        **more: Unpack[_More],
+        self, operation: str, ref: type[R], tail: str = "", **fields: Unpack[_Fields]
     ) -> Endpoint[R, [], Nothing, Ok]: ...
     @overload
     def __call__(
-        self,
-        operation: str,
-        ref: type[R],
-        tail: str = "",
-        *,
-        summary: str,
-        returns: type[T],
-        policy: Policy,
-        **more: Unpack[_More],
+        self, operation: str, ref: type[R], tail: str = "", *, returns: type[T], **fields: Unpack[_Fields]
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -288,10 +280,8 @@ class _EndpointFactory:
         ref: type[R],
         tail: str = "",
         *,
-        summary: str,
         takes: Callable[P, Q],
-        policy: Policy,
-        **more: Unpack[_More],
+        **fields: Unpack[_Fields],
     ) -> Endpoint[R, P, Q, Ok]: ...
     @overload
     def __call__(
@@ -300,11 +290,9 @@ class _EndpointFactory:
         ref: type[R],
         tail: str = "",
         *,
-        summary: str,
         takes: Callable[P, Q],
         returns: type[T],
-        policy: Policy,
-        **more: Unpack[_More],
+        **fields: Unpack[_Fields],
     ) -> Endpoint[R, P, Q, T]: ...
     def __call__(self, operation: str, ref: type[Any], tail: str = "", **fields: Any) -> Any:
         return Endpoint(
@@ -333,7 +321,7 @@ _untyped_reads: Any = reads
 
 @overload
 def lists(
-    operation: str, ref: type[R], tail: str, *, summary: str, item: type[T], policy: Policy
+    operation: str, ref: type[R], tail: str, *, item: type[T], **described: Unpack[_Described]
 ) -> Endpoint[R, ..., Paged, Listing[T]]: ...
 @overload
 def lists(
@@ -341,20 +329,12 @@ def lists(
     ref: type[R],
     tail: str,
     *,
-    summary: str,
     item: type[T],
-    policy: Policy,
     takes: Callable[P, Q],
+    **described: Unpack[_Described],
 ) -> Endpoint[R, P, Q, Listing[T]]: ...
 def lists(
-    operation: str,
-    ref: type[Any],
-    tail: str,
-    *,
-    summary: str,
-    item: type[Any],
-    policy: Policy,
-    takes: Any = Paged,
+    operation: str, ref: type[Any], tail: str, *, item: type[Any], takes: Any = Paged, **described: Any
 ) -> Any:
     """Create a GET endpoint that returns 200 with a list.
 
@@ -362,14 +342,11 @@ def lists(
         operation: ``resource.verb``.
         ref: The address class of the container.
         tail: The last part of the path, after the container's.
-        summary: A description in one sentence.
         item: The value class of the items.
-        policy: The callers that may use it.
         takes: The request class, a subclass of ``Paged``. Default: ``Paged`` itself.
+        described: The summary, and the policy.
     """
-    return _untyped_reads(
-        operation, ref, tail, summary=summary, takes=takes, returns=item, policy=policy, many=True
-    )
+    return _untyped_reads(operation, ref, tail, takes=takes, returns=item, many=True, **described)
 
 
 def streams(
@@ -377,10 +354,9 @@ def streams(
     ref: type[R],
     tail: str,
     *,
-    summary: str,
     takes: Callable[P, Q],
     item: type[T],
-    policy: Policy,
+    **described: Unpack[_Described],
 ) -> Endpoint[R, P, Q, Stream[T]]:
     """Create a GET endpoint that returns 200 with a stream of server-sent events.
 
@@ -388,12 +364,11 @@ def streams(
         operation: ``resource.verb``.
         ref: The address class of the container.
         tail: The last part of the path, after the container's.
-        summary: A description in one sentence.
         takes: The request class, a subclass of ``Follow``.
         item: The value class of the events' data.
-        policy: The callers that may use it.
+        described: The summary, and the policy.
     """
     endpoint: Endpoint[R, P, Q, Stream[T]] = _untyped_reads(
-        operation, ref, tail, summary=summary, takes=takes, returns=item, policy=policy, media=EVENT_STREAM
+        operation, ref, tail, takes=takes, returns=item, media=EVENT_STREAM, **described
     )
     return endpoint
