@@ -225,11 +225,6 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def port(text: str) -> int:
-    """Parse a port from 0 to 65535; 0 stands for any free one."""
-    return _integer(text, 0, 65535)
-
-
 def database_url(text: str) -> str:
     """Check a URL of SQLite or PostgreSQL; the core parses the rest of it."""
     if text.startswith(_POSTGRES):
@@ -267,13 +262,8 @@ def smtp_server(text: str) -> SmtpServer:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise wrong
     tls = parts.scheme == "smtps"
-    return SmtpServer(
-        parts.hostname,
-        number or (465 if tls else 587),
-        tls,
-        _unquote(parts.username),
-        _unquote(parts.password),
-    )
+    user, password = (text and unquote(text) for text in (parts.username, parts.password))
+    return SmtpServer(parts.hostname, number or (465 if tls else 587), tls, user, password)
 
 
 def url(text: str) -> str:
@@ -414,10 +404,6 @@ def _email(text: str) -> str:
     return text
 
 
-def _unquote(text: str | None) -> str | None:
-    return None if text is None else unquote(text)
-
-
 _VARIABLES: Variables = {
     "STELLARY_DATABASE_URL": ("database_url", database_url),
     "STELLARY_DIRECT_DATABASE_URL": ("direct_database_url", direct_database_url),
@@ -442,7 +428,7 @@ _VARIABLES: Variables = {
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),
     "STELLARY_TIME_ZONE": ("time_zone", _time_zone),
-    "PORT": ("port", port),
+    "PORT": ("port", lambda text: _integer(text, 0, 65535)),
     "STELLARY_ENV": (
         "production",
         lambda text: _one_of("development", "production")(text) == "production",
