@@ -58,7 +58,6 @@ DOWNLOAD_ATTACHMENT = reads(
     summary="Download a file, or a range of its bytes.",
     returns=bytes,
     policy=BOARD_READ,
-    also=(416,),
 )
 DELETE_ATTACHMENT = deletes(
     "attachments.delete",

@@ -328,7 +328,6 @@ LOGIN = creates(
     returns=Session,
     policy=PUBLIC,
     keeps_secret=True,
-    also=(401,),
 )
 ME = reads("auth.me", Ref, "auth/me", summary="Get the caller's profile.", returns=Me, policy=ACCOUNT_READ)
 UPDATE_ME = updates(

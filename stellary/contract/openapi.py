@@ -61,7 +61,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
 
 
 def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
-    """Return the statuses of the errors that an endpoint can return, sorted.
+    """Return the statuses of the errors that an endpoint can return, in ascending order.
 
     Args:
         endpoint: The endpoint.
@@ -72,7 +72,8 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
     writes = endpoint.method != "GET"
     possible = {
         400: takes or endpoint.idempotent,
-        401: needs_token,
+        # A login refuses a wrong password.
+        401: needs_token or endpoint.operation == "auth.login",
         # A server can restrict who registers.
         403: needs_token or endpoint.operation == "auth.register",
         404: endpoint.ref is not Ref,
@@ -80,13 +81,14 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
         412: guarded,
         413: takes and not endpoint.in_query,
         415: takes and not endpoint.in_query,
+        416: endpoint.returns_file,
         422: endpoint.idempotent,
         429: True,
         500: True,
         503: True,
         507: writes,
     }
-    return sorted({status for status, is_possible in possible.items() if is_possible} | {*endpoint.also})
+    return [status for status, is_possible in possible.items() if is_possible]
 
 
 # ---------------------------------------------------------------------------------------------------------- one place

@@ -172,7 +172,6 @@ START_TIMER = acts(
     summary="Start your timer on a card. If it runs already, on any card, it is stopped first.",
     returns=Timer,
     policy=TIME_WRITE,
-    also=(409,),
 )
 STOP_TIMER = creates(
     "time_entries.stop",
@@ -182,7 +181,6 @@ STOP_TIMER = creates(
     takes=StopTimer,
     returns=TimeEntry,
     policy=TIME_WRITE,
-    also=(409,),
 )
 LIST_PROJECT_TIME = lists(
     "time_entries.list_all",
