@@ -17,7 +17,6 @@ from stellary.cli.finding import match_one
 from stellary.cli.options import Group, has_terminal
 from stellary.cli.output import (
     JsonCommand,
-    JsonOptions,
     as_json,
     print_fields,
     print_json,
@@ -255,7 +254,7 @@ def delete_account(session: CommandContext, by_link: bool) -> None:
 @click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def whoami(session: CommandContext, as_json: JsonOptions) -> None:
+def whoami(session: CommandContext) -> None:
     """Show your account, and the selected workspace and project.
 
     \b
@@ -263,8 +262,8 @@ def whoami(session: CommandContext, as_json: JsonOptions) -> None:
       stellary whoami
     """
     user = session.client.auth.me().user
-    if as_json:
-        print_json(user, as_json)
+    if session.json:
+        print_json(user, session.json)
         return
     workspace = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
     print_line(f"{_format_user(user)} at {session.setting('url') or DEFAULT_URL}")
@@ -288,14 +287,14 @@ def sessions() -> None:
 @sessions.command("list")
 @as_json
 @pass_session
-def list_sessions(session: CommandContext, as_json: JsonOptions) -> None:
+def list_sessions(session: CommandContext) -> None:
     """List your logins that have not ended.
 
     \b
     Example:
       stellary sessions list
     """
-    show(list(session.client.auth.iterate_sessions()), as_json, "You have no sessions.")
+    show(list(session.client.auth.iterate_sessions()), session.json, "You have no sessions.")
 
 
 @sessions.command("revoke")
@@ -333,14 +332,14 @@ def identities() -> None:
 @identities.command("list")
 @as_json
 @pass_session
-def list_identities(session: CommandContext, as_json: JsonOptions) -> None:
+def list_identities(session: CommandContext) -> None:
     """List the identities that sign you in.
 
     \b
     Example:
       stellary identities list
     """
-    show(list(session.client.auth.iterate_identities()), as_json, "You have no identities.")
+    show(list(session.client.auth.iterate_identities()), session.json, "You have no identities.")
 
 
 @identities.command("unlink")
@@ -378,7 +377,7 @@ def second_factor() -> None:
 @second_factor.command("status")
 @as_json
 @pass_session
-def show_second_factor(session: CommandContext, as_json: JsonOptions) -> None:
+def show_second_factor(session: CommandContext) -> None:
     """Show whether your logins need a code, and how many recovery codes you have left.
 
     \b
@@ -387,7 +386,7 @@ def show_second_factor(session: CommandContext, as_json: JsonOptions) -> None:
     """
     factor = session.client.auth.get_second_factor()
     state = f"enabled; {factor.recovery_codes} recovery codes are left" if factor.enabled else "not enabled"
-    print_result(factor, f"The second factor is {state}.", as_json)
+    print_result(factor, f"The second factor is {state}.", session.json)
 
 
 @second_factor.command("enroll")
@@ -455,14 +454,14 @@ def tokens() -> None:
 @tokens.command("list")
 @as_json
 @pass_session
-def list_tokens(session: CommandContext, as_json: JsonOptions) -> None:
+def list_tokens(session: CommandContext) -> None:
     """List your tokens, without their secrets.
 
     \b
     Example:
       stellary tokens list
     """
-    show(list(session.client.api_tokens.iterate()), as_json, "You have no tokens.")
+    show(list(session.client.api_tokens.iterate()), session.json, "You have no tokens.")
 
 
 @tokens.command("create")
@@ -477,9 +476,7 @@ def list_tokens(session: CommandContext, as_json: JsonOptions) -> None:
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. Default: never.")
 @as_json
 @pass_session
-def create_token(
-    session: CommandContext, name: str, scopes: tuple[str, ...], days: int | None, as_json: JsonOptions
-) -> None:
+def create_token(session: CommandContext, name: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Create a token, and print its secret, which cannot be shown again.
 
     \b
@@ -488,7 +485,7 @@ def create_token(
     """
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else UNSET
     token = session.client.api_tokens.create(name=name, scopes=list(scopes) or UNSET, expires_at=expires_at)  # type: ignore[arg-type]
-    print_result(token, token.token, as_json)
+    print_result(token, token.token, session.json)
 
 
 @tokens.command("revoke")
@@ -523,7 +520,7 @@ def revoke_token(session: CommandContext, token: str) -> None:
 )
 @as_json
 @pass_session
-def notify(session: CommandContext, /, choices: Sequence[str], as_json: JsonOptions, **settings: Any) -> None:
+def notify(session: CommandContext, /, choices: Sequence[str], **settings: Any) -> None:
     """Show or change when channels of the server, such as mail, deliver your notifications.
 
     TIME is immediate, digest or never.
@@ -544,8 +541,8 @@ def notify(session: CommandContext, /, choices: Sequence[str], as_json: JsonOpti
     preferences = session.client.notifications.preferences()
     if changes or channels:
         preferences = session.client.notifications.update_preferences(**changes, channels=channels)
-    if as_json:
-        print_json(preferences, as_json)
+    if session.json:
+        print_json(preferences, session.json)
         return
     periods = {
         "hour": "every hour",

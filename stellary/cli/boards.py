@@ -11,7 +11,6 @@ from stellary.cli.finding import find_project, find_scope, match_one
 from stellary.cli.options import PROJECT, YES, DayParam, Group, confirm, fail_usage, in_project, in_workspace
 from stellary.cli.output import (
     JsonCommand,
-    JsonOptions,
     print_handle,
     print_json,
     print_line,
@@ -32,7 +31,7 @@ _FILTER = click.argument("query", metavar="NAME")
 @click.option("--view", type=click.Choice(VIEW_TYPES), help="The view to show. Default: kanban.")
 @click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
 @in_project(json=True)
-def board(session: CommandContext, view: ViewType | None, scope: str | None, as_json: JsonOptions) -> None:
+def board(session: CommandContext, view: ViewType | None, scope: str | None) -> None:
     """Show the board of a project.
 
     Roadmap and statistics cover one scope: the one you name, or the default one.
@@ -43,9 +42,9 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
       stellary board --scope Marketing --view roadmap
     """
     project = session.project_handle()
-    if not scope and (not as_json or view in (None, "kanban", "list", "calendar")):
-        if as_json:
-            print_json(project.board(), as_json)
+    if not scope and (not session.json or view in (None, "kanban", "list", "calendar")):
+        if session.json:
+            print_json(project.board(), session.json)
         else:
             print_handle(project, view)
         return
@@ -53,8 +52,8 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
     chosen = (
         find_scope(snapshot, scope) if scope else next(item for item in snapshot.scopes if item.is_default)
     )
-    if as_json:
-        print_json(project.scope(chosen).views(type=view or "kanban"), as_json)
+    if session.json:
+        print_json(project.scope(chosen).views(type=view or "kanban"), session.json)
     else:
         print_handle(project.scope(chosen), view or "kanban")
 
@@ -75,7 +74,6 @@ def flow(
     until: date | None,
     unit: FlowUnit,
     seed: int,
-    as_json: JsonOptions,
 ) -> None:
     """Show how cards moved: by column and day, completed cards, lead and cycle times, and a forecast.
 
@@ -86,7 +84,7 @@ def flow(
     """
     project = session.project_handle()
     handle = project.scope(find_scope(project.board(), scope)) if scope else project
-    show(handle.flow(since=since or UNSET, until=until or UNSET, unit=unit, seed=seed), as_json)
+    show(handle.flow(since=since or UNSET, until=until or UNSET, unit=unit, seed=seed), session.json)
 
 
 @click.command(cls=JsonCommand)
@@ -105,12 +103,7 @@ def flow(
 )
 @in_workspace(json=True)
 def search(
-    session: CommandContext,
-    words: str,
-    kinds: tuple[FoundKind, ...],
-    archived: bool,
-    limit: int,
-    as_json: JsonOptions,
+    session: CommandContext, words: str, kinds: tuple[FoundKind, ...], archived: bool, limit: int
 ) -> None:
     """Search the cards, comments, projects and documents of a workspace, best match first.
 
@@ -124,7 +117,7 @@ def search(
     page = session.workspace().search(
         q=words, kind=list(kinds) or UNSET, archived=True if archived else UNSET, limit=limit
     )
-    show(page, as_json, "No results.")
+    show(page, session.json, "No results.")
 
 
 @click.group("filter", cls=Group)
@@ -140,14 +133,14 @@ def saved_filter() -> None:
 
 @saved_filter.command("list")
 @in_workspace(json=True)
-def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
+def list_filters(session: CommandContext) -> None:
     """List your saved filters, and the shared ones that you see.
 
     \b
     Example:
       stellary filter list --workspace acme/eng
     """
-    show(session.workspace().saved_filters.list(), as_json, "There are no saved filters.")
+    show(session.workspace().saved_filters.list(), session.json, "There are no saved filters.")
 
 
 @saved_filter.command("add")
@@ -156,7 +149,7 @@ def list_filters(session: CommandContext, as_json: JsonOptions) -> None:
 @PROJECT
 @click.option("--shared", is_flag=True, help="Let everyone use it who sees the project, or the workspace.")
 @in_workspace(json=True)
-def add_filter(session: CommandContext, project: str | None, as_json: JsonOptions, **fields: Any) -> None:
+def add_filter(session: CommandContext, project: str | None, **fields: Any) -> None:
     """Save a filter for the cards of a workspace, or with --project of one project.
 
     \b
@@ -166,7 +159,7 @@ def add_filter(session: CommandContext, project: str | None, as_json: JsonOption
     workspace = session.workspace()
     project_id = find_project(workspace, project).id if project else UNSET
     saved = workspace.saved_filters.create(project_id=project_id, **fields)
-    print_result(saved, f'Saved "{saved.name}": {saved.filter}', as_json)
+    print_result(saved, f'Saved "{saved.name}": {saved.filter}', session.json)
 
 
 @saved_filter.command("edit")
@@ -176,7 +169,7 @@ def add_filter(session: CommandContext, project: str | None, as_json: JsonOption
 @click.option("--shared/--own", default=None, help="Let others use it, or only you.")
 @click.option("--order", type=click.IntRange(0), help="The new position in its list, from 0.")
 @in_workspace(json=True)
-def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
+def edit_filter(session: CommandContext, query: str, **options: Any) -> None:
     """Change a saved filter.
 
     \b
@@ -187,7 +180,7 @@ def edit_filter(session: CommandContext, query: str, as_json: JsonOptions, **opt
     if not changes:
         fail_usage("name what to change, such as --filter")
     saved = session.workspace().saved_filters.update(_find_filter(session, query), **changes)
-    print_result(saved, f'Changed "{saved.name}": {saved.filter}', as_json)
+    print_result(saved, f'Changed "{saved.name}": {saved.filter}', session.json)
 
 
 @saved_filter.command("delete")

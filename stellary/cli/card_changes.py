@@ -93,7 +93,7 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
 @label_option("--add-label", multiple=True, help="Add a label; repeatable.")
 @label_option("--remove-label", multiple=True, help="Remove a label; repeatable.")
 @in_project(json=True, dry_run=True)
-def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
+def edit(session: CommandContext, query: str, **options: Any) -> None:
     """Change the fields of a card. The word none clears a field.
 
     \b
@@ -118,7 +118,7 @@ def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: A
         recurrence=_read_recurrence(options["repeat"], options["time_zone"], options["on_completion"]),
         apply_to="this" if options["only_this"] else UNSET,
     )
-    report(updated, "Changed", as_json)
+    report(updated, "Changed", session.json)
 
 
 def _read_recurrence(
@@ -181,9 +181,7 @@ def _print_moved(moved: TransferredCard | TransferredColumn, text: str, as_json:
 @click.command("transfer", cls=JsonCommand)
 @CARD
 @_to_project("PROJECT/COLUMN", "and its column")
-def transfer(
-    session: CommandContext, query: str, missing: Missing, as_json: JsonOptions, **place: str | None
-) -> None:
+def transfer(session: CommandContext, query: str, missing: Missing, **place: str | None) -> None:
     """Move a card to another project. It gets a new key, and its former key still leads to it.
 
     \b
@@ -195,7 +193,7 @@ def transfer(
         fail_usage("name the project and the column, such as --to OPS/Backlog")
     column, card = find_column(board, name), find_card(project, query, project.board())
     moved = project.cards.transfer(card, column_id=column.id, missing=missing)
-    _print_moved(moved, f'Moved {card.key} to "{column.name}": {moved.key} "{moved.title}".', as_json)
+    _print_moved(moved, f'Moved {card.key} to "{column.name}": {moved.key} "{moved.title}".', session.json)
 
 
 @click.group("column", cls=Group)
@@ -211,9 +209,7 @@ def column() -> None:
 @column.command("transfer")
 @click.argument("query", metavar="COLUMN", shell_complete=complete_columns)
 @_to_project("PROJECT[/SCOPE]", "and its scope. Default: the default one")
-def transfer_column(
-    session: CommandContext, query: str, missing: Missing, as_json: JsonOptions, **place: str | None
-) -> None:
+def transfer_column(session: CommandContext, query: str, missing: Missing, **place: str | None) -> None:
     """Move a column with its cards to another project. Its former column goes to the trash.
 
     \b
@@ -225,7 +221,7 @@ def transfer_column(
     column = find_column(project.board(), query)
     moved = project.columns.transfer(column, scope_id=scope.id, missing=missing)
     text = f'Moved "{column.name}" to "{scope.name}" of {board.project.key}, with {moved.card_count} cards.'
-    _print_moved(moved, text, as_json)
+    _print_moved(moved, text, session.json)
 
 
 @click.group("document", cls=Group)
@@ -244,7 +240,7 @@ def document() -> None:
 @_TO_WORKSPACE
 @in_workspace(json=True, dry_run=True)
 def transfer_document(
-    session: CommandContext, query: str, target: str | None, to_workspace: str | None, as_json: JsonOptions
+    session: CommandContext, query: str, target: str | None, to_workspace: str | None
 ) -> None:
     """Move a document with its child documents to another project or workspace.
 
@@ -258,7 +254,7 @@ def transfer_document(
     item = match_one("document", query, items, lambda item: (item.title, item.id), lambda item: item.id)
     kind: Literal["project", "workspace"] = "project" if target else "workspace"
     moved = documents.transfer(item, context_type=kind, context_id=place.id)
-    print_result(moved, f'Moved "{moved.title}" to "{place.name}".', as_json)
+    print_result(moved, f'Moved "{moved.title}" to "{place.name}".', session.json)
 
 
 @click.command("duplicate", cls=JsonCommand)
@@ -267,14 +263,7 @@ def transfer_document(
 @click.option("--comments", is_flag=True, help="Copy the comments too.")
 @click.option("--files", is_flag=True, help="Copy the files too.")
 @in_project(json=True, dry_run=True)
-def duplicate(
-    session: CommandContext,
-    query: str,
-    title: str | None,
-    comments: bool,
-    files: bool,
-    as_json: JsonOptions,
-) -> None:
+def duplicate(session: CommandContext, query: str, title: str | None, comments: bool, files: bool) -> None:
     """Copy a card to the end of its column.
 
     \b
@@ -283,13 +272,13 @@ def duplicate(
     """
     project, _, card = session.load_card(query)
     copy = project.cards.duplicate(card, title=title or UNSET, comments=comments, attachments=files)
-    report(copy, "Copied", as_json)
+    report(copy, "Copied", session.json)
 
 
 @click.command("archive", cls=JsonCommand)
 @CARD
 @in_project(json=True, dry_run=True)
-def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def archive(session: CommandContext, query: str) -> None:
     """Archive a card: it leaves the board, and can be restored.
 
     \b
@@ -297,13 +286,13 @@ def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
       stellary card archive LAUNCH-12
     """
     project, _, card = session.load_card(query)
-    report(project.cards.update(card, archived=True), "Archived", as_json)
+    report(project.cards.update(card, archived=True), "Archived", session.json)
 
 
 @click.command("restore", cls=JsonCommand)
 @CARD
 @in_project(json=True, dry_run=True)
-def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def restore(session: CommandContext, query: str) -> None:
     """Return an archived card to the board.
 
     \b
@@ -311,7 +300,7 @@ def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
       stellary card restore LAUNCH-12
     """
     project, _, card = session.load_card(query)
-    report(project.cards.update(card, archived=False), "Restored", as_json)
+    report(project.cards.update(card, archived=False), "Restored", session.json)
 
 
 @click.command("delete")

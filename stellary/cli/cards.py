@@ -21,7 +21,6 @@ from stellary.cli.options import (
 )
 from stellary.cli.output import (
     JsonCommand,
-    JsonOptions,
     as_json,
     print_fields,
     print_handle,
@@ -71,7 +70,7 @@ def card() -> None:
 @click.option("--estimate", type=click.FLOAT, help="The estimated points or hours.")
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @in_project(json=True, dry_run=True)
-def add(session: CommandContext, title: str, as_json: JsonOptions, **options: Any) -> None:
+def add(session: CommandContext, title: str, **options: Any) -> None:
     """Add a card at the end of a column.
 
     \b
@@ -93,7 +92,7 @@ def add(session: CommandContext, title: str, as_json: JsonOptions, **options: An
         estimate=UNSET if options["estimate"] is None else options["estimate"],
         checklist=[AddChecklistItem(title=title) for title in options["steps"]] or UNSET,
     )
-    report(card, "Added", as_json)
+    report(card, "Added", session.json)
 
 
 def _choose_column(board: Board, column: str | None, scope: str | None) -> Column:
@@ -128,7 +127,7 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Colum
     "--everywhere", is_flag=True, help="List the cards of all projects; takes only --filter and --saved."
 )
 @in_project(json=True)
-def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, **options: Any) -> None:
+def list_cards(session: CommandContext, everywhere: bool, **options: Any) -> None:
     """List cards.
 
     \b
@@ -143,7 +142,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
             raise click.UsageError(f"--everywhere takes --filter and --saved only, not --{option}")
         words, saved = options["filter"] or UNSET, options["saved"] or UNSET
         cards = list(session.client.cards.iterate(filter=words, saved=saved, archived=False))
-        show(cards, as_json, "No cards match.")
+        show(cards, session.json, "No cards match.")
         return
     project = session.project_handle()
     board = project.board()
@@ -166,13 +165,13 @@ def list_cards(session: CommandContext, as_json: JsonOptions, everywhere: bool, 
             saved=options["saved"] or UNSET,
         )
     )
-    show(cards, as_json, "No cards match.", collect_names(board.labels, board.members, board.columns))
+    show(cards, session.json, "No cards match.", collect_names(board.labels, board.members, board.columns))
 
 
 @card.command("show")
 @CARD
 @in_project(json=True)
-def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def show_card(session: CommandContext, query: str) -> None:
     """Show a card with its comments.
 
     \b
@@ -180,8 +179,8 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
       stellary card show LAUNCH-12
     """
     project, _, card = session.load_card(query)
-    if as_json:
-        print_json(card, as_json)
+    if session.json:
+        print_json(card, session.json)
         return
     print_handle(project.card(card))
 
@@ -192,7 +191,7 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
     "--limit", type=click.IntRange(1, 500), default=50, help="The number of activities. Default: 50."
 )
 @in_project(json=True)
-def history(session: CommandContext, query: str, limit: int, as_json: JsonOptions) -> None:
+def history(session: CommandContext, query: str, limit: int) -> None:
     """Show what has changed on a card, newest first: who changed which fields, and by what means.
 
     \b
@@ -201,8 +200,8 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
     """
     project, _, card = session.load_card(query)
     activities = project.card(card).history(limit=limit)
-    if as_json:
-        print_json(activities, as_json)
+    if session.json:
+        print_json(activities, session.json)
         return
     undone = {item.via.undo.id: item.actor_name for item in activities if item.via and item.via.undo}
     for activity in activities:
@@ -217,9 +216,7 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
 @_SCOPE
 @click.option("--top", is_flag=True, help="Move it to the top of the column. Default: the bottom.")
 @in_project(json=True, dry_run=True)
-def move(
-    session: CommandContext, query: str, column: str, scope: str | None, top: bool, as_json: JsonOptions
-) -> None:
+def move(session: CommandContext, query: str, column: str, scope: str | None, top: bool) -> None:
     """Move a card to a column.
 
     \b
@@ -229,13 +226,13 @@ def move(
     project, board, card = session.load_card(query)
     target = find_column(board, column, scope, card.scope_id)
     moved = project.cards.update(card, column_id=target.id, order=0 if top else UNSET)
-    report(moved, f'Moved to "{target.name}":', as_json)
+    report(moved, f'Moved to "{target.name}":', session.json)
 
 
 @card.command("done")
 @CARD
 @in_project(json=True, dry_run=True)
-def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def complete(session: CommandContext, query: str) -> None:
     """Mark a card as done.
 
     It moves to the first column of its scope with the status done, if there is one.
@@ -254,14 +251,14 @@ def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
         updated = project.cards.update(card, column_id=done_columns[0].id, status="done")
     else:
         updated = project.cards.update(card, status="done")
-    report(updated, "Done:", as_json)
+    report(updated, "Done:", session.json)
 
 
 @card.command("comment")
 @CARD
 @click.argument("text")
 @in_project(json=True, dry_run=True)
-def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions) -> None:
+def comment(session: CommandContext, query: str, text: str) -> None:
     """Comment on a card. A dash as TEXT reads the comment from standard input.
 
     \b
@@ -272,7 +269,7 @@ def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions
     content = sys.stdin.read().strip() if text == "-" else text
     project, _, card = session.load_card(query)
     created = project.card(card).comments.create(content=content)
-    print_result(created, f'Commented on {card.key} "{card.title}".', as_json)
+    print_result(created, f'Commented on {card.key} "{card.title}".', session.json)
 
 
 @card.command("watch")
@@ -303,7 +300,7 @@ for command in CHANGES:
 @click.command("work", cls=JsonCommand)
 @as_json
 @pass_session
-def work(session: CommandContext, as_json: JsonOptions) -> None:
+def work(session: CommandContext) -> None:
     """Show your work in all workspaces: cards that are due, what waits for you, and mentions.
 
     \b
@@ -311,8 +308,8 @@ def work(session: CommandContext, as_json: JsonOptions) -> None:
       stellary work
     """
     work = session.client.me.work()
-    if as_json:
-        print_json(work, as_json)
+    if session.json:
+        print_json(work, session.json)
         return
     for section in WORK_SECTIONS:
         for item in getattr(work, section):

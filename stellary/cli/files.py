@@ -13,7 +13,7 @@ import click
 from stellary import UnsuitableFile
 from stellary.cli.finding import find_template
 from stellary.cli.options import YES, Group, confirm, in_project, in_workspace
-from stellary.cli.output import JsonCommand, JsonOptions, print_json, print_line, show, show_progress
+from stellary.cli.output import JsonCommand, print_json, print_line, show, show_progress
 from stellary.cli.session import CommandContext
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.projects import CopiedContent
@@ -50,12 +50,7 @@ KINDS = ("stellary", "archive", "trello", "github")
 )
 @in_workspace(json=True)
 def import_file(
-    session: CommandContext,
-    file: Path,
-    kind: str | None,
-    key: str | None,
-    as_json: JsonOptions,
-    **options: Any,
+    session: CommandContext, file: Path, kind: str | None, key: str | None, **options: Any
 ) -> None:
     """Create a project from a file.
 
@@ -86,8 +81,8 @@ def import_file(
             )
         left_out = reading.left_out
         imported = projects.import_all(reading.projects)
-    if as_json:
-        print_json(imported, as_json)
+    if session.json:
+        print_json(imported, session.json)
         return
     for project in imported:
         print_line(f'Imported "{project.name}" ({project.key}) with {len(project.card_ids)} cards.')
@@ -160,14 +155,14 @@ def template() -> None:
 
 @template.command("list")
 @in_workspace(json=True)
-def list_templates(session: CommandContext, as_json: JsonOptions) -> None:
+def list_templates(session: CommandContext) -> None:
     """List the templates of the workspace.
 
     \b
     Example:
       stellary template list
     """
-    show(session.workspace().projects.templates(), as_json)
+    show(session.workspace().projects.templates(), session.json)
 
 
 @template.command("save")

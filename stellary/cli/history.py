@@ -10,7 +10,7 @@ import click
 from stellary.cli.card_changes import report
 from stellary.cli.finding import match_one
 from stellary.cli.options import YES, Group, complete_cards, confirm, fail_usage, in_project, in_workspace
-from stellary.cli.output import JsonCommand, JsonOptions, print_line, print_result, show
+from stellary.cli.output import JsonCommand, print_line, print_result, show
 from stellary.cli.session import CommandContext
 from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
@@ -42,7 +42,7 @@ def trash() -> None:
 @click.option("--kind", type=click.Choice(get_args(TrashKind)), help="Only items of this kind.")
 @OF_WORKSPACES
 @in_workspace(json=True)
-def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_json: JsonOptions) -> None:
+def list_items(session: CommandContext, kind: str | None, workspaces: bool) -> None:
     """List the deleted items of the workspace, or the deleted workspaces and organizations, the last one first.
 
     \b
@@ -58,7 +58,7 @@ def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_j
         if workspaces
         else list(session.workspace().trash.iterate(kind=kinds))
     )
-    show(entries, as_json, "The trash is empty.")
+    show(entries, session.json, "The trash is empty.")
 
 
 @trash.command("restore")
@@ -73,13 +73,7 @@ def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_j
 @OF_WORKSPACES
 @in_workspace(json=True, dry_run=True)
 def restore(
-    session: CommandContext,
-    query: str,
-    name: str | None,
-    key: str | None,
-    slug: str | None,
-    workspaces: bool,
-    as_json: JsonOptions,
+    session: CommandContext, query: str, name: str | None, key: str | None, slug: str | None, workspaces: bool
 ) -> None:
     """Restore a deleted item with everything that was deleted with it.
 
@@ -99,7 +93,7 @@ def restore(
         items = session.workspace().trash
         entry = items.restore(find_item(session, query), name=name or UNSET, key=key or UNSET)
     place = getattr(entry, "place", None)
-    print_result(entry, f"Restored {describe(entry)}{f' to {place}' if place else ''}.", as_json)
+    print_result(entry, f"Restored {describe(entry)}{f' to {place}' if place else ''}.", session.json)
 
 
 @trash.command("purge")
@@ -126,7 +120,7 @@ def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> N
 @click.command("undo", cls=JsonCommand)
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @in_project(json=True, dry_run=True)
-def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def undo(session: CommandContext, query: str) -> None:
     """Take back the last change of a card's fields, position, labels or checklist. A second undo repeats the change.
 
     \b
@@ -137,7 +131,7 @@ def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     for activity in project.activity.iterate(card_id=card.id):
         if activity.type in UNDOABLE and activity.changes:
             changes = ", ".join(map(summarize_change, activity.changes))
-            report(project.undo(activity), f"Took back {changes}:", as_json)
+            report(project.undo(activity), f"Took back {changes}:", session.json)
             return
     raise click.ClickException(f"{card.key} has no change that can be undone")
 

@@ -141,7 +141,7 @@ def in_workspace(*, json: bool = False, dry_run: bool = False) -> Callable[[F], 
     """Return a decorator that adds the options that select a workspace to a command, and passes it the session.
 
     Args:
-        json: Whether to add ``--json`` and ``--jq`` as well, and pass their values as ``as_json``.
+        json: Whether to add ``--json`` and ``--jq`` as well, whose values ``session.json`` has.
         dry_run: Whether to add ``--dry-run`` as well, with which the command prints the request of its first change
             instead of sending it.
     """

@@ -86,13 +86,14 @@ JQ = click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the p
 
 
 def as_json(command: F) -> F:
-    """Add the options ``--json`` and ``--jq``, and pass their values as ``as_json``."""
+    """Add the options ``--json`` and ``--jq``, and keep their values as ``json`` of the session."""
 
     @functools.wraps(command)
     def run(*args: object, json_fields: str | None, jq: str | None, **kwargs: object) -> object:
         fields = tuple(name for name in (json_fields or "").split(",") if name)
         options = JsonOptions(json_fields is not None or jq is not None, fields, jq)
-        return command(*args, as_json=options, **kwargs)
+        click.get_current_context().obj.json = options
+        return command(*args, **kwargs)
 
     return cast("F", JQ(_JSON(run)))
 

@@ -8,7 +8,7 @@ import click
 
 from stellary.cli.finding import find_person, find_project
 from stellary.cli.options import PROJECT, Group, fail_usage, in_project, in_workspace
-from stellary.cli.output import JsonOptions, print_line, show
+from stellary.cli.output import print_line, show
 from stellary.cli.session import CommandContext
 from stellary.contract.roles import PROJECT_ROLES, ProjectRole, WorkspaceRole
 from stellary.contract.wire import UNSET
@@ -30,7 +30,7 @@ def member() -> None:
 @PROJECT
 @click.option("--admins", is_flag=True, help="List the admins who also see the project instead.")
 @in_workspace(json=True)
-def list_members(session: CommandContext, project: str | None, admins: bool, as_json: JsonOptions) -> None:
+def list_members(session: CommandContext, project: str | None, admins: bool) -> None:
     """List the members of a workspace with their roles, or with --project those of a project.
 
     \b
@@ -42,10 +42,10 @@ def list_members(session: CommandContext, project: str | None, admins: bool, as_
     if not project:
         if admins:
             fail_usage("--admins needs --project")
-        show(list(workspace.members.iterate()), as_json, "There are no members.")
+        show(list(workspace.members.iterate()), session.json, "There are no members.")
         return
     members = workspace.project(find_project(workspace, project)).members
-    show(list(members.iterate(admins=admins)), as_json, "There are no members.")
+    show(list(members.iterate(admins=admins)), session.json, "There are no members.")
 
 
 @member.command("invite")

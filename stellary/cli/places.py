@@ -17,7 +17,7 @@ from stellary.cli.options import (
     in_project,
     in_workspace,
 )
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, print_result, show
+from stellary.cli.output import JsonCommand, as_json, print_line, print_result, show
 from stellary.cli.session import CommandContext, pass_session
 from stellary.contract.model_usage import DAYS_MAX
 from stellary.contract.projects import Project
@@ -39,21 +39,21 @@ _MEMBER_ROLE = click.option(
 @click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def orgs(session: CommandContext, as_json: JsonOptions) -> None:
+def orgs(session: CommandContext) -> None:
     """List your organizations.
 
     \b
     Example:
       stellary orgs
     """
-    show(list(session.client.organizations.iterate()), as_json, "You are not in any organization.")
+    show(list(session.client.organizations.iterate()), session.json, "You are not in any organization.")
 
 
 @click.command(cls=JsonCommand)
 @click.argument("org", required=False, shell_complete=complete_organizations)
 @as_json
 @pass_session
-def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -> None:
+def workspaces(session: CommandContext, org: str | None) -> None:
     """List the workspaces of an organization that you have access to. Default: the current organization.
 
     \b
@@ -64,13 +64,13 @@ def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -
     if not org_slug:
         raise click.ClickException("name an organization: stellary workspaces ORG")
     workspaces = list(session.client.organization(org_slug).workspaces.iterate())
-    show(workspaces, as_json, f"You have no access to a workspace of {org_slug}.")
+    show(workspaces, session.json, f"You have no access to a workspace of {org_slug}.")
 
 
 @click.command(cls=JsonCommand)
 @click.option("--archived", is_flag=True, help="List archived projects instead.")
 @in_workspace(json=True)
-def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> None:
+def projects(session: CommandContext, archived: bool) -> None:
     """List the projects of a workspace.
 
     \b
@@ -78,7 +78,11 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
       stellary projects --workspace acme/eng
     """
     projects = list(session.workspace().projects.iterate(archived=archived))
-    show(projects, as_json, "There are no projects." if not archived else "There are no archived projects.")
+    show(
+        projects,
+        session.json,
+        "There are no projects." if not archived else "There are no archived projects.",
+    )
 
 
 @click.group(cls=Group)
@@ -102,7 +106,7 @@ def project() -> None:
 @_VISIBILITY
 @_MEMBER_ROLE
 @in_workspace(json=True, dry_run=True)
-def add(session: CommandContext, template: str | None, as_json: JsonOptions, **settings: Any) -> None:
+def add(session: CommandContext, template: str | None, **settings: Any) -> None:
     """Create a project.
 
     \b
@@ -113,7 +117,7 @@ def add(session: CommandContext, template: str | None, as_json: JsonOptions, **s
     if template is not None:
         fields["template_id"] = find_template(session.workspace(), template).id
     created = session.workspace().projects.create(**fields)
-    print_result(created, f"Added {_describe(created)}", as_json)
+    print_result(created, f"Added {_describe(created)}", session.json)
 
 
 @project.command("edit")
@@ -123,7 +127,7 @@ def add(session: CommandContext, template: str | None, as_json: JsonOptions, **s
 @_MEMBER_ROLE
 @click.option("--archived/--active", default=None, help="Archive the project, or restore it.")
 @in_project(json=True, dry_run=True)
-def edit(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None:
+def edit(session: CommandContext, **settings: Any) -> None:
     """Change the settings of a project.
 
     \b
@@ -134,7 +138,7 @@ def edit(session: CommandContext, as_json: JsonOptions, **settings: Any) -> None
     if not changes:
         fail_usage("name a setting to change, such as --visibility")
     changed = session.project_handle().update(**changes)
-    print_result(changed, f"Changed {_describe(changed)}", as_json)
+    print_result(changed, f"Changed {_describe(changed)}", session.json)
 
 
 def _describe(project: Project) -> str:
@@ -146,7 +150,7 @@ def _describe(project: Project) -> str:
     "--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True, help="The number of days."
 )
 @in_workspace(json=True)
-def usage(session: CommandContext, days: int, as_json: JsonOptions) -> None:
+def usage(session: CommandContext, days: int) -> None:
     """Show what language models have used in a workspace, by day.
 
     \b
@@ -154,8 +158,8 @@ def usage(session: CommandContext, days: int, as_json: JsonOptions) -> None:
       stellary usage --days 7
     """
     usage = session.workspace().usage(days=days)
-    show(usage.days, as_json, "No language model was used.")
-    if not as_json:
+    show(usage.days, session.json, "No language model was used.")
+    if not session.json:
         print_line(f"{usage.tokens_today:,} of {usage.daily_budget:,} tokens are used today.")
 
 

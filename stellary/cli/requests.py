@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stellary.cli.options import fail_usage, in_project, in_workspace
-from stellary.cli.output import JQ, JsonCommand, JsonOptions, print_json, print_line, run_jq
+from stellary.cli.output import JQ, JsonCommand, print_json, print_line, run_jq
 from stellary.cli.session import CommandContext
 from stellary.client.calling.call import Response, next_cursor
 from stellary.contract.activities import Activity
@@ -125,7 +125,7 @@ def _split(text: str, mark: str) -> tuple[str, str]:
     "--from", "start", metavar="ID", help="Begin after the event with this eventId; 0 for all events."
 )
 @in_workspace(json=True)
-def watch(session: CommandContext, count: int | None, start: str | None, as_json: JsonOptions) -> None:
+def watch(session: CommandContext, count: int | None, start: str | None) -> None:
     """Print the events of a workspace as they happen, until you press Ctrl-C.
 
     \b
@@ -135,9 +135,9 @@ def watch(session: CommandContext, count: int | None, start: str | None, as_json
     """
     with session.workspace().events(last_event_id=UNSET if start is None else start) as events:
         for number, activity in enumerate(events, 1):
-            if as_json:
+            if session.json:
                 event = {**activity.to_dict(), "eventId": events.last_event_id}
-                print_json(event, as_json, on_one_line=True)
+                print_json(event, session.json, on_one_line=True)
             else:
                 print_line(_format_activity(activity))
             sys.stdout.flush()

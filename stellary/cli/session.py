@@ -14,6 +14,7 @@ import click
 from stellary import Stellary
 from stellary.cli.config import Config, config_file, load_config, save_config
 from stellary.cli.finding import find_card, find_project
+from stellary.cli.output import JsonOptions
 from stellary.client.calling.method import Sync
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
@@ -30,6 +31,7 @@ class CommandContext:
         url, org, workspace_slug, project_name: The values of options; None if not given.
         timeout: Seconds that a request may take; None for the client's default.
         max_retries: The maximum number of retries; None for the client's default.
+        json: The options for JSON output.
     """
 
     path: Path = attrs.field(factory=config_file)
@@ -39,6 +41,7 @@ class CommandContext:
     project_name: str | None = None
     timeout: float | None = None
     max_retries: int | None = None
+    json: JsonOptions = attrs.field(factory=JsonOptions)
     _config: Config | None = None
     _client: Stellary | None = None
 

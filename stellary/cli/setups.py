@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stellary.cli.options import YES, Group, confirm, in_project
-from stellary.cli.output import JsonOptions, print_json, print_line, show_progress
+from stellary.cli.output import print_json, print_line, show_progress
 from stellary.cli.session import CommandContext
 from stellary.client import project_setup
 from stellary.client.calling.method import Sync
@@ -92,7 +92,7 @@ def _to_plain(value: Any) -> Any:
 @prune
 @click.option("--exit-code", is_flag=True, help=f"Exit with {EXIT_CODE_CHANGES} if there are changes.")
 @in_project(json=True)
-def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_json: JsonOptions) -> int:
+def plan(session: CommandContext, file: str, prune: bool, exit_code: bool) -> int:
     """Show the changes that make a project match a file. Nothing is changed.
 
     \b
@@ -100,8 +100,8 @@ def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_js
       stellary setup plan launch.yaml --prune
     """
     new_plan = _make_plan(session, file, prune)
-    if as_json:
-        print_json(_to_json(new_plan), as_json)
+    if session.json:
+        print_json(_to_json(new_plan), session.json)
     else:
         _print_plan(new_plan)
     return EXIT_CODE_CHANGES if exit_code and new_plan else 0

@@ -33,14 +33,7 @@ def time() -> None:
 @click.option("--day", type=DayParam(UTC), help="The day in UTC. Default: today.")
 @_NOTE
 @in_project(json=True, dry_run=True)
-def add(
-    session: CommandContext,
-    query: str,
-    minutes: int,
-    day: date | None,
-    note: str | None,
-    as_json: JsonOptions,
-) -> None:
+def add(session: CommandContext, query: str, minutes: int, day: date | None, note: str | None) -> None:
     """Record minutes that you have spent on a card.
 
     \b
@@ -50,7 +43,7 @@ def add(
     project, _, card = session.load_card(query)
     entries = project.card(card).time_entries
     chosen_day = UNSET if day is None else day.isoformat()[:10]
-    _report(entries.create(minutes=minutes, day=chosen_day, note=note or UNSET), as_json)
+    _report(entries.create(minutes=minutes, day=chosen_day, note=note or UNSET), session.json)
 
 
 @time.command("start")
@@ -72,7 +65,7 @@ def start(session: CommandContext, query: str) -> None:
 @_CARD
 @_NOTE
 @in_project(json=True, dry_run=True)
-def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOptions) -> None:
+def stop(session: CommandContext, query: str, note: str | None) -> None:
     """Stop your timer on a card, and record its time.
 
     \b
@@ -81,13 +74,13 @@ def stop(session: CommandContext, query: str, note: str | None, as_json: JsonOpt
     """
     project, _, card = session.load_card(query)
     entries = project.card(card).time_entries
-    _report(entries.stop(note=note or UNSET), as_json)
+    _report(entries.stop(note=note or UNSET), session.json)
 
 
 @time.command("list")
 @_CARD
 @in_project(json=True)
-def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> None:
+def list_entries(session: CommandContext, query: str) -> None:
     """List the time entries of a card.
 
     \b
@@ -95,7 +88,7 @@ def list_entries(session: CommandContext, query: str, as_json: JsonOptions) -> N
       stellary time list LAUNCH-12 --json=day,userName,minutes
     """
     project, _, card = session.load_card(query)
-    show(project.card(card).time_entries.list(), as_json, "No time entries.")
+    show(project.card(card).time_entries.list(), session.json, "No time entries.")
 
 
 @time.command("export")
