@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import attrs
 
+from stellary.contract.errors import PHRASES
 from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address
 from stellary.core.http.api import Api
@@ -242,7 +242,7 @@ class _Exchange:
             (name, text.encode("utf-8", "surrogateescape").decode("latin-1"))
             for name, text in step.headers.items()
         ]
-        start_response(f"{step.status} {_reason(step.status)}", headers)
+        start_response(f"{step.status} {PHRASES.get(step.status, 'Unknown')}", headers)
         return _Body(self._read_blocks(), self.disconnect)
 
     def disconnect(self) -> None:
@@ -385,13 +385,6 @@ def _settle(future: asyncio.Future[Any], result: object, error: BaseException | 
         future.set_result(result)
     else:
         future.set_exception(error)
-
-
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
 
 
 def _split_path(environ: Environ) -> tuple[str, str]:

@@ -31,6 +31,9 @@ from typing import Any, ClassVar
 
 import attrs
 
+PHRASES: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
+"""The reason phrases of HTTP statuses."""
+
 
 @attrs.frozen
 class FieldProblem:
@@ -108,10 +111,7 @@ class ApiError(RequestDetails, StellaryError):
     @property
     def reason(self) -> str:
         """The reason phrase of the status: ``Not Found``."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Error"
+        return PHRASES.get(self.status, "Error")
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}: {self._add_python_names()}{self.describe_request()}"
