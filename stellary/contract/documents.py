@@ -117,29 +117,39 @@ class DocumentVersion(DocumentVersionSummary):
     content: Any
 
 
-class CreateDocument(Request):
-    """The fields of a new document.
+class DocumentFields(Request):
+    """The fields that a document is created and changed with, in the same form.
 
     Attributes:
         title: 1-200 characters.
         content: A TipTap document of at most 1 MB and 32 levels of nodes; or, if ``content_format`` is ``markdown``, a
             string.
         content_format: The format of ``content``, and of the content in the response.
-        context_type: The kind of context that the document belongs to. Default: the context of the parent; without a
-            parent, the workspace.
         context_id: The id of the project or scope. Not required for an organization or workspace.
-        parent_id: The parent, a document of the workspace.
         tags: At most 20, each 1-50 characters and unique, ignoring case.
     """
 
-    title: DocumentTitle
-    doc_type: DocType = "document"
+    title: DocumentTitle | Unset = UNSET
+    doc_type: DocType | Unset = UNSET
     content: Content | Unset = UNSET
     content_format: ContentFormat = "tiptap"
     context_type: ContextType | Unset = UNSET
     context_id: Id | Unset = UNSET
     parent_id: Id | Unset | None = UNSET
     tags: Tags | Unset = UNSET
+
+
+class CreateDocument(DocumentFields):
+    """The fields of a new document.
+
+    Attributes:
+        context_type: The kind of context that the document belongs to. Default: the context of the parent; without a
+            parent, the workspace.
+        parent_id: The parent, a document of the workspace.
+    """
+
+    title: DocumentTitle
+    doc_type: DocType = "document"
 
 
 class DuplicateDocument(Request):
@@ -188,31 +198,16 @@ class GetDocument(Request):
     content_format: ContentFormat = "tiptap"
 
 
-class UpdateDocument(Request):
+class UpdateDocument(DocumentFields):
     """The fields to change.
 
     Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
     Attributes:
-        title: 1-200 characters.
-        content: A TipTap document of at most 1 MB and 32 levels of nodes; or, if ``content_format`` is ``markdown``, a
-            string.
-        content_format: The format of ``content``, and of the content in the response.
         context_type: The kind of context that the document is to belong to.
-        context_id: The id of the project or scope. Not required for an organization or workspace.
         parent_id: The new parent, a document of the workspace; None moves the document to the top level. A cycle is a
             409.
-        tags: At most 20, each 1-50 characters and unique, ignoring case.
     """
-
-    title: DocumentTitle | Unset = UNSET
-    doc_type: DocType | Unset = UNSET
-    content: Content | Unset = UNSET
-    content_format: ContentFormat = "tiptap"
-    context_type: ContextType | Unset = UNSET
-    context_id: Id | Unset = UNSET
-    parent_id: Id | Unset | None = UNSET
-    tags: Tags | Unset = UNSET
 
 
 class TransferDocument(Request):

@@ -74,32 +74,12 @@ class ScopeColumn(Request):
     wip_limit: WipLimit | Unset | None = UNSET
 
 
-class CreateScope(Request):
-    """The fields of a new scope.
-
-    Attributes:
-        columns: At most 100, in order. Default: columns like those of the default scope.
-        name: 1-100 characters.
-        description: At most 5000 characters.
-        order: The position in the project, from 0. Default: the end.
-        start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
-    """
-
-    name: Name
-    description: ScopeDescription | Unset | None = UNSET
-    order: Place | Unset = UNSET
-    start_date: date | Unset | None = UNSET
-    due_date: date | Unset | None = UNSET
-    columns: Annotated[list[ScopeColumn], Items(0, SCOPE_COLUMNS_MAX)] | Unset = UNSET
-
-
-class UpdateScope(Request):
-    """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
+class ScopeFields(Request):
+    """The fields that a scope is created and changed with, in the same form.
 
     Attributes:
         name: 1-100 characters.
         description: At most 5000 characters.
-        order: The new position in the project, from 0. A number beyond the end means the end.
         start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
     """
 
@@ -108,6 +88,26 @@ class UpdateScope(Request):
     order: Place | Unset = UNSET
     start_date: date | Unset | None = UNSET
     due_date: date | Unset | None = UNSET
+
+
+class CreateScope(ScopeFields):
+    """The fields of a new scope.
+
+    Attributes:
+        columns: At most 100, in order. Default: columns like those of the default scope.
+        order: The position in the project, from 0. Default: the end.
+    """
+
+    name: Name
+    columns: Annotated[list[ScopeColumn], Items(0, SCOPE_COLUMNS_MAX)] | Unset = UNSET
+
+
+class UpdateScope(ScopeFields):
+    """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
+
+    Attributes:
+        order: The new position in the project, from 0. A number beyond the end means the end.
+    """
 
 
 class DeleteScope(Request):
