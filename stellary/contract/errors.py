@@ -91,6 +91,10 @@ class ApiError(RequestDetails, StellaryError):
     status: int = 500
     default_code: ClassVar[str] = "error"
 
+    def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:
+        # Without them, a subclass has those of its base class.
+        cls.status, cls.default_code = status or cls.status, code or cls.default_code
+
     def __init__(
         self,
         message: str,
@@ -152,109 +156,64 @@ def _to_python_name(name: str) -> str:
     return re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", name)
 
 
-class Invalid(ApiError):
+class Invalid(ApiError, status=400, code="invalid"):
     """400: the request is invalid; ``details`` lists the fields."""
 
-    status = 400
-    default_code = "invalid"
 
-
-class Unauthenticated(ApiError):
+class Unauthenticated(ApiError, status=401, code="unauthenticated"):
     """401: the token is missing, invalid, expired or revoked."""
 
-    status = 401
-    default_code = "unauthenticated"
 
-
-class Forbidden(ApiError):
+class Forbidden(ApiError, status=403, code="forbidden"):
     """403: the role or the token's scopes are insufficient."""
 
-    status = 403
-    default_code = "forbidden"
 
-
-class NotFound(ApiError):
+class NotFound(ApiError, status=404, code="not_found"):
     """404: the item does not exist or is not visible to the caller, without distinction."""
 
-    status = 404
-    default_code = "not_found"
 
-
-class MethodNotAllowed(ApiError):
+class MethodNotAllowed(ApiError, status=405, code="method_not_allowed"):
     """405: the path exists, but not with this method; ``headers["Allow"]`` lists the methods it has."""
 
-    status = 405
-    default_code = "method_not_allowed"
 
-
-class Conflict(ApiError):
+class Conflict(ApiError, status=409, code="conflict"):
     """409: a duplicate, or a state that does not allow the change."""
 
-    status = 409
-    default_code = "conflict"
 
-
-class PreconditionFailed(ApiError):
+class PreconditionFailed(ApiError, status=412, code="precondition_failed"):
     """412: ``If-Match`` has a version that is not the current one."""
 
-    status = 412
-    default_code = "precondition_failed"
 
-
-class TooLarge(ApiError):
+class TooLarge(ApiError, status=413, code="too_large"):
     """413: the body is larger than the endpoint accepts."""
 
-    status = 413
-    default_code = "too_large"
 
-
-class UnsupportedMedia(ApiError):
+class UnsupportedMedia(ApiError, status=415, code="unsupported_media_type"):
     """415: the endpoint does not accept the body's media type."""
 
-    status = 415
-    default_code = "unsupported_media_type"
 
-
-class RangeNotSatisfiable(ApiError):
+class RangeNotSatisfiable(ApiError, status=416, code="range_not_satisfiable"):
     """416: the file does not have these bytes; ``headers["Content-Range"]`` has its size."""
 
-    status = 416
-    default_code = "range_not_satisfiable"
 
-
-class Unprocessable(ApiError):
+class Unprocessable(ApiError, status=422, code="idempotency_key_reused"):
     """422: the ``Idempotency-Key`` was used for another request."""
 
-    status = 422
-    default_code = "idempotency_key_reused"
 
-
-class RateLimited(ApiError):
+class RateLimited(ApiError, status=429, code="rate_limited"):
     """429: too many requests; ``retry_after`` is the number of seconds to wait."""
 
-    status = 429
-    default_code = "rate_limited"
 
-
-class ServerError(ApiError):
+class ServerError(ApiError, status=500, code="internal_error"):
     """5xx: a defect of the server, or a temporary overload."""
 
-    status = 500
-    default_code = "internal_error"
 
-
-class Unavailable(ServerError):
+class Unavailable(ServerError, status=503, code="unavailable"):
     """503: busy, stopping, or without its database; ``retry_after`` is the number of seconds to wait."""
 
-    status = 503
-    default_code = "unavailable"
 
-
-class StorageFull(ServerError):
+class StorageFull(ServerError, status=507, code="storage_full"):
     """507: the server has no storage space left."""
-
-    status = 507
-    default_code = "storage_full"
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
