@@ -32,7 +32,7 @@ from stellary.cli.options import (
     in_workspace,
     label_option,
 )
-from stellary.cli.output import JsonCommand, JsonOptions, print_line, print_result
+from stellary.cli.output import JsonOptions, print_line, print_result
 from stellary.cli.session import CommandContext
 from stellary.client.calling.method import Sync
 from stellary.client.methods.projects import ProjectHandle
@@ -72,7 +72,18 @@ def find_person_id(session: CommandContext, query: str | None) -> str | None:
     return find_person(session.workspace().members.iterate(), query).user_id
 
 
-@click.command("edit", cls=JsonCommand)
+@click.group(cls=Group)
+def card() -> None:
+    """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title.
+
+    \b
+    Example:
+      stellary card add "Write the spec" --column "To do" --due 2026-04-01
+      stellary card move "Write" Doing
+    """
+
+
+@card.command("edit")
 @CARD
 @click.option("-t", "--title", metavar="TEXT", help="The new title.")
 @click.option("--description", metavar="TEXT", help="The new description; an empty text removes it.")
@@ -178,7 +189,7 @@ def _print_moved(moved: TransferredCard | TransferredColumn, text: str, as_json:
         print_line(f"Dropped: {', '.join(f'{item.kind} {item.name}' for item in moved.dropped)}")
 
 
-@click.command("transfer", cls=JsonCommand)
+@card.command("transfer")
 @CARD
 @_to_project("PROJECT/COLUMN", "and its column")
 def transfer(session: CommandContext, query: str, missing: Missing, **place: str | None) -> None:
@@ -257,7 +268,7 @@ def transfer_document(
     print_result(moved, f'Moved "{moved.title}" to "{place.name}".', session.json)
 
 
-@click.command("duplicate", cls=JsonCommand)
+@card.command("duplicate")
 @CARD
 @click.option("-t", "--title", metavar="TEXT", help="The title of the copy. Default: that of the card.")
 @click.option("--comments", is_flag=True, help="Copy the comments too.")
@@ -275,7 +286,7 @@ def duplicate(session: CommandContext, query: str, title: str | None, comments: 
     report(copy, "Copied", session.json)
 
 
-@click.command("archive", cls=JsonCommand)
+@card.command("archive")
 @CARD
 @in_project(json=True, dry_run=True)
 def archive(session: CommandContext, query: str) -> None:
@@ -289,7 +300,7 @@ def archive(session: CommandContext, query: str) -> None:
     report(project.cards.update(card, archived=True), "Archived", session.json)
 
 
-@click.command("restore", cls=JsonCommand)
+@card.command("restore")
 @CARD
 @in_project(json=True, dry_run=True)
 def restore(session: CommandContext, query: str) -> None:
@@ -303,7 +314,7 @@ def restore(session: CommandContext, query: str) -> None:
     report(project.cards.update(card, archived=False), "Restored", session.json)
 
 
-@click.command("delete")
+@card.command("delete")
 @CARD
 @YES
 @in_project(dry_run=True)
@@ -318,6 +329,3 @@ def delete(session: CommandContext, query: str, yes: bool) -> None:
     confirm(f'Delete {card.key} "{card.title}" with its comments and files', is_confirmed=yes)
     project.cards.delete(card)
     print_line(f'Deleted {card.key} "{card.title}".')
-
-
-CHANGES = (edit, duplicate, transfer, archive, restore, delete)

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from stellary.cli.card_changes import CARD, CHANGES, PRIORITY, STATUS, find_person_id, report
+from stellary.cli.card_changes import CARD, PRIORITY, STATUS, card, find_person_id, report
 from stellary.cli.finding import find_column, find_label, find_scope
 from stellary.cli.options import (
     DayParam,
-    Group,
     assignee_option,
     column_option,
     complete_columns,
@@ -42,17 +41,6 @@ from stellary.contract.wire import UNSET
 
 _SCOPE = scope_option(help="The scope that the column belongs to.")
 WORK_SECTIONS = ("overdue", "today", "this_week", "waiting", "mentioned")
-
-
-@click.group(cls=Group)
-def card() -> None:
-    """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title.
-
-    \b
-    Example:
-      stellary card add "Write the spec" --column "To do" --due 2026-04-01
-      stellary card move "Write" Doing
-    """
 
 
 @card.command("add")
@@ -291,10 +279,6 @@ def watch(session: CommandContext, query: str, level: str | None) -> None:
     else:
         project.card(card).watch(level="mute" if level == "mute" else "watch")
     print_line(f'{card.key} "{card.title}": {level or "watch"}.')
-
-
-for command in CHANGES:
-    card.add_command(command)
 
 
 @click.command("work", cls=JsonCommand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import click
 
 from stellary.cli.options import YES, Group, confirm, in_project
@@ -64,14 +65,7 @@ def _to_json(plan: project_setup.Plan[Sync]) -> dict[str, object]:
                 "kind": change.kind,
                 "name": change.name,
                 "note": change.note or None,
-                "differences": [
-                    {
-                        "name": difference.name,
-                        "old": _to_plain(difference.old),
-                        "new": _to_plain(difference.new),
-                    }
-                    for difference in change.differences
-                ],
+                "differences": [_to_plain(attrs.asdict(item, recurse=False)) for item in change.differences],
             }
             for change in plan.changes
         ],
@@ -82,6 +76,8 @@ def _to_plain(value: Any) -> Any:
     """Return a value of a declaration as JSON data."""
     if isinstance(value, list):
         return [_to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _to_plain(item) for name, item in value.items()}
     if isinstance(value, project_setup.Step):
         return as_dict(value)
     return format_date(value) if hasattr(value, "isoformat") else value
