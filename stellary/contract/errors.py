@@ -157,63 +157,63 @@ def _to_python_name(name: str) -> str:
 
 
 class Invalid(ApiError, status=400, code="invalid"):
-    """400: the request is invalid; ``details`` lists the fields."""
+    """400 ``invalid``: the request is invalid; ``details`` lists the fields."""
 
 
 class Unauthenticated(ApiError, status=401, code="unauthenticated"):
-    """401: the token is missing, invalid, expired or revoked."""
+    """401 ``unauthenticated``: the token is missing, invalid, expired or revoked."""
 
 
 class Forbidden(ApiError, status=403, code="forbidden"):
-    """403: the role or the token's scopes are insufficient."""
+    """403 ``forbidden``: the role or the token's scopes are insufficient."""
 
 
 class NotFound(ApiError, status=404, code="not_found"):
-    """404: the item does not exist or is not visible to the caller, without distinction."""
+    """404 ``not_found``: the item does not exist or is not visible to the caller, without distinction."""
 
 
 class MethodNotAllowed(ApiError, status=405, code="method_not_allowed"):
-    """405: the path exists, but not with this method; ``headers["Allow"]`` lists the methods it has."""
+    """405 ``method_not_allowed``: the path exists, but not with this method; ``headers["Allow"]`` lists the methods it has."""
 
 
 class Conflict(ApiError, status=409, code="conflict"):
-    """409: a duplicate, or a state that does not allow the change."""
+    """409 ``conflict``: a duplicate, or a state that does not allow the change."""
 
 
 class PreconditionFailed(ApiError, status=412, code="precondition_failed"):
-    """412: ``If-Match`` has a version that is not the current one."""
+    """412 ``precondition_failed``: ``If-Match`` has a version that is not the current one."""
 
 
 class TooLarge(ApiError, status=413, code="too_large"):
-    """413: the body is larger than the endpoint accepts."""
+    """413 ``too_large``: the body is larger than the endpoint accepts."""
 
 
 class UnsupportedMedia(ApiError, status=415, code="unsupported_media_type"):
-    """415: the endpoint does not accept the body's media type."""
+    """415 ``unsupported_media_type``: the endpoint does not accept the body's media type."""
 
 
 class RangeNotSatisfiable(ApiError, status=416, code="range_not_satisfiable"):
-    """416: the file does not have these bytes; ``headers["Content-Range"]`` has its size."""
+    """416 ``range_not_satisfiable``: the file does not have these bytes; ``headers["Content-Range"]`` has its size."""
 
 
 class Unprocessable(ApiError, status=422, code="idempotency_key_reused"):
-    """422: the ``Idempotency-Key`` was used for another request."""
+    """422 ``idempotency_key_reused``: the ``Idempotency-Key`` was used for another request."""
 
 
 class RateLimited(ApiError, status=429, code="rate_limited"):
-    """429: too many requests; ``retry_after`` is the number of seconds to wait."""
+    """429 ``rate_limited``: too many requests; ``retry_after`` is the number of seconds to wait."""
 
 
 class ServerError(ApiError, status=500, code="internal_error"):
-    """5xx: a defect of the server, or a temporary overload."""
+    """5xx ``internal_error``: a defect of the server, or a temporary overload."""
 
 
 class Unavailable(ServerError, status=503, code="unavailable"):
-    """503: busy, stopping, or without its database; ``retry_after`` is the number of seconds to wait."""
+    """503 ``unavailable``: busy, stopping, or without its database; ``retry_after`` is the number of seconds to wait."""
 
 
 class StorageFull(ServerError, status=507, code="storage_full"):
-    """507: the server has no storage space left."""
+    """507 ``storage_full``: the server has no storage space left."""
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
