@@ -105,10 +105,8 @@ class Activity(models.Model):
     entity_id = models.CharField(max_length=ID_LENGTH, null=True)
     created_at = models.DateTimeField()
 
-    class Meta:
-        managed = False
+    class Meta(StoredModel.Meta):
         db_table = "stellary_activities"
-        default_permissions = ("view",)
         ordering = ("-seq",)
         verbose_name_plural = "activities"
 
